@@ -1,0 +1,68 @@
+// Mean and variance of each channel over batch and time, in two steps without cancellation:
+//   `rows`: part[b, c] = (mean, sum of squared deviations) of row x[b, c, :], in two passes over the row
+//   `combine`: rows merged in order (Chan et al. 1979); stats[0, c] = mean, stats[1, c] = 1 / sqrt(var + eps) with the
+//   biased variance, stats[2, c] = the unbiased variance (for the running estimate)
+//
+// x  [B, C, T]    part  [B, C, 2]    stats  [3, C]
+// Dispatch: `rows` one group of WG threads per row; `combine` one thread per channel; folded over two dimensions.
+
+struct Params { batch: u32, channels: u32, len: u32, eps: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> part: array<f32>;
+@group(0) @binding(3) var<storage, read_write> stats: array<f32>;
+
+override WG: u32 = 64u;
+
+var<workgroup> sums: array<f32, WG>;
+
+fn tree(lid: u32, v: f32) -> f32 {
+    sums[lid] = v;
+    for (var half = WG / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lid < half { sums[lid] += sums[lid + half]; }
+    }
+    workgroupBarrier();
+    let total = sums[0];
+    workgroupBarrier();
+    return total;
+}
+
+@compute @workgroup_size(WG)
+fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let row = wid.y * nwg.x + wid.x;
+    let inside = row < p.batch * p.channels;
+    let end = select(0u, p.len, inside);
+    var sum = 0.0;
+    for (var t = lid; t < end; t += WG) { sum += x[row * p.len + t]; }
+    let mean = tree(lid, sum) / f32(p.len);
+    var spread = 0.0;
+    for (var t = lid; t < end; t += WG) {
+        let d = x[row * p.len + t] - mean;
+        spread += d * d;
+    }
+    let m2 = tree(lid, spread);
+    if lid == 0u && inside {
+        part[2u * row] = mean;
+        part[2u * row + 1u] = m2;
+    }
+}
+
+@compute @workgroup_size(WG)
+fn combine(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let c = (wid.y * nwg.x + wid.x) * WG + lid;
+    if c >= p.channels { return; }
+    var mean = 0.0;
+    var m2 = 0.0;
+    for (var b = 0u; b < p.batch; b++) {
+        let i = 2u * (b * p.channels + c);
+        let d = part[i] - mean;
+        let seen = f32(b);
+        mean += d / (seen + 1.0);
+        m2 += part[i + 1u] + d * d * f32(p.len) * seen / (seen + 1.0);
+    }
+    let n = f32(p.batch * p.len);
+    stats[c] = mean;
+    stats[p.channels + c] = 1.0 / sqrt(m2 / n + p.eps);
+    stats[2u * p.channels + c] = m2 / max(n - 1.0, 1.0);
+}

@@ -1,0 +1,238 @@
+//! What every source delivers: strips of one lead with a rhythm label, and an
+//! account of everything that was left out.
+
+use super::labels::Scheme;
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+
+/// One strip of one lead, ready for the network but not yet z-scored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Strip {
+    /// Unique name of the strip, e.g. `georgia/E07500` or `mitdb/201@120.000` (start in seconds).
+    pub id: String,
+    /// Patient; strips of one patient must never be split over training and test.
+    pub patient: String,
+    /// Name of the source folder, e.g. `mitdb`.
+    pub source: String,
+    /// The signal in mV at the data set's rate, exactly [`Dataset::samples`] long.
+    pub signal: Vec<f32>,
+    /// Index into [`Dataset::classes`].
+    pub label: usize,
+    /// R peaks in samples at the data set's rate, ascending, all inside the strip.
+    pub r_peaks: Vec<u32>,
+    /// True where `r_peaks` are the record's own beat annotations, false where they were detected.
+    pub expert_beats: bool,
+}
+
+/// Something a source holds that did not become a strip, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// The record (or the strip) as the source names it.
+    pub record: String,
+    /// Why it was left out; for several windows of one record their number comes first.
+    pub reason: String,
+}
+
+impl Exclusion {
+    /// An exclusion from its parts.
+    pub fn new(record: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { record: record.into(), reason: reason.into() }
+    }
+}
+
+/// A labelled set of strips.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// Class names; [`Strip::label`] counts in this list.
+    pub classes: Vec<String>,
+    /// Sampling rate in Hz.
+    pub fs: f64,
+    /// Length of every strip in seconds.
+    pub seconds: f64,
+    /// The lead asked for.
+    pub lead: String,
+    /// The strips, in a fixed order.
+    pub strips: Vec<Strip>,
+    /// Everything that was left out.
+    pub exclusions: Vec<Exclusion>,
+    /// Lines worth printing: other leads used, dropped classes, conflicting labels, failed checksums.
+    pub notes: Vec<String>,
+}
+
+impl Dataset {
+    /// Samples of every strip: `round(fs * seconds)`.
+    pub fn samples(&self) -> usize {
+        strip_samples(self.fs, self.seconds)
+    }
+
+    /// Number of strips of each class, in the order of `classes`.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for strip in &self.strips {
+            if let Some(c) = counts.get_mut(strip.label) {
+                *c += 1;
+            }
+        }
+        counts
+    }
+
+    /// Class index of each strip.
+    pub fn labels(&self) -> Vec<usize> {
+        self.strips.iter().map(|s| s.label).collect()
+    }
+
+    /// Patient of each strip, for grouped splits.
+    pub fn patients(&self) -> Vec<String> {
+        self.strips.iter().map(|s| s.patient.clone()).collect()
+    }
+
+    /// Exclusions counted by reason: the leading count of a row (`"12 windows: ..."`) is read as that many.
+    pub fn exclusions_by_reason(&self) -> BTreeMap<String, usize> {
+        let mut table = BTreeMap::new();
+        for e in &self.exclusions {
+            let (count, reason) = split_count(&e.reason);
+            *table.entry(reason.to_string()).or_insert(0) += count;
+        }
+        table
+    }
+}
+
+fn split_count(reason: &str) -> (usize, &str) {
+    for separator in [" windows: ", " window: "] {
+        if let Some((head, tail)) = reason.split_once(separator)
+            && let Ok(n) = head.parse()
+        {
+            return (n, tail);
+        }
+    }
+    (1, reason)
+}
+
+/// What to read from a source and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadOptions {
+    /// Name of the class scheme, see [`Scheme::by_name`].
+    pub classes: String,
+    /// Rate of the strips in Hz; records at another rate are resampled.
+    pub fs: f64,
+    /// Length of the strips in seconds; longer records give their first part, shorter ones are excluded.
+    pub seconds: f64,
+    /// Lead name, compared without regard to case; `II` also finds `MLII`.
+    pub lead: String,
+    /// Classes with fewer strips are dropped; the drop is told in the notes and the exclusions.
+    pub min_class: usize,
+    /// Keep windows with ectopic, paced or unclassifiable beats (long records with beat types only).
+    pub ectopic_keep: bool,
+    /// Clean every strip with [`super::rpeaks::clean`] after resampling.
+    pub clean: bool,
+    /// Make a failed checksum or initial value an exclusion instead of a note.
+    pub strict: bool,
+}
+
+impl Default for LoadOptions {
+    /// 10 s of lead II at 500 Hz in the six rhythm classes. A class needs 10 strips: with fewer, five
+    /// folds would leave test folds with at most one of them.
+    fn default() -> Self {
+        Self {
+            classes: "rhythm6".into(),
+            fs: 500.0,
+            seconds: 10.0,
+            lead: "II".into(),
+            min_class: 10,
+            ectopic_keep: true,
+            clean: false,
+            strict: false,
+        }
+    }
+}
+
+impl LoadOptions {
+    /// Samples of a strip.
+    pub fn samples(&self) -> usize {
+        strip_samples(self.fs, self.seconds)
+    }
+
+    /// Checks rate, length, lead and class scheme.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the value that cannot be used.
+    pub fn check(&self) -> Result<&'static Scheme> {
+        check_rate_and_length(self.fs, self.seconds)?;
+        if self.lead.trim().is_empty() {
+            return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
+        }
+        Scheme::by_name(&self.classes)
+    }
+}
+
+/// Samples of `seconds` at `fs`, rounded; 0 where the product is no usable number.
+pub(crate) fn strip_samples(fs: f64, seconds: f64) -> usize {
+    let n = (fs * seconds).round();
+    if n.is_finite() && n > 0.0 { n as usize } else { 0 }
+}
+
+/// A strip must have between 16 and 2^22 samples at a rate of 20 Hz to 100 kHz.
+pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
+    if !(20.0..=100_000.0).contains(&fs) {
+        return Err(Error::config(
+            format!("sampling rate {fs} Hz, expected 20 to 100000"),
+            "give the rate in Hz, e.g. fs = 500",
+        ));
+    }
+    let n = strip_samples(fs, seconds);
+    if !(16..=1 << 22).contains(&n) {
+        return Err(Error::config(
+            format!("{seconds} s at {fs} Hz is {n} samples, expected 16 to {}", 1 << 22),
+            "give the length in seconds, e.g. seconds = 10",
+        ));
+    }
+    Ok(n)
+}
+
+/// Standardises a strip in place: `(x - mean) / (sd + 1e-8)`, sd with ddof 0, sums in f64.
+pub fn zscore(signal: &mut [f32]) {
+    if signal.is_empty() {
+        return;
+    }
+    let n = signal.len() as f64;
+    let mean = signal.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    let variance = signal.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+    let scale = 1.0 / (variance.sqrt() + 1e-8);
+    for x in signal {
+        *x = ((f64::from(*x) - mean) * scale) as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zscore_has_mean_zero_and_sd_one() {
+        let mut x: Vec<f32> = (0..1000).map(|i| 3.0 + (i as f32 * 0.1).sin()).collect();
+        zscore(&mut x);
+        let mean = x.iter().sum::<f32>() / 1000.0;
+        let sd = (x.iter().map(|v| v * v).sum::<f32>() / 1000.0).sqrt();
+        assert!(mean.abs() < 1e-5 && (sd - 1.0).abs() < 1e-5);
+        let mut flat = [2.0_f32; 5];
+        zscore(&mut flat);
+        assert_eq!(flat, [0.0; 5]);
+        zscore(&mut []);
+    }
+
+    #[test]
+    fn options_name_what_is_wrong() {
+        for (fs, seconds) in [(f64::NAN, 10.0), (0.0, 10.0), (-5.0, 1.0), (500.0, f64::INFINITY), (500.0, 0.0)] {
+            let e = LoadOptions { fs, seconds, ..LoadOptions::default() }.check().unwrap_err();
+            assert!(e.to_string().contains("HINT"));
+        }
+        assert_eq!(LoadOptions::default().samples(), 5000);
+    }
+
+    #[test]
+    fn counted_reasons_are_added_up() {
+        assert_eq!(split_count("12 windows: ectopic"), (12, "ectopic"));
+        assert_eq!(split_count("1 window: ectopic"), (1, "ectopic"));
+        assert_eq!(split_count("flat line"), (1, "flat line"));
+    }
+}

@@ -1,0 +1,200 @@
+//! Zero-phase filters: Butterworth high-pass in second-order sections and the moving average, both
+//! run forward and back over an odd extension of the signal (as `scipy.signal.sosfiltfilt` and
+//! `filtfilt` do by default).
+
+use crate::error::{Error, Result};
+use std::f64::consts::PI;
+
+/// A second-order section `[b0, b1, b2, a1, a2]` with `a0 = 1`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Section {
+    /// Numerator.
+    pub b: [f64; 3],
+    /// Denominator without its leading 1.
+    pub a: [f64; 2],
+}
+
+/// A Butterworth high-pass of `order` (1 to 12) with cut-off in Hz, by the bilinear transform; sections
+/// with the poles nearest the unit circle last, the whole gain in the first.
+///
+/// # Errors
+/// [`Error::Config`] for an order or a cut-off outside (0, fs / 2) that gives no filter.
+pub fn butterworth_highpass(order: usize, cutoff: f64, fs: f64) -> Result<Vec<Section>> {
+    if !((1..=12).contains(&order) && cutoff > 0.0 && cutoff < fs / 2.0 && fs.is_finite()) {
+        return Err(Error::config(
+            format!("high-pass of order {order} at {cutoff} Hz for a rate of {fs} Hz"),
+            "the order must be 1 to 12 and the cut-off between 0 and half the rate",
+        ));
+    }
+    // analog prototype poles exp(i theta), low-pass to high-pass p -> w / p, bilinear (4 + p) / (4 - p) with fs 2
+    let w = 4.0 * (PI * cutoff / fs).tan();
+    let mut sections = Vec::new();
+    let mut gain = 1.0;
+    let pole = |theta: f64| {
+        // w / p for |p| = 1 is w conj(p)
+        let (re, im) = (w * theta.cos(), -w * theta.sin());
+        let d = (4.0 - re).powi(2) + im * im;
+        // the high-pass gain of one pole is |1 / (1 - p / 4)|
+        (((4.0 + re) * (4.0 - re) - im * im) / d, 8.0 * im / d, 4.0 / d.sqrt())
+    };
+    if order % 2 == 1 {
+        let (re, _, g) = pole(PI);
+        gain *= g;
+        sections.push(Section { b: [1.0, -1.0, 0.0], a: [-re, 0.0] });
+    }
+    for k in (0..order / 2).rev() {
+        // from the most damped pair to the least
+        let (re, im, g) = pole(PI * (0.5 + (2 * k + 1) as f64 / (2 * order) as f64));
+        gain *= g * g;
+        sections.push(Section { b: [1.0, -2.0, 1.0], a: [-2.0 * re, re * re + im * im] });
+    }
+    for b in &mut sections[0].b {
+        *b *= gain;
+    }
+    Ok(sections)
+}
+
+/// Filters forward and back with zero phase.
+///
+/// # Errors
+/// [`Error::Data`] when the signal is not longer than the extension at its ends.
+pub fn sosfiltfilt(sections: &[Section], x: &[f64]) -> Result<Vec<f64>> {
+    let b_zero = sections.iter().filter(|s| s.b[2] == 0.0).count();
+    let a_zero = sections.iter().filter(|s| s.a[1] == 0.0).count();
+    let edge = 3 * (2 * sections.len() + 1 - b_zero.min(a_zero));
+    let mut y = odd_extension(x, edge)?;
+    sosfilt(sections, &mut y);
+    y.reverse();
+    sosfilt(sections, &mut y);
+    y.reverse();
+    Ok(y[edge..y.len() - edge].to_vec())
+}
+
+/// One pass in place; it starts in the steady state of a constant input equal to the first sample.
+fn sosfilt(sections: &[Section], x: &mut [f64]) {
+    let Some(&start) = x.first() else { return };
+    let mut level = start;
+    for s in sections {
+        let ([b0, b1, b2], [a1, a2]) = (s.b, s.a);
+        let settled = level * (b0 + b1 + b2) / (1.0 + a1 + a2);
+        let mut z1 = settled - b0 * level;
+        let mut z2 = b2 * level - a2 * settled;
+        for v in x.iter_mut() {
+            let input = *v;
+            let out = b0 * input + z1;
+            z1 = b1 * input - a1 * out + z2;
+            z2 = b2 * input - a2 * out;
+            *v = out;
+        }
+        level = settled;
+    }
+}
+
+/// A moving average of `width` samples run forward and back: zero phase, zeros at multiples of `fs / width`.
+///
+/// # Errors
+/// As [`sosfiltfilt`].
+pub fn boxcar_filtfilt(x: &[f64], width: usize) -> Result<Vec<f64>> {
+    let width = width.max(1);
+    let edge = 3 * width;
+    let mut y = odd_extension(x, edge)?;
+    boxcar_causal(&mut y, width);
+    y.reverse();
+    boxcar_causal(&mut y, width);
+    y.reverse();
+    Ok(y[edge..y.len() - edge].to_vec())
+}
+
+/// Mean of the last `width` samples, the first sample repeated before the start.
+fn boxcar_causal(x: &mut [f64], width: usize) {
+    let input = x.to_vec();
+    let Some(&first) = input.first() else { return };
+    for (i, v) in x.iter_mut().enumerate() {
+        let from = (i + 1).saturating_sub(width);
+        let before = width - (i + 1 - from);
+        *v = (input[from..=i].iter().sum::<f64>() + before as f64 * first) / width as f64;
+    }
+}
+
+/// Centred moving average with the end samples repeated, as `scipy.ndimage.uniform_filter1d(mode="nearest")`:
+/// an even `size` reaches one sample further back than forward.
+pub fn uniform_filter(x: &[f64], size: usize) -> Vec<f64> {
+    let n = x.len();
+    let size = size.max(1);
+    if n == 0 {
+        return Vec::new();
+    }
+    let at = |i: usize| x[i.saturating_sub(size / 2).min(n - 1)];
+    // a running sum in the order SciPy takes it, so that comparisons of the result fall out alike
+    let mut mean = (0..size).map(at).sum::<f64>() / size as f64;
+    let mut out = Vec::with_capacity(n);
+    out.push(mean);
+    for i in 1..n {
+        mean += (at(i + size - 1) - at(i - 1)) / size as f64;
+        out.push(mean);
+    }
+    out
+}
+
+/// The signal turned about its end points: `2 x[0] - x[edge..1]`, x, `2 x[n-1] - x[n-2..]`.
+fn odd_extension(x: &[f64], edge: usize) -> Result<Vec<f64>> {
+    let n = x.len();
+    if n <= edge {
+        return Err(Error::data(
+            "filter",
+            format!("a signal of {n} samples, expected more than {edge}"),
+            "use a longer strip",
+        ));
+    }
+    let (first, last) = (x[0], x[n - 1]);
+    let head = x[1..=edge].iter().rev().map(|v| 2.0 * first - v);
+    let tail = x[n - 1 - edge..n - 1].iter().rev().map(|v| 2.0 * last - v);
+    Ok(head.chain(x.iter().copied()).chain(tail).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gain of the cascade at `f` Hz.
+    fn response(sections: &[Section], f: f64, fs: f64) -> f64 {
+        let w = 2.0 * PI * f / fs;
+        let magnitude = |c: [f64; 3]| {
+            let re = c[0] + c[1] * w.cos() + c[2] * (2.0 * w).cos();
+            let im = -c[1] * w.sin() - c[2] * (2.0 * w).sin();
+            re.hypot(im)
+        };
+        sections.iter().map(|s| magnitude(s.b) / magnitude([1.0, s.a[0], s.a[1]])).product()
+    }
+
+    #[test]
+    fn highpass_has_butterworths_gain() {
+        for order in 1..=6 {
+            let s = butterworth_highpass(order, 0.5, 500.0).unwrap();
+            assert!((response(&s, 0.5, 500.0) - 0.5_f64.sqrt()).abs() < 1e-6, "order {order}");
+            assert!((response(&s, 250.0, 500.0) - 1.0).abs() < 1e-9);
+            assert!((response(&s, 0.25, 500.0) - 1.0 / (1.0 + 4_f64.powi(order as i32)).sqrt()).abs() < 1e-3);
+        }
+        for (order, cutoff, fs) in [(0, 0.5, 500.0), (5, 0.0, 500.0), (5, 250.0, 500.0), (5, f64::NAN, 500.0)] {
+            assert!(butterworth_highpass(order, cutoff, fs).is_err());
+        }
+    }
+
+    #[test]
+    fn constants_and_short_signals() {
+        let s = butterworth_highpass(5, 0.5, 500.0).unwrap();
+        assert!(sosfiltfilt(&s, &[3.0; 400]).unwrap().iter().all(|v| v.abs() < 1e-9));
+        assert!(sosfiltfilt(&s, &[3.0; 18]).is_err());
+        assert!(sosfiltfilt(&s, &[3.0; 19]).is_ok());
+        assert!(boxcar_filtfilt(&[3.0; 400], 10).unwrap().iter().all(|v| (v - 3.0).abs() < 1e-12));
+        assert!(boxcar_filtfilt(&[3.0; 30], 10).is_err());
+    }
+
+    #[test]
+    fn uniform_filter_repeats_the_ends() {
+        assert_eq!(uniform_filter(&[0.0, 6.0, 0.0], 2), [0.0, 3.0, 3.0]);
+        assert_eq!(uniform_filter(&[3.0, 6.0, 0.0], 3), [4.0, 3.0, 2.0]);
+        assert_eq!(uniform_filter(&[1.0], 9), [1.0]);
+        assert!(uniform_filter(&[], 3).is_empty());
+    }
+}

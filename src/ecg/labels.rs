@@ -1,0 +1,236 @@
+//! From what databases write about a rhythm to the classes of the network.
+
+use super::wfdb::Annotation;
+use crate::error::{Error, Result};
+
+/// The rhythms that are told apart; every class scheme is a grouping of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rhythm {
+    /// Sinus rhythm.
+    Sinus,
+    /// Sinus bradycardia.
+    Bradycardia,
+    /// Sinus tachycardia.
+    Tachycardia,
+    /// Sinus irregularity (sinus arrhythmia).
+    Irregularity,
+    /// Atrial fibrillation or flutter: always one class, some databases label no fibrillation at all.
+    Fibrillation,
+    /// Supraventricular or atrial tachycardia, the re-entry tachycardias included.
+    Supraventricular,
+}
+
+/// When a record carries several rhythms, the first of these that it carries decides.
+pub const PRIORITY: [Rhythm; 6] = [
+    Rhythm::Supraventricular,
+    Rhythm::Fibrillation,
+    Rhythm::Tachycardia,
+    Rhythm::Bradycardia,
+    Rhythm::Irregularity,
+    Rhythm::Sinus,
+];
+
+/// A named grouping of rhythms into classes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Scheme {
+    /// Name used in experiment files.
+    pub name: &'static str,
+    /// Class names in their fixed order.
+    pub classes: &'static [&'static str],
+    /// Class of each rhythm, in the order of [`Rhythm`].
+    of_rhythm: [usize; 6],
+}
+
+/// The EXGnet classes.
+pub static RHYTHM6: Scheme =
+    Scheme { name: "rhythm6", classes: &["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"], of_rhythm: [0, 1, 2, 3, 4, 5] };
+
+/// Four merged groups, after Zheng et al. 2020: GSVT holds every tachycardia from above the ventricles.
+pub static RHYTHM4: Scheme =
+    Scheme { name: "rhythm4", classes: &["SB", "AFIB", "GSVT", "SR"], of_rhythm: [3, 0, 2, 3, 1, 2] };
+
+impl Scheme {
+    /// The scheme of that name: `rhythm6` or `rhythm4`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another name.
+    pub fn by_name(name: &str) -> Result<&'static Self> {
+        [&RHYTHM6, &RHYTHM4].into_iter().find(|s| s.name == name).ok_or_else(|| {
+            Error::config(
+                format!("unknown class scheme `{name}`"),
+                "choose rhythm6 (six rhythms) or rhythm4 (four groups)",
+            )
+        })
+    }
+
+    /// Class index of a rhythm.
+    pub fn class_of(&self, rhythm: Rhythm) -> usize {
+        self.of_rhythm[rhythm as usize]
+    }
+}
+
+/// The rhythm of a SNOMED CT code, if it names one.
+pub fn snomed(code: &str) -> Option<Rhythm> {
+    Some(match code {
+        "426783006" => Rhythm::Sinus,
+        "426177001" => Rhythm::Bradycardia,
+        "427084000" => Rhythm::Tachycardia,
+        "427393009" => Rhythm::Irregularity,
+        "164889003" | "164890007" => Rhythm::Fibrillation,
+        // SVT, AT, AVNRT, AVRT, sinus atrium to atrial wandering rhythm
+        "426761007" | "713422000" | "251166008" | "233897008" | "195101003" => Rhythm::Supraventricular,
+        _ => return None,
+    })
+}
+
+/// The codes of `Dx:` comment lines (with any blanks, case, trailing commas), each once, in order.
+pub fn dx_codes(comments: &[String]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for value in comments.iter().filter_map(|c| after_key(c, "dx")) {
+        for code in value.split([',', ';']).map(str::trim).filter(|c| !c.is_empty()) {
+            if !codes.iter().any(|c| c == code) {
+                codes.push(code.to_string());
+            }
+        }
+    }
+    codes
+}
+
+/// The value of a `Key: value` comment, key without regard to case.
+pub(crate) fn after_key<'a>(comment: &'a str, key: &str) -> Option<&'a str> {
+    let (found, value) = comment.trim_start_matches('#').split_once(':')?;
+    found.trim().eq_ignore_ascii_case(key).then(|| value.trim())
+}
+
+/// What a header says about the rhythm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderLabel {
+    /// One rhythm; `conflict` when the header names several classes of rhythm.
+    Rhythm {
+        /// The deciding rhythm.
+        rhythm: Rhythm,
+        /// More than one rhythm was named.
+        conflict: bool,
+    },
+    /// No known rhythm; what was written instead.
+    None(String),
+}
+
+/// The rhythm from a header's comments: SNOMED codes after `Dx:`, or words after `Rhythm:` (LUDB).
+pub fn header_label(comments: &[String]) -> HeaderLabel {
+    let codes = dx_codes(comments);
+    let words: Vec<&str> = comments.iter().filter_map(|c| after_key(c, "rhythm")).collect();
+    let mut found: Vec<Rhythm> = codes.iter().filter_map(|c| snomed(c)).collect();
+    found.extend(words.iter().filter_map(|w| rhythm_words(w)));
+    match PRIORITY.into_iter().find(|r| found.contains(r)) {
+        Some(rhythm) => HeaderLabel::Rhythm { rhythm, conflict: found.iter().any(|&r| r != rhythm) },
+        None if words.is_empty() && codes.is_empty() => HeaderLabel::None("no diagnosis in the header".into()),
+        None => HeaderLabel::None("no code or word of a known rhythm in the header".into()),
+    }
+}
+
+/// LUDB's `Rhythm:` comment, e.g. `Atrial flutter, typical.`
+pub fn rhythm_words(text: &str) -> Option<Rhythm> {
+    let text = text.trim().trim_end_matches('.').to_lowercase();
+    Some(match text.as_str() {
+        "sinus rhythm" => Rhythm::Sinus,
+        "sinus bradycardia" => Rhythm::Bradycardia,
+        "sinus tachycardia" => Rhythm::Tachycardia,
+        "irregular sinus rhythm" | "sinus arrhythmia" => Rhythm::Irregularity,
+        t if t.starts_with("atrial fibrillation") || t.starts_with("atrial flutter") => Rhythm::Fibrillation,
+        "supraventricular tachycardia" | "atrial tachycardia" => Rhythm::Supraventricular,
+        _ => return None,
+    })
+}
+
+/// What a rhythm note of a long record means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteRhythm {
+    /// A rhythm by name.
+    Named(Rhythm),
+    /// `(N`: normal, to be split by the rate with [`by_rate`].
+    ByRate,
+    /// Any other rhythm (paced, bigeminy, ventricular, ...).
+    Other,
+}
+
+/// The meaning of a rhythm note such as `(AFIB`.
+pub fn rhythm_note(aux: &str) -> NoteRhythm {
+    match aux.trim().trim_end_matches('\0') {
+        "(N" => NoteRhythm::ByRate,
+        "(SBR" => NoteRhythm::Named(Rhythm::Bradycardia),
+        "(AFIB" | "(AFL" => NoteRhythm::Named(Rhythm::Fibrillation),
+        "(SVTA" => NoteRhythm::Named(Rhythm::Supraventricular),
+        _ => NoteRhythm::Other,
+    }
+}
+
+/// Sinus rhythm, bradycardia (below 60 per minute) or tachycardia (above 100) from the mean interval of
+/// beats given in samples at `fs` Hz; `None` with fewer than two beats.
+pub fn by_rate(beats: &[i64], fs: f64) -> Option<Rhythm> {
+    let (first, last) = (beats.first()?, beats.last()?);
+    let span = last.checked_sub(*first).filter(|&d| d > 0)? as f64;
+    let rate = 60.0 * fs * (beats.len() - 1) as f64 / span;
+    Some(match rate {
+        r if r < 60.0 => Rhythm::Bradycardia,
+        r if r > 100.0 => Rhythm::Tachycardia,
+        _ => Rhythm::Sinus,
+    })
+}
+
+/// True for a beat that makes a window fall out with `ectopic = "drop"`: ectopic, paced or unclassifiable.
+pub fn is_abnormal_beat(a: &Annotation) -> bool {
+    a.is_beat() && !a.is_normal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(lines: &[&str]) -> HeaderLabel {
+        header_label(&lines.iter().map(|s| (*s).to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn dx_lines_in_every_published_shape() {
+        let comments: Vec<String> = ["Age: 3", "Dx: 1, 2,,2,", "dx:3;"].iter().map(|s| (*s).to_string()).collect();
+        assert_eq!(dx_codes(&comments), ["1", "2", "3"]);
+        assert!(dx_codes(&["Dx:".into(), "Dx: ,".into()]).is_empty());
+    }
+
+    #[test]
+    fn several_codes_go_by_priority() {
+        use Rhythm::*;
+        let of = |rhythm, conflict| HeaderLabel::Rhythm { rhythm, conflict };
+        assert_eq!(label(&["Dx: 426783006,426177001,"]), of(Bradycardia, true));
+        assert_eq!(label(&["Dx: 427393009,426177001"]), of(Bradycardia, true));
+        assert_eq!(label(&["Dx: 164889003,164890007"]), of(Fibrillation, false));
+        assert_eq!(label(&["Dx: 427084000,713422000,164890007"]), of(Supraventricular, true));
+        assert_eq!(label(&["Rhythm: Irregular sinus rhythm."]), of(Irregularity, false));
+        assert_eq!(label(&["Rhythm: Atrial flutter, typical."]), of(Fibrillation, false));
+        assert!(matches!(label(&["Dx: 59118001"]), HeaderLabel::None(t) if t.contains("known rhythm")));
+        assert!(matches!(label(&["Rhythm: Wandering pacemaker"]), HeaderLabel::None(_)));
+        assert!(matches!(label(&[]), HeaderLabel::None(t) if t.contains("no diagnosis")));
+    }
+
+    #[test]
+    fn schemes() {
+        assert_eq!(Scheme::by_name("rhythm6").unwrap().classes[4], "AFIB/AFL");
+        let four = Scheme::by_name("rhythm4").unwrap();
+        let names: Vec<_> = PRIORITY.iter().map(|&r| four.classes[four.class_of(r)]).collect();
+        assert_eq!(names, ["GSVT", "AFIB", "GSVT", "SB", "SR", "SR"]);
+        assert!(Scheme::by_name("rhythm7").unwrap_err().to_string().contains("rhythm6"));
+    }
+
+    #[test]
+    fn rate_rule_is_strict_at_60_and_100() {
+        assert_eq!(by_rate(&[0, 360, 720], 360.0), Some(Rhythm::Sinus));
+        assert_eq!(by_rate(&[0, 361, 721], 360.0), Some(Rhythm::Bradycardia));
+        assert_eq!(by_rate(&[0, 216, 432], 360.0), Some(Rhythm::Sinus));
+        assert_eq!(by_rate(&[0, 215, 431], 360.0), Some(Rhythm::Tachycardia));
+        assert_eq!(by_rate(&[5], 360.0), None);
+        assert_eq!(by_rate(&[5, 5], 360.0), None);
+        assert_eq!(rhythm_note("(AFL\0"), NoteRhythm::Named(Rhythm::Fibrillation));
+        assert_eq!(rhythm_note("(B"), NoteRhythm::Other);
+    }
+}

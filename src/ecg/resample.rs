@@ -1,0 +1,182 @@
+//! Polyphase resampling with the filter of `scipy.signal.resample_poly`'s defaults: a windowed sinc
+//! (Kaiser window, beta 5) of `20 max(up, down) + 1` taps, cut-off at the lower of the two Nyquist
+//! frequencies, zeros outside the signal. Same length, alignment and values as SciPy's.
+
+use crate::error::{Error, Result};
+
+/// The largest `up` or `down`; 500/257 and 25/18 are typical.
+const MAX_TERM: u64 = 5_000;
+/// Relative error allowed when a ratio of rates is made a fraction: 2 ms in half an hour.
+const TOLERANCE: f64 = 1e-6;
+const KAISER_BETA: f64 = 5.0;
+
+/// The ratio `fs_out / fs_in` as a fraction `(up, down)` in lowest terms.
+///
+/// # Errors
+/// [`Error::Data`] when the rates are no positive numbers or their ratio is no fraction with terms up to 5000.
+pub fn ratio(fs_in: f64, fs_out: f64) -> Result<(usize, usize)> {
+    let fault = |what: String| {
+        Err(Error::data("resampling", what, "give both rates in Hz, or choose a rate that divides better, e.g. 500"))
+    };
+    if !(fs_in.is_finite() && fs_out.is_finite() && fs_in > 0.0 && fs_out > 0.0) {
+        return fault(format!("from {fs_in} Hz to {fs_out} Hz, expected two positive rates"));
+    }
+    let target = fs_out / fs_in;
+    // convergents of the continued fraction
+    let (mut p0, mut q0, mut p1, mut q1) = (0_u64, 1_u64, 1_u64, 0_u64);
+    let mut x = target;
+    for _ in 0..32 {
+        let a = x.floor();
+        if !(0.0..=MAX_TERM as f64).contains(&a) {
+            break;
+        }
+        let (p2, q2) = (a as u64 * p1 + p0, a as u64 * q1 + q0);
+        if p2 > MAX_TERM || q2 > MAX_TERM {
+            break;
+        }
+        if p2 > 0 && q2 > 0 && (p2 as f64 / q2 as f64 / target - 1.0).abs() <= TOLERANCE {
+            return Ok((p2 as usize, q2 as usize));
+        }
+        (p0, q0, p1, q1) = (p1, q1, p2, q2);
+        let rest = x - a;
+        if rest <= 0.0 {
+            break;
+        }
+        x = 1.0 / rest;
+    }
+    fault(format!("{fs_out} Hz / {fs_in} Hz is no fraction with terms up to {MAX_TERM}"))
+}
+
+/// Length of the result: `ceil(n up / down)`.
+pub fn output_len(n: usize, up: usize, down: usize) -> usize {
+    ((n as u128 * up as u128).div_ceil(down.max(1) as u128)).min(usize::MAX as u128) as usize
+}
+
+/// Resamples from `fs_in` to `fs_out` (Hz). Equal rates give a copy.
+///
+/// # Errors
+/// As [`ratio`]; also when the result would have more than 2^31 samples.
+pub fn resample(x: &[f64], fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
+    let (up, down) = ratio(fs_in, fs_out)?;
+    let n = output_len(x.len(), up, down);
+    if n > 1 << 31 {
+        return Err(Error::data(
+            "resampling",
+            format!("{} samples at {fs_in} Hz would become {n} at {fs_out} Hz", x.len()),
+            "check the sampling rate in the header or in --fs",
+        ));
+    }
+    Ok(resample_poly(x, up, down))
+}
+
+/// Resamples by `up / down` (any terms; they are brought to lowest terms, 0 counts as 1).
+pub fn resample_poly(x: &[f64], up: usize, down: usize) -> Vec<f64> {
+    let (up, down) = (up.max(1), down.max(1));
+    let g = gcd(up, down);
+    let (up, down) = (up / g, down / g);
+    if up == down {
+        return x.to_vec();
+    }
+    let half = 10 * up.max(down);
+    let h = lowpass(half, 1.0 / up.max(down) as f64, up as f64);
+    (0..output_len(x.len(), up, down))
+        .map(|m| {
+            // tap k of output m meets input i where m down + half = i up + k
+            let centre = m * down + half;
+            let first = centre.saturating_sub(2 * half).div_ceil(up);
+            let last = (centre / up).min(x.len() - 1);
+            (first..=last).map(|i| x[i] * h[centre - i * up]).sum()
+        })
+        .collect()
+}
+
+/// Windowed-sinc low-pass of `2 half + 1` taps with cut-off relative to Nyquist, gain `gain` at 0 Hz.
+fn lowpass(half: usize, cutoff: f64, gain: f64) -> Vec<f64> {
+    let norm = bessel_i0(KAISER_BETA);
+    let mut h: Vec<f64> = (0..=2 * half)
+        .map(|i| {
+            let m = i as f64 - half as f64;
+            let window = bessel_i0(KAISER_BETA * (1.0 - (m / half as f64).powi(2)).max(0.0).sqrt()) / norm;
+            let arg = std::f64::consts::PI * cutoff * m;
+            let sinc = if m == 0.0 { 1.0 } else { arg.sin() / arg };
+            cutoff * sinc * window
+        })
+        .collect();
+    let sum: f64 = h.iter().sum();
+    for v in &mut h {
+        *v *= gain / sum;
+    }
+    h
+}
+
+/// Modified Bessel function of the first kind, order 0: `sum ((x/2)^k / k!)^2`.
+fn bessel_i0(x: f64) -> f64 {
+    let q = x * x / 4.0;
+    let (mut term, mut sum, mut k) = (1.0, 1.0, 1.0);
+    while term > sum * 1e-18 {
+        term *= q / (k * k);
+        sum += term;
+        k += 1.0;
+    }
+    sum
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_exact_for_the_usual_rates() {
+        for (a, b, expected) in [
+            (360.0, 500.0, (25, 18)),
+            (360.0, 250.0, (25, 36)),
+            (300.0, 500.0, (5, 3)),
+            (257.0, 500.0, (500, 257)),
+            (1000.0, 500.0, (1, 2)),
+            (128.5, 500.0, (1000, 257)),
+            (500.0, 500.0, (1, 1)),
+            (333.3333333, 500.0, (3, 2)),
+            (100.0, 500.0, (5, 1)),
+        ] {
+            assert_eq!(ratio(a, b).unwrap(), expected, "{a} -> {b}");
+        }
+    }
+
+    #[test]
+    fn impossible_ratios_are_refused() {
+        for (a, b) in [
+            (0.0, 500.0),
+            (-1.0, 2.0),
+            (f64::NAN, 1.0),
+            (1.0, f64::INFINITY),
+            (1.0, 1e9),
+            (1e9, 1.0),
+            (499.987_654, 500.0),
+        ] {
+            assert!(ratio(a, b).unwrap_err().to_string().contains("HINT"), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn short_signals_and_lengths() {
+        assert!(resample_poly(&[], 25, 18).is_empty());
+        assert_eq!(resample_poly(&[1.0], 5, 3).len(), 2);
+        assert_eq!(output_len(650_000, 25, 18), 902_778);
+        assert_eq!(resample(&[1.0, 2.0], 360.0, 360.0).unwrap(), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_slow_sine_survives() {
+        let x: Vec<f64> = (0..3600).map(|i| (i as f64 / 360.0 * 7.0 * std::f64::consts::TAU).sin()).collect();
+        let y = resample(&x, 360.0, 500.0).unwrap();
+        assert_eq!(y.len(), 5000);
+        for (i, v) in y.iter().enumerate().skip(200).take(4600) {
+            let expected = (i as f64 / 500.0 * 7.0 * std::f64::consts::TAU).sin();
+            assert!((v - expected).abs() < 2e-3, "{i}: {v} {expected}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
+//! wholly inside one rhythm; the grid restarts at each rhythm change.
+
+use super::{Context, Note, Outcome, one_line};
+use crate::ecg::dataset::{Exclusion, Strip};
+use crate::ecg::labels::{self, NoteRhythm, Rhythm};
+use crate::ecg::wfdb::{Annotation, Header, Signal, read_annotations, read_signal};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A stretch of one rhythm in samples at the record's rate, its end excluded.
+#[derive(Debug, PartialEq, Eq)]
+struct Stretch {
+    start: i64,
+    end: i64,
+    note: String,
+}
+
+pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, String> {
+    let options = context.options;
+    let header = Header::read(path).map_err(|e| one_line(&e))?;
+    let annotations = read_annotations(&path.with_extension("atr")).map_err(|e| one_line(&e))?;
+    let record = context.record_id(path);
+    let mut out = Outcome::default();
+
+    let wanted = header.lead(&options.lead);
+    let index = wanted.unwrap_or(0);
+    if wanted.is_none() {
+        let used = header.signals.first().map_or(String::new(), |s| s.description.clone());
+        out.notes.push(Note::OtherLead { record: record.clone(), used });
+    }
+    let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
+    out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
+
+    // the mean is taken out first, or the zeros that the filter sees outside would make a step of it
+    let known: Vec<f64> = mv.iter().copied().filter(|v| v.is_finite()).collect();
+    if known.is_empty() {
+        return Err("no sample is present".into());
+    }
+    let mean = known.iter().sum::<f64>() / known.len() as f64;
+    let centred: Vec<f64> = mv.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
+    let resampled = context.to_rate(&centred, header.fs).map_err(|e| one_line(&e))?;
+
+    let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
+    let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
+    let length = options.seconds * header.fs;
+    let stretches = rhythm_stretches(&annotations, mv.len() as i64);
+    if stretches.is_empty() {
+        return Err("no rhythm annotation (`+` with a text such as `(N`)".into());
+    }
+    for stretch in stretches {
+        for (start, end) in grid(&stretch, length) {
+            let inside = |sample: i64| sample >= start && sample < end;
+            let from = beats.partition_point(|b| b.sample < start);
+            let own: Vec<&Annotation> = beats[from..].iter().copied().take_while(|b| inside(b.sample)).collect();
+            let class = match classify(&stretch.note, &own, header.fs, options.ectopic_keep) {
+                Ok(rhythm) => context.scheme.class_of(rhythm),
+                Err(reason) => {
+                    *left_out.entry(reason).or_insert(0) += 1;
+                    continue;
+                }
+            };
+            let id = format!("{record}@{:.3}", start as f64 / header.fs);
+            match cut(context, &mv, &resampled, header.fs, start, end) {
+                Ok((at, signal)) => {
+                    let r_peaks = peaks_inside(&own, options.fs / header.fs, at, signal.len());
+                    out.strips.push(Strip {
+                        id,
+                        patient: patient(context, &record, &header.name),
+                        source: context.source.clone(),
+                        signal,
+                        label: class,
+                        r_peaks,
+                        expert_beats: true,
+                    });
+                }
+                Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
+            }
+        }
+    }
+    for (reason, count) in left_out {
+        let unit = if count == 1 { "window" } else { "windows" };
+        out.exclusions.push(Exclusion::new(record.clone(), format!("{count} {unit}: {reason}")));
+    }
+    if out.strips.is_empty() && out.exclusions.is_empty() {
+        return Err(format!("no rhythm lasts {} s", options.seconds));
+    }
+    Ok(out)
+}
+
+/// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
+fn patient(context: &Context, record: &str, name: &str) -> String {
+    if matches!(name, "201" | "202") { format!("{}/201+202", context.source) } else { record.to_string() }
+}
+
+/// From each rhythm change to the next, the last one to the record's end.
+fn rhythm_stretches(annotations: &[Annotation], samples: i64) -> Vec<Stretch> {
+    let changes: Vec<&Annotation> = annotations.iter().filter(|a| a.is_rhythm() && a.aux.starts_with('(')).collect();
+    let ends = changes.iter().skip(1).map(|a| a.sample.min(samples)).chain([samples]);
+    changes
+        .iter()
+        .zip(ends)
+        .map(|(a, end)| Stretch { start: a.sample.max(0), end, note: a.aux.clone() })
+        .filter(|s| s.start < s.end)
+        .collect()
+}
+
+/// Windows of `length` samples (it may be fractional) from the start of a stretch, as many as fit.
+fn grid(stretch: &Stretch, length: f64) -> impl Iterator<Item = (i64, i64)> {
+    let (start, end) = (stretch.start, stretch.end);
+    (0_u32..)
+        .map(move |k| {
+            let edge = |k: f64| start + (k * length).round() as i64;
+            (edge(f64::from(k)), edge(f64::from(k) + 1.0))
+        })
+        .take_while(move |&(_, e)| e <= end)
+}
+
+fn classify(note: &str, beats: &[&Annotation], fs: f64, ectopic_keep: bool) -> Result<Rhythm, String> {
+    let rhythm = match labels::rhythm_note(note) {
+        NoteRhythm::Named(rhythm) => rhythm,
+        NoteRhythm::ByRate => {
+            let samples: Vec<i64> = beats.iter().map(|b| b.sample).collect();
+            labels::by_rate(&samples, fs).ok_or("fewer than two beats")?
+        }
+        NoteRhythm::Other => return Err(format!("rhythm {note} is in no class")),
+    };
+    if !ectopic_keep && beats.iter().any(|b| labels::is_abnormal_beat(b)) {
+        return Err("ectopic, paced or unclassifiable beats".into());
+    }
+    Ok(rhythm)
+}
+
+/// The strip's first sample in the resampled record, and its signal.
+fn cut(
+    context: &Context,
+    mv: &[f64],
+    resampled: &[f64],
+    fs: f64,
+    start: i64,
+    end: i64,
+) -> Result<(usize, Vec<f32>), String> {
+    let original = usize::try_from(start).ok().zip(usize::try_from(end).ok()).and_then(|(a, b)| mv.get(a..b));
+    let original = original.ok_or("window outside the record")?;
+    if let Some(i) = original.iter().position(|v| !v.is_finite()) {
+        return Err(format!("missing sample (first at {i} of the window)"));
+    }
+    if super::is_flat(original) {
+        return Err("flat line".into());
+    }
+    let at = (start as f64 * context.options.fs / fs).round() as usize;
+    let strip = at.checked_add(context.options.samples()).and_then(|e| resampled.get(at..e));
+    let strip = strip.ok_or("the record ends inside the window after resampling")?;
+    context.finish(strip.to_vec()).map(|signal| (at, signal))
+}
+
+fn peaks_inside(beats: &[&Annotation], ratio: f64, at: usize, n: usize) -> Vec<u32> {
+    let mut peaks: Vec<u32> = beats
+        .iter()
+        .map(|b| (b.sample as f64 * ratio).round() - at as f64)
+        .filter(|&p| p >= 0.0 && p < n as f64)
+        .map(|p| p as u32)
+        .collect();
+    peaks.dedup();
+    peaks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(sample: i64, aux: &str) -> Annotation {
+        Annotation { sample, code: 28, sub: 0, channel: 0, num: 0, aux: aux.into() }
+    }
+
+    fn beat(sample: i64, code: u8) -> Annotation {
+        Annotation { code, ..note(sample, "") }
+    }
+
+    #[test]
+    fn grid_restarts_at_each_change() {
+        let list = [note(-3, "(N"), beat(7, 1), note(25, "(AFIB"), note(47, "comment"), note(60, "(N"), note(99, "(T")];
+        let s = rhythm_stretches(&list, 70);
+        assert_eq!(s.iter().map(|s| (s.start, s.end)).collect::<Vec<_>>(), [(0, 25), (25, 60), (60, 70)]);
+        let windows: Vec<_> = s.iter().flat_map(|s| grid(s, 10.0)).collect();
+        assert_eq!(windows, [(0, 10), (10, 20), (25, 35), (35, 45), (45, 55), (60, 70)]);
+        assert_eq!(grid(&s[1], 12.5).collect::<Vec<_>>(), [(25, 38), (38, 50)]);
+        assert!(rhythm_stretches(&[], 70).is_empty());
+    }
+
+    #[test]
+    fn classes_of_windows() {
+        let beats = [beat(0, 1), beat(300, 5), beat(600, 1)];
+        let own: Vec<&Annotation> = beats.iter().collect();
+        assert_eq!(classify("(N", &own, 360.0, true), Ok(Rhythm::Sinus));
+        assert!(classify("(N", &own, 360.0, false).unwrap_err().contains("ectopic"));
+        assert!(classify("(N", &own[..1], 360.0, true).unwrap_err().contains("two beats"));
+        assert!(classify("(P", &own, 360.0, true).unwrap_err().contains("(P"));
+        assert_eq!(classify("(AFL", &[], 360.0, true), Ok(Rhythm::Fibrillation));
+    }
+}

@@ -1,0 +1,44 @@
+//! The WFDB formats of PhysioNet: `.hea` headers, format 16 and 212 signals
+//! (`.dat`, `.mat`) and MIT annotations (`.atr` and others).
+//!
+//! Nothing in a header is believed before it was held against the size of the
+//! file it speaks of.
+
+pub mod annotation;
+pub mod header;
+pub mod signal;
+
+pub use annotation::{Annotation, read_annotations};
+pub use header::{Header, SignalSpec};
+pub use signal::{Signal, read_signal};
+
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// [`Error::File`] when it is missing, no plain file, unreadable or larger.
+pub(crate) fn read_limited(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(|e| {
+        Error::file(path, format!("cannot open the {what}: {e}"), "check that the file exists and may be read")
+    })?;
+    let meta = file.metadata().map_err(|e| Error::file(path, format!("cannot ask its size: {e}"), "check the disk"))?;
+    if !meta.is_file() {
+        return Err(Error::file(path, format!("is no plain file, expected the {what}"), "name a file, not a folder"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::file(path, format!("cannot read the {what}: {e}"), "check the disk and permissions"))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::file(
+            path,
+            format!("is larger than {limit} bytes, too large for the {what}"),
+            "check that this is the right file",
+        ));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,100 @@
+//! One error type for the whole crate. Every variant says which operation or
+//! file is meant, what was found and what was expected, and how to mend it.
+
+use std::path::{Path, PathBuf};
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, told for the person who has to mend it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// An operation was given tensors whose shapes or types do not fit.
+    #[error("{op}: found {found}, expected {expected}\nHINT: {hint}")]
+    Shape {
+        /// Name of the operation, as in the registry.
+        op: String,
+        /// The shapes or values given.
+        found: String,
+        /// What the operation takes.
+        expected: String,
+        /// How to mend it.
+        hint: String,
+    },
+    /// A file is missing, unreadable, truncated or not what it claims to be.
+    #[error("{}: {what}\nHINT: {hint}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was found, and what was expected.
+        what: String,
+        /// How to mend it.
+        hint: String,
+    },
+    /// An experiment file or `--set` value that cannot be used.
+    #[error("configuration: {what}\nHINT: {hint}")]
+    Config {
+        /// The key or line, and what was found there.
+        what: String,
+        /// How to mend it.
+        hint: String,
+    },
+    /// Data that was read correctly but cannot be used (too short, NaN, no records of a class, ...).
+    #[error("{subject}: {what}\nHINT: {hint}")]
+    Data {
+        /// The record or data set.
+        subject: String,
+        /// What was found, and what was expected.
+        what: String,
+        /// How to mend it.
+        hint: String,
+    },
+    /// No usable GPU adapter.
+    #[error("no GPU adapter: {what}\nHINT: {hint}")]
+    NoAdapter {
+        /// What was looked for and what is there.
+        what: String,
+        /// What to install or set.
+        hint: String,
+    },
+    /// The GPU refused or lost something (validation, memory, device loss).
+    #[error("GPU: {what}\nHINT: {hint}")]
+    Gpu {
+        /// The driver's words, and the operation.
+        what: String,
+        /// What to try.
+        hint: String,
+    },
+}
+
+impl Error {
+    /// [`Error::Shape`] from its parts.
+    pub fn shape(
+        op: impl Into<String>,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::Shape { op: op.into(), found: found.into(), expected: expected.into(), hint: hint.into() }
+    }
+
+    /// [`Error::File`] from its parts.
+    pub fn file(path: impl AsRef<Path>, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::File { path: path.as_ref().to_path_buf(), what: what.into(), hint: hint.into() }
+    }
+
+    /// [`Error::Config`] from its parts.
+    pub fn config(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Config { what: what.into(), hint: hint.into() }
+    }
+
+    /// [`Error::Data`] from its parts.
+    pub fn data(subject: impl Into<String>, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Data { subject: subject.into(), what: what.into(), hint: hint.into() }
+    }
+
+    /// [`Error::Gpu`] from its parts.
+    pub fn gpu(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Gpu { what: what.into(), hint: hint.into() }
+    }
+}

@@ -1,0 +1,28 @@
+//! Figures for papers and for the README, drawn from plain data: slices, names and numbers, never tensors.
+//!
+//! A path ending in `.png` gives a bitmap whose header carries its resolution, one ending in `.svg` a drawing in
+//! millimetres; both therefore print at their true size. Every file is written beside its place and then renamed, so
+//! a reader never meets half a figure.
+//!
+//! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
+//! - [`canvas`]: lines, areas and text in millimetres, as bitmap or SVG (underneath: [`raster`], [`text`], `output`)
+//! - [`axes`]: ticks, frames, legends, colour bars
+//! - [`gradcam`]: a strip on ECG [`paper`] with its Grad-CAM map, and the `caption` above it
+//! - [`curves`]: losses, learning rate and metrics over the epochs
+//! - [`confusion`]: confusion matrices
+
+pub mod axes;
+pub mod canvas;
+mod caption;
+pub mod confusion;
+pub mod curves;
+pub mod gradcam;
+mod output;
+pub mod paper;
+pub mod raster;
+pub mod style;
+pub mod text;
+
+pub use curves::EpochRow;
+pub use gradcam::GradCamFigure;
+pub use style::Page;

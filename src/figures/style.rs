@@ -1,0 +1,238 @@
+//! How the figures look: page, sizes, colours. Nothing else in `figures` names a size in points or a colour.
+
+/// A colour, sRGB.
+pub type Rgb = [u8; 3];
+
+/// Millimetres in a typographic point.
+pub const MM_PER_PT: f64 = 25.4 / 72.0;
+
+/// A page: physical size and resolution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Page {
+    /// Width, mm.
+    pub width_mm: f64,
+    /// Height, mm.
+    pub height_mm: f64,
+    /// Dots per inch of the bitmap (an SVG has none).
+    pub dpi: f64,
+}
+
+impl Page {
+    /// Width of two columns of a journal, mm.
+    pub const WIDTH_MM: f64 = 180.0;
+    /// Resolution of a paper's bitmaps, dots per inch.
+    pub const DPI: f64 = 300.0;
+
+    /// A page of the default width and resolution.
+    pub const fn paper(height_mm: f64) -> Self {
+        Self { width_mm: Self::WIDTH_MM, height_mm, dpi: Self::DPI }
+    }
+
+    /// Pixels of a length in mm.
+    pub fn px(&self, mm: f64) -> f64 {
+        mm * self.dpi / 25.4
+    }
+
+    /// Pixels of a length in points.
+    pub fn pt_px(&self, pt: f64) -> f64 {
+        pt * self.dpi / 72.0
+    }
+
+    /// Width and height of the bitmap, pixels; at least 1 x 1.
+    pub fn pixels(&self) -> (u32, u32) {
+        let n = |mm: f64| (self.px(mm).round().min(65_535.0) as u32).max(1);
+        (n(self.width_mm), n(self.height_mm))
+    }
+}
+
+// ---- sizes ----
+
+/// Titles, pt.
+pub const PT_TITLE: f64 = 9.0;
+/// Axis labels and text lines, pt.
+pub const PT_LABEL: f64 = 8.0;
+/// Tick labels, legends, notes, pt.
+pub const PT_SMALL: f64 = 7.0;
+/// The smallest text that a figure may hold, pt.
+pub const PT_MIN: f64 = 6.0;
+/// Axes, ticks and frames, pt.
+pub const PT_AXIS: f64 = 0.5;
+/// Grid lines behind curves, pt.
+pub const PT_GRID: f64 = 0.35;
+/// Curves, pt.
+pub const PT_CURVE: f64 = 1.1;
+
+// ---- colours ----
+
+/// Text and axes.
+pub const INK: Rgb = [0x1a, 0x1a, 0x1a];
+/// Secondary text.
+pub const INK_SOFT: Rgb = [0x55, 0x55, 0x55];
+/// Grid lines behind curves.
+pub const GRID: Rgb = [0xdd, 0xdd, 0xdd];
+/// The page.
+pub const WHITE: Rgb = [0xff; 3];
+/// What has no value: map samples that are not finite, rows without records.
+pub const NONE: Rgb = [0xb4, 0xb4, 0xb4];
+/// Warnings in a figure (what is cut off).
+pub const WARN: Rgb = [0xd5, 0x5e, 0x00];
+/// ECG paper.
+pub const PAPER: Rgb = [0xff, 0xfa, 0xf8];
+/// Its 1 mm lines.
+pub const PAPER_SMALL: Rgb = [0xfb, 0xdf, 0xda];
+/// Its 5 mm lines.
+pub const PAPER_LARGE: Rgb = [0xf2, 0xaf, 0xa6];
+
+/// The colours of Okabe and Ito (2008), told apart by the colour-blind, in the order in which series take them.
+pub const OKABE_ITO: [Rgb; 8] = [
+    [0x00, 0x72, 0xb2], // blue
+    [0xd5, 0x5e, 0x00], // vermillion
+    [0x00, 0x9e, 0x73], // bluish green
+    [0xcc, 0x79, 0xa7], // reddish purple
+    [0xe6, 0x9f, 0x00], // orange
+    [0x56, 0xb4, 0xe9], // sky blue
+    [0x00, 0x00, 0x00], // black
+    [0xf0, 0xe4, 0x42], // yellow: last, it is pale on white
+];
+
+/// The colour of series `index`; starts over after eight.
+pub fn series_color(index: usize) -> Rgb {
+    OKABE_ITO[index % OKABE_ITO.len()]
+}
+
+/// The colour of a rhythm class: fixed by name for the classes of EXGnet, so that it is the same in every figure, and
+/// by `index` for any other name.
+pub fn class_color(name: &str, index: usize) -> Rgb {
+    match name {
+        "SR" | "N" => OKABE_ITO[0],
+        "AFIB/AFL" | "AFIB" | "AFL" | "A" => OKABE_ITO[1],
+        "SI" => OKABE_ITO[2],
+        "SVT/AT" | "GSVT" => OKABE_ITO[3],
+        "ST" => OKABE_ITO[4],
+        "SB" => OKABE_ITO[5],
+        _ => series_color(index),
+    }
+}
+
+/// Viridis (van der Walt and Smith, 2015, CC0), at 20 equally spaced anchors; linear between them.
+const VIRIDIS: [Rgb; 20] = [
+    [0x44, 0x01, 0x54],
+    [0x48, 0x15, 0x67],
+    [0x48, 0x26, 0x77],
+    [0x45, 0x37, 0x81],
+    [0x40, 0x47, 0x88],
+    [0x39, 0x56, 0x8c],
+    [0x33, 0x63, 0x8d],
+    [0x2d, 0x70, 0x8e],
+    [0x28, 0x7d, 0x8e],
+    [0x23, 0x8a, 0x8d],
+    [0x1f, 0x96, 0x8b],
+    [0x20, 0xa3, 0x87],
+    [0x29, 0xaf, 0x7f],
+    [0x3c, 0xbb, 0x75],
+    [0x55, 0xc6, 0x67],
+    [0x73, 0xd0, 0x55],
+    [0x95, 0xd8, 0x40],
+    [0xb8, 0xde, 0x29],
+    [0xdc, 0xe3, 0x19],
+    [0xfd, 0xe7, 0x25],
+];
+
+/// The colour of `t` in 0..1 (clamped) on the viridis map; grey where `t` is not a number.
+pub fn viridis(t: f64) -> Rgb {
+    if t.is_nan() {
+        return NONE;
+    }
+    let x = t.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+    let i = (x as usize).min(VIRIDIS.len() - 2);
+    mix(VIRIDIS[i], VIRIDIS[i + 1], x - i as f64)
+}
+
+/// The colour of `t` in 0..1 (clamped) on a map from white to deep blue whose lightness falls evenly (a path through
+/// Oklab, Ottosson 2020), so that it keeps its order in grey; grey where `t` is not a number.
+pub fn blues(t: f64) -> Rgb {
+    if t.is_nan() {
+        return NONE;
+    }
+    let t = t.clamp(0.0, 1.0);
+    let lightness = 0.985 - 0.655 * t;
+    let chroma = 0.13 * (t * (1.0 - 0.35 * t) / 0.65).min(1.0);
+    let hue = (248.0 + 12.0 * t).to_radians();
+    oklab_to_srgb(lightness, chroma * hue.cos(), chroma * hue.sin())
+}
+
+/// `a` and `b` mixed, `t` = 0 giving `a`, 1 giving `b`.
+pub fn mix(a: Rgb, b: Rgb, t: f64) -> Rgb {
+    std::array::from_fn(|i| (f64::from(a[i]) + (f64::from(b[i]) - f64::from(a[i])) * t).round().clamp(0.0, 255.0) as u8)
+}
+
+/// Relative luminance of a colour, 0..1 (WCAG 2).
+pub fn luminance(c: Rgb) -> f64 {
+    let lin = |v: u8| {
+        let v = f64::from(v) / 255.0;
+        if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * lin(c[0]) + 0.7152 * lin(c[1]) + 0.0722 * lin(c[2])
+}
+
+/// Ink or white, whichever stands out more from `background`.
+pub fn text_on(background: Rgb) -> Rgb {
+    let l = luminance(background) + 0.05;
+    if 1.05 / l > l / (luminance(INK) + 0.05) { WHITE } else { INK }
+}
+
+fn oklab_to_srgb(l: f64, a: f64, b: f64) -> Rgb {
+    let (p, q, r) = (
+        (l + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3),
+        (l - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3),
+        (l - 0.089_484_177_5 * a - 1.291_485_548_0 * b).powi(3),
+    );
+    let linear = [
+        4.076_741_662_1 * p - 3.307_711_591_3 * q + 0.230_969_929_2 * r,
+        -1.268_438_004_6 * p + 2.609_757_401_1 * q - 0.341_319_396_5 * r,
+        -0.004_196_086_3 * p - 0.703_418_614_7 * q + 1.707_614_701_0 * r,
+    ];
+    linear.map(|v| {
+        let v = v.clamp(0.0, 1.0);
+        let v = if v <= 0.003_130_8 { 12.92 * v } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
+        (v * 255.0).round() as u8
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_points() {
+        let page = Page::paper(60.0);
+        assert_eq!(page.pixels(), (2126, 709));
+        assert!((page.pt_px(7.2) - 30.0).abs() < 1e-9);
+        assert_eq!(Page { width_mm: f64::NAN, height_mm: -3.0, dpi: 300.0 }.pixels().1, 1, "never an empty bitmap");
+    }
+
+    #[test]
+    fn colour_maps_keep_their_order_in_grey() {
+        for (map, rising) in [(viridis as fn(f64) -> Rgb, true), (blues, false)] {
+            let l: Vec<f64> = (0..=100).map(|i| luminance(map(f64::from(i) / 100.0))).collect();
+            assert!(l.windows(2).all(|w| if rising { w[1] >= w[0] } else { w[1] <= w[0] }), "{l:?}");
+        }
+        assert_eq!(viridis(0.0), [0x44, 0x01, 0x54]);
+        assert_eq!(viridis(7.0), [0xfd, 0xe7, 0x25]);
+        assert_eq!((viridis(f64::NAN), blues(f64::NAN)), (NONE, NONE));
+    }
+
+    #[test]
+    fn classes_keep_their_colours() {
+        let names = ["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"];
+        let colours: std::collections::HashSet<Rgb> = names.iter().map(|n| class_color(n, 9)).collect();
+        assert_eq!(colours.len(), names.len());
+        assert_eq!(class_color("SR", 0), class_color("SR", 5));
+        assert_eq!(class_color("other", 3), OKABE_ITO[3]);
+    }
+
+    #[test]
+    fn text_stands_out_from_its_background() {
+        assert_eq!((text_on([255; 3]), text_on([0, 20, 90])), (INK, WHITE));
+    }
+}

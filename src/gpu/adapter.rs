@@ -1,0 +1,212 @@
+//! Choice and description of the adapter.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+
+const INSTALL_HINT: &str = "run ./setup.sh; on Debian or Ubuntu that installs libvulkan1 and mesa-vulkan-drivers \
+     (a software Vulkan driver); elsewhere install your GPU vendor's Vulkan driver. `exgnet info` lists what is found";
+
+/// Which adapter to open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AdapterChoice {
+    /// Discrete before integrated before software.
+    #[default]
+    Best,
+    /// By position in [`list_adapters`] or by a part of its name (case does not matter).
+    Named(String),
+}
+
+impl AdapterChoice {
+    /// From `EXGNET_ADAPTER`; unset or empty means [`AdapterChoice::Best`].
+    pub fn from_env() -> Self {
+        match std::env::var("EXGNET_ADAPTER") {
+            Ok(name) if !name.trim().is_empty() => Self::Named(name.trim().to_owned()),
+            _ => Self::Best,
+        }
+    }
+}
+
+/// What `exgnet info` tells of an adapter.
+#[derive(Debug, Clone, Serialize)]
+pub struct AdapterReport {
+    /// Name as the driver gives it.
+    pub name: String,
+    /// `vulkan`, `metal` or `dx12`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: String,
+    /// Name of the driver.
+    pub driver: String,
+    /// Version of the driver.
+    pub driver_info: String,
+    /// True where the CPU plays the GPU.
+    pub is_software: bool,
+    /// Smallest and largest subgroup (lanes that run in step).
+    pub subgroup_size: [u32; 2],
+    /// Operations may use subgroup functions.
+    pub subgroups: bool,
+    /// The device can time its own work.
+    pub timestamps: bool,
+    /// Native 16-bit floats in shaders.
+    pub shader_f16: bool,
+    /// Largest storage binding, bytes.
+    pub max_binding_bytes: u64,
+    /// Largest buffer, bytes.
+    pub max_buffer_bytes: u64,
+    /// Storage buffers per kernel.
+    pub max_storage_buffers: u32,
+    /// Threads per workgroup.
+    pub max_workgroup_threads: u32,
+    /// Workgroup memory, bytes.
+    pub max_workgroup_bytes: u32,
+    /// Workgroups per dimension of a dispatch.
+    pub max_groups_per_dimension: u32,
+    /// What a user may want to know or mend (an old software driver, say).
+    pub notes: Vec<String>,
+}
+
+fn backends() -> wgpu::Backends {
+    wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12
+}
+
+fn adapters() -> Vec<wgpu::Adapter> {
+    let mut desc = wgpu::InstanceDescriptor::new_without_display_handle();
+    desc.backends = backends();
+    let found = pollster::block_on(wgpu::Instance::new(desc).enumerate_adapters(backends()));
+    found.into_iter().filter(|a| a.get_info().backend != wgpu::Backend::Noop).collect()
+}
+
+/// All usable adapters, in the order that `--adapter INDEX` counts.
+pub fn list_adapters() -> Vec<AdapterReport> {
+    adapters().iter().map(describe).collect()
+}
+
+fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
+    let info = adapter.get_info();
+    let (limits, features) = (adapter.limits(), adapter.features());
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete",
+        wgpu::DeviceType::IntegratedGpu => "integrated",
+        wgpu::DeviceType::VirtualGpu => "virtual",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    };
+    let mut notes = Vec::new();
+    if let Some(major) = mesa_major(&info.driver_info)
+        && info.device_type == wgpu::DeviceType::Cpu
+        && major < 24
+    {
+        notes.push(format!(
+            "{}: this software driver is 4 to 7 times slower on compute than Mesa 24 or later; ./setup.sh installs the newest it can get",
+            info.driver_info
+        ));
+    }
+    if info.device_type == wgpu::DeviceType::Cpu {
+        notes.push("this adapter is the CPU; a real GPU needs its vendor's Vulkan driver".to_owned());
+    }
+    AdapterReport {
+        name: info.name,
+        backend: info.backend.to_str().to_owned(),
+        kind: kind.to_owned(),
+        driver: info.driver,
+        driver_info: info.driver_info,
+        is_software: info.device_type == wgpu::DeviceType::Cpu,
+        subgroup_size: [info.subgroup_min_size, info.subgroup_max_size],
+        subgroups: features.contains(wgpu::Features::SUBGROUP),
+        timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+        shader_f16: features.contains(wgpu::Features::SHADER_F16),
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_buffer_bytes: limits.max_buffer_size,
+        max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+        max_workgroup_threads: limits.max_compute_invocations_per_workgroup,
+        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        max_groups_per_dimension: limits.max_compute_workgroups_per_dimension,
+        notes,
+    }
+}
+
+/// Major version out of a text such as `Mesa 25.0.7-2~bpo12+1 (LLVM 19)`.
+fn mesa_major(driver_info: &str) -> Option<u32> {
+    driver_info.strip_prefix("Mesa ")?.split('.').next()?.parse().ok()
+}
+
+fn rank(adapter: &wgpu::Adapter) -> u32 {
+    match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+pub(super) fn choose(choice: &AdapterChoice) -> Result<(wgpu::Adapter, AdapterReport)> {
+    let mut found = adapters();
+    if found.is_empty() {
+        return Err(Error::NoAdapter {
+            what: "no Vulkan, Metal or DX12 driver answered".into(),
+            hint: INSTALL_HINT.into(),
+        });
+    }
+    let names: Vec<String> = found.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
+    let index = match choice {
+        AdapterChoice::Best => (0..found.len()).min_by_key(|&i| (rank(&found[i]), i)),
+        AdapterChoice::Named(name) => match name.parse::<usize>() {
+            Ok(i) => (i < found.len()).then_some(i),
+            Err(_) => {
+                let wanted = name.to_lowercase();
+                found.iter().position(|a| a.get_info().name.to_lowercase().contains(&wanted))
+            }
+        },
+    };
+    let Some(index) = index else {
+        let AdapterChoice::Named(name) = choice else { unreachable!("a non-empty list has a best one") };
+        return Err(Error::NoAdapter {
+            what: format!("none is called '{name}'; found {}", names.join(", ")),
+            hint: "give a part of one of these names or its number with --adapter or EXGNET_ADAPTER, or leave it out"
+                .into(),
+        });
+    };
+    let adapter = found.swap_remove(index);
+    let report = describe(&adapter);
+    Ok((adapter, report))
+}
+
+pub(super) fn open(adapter: &wgpu::Adapter, report: &AdapterReport) -> Result<(wgpu::Device, wgpu::Queue)> {
+    // Kernels are written for WebGPU's default limits; size limits are raised to
+    // what the adapter has, so that long strips and large batches fit.
+    let has = adapter.limits();
+    let limits = wgpu::Limits {
+        max_storage_buffer_binding_size: has.max_storage_buffer_binding_size,
+        max_buffer_size: has.max_buffer_size,
+        ..wgpu::Limits::default()
+    };
+    let features = adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP);
+    let desc = wgpu::DeviceDescriptor {
+        label: Some("exgnet"),
+        required_features: features,
+        required_limits: limits,
+        ..Default::default()
+    };
+    pollster::block_on(adapter.request_device(&desc)).map_err(|e| Error::NoAdapter {
+        what: format!("{} cannot be opened: {e}", report.name),
+        hint: "choose another adapter with --adapter, or update its driver".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mesa_version_is_read() {
+        assert_eq!(mesa_major("Mesa 25.0.7-2~bpo12+1 (LLVM 19.1.7)"), Some(25));
+        assert_eq!(mesa_major("560.35.03"), None);
+    }
+
+    #[test]
+    fn an_unknown_adapter_is_an_error_that_lists_the_known() {
+        let e = choose(&AdapterChoice::Named("nonesuch".into())).err().expect("no adapter has this name");
+        assert!(matches!(e, Error::NoAdapter { .. }), "{e}");
+    }
+}

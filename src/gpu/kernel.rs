@@ -1,0 +1,202 @@
+//! Compiled kernels, and the description of one launch.
+
+use super::{Gpu, Storage, lock};
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
+/// alignment of dynamic offsets).
+pub(super) const PARAM_SLOT: u64 = 256;
+
+type Key = (&'static str, &'static str, Vec<(&'static str, u64)>);
+
+#[derive(Default)]
+pub(super) struct KernelCache {
+    kernels: HashMap<Key, Arc<Kernel>>,
+}
+
+impl KernelCache {
+    pub(super) fn len(&self) -> usize {
+        self.kernels.len()
+    }
+}
+
+pub(super) struct Kernel {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+    bindings: usize,
+}
+
+/// One launch of a kernel: shader, tuned constants, parameters, buffers, groups.
+///
+/// By convention binding 0 of every shader is its `Params` (a uniform of 32-bit
+/// scalars) and bindings 1, 2, ... are storage buffers.
+pub struct Launch<'a> {
+    shader: &'static str,
+    entry: &'static str,
+    constants: Vec<(&'static str, f64)>,
+    params: Vec<u32>,
+    bindings: Vec<&'a Storage>,
+}
+
+impl<'a> Launch<'a> {
+    /// A launch of `shaders/<shader>.wgsl`, entry point `main`.
+    pub fn new(shader: &'static str) -> Self {
+        Self { shader, entry: "main", constants: Vec::new(), params: Vec::new(), bindings: Vec::new() }
+    }
+
+    /// Another entry point than `main`.
+    pub fn entry(mut self, entry: &'static str) -> Self {
+        self.entry = entry;
+        self
+    }
+
+    /// Sets a WGSL `override` constant.
+    pub fn constant(mut self, name: &'static str, value: u32) -> Self {
+        self.constants.push((name, f64::from(value)));
+        self
+    }
+
+    /// Appends integers to the parameters.
+    pub fn uint(mut self, values: impl IntoIterator<Item = usize>) -> Self {
+        self.params.extend(values.into_iter().map(|v| u32::try_from(v).expect("tensors have fewer than 2^32 elements")));
+        self
+    }
+
+    /// Appends signed integers to the parameters.
+    pub fn int(mut self, values: impl IntoIterator<Item = isize>) -> Self {
+        self.params
+            .extend(values.into_iter().map(|v| i32::try_from(v).expect("tensors have fewer than 2^31 elements") as u32));
+        self
+    }
+
+    /// Appends floats to the parameters.
+    pub fn float(mut self, values: impl IntoIterator<Item = f32>) -> Self {
+        self.params.extend(values.into_iter().map(f32::to_bits));
+        self
+    }
+
+    /// Appends a storage buffer.
+    pub fn bind(mut self, storage: &'a Storage) -> Self {
+        self.bindings.push(storage);
+        self
+    }
+
+    /// Records the launch with one thread per element of `threads`, in groups of
+    /// `group` threads (the shader's `override WG`), folded over two dimensions.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the kernel does not compile or the driver refuses it.
+    pub fn threads(self, gpu: &Gpu, threads: usize, group: u32) -> Result<()> {
+        let groups = threads.div_ceil(group as usize);
+        self.constant("WG", group).groups(gpu, groups)
+    }
+
+    /// Records the launch with `groups` workgroups, folded over two dimensions:
+    /// the shader computes its index as `wid.y * groups_x + wid.x` and must ignore
+    /// those past the end.
+    ///
+    /// # Errors
+    /// As [`Launch::threads`].
+    pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
+        let (x, y) = fold(groups);
+        assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{}: too many parameters", self.shader);
+        let kernel = gpu.kernel(self.shader, self.entry, self.constants)?;
+        if kernel.bindings != self.bindings.len() {
+            return Err(Error::gpu(
+                format!("{}: the shader declares {} buffers, its launch binds {}", self.shader, kernel.bindings, self.bindings.len()),
+                "an edited shader must keep its bindings",
+            ));
+        }
+        gpu.record_dispatch(kernel, &self.params, &self.bindings, [x, y])
+    }
+}
+
+/// Folds a number of workgroups into two dimensions of at most 65,535 (WebGPU's limit).
+fn fold(groups: usize) -> (u32, u32) {
+    const MAX: usize = 65_535;
+    let y = groups.div_ceil(MAX).max(1);
+    assert!(y <= MAX, "a dispatch of {groups} workgroups");
+    (groups.div_ceil(y) as u32, y as u32)
+}
+
+/// Whether each storage binding (1, 2, ...) is written, read off the shader's text.
+fn reflect(text: &str) -> Vec<bool> {
+    let code = text.lines().map(|l| l.split("//").next().unwrap_or(""));
+    code.filter(|l| l.contains("@binding(") && l.contains("var<storage")).map(|l| l.contains("read_write")).collect()
+}
+
+impl Gpu {
+    pub(super) fn kernel(
+        &self,
+        shader: &'static str,
+        entry: &'static str,
+        constants: Vec<(&'static str, f64)>,
+    ) -> Result<Arc<Kernel>> {
+        let key = (shader, entry, constants.iter().map(|&(n, v)| (n, v.to_bits())).collect());
+        if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
+            return Ok(kernel.clone());
+        }
+        let text = self.0.shaders.text(shader)?;
+        let written = reflect(&text);
+        let device = &self.0.device;
+        let made = self.scoped(|| {
+            let source = wgpu::ShaderSource::Wgsl(text);
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(shader), source });
+            let entry_of = |binding: usize, ty, dynamic| wgpu::BindGroupLayoutEntry {
+                binding: binding as u32,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
+                count: None,
+            };
+            let mut entries = vec![entry_of(0, wgpu::BufferBindingType::Uniform, true)];
+            for (i, &w) in written.iter().enumerate() {
+                entries.push(entry_of(i + 1, wgpu::BufferBindingType::Storage { read_only: !w }, false));
+            }
+            let layout = device
+                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(shader), entries: &entries });
+            let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(shader),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+            let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(shader),
+                layout: Some(&pipeline_layout),
+                module: &module,
+                entry_point: Some(entry),
+                compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+                cache: None,
+            });
+            Kernel { pipeline, layout, bindings: written.len() }
+        });
+        let kernel = Arc::new(made.map_err(|e| match e {
+            Error::Gpu { what, hint } => Error::gpu(format!("shader {shader}.wgsl: {what}"), hint),
+            e => e,
+        })?);
+        lock(&self.0.kernels).kernels.insert(key, kernel.clone());
+        Ok(kernel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_covers_all_groups_within_limits() {
+        for n in [1, 2, 65_535, 65_536, 131_071, 10_000_000] {
+            let (x, y) = fold(n);
+            assert!(x as usize * y as usize >= n && x <= 65_535 && y <= 65_535, "{n} -> {x} x {y}");
+            assert!((x as usize * y as usize) < n + y as usize, "{n} -> {x} x {y} wastes more than a row");
+        }
+    }
+
+    #[test]
+    fn bindings_are_read_off_the_text() {
+        let text = "@group(0) @binding(0) var<uniform> p: Params;\n@group(0) @binding(1) var<storage, read> x: array<f32>;\n\
+                    @group(0) @binding(2) var<storage, read_write> y: array<f32>; // var<storage>";
+        assert_eq!(reflect(text), [false, true]);
+    }
+}

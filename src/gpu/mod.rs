@@ -1,0 +1,153 @@
+//! The GPU, and the only module that names wgpu: choice of adapter, pooled
+//! buffers, compiled kernels, recording and submitting, read-back.
+//!
+//! A [`Gpu`] records work in order and submits it in batches ([`Gpu::flush`]);
+//! whoever reads a tensor back waits for it. Faults of the driver (validation,
+//! memory, loss of the device) are caught by error scopes and callbacks and come
+//! back as the error of the next call.
+
+mod adapter;
+mod kernel;
+mod pool;
+mod record;
+mod shaders;
+
+pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
+pub use kernel::Launch;
+pub use pool::{PoolStats, Storage};
+pub use record::PendingRead;
+pub use shaders::{ShaderSource, embedded_shaders};
+
+use crate::error::{Error, Result};
+use kernel::KernelCache;
+use pool::Pool;
+use record::Recorder;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// A handle on one opened device. Cheap to clone; all clones share it.
+#[derive(Clone)]
+pub struct Gpu(Arc<Inner>);
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    report: AdapterReport,
+    shaders: ShaderSource,
+    kernels: Mutex<KernelCache>,
+    pool: Arc<Pool>,
+    recorder: Mutex<Recorder>,
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gpu({})", self.0.report.name)
+    }
+}
+
+/// A poisoned lock means a panic elsewhere; the data behind it is still whole.
+pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Gpu {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] where none fits, with what to install; [`Error::File`]
+    /// for a shader folder that is not there.
+    pub fn open(choice: &AdapterChoice, shaders: ShaderSource) -> Result<Self> {
+        let (adapter, report) = adapter::choose(choice)?;
+        let (device, queue) = adapter::open(&adapter, &report)?;
+        let fault = Arc::new(Mutex::new(None));
+        let sink = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
+            lock(&sink).get_or_insert_with(|| e.to_string());
+        }));
+        let sink = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                lock(&sink).get_or_insert_with(|| format!("device lost: {message}"));
+            }
+        });
+        let pool = Arc::new(Pool::default());
+        let recorder = Mutex::new(Recorder::new(&device));
+        let kernels = Mutex::new(KernelCache::default());
+        Ok(Self(Arc::new(Inner { device, queue, report, shaders, kernels, pool, recorder, fault })))
+    }
+
+    /// Opens the adapter and shader folder that `EXGNET_ADAPTER` and
+    /// `EXGNET_SHADER_DIR` name, or the best adapter and the embedded shaders.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn from_env() -> Result<Self> {
+        Self::open(&AdapterChoice::from_env(), ShaderSource::from_env()?)
+    }
+
+    /// What is known of the adapter.
+    pub fn report(&self) -> &AdapterReport {
+        &self.0.report
+    }
+
+    /// Threads of a workgroup whose members reduce together. On the software
+    /// adapter a barrier costs microseconds and a subgroup has 8 lanes, so a
+    /// reducing group is one subgroup there; real GPUs take 64.
+    pub fn reduce_width(&self) -> u32 {
+        if self.0.report.is_software { 8 } else { 64 }
+    }
+
+    /// Memory held by tensors and by the pool.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.0.pool.stats()
+    }
+
+    /// Number of distinct compiled kernels.
+    pub fn kernel_count(&self) -> usize {
+        lock(&self.0.kernels).len()
+    }
+
+    /// The first fault the driver reported since the last call, as an error.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if there was one.
+    pub fn check(&self) -> Result<()> {
+        match lock(&self.0.fault).take() {
+            None => Ok(()),
+            Some(what) => Err(gpu_fault(&what)),
+        }
+    }
+
+    /// Runs `f` between error scopes; what the driver complains about becomes an error.
+    fn scoped<T>(&self, f: impl FnOnce() -> T) -> Result<T> {
+        let device = &self.0.device;
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let value = f();
+        for scope in [validation, internal, memory] {
+            if let Some(e) = pollster::block_on(scope.pop()) {
+                lock(&self.0.fault).get_or_insert_with(|| e.to_string());
+            }
+        }
+        self.check()?;
+        Ok(value)
+    }
+}
+
+fn gpu_fault(what: &str) -> Error {
+    let hint = if what.contains("lost") {
+        "the device is gone (driver reset or unplugged): start again; the last checkpoint is intact"
+    } else if what.to_lowercase().contains("memory") {
+        "use a smaller batch (--set train.batch=16) or shorter strips"
+    } else {
+        "a kernel or its launch is wrong: if you edited a shader, compare it with the embedded one; else please report it"
+    };
+    Error::gpu(what.trim(), hint)
+}
+
+#[cfg(test)]
+pub(crate) fn shared() -> &'static Gpu {
+    static GPU: std::sync::OnceLock<Gpu> = std::sync::OnceLock::new();
+    GPU.get_or_init(|| Gpu::from_env().unwrap_or_else(|e| panic!("{e}")))
+}

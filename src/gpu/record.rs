@@ -1,0 +1,283 @@
+//! Recording work in order, submitting it in batches, reading back.
+
+use super::kernel::{Kernel, PARAM_SLOT};
+use super::{Gpu, Storage, gpu_fault, lock};
+use crate::error::Result;
+use std::sync::{Arc, mpsc};
+
+/// Launches held back before they are submitted on their own.
+const MAX_RECORDED: usize = 1024;
+/// Submissions that may wait in the queue; more would only hold memory.
+const MAX_IN_FLIGHT: usize = 4;
+
+pub(super) struct Recorder {
+    commands: Vec<Command>,
+    params: Vec<u8>,
+    param_buffer: wgpu::Buffer,
+    in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
+}
+
+enum Command {
+    Dispatch { kernel: Arc<Kernel>, group: wgpu::BindGroup, param_offset: u32, groups: [u32; 2] },
+    Copy { from: wgpu::Buffer, from_offset: u64, to: wgpu::Buffer, to_offset: u64, bytes: u64 },
+    Clear { buffer: wgpu::Buffer, offset: u64, bytes: u64 },
+}
+
+impl Recorder {
+    pub(super) fn new(device: &wgpu::Device) -> Self {
+        let param_buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("parameters"),
+            size: MAX_RECORDED as u64 * PARAM_SLOT,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Self { commands: Vec::new(), params: Vec::new(), param_buffer, in_flight: Default::default() }
+    }
+}
+
+fn copy_size(bytes: u64) -> u64 {
+    bytes.div_ceil(4) * 4
+}
+
+impl Gpu {
+    pub(super) fn record_dispatch(
+        &self,
+        kernel: Arc<Kernel>,
+        params: &[u32],
+        bindings: &[&Storage],
+        groups: [u32; 2],
+    ) -> Result<()> {
+        let mut recorder = lock(&self.0.recorder);
+        if recorder.params.len() as u64 >= MAX_RECORDED as u64 * PARAM_SLOT {
+            drop(recorder);
+            self.flush()?;
+            recorder = lock(&self.0.recorder);
+        }
+        let param_offset = recorder.params.len() as u32;
+        recorder.params.extend_from_slice(bytemuck::cast_slice(params));
+        recorder.params.resize(param_offset as usize + PARAM_SLOT as usize, 0);
+        let param_binding = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &recorder.param_buffer,
+            offset: 0,
+            size: wgpu::BufferSize::new(PARAM_SLOT),
+        });
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: param_binding }];
+        for (i, s) in bindings.iter().enumerate() {
+            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: s.binding() });
+        }
+        let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
+        let group = self.0.device.create_bind_group(&desc);
+        recorder.commands.push(Command::Dispatch { kernel, group, param_offset, groups });
+        Ok(())
+    }
+
+    /// Records a copy of `bytes` bytes (a multiple of 4) between two storages.
+    pub(crate) fn record_copy(&self, from: &Storage, from_offset: u64, to: &Storage, to_offset: u64, bytes: u64) {
+        let (from_offset, to_offset) = (from.offset() + from_offset, to.offset() + to_offset);
+        let (from, to) = (from.buffer().clone(), to.buffer().clone());
+        lock(&self.0.recorder).commands.push(Command::Copy { from, from_offset, to, to_offset, bytes: copy_size(bytes) });
+    }
+
+    /// Records filling a storage with zero bytes.
+    pub(crate) fn record_clear(&self, s: &Storage) {
+        let (buffer, offset, bytes) = (s.buffer().clone(), s.offset(), copy_size(s.bytes()));
+        lock(&self.0.recorder).commands.push(Command::Clear { buffer, offset, bytes });
+    }
+
+    /// Writes `data` into a storage, in recorded order (what was recorded before still sees the old content).
+    pub(crate) fn write(&self, to: &Storage, data: &[u8]) -> Result<()> {
+        assert!(data.len() as u64 <= to.bytes(), "write past the end of a storage");
+        let bytes = copy_size(data.len() as u64);
+        let desc = wgpu::BufferDescriptor {
+            label: Some("upload"),
+            size: bytes,
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        };
+        let staging = self.scoped(|| self.0.device.create_buffer(&desc))?;
+        {
+            let mut view = staging.get_mapped_range_mut(..).map_err(|e| gpu_fault(&e.to_string()))?;
+            view.slice(..data.len()).copy_from_slice(data);
+        }
+        staging.unmap();
+        let (dst, to_offset) = (to.buffer().clone(), to.offset());
+        lock(&self.0.recorder).commands.push(Command::Copy { from: staging, from_offset: 0, to: dst, to_offset, bytes });
+        Ok(())
+    }
+
+    /// Submits all recorded work.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] with the driver's words.
+    pub fn flush(&self) -> Result<()> {
+        // Held until submitted: the order of batches is the order of recording, whichever thread submits.
+        let mut recorder = lock(&self.0.recorder);
+        let commands = std::mem::take(&mut recorder.commands);
+        if commands.is_empty() {
+            return self.check();
+        }
+        let submitted = self.scoped(|| {
+            // Ordered after the work submitted before, so one parameter buffer serves all batches.
+            if !recorder.params.is_empty() {
+                self.0.queue.write_buffer(&recorder.param_buffer, 0, &recorder.params);
+            }
+            let mut encoder = self.0.device.create_command_encoder(&Default::default());
+            encode(&mut encoder, &commands);
+            self.0.queue.submit([encoder.finish()])
+        });
+        recorder.params.clear();
+        recorder.in_flight.push_back(submitted?);
+        let overdue = if recorder.in_flight.len() > MAX_IN_FLIGHT { recorder.in_flight.pop_front() } else { None };
+        drop(recorder);
+        if let Some(index) = overdue {
+            self.wait(Some(index))?;
+        }
+        self.check()
+    }
+
+    /// Submits all recorded work and waits until it is done.
+    ///
+    /// # Errors
+    /// As [`Gpu::flush`].
+    pub fn finish(&self) -> Result<()> {
+        self.flush()?;
+        self.wait(None)?;
+        lock(&self.0.recorder).in_flight.clear();
+        self.check()
+    }
+
+    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index, timeout: None };
+        self.0.device.poll(poll).map_err(|e| gpu_fault(&format!("waiting for the device: {e}")))?;
+        Ok(())
+    }
+
+    /// Records a copy of a storage for the host. [`PendingRead::wait`] submits it if nobody else did.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where memory is out.
+    pub(crate) fn read_later(&self, from: &Storage) -> Result<PendingRead> {
+        let size = copy_size(from.bytes());
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let desc = wgpu::BufferDescriptor { label: Some("read back"), size, usage, mapped_at_creation: false };
+        let staging = self.scoped(|| self.0.device.create_buffer(&desc))?;
+        let command = Command::Copy {
+            from: from.buffer().clone(),
+            from_offset: from.offset(),
+            to: staging.clone(),
+            to_offset: 0,
+            bytes: size,
+        };
+        lock(&self.0.recorder).commands.push(command);
+        Ok(PendingRead { gpu: self.clone(), staging, bytes: from.bytes() as usize })
+    }
+
+    /// Seconds the device itself spent on the work that `f` records, where it
+    /// can tell (timestamps); `None` elsewhere.
+    ///
+    /// # Errors
+    /// Those of `f`, and [`Error::Gpu`].
+    pub fn timed(&self, f: impl FnOnce() -> Result<()>) -> Result<Option<f64>> {
+        self.flush()?;
+        if !self.0.report.timestamps {
+            f()?;
+            self.flush()?;
+            return Ok(None);
+        }
+        let device = &self.0.device;
+        let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: None,
+            ty: wgpu::QueryType::Timestamp,
+            count: 4,
+        });
+        let stamp = |first: u32| {
+            let mut encoder = device.create_command_encoder(&Default::default());
+            drop(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: None,
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &queries,
+                    beginning_of_pass_write_index: Some(first),
+                    end_of_pass_write_index: Some(first + 1),
+                }),
+            }));
+            encoder
+        };
+        self.0.queue.submit([stamp(0).finish()]);
+        f()?;
+        self.flush()?;
+        let ticks = self.allocate(32)?;
+        let resolve = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 32,
+            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let mut encoder = stamp(2);
+        encoder.resolve_query_set(&queries, 0..4, &resolve, 0);
+        encoder.copy_buffer_to_buffer(&resolve, 0, ticks.buffer(), 0, 32);
+        self.0.queue.submit([encoder.finish()]);
+        let bytes = self.read_later(&ticks)?.wait()?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
+        let period = f64::from(self.0.queue.get_timestamp_period());
+        Ok(Some(ticks[2].saturating_sub(ticks[1]) as f64 * period * 1e-9))
+    }
+}
+
+fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+    let mut rest = commands;
+    while let Some(first) = rest.first() {
+        match first {
+            Command::Copy { from, from_offset, to, to_offset, bytes } => {
+                encoder.copy_buffer_to_buffer(from, *from_offset, to, *to_offset, *bytes);
+                rest = &rest[1..];
+            }
+            Command::Clear { buffer, offset, bytes } => {
+                encoder.clear_buffer(buffer, *offset, Some(*bytes));
+                rest = &rest[1..];
+            }
+            Command::Dispatch { .. } => {
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                let mut taken = 0;
+                for command in rest {
+                    let Command::Dispatch { kernel, group, param_offset, groups } = command else { break };
+                    pass.set_pipeline(&kernel.pipeline);
+                    pass.set_bind_group(0, group, &[*param_offset]);
+                    pass.dispatch_workgroups(groups[0], groups[1], 1);
+                    taken += 1;
+                }
+                rest = &rest[taken..];
+            }
+        }
+    }
+}
+
+/// A read-back under way.
+pub struct PendingRead {
+    gpu: Gpu,
+    staging: wgpu::Buffer,
+    bytes: usize,
+}
+
+impl PendingRead {
+    /// Waits for the content.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the work before it failed or the device is lost.
+    pub fn wait(self) -> Result<Vec<u8>> {
+        self.gpu.flush()?;
+        let (send, receive) = mpsc::channel();
+        self.staging.map_async(wgpu::MapMode::Read, .., move |r| {
+            // The receiver is gone only if this function returned early.
+            let _ = send.send(r);
+        });
+        self.gpu.wait(None)?;
+        let lost = |e: String| gpu_fault(&format!("reading back: {e}"));
+        receive.try_recv().map_err(|e| lost(e.to_string()))?.map_err(|e| lost(e.to_string()))?;
+        let view = self.staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
+        let out = view[..self.bytes].to_vec();
+        drop(view);
+        self.staging.unmap();
+        self.gpu.check()?;
+        Ok(out)
+    }
+}

@@ -1,0 +1,97 @@
+//! Where kernel text comes from: embedded, or a folder that takes precedence.
+
+use crate::error::{Error, Result};
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+macro_rules! embed {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*]
+    };
+}
+
+const EMBEDDED: &[(&str, &str)] = embed![
+    "adam",
+    "avg_pool",
+    "avg_pool_grad",
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_norm_running",
+    "batch_norm_stats",
+    "batch_norm_sums",
+    "binary",
+    "conv1d",
+    "conv1d_input_grad",
+    "conv1d_pack",
+    "conv1d_weight_grad",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "cross_entropy_targets",
+    "dropout",
+    "matmul",
+    "max_pool",
+    "max_pool_gather",
+    "max_pool_scatter",
+    "pick",
+    "place",
+    "reduce",
+    "reduce_max",
+    "strided",
+    "unary",
+    "write_block",
+];
+
+/// Names and texts of the embedded shaders.
+pub fn embedded_shaders() -> &'static [(&'static str, &'static str)] {
+    EMBEDDED
+}
+
+/// The embedded shaders, or a folder whose files replace them by name.
+#[derive(Debug, Clone, Default)]
+pub struct ShaderSource {
+    dir: Option<PathBuf>,
+}
+
+impl ShaderSource {
+    /// Shaders of `dir` (files `<name>.wgsl`) before the embedded ones.
+    ///
+    /// # Errors
+    /// [`Error::File`] if `dir` is not a folder.
+    pub fn folder(dir: impl Into<PathBuf>) -> Result<Self> {
+        let dir = dir.into();
+        if !dir.is_dir() {
+            return Err(Error::file(
+                dir,
+                "not a folder; expected one with .wgsl files",
+                "point --shader-dir at a copy of the repository's shaders/ folder",
+            ));
+        }
+        Ok(Self { dir: Some(dir) })
+    }
+
+    /// From `EXGNET_SHADER_DIR`; unset or empty means the embedded shaders.
+    ///
+    /// # Errors
+    /// As [`ShaderSource::folder`].
+    pub fn from_env() -> Result<Self> {
+        match std::env::var_os("EXGNET_SHADER_DIR") {
+            Some(dir) if !dir.is_empty() => Self::folder(PathBuf::from(dir)),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Cow<'static, str>> {
+        if let Some(dir) = &self.dir {
+            let path = dir.join(format!("{name}.wgsl"));
+            if path.is_file() {
+                return std::fs::read_to_string(&path)
+                    .map(Cow::Owned)
+                    .map_err(|e| Error::file(path, e.to_string(), "the shader must be readable UTF-8 text"));
+            }
+        }
+        let found = EMBEDDED.iter().find(|(n, _)| *n == name);
+        found.map(|(_, text)| Cow::Borrowed(*text)).ok_or_else(|| {
+            Error::gpu(format!("no shader is called '{name}'"), "add it to the list in src/gpu/shaders.rs")
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Adam and AdamW over all parameters in one launch (`shaders/adam.wgsl`; Kingma
+//! and Ba 2015, Loshchilov and Hutter 2019), with clipping by the global norm.
+
+use super::reduce::{Term, launch_sum};
+use super::{Array, concat};
+use crate::autograd::check::{Case, Input};
+use crate::error::Result;
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Settings of one step. They go to the device as a buffer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hyper {
+    /// Learning rate.
+    pub lr: f64,
+    /// Decay of the running means of gradient and squared gradient.
+    pub betas: [f64; 2],
+    /// Added to the root of the second mean.
+    pub eps: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// AdamW: the decay acts on the weight, not through the gradient.
+    pub decoupled: bool,
+    /// Largest global norm of the gradient; 0 switches clipping off.
+    pub clip: f64,
+}
+
+impl Default for Hyper {
+    fn default() -> Self {
+        Self { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled: false, clip: 0.0 }
+    }
+}
+
+impl Hyper {
+    fn words(&self, step: u32) -> [f32; 9] {
+        let (coupled, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
+        let correction = |b: f64| 1.0 - b.powi(step.min(i32::MAX as u32) as i32);
+        let [b1, b2] = self.betas;
+        [self.lr, b1, b2, self.eps, coupled, decoupled, self.clip, correction(b1), correction(b2)].map(|v| v as f32)
+    }
+}
+
+/// First and second means of the gradients, and the step's settings on the device.
+#[derive(Debug, Clone)]
+pub struct AdamState {
+    /// Mean of the gradient, `[n]`.
+    pub m: Tensor,
+    /// Mean of the squared gradient, `[n]`.
+    pub v: Tensor,
+    hyper: Tensor,
+}
+
+impl AdamState {
+    /// For `n` parameters, before the first step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] where memory is out.
+    pub fn new(gpu: &Gpu, n: usize) -> Result<Self> {
+        Ok(Self { m: Tensor::zeros(gpu, &[n])?, v: Tensor::zeros(gpu, &[n])?, hyper: Tensor::zeros(gpu, &[9])? })
+    }
+}
+
+/// Sum of the squares of all elements, `[1]`, in a fixed order.
+///
+/// # Errors
+/// [`crate::Error::Gpu`].
+pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
+    let y = Tensor::empty(x.gpu(), &[1], DType::F32)?;
+    launch_sum(x.gpu(), x, [1, x.numel(), 1], Term::Square, &y)?;
+    Ok(y)
+}
+
+/// One step, in place on `weights` `[n]` and the state. `step` counts from 1; returns the squared norm of `grads` `[1]`.
+///
+/// # Errors
+/// [`crate::Error::Gpu`].
+pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hyper, step: u32) -> Result<Tensor> {
+    assert_eq!(weights.numel(), grads.numel(), "a gradient for each weight");
+    state.hyper.overwrite(&hyper.words(step))?;
+    let norm2 = sum_of_squares(grads)?;
+    Launch::new("adam")
+        .uint([weights.numel()])
+        .bind(grads.storage())
+        .bind(norm2.storage())
+        .bind(state.hyper.storage())
+        .bind(weights.storage())
+        .bind(state.m.storage())
+        .bind(state.v.storage())
+        .threads(weights.gpu(), weights.numel(), 64)?;
+    Ok(norm2)
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let plain = Hyper { lr: 0.01, ..Hyper::default() };
+    let variants = [
+        ("adam", plain),
+        ("adam, coupled decay", Hyper { weight_decay: 0.1, ..plain }),
+        ("adamw", Hyper { weight_decay: 0.1, decoupled: true, ..plain }),
+        ("adam, clipped", Hyper { clip: 0.5, ..plain }),
+        ("adam, clip not reached", Hyper { clip: 1e3, ..plain }),
+    ];
+    variants
+        .into_iter()
+        .map(|(label, hyper)| {
+            Case::new(
+                format!("{label}, 3 steps, [77]"),
+                vec![Input::normal(&[77], 151), Input::normal(&[77], 152)],
+                move |x| {
+                    let w = super::scale(&x[0], 1.0)?;
+                    let state = AdamState::new(w.gpu(), 77)?;
+                    for step in 1..=3 {
+                        // Another gradient each step.
+                        adam_step(&w, &super::scale(&x[1], step as f32)?, &state, &hyper, step)?;
+                    }
+                    concat(&[&w, &state.m, &state.v], 0)
+                },
+                move |x| {
+                    let mut w = x[0].data.clone();
+                    let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
+                    let [b1, b2] = hyper.betas;
+                    for step in 1..=3 {
+                        let g: Vec<f64> = x[1].data.iter().map(|g| g * f64::from(step)).collect();
+                        let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+                        let shrink = if hyper.clip > 0.0 { (hyper.clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
+                        for i in 0..w.len() {
+                            let mut gi = g[i] * shrink;
+                            if hyper.decoupled {
+                                w[i] *= 1.0 - hyper.lr * hyper.weight_decay;
+                            } else {
+                                gi += hyper.weight_decay * w[i];
+                            }
+                            m[i] = b1 * m[i] + (1.0 - b1) * gi;
+                            v[i] = b2 * v[i] + (1.0 - b2) * gi * gi;
+                            let (mh, vh) = (m[i] / (1.0 - b1.powi(step)), v[i] / (1.0 - b2.powi(step)));
+                            w[i] -= hyper.lr * mh / (vh.sqrt() + hyper.eps);
+                        }
+                    }
+                    Array::new(&[w.len() * 3], [w, m, v].concat())
+                },
+            )
+            .oracle_only()
+        })
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! Average pooling over fixed or adaptive windows, and global
+//! (`shaders/avg_pool.wgsl`, `avg_pool_grad.wgsl`). Linear: the derivative of
+//! the backward pass is the forward pass.
+
+use super::max_pool::pooled_len;
+use super::{Array, Forward, Op, Saved, apply, mean, reshape};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Fixed windows, as [`super::MaxPool`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AvgPool {
+    /// Samples in a window.
+    pub kernel: usize,
+    /// Step of the windows.
+    pub stride: usize,
+    /// Zeros before and after the input.
+    pub pad: usize,
+    /// Divide by the kernel even where a window hangs over the edge.
+    pub count_pad: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Windows {
+    Fixed(AvgPool),
+    Adaptive,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Average {
+    windows: Windows,
+    len: usize,
+    out_len: usize,
+    /// The backward pass of the same windows.
+    transposed: bool,
+}
+
+impl Op for Average {
+    fn name(&self) -> &'static str {
+        if self.transposed { "avg_pool_grad" } else { "avg_pool" }
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let out = if self.transposed { self.len } else { self.out_len };
+        let y = Tensor::empty(gpu, &[x.dim(0), x.dim(1), out], DType::F32)?;
+        let (adaptive, count, sizes) = match self.windows {
+            Windows::Fixed(p) => (0, u32::from(p.count_pad), [p.kernel, p.stride, p.pad]),
+            Windows::Adaptive => (1, 0, [0; 3]),
+        };
+        Launch::new(self.name())
+            .constant("ADAPTIVE", adaptive)
+            .constant("COUNT_PAD", count)
+            .uint([y.numel(), self.len, self.out_len])
+            .uint(sizes)
+            .bind(x.storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel(), 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, _: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(apply(Self { transposed: !self.transposed, ..*self }, &[grad])?)])
+    }
+}
+
+/// Mean of each window of `x` `[B, C, L]`.
+///
+/// # Errors
+/// [`Error::Shape`] if a window does not fit; [`Error::Gpu`].
+pub fn avg_pool(x: &Tensor, pool: AvgPool) -> Result<Tensor> {
+    let out_len = pooled_len("avg_pool", x, pool.kernel, pool.stride, pool.pad)?;
+    apply(Average { windows: Windows::Fixed(pool), len: x.dim(2), out_len, transposed: false }, &[x])
+}
+
+/// Means of `bins` windows that cover `x` `[B, C, L]`: bin `t` holds samples `floor(t L / bins)` to
+/// `ceil((t + 1) L / bins)`, as PyTorch's `adaptive_avg_pool1d`.
+///
+/// # Errors
+/// [`Error::Shape`] for no bins, or an input of another rank; [`Error::Gpu`].
+pub fn adaptive_avg_pool(x: &Tensor, bins: usize) -> Result<Tensor> {
+    // The shader multiplies positions with lengths in 32 bits.
+    let fits = x.rank() == 3 && bins > 0 && (x.dim(2) as u64 + 1) * (bins as u64 + 1) < 1 << 32;
+    if !fits {
+        return Err(Error::shape(
+            "adaptive_avg_pool",
+            format!("input {:?}, {bins} bins", x.shape()),
+            "input [B, C, L] and at least one bin, L times bins below 2^32",
+            "reshape to three dimensions",
+        ));
+    }
+    apply(Average { windows: Windows::Adaptive, len: x.dim(2), out_len: bins, transposed: false }, &[x])
+}
+
+/// Mean over time of `x` `[B, C, T]`: `[B, C]`.
+///
+/// # Errors
+/// [`Error::Shape`] for an input of another rank; [`Error::Gpu`].
+pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
+    if x.rank() != 3 {
+        return Err(Error::shape("global_avg_pool", format!("{:?}", x.shape()), "[B, C, T]", "reshape it"));
+    }
+    reshape(&mean(x, &[2])?, &[x.dim(0), x.dim(1)])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let settings =
+        [([2, 3, 13], 2, 2, 0, false), ([1, 2, 11], 3, 2, 1, false), ([1, 2, 11], 3, 2, 1, true), ([1, 1, 9], 4, 1, 2, false), ([1, 2, 9], 2, 3, 0, true)];
+    for (shape, kernel, stride, pad, count_pad) in settings {
+        cases.push(Case::new(
+            format!("{shape:?} kernel {kernel} stride {stride} padding {pad}{}", if count_pad { " counted" } else { "" }),
+            vec![Input::normal(&shape, 95)],
+            move |x| avg_pool(&x[0], AvgPool { kernel, stride, pad, count_pad }),
+            move |x| {
+                let t = (shape[2] + 2 * pad - kernel) / stride + 1;
+                Array::from_index(&[shape[0], shape[1], t], |at| {
+                    let first = (at[2] * stride).saturating_sub(pad);
+                    let end = (at[2] * stride + kernel - pad).min(shape[2]);
+                    let sum: f64 = (first..end).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum();
+                    sum / if count_pad { kernel } else { end - first } as f64
+                })
+            },
+        ));
+    }
+    for (shape, bins) in [([2, 3, 13], 5), ([1, 2, 12], 4), ([1, 2, 5], 8), ([2, 1, 7], 1), ([1, 1, 6], 6)] {
+        cases.push(Case::new(
+            format!("adaptive {shape:?} to {bins}"),
+            vec![Input::normal(&shape, 96)],
+            move |x| adaptive_avg_pool(&x[0], bins),
+            move |x| {
+                Array::from_index(&[shape[0], shape[1], bins], |at| {
+                    let (first, end) = (at[2] * shape[2] / bins, ((at[2] + 1) * shape[2]).div_ceil(bins));
+                    let sum: f64 = (first..end).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum();
+                    sum / (end - first) as f64
+                })
+            },
+        ));
+    }
+    cases.push(Case::new("global [2, 3, 7]", vec![Input::normal(&[2, 3, 7], 97)], |x| global_avg_pool(&x[0]), |x| {
+        Array::from_index(&[2, 3], |at| (0..7).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum::<f64>() / 7.0)
+    }));
+    cases
+}

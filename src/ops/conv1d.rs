@@ -1,0 +1,353 @@
+//! 1-D convolution and the multiresolution branches: several kernels over one
+//! input, written side by side into one output without a copy. A plain
+//! convolution is the case of one branch.
+//!
+//! Three operations, bilinear and each other's derivatives: the convolution
+//! (`shaders/conv1d.wgsl`), its gradient with respect to the input
+//! (`conv1d_input_grad.wgsl`) and to one branch's weight
+//! (`conv1d_weight_grad.wgsl`).
+
+mod cases;
+
+pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_cases};
+
+use super::reduce::{Term, launch_sum};
+use super::{Forward, Op, Saved, apply, pad, slice};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Stride, groups and, a branch each, dilation and padding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvSpec {
+    /// Step of the output in input samples; the same for all branches.
+    pub stride: usize,
+    /// Groups of channels that do not see each other; 1 is the ordinary convolution.
+    pub groups: usize,
+    /// The branches, in the order of their channels in the output.
+    pub branches: Vec<Branch>,
+}
+
+/// What may differ from branch to branch beside the weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch {
+    /// Distance of the taps in samples.
+    pub dilation: usize,
+    /// Zeros before the input.
+    pub pad_left: usize,
+    /// Zeros after the input.
+    pub pad_right: usize,
+}
+
+impl Branch {
+    /// Padding `dilation * (kernel - 1)` in all, so that stride 1 keeps the length; the odd sample goes to the right.
+    pub fn same(kernel: usize, dilation: usize) -> Self {
+        let total = dilation * (kernel - 1);
+        Self { dilation, pad_left: total / 2, pad_right: total - total / 2 }
+    }
+
+    fn out_len(self, len: usize, kernel: usize, stride: usize) -> Option<usize> {
+        let room = (len + self.pad_left + self.pad_right).checked_sub(self.dilation * (kernel - 1) + 1)?;
+        Some(room / stride + 1)
+    }
+}
+
+/// Sizes of one branch, as the launches need them.
+struct Sizes {
+    batch: usize,
+    c_in: usize,
+    len: usize,
+    out_len: usize,
+    in_g: usize,
+    out_g: usize,
+    kernel: usize,
+    /// Channels of the whole output, and the first of this branch.
+    channels: usize,
+    first: usize,
+    /// `m = S / gcd(S, D)` and `q = D / gcd(S, D)`, see the shaders.
+    m: usize,
+    q: usize,
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+impl ConvSpec {
+    /// One branch.
+    pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
+        Self { stride, groups, branches: vec![branch] }
+    }
+
+    fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
+        let bad = |found: String, expected: &str, hint: &str| Err(Error::shape("conv1d", found, expected, hint));
+        if self.stride == 0 || self.groups == 0 || self.branches.iter().any(|b| b.dilation == 0) {
+            return bad(format!("{self:?}"), "stride, groups and dilation of at least 1", "0 has no meaning here");
+        }
+        if weights.len() != self.branches.len() || weights.is_empty() {
+            return bad(format!("{} weights", weights.len()), "one weight a branch", "give one Branch for each kernel");
+        }
+        let mut out_len = None;
+        for (w, branch) in weights.iter().zip(&self.branches) {
+            let fits = w.len() == 3 && c_in.is_multiple_of(self.groups) && w[1] * self.groups == c_in && w[0].is_multiple_of(self.groups);
+            if !fits {
+                return bad(
+                    format!("input with {c_in} channels, weight {w:?}, {} groups", self.groups),
+                    "weight [C_out, C_in / groups, K] with C_in and C_out multiples of groups",
+                    "the weight's second dimension counts the channels of one group",
+                );
+            }
+            let Some(t) = branch.out_len(len, w[2], self.stride) else {
+                return bad(
+                    format!("{len} samples, kernel {}, dilation {}, padding {} + {}", w[2], branch.dilation, branch.pad_left, branch.pad_right),
+                    "an input at least as long as the dilated kernel",
+                    "use longer strips, a smaller kernel or more padding",
+                );
+            };
+            if *out_len.get_or_insert(t) != t {
+                return bad(
+                    format!("branches of {} and {t} samples", out_len.unwrap_or(t)),
+                    "branches of equal output length",
+                    "pad each branch with Branch::same",
+                );
+            }
+        }
+        Ok(out_len.unwrap_or(0))
+    }
+
+    fn sizes(&self, j: usize, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Sizes {
+        let w = weights[j];
+        let d = gcd(self.stride, self.branches[j].dilation);
+        Sizes {
+            batch,
+            c_in,
+            len,
+            out_len,
+            in_g: c_in / self.groups,
+            out_g: w[0] / self.groups,
+            kernel: w[2],
+            channels: weights.iter().map(|w| w[0]).sum(),
+            first: weights[..j].iter().map(|w| w[0]).sum(),
+            m: self.stride / d,
+            q: self.branches[j].dilation / d,
+        }
+    }
+
+    /// Reorders a weight for [`Self::launch_forward`] or (`transposed`) [`Self::launch_input_grad`].
+    fn pack(&self, gpu: &Gpu, w: &Tensor, s: &Sizes, transposed: bool) -> Result<Tensor> {
+        let (wide, deep) = if transposed { (s.in_g, s.out_g) } else { (s.out_g, s.in_g) };
+        let blocks = wide.div_ceil(4);
+        let n = self.groups * blocks * deep * s.kernel;
+        let packed = Tensor::empty(gpu, &[n, 4], DType::F32)?;
+        Launch::new("conv1d_pack")
+            .constant("TRANSPOSED", u32::from(transposed))
+            .uint([n, s.in_g, s.out_g, s.kernel, blocks])
+            .bind(w.storage())
+            .bind(packed.storage())
+            .threads(gpu, n, 64)?;
+        Ok(packed)
+    }
+
+    fn launch_forward(&self, gpu: &Gpu, x: &Tensor, w: &Tensor, y: &Tensor, j: usize, s: &Sizes) -> Result<()> {
+        let packed = self.pack(gpu, w, s, false)?;
+        let blocks = s.out_g.div_ceil(4);
+        let tiles = s.out_len.div_ceil(8 * s.q) * s.q;
+        let n = s.batch * self.groups * blocks * tiles;
+        Launch::new("conv1d")
+            .uint([n, s.c_in, s.len, s.out_len, s.in_g, s.out_g, s.kernel, blocks])
+            .uint([self.stride, self.branches[j].dilation, self.branches[j].pad_left, s.q])
+            .uint([s.m, tiles, s.channels, s.first, self.groups])
+            .bind(x.storage())
+            .bind(packed.storage())
+            .bind(y.storage())
+            .threads(gpu, n, 64)
+    }
+
+    fn launch_input_grad(&self, gpu: &Gpu, g: &Tensor, w: &Tensor, dx: &Tensor, j: usize, s: &Sizes) -> Result<()> {
+        let packed = self.pack(gpu, w, s, true)?;
+        let blocks = s.in_g.div_ceil(4);
+        let gap = s.m * self.branches[j].dilation;
+        let tiles = s.len.div_ceil(8 * gap) * gap;
+        let n = s.batch * self.groups * blocks * tiles;
+        Launch::new("conv1d_input_grad")
+            .constant("ADD", u32::from(j > 0))
+            .uint([n, s.c_in, s.len, s.out_len, s.in_g, s.out_g, s.kernel, blocks])
+            .uint([self.stride, self.branches[j].dilation, self.branches[j].pad_left, s.q])
+            .uint([s.m, tiles, s.channels, s.first, self.groups])
+            .bind(g.storage())
+            .bind(packed.storage())
+            .bind(dx.storage())
+            .threads(gpu, n, 64)
+    }
+
+    fn launch_weight_grad(&self, gpu: &Gpu, x: &Tensor, g: &Tensor, dw: &Tensor, j: usize, s: &Sizes) -> Result<()> {
+        let blocks = s.out_g.div_ceil(4);
+        let tap_blocks = s.kernel.div_ceil(s.m).div_ceil(8) * s.m;
+        let per_slice = self.groups * blocks * s.in_g * tap_blocks;
+        // Enough threads to fill the device, and no more partial sums than that takes.
+        let wanted = if gpu.report().is_software { 1 << 11 } else { 1 << 16 };
+        let slices = usize::div_ceil(wanted, per_slice).clamp(1, s.batch);
+        let slice = s.batch.div_ceil(slices);
+        let slices = s.batch.div_ceil(slice);
+        let part = if slices == 1 { dw.clone() } else { Tensor::empty(gpu, &[slices, dw.numel()], DType::F32)? };
+        let n = slices * per_slice;
+        Launch::new("conv1d_weight_grad")
+            .uint([n, s.c_in, s.len, s.out_len, s.in_g, s.out_g, s.kernel, blocks])
+            .uint([self.stride, self.branches[j].dilation, self.branches[j].pad_left, s.q])
+            .uint([s.m, tap_blocks, s.channels, s.first, self.groups, s.batch, slice])
+            .bind(x.storage())
+            .bind(g.storage())
+            .bind(part.storage())
+            .threads(gpu, n, 64)?;
+        if slices > 1 {
+            launch_sum(gpu, &part, [1, slices, dw.numel()], Term::Value, dw)?;
+        }
+        Ok(())
+    }
+}
+
+fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
+    weights.iter().map(|w| w.shape()).collect()
+}
+
+/// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch. Output `[B, sum C_j, T]`.
+#[derive(Debug)]
+struct Conv {
+    spec: ConvSpec,
+}
+
+impl Op for Conv {
+    fn name(&self) -> &'static str {
+        "conv1d"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (x, ws) = (inputs[0], shapes(&inputs[1..]));
+        if x.rank() != 3 {
+            return Err(Error::shape("conv1d", format!("input {:?}", x.shape()), "[B, C_in, L]", "reshape a strip to [1, 1, L]"));
+        }
+        let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
+        let t = self.spec.check(c, l, &ws)?;
+        let y = Tensor::empty(gpu, &[b, ws.iter().map(|w| w[0]).sum(), t], DType::F32)?;
+        for (j, w) in inputs[1..].iter().enumerate() {
+            self.spec.launch_forward(gpu, x, w, &y, j, &self.spec.sizes(j, b, c, l, t, &ws))?;
+        }
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (x, ws) = (&s.inputs[0], &s.inputs[1..]);
+        let dx = if s.needs[0] { Some(input_grad(&self.spec, grad, ws, x.dim(2))?) } else { None };
+        let mut all = vec![dx];
+        all.extend(weight_grads(&self.spec, x, grad, ws, &s.needs[1..])?);
+        Ok(all)
+    }
+}
+
+/// Inputs: g `[B, sum C_j, T]`, the weights. Output `[B, C_in, L]`.
+#[derive(Debug)]
+struct InputGrad {
+    spec: ConvSpec,
+    len: usize,
+}
+
+fn input_grad(spec: &ConvSpec, g: &Tensor, weights: &[Tensor], len: usize) -> Result<Tensor> {
+    let mut inputs = vec![g];
+    inputs.extend(weights);
+    apply(InputGrad { spec: spec.clone(), len }, &inputs)
+}
+
+impl Op for InputGrad {
+    fn name(&self) -> &'static str {
+        "conv1d_input_grad"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (g, ws) = (inputs[0], shapes(&inputs[1..]));
+        let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
+        let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
+        for (j, w) in inputs[1..].iter().enumerate() {
+            self.spec.launch_input_grad(gpu, g, w, &dx, j, &self.spec.sizes(j, b, c, self.len, t, &ws))?;
+        }
+        Ok(dx.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (g, ws) = (&s.inputs[0], &s.inputs[1..]);
+        let mut inputs = vec![grad];
+        inputs.extend(ws);
+        let dg = if s.needs[0] { Some(apply(Conv { spec: self.spec.clone() }, &inputs)?) } else { None };
+        let mut all = vec![dg];
+        all.extend(weight_grads(&self.spec, grad, g, ws, &s.needs[1..])?);
+        Ok(all)
+    }
+}
+
+/// Inputs: x `[B, C_in, L]`, g `[B, sum C_j, T]`. Output: the gradient of weight `j`, `[C_j, C_in/G, K_j]`.
+#[derive(Debug)]
+struct WeightGrad {
+    spec: ConvSpec,
+    j: usize,
+    weights: Vec<Vec<usize>>,
+}
+
+fn weight_grads(spec: &ConvSpec, x: &Tensor, g: &Tensor, weights: &[Tensor], needs: &[bool]) -> Result<Vec<Option<Tensor>>> {
+    let shapes: Vec<Vec<usize>> = weights.iter().map(|w| w.shape().to_vec()).collect();
+    let one = |j: usize| apply(WeightGrad { spec: spec.clone(), j, weights: shapes.clone() }, &[x, g]);
+    needs.iter().enumerate().map(|(j, &need)| if need { one(j).map(Some) } else { Ok(None) }).collect()
+}
+
+impl Op for WeightGrad {
+    fn name(&self) -> &'static str {
+        "conv1d_weight_grad"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (x, g) = (inputs[0], inputs[1]);
+        let ws: Vec<&[usize]> = self.weights.iter().map(Vec::as_slice).collect();
+        let sizes = self.spec.sizes(self.j, x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
+        let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
+        self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes)?;
+        Ok(dw.into())
+    }
+
+    /// Both derivatives are convolutions with the incoming gradient in the weight's place, of this branch alone.
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (x, g) = (&s.inputs[0], &s.inputs[1]);
+        let first: usize = self.weights[..self.j].iter().map(|w| w[0]).sum();
+        let end = first + self.weights[self.j][0];
+        let one = ConvSpec::single(self.spec.stride, self.spec.groups, self.spec.branches[self.j]);
+        let dx = if s.needs[0] {
+            Some(input_grad(&one, &slice(g, 1, first, end)?, std::slice::from_ref(grad), x.dim(2))?)
+        } else {
+            None
+        };
+        let dg = if s.needs[1] {
+            let part = apply(Conv { spec: one }, &[x, grad])?;
+            Some(pad(&part, 1, first, g.dim(1) - end)?)
+        } else {
+            None
+        };
+        Ok(vec![dx, dg])
+    }
+}
+
+/// 1-D convolution (cross-correlation) of `x` `[B, C_in, L]` with `weight` `[C_out, C_in / groups, K]`:
+/// `[B, C_out, T]`, `T = (L + pad_left + pad_right - dilation (K - 1) - 1) / stride + 1`.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
+pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch: Branch) -> Result<Tensor> {
+    branches(x, &[weight], &ConvSpec::single(stride, groups, branch))
+}
+
+/// Several convolutions over one input, their outputs side by side: `[B, sum C_j, T]` for weights
+/// `[C_j, C_in / groups, K_j]`.
+///
+/// # Errors
+/// As [`conv1d`], and where the branches' output lengths differ.
+pub fn branches(x: &Tensor, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
+    let mut inputs = vec![x];
+    inputs.extend(weights);
+    apply(Conv { spec: spec.clone() }, &inputs)
+}

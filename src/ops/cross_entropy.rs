@@ -1,0 +1,172 @@
+//! Softmax cross-entropy with class weights and label smoothing
+//! (`shaders/cross_entropy*.wgsl`), and the plain softmax.
+
+use super::{Array, Forward, Op, Saved, apply, backward_of_composed, div, exp, log, max, mul, sub, sum};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Inputs: logits `[B, K]`, targets `[B, K]` (constant). Output `[1]`.
+#[derive(Debug)]
+struct CrossEntropy;
+
+impl Op for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let loss = Tensor::empty(gpu, &[1], DType::F32)?;
+        Launch::new("cross_entropy")
+            .constant("WG", gpu.reduce_width())
+            .uint([inputs[0].dim(0), inputs[0].dim(1)])
+            .bind(inputs[0].storage())
+            .bind(inputs[1].storage())
+            .bind(loss.storage())
+            .groups(gpu, 1)?;
+        Ok(loss.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(apply(LogitGrad, &[&s.inputs[0], &s.inputs[1], grad])?), None])
+    }
+}
+
+/// Inputs: logits, targets (constant), gradient of the loss `[1]`. Output `[B, K]`.
+#[derive(Debug)]
+struct LogitGrad;
+
+impl Op for LogitGrad {
+    fn name(&self) -> &'static str {
+        "cross_entropy_grad"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (x, t, g) = (inputs[0], inputs[1], inputs[2]);
+        let y = Tensor::empty(gpu, x.shape(), DType::F32)?;
+        Launch::new("cross_entropy_grad")
+            .uint([x.dim(0), x.dim(1)])
+            .bind(x.storage())
+            .bind(t.storage())
+            .bind(g.storage())
+            .bind(y.storage())
+            .threads(gpu, x.dim(0), 8)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        backward_of_composed(s, grad, |inputs| {
+            let (x, t, g) = (&inputs[0], &inputs[1], &inputs[2]);
+            mul(&sub(&mul(&softmax(x)?, &sum(t, &[1])?)?, t)?, g)
+        })
+    }
+}
+
+/// Softmax over the classes of `[B, K]`.
+///
+/// # Errors
+/// [`Error::Gpu`].
+pub fn softmax(logits: &Tensor) -> Result<Tensor> {
+    let e = exp(&sub(logits, &max(logits, 1)?.detach())?)?;
+    div(&e, &sum(&e, &[1])?)
+}
+
+/// Logarithm of the softmax over the classes of `[B, K]`.
+///
+/// # Errors
+/// [`Error::Gpu`].
+pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    let shifted = sub(logits, &max(logits, 1)?.detach())?;
+    sub(&shifted, &log(&sum(&exp(&shifted)?, &[1])?)?)
+}
+
+/// Soft targets `[B, K]` for [`cross_entropy`] from integer `labels` `[B]` and class `weights` `[K]`, divided by the sum
+/// of the batch's weights (PyTorch's weighted mean); `smoothing` moves that share of each target to all classes.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
+pub fn cross_entropy_targets(labels: &Tensor, weights: &Tensor, smoothing: f32) -> Result<Tensor> {
+    if labels.rank() != 1 || labels.dtype() != DType::U32 || weights.rank() != 1 {
+        return Err(Error::shape(
+            "cross_entropy",
+            format!("labels {:?} ({:?}), weights {:?}", labels.shape(), labels.dtype(), weights.shape()),
+            "integer labels [B] and weights [K]",
+            "labels are made with Tensor::from_u32",
+        ));
+    }
+    let (b, k) = (labels.dim(0), weights.dim(0));
+    let t = Tensor::empty(labels.gpu(), &[b, k], DType::F32)?;
+    Launch::new("cross_entropy_targets")
+        .uint([b, k])
+        .float([smoothing])
+        .bind(labels.storage())
+        .bind(weights.storage())
+        .bind(t.storage())
+        .threads(labels.gpu(), b, 8)?;
+    Ok(t)
+}
+
+/// Cross-entropy of `logits` `[B, K]` against targets from [`cross_entropy_targets`]: a scalar `[1]`.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    if logits.rank() != 2 || logits.shape() != targets.shape() {
+        return Err(Error::shape(
+            "cross_entropy",
+            format!("logits {:?}, targets {:?}", logits.shape(), targets.shape()),
+            "both [B, K]",
+            "make the targets with as many class weights as the network has classes",
+        ));
+    }
+    apply(CrossEntropy, &[logits, targets])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let labels = [2u32, 0, 1, 3, 3];
+    for (weighted, smoothing) in [(false, 0.0), (true, 0.0), (false, 0.1), (true, 0.25)] {
+        let weights = if weighted { [0.5, 1.5, 2.0, 0.7] } else { [1.0; 4] };
+        cases.push(Case::new(
+            format!("cross_entropy [5, 4]{}, smoothing {smoothing}", if weighted { ", weighted" } else { "" }),
+            vec![Input::normal(&[5, 4], 121), Input::index(&[5], labels.to_vec()), Input::fixed(&[4], weights.to_vec())],
+            move |x| cross_entropy(&x[0], &cross_entropy_targets(&x[1], &x[2], smoothing)?),
+            move |x| {
+                let (k, s) = (4, f64::from(smoothing));
+                let w = &x[2].data;
+                let mut loss = 0.0;
+                let mut total = 0.0;
+                for (b, &label) in labels.iter().enumerate() {
+                    let row = &x[0].data[b * k..(b + 1) * k];
+                    let lse = row.iter().map(|v| v.exp()).sum::<f64>().ln();
+                    let y = label as usize;
+                    loss += (1.0 - s) * w[y] * (lse - row[y]);
+                    loss += s / k as f64 * row.iter().zip(w).map(|(v, w)| w * (lse - v)).sum::<f64>();
+                    total += w[y];
+                }
+                Array::scalar(loss / total)
+            },
+        ));
+    }
+    let cpu_softmax = |x: &Array| {
+        let k = x.dim(1);
+        let total = |b: usize| x.data[b * k..(b + 1) * k].iter().map(|v| v.exp()).sum::<f64>();
+        Array::from_index(&x.shape, |at| x.broadcast_at(at).exp() / total(at[0]))
+    };
+    cases.push(Case::new("softmax [3, 5]", vec![Input::normal(&[3, 5], 122)], |x| softmax(&x[0]), move |x| cpu_softmax(&x[0])));
+    cases.push(Case::new("log_softmax [3, 5]", vec![Input::normal(&[3, 5], 123)], |x| log_softmax(&x[0]), move |x| {
+        cpu_softmax(&x[0]).map(f64::ln)
+    }));
+    // Logits far apart: no overflow.
+    cases.push(
+        Case::new(
+            "cross_entropy, logits of 200",
+            vec![Input::fixed(&[2, 3], vec![200.0, -200.0, 0.0, 0.0, 200.0, 199.0]), Input::index(&[2], vec![1, 1])],
+            |x| cross_entropy(&x[0], &cross_entropy_targets(&x[1], &Tensor::full(x[0].gpu(), &[3], 1.0)?, 0.0)?),
+            |_| Array::scalar((400.0 + (1.0 + (-1f64).exp()).ln()) / 2.0),
+        )
+        .oracle_only(),
+    );
+    cases
+}

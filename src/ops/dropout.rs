@@ -1,0 +1,124 @@
+//! Dropout with a counter-based generator (`shaders/dropout.wgsl`): nothing is
+//! kept for the backward pass, which draws the same numbers again.
+
+use super::{Array, Forward, Op, Saved, apply};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Seed and step of the generator, on the device so that a recorded step stays valid when they change.
+#[derive(Debug, Clone)]
+pub struct DropoutState(Tensor);
+
+impl DropoutState {
+    /// For the first step of a run with `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn new(gpu: &Gpu, seed: u64) -> Result<Self> {
+        Ok(Self(Tensor::from_u32(gpu, &[3], &[seed as u32, (seed >> 32) as u32, 0])?))
+    }
+
+    /// Moves to a step: each draws other numbers.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn set(&self, seed: u64, step: u32) -> Result<()> {
+        self.0.overwrite_u32(&[seed as u32, (seed >> 32) as u32, step])
+    }
+}
+
+#[derive(Debug)]
+struct Dropout {
+    rate: f32,
+    site: u32,
+}
+
+impl Dropout {
+    /// A word below this is dropped.
+    fn threshold(&self) -> u32 {
+        (f64::from(self.rate) * 4_294_967_296.0) as u32
+    }
+}
+
+impl Op for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
+        Launch::new("dropout")
+            .uint([y.numel(), self.site as usize, self.threshold() as usize])
+            .float([1.0 / (1.0 - self.rate)])
+            .bind(inputs[0].storage())
+            .bind(inputs[1].storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel().div_ceil(4), 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(apply(Self { rate: self.rate, site: self.site }, &[grad, &s.inputs[1]])?), None])
+    }
+}
+
+/// Sets a share `rate` of the elements to zero and divides the others by `1 - rate`. `site` tells the places of a
+/// network apart: each draws numbers of its own.
+///
+/// # Errors
+/// [`Error::Shape`] for a rate outside `[0, 1)`; [`Error::Gpu`].
+pub fn dropout(x: &Tensor, rate: f32, state: &DropoutState, site: u32) -> Result<Tensor> {
+    if !(0.0..1.0).contains(&rate) {
+        return Err(Error::shape("dropout", format!("rate {rate}"), "a rate in [0, 1)", "0 switches it off"));
+    }
+    if rate == 0.0 {
+        return Ok(x.clone());
+    }
+    apply(Dropout { rate, site }, &[x, &state.0])
+}
+
+/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+pub fn philox(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
+    for _ in 0..10 {
+        let u = u64::from(c[0]) * 0xD251_1F53;
+        let v = u64::from(c[2]) * 0xCD9E_8D57;
+        c = [(v >> 32) as u32 ^ c[1] ^ k[0], v as u32, (u >> 32) as u32 ^ c[3] ^ k[1], u as u32];
+        k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
+    }
+    c
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, rate, site) in [(vec![2, 3, 7], 0.3f32, 0), (vec![33], 0.5, 5), (vec![4, 5], 0.1, 2)] {
+        let op = Dropout { rate, site };
+        cases.push(Case::new(
+            format!("{shape:?} rate {rate} site {site}"),
+            vec![Input::normal(&shape, 141), Input::index(&[3], vec![0x1234_5678, 0x9abc_def0, 17])],
+            move |x| dropout(&x[0], rate, &DropoutState(x[1].clone()), site),
+            move |x| {
+                let s = &x[1].data;
+                let word = |i: usize| philox([(i / 4) as u32, site, s[2] as u32, 0], [s[0] as u32, s[1] as u32])[i % 4];
+                let keep = |(i, v): (usize, &f64)| if word(i) >= op.threshold() { v / (1.0 - f64::from(rate)) } else { 0.0 };
+                Array::new(&x[0].shape, x[0].data.iter().enumerate().map(keep).collect())
+            },
+        ));
+    }
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Known answers of the authors' reference implementation (Random123, kat_vectors).
+    #[test]
+    fn philox_known_answers() {
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
+        assert_eq!(philox(pi, [0xa409_3822, 0x299f_31d0]), [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
+    }
+}

@@ -1,0 +1,344 @@
+//! Element-wise operations, one row of a table each (`shaders/unary.wgsl`,
+//! `shaders/binary.wgsl`), with NumPy's broadcasting for two tensors.
+
+use super::{Array, Forward, Op, Saved, apply, sum_to};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// A row of the table of functions of one tensor, with up to two scalars.
+struct Unary {
+    name: &'static str,
+    /// The case in `unary.wgsl`.
+    code: u32,
+    cpu: fn(f64, [f64; 2]) -> f64,
+    /// Gradient from (x, y = f(x), gradient of y, scalars).
+    backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<Tensor>,
+    /// Inputs that the tests use.
+    input: fn(&[usize]) -> Input,
+    /// Scalars that the tests use.
+    scalars: [f32; 2],
+}
+
+/// A row of the table of functions of two tensors.
+struct Binary {
+    name: &'static str,
+    /// The case in `binary.wgsl`.
+    code: u32,
+    cpu: fn(f64, f64, [f64; 2]) -> f64,
+    /// Gradients with respect to both (`None`: zero almost everywhere), before summing over broadcast dimensions.
+    backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<[Option<Tensor>; 2]>,
+    scalars: [f32; 2],
+}
+
+fn any(shape: &[usize]) -> Input {
+    Input::normal(shape, 11)
+}
+fn spaced(shape: &[usize]) -> Input {
+    Input::spaced(shape, 12)
+}
+fn positive(shape: &[usize]) -> Input {
+    Input::positive(shape, 13)
+}
+
+#[rustfmt::skip]
+const UNARY: &[Unary] = &[
+    Unary { name: "neg", code: 0, cpu: |x, _| -x, backward: |_, _, g, _| neg(g), input: any, scalars: [0.0; 2] },
+    Unary { name: "scale", code: 1, cpu: |x, s| s[0] * x, backward: |_, _, g, s| scale(g, s[0]), input: any, scalars: [-1.5, 0.0] },
+    Unary { name: "add_scalar", code: 2, cpu: |x, s| x + s[0], backward: |_, _, g, _| Ok(g.clone()), input: any, scalars: [0.75, 0.0] },
+    Unary { name: "relu", code: 3, cpu: |x, _| x.max(0.0), backward: |x, _, g, _| binary(GATE, g, x, [0.0; 2]), input: spaced, scalars: [0.0; 2] },
+    Unary { name: "sigmoid", code: 4, cpu: |x, _| 1.0 / (1.0 + (-x).exp()), backward: |_, y, g, _| mul(g, &sub(y, &square(y)?)?), input: any, scalars: [0.0; 2] },
+    Unary { name: "tanh", code: 5, cpu: |x, _| x.tanh(), backward: |_, y, g, _| sub(g, &mul(g, &square(y)?)?), input: any, scalars: [0.0; 2] },
+    Unary { name: "exp", code: 6, cpu: |x, _| x.exp(), backward: |_, y, g, _| mul(g, y), input: any, scalars: [0.0; 2] },
+    Unary { name: "log", code: 7, cpu: |x, _| x.ln(), backward: |x, _, g, _| div(g, x), input: positive, scalars: [0.0; 2] },
+    Unary { name: "sqrt", code: 8, cpu: |x, _| x.sqrt(), backward: |_, y, g, _| scale(&div(g, y)?, 0.5), input: positive, scalars: [0.0; 2] },
+    Unary { name: "rsqrt", code: 9, cpu: |x, _| 1.0 / x.sqrt(), backward: |x, y, g, _| scale(&mul(g, &div(y, x)?)?, -0.5), input: positive, scalars: [0.0; 2] },
+    Unary { name: "abs", code: 10, cpu: |x, _| x.abs(), backward: |x, _, g, _| binary(SIGN, g, x, [0.0; 2]), input: spaced, scalars: [0.0; 2] },
+    Unary { name: "square", code: 11, cpu: |x, _| x * x, backward: |x, _, g, _| scale(&mul(g, x)?, 2.0), input: any, scalars: [0.0; 2] },
+    Unary { name: "clamp", code: 12, cpu: |x, s| x.clamp(s[0], s[1]), backward: |x, _, g, s| binary(INSIDE, g, x, s), input: spaced, scalars: [-0.52, 0.73] },
+    Unary { name: "recip", code: 13, cpu: |x, _| 1.0 / x, backward: |_, y, g, _| neg(&mul(g, &square(y)?)?), input: positive, scalars: [0.0; 2] },
+    Unary { name: "huber", code: 14, cpu: |x, _| if x.abs() < 1.0 { 0.5 * x * x } else { x.abs() - 0.5 }, backward: |x, _, g, _| mul(g, &clamp(x, -1.0, 1.0)?), input: spaced, scalars: [0.0; 2] },
+];
+
+const ADD: usize = 0;
+const SUB: usize = 1;
+const MUL: usize = 2;
+const DIV: usize = 3;
+const GATE: usize = 4;
+const SIGN: usize = 5;
+const INSIDE: usize = 6;
+
+#[rustfmt::skip]
+const BINARY: &[Binary] = &[
+    Binary { name: "add", code: 0, cpu: |a, b, _| a + b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(g.clone())]), scalars: [0.0; 2] },
+    Binary { name: "sub", code: 1, cpu: |a, b, _| a - b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(neg(g)?)]), scalars: [0.0; 2] },
+    Binary { name: "mul", code: 2, cpu: |a, b, _| a * b, backward: |a, b, g, _| Ok([Some(mul(g, b)?), Some(mul(g, a)?)]), scalars: [0.0; 2] },
+    Binary { name: "div", code: 3, cpu: |a, b, _| a / b, backward: |a, b, g, _| {
+        let over = div(g, b)?;
+        let b_part = neg(&mul(&over, &div(a, b)?)?)?;
+        Ok([Some(over), Some(b_part)])
+    }, scalars: [0.0; 2] },
+    Binary { name: "gate", code: 4, cpu: |a, b, _| if b > 0.0 { a } else { 0.0 }, backward: |_, b, g, _| Ok([Some(binary(GATE, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
+    Binary { name: "sign", code: 5, cpu: |a, b, _| a * b.signum(), backward: |_, b, g, _| Ok([Some(binary(SIGN, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
+    Binary { name: "inside", code: 6, cpu: |a, b, s| if b >= s[0] && b <= s[1] { a } else { 0.0 }, backward: |_, b, g, s| Ok([Some(binary(INSIDE, g, b, s)?), None]), scalars: [-0.52, 0.73] },
+];
+
+/// Elements per vec4, as the shaders read them.
+const LANES: usize = 4;
+
+#[derive(Debug)]
+struct UnaryOp {
+    row: usize,
+    scalars: [f32; 2],
+}
+
+impl Op for UnaryOp {
+    fn name(&self) -> &'static str {
+        UNARY[self.row].name
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
+        let n4 = y.numel().div_ceil(LANES);
+        Launch::new("unary")
+            .constant("OP", UNARY[self.row].code)
+            .uint([n4])
+            .float(self.scalars)
+            .bind(inputs[0].storage())
+            .bind(y.storage())
+            .threads(gpu, n4, 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some((UNARY[self.row].backward)(&s.inputs[0], s.output, grad, self.scalars)?)])
+    }
+}
+
+#[derive(Debug)]
+struct BinaryOp {
+    row: usize,
+    scalars: [f32; 2],
+}
+
+/// The shape two tensors broadcast to.
+pub(crate) fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let dim = |s: &[usize], d: usize| if d + s.len() >= rank { s[d + s.len() - rank] } else { 1 };
+    (0..rank)
+        .map(|d| match (dim(a, d), dim(b, d)) {
+            (x, y) if x == y || y == 1 => Ok(x),
+            (1, y) => Ok(y),
+            _ => Err(Error::shape(
+                op,
+                format!("{a:?} and {b:?}"),
+                "equal dimensions, or 1 where one is to be repeated",
+                "dimensions are matched from the last one; reshape with a 1 to say which dimension is repeated",
+            )),
+        })
+        .collect()
+}
+
+/// Strides of a tensor within a shape of four dimensions it broadcasts to: 0 where it is repeated.
+pub(crate) fn broadcast_strides(shape: &[usize]) -> [usize; 4] {
+    let mut strides = [0; 4];
+    let mut step = 1;
+    for (d, &extent) in shape.iter().rev().enumerate() {
+        strides[3 - d] = if extent == 1 { 0 } else { step };
+        step *= extent;
+    }
+    strides
+}
+
+/// A shape padded with ones in front to four dimensions.
+pub(crate) fn shape4(shape: &[usize]) -> [usize; 4] {
+    let mut out = [1; 4];
+    out[4 - shape.len()..].copy_from_slice(shape);
+    out
+}
+
+impl Op for BinaryOp {
+    fn name(&self) -> &'static str {
+        BINARY[self.row].name
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (a, b) = (inputs[0], inputs[1]);
+        let shape = broadcast_shape(self.name(), a.shape(), b.shape())?;
+        let y = Tensor::empty(gpu, &shape, DType::F32)?;
+        let broadcast = a.shape() != shape || b.shape() != shape;
+        let [_, d1, d2, d3] = shape4(&shape);
+        Launch::new("binary")
+            .constant("OP", BINARY[self.row].code)
+            .constant("BROADCAST", u32::from(broadcast))
+            .uint([y.numel(), d1, d2, d3])
+            .uint(broadcast_strides(a.shape()))
+            .uint(broadcast_strides(b.shape()))
+            .float(self.scalars)
+            .bind(a.storage())
+            .bind(b.storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel().div_ceil(LANES), 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (a, b) = (&s.inputs[0], &s.inputs[1]);
+        let [ga, gb] = (BINARY[self.row].backward)(a, b, grad, self.scalars)?;
+        let fit = |g: Option<Tensor>, t: &Tensor, need: bool| match g {
+            Some(g) if need => sum_to(&g, t.shape()).map(Some),
+            _ => Ok(None),
+        };
+        Ok(vec![fit(ga, a, s.needs[0])?, fit(gb, b, s.needs[1])?])
+    }
+}
+
+fn unary(name: &str, x: &Tensor, scalars: [f32; 2]) -> Result<Tensor> {
+    let row = UNARY.iter().position(|r| r.name == name).expect("a row of the table");
+    apply(UnaryOp { row, scalars }, &[x])
+}
+
+fn binary(row: usize, a: &Tensor, b: &Tensor, scalars: [f32; 2]) -> Result<Tensor> {
+    apply(BinaryOp { row, scalars }, &[a, b])
+}
+
+macro_rules! unary_functions {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// [`Error::Gpu`].
+        pub fn $name(x: &Tensor) -> Result<Tensor> {
+            unary(stringify!($name), x, [0.0; 2])
+        }
+    )*};
+}
+
+unary_functions! {
+    /// `-x`.
+    neg;
+    /// `max(x, 0)`; gradient 0 at 0.
+    relu;
+    /// `1 / (1 + exp(-x))`.
+    sigmoid;
+    /// Hyperbolic tangent.
+    tanh;
+    /// `exp(x)`.
+    exp;
+    /// Natural logarithm.
+    log;
+    /// Square root.
+    sqrt;
+    /// `1 / sqrt(x)`.
+    rsqrt;
+    /// `|x|`; gradient 0 at 0.
+    abs;
+    /// `x^2`.
+    square;
+    /// `1 / x`.
+    recip;
+    /// `x^2 / 2` where `|x| < 1`, else `|x| - 1/2` (Huber 1964, delta 1).
+    huber;
+}
+
+macro_rules! binary_functions {
+    ($($(#[$doc:meta])* $name:ident = $row:ident;)*) => {$(
+        $(#[$doc])*
+        /// Shapes broadcast as in NumPy.
+        ///
+        /// # Errors
+        /// [`Error::Shape`] for shapes that do not broadcast; [`Error::Gpu`].
+        pub fn $name(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+            binary($row, a, b, [0.0; 2])
+        }
+    )*};
+}
+
+binary_functions! {
+    /// `a + b`.
+    add = ADD;
+    /// `a - b`.
+    sub = SUB;
+    /// `a * b`, element by element.
+    mul = MUL;
+    /// `a / b`.
+    div = DIV;
+}
+
+/// `factor * x`.
+///
+/// # Errors
+/// [`Error::Gpu`].
+pub fn scale(x: &Tensor, factor: f32) -> Result<Tensor> {
+    unary("scale", x, [factor, 0.0])
+}
+
+/// `x + summand`.
+///
+/// # Errors
+/// [`Error::Gpu`].
+pub fn add_scalar(x: &Tensor, summand: f32) -> Result<Tensor> {
+    unary("add_scalar", x, [summand, 0.0])
+}
+
+/// `x` limited to `[low, high]`; gradient 0 outside.
+///
+/// # Errors
+/// [`Error::Gpu`].
+pub fn clamp(x: &Tensor, low: f32, high: f32) -> Result<Tensor> {
+    unary("clamp", x, [low, high])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let wide = |s: [f32; 2]| [f64::from(s[0]), f64::from(s[1])];
+    let mut cases = Vec::new();
+    for row in UNARY {
+        for shape in [vec![37], vec![2, 3, 5]] {
+            let (s, cpu) = (row.scalars, row.cpu);
+            cases.push(Case::new(
+                format!("{} {shape:?}", row.name),
+                vec![(row.input)(&shape)],
+                move |x| unary(row.name, &x[0], s),
+                move |x| x[0].map(|v| cpu(v, wide(s))),
+            ));
+        }
+    }
+    for (i, row) in BINARY.iter().enumerate() {
+        cases.push(binary_case(i, row, &[3, 7], &[3, 7]));
+    }
+    cases
+}
+
+pub(super) fn broadcast_cases() -> Vec<Case> {
+    let shapes: [(&[usize], &[usize]); 6] = [
+        (&[2, 3, 5], &[1, 3, 1]),
+        (&[2, 3, 5], &[5]),
+        (&[3, 1], &[1, 7]),
+        (&[1], &[2, 9]),
+        (&[2, 1, 3, 2], &[4, 1, 2]),
+        (&[6, 1], &[6, 1]),
+    ];
+    let mut cases = Vec::new();
+    for (a, b) in shapes {
+        for (i, row) in BINARY.iter().enumerate() {
+            cases.push(binary_case(i, row, a, b));
+        }
+    }
+    cases
+}
+
+fn binary_case(i: usize, row: &'static Binary, a: &[usize], b: &[usize]) -> Case {
+    let (s, cpu) = (row.scalars, row.cpu);
+    let wide = [f64::from(s[0]), f64::from(s[1])];
+    let second = if row.name == "div" { Input::positive(b, 22) } else { Input::spaced(b, 22) };
+    Case::new(
+        format!("{} {a:?} {b:?}", row.name),
+        vec![Input::normal(a, 21), second],
+        move |x| binary(i, &x[0], &x[1], s),
+        move |x| {
+            let shape = broadcast_shape(row.name, &x[0].shape, &x[1].shape).expect("shapes of a case");
+            Array::from_index(&shape, |at| cpu(x[0].broadcast_at(at), x[1].broadcast_at(at), wide))
+        },
+    )
+}

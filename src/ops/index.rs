@@ -1,0 +1,118 @@
+//! Taking and putting one element along a dimension (`shaders/pick.wgsl`,
+//! `place.wgsl`): each is the other's derivative.
+
+use super::{Array, Forward, Op, Saved, apply};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+#[derive(Debug)]
+struct Pick;
+
+impl Op for Pick {
+    fn name(&self) -> &'static str {
+        "pick"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (x, index) = (inputs[0], inputs[1]);
+        let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
+        Launch::new("pick")
+            .uint([y.numel(), x.dim(1), x.dim(2)])
+            .bind(x.storage())
+            .bind(index.storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel(), 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let x = &s.inputs[0];
+        let g = place(grad, &s.inputs[1], x.dim(1))?;
+        Ok(vec![Some(super::reshape(&g, x.shape())?), None])
+    }
+}
+
+/// `y[o, i] = x[o, index[o, i], i]` for `x` `[O, R, I]` and an integer `index` `[O, I]` below `R`;
+/// for `x` `[B, K]` and `index` `[B]` the logit of each record's class.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not fit.
+pub fn pick(x: &Tensor, index: &Tensor) -> Result<Tensor> {
+    let fits = x.rank() >= 2 && x.rank() <= 3 && index.numel() == x.dim(0) * x.dim(2) && index.dtype() == DType::U32;
+    if !fits {
+        return Err(Error::shape(
+            "pick",
+            format!("x {:?}, index {:?} ({:?})", x.shape(), index.shape(), index.dtype()),
+            "x [O, R, I] (or [B, K]) and an integer index [O, I] (or [B])",
+            "the index is made with Tensor::from_u32",
+        ));
+    }
+    apply(Pick, &[x, index])
+}
+
+#[derive(Debug)]
+struct Place {
+    extent: usize,
+}
+
+impl Op for Place {
+    fn name(&self) -> &'static str {
+        "place"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (x, index) = (inputs[0], inputs[1]);
+        let (outer, inner) = (x.dim(0), x.dim(1));
+        let y = Tensor::empty(gpu, &[outer, self.extent, inner], DType::F32)?;
+        Launch::new("place")
+            .uint([y.numel(), self.extent, inner])
+            .bind(x.storage())
+            .bind(index.storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel(), 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let picked = pick(grad, &s.inputs[1])?;
+        Ok(vec![Some(super::reshape(&picked, s.inputs[0].shape())?), None])
+    }
+}
+
+/// `y[o, r, i] = x[o, i]` where `r = index[o, i]`, else 0; `y` is `[O, extent, I]`.
+///
+/// # Errors
+/// [`Error::Shape`] if `x` and `index` differ in size.
+pub fn place(x: &Tensor, index: &Tensor, extent: usize) -> Result<Tensor> {
+    if x.numel() != index.numel() || x.rank() > 2 || index.dtype() != DType::U32 {
+        return Err(Error::shape(
+            "place",
+            format!("x {:?}, index {:?} ({:?})", x.shape(), index.shape(), index.dtype()),
+            "x [O, I] and an integer index of the same size",
+            "the index is made with Tensor::from_u32",
+        ));
+    }
+    apply(Place { extent }, &[x, index])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let index3 = Input::index(&[2, 4], vec![0, 2, 1, 2, 1, 0, 0, 2]);
+    let labels = Input::index(&[5], vec![3, 0, 2, 2, 1]);
+    let cpu_pick = |x: &[Array]| {
+        let (r, inner) = (x[0].dim(1), x[0].dim(2));
+        let at = |j: usize| x[0].data[((j / inner) * r + x[1].data[j] as usize) * inner + j % inner];
+        Array::new(&x[1].shape, (0..x[1].data.len()).map(at).collect())
+    };
+    vec![
+        Case::new("pick [2, 3, 4]", vec![Input::normal(&[2, 3, 4], 51), index3.clone()], |x| pick(&x[0], &x[1]), cpu_pick),
+        Case::new("pick logits [5, 4]", vec![Input::normal(&[5, 4], 52), labels], |x| pick(&x[0], &x[1]), cpu_pick),
+        Case::new("place [2, 4] in [2, 3, 4]", vec![Input::normal(&[2, 4], 53), index3], |x| place(&x[0], &x[1], 3), |x| {
+            Array::from_index(&[2, 3, 4], |at| {
+                let j = at[0] * 4 + at[2];
+                if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
+            })
+        }),
+    ]
+}

@@ -1,0 +1,133 @@
+//! Matrix product with batch and transposed operands (`shaders/matmul.wgsl`).
+
+use super::{Array, Forward, Op, Saved, apply, reshape, sum_to};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+#[derive(Debug, Clone, Copy)]
+struct MatMul {
+    transpose_u: bool,
+    transpose_v: bool,
+}
+
+/// Batch, rows and columns of an operand as it is used (after transposing).
+fn dims(shape: &[usize], transposed: bool) -> [usize; 3] {
+    let (batch, matrix) = if shape.len() == 3 { (shape[0], &shape[1..]) } else { (1, shape) };
+    if transposed { [batch, matrix[1], matrix[0]] } else { [batch, matrix[0], matrix[1]] }
+}
+
+impl MatMul {
+    fn shape(self, u: &[usize], v: &[usize]) -> Result<Vec<usize>> {
+        let ranks = (2..=3).contains(&u.len()) && (2..=3).contains(&v.len());
+        if ranks {
+            let ([bu, rows, ku], [bv, kv, cols]) = (dims(u, self.transpose_u), dims(v, self.transpose_v));
+            if ku == kv && (bu == bv || bu == 1 || bv == 1) {
+                let batch = bu.max(bv);
+                return Ok(if u.len() == 3 || v.len() == 3 { vec![batch, rows, cols] } else { vec![rows, cols] });
+            }
+        }
+        Err(Error::shape(
+            "matmul",
+            format!("{u:?}{} x {v:?}{}", mark(self.transpose_u), mark(self.transpose_v)),
+            "[B, M, K] x [B, K, N] (or without B), the inner dimensions equal",
+            "pass transpose_u or transpose_v where an operand lies the other way",
+        ))
+    }
+}
+
+fn mark(transposed: bool) -> &'static str {
+    if transposed { "^T" } else { "" }
+}
+
+impl Op for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (u, v) = (inputs[0], inputs[1]);
+        let shape = self.shape(u.shape(), v.shape())?;
+        let y = Tensor::empty(gpu, &shape, DType::F32)?;
+        let ([bu, rows, depth], [bv, _, cols]) = (dims(u.shape(), self.transpose_u), dims(v.shape(), self.transpose_v));
+        let (ur, ud) = if self.transpose_u { (1, rows) } else { (depth, 1) };
+        let (vd, vc) = if self.transpose_v { (1, depth) } else { (cols, 1) };
+        let ub = if bu == 1 { 0 } else { rows * depth };
+        let vb = if bv == 1 { 0 } else { depth * cols };
+        Launch::new("matmul")
+            .uint([y.numel(), rows, cols, depth, ub, ur, ud, vb, vd, vc])
+            .bind(u.storage())
+            .bind(v.storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel(), 64)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (u, v) = (&s.inputs[0], &s.inputs[1]);
+        let fit = |g: Tensor, t: &Tensor| -> Result<Option<Tensor>> {
+            // A matrix shared by the batch collects the gradients of all its uses.
+            let g = if g.rank() == 3 && t.rank() == 2 { sum_to(&g, &[1, g.dim(1), g.dim(2)])? } else { g };
+            let g = if g.rank() == 3 && t.rank() == 3 && t.dim(0) == 1 { sum_to(&g, t.shape())? } else { g };
+            Ok(Some(reshape(&g, t.shape())?))
+        };
+        let gu = match (s.needs[0], self.transpose_u) {
+            (false, _) => None,
+            (true, false) => fit(matmul(grad, v, false, !self.transpose_v)?, u)?,
+            (true, true) => fit(matmul(v, grad, self.transpose_v, true)?, u)?,
+        };
+        let gv = match (s.needs[1], self.transpose_v) {
+            (false, _) => None,
+            (true, false) => fit(matmul(u, grad, !self.transpose_u, false)?, v)?,
+            (true, true) => fit(matmul(grad, u, true, self.transpose_u)?, v)?,
+        };
+        Ok(vec![gu, gv])
+    }
+}
+
+/// Matrix product of the last two dimensions, `[B, M, K] x [B, K, N] -> [B, M, N]`. Either operand may come without
+/// the batch dimension and is then shared; `transpose_u` / `transpose_v` take the operand's transpose.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
+pub fn matmul(u: &Tensor, v: &Tensor, transpose_u: bool, transpose_v: bool) -> Result<Tensor> {
+    let op = MatMul { transpose_u, transpose_v };
+    op.shape(u.shape(), v.shape())?;
+    apply(op, &[u, v])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let shapes: [(&[usize], bool, &[usize], bool); 8] = [
+        (&[3, 5], false, &[5, 4], false),
+        (&[5, 3], true, &[5, 4], false),
+        (&[3, 5], false, &[4, 5], true),
+        (&[5, 3], true, &[4, 5], true),
+        (&[2, 3, 5], false, &[2, 5, 4], false),
+        (&[2, 5, 3], true, &[4, 5], true),
+        (&[3, 5], false, &[2, 5, 1], false),
+        (&[1, 1], false, &[1, 1], false),
+    ];
+    for (u, tu, v, tv) in shapes {
+        cases.push(Case::new(
+            format!("{u:?}{} x {v:?}{}", mark(tu), mark(tv)),
+            vec![Input::normal(u, 61), Input::normal(v, 62)],
+            move |x| matmul(&x[0], &x[1], tu, tv),
+            move |x| {
+                let op = MatMul { transpose_u: tu, transpose_v: tv };
+                let shape = op.shape(&x[0].shape, &x[1].shape).expect("shapes of a case");
+                let at = |a: &Array, b: usize, r: usize, c: usize, t: bool| {
+                    let (r, c) = if t { (c, r) } else { (r, c) };
+                    if a.shape.len() == 3 { a.broadcast_at(&[b, r, c]) } else { a.broadcast_at(&[r, c]) }
+                };
+                let depth = dims(u, tu)[2];
+                Array::from_index(&shape, |i| {
+                    let (b, r, c) = if i.len() == 3 { (i[0], i[1], i[2]) } else { (0, i[0], i[1]) };
+                    (0..depth).map(|k| at(&x[0], b, r, k, tu) * at(&x[1], b, k, c, tv)).sum()
+                })
+            },
+        ));
+    }
+    cases
+}

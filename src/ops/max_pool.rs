@@ -1,0 +1,147 @@
+//! Max pooling (`shaders/max_pool.wgsl`). Its backward pass scatters by the saved
+//! position; the derivative of that gathers.
+
+use super::{Array, Forward, Op, Saved, apply};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Windows of `kernel` samples every `stride`, the input padded by `pad` on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Samples in a window.
+    pub kernel: usize,
+    /// Step of the windows.
+    pub stride: usize,
+    /// Samples before and after the input that never win.
+    pub pad: usize,
+}
+
+/// Output length of a pooling, with the conditions that every window holds a sample.
+pub(super) fn pooled_len(op: &str, x: &Tensor, kernel: usize, stride: usize, pad: usize) -> Result<usize> {
+    let room = (x.dim(2) + 2 * pad).checked_sub(kernel);
+    match room {
+        Some(room) if x.rank() == 3 && kernel > 0 && stride > 0 && 2 * pad <= kernel => Ok(room / stride + 1),
+        _ => Err(Error::shape(
+            op,
+            format!("input {:?}, kernel {kernel}, stride {stride}, padding {pad}", x.shape()),
+            "input [B, C, L] at least as long as the window, padding at most half of it",
+            "use longer strips or a smaller window",
+        )),
+    }
+}
+
+impl MaxPool {
+    fn launch(&self, gpu: &Gpu, shader: &'static str, threads: usize, len: usize, t: usize, bind: [&Tensor; 3]) -> Result<()> {
+        let mut launch = Launch::new(shader).uint([threads, len, t]);
+        if shader != "max_pool_gather" {
+            launch = launch.uint([self.kernel, self.stride, self.pad]);
+        }
+        for tensor in bind {
+            launch = launch.bind(tensor.storage());
+        }
+        launch.threads(gpu, threads, 64)
+    }
+}
+
+impl Op for MaxPool {
+    fn name(&self) -> &'static str {
+        "max_pool"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let t = pooled_len("max_pool", x, self.kernel, self.stride, self.pad)?;
+        let shape = [x.dim(0), x.dim(1), t];
+        let y = Tensor::empty(gpu, &shape, DType::F32)?;
+        let index = Tensor::empty(gpu, &shape, DType::U32)?;
+        self.launch(gpu, "max_pool", y.numel(), x.dim(2), t, [x, &y, &index])?;
+        Ok(Forward { output: y, saved: vec![index] })
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(apply(Scatter { pool: *self, len: s.inputs[0].dim(2) }, &[grad, &s.saved[0]])?)])
+    }
+}
+
+/// Inputs: g `[B, C, T]`, index `[B, C, T]`. Output `[B, C, L]`.
+#[derive(Debug)]
+struct Scatter {
+    pool: MaxPool,
+    len: usize,
+}
+
+impl Op for Scatter {
+    fn name(&self) -> &'static str {
+        "max_pool_scatter"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (g, index) = (inputs[0], inputs[1]);
+        let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
+        self.pool.launch(gpu, "max_pool_scatter", y.numel(), self.len, g.dim(2), [g, index, &y])?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let gather = Gather { pool: self.pool };
+        Ok(vec![Some(apply(gather, &[grad, &s.inputs[1]])?), None])
+    }
+}
+
+/// Inputs: x `[B, C, L]`, index `[B, C, T]`. Output `[B, C, T]`.
+#[derive(Debug)]
+struct Gather {
+    pool: MaxPool,
+}
+
+impl Op for Gather {
+    fn name(&self) -> &'static str {
+        "max_pool_gather"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let (x, index) = (inputs[0], inputs[1]);
+        let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
+        self.pool.launch(gpu, "max_pool_gather", y.numel(), x.dim(2), y.dim(2), [x, index, &y])?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let scatter = Scatter { pool: self.pool, len: s.inputs[0].dim(2) };
+        Ok(vec![Some(apply(scatter, &[grad, &s.inputs[1]])?), None])
+    }
+}
+
+/// Maximum of each window of `x` `[B, C, L]`: `[B, C, (L + 2 pad - kernel) / stride + 1]`. Of equal values the first
+/// gets the gradient.
+///
+/// # Errors
+/// [`Error::Shape`] if a window does not fit; [`Error::Gpu`].
+pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
+    pooled_len("max_pool", x, pool.kernel, pool.stride, pool.pad)?;
+    apply(pool, &[x])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let settings = [([2, 3, 13], 2, 2, 0), ([1, 2, 9], 3, 1, 0), ([2, 2, 11], 3, 2, 1), ([1, 1, 7], 7, 1, 0), ([1, 2, 10], 2, 3, 1)];
+    settings
+        .into_iter()
+        .map(|(shape, kernel, stride, pad)| {
+            Case::new(
+                format!("{shape:?} kernel {kernel} stride {stride} padding {pad}"),
+                vec![Input::spaced(&shape, 91)],
+                move |x| max_pool(&x[0], MaxPool { kernel, stride, pad }),
+                move |x| {
+                    let t = (shape[2] + 2 * pad - kernel) / stride + 1;
+                    Array::from_index(&[shape[0], shape[1], t], |at| {
+                        let first = (at[2] * stride).saturating_sub(pad);
+                        let end = (at[2] * stride + kernel - pad).min(shape[2]);
+                        (first..end).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).fold(f64::NEG_INFINITY, f64::max)
+                    })
+                },
+            )
+        })
+        .collect()
+}

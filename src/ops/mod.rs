@@ -1,0 +1,161 @@
+//! Operations: one file each, twin of its shader, with shape rule, launch,
+//! backward rule, f64 oracle and the cases from which the harness derives its
+//! tests ([`crate::autograd::check`]).
+
+mod adam;
+mod array;
+mod avg_pool;
+mod batch_norm;
+mod conv1d;
+mod cross_entropy;
+mod dropout;
+mod elementwise;
+mod index;
+mod losses;
+mod matmul;
+mod max_pool;
+mod reduce;
+mod shaping;
+
+pub use adam::{AdamState, Hyper, adam_step, sum_of_squares};
+pub use array::Array;
+pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
+pub use batch_norm::{BatchStats, batch_norm_eval, batch_norm_train, update_running};
+pub use conv1d::{Branch, ConvSpec, branches, conv1d};
+pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
+pub use dropout::{DropoutState, dropout, philox};
+pub use elementwise::{
+    abs, add, add_scalar, clamp, div, exp, huber, log, mul, neg, recip, relu, rsqrt, scale, sigmoid, sqrt, square, sub,
+    tanh,
+};
+pub use index::{pick, place};
+pub use losses::{ncc, smooth_l1};
+pub use matmul::matmul;
+pub use max_pool::{MaxPool, max_pool};
+pub use reduce::{max, mean, sum, sum_to};
+pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
+
+use crate::autograd::{self, check::Case};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::tensor::{History, Tensor};
+use std::sync::Arc;
+
+/// A differentiable operation.
+pub trait Op: std::fmt::Debug + Send + Sync {
+    /// Its name in messages.
+    fn name(&self) -> &'static str;
+
+    /// Checks shapes, launches the kernel, returns the output and what the backward rule wants kept.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] with the shapes given and expected; [`crate::Error::Gpu`].
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward>;
+
+    /// Gradients with respect to the inputs, written in operations of the engine.
+    /// Entries where `saved.needs` is false may be `None`.
+    ///
+    /// # Errors
+    /// Those of the operations used.
+    fn backward(&self, saved: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>>;
+}
+
+/// What a forward pass returns.
+pub struct Forward {
+    /// The result.
+    pub output: Tensor,
+    /// Kept for the backward rule: statistics, positions.
+    pub saved: Vec<Tensor>,
+}
+
+impl From<Tensor> for Forward {
+    fn from(output: Tensor) -> Self {
+        Self { output, saved: Vec::new() }
+    }
+}
+
+/// What a backward rule gets to see.
+pub struct Saved<'a> {
+    /// The inputs, with their histories.
+    pub inputs: &'a [Tensor],
+    /// The output.
+    pub output: &'a Tensor,
+    /// What the forward pass kept.
+    pub saved: &'a [Tensor],
+    /// Which inputs' gradients are wanted.
+    pub needs: &'a [bool],
+}
+
+/// Runs an operation and keeps its history if one of its inputs wants a gradient.
+///
+/// # Errors
+/// Those of [`Op::forward`].
+pub fn apply(op: impl Op + 'static, inputs: &[&Tensor]) -> Result<Tensor> {
+    let gpu = inputs[0].gpu();
+    let forward = op.forward(gpu, inputs)?;
+    let keep = autograd::recording() && inputs.iter().any(|t| t.requires_grad());
+    let history = keep.then(|| History {
+        op: Arc::new(op),
+        inputs: inputs.iter().map(|&t| t.clone()).collect(),
+        saved: forward.saved,
+    });
+    Ok(Tensor::from_op(forward.output, history))
+}
+
+/// Backward rule of a fused operation by way of its definition in simple
+/// operations: `composed` is differentiated instead.
+///
+/// The inputs are renamed first, so that a path from one input to another (a
+/// gradient that itself depends on `x`, say) is not counted twice.
+pub(crate) fn backward_of_composed(
+    saved: &Saved<'_>,
+    grad: &Tensor,
+    composed: impl FnOnce(&[Tensor]) -> Result<Tensor>,
+) -> Result<Vec<Option<Tensor>>> {
+    // The definition's own history is needed even where that of the result is not.
+    let create_graph = autograd::recording();
+    let renamed: Vec<Tensor> = if create_graph {
+        saved.inputs.iter().map(|t| reshape(t, t.shape())).collect::<Result<_>>()?
+    } else {
+        saved.inputs.iter().map(Tensor::leaf).collect()
+    };
+    let out = autograd::with_history(|| composed(&renamed))?;
+    let wanted: Vec<usize> = (0..renamed.len()).filter(|&i| saved.needs[i]).collect();
+    let wrt: Vec<&Tensor> = wanted.iter().map(|&i| &renamed[i]).collect();
+    let grads = autograd::grad(&out, &wrt, Some(grad), create_graph)?;
+    let mut all = vec![None; renamed.len()];
+    for (i, g) in wanted.into_iter().zip(grads) {
+        all[i] = g;
+    }
+    Ok(all)
+}
+
+/// An entry of the registry: a name for `exgnet check` and the cases of that operation.
+pub struct Registered {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// Cases from which oracle test, gradcheck, gradgradcheck and determinism test are made.
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// Every operation of the engine: one line each.
+pub const REGISTRY: &[Registered] = &[
+    Registered { name: "elementwise", cases: elementwise::cases },
+    Registered { name: "broadcast", cases: elementwise::broadcast_cases },
+    Registered { name: "reduce", cases: reduce::cases },
+    Registered { name: "shaping", cases: shaping::cases },
+    Registered { name: "matmul", cases: matmul::cases },
+    Registered { name: "index", cases: index::cases },
+    Registered { name: "conv1d", cases: conv1d::cases },
+    Registered { name: "conv1d_input_grad", cases: conv1d::input_grad_cases },
+    Registered { name: "conv1d_weight_grad", cases: conv1d::weight_grad_cases },
+    Registered { name: "branches", cases: conv1d::branches_cases },
+    Registered { name: "max_pool", cases: max_pool::cases },
+    Registered { name: "avg_pool", cases: avg_pool::cases },
+    Registered { name: "batch_norm", cases: batch_norm::cases },
+    Registered { name: "cross_entropy", cases: cross_entropy::cases },
+    Registered { name: "smooth_l1", cases: losses::smooth_l1_cases },
+    Registered { name: "ncc", cases: losses::ncc_cases },
+    Registered { name: "dropout", cases: dropout::cases },
+    Registered { name: "adam", cases: adam::cases },
+];

@@ -1,0 +1,240 @@
+//! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_max.wgsl`).
+
+use super::{Array, Forward, Op, Saved, apply, expand, place, reshape, scale};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor, numel};
+
+/// Longest sum done in one launch; longer ones are cut into chunks and those summed.
+const CHUNK: usize = 4096;
+
+/// What is summed: the value or its square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Term {
+    Value = 0,
+    Square = 1,
+}
+
+/// Sums the middle dimension of `x` seen as `[outer, reduce, inner]` into `out` (`outer * inner` elements).
+pub(super) fn launch_sum(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, out: &Tensor) -> Result<()> {
+    let [outer, reduce, inner] = dims;
+    let chunks = reduce.div_ceil(CHUNK);
+    if chunks == 1 {
+        return launch_chunks(gpu, x, dims, term, 1, out);
+    }
+    let part = Tensor::empty(gpu, &[outer, chunks, inner], DType::F32)?;
+    launch_chunks(gpu, x, dims, term, chunks, &part)?;
+    launch_sum(gpu, &part, [outer, chunks, inner], Term::Value, out)
+}
+
+fn launch_chunks(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, chunks: usize, out: &Tensor) -> Result<()> {
+    let [outer, reduce, inner] = dims;
+    let outputs = outer * chunks * inner;
+    let launch = Launch::new("reduce")
+        .constant("OP", term as u32)
+        .uint([outputs, reduce, inner, chunks, reduce.div_ceil(chunks)])
+        .bind(x.storage())
+        .bind(out.storage());
+    if inner == 1 && reduce > 1 {
+        launch.entry("rows").constant("WG", gpu.reduce_width()).groups(gpu, outputs)
+    } else {
+        launch.entry("columns").threads(gpu, outputs, 64)
+    }
+}
+
+/// `[outer, reduce, inner]` for dimension `d` of a shape.
+pub(super) fn around(shape: &[usize], d: usize) -> [usize; 3] {
+    [numel(&shape[..d]), shape[d], numel(&shape[d + 1..])]
+}
+
+#[derive(Debug)]
+struct SumDim {
+    dim: usize,
+}
+
+impl Op for SumDim {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let mut shape = x.shape().to_vec();
+        shape[self.dim] = 1;
+        let y = Tensor::empty(gpu, &shape, DType::F32)?;
+        launch_sum(gpu, x, around(x.shape(), self.dim), Term::Value, &y)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(expand(grad, s.inputs[0].shape())?)])
+    }
+}
+
+fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
+    let sorted = dims.windows(2).all(|w| w[0] < w[1]);
+    if dims.is_empty() || !sorted || dims.iter().any(|&d| d >= x.rank()) {
+        return Err(Error::shape(
+            op,
+            format!("dimensions {dims:?} of a tensor of shape {:?}", x.shape()),
+            "increasing numbers below its rank",
+            "dimensions count from 0",
+        ));
+    }
+    Ok(())
+}
+
+/// Sum over the dimensions `dims` (increasing), which stay with extent 1.
+///
+/// # Errors
+/// [`Error::Shape`] for dimensions the tensor does not have; [`Error::Gpu`].
+pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    check_dims("sum", x, dims)?;
+    // Adjacent dimensions are summed as one.
+    let mut y = x.clone();
+    let mut rest = dims.to_vec();
+    while let Some(last) = rest.pop() {
+        let mut first = last;
+        while rest.last() == Some(&(first.wrapping_sub(1))) {
+            first = first.wrapping_sub(1);
+            rest.pop();
+        }
+        let shape = y.shape().to_vec();
+        if first < last {
+            let mut merged = shape[..first].to_vec();
+            merged.push(numel(&shape[first..=last]));
+            merged.extend(&shape[last + 1..]);
+            y = reshape(&y, &merged)?;
+        }
+        y = apply(SumDim { dim: first }, &[&y])?;
+        let mut kept = shape;
+        kept[first..=last].fill(1);
+        y = reshape(&y, &kept)?;
+    }
+    Ok(y)
+}
+
+/// Mean over the dimensions `dims` (increasing), which stay with extent 1.
+///
+/// # Errors
+/// As [`sum`].
+pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    let total = sum(x, dims)?;
+    let n = x.numel() / total.numel();
+    scale(&total, 1.0 / n as f32)
+}
+
+/// Sums over what was repeated when a tensor of `shape` was broadcast to `x`'s shape.
+///
+/// # Errors
+/// [`Error::Gpu`].
+pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    if x.shape() == shape {
+        return Ok(x.clone());
+    }
+    let skip = x.rank() - shape.len();
+    let repeated = |d: &usize| x.dim(*d) != 1 && (*d < skip || shape[*d - skip] == 1);
+    let dims: Vec<usize> = (0..x.rank()).filter(repeated).collect();
+    let y = if dims.is_empty() { x.clone() } else { sum(x, &dims)? };
+    reshape(&y, shape)
+}
+
+#[derive(Debug)]
+struct MaxDim {
+    dim: usize,
+}
+
+impl Op for MaxDim {
+    fn name(&self) -> &'static str {
+        "max"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let [outer, reduce, inner] = around(x.shape(), self.dim);
+        let mut shape = x.shape().to_vec();
+        shape[self.dim] = 1;
+        let y = Tensor::empty(gpu, &shape, DType::F32)?;
+        let index = Tensor::empty(gpu, &[outer, inner], DType::U32)?;
+        Launch::new("reduce_max")
+            .uint([outer * inner, reduce, inner])
+            .bind(x.storage())
+            .bind(y.storage())
+            .bind(index.storage())
+            .threads(gpu, outer * inner, 64)?;
+        Ok(Forward { output: y, saved: vec![index] })
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let x = &s.inputs[0];
+        let [outer, reduce, inner] = around(x.shape(), self.dim);
+        let g = place(&reshape(grad, &[outer, inner])?, &s.saved[0], reduce)?;
+        Ok(vec![Some(reshape(&g, x.shape())?)])
+    }
+}
+
+/// Maximum over one dimension, which stays with extent 1. Of equal values the first gets the gradient.
+///
+/// # Errors
+/// [`Error::Shape`] for a dimension the tensor does not have; [`Error::Gpu`].
+pub fn max(x: &Tensor, dim: usize) -> Result<Tensor> {
+    check_dims("max", x, &[dim])?;
+    apply(MaxDim { dim }, &[x])
+}
+
+fn cpu_fold(x: &Array, dims: &[usize], start: f64, f: impl Fn(f64, f64) -> f64) -> Array {
+    let shape: Vec<usize> = x.shape.iter().enumerate().map(|(d, &n)| if dims.contains(&d) { 1 } else { n }).collect();
+    let mut out = Array::new(&shape, vec![start; numel(&shape)]);
+    Array::from_index(&x.shape, |at| {
+        let flat = at.iter().zip(&shape).fold(0, |i, (&a, &d)| i * d + if d == 1 { 0 } else { a });
+        out.data[flat] = f(out.data[flat], x.broadcast_at(at));
+        0.0
+    });
+    out
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let shapes: [(&[usize], &[usize]); 7] =
+        [(&[13], &[0]), (&[2, 3, 5], &[2]), (&[2, 3, 5], &[0, 2]), (&[4, 3, 2], &[1]), (&[2, 3, 5], &[0, 1, 2]), (&[3, 4], &[0]), (&[2, 2, 3, 2], &[1, 3])];
+    for (shape, dims) in shapes {
+        cases.push(Case::new(
+            format!("sum {shape:?} over {dims:?}"),
+            vec![Input::normal(shape, 31)],
+            move |x| sum(&x[0], dims),
+            move |x| cpu_fold(&x[0], dims, 0.0, |a, v| a + v),
+        ));
+        cases.push(Case::new(
+            format!("mean {shape:?} over {dims:?}"),
+            vec![Input::normal(shape, 32)],
+            move |x| mean(&x[0], dims),
+            move |x| {
+                let n: usize = dims.iter().map(|&d| x[0].shape[d]).product();
+                cpu_fold(&x[0], dims, 0.0, |a, v| a + v).map(|v| v / n as f64)
+            },
+        ));
+    }
+    // Longer than a chunk: two launches.
+    for (shape, dims) in [([3 * CHUNK + 17, 1], 0), ([CHUNK + 5, 3], 0)] {
+        cases.push(
+            Case::new(
+                format!("sum {shape:?} over [{dims}]"),
+                vec![Input::normal(&shape, 33)],
+                move |x| sum(&x[0], &[dims]),
+                move |x| cpu_fold(&x[0], &[dims], 0.0, |a, v| a + v),
+            )
+            .oracle_only()
+            .tolerance(1e-4, 1e-4),
+        );
+    }
+    for (shape, dim) in [(vec![3, 5], 1), (vec![2, 4, 3], 1), (vec![7], 0)] {
+        cases.push(Case::new(
+            format!("max {shape:?} over {dim}"),
+            vec![Input::spaced(&shape, 34)],
+            move |x| max(&x[0], dim),
+            move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
+        ));
+    }
+    cases
+}

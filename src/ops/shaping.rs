@@ -1,0 +1,357 @@
+//! Operations that move values without computing: reshape, expand, permute,
+//! slice, pad, concat (`shaders/strided.wgsl`, `write_block.wgsl`).
+
+use super::elementwise::{broadcast_strides, shape4};
+use super::reduce::around;
+use super::{Array, Forward, Op, Saved, apply, sum_to};
+use crate::autograd::check::{Case, Input};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor, numel};
+
+#[derive(Debug)]
+struct Reshape {
+    shape: Vec<usize>,
+}
+
+impl Op for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn forward(&self, _: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        Ok(inputs[0].view(&self.shape).into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(reshape(grad, s.inputs[0].shape())?)])
+    }
+}
+
+/// The same values in the same order under another shape; shares the memory.
+///
+/// # Errors
+/// [`Error::Shape`] if the number of elements differs.
+pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    if numel(shape) != x.numel() || shape.len() > 4 {
+        return Err(Error::shape(
+            "reshape",
+            format!("{:?} to {shape:?}", x.shape()),
+            "the same number of elements in at most 4 dimensions",
+            "multiply out both shapes",
+        ));
+    }
+    apply(Reshape { shape: shape.to_vec() }, &[x])
+}
+
+fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
+    let y = Tensor::empty(gpu, shape, DType::F32)?;
+    let [_, d1, d2, d3] = shape4(shape);
+    Launch::new("strided")
+        .uint([y.numel(), d1, d2, d3])
+        .uint(strides)
+        .uint([offset])
+        .bind(x.storage())
+        .bind(y.storage())
+        .threads(gpu, y.numel(), 64)?;
+    Ok(y)
+}
+
+/// Row-major strides, of dimensions with extent 1 too.
+fn strides(shape: &[usize]) -> Vec<usize> {
+    (0..shape.len()).map(|d| numel(&shape[d + 1..])).collect()
+}
+
+/// `values` behind enough zeros to make four.
+fn front4(values: &[usize]) -> [usize; 4] {
+    let mut out = [0; 4];
+    out[4 - values.len()..].copy_from_slice(values);
+    out
+}
+
+#[derive(Debug)]
+struct Expand {
+    shape: Vec<usize>,
+}
+
+impl Op for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        Ok(launch_strided(gpu, inputs[0], &self.shape, broadcast_strides(inputs[0].shape()), 0)?.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(sum_to(grad, s.inputs[0].shape())?)])
+    }
+}
+
+/// `x` repeated to `shape` (NumPy's broadcasting).
+///
+/// # Errors
+/// [`Error::Shape`] if it does not broadcast to `shape`.
+pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    if x.shape() == shape {
+        return Ok(x.clone());
+    }
+    if super::elementwise::broadcast_shape("expand", x.shape(), shape)? != shape {
+        return Err(Error::shape(
+            "expand",
+            format!("{:?} to {shape:?}", x.shape()),
+            "a shape that x broadcasts to",
+            "only dimensions of extent 1 can be repeated",
+        ));
+    }
+    apply(Expand { shape: shape.to_vec() }, &[x])
+}
+
+#[derive(Debug)]
+struct Permute {
+    order: Vec<usize>,
+}
+
+impl Op for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let shape: Vec<usize> = self.order.iter().map(|&d| x.dim(d)).collect();
+        let from = strides(x.shape());
+        let picked: Vec<usize> = self.order.iter().map(|&d| from[d]).collect();
+        Ok(launch_strided(gpu, x, &shape, front4(&picked), 0)?.into())
+    }
+
+    fn backward(&self, _: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let mut inverse = vec![0; self.order.len()];
+        for (i, &d) in self.order.iter().enumerate() {
+            inverse[d] = i;
+        }
+        Ok(vec![Some(permute(grad, &inverse)?)])
+    }
+}
+
+/// Dimension `i` of the result is dimension `order[i]` of `x`.
+///
+/// # Errors
+/// [`Error::Shape`] if `order` is not a permutation of the dimensions.
+pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    if !sorted.iter().copied().eq(0..x.rank()) {
+        return Err(Error::shape(
+            "permute",
+            format!("order {order:?} for shape {:?}", x.shape()),
+            "each dimension once",
+            "dimensions count from 0",
+        ));
+    }
+    apply(Permute { order: order.to_vec() }, &[x])
+}
+
+/// Exchanges two dimensions.
+///
+/// # Errors
+/// [`Error::Shape`] for dimensions the tensor does not have.
+pub fn transpose(x: &Tensor, a: usize, b: usize) -> Result<Tensor> {
+    let mut order: Vec<usize> = (0..x.rank().max(a + 1).max(b + 1)).collect();
+    order.swap(a, b);
+    permute(x, &order)
+}
+
+#[derive(Debug)]
+struct Slice {
+    dim: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Op for Slice {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let mut shape = x.shape().to_vec();
+        shape[self.dim] = self.end - self.start;
+        let from = strides(x.shape());
+        Ok(launch_strided(gpu, x, &shape, front4(&from), self.start * from[self.dim])?.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let after = s.inputs[0].dim(self.dim) - self.end;
+        Ok(vec![Some(pad(grad, self.dim, self.start, after)?)])
+    }
+}
+
+/// Elements `[start, end)` of dimension `dim`.
+///
+/// # Errors
+/// [`Error::Shape`] for an empty range or one past the end.
+pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor> {
+    if dim >= x.rank() || start >= end || end > x.dim(dim) {
+        return Err(Error::shape(
+            "slice",
+            format!("[{start}, {end}) of dimension {dim} of {:?}", x.shape()),
+            "a range inside the dimension, not empty",
+            "the end is exclusive",
+        ));
+    }
+    if end - start == x.dim(dim) {
+        return Ok(x.clone());
+    }
+    apply(Slice { dim, start, end }, &[x])
+}
+
+fn launch_block(gpu: &Gpu, x: &Tensor, y: &Tensor, dim: usize, start: usize) -> Result<()> {
+    let [_, r_in, inner] = around(x.shape(), dim);
+    Launch::new("write_block")
+        .uint([x.numel(), r_in, y.dim(dim), inner, start])
+        .bind(x.storage())
+        .bind(y.storage())
+        .threads(gpu, x.numel(), 64)
+}
+
+#[derive(Debug)]
+struct Pad {
+    dim: usize,
+    before: usize,
+    after: usize,
+}
+
+impl Op for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let x = inputs[0];
+        let mut shape = x.shape().to_vec();
+        shape[self.dim] += self.before + self.after;
+        let y = Tensor::zeros(gpu, &shape)?;
+        launch_block(gpu, x, &y, self.dim, self.before)?;
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let end = self.before + s.inputs[0].dim(self.dim);
+        Ok(vec![Some(slice(grad, self.dim, self.before, end)?)])
+    }
+}
+
+/// Zeros before and after along dimension `dim`.
+///
+/// # Errors
+/// [`Error::Shape`] for a dimension the tensor does not have.
+pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor> {
+    if dim >= x.rank() {
+        return Err(Error::shape("pad", format!("dimension {dim} of {:?}", x.shape()), "one it has", "they count from 0"));
+    }
+    if before + after == 0 {
+        return Ok(x.clone());
+    }
+    apply(Pad { dim, before, after }, &[x])
+}
+
+#[derive(Debug)]
+struct Concat {
+    dim: usize,
+}
+
+impl Op for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let mut shape = inputs[0].shape().to_vec();
+        shape[self.dim] = inputs.iter().map(|t| t.dim(self.dim)).sum();
+        let y = Tensor::empty(gpu, &shape, DType::F32)?;
+        let mut start = 0;
+        for x in inputs {
+            launch_block(gpu, x, &y, self.dim, start)?;
+            start += x.dim(self.dim);
+        }
+        Ok(y.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let mut start = 0;
+        let mut parts = Vec::new();
+        for (x, &need) in s.inputs.iter().zip(s.needs) {
+            let end = start + x.dim(self.dim);
+            parts.push(if need { Some(slice(grad, self.dim, start, end)?) } else { None });
+            start = end;
+        }
+        Ok(parts)
+    }
+}
+
+/// Joins tensors along dimension `dim`; the other dimensions agree.
+///
+/// # Errors
+/// [`Error::Shape`] if they do not.
+pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
+    let same = |t: &&Tensor| {
+        t.rank() == parts[0].rank() && (0..t.rank()).all(|d| d == dim || t.dim(d) == parts[0].dim(d))
+    };
+    if parts.is_empty() || dim >= parts[0].rank() || !parts.iter().all(same) {
+        let shapes: Vec<&[usize]> = parts.iter().map(|t| t.shape()).collect();
+        return Err(Error::shape(
+            "concat",
+            format!("{shapes:?} along dimension {dim}"),
+            "one or more tensors that agree in all other dimensions",
+            "reshape or slice them first",
+        ));
+    }
+    if parts.len() == 1 {
+        return Ok(parts[0].clone());
+    }
+    apply(Concat { dim }, parts)
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let one = |shape: &[usize]| vec![Input::normal(shape, 41)];
+    vec![
+        Case::new("reshape [2, 6] to [3, 4]", one(&[2, 6]), |x| reshape(&x[0], &[3, 4]), |x| {
+            Array::new(&[3, 4], x[0].data.clone())
+        }),
+        Case::new("expand [3, 1] to [2, 3, 5]", one(&[3, 1]), |x| expand(&x[0], &[2, 3, 5]), |x| {
+            Array::from_index(&[2, 3, 5], |at| x[0].broadcast_at(at))
+        }),
+        Case::new("permute [2, 3, 5] by [2, 0, 1]", one(&[2, 3, 5]), |x| permute(&x[0], &[2, 0, 1]), |x| {
+            Array::from_index(&[5, 2, 3], |at| x[0].broadcast_at(&[at[1], at[2], at[0]]))
+        }),
+        Case::new("transpose [4, 7]", one(&[4, 7]), |x| transpose(&x[0], 0, 1), |x| {
+            Array::from_index(&[7, 4], |at| x[0].broadcast_at(&[at[1], at[0]]))
+        }),
+        Case::new("permute [2, 3, 2, 3] by [3, 1, 0, 2]", one(&[2, 3, 2, 3]), |x| permute(&x[0], &[3, 1, 0, 2]), |x| {
+            Array::from_index(&[3, 3, 2, 2], |at| x[0].broadcast_at(&[at[2], at[1], at[3], at[0]]))
+        }),
+        Case::new("slice [2, 7, 3] to [:, 2..6]", one(&[2, 7, 3]), |x| slice(&x[0], 1, 2, 6), |x| {
+            Array::from_index(&[2, 4, 3], |at| x[0].broadcast_at(&[at[0], at[1] + 2, at[2]]))
+        }),
+        Case::new("slice [9] to [8..9]", one(&[9]), |x| slice(&x[0], 0, 8, 9), |x| Array::scalar(x[0].data[8])),
+        Case::new("pad [2, 3, 2] by 2, 1", one(&[2, 3, 2]), |x| pad(&x[0], 1, 2, 1), |x| {
+            Array::from_index(&[2, 6, 2], |at| {
+                if (2..5).contains(&at[1]) { x[0].broadcast_at(&[at[0], at[1] - 2, at[2]]) } else { 0.0 }
+            })
+        }),
+        Case::new(
+            "concat [2, 3, 4], [2, 1, 4], [2, 2, 4]",
+            vec![Input::normal(&[2, 3, 4], 42), Input::normal(&[2, 1, 4], 43), Input::normal(&[2, 2, 4], 44)],
+            |x| concat(&[&x[0], &x[1], &x[2]], 1),
+            |x| {
+                Array::from_index(&[2, 6, 4], |at| match at[1] {
+                    c @ 0..3 => x[0].broadcast_at(&[at[0], c, at[2]]),
+                    3 => x[1].broadcast_at(&[at[0], 0, at[2]]),
+                    c => x[2].broadcast_at(&[at[0], c - 4, at[2]]),
+                })
+            },
+        ),
+    ]
+}

@@ -1,0 +1,273 @@
+//! Tensors: a shape, a part of device memory, and the history that autograd
+//! walks. No kernels here.
+
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, PendingRead, Storage};
+use crate::ops::Op;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Element type of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DType {
+    /// 32-bit float.
+    F32,
+    /// 32-bit unsigned integer: class labels, saved positions, generator states. Never differentiated.
+    U32,
+}
+
+/// A dense row-major tensor on the device. Cheap to clone; clones are the same tensor.
+#[derive(Clone)]
+pub struct Tensor(Arc<Inner>);
+
+struct Inner {
+    gpu: Gpu,
+    id: u64,
+    shape: Vec<usize>,
+    dtype: DType,
+    storage: Storage,
+    requires_grad: bool,
+    history: Option<History>,
+}
+
+/// How a tensor came to be: what the reverse pass needs.
+pub(crate) struct History {
+    pub(crate) op: Arc<dyn Op>,
+    pub(crate) inputs: Vec<Tensor>,
+    pub(crate) saved: Vec<Tensor>,
+}
+
+// Ids grow with creation, so a tensor's inputs always have smaller ones: sorting by id is a topological order.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tensor({:?} {:?})", self.shape(), self.dtype())
+    }
+}
+
+/// Number of elements of a shape.
+pub fn numel(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+fn check_shape(shape: &[usize]) -> Result<()> {
+    let count = shape.iter().try_fold(1usize, |a, &d| a.checked_mul(d));
+    match count {
+        Some(n) if n > 0 && n < (1 << 31) && shape.len() <= 4 => Ok(()),
+        _ => Err(Error::shape(
+            "tensor",
+            format!("shape {shape:?}"),
+            "at most 4 dimensions, none of them 0, fewer than 2^31 elements",
+            "an empty batch or a strip shorter than the network's reach leads here",
+        )),
+    }
+}
+
+impl Tensor {
+    fn make(gpu: &Gpu, shape: &[usize], dtype: DType, storage: Storage, requires_grad: bool, h: Option<History>) -> Self {
+        debug_assert_eq!(storage.bytes(), 4 * numel(shape) as u64);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history: h }))
+    }
+
+    /// A tensor with undefined content, for an operation to fill.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an impossible shape, [`Error::Gpu`] where memory is out.
+    pub fn empty(gpu: &Gpu, shape: &[usize], dtype: DType) -> Result<Self> {
+        check_shape(shape)?;
+        let storage = gpu.allocate(4 * numel(shape) as u64)?;
+        Ok(Self::make(gpu, shape, dtype, storage, false, None))
+    }
+
+    /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// As [`Tensor::empty`].
+    pub fn zeros(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+        let t = Self::empty(gpu, shape, DType::F32)?;
+        gpu.record_clear(t.storage());
+        Ok(t)
+    }
+
+    /// A tensor filled with one value.
+    ///
+    /// # Errors
+    /// As [`Tensor::empty`].
+    pub fn full(gpu: &Gpu, shape: &[usize], value: f32) -> Result<Self> {
+        check_shape(shape)?;
+        Self::from_f32(gpu, shape, &vec![value; numel(shape)])
+    }
+
+    /// A tensor from host values in row-major order.
+    ///
+    /// # Errors
+    /// As [`Tensor::empty`], and [`Error::Shape`] if the number of values does not fit.
+    pub fn from_f32(gpu: &Gpu, shape: &[usize], values: &[f32]) -> Result<Self> {
+        Self::upload(gpu, shape, DType::F32, bytemuck::cast_slice(values))
+    }
+
+    /// An integer tensor from host values.
+    ///
+    /// # Errors
+    /// As [`Tensor::from_f32`].
+    pub fn from_u32(gpu: &Gpu, shape: &[usize], values: &[u32]) -> Result<Self> {
+        Self::upload(gpu, shape, DType::U32, bytemuck::cast_slice(values))
+    }
+
+    fn upload(gpu: &Gpu, shape: &[usize], dtype: DType, bytes: &[u8]) -> Result<Self> {
+        let t = Self::empty(gpu, shape, dtype)?;
+        t.overwrite_bytes(bytes)?;
+        Ok(t)
+    }
+
+    fn overwrite_bytes(&self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() as u64 != self.storage().bytes() {
+            return Err(Error::shape(
+                "tensor",
+                format!("{} values", bytes.len() / 4),
+                format!("{} for shape {:?}", self.numel(), self.shape()),
+                "the host data and the shape must agree",
+            ));
+        }
+        self.gpu().write(self.storage(), bytes)
+    }
+
+    /// Replaces the content in place, after all work recorded so far.
+    ///
+    /// For leaves such as batches, counters and parameters; a tensor that took
+    /// part in a recorded history must not change before its gradients are taken.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the number of values does not fit.
+    pub fn overwrite(&self, values: &[f32]) -> Result<()> {
+        self.overwrite_bytes(bytemuck::cast_slice(values))
+    }
+
+    /// As [`Tensor::overwrite`] for integers.
+    ///
+    /// # Errors
+    /// As [`Tensor::overwrite`].
+    pub fn overwrite_u32(&self, values: &[u32]) -> Result<()> {
+        self.overwrite_bytes(bytemuck::cast_slice(values))
+    }
+
+    /// Copies the content of `from` into this tensor at element `offset`, in place.
+    pub(crate) fn copy_from(&self, offset: usize, from: &Tensor) {
+        let bytes = from.storage().bytes();
+        assert!(4 * offset as u64 + bytes <= self.storage().bytes(), "copy past the end of a tensor");
+        self.gpu().record_copy(from.storage(), 0, self.storage(), 4 * offset as u64, bytes);
+    }
+
+    /// The result of an operation, with its history where one is to be kept.
+    pub(crate) fn from_op(out: Tensor, history: Option<History>) -> Self {
+        let Some(history) = history else { return out };
+        let s = out.storage().clone();
+        Self::make(out.gpu(), out.shape(), out.dtype(), s, true, Some(history))
+    }
+
+    /// The same memory under another shape, without history.
+    pub(crate) fn view(&self, shape: &[usize]) -> Self {
+        Self::make(self.gpu(), shape, self.dtype(), self.storage().clone(), false, None)
+    }
+
+    /// Elements `[offset, offset + numel(shape))` of a flat tensor as a leaf of their own; `offset` a multiple of 64.
+    pub(crate) fn leaf_part(&self, offset: usize, shape: &[usize]) -> Self {
+        let storage = self.storage().part(4 * offset as u64, 4 * numel(shape) as u64);
+        Self::make(self.gpu(), shape, self.dtype(), storage, true, None)
+    }
+
+    /// The same values as a new leaf whose gradient can be asked for.
+    pub fn leaf(&self) -> Self {
+        Self::make(self.gpu(), self.shape(), self.dtype(), self.storage().clone(), self.dtype() == DType::F32, None)
+    }
+
+    /// The same values without history: gradients stop here.
+    pub fn detach(&self) -> Self {
+        self.view(self.shape())
+    }
+
+    /// Extent of each dimension.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    /// Extent of dimension `d`, 1 past the end.
+    pub fn dim(&self, d: usize) -> usize {
+        self.0.shape.get(d).copied().unwrap_or(1)
+    }
+
+    /// Number of dimensions.
+    pub fn rank(&self) -> usize {
+        self.0.shape.len()
+    }
+
+    /// Number of elements.
+    pub fn numel(&self) -> usize {
+        numel(&self.0.shape)
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// The device it lives on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.0.gpu
+    }
+
+    /// Its device memory.
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+
+    /// Whether a gradient with respect to it (or to something it came from) can be asked for.
+    pub fn requires_grad(&self) -> bool {
+        self.0.requires_grad
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn history(&self) -> Option<&History> {
+        self.0.history.as_ref()
+    }
+
+    /// Reads the values back; submits recorded work and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the work before it failed.
+    pub fn to_vec(&self) -> Result<Vec<f32>> {
+        assert_eq!(self.dtype(), DType::F32, "to_vec of an integer tensor");
+        Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
+    }
+
+    /// As [`Tensor::to_vec`] for integers.
+    ///
+    /// # Errors
+    /// As [`Tensor::to_vec`].
+    pub fn to_vec_u32(&self) -> Result<Vec<u32>> {
+        assert_eq!(self.dtype(), DType::U32, "to_vec_u32 of a float tensor");
+        Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
+    }
+
+    /// The value of a tensor with one element.
+    ///
+    /// # Errors
+    /// As [`Tensor::to_vec`].
+    pub fn item(&self) -> Result<f32> {
+        assert_eq!(self.numel(), 1, "item of a tensor with several elements");
+        Ok(self.to_vec()?[0])
+    }
+
+    /// Records a copy for the host without waiting for it.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where memory is out.
+    pub fn read_later(&self) -> Result<PendingRead> {
+        self.gpu().read_later(self.storage())
+    }
+}

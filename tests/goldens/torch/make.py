@@ -1,0 +1,468 @@
+"""Reference values from PyTorch for the tests of `exgnet`.
+
+    python make.py            # write the .safetensors files next to this script
+    python make.py --check    # recompute, compare with the files, write nothing
+
+Inputs and weights are drawn in float32 and stored as F32; everything is then computed in float64
+and stored as F64. The random numbers come from numpy's RandomState, whose streams are frozen, so
+the inputs do not depend on the versions of numpy or PyTorch. Where a scalar S is differentiated
+to test second-order gradients it is written in the docstring of the function that makes the file.
+"""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save
+
+import twin
+
+HERE = Path(__file__).resolve().parent
+EPS_BN, MOMENTUM = 1e-5, 0.1
+JOINT, FEATURE = 0.5, 0.1
+
+
+class Golden:
+    """The tensors and the metadata of one file, and the random stream its inputs come from."""
+
+    def __init__(self, seed):
+        self.random = np.random.RandomState(seed)
+        self.tensors = {}
+        self.metadata = {"torch": torch.__version__}
+
+    def normal(self, *shape, name=None):
+        """Standard normal values that float32 holds exactly, in float64."""
+        return self.given(self.random.standard_normal(shape), name)
+
+    def uniform(self, low, high, *shape, name=None):
+        return self.given(self.random.uniform(low, high, shape), name)
+
+    def given(self, values, name=None):
+        x = torch.from_numpy(np.asarray(values, dtype=np.float32))
+        if name:
+            self.tensors[name] = x
+        return x.double()
+
+    def put(self, prefix="", **values):
+        """Store results: float64 as it is, integers as int64."""
+        for name, value in values.items():
+            self.tensors[prefix + name] = value.detach().clone().contiguous()
+
+    def describe(self, **entries):
+        for key, value in entries.items():
+            self.metadata[key] = value if isinstance(value, str) else json.dumps(value)
+
+
+def leaf(*tensors):
+    return [t.requires_grad_() for t in tensors]
+
+
+def grads(output, inputs, **options):
+    return torch.autograd.grad(output, inputs, **options)
+
+
+# ---------------------------------------------------------------- single operations
+
+
+def conv1d():
+    """Convolution, its gradients, and the gradients of S = sum(dx u) + sum(dw v)."""
+    golden, cases = Golden(1), []
+    for c_in, c_out, length, kernel, stride, dilation, groups in [
+        (3, 5, 37, 5, 1, 1, 1),
+        (3, 5, 38, 11, 2, 1, 1),
+        (3, 5, 37, 21, 1, 1, 1),
+        (3, 5, 37, 16, 1, 1, 1),
+        (3, 5, 37, 16, 2, 1, 1),
+        (3, 5, 37, 3, 1, 4, 1),
+        (4, 6, 37, 5, 1, 1, 2),
+        (4, 6, 37, 4, 2, 3, 2),
+        (3, 5, 37, 1, 2, 1, 1),
+        (1, 7, 51, 15, 2, 1, 1),
+    ]:
+        case = f"case{len(cases)}."
+        left, right = twin.same_padding(kernel, dilation)
+        x, w = leaf(
+            golden.normal(2, c_in, length, name=case + "x"),
+            golden.normal(c_out, c_in // groups, kernel, name=case + "w"),
+        )
+        padded = F.pad(x, (left, right))
+        y = F.conv1d(padded, w, stride=stride, dilation=dilation, groups=groups)
+        (g,) = leaf(golden.normal(*y.shape, name=case + "g"))
+        dx, dw = grads(y, [x, w], grad_outputs=g, create_graph=True)
+        u = golden.normal(*x.shape, name=case + "u")
+        v = golden.normal(*w.shape, name=case + "v")
+        s_g, s_x, s_w = grads((dx * u).sum() + (dw * v).sum(), [g, x, w])
+        golden.put(case, y=y, dx=dx, dw=dw, s_g=s_g, s_x=s_x, s_w=s_w)
+        cases.append(
+            dict(stride=stride, dilation=dilation, pad_left=left, pad_right=right, groups=groups)
+        )
+    golden.describe(cases=cases)
+    return golden
+
+
+def batch_norm():
+    """Batch normalisation, its gradients, and the gradients of S = sum(dx u)."""
+    golden = Golden(2)
+    x = golden.given(golden.random.standard_normal((4, 3, 11)) * 1.5 + 0.7, name="x")
+    weight, bias = golden.normal(3, name="weight"), golden.normal(3, name="bias")
+    mean = golden.normal(3, name="running_mean")
+    var = golden.uniform(0.5, 2.0, 3, name="running_var")
+    g, u = golden.normal(4, 3, 11, name="g"), golden.normal(4, 3, 11, name="u")
+    leaf(x, weight, bias, g)
+    for mode, training in [("train", True), ("eval", False)]:
+        after_mean, after_var = mean.clone(), var.clone()
+        y = F.batch_norm(x, after_mean, after_var, weight, bias, training, MOMENTUM, EPS_BN)
+        inputs = [x, weight, bias]
+        dx, dweight, dbias = grads(y, inputs, grad_outputs=g, create_graph=True)
+        s_g, s_x, s_weight = grads(
+            (dx * u).sum(), [g, x, weight], allow_unused=True, materialize_grads=True
+        )
+        golden.put(mode + ".", y=y, dx=dx, dweight=dweight, dbias=dbias)
+        golden.put(mode + ".", s_g=s_g, s_x=s_x, s_weight=s_weight)
+        if training:
+            golden.put(mode + ".", running_mean=after_mean, running_var=after_var)
+    golden.describe(eps=EPS_BN, momentum=MOMENTUM)
+    return golden
+
+
+def max_pool():
+    """Pooling: maximum, mean, adaptive mean and global mean, with gradients."""
+    golden, cases = Golden(3), []
+
+    def case(pool, length=37, **options):
+        name = f"case{len(cases)}."
+        (x,) = leaf(golden.normal(2, 3, length, name=name + "x"))
+        y = pool(x, **options)
+        g = golden.normal(*y.shape, name=name + "g")
+        (dx,) = grads(y, x, grad_outputs=g)
+        golden.put(name, y=y, dx=dx)
+        cases.append(dict(op=pool.__name__, **options))
+
+    def global_avg_pool1d(x):
+        return x.mean(2)
+
+    case(F.max_pool1d, kernel_size=2, stride=2, padding=0)
+    case(F.max_pool1d, kernel_size=3, stride=2, padding=1)
+    case(F.max_pool1d, kernel_size=3, stride=1, padding=0)
+    case(F.max_pool1d, length=38, kernel_size=3, stride=2, padding=1)
+    case(F.avg_pool1d, kernel_size=3, stride=2, padding=1, count_include_pad=False)
+    case(F.avg_pool1d, kernel_size=3, stride=2, padding=1, count_include_pad=True)
+    case(F.avg_pool1d, kernel_size=2, stride=2, padding=0, count_include_pad=True)
+    case(F.adaptive_avg_pool1d, output_size=5)
+    case(F.adaptive_avg_pool1d, output_size=37)
+    case(global_avg_pool1d)
+    golden.describe(cases=cases)
+    return golden
+
+
+def adam():
+    """Three steps of Adam and of AdamW on given gradients; clipping at a global norm."""
+    golden = Golden(4)
+    start = golden.normal(300, name="start")
+    scales = [1.0, 0.01, 10.0]
+    steps = [
+        golden.given(golden.random.standard_normal(300) * scale, name=f"grad{i}")
+        for i, scale in enumerate(scales)
+    ]
+    options = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    decays = dict(adam=0.0, adamw=0.01)
+    for name, optimizer in [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]:
+        p = torch.nn.Parameter(start.clone())
+        opt = optimizer([p], weight_decay=decays[name], **options)
+        for i, gradient in enumerate(steps):
+            p.grad = gradient.clone()
+            opt.step()
+            golden.put(f"{name}.", **{f"step{i}": p})
+    for name, scale in [("clip.large.", 1.0), ("clip.small.", 0.1)]:
+        parts = {}
+        for part, shape in [("a", (7, 11)), ("b", (23,))]:
+            p = torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64))
+            p.grad = golden.given(golden.random.standard_normal(shape) * scale, name + part)
+            parts[part] = p
+        norm = torch.nn.utils.clip_grad_norm_(parts.values(), 5.0)
+        golden.put(name, norm=norm, a_clipped=parts["a"].grad, b_clipped=parts["b"].grad)
+    golden.describe(options=options, weight_decay=decays, max_norm=5.0)
+    return golden
+
+
+# ---------------------------------------------------------------- losses
+
+
+def ncc(maps, truth):
+    """Normalised cross-correlation of the rows of two [B, T] tensors; 0 where a row is constant."""
+    a = maps - maps.mean(1, keepdim=True)
+    b = truth - truth.mean(1, keepdim=True)
+    norm_a = (a.square().sum(1) + 1e-12).sqrt()
+    norm_b = (b.square().sum(1) + 1e-12).sqrt()
+    return (a * b).sum(1) / (norm_a * norm_b + 1e-6)
+
+
+def xai_loss(maps, truth, valid):
+    """Mean of 1 - NCC over the valid records; `truth` [B, L] is pooled to the map's length."""
+    score = ncc(maps, F.adaptive_avg_pool1d(truth, maps.shape[1]))
+    return (valid * (1 - score)).sum() / valid.sum(), score
+
+
+def losses():
+    """Cross-entropy, SmoothL1 and the NCC loss, with gradients.
+
+    NCC: `pre` is the map before its ReLU, `map` after. Row 2 is dead: its gradient is finite with
+    respect to `map` (there it is the formula's one-sided value, of no use to anyone) and exactly
+    zero with respect to `pre`. Row 3 has a constant truth and is not valid.
+    """
+    golden = Golden(5)
+    logits = golden.given(golden.random.standard_normal((7, 4)) * 2, name="ce.logits")
+    labels = torch.tensor([0, 1, 2, 3, 3, 1, 0])
+    weights = golden.given([0.4, 1.3, 2.1, 0.7], name="ce.weights")
+    golden.put("ce.", labels=labels)
+    leaf(logits)
+    for name, weight, smoothing in [
+        ("plain", None, 0.0),
+        ("weighted", weights, 0.0),
+        ("smooth", None, 0.1),
+        ("weighted_smooth", weights, 0.1),
+    ]:
+        value = F.cross_entropy(logits, labels, weight, label_smoothing=smoothing)
+        (dlogits,) = grads(value, logits)
+        golden.put(f"ce.{name}.", value=value, dlogits=dlogits)
+
+    (x,) = leaf(golden.given(golden.random.standard_normal((6, 17)) * 1.5, name="smooth_l1.x"))
+    target = golden.normal(6, 17, name="smooth_l1.target")
+    value = F.smooth_l1_loss(x, target, beta=1.0)
+    (dx,) = grads(value, x)
+    golden.put("smooth_l1.", value=value, dx=dx)
+
+    pre = golden.random.standard_normal((5, 13)) + 0.3
+    pre[2] = -np.abs(pre[2])
+    truth = golden.random.uniform(0, 1, (5, 200)) ** 4
+    truth[3] = 0.25
+    (pre,) = leaf(golden.given(pre, name="ncc.pre"))
+    truth = golden.given(truth, name="ncc.truth")
+    valid = golden.given([1, 1, 1, 0, 1], name="ncc.valid")
+    maps = F.relu(pre)
+    loss, score = xai_loss(maps, truth, valid)
+    dmap, dpre = grads(loss, [maps, pre])
+    assert torch.isfinite(dmap).all() and (dpre[2] == 0).all()
+    pooled = F.adaptive_avg_pool1d(truth, 13)
+    golden.put("ncc.", map=maps, pooled=pooled, score=score, loss=loss, dmap=dmap, dpre=dpre)
+    golden.describe(smoothing=0.1, beta=1.0)
+    return golden
+
+
+# ---------------------------------------------------------------- the whole network
+
+
+def weights(golden, net):
+    """Fresh values for every tensor of a model file; norms a little away from 1 and 0."""
+    state = net.names()
+    for name, old in state.items():
+        shape, owner = tuple(old.shape), name.rsplit(".", 1)[0]
+        if name.endswith("running_var"):
+            value = golden.random.uniform(0.5, 1.5, shape)
+        elif name.endswith("running_mean") or name.endswith("bn.bias"):
+            value = golden.random.standard_normal(shape) * 0.2
+        elif name.endswith("bn.weight"):
+            value = 1 + golden.random.standard_normal(shape) * 0.2
+        else:
+            bound = 1 / math.sqrt(state[owner + ".weight"][0].numel())
+            value = golden.random.uniform(-bound, bound, shape)
+        state[name] = golden.given(value, name)
+    return state
+
+
+def watch_kinks(net):
+    """The distances of all ReLU and max-pool inputs from a kink, as a list that a forward fills.
+
+    A float32 engine that lands on the other side of a kink has a different gradient and is not
+    wrong, so the references keep away from kinks.
+    """
+    margins = []
+
+    def relu(_module, inputs, _output):
+        margins.append(inputs[0].abs().min().item())
+
+    def pool(_module, inputs, _output):
+        x = inputs[0][..., : inputs[0].shape[2] // 2 * 2].unflatten(2, (-1, 2))
+        gap = (x[..., 0] - x[..., 1]).abs()[x.amax(3) > 0]
+        margins.append(gap.min().item())
+
+    for module in net.modules():
+        if isinstance(module, torch.nn.ReLU):
+            module.register_forward_hook(relu)
+        elif isinstance(module, torch.nn.MaxPool1d):
+            module.register_forward_hook(pool)
+    return margins
+
+
+def grad_cam(logits, activation, labels, create_graph):
+    """Weights alpha [B, K] and the map [B, T] before its ReLU, for the logits of the labels."""
+    picked = logits.gather(1, labels[:, None]).sum()
+    options = dict(create_graph=create_graph, retain_graph=True)
+    (dz,) = grads(picked, activation, **options)
+    alpha = dz.mean(2)
+    return alpha, (alpha[:, :, None] * activation).sum(1)
+
+
+def resized(maps, length):
+    """Linear interpolation between bin centres, then divided by the maximum of every record."""
+    full = F.interpolate(maps[:, None], size=length, mode="linear", align_corners=False)[:, 0]
+    peak = full.amax(1, keepdim=True)
+    return torch.where(peak > 0, full / peak, 0.0)
+
+
+def put_losses(golden, net, mode, logits, embedding, inputs):
+    """Loss terms and the gradient of their weighted sum for every parameter."""
+    _, labels, features, _, _ = inputs
+    terms = dict(
+        ce=F.cross_entropy(logits, labels),
+        joint=F.cross_entropy(net.joint_logits(embedding, features), labels),
+        feature=F.smooth_l1_loss(net.regressor(embedding), features, beta=1.0),
+    )
+    total = terms["ce"] + JOINT * terms["joint"] + FEATURE * terms["feature"]
+    golden.put(f"loss_{mode}.", **terms, total=total)
+    params = dict(net.named_parameters())
+    gradient = grads(total, list(params.values()), retain_graph=True)
+    golden.put(f"grad_{mode}.", **dict(zip(params, gradient, strict=True)))
+
+
+def put_maps(golden, net, mode, logits, blocks, inputs, margins):
+    """Grad-CAM of the first and the last block; the NCC loss and its second-order gradients."""
+    x, labels, _, truth, valid = inputs
+    params = {k: p for k, p in net.named_parameters() if not k.startswith(twin.TRAIN_ONLY)}
+    for name, activation in [("first", blocks[0]), ("last", blocks[-1])]:
+        alpha, pre = grad_cam(logits, activation, labels, create_graph=True)
+        relative = pre.abs() / pre.abs().amax(1, keepdim=True)
+        margins.append(relative[relative > 0].min().item())  # 0: every channel is 0 in this bin
+        maps = F.relu(pre)
+        if mode == "eval":
+            full = resized(maps, x.shape[2])
+            golden.put(f"cam.{name}.", activation=activation, alpha=alpha, pre=pre)
+            golden.put(f"cam.{name}.", map=maps, resized=full)
+        loss, score = xai_loss(maps, truth, valid)
+        alive = ((maps > 0).sum(1) > 2)[valid > 0]
+        assert alive.sum() >= 2, "dead maps test nothing, take another seed"
+        gradient = grads(
+            loss, list(params.values()), retain_graph=True, allow_unused=True,
+            materialize_grads=True,
+        )
+        golden.put(f"xai_{mode}.{name}.", loss=loss, ncc=score)
+        golden.put(f"grad_xai_{mode}.{name}.", **dict(zip(params, gradient, strict=True)))
+
+
+def exgnet(seed, classes=("AF", "SB", "SR", "ST"), **config):
+    """A small network: outputs, loss terms, gradients, running statistics, Grad-CAM.
+
+    `grad_{train,eval}` is of CE(signal) + 0.5 CE(joint) + 0.1 SmoothL1(regressor);
+    `grad_xai_{train,eval}.{first,last}` is of the NCC loss alone with that block as its target.
+    """
+    golden = Golden(seed)
+    golden.describe(
+        format="exgnet-1", config=config, classes=classes, fs="250", seconds="0.8", lead="II",
+        feature_mean=[0.0] * twin.FEATURES, feature_sd=[1.0] * twin.FEATURES,
+        loss=dict(a_joint=JOINT, a_feature=FEATURE),
+    )
+    state = weights(golden, twin.Exgnet(config, len(classes)))
+    x = golden.random.standard_normal((4, 1, 200))
+    x = (x - x.mean(2, keepdims=True)) / (x.std(2, keepdims=True) + 1e-8)
+    centres, t = golden.random.uniform(40, 160, (4, 1)), np.arange(200)
+    bumps = np.exp(-(((t - centres) / 15) ** 2)) + 0.5 * np.exp(-(((t - centres / 3) / 6) ** 2))
+    inputs = (
+        golden.given(x, name="in.x"),
+        torch.tensor([0, 1, 2, 3]),
+        golden.normal(4, twin.FEATURES, name="in.features"),
+        golden.given(bumps, name="in.truth"),
+        golden.given([1, 1, 0, 1], name="in.valid"),
+    )
+    golden.put("in.", labels=inputs[1])
+    for mode in ["eval", "train"]:
+        net = twin.Exgnet(config, len(classes)).double()
+        net.load_state_dict(state, strict=True)
+        margins = watch_kinks(net.train(mode == "train"))
+        logits, embedding, blocks = net(inputs[0])
+        golden.put(**{f"out.logits_{mode}": logits, f"out.embedding_{mode}": embedding})
+        put_losses(golden, net, mode, logits, embedding, inputs)
+        put_maps(golden, net, mode, logits, blocks, inputs, margins)
+        assert min(margins) > 5e-6, f"{mode}: {min(margins):.1e} from a kink, take another seed"
+    golden.put("after.", **{k: v for k, v in net.names().items() if "running" in k})
+    return golden
+
+
+def exgnet_parallel():
+    return exgnet(
+        15, kind="parallel", stem_channels=8, stem_kernel=15, widths=[6, 10], strides=[1, 2],
+        kernels=[5, 11, 21], dilations=[1, 1, 2], se_reduction=0, dropout=0.0,
+        head="linear", head_hidden=8,
+    )
+
+
+def exgnet_cascade_se_mlp():
+    return exgnet(
+        8, kind="cascade", stem_channels=8, stem_kernel=15, widths=[6, 9], strides=[1, 2],
+        kernels=[16], dilations=[1, 1, 1], se_reduction=4, dropout=0.0,
+        head="mlp", head_hidden=8,
+    )
+
+
+# ---------------------------------------------------------------- files
+
+
+def read(path):
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+
+
+def differences(path, golden):
+    """What differs between a file and fresh values; F64 may differ by rounding."""
+    if not path.exists():
+        return ["no such file"]
+    tensors, metadata = read(path)
+    if tensors.keys() != golden.tensors.keys():
+        return [f"names differ: {sorted(tensors.keys() ^ golden.tensors.keys())[:5]}"]
+    found = []
+    ours = {**golden.metadata, "torch": metadata.get("torch")}  # another version is no difference
+    if ours != metadata:
+        found.append("metadata differ")
+    for name, new in golden.tensors.items():
+        old = tensors[name]
+        if (old.dtype, old.shape) != (new.dtype, new.shape):
+            found.append(f"{name}: {old.dtype} {tuple(old.shape)} in the file")
+        elif old.dtype != torch.float64:
+            if not torch.equal(old, new):
+                found.append(f"{name}: input differs")
+        elif not torch.allclose(old, new, rtol=1e-8, atol=1e-10):
+            found.append(f"{name}: differs by up to {(old - new).abs().max().item():.1e}")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare with the files, write none")
+    check = parser.parse_args().check
+    torch.set_num_threads(1)
+    failed = False
+    for make in [
+        conv1d, batch_norm, max_pool, adam, losses, exgnet_parallel, exgnet_cascade_se_mlp,
+    ]:
+        golden, path = make(), HERE / f"{make.__name__}.safetensors"
+        for name, value in golden.tensors.items():
+            assert torch.isfinite(value).all(), f"{path.name}: {name} is not finite"
+        found = differences(path, golden)
+        if found and not check:
+            path.write_bytes(save(golden.tensors, golden.metadata))
+        failed |= bool(found)
+        word = ("differs" if check else "written") if found else "same"
+        print(f"{word:8} {path.name} {path.stat().st_size if path.exists() else 0:,} bytes")
+        for line in found if check else []:
+            print(f"         {line}")
+    if check and failed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
