@@ -7,12 +7,24 @@
 //! - [`tensor`]: shape, memory, history
 //! - [`autograd`]: the reverse pass; [`autograd::check`] derives every operation's tests from its cases
 //! - [`ops`]: one file an operation, twin of its shader in `shaders/`
-
+//! - [`nn`]: layers, EXGnet, optimiser, model files
+//! - [`ecg`]: everything about hearts and nothing about GPUs: readers, labels, R peaks, splits, synthesis
+//! - [`explain`]: Grad-CAM
+//! - [`figures`]: plots from plain data
+//! - [`train`]: experiment files, the loop, metrics, run folders
+//! - [`cli`]: one file a command; [`files`]: writing files whole
 
 pub mod autograd;
+pub mod cli;
+pub mod ecg;
 pub mod error;
+pub mod explain;
+pub mod figures;
+pub mod files;
 pub mod gpu;
+pub mod nn;
 pub mod ops;
 pub mod tensor;
+pub mod train;
 
 pub use error::{Error, Result};

@@ -33,7 +33,10 @@ fn operations_to_second_order() {
                 failed.push(format!("{} {}: {report:?}", op.name, case.label));
             }
         }
-        println!("{:<20} {cases:>3} cases, worst error: values {:.1e}, first {:.1e}, second {:.1e}", op.name, worst[0], worst[1], worst[2]);
+        println!(
+            "{:<20} {cases:>3} cases, worst error: values {:.1e}, first {:.1e}, second {:.1e}",
+            op.name, worst[0], worst[1], worst[2]
+        );
     }
     assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
 }
@@ -41,11 +44,13 @@ fn operations_to_second_order() {
 #[test]
 fn shaders_are_valid() {
     for (name, text) in embedded_shaders() {
-        let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
+        let module =
+            naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
         let mut validator =
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
         validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}"));
-        let storage = module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
+        let storage =
+            module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
         assert!(storage.count() <= 8, "{name}: more storage buffers than WebGPU's default of 8");
     }
 }

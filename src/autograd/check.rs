@@ -55,7 +55,10 @@ impl Input {
             steps.swap(i, rng.random_range(0..=i));
         }
         // 0.04 is no divisor of 1.02: nothing falls on 1.
-        let values = steps.into_iter().map(|s| 0.04 * s as f32 + 0.02).map(|v| if (v.abs() - 1.0).abs() < 0.03 { v * 1.1 } else { v });
+        let values = steps
+            .into_iter()
+            .map(|s| 0.04 * s as f32 + 0.02)
+            .map(|v| if (v.abs() - 1.0).abs() < 0.03 { v * 1.1 } else { v });
         Self { shape: shape.to_vec(), values: values.collect(), kind: Kind::Float }
     }
 
@@ -273,7 +276,9 @@ impl Reference<'_> {
 
     fn first(&self, r: &[f32], h: f64) -> Vec<Vec<f64>> {
         let phi = |i, e, d| inner(&self.at(Some((i, e, d)), 0.0, &[]), r);
-        let one = |&i: &usize| (0..self.arrays[i].data.len()).map(move |e| (phi(i, e, h) - phi(i, e, -h)) / (2.0 * h)).collect();
+        let one = |&i: &usize| {
+            (0..self.arrays[i].data.len()).map(move |e| (phi(i, e, h) - phi(i, e, -h)) / (2.0 * h)).collect()
+        };
         self.wrt.iter().map(one).collect()
     }
 

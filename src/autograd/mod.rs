@@ -43,7 +43,12 @@ fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
 ///
 /// # Errors
 /// Those of the operations, and [`Error::Shape`] for a seed of another shape.
-pub fn grad(output: &Tensor, wrt: &[&Tensor], seed: Option<&Tensor>, create_graph: bool) -> Result<Vec<Option<Tensor>>> {
+pub fn grad(
+    output: &Tensor,
+    wrt: &[&Tensor],
+    seed: Option<&Tensor>,
+    create_graph: bool,
+) -> Result<Vec<Option<Tensor>>> {
     let seed = match seed {
         Some(s) if s.shape() != output.shape() => {
             return Err(Error::shape(

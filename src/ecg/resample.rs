@@ -8,12 +8,16 @@ use crate::error::{Error, Result};
 const MAX_TERM: u64 = 5_000;
 /// Relative error allowed when a ratio of rates is made a fraction: 2 ms in half an hour.
 const TOLERANCE: f64 = 1e-6;
+/// Rates further apart than this factor are taken for a mistake: a header's rate must not decide how much memory
+/// the result takes.
+const MAX_FACTOR: f64 = 100.0;
 const KAISER_BETA: f64 = 5.0;
 
 /// The ratio `fs_out / fs_in` as a fraction `(up, down)` in lowest terms.
 ///
 /// # Errors
-/// [`Error::Data`] when the rates are no positive numbers or their ratio is no fraction with terms up to 5000.
+/// [`Error::Data`] when the rates are no positive numbers, are further apart than a factor of 100, or their ratio
+/// is no fraction with terms up to 5000.
 pub fn ratio(fs_in: f64, fs_out: f64) -> Result<(usize, usize)> {
     let fault = |what: String| {
         Err(Error::data("resampling", what, "give both rates in Hz, or choose a rate that divides better, e.g. 500"))
@@ -22,6 +26,9 @@ pub fn ratio(fs_in: f64, fs_out: f64) -> Result<(usize, usize)> {
         return fault(format!("from {fs_in} Hz to {fs_out} Hz, expected two positive rates"));
     }
     let target = fs_out / fs_in;
+    if !(1.0 / MAX_FACTOR..=MAX_FACTOR).contains(&target) {
+        return fault(format!("from {fs_in} Hz to {fs_out} Hz, expected rates within a factor of {MAX_FACTOR}"));
+    }
     // convergents of the continued fraction
     let (mut p0, mut q0, mut p1, mut q1) = (0_u64, 1_u64, 1_u64, 0_u64);
     let mut x = target;
@@ -55,11 +62,11 @@ pub fn output_len(n: usize, up: usize, down: usize) -> usize {
 /// Resamples from `fs_in` to `fs_out` (Hz). Equal rates give a copy.
 ///
 /// # Errors
-/// As [`ratio`]; also when the result would have more than 2^31 samples.
+/// As [`ratio`]; also when the result would have more than 2^28 samples.
 pub fn resample(x: &[f64], fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
     let (up, down) = ratio(fs_in, fs_out)?;
     let n = output_len(x.len(), up, down);
-    if n > 1 << 31 {
+    if n > 1 << 28 {
         return Err(Error::data(
             "resampling",
             format!("{} samples at {fs_in} Hz would become {n} at {fs_out} Hz", x.len()),

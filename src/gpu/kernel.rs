@@ -60,14 +60,16 @@ impl<'a> Launch<'a> {
 
     /// Appends integers to the parameters.
     pub fn uint(mut self, values: impl IntoIterator<Item = usize>) -> Self {
-        self.params.extend(values.into_iter().map(|v| u32::try_from(v).expect("tensors have fewer than 2^32 elements")));
+        self.params
+            .extend(values.into_iter().map(|v| u32::try_from(v).expect("tensors have fewer than 2^32 elements")));
         self
     }
 
     /// Appends signed integers to the parameters.
     pub fn int(mut self, values: impl IntoIterator<Item = isize>) -> Self {
-        self.params
-            .extend(values.into_iter().map(|v| i32::try_from(v).expect("tensors have fewer than 2^31 elements") as u32));
+        self.params.extend(
+            values.into_iter().map(|v| i32::try_from(v).expect("tensors have fewer than 2^31 elements") as u32),
+        );
         self
     }
 
@@ -105,7 +107,12 @@ impl<'a> Launch<'a> {
         let kernel = gpu.kernel(self.shader, self.entry, self.constants)?;
         if kernel.bindings != self.bindings.len() {
             return Err(Error::gpu(
-                format!("{}: the shader declares {} buffers, its launch binds {}", self.shader, kernel.bindings, self.bindings.len()),
+                format!(
+                    "{}: the shader declares {} buffers, its launch binds {}",
+                    self.shader,
+                    kernel.bindings,
+                    self.bindings.len()
+                ),
                 "an edited shader must keep its bindings",
             ));
         }

@@ -75,7 +75,13 @@ impl Gpu {
     pub(crate) fn record_copy(&self, from: &Storage, from_offset: u64, to: &Storage, to_offset: u64, bytes: u64) {
         let (from_offset, to_offset) = (from.offset() + from_offset, to.offset() + to_offset);
         let (from, to) = (from.buffer().clone(), to.buffer().clone());
-        lock(&self.0.recorder).commands.push(Command::Copy { from, from_offset, to, to_offset, bytes: copy_size(bytes) });
+        lock(&self.0.recorder).commands.push(Command::Copy {
+            from,
+            from_offset,
+            to,
+            to_offset,
+            bytes: copy_size(bytes),
+        });
     }
 
     /// Records filling a storage with zero bytes.
@@ -101,7 +107,13 @@ impl Gpu {
         }
         staging.unmap();
         let (dst, to_offset) = (to.buffer().clone(), to.offset());
-        lock(&self.0.recorder).commands.push(Command::Copy { from: staging, from_offset: 0, to: dst, to_offset, bytes });
+        lock(&self.0.recorder).commands.push(Command::Copy {
+            from: staging,
+            from_offset: 0,
+            to: dst,
+            to_offset,
+            bytes,
+        });
         Ok(())
     }
 
@@ -272,7 +284,7 @@ impl PendingRead {
         });
         self.gpu.wait(None)?;
         let lost = |e: String| gpu_fault(&format!("reading back: {e}"));
-        receive.try_recv().map_err(|e| lost(e.to_string()))?.map_err(|e| lost(e.to_string()))?;
+        receive.recv().map_err(|e| lost(e.to_string()))?.map_err(|e| lost(e.to_string()))?;
         let view = self.staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
         let out = view[..self.bytes].to_vec();
         drop(view);

@@ -104,9 +104,7 @@ impl NetworkConfig {
     pub fn preset(name: &str) -> Result<Self> {
         match name {
             "exgnet" => Ok(Self::default()),
-            "exgnet-small" => {
-                Ok(Self { widths: vec![16, 16, 32, 32], strides: vec![1, 2, 1, 2], ..Self::default() })
-            }
+            "exgnet-small" => Ok(Self { widths: vec![16, 16, 32, 32], strides: vec![1, 2, 1, 2], ..Self::default() }),
             _ => Err(Error::config(
                 format!("network.preset: found \"{name}\", expected one of {}", PRESETS.join(", ")),
                 "or leave the preset out and give the sizes",
@@ -126,7 +124,7 @@ impl NetworkConfig {
     pub(crate) fn check(&self) -> Result<(), Problem> {
         let number = |name: &str, value: usize, low: usize, high: usize, hint: &str| {
             Problem::unless((low..=high).contains(&value), format!("network.{name}"), value, || {
-                (format!("a whole number from {low} to {high}"), hint.into())
+                (whole_number(low, high), hint.into())
             })
         };
         number("stem_channels", self.stem_channels, 1, MOST_CHANNELS, "32 is usual")?;
@@ -211,6 +209,11 @@ impl NetworkConfig {
 /// Channels of the three branches: a third each, the last one the rest.
 pub fn branch_channels(width: usize) -> [usize; BRANCHES] {
     [width / 3, width / 3, width - 2 * (width / 3)]
+}
+
+/// The words for a range of whole numbers.
+pub(crate) fn whole_number(low: usize, high: usize) -> String {
+    if low == high { format!("{low}") } else { format!("a whole number from {low} to {high}") }
 }
 
 /// A value that cannot be used, before it is known where it was written.

@@ -107,11 +107,19 @@ pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let settings =
-        [([2, 3, 13], 2, 2, 0, false), ([1, 2, 11], 3, 2, 1, false), ([1, 2, 11], 3, 2, 1, true), ([1, 1, 9], 4, 1, 2, false), ([1, 2, 9], 2, 3, 0, true)];
+    let settings = [
+        ([2, 3, 13], 2, 2, 0, false),
+        ([1, 2, 11], 3, 2, 1, false),
+        ([1, 2, 11], 3, 2, 1, true),
+        ([1, 1, 9], 4, 1, 2, false),
+        ([1, 2, 9], 2, 3, 0, true),
+    ];
     for (shape, kernel, stride, pad, count_pad) in settings {
         cases.push(Case::new(
-            format!("{shape:?} kernel {kernel} stride {stride} padding {pad}{}", if count_pad { " counted" } else { "" }),
+            format!(
+                "{shape:?} kernel {kernel} stride {stride} padding {pad}{}",
+                if count_pad { " counted" } else { "" }
+            ),
             vec![Input::normal(&shape, 95)],
             move |x| avg_pool(&x[0], AvgPool { kernel, stride, pad, count_pad }),
             move |x| {
@@ -139,8 +147,11 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ));
     }
-    cases.push(Case::new("global [2, 3, 7]", vec![Input::normal(&[2, 3, 7], 97)], |x| global_avg_pool(&x[0]), |x| {
-        Array::from_index(&[2, 3], |at| (0..7).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum::<f64>() / 7.0)
-    }));
+    cases.push(Case::new(
+        "global [2, 3, 7]",
+        vec![Input::normal(&[2, 3, 7], 97)],
+        |x| global_avg_pool(&x[0]),
+        |x| Array::from_index(&[2, 3], |at| (0..7).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum::<f64>() / 7.0),
+    ));
     cases
 }

@@ -4,8 +4,8 @@
 //! derivatives come from their definition in simple operations.
 
 use super::{
-    Array, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, mean, mul,
-    reshape, rsqrt, scale, slice, square, sub, sum,
+    Array, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, mean, mul, reshape, rsqrt, scale,
+    slice, square, sub, sum,
 };
 use crate::autograd::check::{Case, Input};
 use crate::autograd::no_grad;
@@ -284,7 +284,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         Case::new(
             "train, mean 1000 times the spread",
-            vec![Input::normal(&[2, 2, 64], 109).map(|v| 1000.0 + v), Input::normal(&[2], 110), Input::normal(&[2], 111)],
+            vec![
+                Input::normal(&[2, 2, 64], 109).map(|v| 1000.0 + v),
+                Input::normal(&[2], 110),
+                Input::normal(&[2], 111),
+            ],
             |x| Ok(batch_norm_train(&x[0], &x[1], &x[2], EPS)?.0),
             |x| cpu_norm(&x[0], &x[1], &x[2], &cpu_stats(&x[0])),
         )

@@ -89,7 +89,10 @@ impl ConvSpec {
         }
         let mut out_len = None;
         for (w, branch) in weights.iter().zip(&self.branches) {
-            let fits = w.len() == 3 && c_in.is_multiple_of(self.groups) && w[1] * self.groups == c_in && w[0].is_multiple_of(self.groups);
+            let fits = w.len() == 3
+                && c_in.is_multiple_of(self.groups)
+                && w[1] * self.groups == c_in
+                && w[0].is_multiple_of(self.groups);
             if !fits {
                 return bad(
                     format!("input with {c_in} channels, weight {w:?}, {} groups", self.groups),
@@ -99,7 +102,10 @@ impl ConvSpec {
             }
             let Some(t) = branch.out_len(len, w[2], self.stride) else {
                 return bad(
-                    format!("{len} samples, kernel {}, dilation {}, padding {} + {}", w[2], branch.dilation, branch.pad_left, branch.pad_right),
+                    format!(
+                        "{len} samples, kernel {}, dilation {}, padding {} + {}",
+                        w[2], branch.dilation, branch.pad_left, branch.pad_right
+                    ),
                     "an input at least as long as the dilated kernel",
                     "use longer strips, a smaller kernel or more padding",
                 );
@@ -224,7 +230,12 @@ impl Op for Conv {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, ws) = (inputs[0], shapes(&inputs[1..]));
         if x.rank() != 3 {
-            return Err(Error::shape("conv1d", format!("input {:?}", x.shape()), "[B, C_in, L]", "reshape a strip to [1, 1, L]"));
+            return Err(Error::shape(
+                "conv1d",
+                format!("input {:?}", x.shape()),
+                "[B, C_in, L]",
+                "reshape a strip to [1, 1, L]",
+            ));
         }
         let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
         let t = self.spec.check(c, l, &ws)?;
@@ -291,7 +302,13 @@ struct WeightGrad {
     weights: Vec<Vec<usize>>,
 }
 
-fn weight_grads(spec: &ConvSpec, x: &Tensor, g: &Tensor, weights: &[Tensor], needs: &[bool]) -> Result<Vec<Option<Tensor>>> {
+fn weight_grads(
+    spec: &ConvSpec,
+    x: &Tensor,
+    g: &Tensor,
+    weights: &[Tensor],
+    needs: &[bool],
+) -> Result<Vec<Option<Tensor>>> {
     let shapes: Vec<Vec<usize>> = weights.iter().map(|w| w.shape().to_vec()).collect();
     let one = |j: usize| apply(WeightGrad { spec: spec.clone(), j, weights: shapes.clone() }, &[x, g]);
     needs.iter().enumerate().map(|(j, &need)| if need { one(j).map(Some) } else { Ok(None) }).collect()

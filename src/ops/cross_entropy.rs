@@ -130,7 +130,11 @@ pub(super) fn cases() -> Vec<Case> {
         let weights = if weighted { [0.5, 1.5, 2.0, 0.7] } else { [1.0; 4] };
         cases.push(Case::new(
             format!("cross_entropy [5, 4]{}, smoothing {smoothing}", if weighted { ", weighted" } else { "" }),
-            vec![Input::normal(&[5, 4], 121), Input::index(&[5], labels.to_vec()), Input::fixed(&[4], weights.to_vec())],
+            vec![
+                Input::normal(&[5, 4], 121),
+                Input::index(&[5], labels.to_vec()),
+                Input::fixed(&[4], weights.to_vec()),
+            ],
             move |x| cross_entropy(&x[0], &cross_entropy_targets(&x[1], &x[2], smoothing)?),
             move |x| {
                 let (k, s) = (4, f64::from(smoothing));
@@ -154,10 +158,18 @@ pub(super) fn cases() -> Vec<Case> {
         let total = |b: usize| x.data[b * k..(b + 1) * k].iter().map(|v| v.exp()).sum::<f64>();
         Array::from_index(&x.shape, |at| x.broadcast_at(at).exp() / total(at[0]))
     };
-    cases.push(Case::new("softmax [3, 5]", vec![Input::normal(&[3, 5], 122)], |x| softmax(&x[0]), move |x| cpu_softmax(&x[0])));
-    cases.push(Case::new("log_softmax [3, 5]", vec![Input::normal(&[3, 5], 123)], |x| log_softmax(&x[0]), move |x| {
-        cpu_softmax(&x[0]).map(f64::ln)
-    }));
+    cases.push(Case::new(
+        "softmax [3, 5]",
+        vec![Input::normal(&[3, 5], 122)],
+        |x| softmax(&x[0]),
+        move |x| cpu_softmax(&x[0]),
+    ));
+    cases.push(Case::new(
+        "log_softmax [3, 5]",
+        vec![Input::normal(&[3, 5], 123)],
+        |x| log_softmax(&x[0]),
+        move |x| cpu_softmax(&x[0]).map(f64::ln),
+    ));
     // Logits far apart: no overflow.
     cases.push(
         Case::new(

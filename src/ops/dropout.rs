@@ -101,7 +101,8 @@ pub(super) fn cases() -> Vec<Case> {
             move |x| {
                 let s = &x[1].data;
                 let word = |i: usize| philox([(i / 4) as u32, site, s[2] as u32, 0], [s[0] as u32, s[1] as u32])[i % 4];
-                let keep = |(i, v): (usize, &f64)| if word(i) >= op.threshold() { v / (1.0 - f64::from(rate)) } else { 0.0 };
+                let keep =
+                    |(i, v): (usize, &f64)| if word(i) >= op.threshold() { v / (1.0 - f64::from(rate)) } else { 0.0 };
                 Array::new(&x[0].shape, x[0].data.iter().enumerate().map(keep).collect())
             },
         ));

@@ -106,13 +106,23 @@ pub(super) fn cases() -> Vec<Case> {
         Array::new(&x[1].shape, (0..x[1].data.len()).map(at).collect())
     };
     vec![
-        Case::new("pick [2, 3, 4]", vec![Input::normal(&[2, 3, 4], 51), index3.clone()], |x| pick(&x[0], &x[1]), cpu_pick),
+        Case::new(
+            "pick [2, 3, 4]",
+            vec![Input::normal(&[2, 3, 4], 51), index3.clone()],
+            |x| pick(&x[0], &x[1]),
+            cpu_pick,
+        ),
         Case::new("pick logits [5, 4]", vec![Input::normal(&[5, 4], 52), labels], |x| pick(&x[0], &x[1]), cpu_pick),
-        Case::new("place [2, 4] in [2, 3, 4]", vec![Input::normal(&[2, 4], 53), index3], |x| place(&x[0], &x[1], 3), |x| {
-            Array::from_index(&[2, 3, 4], |at| {
-                let j = at[0] * 4 + at[2];
-                if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
-            })
-        }),
+        Case::new(
+            "place [2, 4] in [2, 3, 4]",
+            vec![Input::normal(&[2, 4], 53), index3],
+            |x| place(&x[0], &x[1], 3),
+            |x| {
+                Array::from_index(&[2, 3, 4], |at| {
+                    let j = at[0] * 4 + at[2];
+                    if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
+                })
+            },
+        ),
     ]
 }

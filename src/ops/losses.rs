@@ -78,12 +78,18 @@ fn cpu_ncc(map: &Array, truth: &Array) -> Array {
 pub(super) fn ncc_cases() -> Vec<Case> {
     let dead = Input::fixed(&[2, 5], vec![0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
     vec![
-        Case::new("ncc [3, 11]", vec![Input::normal(&[3, 11], 133), Input::normal(&[3, 11], 134)], |x| ncc(&x[0], &x[1]), |x| {
-            cpu_ncc(&x[0], &x[1])
-        }),
-        Case::new("ncc of constant rows", vec![dead, Input::normal(&[2, 5], 135)], |x| ncc(&x[0], &x[1]), |x| {
-            cpu_ncc(&x[0], &x[1])
-        })
+        Case::new(
+            "ncc [3, 11]",
+            vec![Input::normal(&[3, 11], 133), Input::normal(&[3, 11], 134)],
+            |x| ncc(&x[0], &x[1]),
+            |x| cpu_ncc(&x[0], &x[1]),
+        ),
+        Case::new(
+            "ncc of constant rows",
+            vec![dead, Input::normal(&[2, 5], 135)],
+            |x| ncc(&x[0], &x[1]),
+            |x| cpu_ncc(&x[0], &x[1]),
+        )
         .oracle_only(),
     ]
 }

@@ -33,7 +33,15 @@ pub(super) fn pooled_len(op: &str, x: &Tensor, kernel: usize, stride: usize, pad
 }
 
 impl MaxPool {
-    fn launch(&self, gpu: &Gpu, shader: &'static str, threads: usize, len: usize, t: usize, bind: [&Tensor; 3]) -> Result<()> {
+    fn launch(
+        &self,
+        gpu: &Gpu,
+        shader: &'static str,
+        threads: usize,
+        len: usize,
+        t: usize,
+        bind: [&Tensor; 3],
+    ) -> Result<()> {
         let mut launch = Launch::new(shader).uint([threads, len, t]);
         if shader != "max_pool_gather" {
             launch = launch.uint([self.kernel, self.stride, self.pad]);
@@ -125,7 +133,13 @@ pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let settings = [([2, 3, 13], 2, 2, 0), ([1, 2, 9], 3, 1, 0), ([2, 2, 11], 3, 2, 1), ([1, 1, 7], 7, 1, 0), ([1, 2, 10], 2, 3, 1)];
+    let settings = [
+        ([2, 3, 13], 2, 2, 0),
+        ([1, 2, 9], 3, 1, 0),
+        ([2, 2, 11], 3, 2, 1),
+        ([1, 1, 7], 7, 1, 0),
+        ([1, 2, 10], 2, 3, 1),
+    ];
     settings
         .into_iter()
         .map(|(shape, kernel, stride, pad)| {

@@ -196,8 +196,15 @@ fn cpu_fold(x: &Array, dims: &[usize], start: f64, f: impl Fn(f64, f64) -> f64) 
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let shapes: [(&[usize], &[usize]); 7] =
-        [(&[13], &[0]), (&[2, 3, 5], &[2]), (&[2, 3, 5], &[0, 2]), (&[4, 3, 2], &[1]), (&[2, 3, 5], &[0, 1, 2]), (&[3, 4], &[0]), (&[2, 2, 3, 2], &[1, 3])];
+    let shapes: [(&[usize], &[usize]); 7] = [
+        (&[13], &[0]),
+        (&[2, 3, 5], &[2]),
+        (&[2, 3, 5], &[0, 2]),
+        (&[4, 3, 2], &[1]),
+        (&[2, 3, 5], &[0, 1, 2]),
+        (&[3, 4], &[0]),
+        (&[2, 2, 3, 2], &[1, 3]),
+    ];
     for (shape, dims) in shapes {
         cases.push(Case::new(
             format!("sum {shape:?} over {dims:?}"),

@@ -249,7 +249,12 @@ impl Op for Pad {
 /// [`Error::Shape`] for a dimension the tensor does not have.
 pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor> {
     if dim >= x.rank() {
-        return Err(Error::shape("pad", format!("dimension {dim} of {:?}", x.shape()), "one it has", "they count from 0"));
+        return Err(Error::shape(
+            "pad",
+            format!("dimension {dim} of {:?}", x.shape()),
+            "one it has",
+            "they count from 0",
+        ));
     }
     if before + after == 0 {
         return Ok(x.clone());
@@ -296,9 +301,8 @@ impl Op for Concat {
 /// # Errors
 /// [`Error::Shape`] if they do not.
 pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
-    let same = |t: &&Tensor| {
-        t.rank() == parts[0].rank() && (0..t.rank()).all(|d| d == dim || t.dim(d) == parts[0].dim(d))
-    };
+    let same =
+        |t: &&Tensor| t.rank() == parts[0].rank() && (0..t.rank()).all(|d| d == dim || t.dim(d) == parts[0].dim(d));
     if parts.is_empty() || dim >= parts[0].rank() || !parts.iter().all(same) {
         let shapes: Vec<&[usize]> = parts.iter().map(|t| t.shape()).collect();
         return Err(Error::shape(
@@ -317,30 +321,53 @@ pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
 pub(super) fn cases() -> Vec<Case> {
     let one = |shape: &[usize]| vec![Input::normal(shape, 41)];
     vec![
-        Case::new("reshape [2, 6] to [3, 4]", one(&[2, 6]), |x| reshape(&x[0], &[3, 4]), |x| {
-            Array::new(&[3, 4], x[0].data.clone())
-        }),
-        Case::new("expand [3, 1] to [2, 3, 5]", one(&[3, 1]), |x| expand(&x[0], &[2, 3, 5]), |x| {
-            Array::from_index(&[2, 3, 5], |at| x[0].broadcast_at(at))
-        }),
-        Case::new("permute [2, 3, 5] by [2, 0, 1]", one(&[2, 3, 5]), |x| permute(&x[0], &[2, 0, 1]), |x| {
-            Array::from_index(&[5, 2, 3], |at| x[0].broadcast_at(&[at[1], at[2], at[0]]))
-        }),
-        Case::new("transpose [4, 7]", one(&[4, 7]), |x| transpose(&x[0], 0, 1), |x| {
-            Array::from_index(&[7, 4], |at| x[0].broadcast_at(&[at[1], at[0]]))
-        }),
-        Case::new("permute [2, 3, 2, 3] by [3, 1, 0, 2]", one(&[2, 3, 2, 3]), |x| permute(&x[0], &[3, 1, 0, 2]), |x| {
-            Array::from_index(&[3, 3, 2, 2], |at| x[0].broadcast_at(&[at[2], at[1], at[3], at[0]]))
-        }),
-        Case::new("slice [2, 7, 3] to [:, 2..6]", one(&[2, 7, 3]), |x| slice(&x[0], 1, 2, 6), |x| {
-            Array::from_index(&[2, 4, 3], |at| x[0].broadcast_at(&[at[0], at[1] + 2, at[2]]))
-        }),
+        Case::new(
+            "reshape [2, 6] to [3, 4]",
+            one(&[2, 6]),
+            |x| reshape(&x[0], &[3, 4]),
+            |x| Array::new(&[3, 4], x[0].data.clone()),
+        ),
+        Case::new(
+            "expand [3, 1] to [2, 3, 5]",
+            one(&[3, 1]),
+            |x| expand(&x[0], &[2, 3, 5]),
+            |x| Array::from_index(&[2, 3, 5], |at| x[0].broadcast_at(at)),
+        ),
+        Case::new(
+            "permute [2, 3, 5] by [2, 0, 1]",
+            one(&[2, 3, 5]),
+            |x| permute(&x[0], &[2, 0, 1]),
+            |x| Array::from_index(&[5, 2, 3], |at| x[0].broadcast_at(&[at[1], at[2], at[0]])),
+        ),
+        Case::new(
+            "transpose [4, 7]",
+            one(&[4, 7]),
+            |x| transpose(&x[0], 0, 1),
+            |x| Array::from_index(&[7, 4], |at| x[0].broadcast_at(&[at[1], at[0]])),
+        ),
+        Case::new(
+            "permute [2, 3, 2, 3] by [3, 1, 0, 2]",
+            one(&[2, 3, 2, 3]),
+            |x| permute(&x[0], &[3, 1, 0, 2]),
+            |x| Array::from_index(&[3, 3, 2, 2], |at| x[0].broadcast_at(&[at[2], at[1], at[3], at[0]])),
+        ),
+        Case::new(
+            "slice [2, 7, 3] to [:, 2..6]",
+            one(&[2, 7, 3]),
+            |x| slice(&x[0], 1, 2, 6),
+            |x| Array::from_index(&[2, 4, 3], |at| x[0].broadcast_at(&[at[0], at[1] + 2, at[2]])),
+        ),
         Case::new("slice [9] to [8..9]", one(&[9]), |x| slice(&x[0], 0, 8, 9), |x| Array::scalar(x[0].data[8])),
-        Case::new("pad [2, 3, 2] by 2, 1", one(&[2, 3, 2]), |x| pad(&x[0], 1, 2, 1), |x| {
-            Array::from_index(&[2, 6, 2], |at| {
-                if (2..5).contains(&at[1]) { x[0].broadcast_at(&[at[0], at[1] - 2, at[2]]) } else { 0.0 }
-            })
-        }),
+        Case::new(
+            "pad [2, 3, 2] by 2, 1",
+            one(&[2, 3, 2]),
+            |x| pad(&x[0], 1, 2, 1),
+            |x| {
+                Array::from_index(&[2, 6, 2], |at| {
+                    if (2..5).contains(&at[1]) { x[0].broadcast_at(&[at[0], at[1] - 2, at[2]]) } else { 0.0 }
+                })
+            },
+        ),
         Case::new(
             "concat [2, 3, 4], [2, 1, 4], [2, 2, 4]",
             vec![Input::normal(&[2, 3, 4], 42), Input::normal(&[2, 1, 4], 43), Input::normal(&[2, 2, 4], 44)],

@@ -65,7 +65,14 @@ fn check_shape(shape: &[usize]) -> Result<()> {
 }
 
 impl Tensor {
-    fn make(gpu: &Gpu, shape: &[usize], dtype: DType, storage: Storage, requires_grad: bool, h: Option<History>) -> Self {
+    fn make(
+        gpu: &Gpu,
+        shape: &[usize],
+        dtype: DType,
+        storage: Storage,
+        requires_grad: bool,
+        h: Option<History>,
+    ) -> Self {
         debug_assert_eq!(storage.bytes(), 4 * numel(shape) as u64);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history: h }))

@@ -44,6 +44,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let length = options.seconds * header.fs;
+    if length < 2.0 {
+        return Err(format!("{} s are less than two samples at {} Hz", options.seconds, header.fs));
+    }
     let stretches = rhythm_stretches(&annotations, mv.len() as i64);
     if stretches.is_empty() {
         return Err("no rhythm annotation (`+` with a text such as `(N`)".into());

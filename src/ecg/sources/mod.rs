@@ -89,7 +89,7 @@ pub(crate) fn is_flat(x: &[f64]) -> bool {
 }
 
 /// An error's text without its hint, on one line.
-fn one_line(e: &Error) -> String {
+pub(crate) fn one_line(e: &Error) -> String {
     let text = e.to_string();
     text.split("\nHINT").next().unwrap_or(&text).replace('\n', " ")
 }

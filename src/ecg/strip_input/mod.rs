@@ -156,14 +156,13 @@ fn read_wfdb(path: &Path, lead: &str, start: f64, name: String) -> Result<InputS
     }
     let first = first as usize;
     let signal: Vec<f32> = read.mv.iter().skip(first).map(|&v| v as f32).collect();
-    let beats = annotation::beats_of_lead(&header, index)?.map(|beats| {
-        beats
-            .into_iter()
-            .filter_map(|b| usize::try_from(b).ok()?.checked_sub(first))
-            .filter(|&b| b < signal.len())
-            .map(|b| b as u32)
-            .collect()
+    let beats = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
+        notes
+            .push(format!("{name}: its beats are not used, the annotations cannot be read: {}", sources::one_line(&e)));
+        None
     });
+    let from_start = |b: i64| usize::try_from(b).ok()?.checked_sub(first).filter(|&b| b < signal.len());
+    let beats = beats.map(|beats| beats.into_iter().filter_map(from_start).map(|b| b as u32).collect());
     Ok(InputStrip { name, signal, fs: Some(header.fs), beats, units_known: true, notes })
 }
 
@@ -305,6 +304,6 @@ mod tests {
         std::fs::write(dir.path().join("m.hea"), "m 3 100 10\nr.dat 16 1 0 0 0 0 0 I\nr.dat 16\nr.dat 16\n").unwrap();
         assert!(at("m").unwrap_err().to_string().contains("no lead II"));
         std::fs::write(dir.path().join("r.atr"), [1]).unwrap();
-        assert!(at("r").unwrap_err().to_string().contains("r.atr"));
+        assert!(at("r").unwrap().notes.iter().any(|n| n.contains("r.atr")));
     }
 }

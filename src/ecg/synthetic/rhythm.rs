@@ -58,12 +58,14 @@ pub(super) fn spread(rng: &mut ChaCha8Rng, centre: f64, sd: f64) -> f64 {
 /// Beats from 2 s before the record to 2 s after it, so that its ends are like its middle.
 pub(super) fn plan(rhythm: Rhythm, seconds: f64, rng: &mut ChaCha8Rng) -> Plan {
     let shape = shape(rng);
+    // many tachycardias lie where sinus and supraventricular ones meet
+    let tachycardia = if rng.random_bool(0.45) { 140.0..164.0 } else { 101.5..150.0 };
     match rhythm {
-        Rhythm::Sinus => sinus(rng, shape, seconds, 62.0..98.0, 0.005..0.04),
-        Rhythm::Bradycardia => sinus(rng, shape, seconds, 38.0..58.5, 0.008..0.05),
-        Rhythm::Tachycardia => sinus(rng, shape, seconds, 102.0..162.0, 0.002..0.012),
-        Rhythm::Irregularity => sinus(rng, shape, seconds, 50.0..95.0, 0.13..0.26),
-        Rhythm::Fibrillation if rng.random_bool(0.68) => fibrillation(rng, shape, seconds),
+        Rhythm::Sinus => sinus(rng, shape, seconds, 62.0..98.0, 0.004..0.055),
+        Rhythm::Bradycardia => sinus(rng, shape, seconds, 38.0..58.5, 0.006..0.06),
+        Rhythm::Tachycardia => sinus(rng, shape, seconds, tachycardia, 0.001..0.012),
+        Rhythm::Irregularity => sinus(rng, shape, seconds, 48.0..96.0, 0.1..0.26),
+        Rhythm::Fibrillation if rng.random_bool(0.6) => fibrillation(rng, shape, seconds),
         Rhythm::Fibrillation => flutter(rng, shape, seconds),
         Rhythm::Supraventricular => supraventricular(rng, shape, seconds),
     }
@@ -157,7 +159,7 @@ fn without_p(mut shape: Morphology) -> Morphology {
 
 fn fibrillation(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
     let mean = 60.0 / rng.random_range(60.0..165.0);
-    let cv = rng.random_range(0.13..0.3);
+    let cv = rng.random_range(0.07..0.28);
     let t = times(rng, seconds, |rng, _| spread(rng, mean, cv) * (-0.5 * cv * cv).exp());
     let mut beats = beats(&t, without_p(shape));
     ectopic(rng, &mut beats, seconds, false);
@@ -172,12 +174,13 @@ fn fibrillation(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
 
 fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
     let hz = rng.random_range(250.0..350.0) / 60.0;
-    let block = [2, 2, 2, 3, 4, 4, 0, 0][rng.random_range(0..8_usize)];
+    let block = [2, 2, 3, 3, 4, 4, 4, 0][rng.random_range(0..8_usize)];
+    let unrest = rng.random_range(0.003..0.014);
     // the ventricles answer every second to fourth wave, so intervals are whole numbers of waves
     let t = times(rng, seconds, |rng, _| {
         let waves = if block == 0 { rng.random_range(2..=4) } else { block };
         let z: f64 = StandardNormal.sample(rng);
-        f64::from(waves) / hz + 0.004 * z
+        f64::from(waves) / hz + unrest * z
     });
     let mut beats = beats(&t, without_p(shape));
     ectopic(rng, &mut beats, seconds, false);
@@ -186,8 +189,9 @@ fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
 }
 
 fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
-    let mean = 60.0 / rng.random_range(150.0..218.0);
-    let jitter = rng.random_range(0.002..0.008);
+    let mean =
+        60.0 / if rng.random_bool(0.55) { rng.random_range(144.0..168.0) } else { rng.random_range(160.0..218.0) };
+    let jitter = rng.random_range(0.002..0.01);
     let mut shape = shape;
     match rng.random_range(0..4) {
         // hidden in the QRS complex
@@ -206,10 +210,10 @@ fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Pl
     Plan { beats, atria: Atria::Quiet, breathing_hz: rng.random_range(0.14..0.34) }
 }
 
-/// In one record of six, one or two early beats: ventricular ones (wide, no P wave, a full pause) or, where the
+/// In one record of four, one or two early beats: ventricular ones (wide, no P wave, a full pause) or, where the
 /// sinus node leads, atrial ones (an early P wave of another shape).
 fn ectopic(rng: &mut ChaCha8Rng, beats: &mut [Beat], seconds: f64, atrial: bool) {
-    if !rng.random_bool(1.0 / 6.0) {
+    if !rng.random_bool(0.25) {
         return;
     }
     for _ in 0..rng.random_range(1..=2) {

@@ -6,7 +6,16 @@ use crate::ops::Array;
 
 /// Calls `f(b, o, c, k, t, i)` for every product of the convolution: output channel `o` (of the whole output) at `t`,
 /// tap `k` of channel `c` within the group, input position `i` of input channel `channel`.
-fn for_each_product(spec: &ConvSpec, j: usize, w: &[usize], first: usize, b: usize, len: usize, t_len: usize, mut f: impl FnMut(Product)) {
+fn for_each_product(
+    spec: &ConvSpec,
+    j: usize,
+    w: &[usize],
+    first: usize,
+    b: usize,
+    len: usize,
+    t_len: usize,
+    mut f: impl FnMut(Product),
+) {
     let branch = spec.branches[j];
     let out_g = w[0] / spec.groups;
     for b in 0..b {

@@ -1,0 +1,140 @@
+//! `exgnet evaluate`: a model's metrics on a data set.
+
+use super::train::tell;
+use super::{Common, print_json, print_line};
+use crate::ecg::{Dataset, load_all};
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::nn::{ModelFile, ModelInfo};
+use crate::train::config::Experiment;
+use crate::train::metrics::text_table;
+use crate::train::{Metrics, RunFolder, Strips, data, evaluate};
+use clap::{Args, ValueEnum};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Test a model on a data set
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  exgnet evaluate --model results/quickstart                     its own test fold\n  \
+                  exgnet evaluate --model results/mitbih --data wfdb:ludb --json"
+)]
+pub(super) struct EvaluateArgs {
+    /// Model file or run folder
+    #[arg(long)]
+    model: PathBuf,
+    /// `mitbih:PATH`, `wfdb:PATH`, or an experiment file whose [data] is meant; without it the run folder's own
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+    /// Only these records (ids, separated by commas)
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with = "split")]
+    records: Vec<String>,
+    /// Only this part of the run's division; `test` is what a run folder gives without --data
+    #[arg(long)]
+    split: Option<Part>,
+    /// Print metrics.json on standard output
+    #[arg(long)]
+    json: bool,
+    /// Folder for metrics.json
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Train,
+    Test,
+    All,
+}
+
+/// The data set that `--data` (or the run folder) means, at the model's rate and length.
+fn load(args: &EvaluateArgs, info: &ModelInfo) -> Result<Dataset> {
+    let experiment = match &args.data {
+        None => Experiment::load(RunFolder::open(run_dir(&args.model)?)?.config(), &[])?,
+        Some(text) if Path::new(text).is_file() => Experiment::load(text, &[])?,
+        Some(text) => {
+            // A source: its records keep their classes however few they are.
+            let mut e = Experiment::default();
+            e.data.source = crate::train::config::SourceList::One(text.clone());
+            e.data.min_class = 0;
+            e.validate()?;
+            e
+        }
+    };
+    let mut config = experiment.data;
+    (config.fs, config.seconds, config.lead) = (info.fs, info.seconds, info.lead.clone());
+    if config.is_synthetic() { data::load(&config) } else { load_all(&config.files(), &config.load_options()) }
+}
+
+fn run_dir(model: &Path) -> Result<&Path> {
+    let dir = if model.is_dir() { Some(model) } else { model.parent() };
+    dir.filter(|d| d.join("config.toml").is_file()).ok_or_else(|| {
+        Error::file(
+            model,
+            "is not in a run folder, so that there is no data set of its own",
+            "name one with --data, for instance --data mitbih:mitdb",
+        )
+    })
+}
+
+/// Keeps the records whose class the model knows, numbered as the model numbers them.
+fn to_model_classes(common: &Common, mut set: Dataset, classes: &[String]) -> Dataset {
+    let map: Vec<Option<usize>> = set.classes.iter().map(|c| classes.iter().position(|m| m == c)).collect();
+    for (name, n) in set.classes.iter().zip(set.counts()).zip(&map).filter(|(_, m)| m.is_none()).map(|(p, _)| p) {
+        if n > 0 {
+            common.say(format!("left out: {n:>5}  class {name}, which the model does not know"));
+        }
+    }
+    set.strips.retain_mut(|s| map[s.label].map(|label| s.label = label).is_some());
+    set.classes = classes.to_vec();
+    set
+}
+
+pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
+    let model = ModelFile::read(&args.model)?;
+    let set = load(args, &model.info)?;
+    tell(common, &set);
+    let set = to_model_classes(common, set, &model.info.classes);
+    let part =
+        args.split.unwrap_or(if args.data.is_none() && args.records.is_empty() { Part::Test } else { Part::All });
+    let mut training = None;
+    let mut records: Vec<usize> = (0..set.strips.len()).collect();
+    if part != Part::All || args.data.is_none() {
+        let split = RunFolder::open(run_dir(&args.model)?)?.read_split()?;
+        let of = |ids: &[String]| ids.iter().cloned().collect::<HashSet<String>>();
+        let (train, test) = (of(&split.train), of(&split.test));
+        let mut counts = vec![0; set.classes.len()];
+        set.strips.iter().filter(|s| train.contains(&s.id)).for_each(|s| counts[s.label] += 1);
+        training = Some(counts);
+        match part {
+            Part::Train => records.retain(|&r| train.contains(&set.strips[r].id)),
+            Part::Test => records.retain(|&r| test.contains(&set.strips[r].id)),
+            Part::All => {}
+        }
+    }
+    if !args.records.is_empty() {
+        if let Some(id) = args.records.iter().find(|id| !set.strips.iter().any(|s| s.id == **id)) {
+            let example = set.strips.first().map_or(String::new(), |s| format!(", such as {}", s.id));
+            return Err(Error::data(
+                id,
+                "no record of this name in the data set",
+                format!("ids are those of predictions.csv{example}"),
+            ));
+        }
+        records.retain(|&r| args.records.contains(&set.strips[r].id));
+    }
+    let gpu = common.gpu()?;
+    let net = model.network(&gpu)?;
+    let predictions = evaluate(&gpu, &net, &set, &Strips::new(&set), &records)?;
+    let metrics = Metrics::of(&set.classes, &predictions, training.as_deref())?;
+    if let Some(dir) = &args.out {
+        write_atomically(&dir.join("metrics.json"), metrics.to_json().as_bytes())?;
+    }
+    if args.json {
+        print_json(&metrics, true);
+    } else {
+        print_line(&text_table(&metrics));
+    }
+    Ok(ExitCode::SUCCESS)
+}

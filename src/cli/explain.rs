@@ -1,0 +1,121 @@
+//! `exgnet explain`: where in a strip the network looked.
+
+use super::predict::{for_each, load, upload};
+use super::{Common, print_line};
+use crate::ecg::{clean, r_peaks};
+use crate::error::{Error, Result};
+use crate::explain::{explain_strips, probabilities, resize_map, target_block};
+use crate::figures::{GradCamFigure, gradcam};
+use crate::files::write_atomically;
+use crate::nn::ModelFile;
+use crate::train::report::layer_name;
+use clap::Args;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Draw the Grad-CAM map of strips and write it as .npy
+#[derive(Args)]
+#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2")]
+pub(super) struct ExplainArgs {
+    /// Model file or run folder
+    #[arg(long)]
+    model: PathBuf,
+    /// Strips, as for `predict`
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Folder for `<input stem>.npy` (f32, one value a sample, 0 to 1) and `<input stem>.png`
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Class to explain; the predicted one where not given
+    #[arg(long, value_name = "C")]
+    class: Option<String>,
+    /// Target layer; the last block where not given
+    #[arg(long, value_name = "blocks.N")]
+    layer: Option<String>,
+    /// Sampling rate of inputs that do not say theirs (the model's where not given)
+    #[arg(long, value_name = "HZ")]
+    fs: Option<f64>,
+}
+
+/// A one-dimensional f32 array as a NumPy file (format 1.0).
+fn npy(values: &[f32]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}", values.len());
+    // Magic, version and length take 10 bytes; the data begins at a multiple of 64.
+    let padded = (header.len() + 11).next_multiple_of(64) - 11;
+    header.extend(std::iter::repeat_n(' ', padded - header.len()));
+    header.push('\n');
+    let mut out = b"\x93NUMPY\x01\x00".to_vec();
+    out.extend((header.len() as u16).to_le_bytes());
+    out.extend(header.as_bytes());
+    out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    out
+}
+
+pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
+    let model = ModelFile::read(&args.model)?;
+    let classes = &model.info.classes;
+    let class = match &args.class {
+        None => None,
+        Some(name) => Some(classes.iter().position(|c| c == name).ok_or_else(|| {
+            Error::config(format!("the model has no class '{name}'"), format!("it knows {}", classes.join(", ")))
+        })?),
+    };
+    let block = target_block(args.layer.as_deref(), model.info.config.widths.len())?;
+    let layer = layer_name(&model.info.config, block);
+    let gpu = common.gpu()?;
+    let net = model.network(&gpu)?;
+    let mut written = HashSet::new();
+    Ok(for_each(&args.inputs, |path| {
+        let strip = load(common, path, args.fs, &model.info)?;
+        if !written.insert(strip.name.clone()) {
+            return Err(Error::file(
+                path,
+                format!("another input is called {} too, and the map's name comes from it", strip.name),
+                "explain the two into different folders",
+            ));
+        }
+        let mut all = explain_strips(&net, &upload(&gpu, &strip.signal)?, block, class)?;
+        let (logits, target, map) = all.pop().expect("one strip, one map");
+        let map = resize_map(&map, strip.signal.len());
+        let p = probabilities(&logits);
+        let predicted = crate::explain::argmax(&logits);
+        let detected = |_: ()| -> Result<Vec<u32>> {
+            let x: Vec<f64> = strip.signal.iter().map(|&v| f64::from(v)).collect();
+            Ok(r_peaks(&clean(&x, model.info.fs, 50.0)?, model.info.fs))
+        };
+        let (peaks, expert) = match &strip.beats {
+            Some(beats) => (beats.clone(), true),
+            None => (detected(())?, false),
+        };
+        let npy_path = args.out.join(format!("{}.npy", strip.name));
+        let png_path = args.out.join(format!("{}.png", strip.name));
+        write_atomically(&npy_path, &npy(&map))?;
+        gradcam::draw(
+            &png_path,
+            &GradCamFigure {
+                title: Some(&strip.name),
+                signal_mv: &strip.signal,
+                fs: model.info.fs,
+                in_mv: strip.units_known,
+                map: &map,
+                r_peaks: &peaks,
+                expert_beats: expert,
+                true_class: None,
+                predicted_class: &classes[predicted],
+                probability: p[predicted] as f32,
+                target_class: &classes[target],
+                layer: &layer,
+            },
+        )?;
+        print_line(&format!(
+            "{}: {} ({:.3})  {}  {}",
+            path.display(),
+            classes[predicted],
+            p[predicted],
+            npy_path.display(),
+            png_path.display()
+        ));
+        Ok(())
+    }))
+}

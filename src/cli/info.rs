@@ -1,0 +1,84 @@
+//! `exgnet info`: what this machine offers.
+
+use super::{Common, print_json, print_line};
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterReport, list_adapters};
+use clap::Args;
+use serde::Serialize;
+use std::process::ExitCode;
+
+/// Show GPU adapters, drivers, features and limits, and what is missing
+#[derive(Args)]
+#[command(after_help = "Example: exgnet info --json")]
+pub(super) struct InfoArgs {
+    /// Print JSON on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Info {
+    version: &'static str,
+    /// What a command would open now; `null` if the adapter asked for is not there.
+    chosen: Option<String>,
+    adapters: Vec<AdapterReport>,
+    missing: Vec<String>,
+}
+
+pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
+    let adapters = list_adapters();
+    let opened = common.gpu();
+    let mut missing = Vec::new();
+    if let Err(e) = &opened {
+        missing.push(e.to_string());
+    }
+    let chosen = opened.as_ref().ok().map(|g| g.report().name.clone());
+    let info = Info { version: env!("CARGO_PKG_VERSION"), chosen, adapters, missing };
+    if args.json {
+        print_json(&info, true);
+    } else {
+        print_text(&info);
+    }
+    match opened {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        // Already in the report; the exit code tells scripts.
+        Err(Error::NoAdapter { .. }) => Ok(ExitCode::FAILURE),
+        Err(e) => Err(e),
+    }
+}
+
+fn print_text(info: &Info) {
+    print_line(&format!("exgnet {}", info.version));
+    for (i, a) in info.adapters.iter().enumerate() {
+        let mark = if info.chosen.as_deref() == Some(&a.name) { "  <- in use" } else { "" };
+        let yes = |b: bool| if b { "yes" } else { "no" };
+        let mib = |b: u64| b >> 20;
+        print_line(&format!("\nadapter {i}: {} ({}, {}){mark}", a.name, a.kind, a.backend));
+        print_line(&format!("  driver              {} {}", a.driver, a.driver_info));
+        print_line(&format!(
+            "  subgroups           {} ({} to {} lanes)",
+            yes(a.subgroups),
+            a.subgroup_size[0],
+            a.subgroup_size[1]
+        ));
+        print_line(&format!("  timestamps          {}", yes(a.timestamps)));
+        print_line(&format!("  16-bit floats       {}", yes(a.shader_f16)));
+        print_line(&format!(
+            "  largest binding     {} MiB, largest buffer {} MiB",
+            mib(a.max_binding_bytes),
+            mib(a.max_buffer_bytes)
+        ));
+        print_line(&format!(
+            "  workgroup           {} threads, {} KiB",
+            a.max_workgroup_threads,
+            a.max_workgroup_bytes >> 10
+        ));
+        print_line(&format!("  storage buffers     {} per kernel", a.max_storage_buffers));
+        for note in &a.notes {
+            print_line(&format!("  note: {note}"));
+        }
+    }
+    for what in &info.missing {
+        print_line(&format!("\nmissing: {what}"));
+    }
+}

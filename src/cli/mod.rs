@@ -1,0 +1,112 @@
+//! The command line: one file per command.
+
+mod check;
+mod evaluate;
+mod explain;
+mod info;
+mod predict;
+mod progress;
+mod train;
+
+use crate::error::Result;
+use crate::gpu::{AdapterChoice, Gpu, ShaderSource};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Trains EXGnet, a single-lead ECG rhythm classifier, on a GPU engine written from scratch, and shows where it looks.
+#[derive(Parser)]
+#[command(name = "exgnet", version, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+struct Common {
+    /// GPU adapter: a part of its name or its number in `exgnet info` [env: EXGNET_ADAPTER]
+    #[arg(long, global = true, value_name = "NAME|INDEX")]
+    adapter: Option<String>,
+    /// Take kernels (.wgsl) from this folder instead of the built-in ones [env: EXGNET_SHADER_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    shader_dir: Option<PathBuf>,
+    /// Worker threads for reading data; 0: one per core
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Tell more: every note and every excluded record
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Print results and errors only
+    #[arg(long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl Common {
+    fn gpu(&self) -> Result<Gpu> {
+        let choice = match &self.adapter {
+            Some(name) => AdapterChoice::Named(name.clone()),
+            None => AdapterChoice::from_env(),
+        };
+        let shaders = match &self.shader_dir {
+            Some(dir) => ShaderSource::folder(dir)?,
+            None => ShaderSource::from_env()?,
+        };
+        Gpu::open(&choice, shaders)
+    }
+
+    /// A line for the person at the terminal, on standard error.
+    fn say(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            eprintln!("{}", line.as_ref());
+        }
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Info(info::InfoArgs),
+    Train(train::TrainArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Predict(predict::PredictArgs),
+    Explain(explain::ExplainArgs),
+    Check(check::CheckArgs),
+}
+
+/// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.common.threads > 0 {
+        // Fails only if a pool exists already, which then stays.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.common.threads).build_global();
+    }
+    let done = match &cli.command {
+        Command::Info(args) => info::run(&cli.common, args),
+        Command::Train(args) => train::run(&cli.common, args),
+        Command::Evaluate(args) => evaluate::run(&cli.common, args),
+        Command::Predict(args) => predict::run(&cli.common, args),
+        Command::Explain(args) => explain::run(&cli.common, args),
+        Command::Check(args) => check::run(&cli.common, args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a value as JSON on standard output. A reader that went away (a closed pipe) is no failure.
+fn print_json(value: &impl serde::Serialize, pretty: bool) {
+    let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    print_line(&text.expect("names and numbers always serialise"));
+}
+
+/// Prints a line on standard output; a closed pipe is no failure.
+fn print_line(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,74 @@
+//! How a training is shown: a bar on a terminal, plain lines elsewhere.
+
+use crate::error::Result;
+use crate::train::RunFolder;
+use crate::train::fit::{Observer, Progress};
+use crate::train::run_folder::EpochLog;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Instant;
+
+/// Shows progress and keeps the log.
+pub(super) struct Display<'a> {
+    folder: &'a RunFolder,
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    start: Instant,
+    steps: usize,
+    /// The epochs so far.
+    pub log: Vec<EpochLog>,
+}
+
+impl<'a> Display<'a> {
+    pub(super) fn new(folder: &'a RunFolder, quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let style = "{bar:32} {pos}/{len} steps, {msg}, {elapsed} gone, {eta} left";
+            ProgressBar::new(1).with_style(ProgressStyle::with_template(style).expect("a valid template"))
+        });
+        Self { folder, bar, quiet, start: Instant::now(), steps: 1, log: Vec::new() }
+    }
+}
+
+impl Observer for Display<'_> {
+    fn step(&mut self, p: &Progress) {
+        self.steps = p.steps;
+        if let Some(bar) = &self.bar {
+            bar.set_length(p.steps as u64);
+            bar.set_position(p.step as u64);
+            bar.set_message(format!("epoch {}, loss {:.4}, rate {:.2e}", p.epoch, p.loss, p.lr));
+        }
+    }
+
+    fn epoch(&mut self, log: &EpochLog) -> Result<()> {
+        self.folder.append_log(log)?;
+        let value =
+            |pairs: &[(String, f64)], name: &str| pairs.iter().find(|(n, _)| n == name).map_or(f64::NAN, |p| p.1);
+        let left = self.start.elapsed().as_secs_f64() * (self.steps as f64 / log.step.max(1) as f64 - 1.0);
+        let line = format!(
+            "epoch {:>3}  step {:>5}/{}  loss {:.4}  rate {:.2e}  training accuracy {:.3}, macro-F1 {:.3}  {:.1} s, {left:.0} s left",
+            log.epoch,
+            log.step,
+            self.steps,
+            value(&log.losses, "ce"),
+            log.lr,
+            value(&log.metrics, "train_accuracy"),
+            value(&log.metrics, "train_macro_f1"),
+            log.seconds,
+        );
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None if !self.quiet => eprintln!("{line}"),
+            None => {}
+        }
+        self.log.push(log.clone());
+        Ok(())
+    }
+}
+
+impl Drop for Display<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `exgnet train`: the main job, from an experiment file to a run folder.
+
+use super::progress::Display;
+use super::{Common, print_line};
+use crate::ecg::Dataset;
+use crate::error::Result;
+use crate::nn::{ModelInfo, model_file};
+use crate::train::config::Experiment;
+use crate::train::metrics::text_table;
+use crate::train::run_folder::{RunRecord, SplitRecord};
+use crate::train::{Metrics, RunFolder, Strips, Training, data, evaluate, report};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Train EXGnet and test it on the held-out fold
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
+                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1"
+)]
+pub(super) struct TrainArgs {
+    /// Experiment file; without one the built-in quick start (experiments/quickstart.toml)
+    config: Option<PathBuf>,
+    /// Change one setting of the experiment, for instance train.epochs=3 or network.head=mlp; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Test fold, from 0; `all` trains on every record and tests on none
+    #[arg(long, value_name = "K|all", value_parser = fold)]
+    fold: Option<String>,
+    /// Seed of starting weights, order of records and dropout
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Run folder to write
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace an earlier run in that folder
+    #[arg(long)]
+    force: bool,
+}
+
+fn fold(text: &str) -> std::result::Result<String, String> {
+    match text {
+        "all" => Ok("\"all\"".into()),
+        _ => text.parse::<usize>().map(|k| k.to_string()).map_err(|_| "expected a number from 0, or all".into()),
+    }
+}
+
+pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
+    let start = Instant::now();
+    let mut sets = args.sets.clone();
+    sets.extend(args.fold.iter().map(|k| format!("train.fold={k}")));
+    sets.extend(args.seed.iter().map(|s| format!("train.seed={s}")));
+    let experiment = match &args.config {
+        Some(path) => Experiment::load(path, &sets)?,
+        None => Experiment::quickstart(&sets)?,
+    };
+    let gpu = common.gpu()?;
+    let adapter = gpu.report();
+    common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
+    let dataset = data::load(&experiment.data)?;
+    tell(common, &dataset);
+    let division = data::divide(&experiment, &dataset)?;
+    // The quick start is there to be run again and again; any other run is kept unless told otherwise.
+    let again = args.config.is_none() && args.out.is_none();
+    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
+    let folder = RunFolder::create(&dir, args.force || again)?;
+    folder.write_config(&experiment)?;
+    let driver = format!("{} {}", adapter.driver, adapter.driver_info);
+    let mut record = RunRecord::start(&experiment, Some(adapter.name.clone()), Some(driver));
+    record.train_records = division.train.len();
+    record.test_records = division.test.len();
+    folder.write_run(&record)?;
+    let ids = |records: &[usize]| records.iter().map(|&r| dataset.strips[r].id.clone()).collect::<Vec<String>>();
+    folder.write_split(&SplitRecord {
+        classes: dataset.classes.clone(),
+        train: ids(&division.train),
+        test: ids(&division.test),
+    })?;
+    common.say(format!("training on {} strips, testing on {}", division.train.len(), division.test.len()));
+
+    let strips = Strips::new(&dataset);
+    let training = Training {
+        gpu: &gpu,
+        experiment: &experiment,
+        strips: &strips,
+        classes: &dataset.classes,
+        records: &division.train,
+    };
+    let mut display = Display::new(&folder, common.quiet);
+    let net = training.run(&mut display)?;
+    let log = std::mem::take(&mut display.log);
+    drop(display);
+    let info = ModelInfo {
+        config: experiment.network.clone(),
+        classes: dataset.classes.clone(),
+        fs: dataset.fs,
+        seconds: dataset.seconds,
+        lead: dataset.lead.clone(),
+    };
+    model_file::save(&folder.model(), &net, &info)?;
+    report::draw_curves(&folder, &log)?;
+    if !division.test.is_empty() {
+        let predictions = evaluate(&gpu, &net, &dataset, &strips, &division.test)?;
+        let metrics = Metrics::of(&dataset.classes, &predictions, Some(&training.class_counts()))?;
+        folder.write_predictions(&dataset.classes, &predictions)?;
+        folder.write_metrics(&metrics)?;
+        report::draw_confusion(&folder, &metrics)?;
+        report::draw_grad_cam(
+            &folder,
+            &gpu,
+            &net,
+            &dataset,
+            &strips,
+            &division.test,
+            &predictions,
+            experiment.output.gradcam,
+        )?;
+        print_line(&text_table(&metrics));
+    }
+    record.finish(start.elapsed().as_secs_f64());
+    folder.write_run(&record)?;
+    common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what a data set holds and what was left out.
+pub(super) fn tell(common: &Common, data: &Dataset) {
+    let counts: Vec<String> = data.classes.iter().zip(data.counts()).map(|(c, n)| format!("{c} {n}")).collect();
+    common.say(format!("{} strips of {} s at {} Hz: {}", data.strips.len(), data.seconds, data.fs, counts.join(", ")));
+    data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
+    for (reason, n) in data.exclusions_by_reason() {
+        common.say(format!("left out: {n:>5}  {reason}"));
+    }
+    if common.verbose {
+        data.exclusions.iter().for_each(|e| common.say(format!("left out: {}: {}", e.record, e.reason)));
+    }
+}

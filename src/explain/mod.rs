@@ -1,0 +1,120 @@
+//! Grad-CAM: where in the strip the network looked.
+
+use crate::autograd::grad;
+use crate::error::{Error, Result};
+use crate::nn::{Exgnet, Mode, Output};
+use crate::ops;
+use crate::tensor::Tensor;
+
+/// Grad-CAM of one batch.
+#[derive(Debug)]
+pub struct GradCam {
+    /// Channel weights `[B, K]`: mean over time of the gradient of the class logit.
+    pub alpha: Tensor,
+    /// The map `[B, T]`, `relu(sum_k alpha_k A_kt)`, at the target block's resolution.
+    pub map: Tensor,
+}
+
+/// Index of a target block: `blocks.3`, or the last one for `None`.
+///
+/// # Errors
+/// [`Error::Config`] for a name the network does not have.
+pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
+    let Some(name) = name else { return Ok(blocks - 1) };
+    let index = name.strip_prefix("blocks.").and_then(|i| i.parse::<usize>().ok());
+    index.filter(|&i| i < blocks).ok_or_else(|| {
+        Error::config(
+            format!("no layer '{name}', expected blocks.0 to blocks.{}", blocks - 1),
+            "name a block of the network, for instance --layer blocks.0",
+        )
+    })
+}
+
+/// Grad-CAM (Selvaraju et al. 2017) of a forward pass: target block `block`, class `classes[b]` (integer `[B]`) of
+/// record `b`; the logit is taken before the softmax. With `create_graph` the map can be differentiated further.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Gpu`].
+pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool) -> Result<GradCam> {
+    let a = &out.blocks[block];
+    let score = ops::pick(&out.logits, classes)?;
+    let gradient = grad(&score, &[a], None, create_graph)?.pop().flatten();
+    let gradient = gradient.ok_or_else(|| {
+        Error::shape(
+            "grad_cam",
+            "logits that do not depend on the block",
+            "a forward pass with history",
+            "do not run it under no_grad",
+        )
+    })?;
+    let alpha = ops::mean(&gradient, &[2])?;
+    let weighted = ops::sum(&ops::mul(a, &alpha)?, &[1])?;
+    let map = ops::reshape(&ops::relu(&weighted)?, &[a.dim(0), a.dim(2)])?;
+    Ok(GradCam { alpha: ops::reshape(&alpha, &[a.dim(0), a.dim(1)])?, map })
+}
+
+/// A map of `T` bins resized linearly to `len` samples (bin centres at `(t + 1/2) len / T`, constant beyond the outer
+/// ones) and divided by its maximum; all zero where the map is dead.
+pub fn resize_map(map: &[f32], len: usize) -> Vec<f32> {
+    let scale = map.len() as f64 / len as f64;
+    let at = |i: usize| {
+        let x = ((i as f64 + 0.5) * scale - 0.5).clamp(0.0, (map.len() - 1) as f64);
+        let low = x.floor() as usize;
+        let high = (low + 1).min(map.len() - 1);
+        let part = x - low as f64;
+        f64::from(map[low]) * (1.0 - part) + f64::from(map[high]) * part
+    };
+    let values: Vec<f64> = (0..len).map(at).collect();
+    let top = values.iter().copied().fold(0.0, f64::max);
+    values.iter().map(|v| if top > 0.0 { (v / top) as f32 } else { 0.0 }).collect()
+}
+
+/// Logits and map of each z-scored strip of `x` `[B, 1, L]` in evaluation mode; the class is `class` or, for `None`,
+/// the predicted one. Returns per strip: logits, class explained, map `[T]` (not resized).
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Gpu`].
+pub fn explain_strips(
+    net: &Exgnet,
+    x: &Tensor,
+    block: usize,
+    class: Option<usize>,
+) -> Result<Vec<(Vec<f32>, usize, Vec<f32>)>> {
+    let out = net.forward(x, &Mode::EVAL)?;
+    let (batch, k) = (x.dim(0), net.classes());
+    let logits = out.logits.to_vec()?;
+    let rows: Vec<&[f32]> = logits.chunks(k).collect();
+    let classes: Vec<u32> = rows.iter().map(|r| class.unwrap_or_else(|| argmax(r)) as u32).collect();
+    let cam = grad_cam(&out, block, &Tensor::from_u32(x.gpu(), &[batch], &classes)?, false)?;
+    let maps = cam.map.to_vec()?;
+    let t = cam.map.dim(1);
+    Ok((0..batch).map(|b| (rows[b].to_vec(), classes[b] as usize, maps[b * t..(b + 1) * t].to_vec())).collect())
+}
+
+/// Index of the largest value, the first of equals; 0 for an empty row.
+pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
+    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+}
+
+/// Softmax of one record's logits, in f64.
+pub fn probabilities(logits: &[f32]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let e: Vec<f64> = logits.iter().map(|&v| f64::from(v - top).exp()).collect();
+    let total: f64 = e.iter().sum();
+    e.iter().map(|v| v / total).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_resized_about_bin_centres() {
+        // Centres at 0.5, 2.5, 4.5 of 6 samples: 0, 0.5, 1.5, 1.75, 1.25, 1, divided by the maximum.
+        let expected = [0.0, 0.5, 1.5, 1.75, 1.25, 1.0].map(|v: f32| v / 1.75);
+        let found = resize_map(&[0.0, 2.0, 1.0], 6);
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        assert_eq!(resize_map(&[0.0, 0.0], 5), [0.0; 5]);
+        assert_eq!(resize_map(&[3.0], 2), [1.0, 1.0]);
+    }
+}

@@ -1,0 +1,278 @@
+//! EXGnet: stem, multiresolution blocks, signal head, and the parts that exist
+//! only while training (feature branch, joint head, feature regressor).
+
+use super::config::{BRANCHES, BlockKind, Head, NetworkConfig, branch_channels};
+use super::layers::{BatchNorm, Convs, Linear, Mode};
+use super::params::{ParamBuilder, Params};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::ops::{self, MaxPool};
+use crate::tensor::Tensor;
+use std::collections::BTreeMap;
+
+/// Number of quantitative ECG features that the train-only part works on.
+pub const FEATURES: usize = 17;
+/// Hidden and output width of the feature branch.
+const FEATURE_WIDTHS: [usize; 2] = [128, 64];
+
+// Places where dropout draws numbers of its own; block i has BLOCK_SITE + i.
+const HEAD_SITE: u32 = 1;
+const FEATURE_SITE: u32 = 2;
+const BLOCK_SITE: u32 = 16;
+
+/// The network, its parameters included.
+#[derive(Debug)]
+pub struct Exgnet {
+    config: NetworkConfig,
+    classes: usize,
+    params: Params,
+    stem: (Convs, BatchNorm),
+    blocks: Vec<Block>,
+    head: Classifier,
+    train_only: Option<TrainOnly>,
+}
+
+/// What a forward pass gives.
+#[derive(Debug)]
+pub struct Output {
+    /// `[B, classes]`.
+    pub logits: Tensor,
+    /// `[B, width of the last block]`: the global average of the last block.
+    pub embedding: Tensor,
+    /// Output of every block before its dropout, `[B, width, T]`: the target layers of Grad-CAM.
+    pub blocks: Vec<Tensor>,
+}
+
+#[derive(Debug)]
+struct Block {
+    convs: Arrangement,
+    bn: BatchNorm,
+    squeeze: Option<(Linear, Linear)>,
+    shortcut: Option<(Convs, BatchNorm)>,
+}
+
+#[derive(Debug)]
+enum Arrangement {
+    Parallel(Convs),
+    Cascade(Vec<Convs>),
+}
+
+#[derive(Debug)]
+enum Classifier {
+    Linear(Linear),
+    Mlp(Linear, Linear),
+}
+
+#[derive(Debug)]
+struct TrainOnly {
+    feature: (Linear, Linear),
+    joint: Linear,
+    regressor: Linear,
+}
+
+fn branch_name(block: usize, branch: usize) -> String {
+    format!("blocks.{block}.branches.{branch}.weight")
+}
+
+/// Declares all parameters under the names of the model file.
+fn declare(c: &NetworkConfig, classes: usize, train_only: bool, p: &mut ParamBuilder) {
+    Convs::declare(p, "stem.conv.weight", 1, c.stem_channels, c.stem_kernel);
+    BatchNorm::declare(p, "stem.bn", c.stem_channels);
+    let mut last = c.stem_channels;
+    for (i, (c_in, width, stride)) in c.blocks().enumerate() {
+        let mut from = c_in;
+        for (j, (channels, kernel)) in branch_channels(width).into_iter().zip(c.branch_kernels()).enumerate() {
+            Convs::declare(p, &branch_name(i, j), from, channels, kernel);
+            if c.kind == BlockKind::Cascade {
+                from = channels;
+            }
+        }
+        BatchNorm::declare(p, &format!("blocks.{i}.bn"), width);
+        if let Some(hidden) = c.se_hidden(width) {
+            Linear::declare(p, &format!("blocks.{i}.se.fc1"), width, hidden);
+            Linear::declare(p, &format!("blocks.{i}.se.fc2"), hidden, width);
+        }
+        if has_shortcut(c_in, width, stride) {
+            Convs::declare(p, &format!("blocks.{i}.shortcut.conv.weight"), c_in, width, 1);
+            BatchNorm::declare(p, &format!("blocks.{i}.shortcut.bn"), width);
+        }
+        last = width;
+    }
+    match c.head {
+        Head::Linear => Linear::declare(p, "head", last, classes),
+        Head::Mlp => {
+            Linear::declare(p, "head.fc1", last, c.head_hidden);
+            Linear::declare(p, "head.fc2", c.head_hidden, classes);
+        }
+    }
+    if train_only {
+        Linear::declare(p, "feature.fc1", FEATURES, FEATURE_WIDTHS[0]);
+        Linear::declare(p, "feature.fc2", FEATURE_WIDTHS[0], FEATURE_WIDTHS[1]);
+        Linear::declare(p, "joint", last + FEATURE_WIDTHS[1], classes);
+        Linear::declare(p, "regressor", last, FEATURES);
+    }
+}
+
+fn has_shortcut(c_in: usize, width: usize, stride: usize) -> bool {
+    c_in != width || stride != 1
+}
+
+/// Names and shapes of the tensors that a model file of this network holds.
+pub fn expected_tensors(config: &NetworkConfig, classes: usize, train_only: bool) -> Vec<(String, Vec<usize>)> {
+    let mut p = ParamBuilder::new(0);
+    declare(config, classes, train_only, &mut p);
+    p.expected()
+}
+
+impl Block {
+    fn new(c: &NetworkConfig, p: &Params, i: usize, (c_in, width, stride): (usize, usize, usize)) -> Self {
+        let dilations = c.branch_dilations();
+        let names: Vec<String> = (0..BRANCHES).map(|j| branch_name(i, j)).collect();
+        let convs = match c.kind {
+            BlockKind::Parallel => Arrangement::Parallel(Convs::new(p, &names, stride, &dilations)),
+            BlockKind::Cascade => Arrangement::Cascade(
+                (0..BRANCHES)
+                    .map(|j| Convs::new(p, &names[j..=j], if j == 0 { stride } else { 1 }, &dilations[j..=j]))
+                    .collect(),
+            ),
+        };
+        let squeeze = c
+            .se_hidden(width)
+            .map(|_| (Linear::new(p, &format!("blocks.{i}.se.fc1")), Linear::new(p, &format!("blocks.{i}.se.fc2"))));
+        let shortcut = has_shortcut(c_in, width, stride).then(|| {
+            let conv = Convs::new(p, &[format!("blocks.{i}.shortcut.conv.weight")], stride, &[1]);
+            (conv, BatchNorm::new(p, &format!("blocks.{i}.shortcut.bn")))
+        });
+        Self { convs, bn: BatchNorm::new(p, &format!("blocks.{i}.bn")), squeeze, shortcut }
+    }
+
+    fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+        let y = match &self.convs {
+            Arrangement::Parallel(convs) => convs.forward(x)?,
+            Arrangement::Cascade(chain) => {
+                let mut parts = Vec::new();
+                let mut last = x.clone();
+                for conv in chain {
+                    last = conv.forward(&last)?;
+                    parts.push(last.clone());
+                }
+                ops::concat(&parts.iter().collect::<Vec<_>>(), 1)?
+            }
+        };
+        let mut y = self.bn.forward(&y, mode)?;
+        if let Some((fc1, fc2)) = &self.squeeze {
+            let s = fc2.forward(&ops::relu(&fc1.forward(&ops::global_avg_pool(&y)?)?)?)?;
+            let s = ops::reshape(&ops::sigmoid(&s)?, &[y.dim(0), y.dim(1), 1])?;
+            y = ops::mul(&y, &s)?;
+        }
+        let shortcut = match &self.shortcut {
+            Some((conv, bn)) => bn.forward(&conv.forward(x)?, mode)?,
+            None => x.clone(),
+        };
+        ops::relu(&ops::add(&y, &shortcut)?)
+    }
+}
+
+impl Exgnet {
+    /// A network with starting values from `seed`; `train_only` adds the parts that work on the features.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for impossible sizes; [`Error::Gpu`].
+    pub fn new(gpu: &Gpu, config: &NetworkConfig, classes: usize, train_only: bool, seed: u64) -> Result<Self> {
+        Self::with_values(gpu, config, classes, train_only, seed, &BTreeMap::new())
+    }
+
+    /// A network with given values by name; what is not given starts from `seed`.
+    ///
+    /// # Errors
+    /// As [`Exgnet::new`], and [`Error::Shape`] for a value of another size.
+    pub fn with_values(
+        gpu: &Gpu,
+        config: &NetworkConfig,
+        classes: usize,
+        train_only: bool,
+        seed: u64,
+        values: &BTreeMap<String, Vec<f32>>,
+    ) -> Result<Self> {
+        config.validate()?;
+        if classes < 2 {
+            return Err(Error::config(format!("{classes} classes"), "a classifier needs at least two"));
+        }
+        let mut builder = ParamBuilder::new(seed);
+        declare(config, classes, train_only, &mut builder);
+        let p = builder.build(gpu, values)?;
+        let stem = (Convs::new(&p, &["stem.conv.weight".into()], 2, &[1]), BatchNorm::new(&p, "stem.bn"));
+        let blocks = config.blocks().enumerate().map(|(i, sizes)| Block::new(config, &p, i, sizes)).collect();
+        let head = match config.head {
+            Head::Linear => Classifier::Linear(Linear::new(&p, "head")),
+            Head::Mlp => Classifier::Mlp(Linear::new(&p, "head.fc1"), Linear::new(&p, "head.fc2")),
+        };
+        let train_only = train_only.then(|| TrainOnly {
+            feature: (Linear::new(&p, "feature.fc1"), Linear::new(&p, "feature.fc2")),
+            joint: Linear::new(&p, "joint"),
+            regressor: Linear::new(&p, "regressor"),
+        });
+        Ok(Self { config: config.clone(), classes, params: p, stem, blocks, head, train_only })
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &NetworkConfig {
+        &self.config
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// Runs the signal part on `x` `[B, 1, L]`, z-scored strips.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for strips shorter than the network's reach; [`Error::Gpu`].
+    pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
+        let y = self.stem.1.forward(&self.stem.0.forward(x)?, mode)?;
+        let mut y = ops::max_pool(&ops::relu(&y)?, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
+        let mut blocks = Vec::with_capacity(self.blocks.len());
+        for (i, block) in self.blocks.iter().enumerate() {
+            let out = block.forward(&y, mode)?;
+            y = mode.drop(&out, self.config.dropout, BLOCK_SITE + i as u32)?;
+            blocks.push(out);
+        }
+        let embedding = ops::global_avg_pool(&y)?;
+        Ok(Output { logits: self.classify(&embedding, mode)?, embedding, blocks })
+    }
+
+    fn classify(&self, e: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+        match &self.head {
+            Classifier::Linear(head) => head.forward(e),
+            Classifier::Mlp(fc1, fc2) => {
+                let h = ops::relu(&fc1.forward(e)?)?;
+                fc2.forward(&mode.drop(&h, self.config.dropout, HEAD_SITE)?)
+            }
+        }
+    }
+
+    /// The train-only part on an embedding and standardised `features` `[B, 17]`: the joint head's logits `[B, classes]`
+    /// and the regressed features `[B, 17]`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the network has no train-only part; [`Error::Shape`]; [`Error::Gpu`].
+    pub fn train_only(&self, embedding: &Tensor, features: &Tensor, mode: &Mode<'_>) -> Result<(Tensor, Tensor)> {
+        let Some(part) = &self.train_only else {
+            return Err(Error::config(
+                "this network has no train-only part",
+                "make it with train_only, or load a model file that was not stripped for export",
+            ));
+        };
+        let h = ops::relu(&part.feature.0.forward(features)?)?;
+        let h = mode.drop(&h, self.config.dropout, FEATURE_SITE)?;
+        let g = ops::relu(&part.feature.1.forward(&h)?)?;
+        let joint = part.joint.forward(&ops::concat(&[embedding, &g], 1)?)?;
+        Ok((joint, part.regressor.forward(embedding)?))
+    }
+}

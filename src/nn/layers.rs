@@ -1,0 +1,119 @@
+//! The layers EXGnet is made of: each declares its parameters and applies itself.
+
+use super::params::{Init, ParamBuilder, Params};
+use crate::error::Result;
+use crate::ops::{self, Branch, ConvSpec, DropoutState};
+use crate::tensor::Tensor;
+
+/// BatchNorm's epsilon and momentum (method: PyTorch's defaults).
+const EPS: f32 = 1e-5;
+const MOMENTUM: f32 = 0.1;
+
+/// How a forward pass runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Mode<'a> {
+    /// BatchNorm by the batch's own statistics (train) or by the running estimates (evaluation).
+    pub batch_stats: bool,
+    /// Move the running estimates towards the batch's.
+    pub update_running: bool,
+    /// Draw dropout from this state; `None` switches it off.
+    pub dropout: Option<&'a DropoutState>,
+}
+
+impl<'a> Mode<'a> {
+    /// Evaluation: running estimates, no dropout.
+    pub const EVAL: Self = Self { batch_stats: false, update_running: false, dropout: None };
+
+    /// Training with dropout from `state`.
+    pub fn train(state: &'a DropoutState) -> Self {
+        Self { batch_stats: true, update_running: true, dropout: Some(state) }
+    }
+
+    /// Dropout of a share `rate` at a place of the network.
+    pub(super) fn drop(&self, x: &Tensor, rate: f64, site: u32) -> Result<Tensor> {
+        match self.dropout {
+            Some(state) => ops::dropout(x, rate as f32, state, site),
+            None => Ok(x.clone()),
+        }
+    }
+}
+
+/// Several bias-free convolutions over one input, side by side; one of them is a plain convolution.
+#[derive(Debug)]
+pub(super) struct Convs {
+    spec: ConvSpec,
+    weights: Vec<Tensor>,
+}
+
+impl Convs {
+    /// Declares a weight `[c_out, c_in, kernel]`.
+    pub(super) fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize, kernel: usize) {
+        p.param(name, &[c_out, c_in, kernel], Init::FanIn(c_in * kernel));
+    }
+
+    /// Convolutions by the names of their weights, each padded to keep the length at stride 1.
+    pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Self {
+        let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect();
+        let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();
+        Self { spec: ConvSpec { stride, groups: 1, branches }, weights }
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::branches(x, &self.weights.iter().collect::<Vec<_>>(), &self.spec)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+}
+
+impl BatchNorm {
+    pub(super) fn declare(p: &mut ParamBuilder, name: &str, channels: usize) {
+        p.param(format!("{name}.weight"), &[channels], Init::Value(1.0));
+        p.param(format!("{name}.bias"), &[channels], Init::Value(0.0));
+        p.buffer(format!("{name}.running_mean"), channels, 0.0);
+        p.buffer(format!("{name}.running_var"), channels, 1.0);
+    }
+
+    pub(super) fn new(p: &Params, name: &str) -> Self {
+        let part = |part: &str| p.get(&format!("{name}.{part}"));
+        Self { weight: part("weight"), bias: part("bias"), mean: part("running_mean"), variance: part("running_var") }
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+        if !mode.batch_stats {
+            return ops::batch_norm_eval(x, &self.weight, &self.bias, [&self.mean, &self.variance], EPS);
+        }
+        let (y, stats) = ops::batch_norm_train(x, &self.weight, &self.bias, EPS)?;
+        if mode.update_running {
+            ops::update_running(&stats, &self.mean, &self.variance, MOMENTUM)?;
+        }
+        Ok(y)
+    }
+}
+
+/// `x W^T + b` for `x` `[B, in]`.
+#[derive(Debug)]
+pub(super) struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    pub(super) fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize) {
+        p.param(format!("{name}.weight"), &[c_out, c_in], Init::FanIn(c_in));
+        p.param(format!("{name}.bias"), &[c_out], Init::FanIn(c_in));
+    }
+
+    pub(super) fn new(p: &Params, name: &str) -> Self {
+        Self { weight: p.get(&format!("{name}.weight")), bias: p.get(&format!("{name}.bias")) }
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::add(&ops::matmul(x, &self.weight, false, true)?, &self.bias)
+    }
+}

@@ -1,0 +1,195 @@
+//! Model files: safetensors with PyTorch's names and shapes, and what is needed to
+//! use the model in the metadata.
+
+use super::config::NetworkConfig;
+use super::exgnet::{Exgnet, expected_tensors};
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::gpu::Gpu;
+use crate::tensor::numel;
+use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Value of the metadata key `format`.
+const FORMAT: &str = "exgnet-1";
+/// Name of the model file in a run folder.
+const FILE_NAME: &str = "model.safetensors";
+
+/// What a model was made for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelInfo {
+    /// The network's sizes.
+    pub config: NetworkConfig,
+    /// Class names, in the order of the logits.
+    pub classes: Vec<String>,
+    /// Sampling rate of the strips, Hz.
+    pub fs: f64,
+    /// Length of the strips, s.
+    pub seconds: f64,
+    /// Lead the strips came from.
+    pub lead: String,
+}
+
+impl ModelInfo {
+    /// Samples of a strip.
+    pub fn samples(&self) -> usize {
+        (self.fs * self.seconds).round() as usize
+    }
+}
+
+/// A named tensor on the host: name, shape, values.
+pub type NamedTensor = (String, Vec<usize>, Vec<f32>);
+
+/// Bytes of a safetensors file. Written here because the metadata's order must not change from run to run: the same
+/// training gives the same bytes.
+pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -> Vec<u8> {
+    let mut header = serde_json::Map::new();
+    let meta = metadata.iter().map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(v.as_str()))).collect();
+    header.insert("__metadata__".into(), serde_json::Value::Object(meta));
+    let mut end = 0;
+    for (name, shape, values) in tensors {
+        let start = end;
+        end += 4 * values.len();
+        header.insert(name.clone(), serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]}));
+    }
+    let mut text = serde_json::Value::Object(header).to_string().into_bytes();
+    // Data starts at a multiple of 8.
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let mut out = (text.len() as u64).to_le_bytes().to_vec();
+    out.extend(text);
+    for (_, _, values) in tensors {
+        out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    }
+    out
+}
+
+/// Writes a network as a model file.
+///
+/// # Errors
+/// [`Error::Gpu`], [`Error::File`].
+pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
+    let json = |v: &[String]| serde_json::Value::from(v.to_vec()).to_string();
+    let metadata = [
+        ("format", FORMAT.to_owned()),
+        ("config", info.config.to_json()),
+        ("classes", json(&info.classes)),
+        ("fs", info.fs.to_string()),
+        ("seconds", info.seconds.to_string()),
+        ("lead", info.lead.clone()),
+    ];
+    write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata))
+}
+
+/// A model file's content, checked but not yet on a device.
+#[derive(Debug)]
+pub struct ModelFile {
+    /// What the model was made for.
+    pub info: ModelInfo,
+    /// Whether the train-only part is there.
+    pub train_only: bool,
+    /// Values by name.
+    pub values: BTreeMap<String, Vec<f32>>,
+}
+
+impl ModelFile {
+    /// Reads a model file, or the model of a run folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is missing, damaged or no EXGnet model: names, shapes and metadata are all checked.
+    pub fn read(path: &Path) -> Result<Self> {
+        let inside = path.join(FILE_NAME);
+        let path = if path.is_dir() { inside.as_path() } else { path };
+        let bad =
+            |what: String| Error::file(path, what, "give a model.safetensors that exgnet wrote, or its run folder");
+        let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("no safetensors file: {e}")))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("no safetensors file: {e}")))?;
+        let meta = header.metadata().clone().unwrap_or_default();
+        let text = |key: &str| meta.get(key).ok_or_else(|| bad(format!("the metadata has no '{key}'")));
+        if text("format")? != FORMAT {
+            return Err(bad(format!("format '{}', expected '{FORMAT}'", text("format")?)));
+        }
+        let number = |key: &str| -> Result<f64> {
+            let v: f64 = text(key)?.parse().map_err(|_| bad(format!("'{key}' in the metadata is no number")))?;
+            if v.is_finite() && v > 0.0 {
+                Ok(v)
+            } else {
+                Err(bad(format!("'{key}' is {v}, expected a positive number")))
+            }
+        };
+        let classes: Vec<String> =
+            serde_json::from_str(text("classes")?).map_err(|e| bad(format!("'classes' in the metadata: {e}")))?;
+        if classes.len() < 2 {
+            return Err(bad(format!("{} classes, expected at least 2", classes.len())));
+        }
+        let config =
+            NetworkConfig::from_json(text("config")?).map_err(|e| bad(format!("'config' in the metadata: {e}")))?;
+        config.validate().map_err(|e| bad(format!("'config' in the metadata: {e}")))?;
+        let info =
+            ModelInfo { config, classes, fs: number("fs")?, seconds: number("seconds")?, lead: text("lead")?.clone() };
+        let train_only = file.names().iter().any(|n| n.starts_with("regressor."));
+        let mut values = BTreeMap::new();
+        for (name, shape) in expected_tensors(&info.config, info.classes.len(), train_only) {
+            let view = file.tensor(&name).map_err(|_| bad(format!("the tensor '{name}' is missing")))?;
+            if view.dtype() != Dtype::F32 || view.shape() != shape {
+                return Err(bad(format!("'{name}' is {:?} {:?}, expected F32 {shape:?}", view.dtype(), view.shape())));
+            }
+            let data: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
+            debug_assert_eq!(data.len(), numel(&shape));
+            if data.iter().any(|v| !v.is_finite()) {
+                return Err(bad(format!("'{name}' holds NaN or infinity: the training that wrote it diverged")));
+            }
+            values.insert(name, data);
+        }
+        Ok(Self { info, train_only, values })
+    }
+
+    /// Puts the network on a device.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn network(&self, gpu: &Gpu) -> Result<Exgnet> {
+        Exgnet::with_values(gpu, &self.info.config, self.info.classes.len(), self.train_only, 0, &self.values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameter_counts_of_the_presets() {
+        let count = |preset, classes, train_only| -> usize {
+            let config = NetworkConfig::preset(preset).expect("a preset");
+            let all = expected_tensors(&config, classes, train_only);
+            all.iter().filter(|(n, _)| !n.contains("running_")).map(|(_, s)| numel(s)).sum()
+        };
+        assert_eq!(count("exgnet", 5, true), 1_777_339);
+        assert_eq!(count("exgnet-small", 4, true), 44_537);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let tensors = vec![("a".to_owned(), vec![2, 1], vec![1.0, 2.0]), ("b".to_owned(), vec![1], vec![3.0])];
+        let bytes = safetensors_bytes(&tensors, &[("k", "v \"quoted\"".into())]);
+        let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+        assert_eq!(file.tensor("a").expect("there").shape(), [2, 1]);
+        assert_eq!(file.tensor("b").expect("there").data(), 3.0f32.to_le_bytes());
+        let (_, header) = SafeTensors::read_metadata(&bytes).expect("a header");
+        assert_eq!(header.metadata().as_ref().expect("metadata")["k"], "v \"quoted\"");
+    }
+
+    #[test]
+    fn damaged_model_files_are_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in
+            [("empty", vec![]), ("short", vec![1, 2, 3]), ("huge header", vec![255; 64]), ("text", b"{}".to_vec())]
+        {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).expect("written");
+            assert!(matches!(ModelFile::read(&path), Err(Error::File { .. })), "{name}");
+        }
+        assert!(matches!(ModelFile::read(&dir.path().join("absent")), Err(Error::File { .. })));
+    }
+}

@@ -1,0 +1,72 @@
+//! The optimiser over a network's parameters, and the learning rate's schedule.
+
+use super::params::Params;
+use crate::autograd::no_grad;
+use crate::error::Result;
+use crate::ops::{AdamState, Hyper, adam_step};
+use crate::tensor::Tensor;
+
+/// Adam or AdamW over all parameters of a network.
+#[derive(Debug)]
+pub struct Optimizer {
+    hyper: Hyper,
+    state: AdamState,
+    grads: Tensor,
+    step: u32,
+}
+
+impl Optimizer {
+    /// Before the first step; `hyper.lr` is the peak that [`learning_rate`] scales.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] where memory is out.
+    pub fn new(params: &Params, hyper: Hyper) -> Result<Self> {
+        let flat = params.flat();
+        Ok(Self { hyper, state: AdamState::new(flat.gpu(), flat.numel())?, grads: params.flat_zeros()?, step: 0 })
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u32 {
+        self.step
+    }
+
+    /// One step with the gradients of [`Params::trainable`], at rate `lr`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn step(&mut self, params: &Params, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
+        self.step += 1;
+        params.gather(gradients, &self.grads);
+        let hyper = Hyper { lr, ..self.hyper };
+        no_grad(|| adam_step(params.flat(), &self.grads, &self.state, &hyper, self.step))?;
+        Ok(())
+    }
+}
+
+/// Rate at `step` (from 0) of `total`: linear warm-up over the first `warmup` share of the steps, then, with `cosine`,
+/// down to 0 along half a cosine.
+pub fn learning_rate(peak: f64, step: usize, total: usize, warmup: f64, cosine: bool) -> f64 {
+    let ramp = (warmup * total as f64).round().max(0.0);
+    let at = step as f64;
+    if at < ramp {
+        return peak * (at + 1.0) / ramp;
+    }
+    if !cosine {
+        return peak;
+    }
+    let progress = (at - ramp) / (total as f64 - ramp).max(1.0);
+    peak * 0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_then_falls_to_nearly_nothing() {
+        let rates: Vec<f64> = (0..200).map(|s| learning_rate(1e-3, s, 200, 0.03, true)).collect();
+        assert!((rates[0] - 1e-3 / 6.0).abs() < 1e-12 && (rates[5] - 1e-3).abs() < 1e-12 && rates[6] == 1e-3);
+        assert!(rates.windows(2).skip(6).all(|w| w[1] < w[0]) && rates[199] < 1e-6 && rates[199] > 0.0);
+        assert_eq!(learning_rate(0.5, 77, 100, 0.0, false), 0.5);
+    }
+}

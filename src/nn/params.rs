@@ -1,0 +1,175 @@
+//! Parameters of a network: named leaves that lie in one flat buffer, so that the
+//! optimiser updates all of them in one launch.
+
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::tensor::{DType, Tensor, numel};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+/// Parts of the flat buffer start at multiples of this many elements (256 bytes, what a binding's offset needs).
+const ALIGN: usize = 64;
+
+/// Starting value of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// Uniform in `+-1 / sqrt(fan_in)`.
+    FanIn(usize),
+    /// One value everywhere.
+    Value(f32),
+}
+
+/// Collects names, shapes and starting values before anything is on the device.
+pub struct ParamBuilder {
+    seed: u64,
+    entries: Vec<Entry>,
+    buffers: Vec<(String, usize, f32)>,
+}
+
+struct Entry {
+    name: String,
+    shape: Vec<usize>,
+    init: Init,
+}
+
+/// FNV-1a: a parameter's random stream depends on its name alone, so that adding a part to a network leaves the
+/// starting values of the rest as they were.
+fn stream(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+impl ParamBuilder {
+    /// Starting values from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, entries: Vec::new(), buffers: Vec::new() }
+    }
+
+    /// Adds a trainable parameter.
+    pub fn param(&mut self, name: impl Into<String>, shape: &[usize], init: Init) {
+        self.entries.push(Entry { name: name.into(), shape: shape.to_vec(), init });
+    }
+
+    /// Adds a vector that is saved but not trained (a running estimate).
+    pub fn buffer(&mut self, name: impl Into<String>, len: usize, value: f32) {
+        self.buffers.push((name.into(), len, value));
+    }
+
+    fn start(&self, entry: &Entry) -> Vec<f32> {
+        let n = numel(&entry.shape);
+        match entry.init {
+            Init::Value(v) => vec![v; n],
+            Init::FanIn(fan_in) => {
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(stream(&entry.name));
+                let bound = 1.0 / (fan_in as f32).sqrt();
+                (0..n).map(|_| (2.0 * rng.random::<f32>() - 1.0) * bound).collect()
+            }
+        }
+    }
+
+    /// Names and shapes of everything a model file must hold, parameters before running estimates.
+    pub fn expected(&self) -> Vec<(String, Vec<usize>)> {
+        let params = self.entries.iter().map(|e| (e.name.clone(), e.shape.clone()));
+        params.chain(self.buffers.iter().map(|(n, len, _)| (n.clone(), vec![*len]))).collect()
+    }
+
+    /// Puts everything on the device, with `values` (by name) instead of the starting values where given.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a value of another size; [`Error::Gpu`].
+    pub fn build(self, gpu: &Gpu, values: &BTreeMap<String, Vec<f32>>) -> Result<Params> {
+        let value = |name: &str, len: usize, start: Vec<f32>| match values.get(name) {
+            Some(v) if v.len() == len => Ok(v.clone()),
+            Some(v) => Err(Error::shape(
+                "parameters",
+                format!("{} values for '{name}'", v.len()),
+                format!("{len}"),
+                "the model was made for another network",
+            )),
+            None => Ok(start),
+        };
+        let mut host = Vec::new();
+        let mut offsets = Vec::new();
+        for e in &self.entries {
+            offsets.push(host.len());
+            host.extend(value(&e.name, numel(&e.shape), self.start(e))?);
+            host.resize(host.len().next_multiple_of(ALIGN), 0.0);
+        }
+        let flat = Tensor::from_f32(gpu, &[host.len()], &host)?;
+        let leaves = self.entries.iter().zip(&offsets);
+        let params = leaves.map(|(e, &o)| (e.name.clone(), flat.leaf_part(o, &e.shape))).collect();
+        let mut buffers = Vec::new();
+        for (name, len, start) in &self.buffers {
+            buffers.push((name.clone(), Tensor::from_f32(gpu, &[*len], &value(name, *len, vec![*start; *len])?)?));
+        }
+        Ok(Params { flat, offsets, params, buffers })
+    }
+}
+
+/// The parameters and running estimates of a network, on the device.
+#[derive(Debug)]
+pub struct Params {
+    flat: Tensor,
+    offsets: Vec<usize>,
+    params: Vec<(String, Tensor)>,
+    buffers: Vec<(String, Tensor)>,
+}
+
+impl Params {
+    /// A parameter or running estimate by name.
+    ///
+    /// # Panics
+    /// If there is none: the names are the network's own.
+    pub fn get(&self, name: &str) -> Tensor {
+        let found = self.params.iter().chain(&self.buffers).find(|(n, _)| n == name);
+        found.unwrap_or_else(|| panic!("no parameter '{name}'")).1.clone()
+    }
+
+    /// The trainable parameters in order.
+    pub fn trainable(&self) -> &[(String, Tensor)] {
+        &self.params
+    }
+
+    /// Number of trainable values.
+    pub fn count(&self) -> usize {
+        self.params.iter().map(|(_, t)| t.numel()).sum()
+    }
+
+    /// The buffer that holds all trainable parameters (with gaps).
+    pub fn flat(&self) -> &Tensor {
+        &self.flat
+    }
+
+    /// Gathers gradients (in the order of [`Params::trainable`]) into `out`, which is laid out like [`Params::flat`].
+    /// Where a gradient is `None`, what `out` holds stays.
+    pub fn gather(&self, gradients: &[Option<Tensor>], out: &Tensor) {
+        for (g, &offset) in gradients.iter().zip(&self.offsets) {
+            if let Some(g) = g {
+                out.copy_from(offset, g);
+            }
+        }
+    }
+
+    /// Reads everything back: name, shape, values.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn read(&self) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+        let all = self.params.iter().chain(&self.buffers);
+        let pending: Vec<_> = all.map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
+        pending
+            .into_iter()
+            .map(|(n, t, read)| Ok((n.clone(), t.shape().to_vec(), bytemuck::pod_collect_to_vec(&read.wait()?))))
+            .collect()
+    }
+
+    /// A flat buffer of zeros laid out like [`Params::flat`], for gradients.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where memory is out.
+    pub fn flat_zeros(&self) -> Result<Tensor> {
+        debug_assert_eq!(self.flat.dtype(), DType::F32);
+        Tensor::zeros(self.flat.gpu(), self.flat.shape())
+    }
+}

@@ -1,0 +1,395 @@
+//! Experiment files: everything that a run needs, in one TOML file, with a default for every key.
+//!
+//! This file holds the tables and their defaults; `read.rs` turns text and `--set` values into them,
+//! `check.rs` knows which values make sense.
+
+mod check;
+mod read;
+
+use crate::ecg::{LoadOptions, SplitKind, SyntheticOptions};
+use crate::error::Result;
+use crate::nn::config::NetworkConfig;
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::path::PathBuf;
+
+pub use read::apply_set;
+
+/// The experiment that `exgnet train` runs when none is named.
+pub const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");
+/// The name under which errors speak of [`QUICKSTART`].
+pub const QUICKSTART_NAME: &str = "experiments/quickstart.toml (built in)";
+
+/// A complete experiment.
+///
+/// ```
+/// use exgnet::train::config::Experiment;
+/// let sets = ["train.epochs=3".to_string(), "network.head=mlp".to_string()];
+/// let experiment = Experiment::parse_with("[network]\npreset = \"exgnet-small\"", "an example", &sets)?;
+/// assert_eq!((experiment.train.epochs, experiment.network.widths.len()), (3, 4));
+/// # Ok::<(), exgnet::error::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Experiment {
+    /// Records, classes, folds.
+    pub data: DataConfig,
+    /// Sizes of the network.
+    pub network: NetworkConfig,
+    /// Terms of the loss.
+    pub losses: LossConfig,
+    /// Optimiser, schedule, length.
+    pub train: TrainConfig,
+    /// Where the run goes.
+    pub output: OutputConfig,
+}
+
+impl Experiment {
+    /// The complete experiment as TOML, with every default filled in; parses back to an equal value.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("names, numbers and text always fit into TOML")
+    }
+}
+
+/// The `[data]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// `synthetic`, or one or several of `mitbih:PATH`, `wfdb:PATH`.
+    pub source: SourceList,
+    /// Class scheme.
+    pub classes: String,
+    /// Sampling rate of the strips, Hz; records at another rate are resampled.
+    pub fs: f64,
+    /// Length of the strips, seconds.
+    pub seconds: f64,
+    /// Lead name.
+    pub lead: String,
+    /// Remove baseline wander and mains hum.
+    pub clean: bool,
+    /// Classes with fewer strips are dropped.
+    pub min_class: usize,
+    /// What becomes of windows with ectopic, paced or unclassifiable beats (long records only).
+    pub ectopic: Ectopic,
+    /// A failed integrity check excludes the record instead of being noted.
+    pub strict: bool,
+    /// How records are dealt to folds.
+    pub split: Split,
+    /// Number of folds.
+    pub folds: usize,
+    /// Seed of the split, as scikit-learn's `random_state`.
+    pub split_seed: u32,
+    /// The generator of synthetic ECG.
+    pub synthetic: SyntheticConfig,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        let load = LoadOptions::default();
+        Self {
+            source: SourceList::One("synthetic".into()),
+            classes: load.classes,
+            fs: load.fs,
+            seconds: load.seconds,
+            lead: load.lead,
+            clean: load.clean,
+            min_class: load.min_class,
+            ectopic: if load.ectopic_keep { Ectopic::Keep } else { Ectopic::Drop },
+            strict: load.strict,
+            split: Split::Kfold,
+            folds: 5,
+            split_seed: 42,
+            synthetic: SyntheticConfig::default(),
+        }
+    }
+}
+
+impl DataConfig {
+    /// True where the records come from the built-in generator.
+    pub fn is_synthetic(&self) -> bool {
+        self.source.names() == ["synthetic"]
+    }
+
+    /// Kind and path of every source, as [`crate::ecg::load_all`] takes them; none for synthetic ECG.
+    pub fn files(&self) -> Vec<(String, PathBuf)> {
+        let split = self.source.names().iter().filter_map(|s| s.split_once(':'));
+        split.map(|(kind, path)| (kind.to_string(), PathBuf::from(path))).collect()
+    }
+
+    /// How the sources are read.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            classes: self.classes.clone(),
+            fs: self.fs,
+            seconds: self.seconds,
+            lead: self.lead.clone(),
+            min_class: self.min_class,
+            ectopic_keep: self.ectopic == Ectopic::Keep,
+            clean: self.clean,
+            strict: self.strict,
+        }
+    }
+
+    /// What the generator makes, for [`crate::ecg::synthesize`].
+    pub fn synthetic_options(&self) -> SyntheticOptions {
+        let SyntheticConfig { records, seed, classes, noise } = self.synthetic.clone();
+        SyntheticOptions { records, seed, classes, noise, fs: self.fs, seconds: self.seconds }
+    }
+
+    /// Samples of a strip; 0 before [`Experiment::validate`] found rate and length usable.
+    pub fn samples(&self) -> usize {
+        self.load_options().samples()
+    }
+}
+
+/// One source or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SourceList {
+    /// Written as a string.
+    One(String),
+    /// Written as a list.
+    Many(Vec<String>),
+}
+
+impl SourceList {
+    /// The sources as they are written.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SourceList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = SourceList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a source (\"synthetic\", \"mitbih:PATH\", \"wfdb:PATH\") or a list of sources")
+            }
+
+            fn visit_str<E>(self, v: &str) -> Result<SourceList, E> {
+                Ok(SourceList::One(v.into()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<SourceList, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = seq.next_element()? {
+                    names.push(name);
+                }
+                Ok(SourceList::Many(names))
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// What becomes of windows with abnormal beats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ectopic {
+    /// They stay.
+    Keep,
+    /// They are excluded, and counted.
+    Drop,
+}
+
+/// How records are dealt to folds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// At random.
+    Kfold,
+    /// At random within every class.
+    Stratified,
+    /// By patient, classes balanced.
+    Grouped,
+}
+
+impl Split {
+    /// The same for [`crate::ecg::folds`].
+    pub fn kind(self) -> SplitKind {
+        match self {
+            Self::Kfold => SplitKind::KFold,
+            Self::Stratified => SplitKind::Stratified,
+            Self::Grouped => SplitKind::Grouped,
+        }
+    }
+}
+
+/// The `[data.synthetic]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyntheticConfig {
+    /// Number of records.
+    pub records: usize,
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Rhythms to generate, names of the scheme `rhythm6`.
+    pub classes: Vec<String>,
+    /// Strength of wander, hum and muscle noise; 1 is usual, 0 none.
+    pub noise: f64,
+}
+
+impl Default for SyntheticConfig {
+    fn default() -> Self {
+        let SyntheticOptions { records, seed, classes, noise, .. } = SyntheticOptions::default();
+        Self { records, seed, classes, noise }
+    }
+}
+
+/// The `[losses]` table.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// Weigh class c with `N / (K n_c)` of the training fold.
+    pub class_weights: bool,
+    /// Share of the target spread over all classes, 0 to below 1.
+    pub label_smoothing: f64,
+}
+
+/// The `[train]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training fold.
+    pub epochs: usize,
+    /// Records per step; a last batch of one record is joined to the one before it.
+    pub batch: usize,
+    /// Highest learning rate.
+    pub lr: f64,
+    /// Update rule.
+    pub optimizer: Optimizer,
+    /// Added to the gradient (Adam) or taken from the weights directly (AdamW), as PyTorch does.
+    pub weight_decay: f64,
+    /// Decay of the first and second moment.
+    pub betas: [f64; 2],
+    /// Learning rate after the warm-up.
+    pub schedule: Schedule,
+    /// Share of all steps in which the learning rate rises linearly, 0 to below 1.
+    pub warmup: f64,
+    /// Largest global norm of the gradient; 0 = no clipping.
+    pub clip: f64,
+    /// Seed of initial weights, order of records, dropout.
+    pub seed: u64,
+    /// Which fold is the test fold.
+    pub fold: Fold,
+    /// Steps between two read-backs of the losses.
+    pub log_every: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 60,
+            batch: 32,
+            lr: 1e-3,
+            optimizer: Optimizer::Adam,
+            weight_decay: 0.0,
+            betas: [0.9, 0.999],
+            schedule: Schedule::Cosine,
+            warmup: 0.03,
+            clip: 5.0,
+            seed: 1,
+            fold: Fold::Index(0),
+            log_every: 10,
+        }
+    }
+}
+
+/// Update rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Kingma and Ba 2015.
+    Adam,
+    /// Loshchilov and Hutter 2019.
+    AdamW,
+}
+
+/// Learning rate after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// Half a cosine down to 0.
+    Cosine,
+    /// Stays.
+    Constant,
+}
+
+/// Which fold is tested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// This fold, from 0; the others train.
+    Index(usize),
+    /// None: every record trains. Written `"all"`.
+    All,
+}
+
+impl fmt::Display for Fold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(k) => write!(f, "{k}"),
+            Self::All => f.write_str("all"),
+        }
+    }
+}
+
+impl Serialize for Fold {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Index(k) => serializer.serialize_u64(*k as u64),
+            Self::All => serializer.serialize_str("all"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IndexOrAll;
+        impl Visitor<'_> for IndexOrAll {
+            type Value = Fold;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the number of a fold from 0 or \"all\"")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Fold, E> {
+                usize::try_from(v).map(Fold::Index).map_err(|_| E::invalid_value(Unexpected::Unsigned(v), &self))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, v: i64) -> Result<Fold, E> {
+                usize::try_from(v).map(Fold::Index).map_err(|_| E::invalid_value(Unexpected::Signed(v), &self))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Fold, E> {
+                if v == "all" { Ok(Fold::All) } else { Err(E::invalid_value(Unexpected::Str(v), &self)) }
+            }
+        }
+        deserializer.deserialize_any(IndexOrAll)
+    }
+}
+
+/// The `[output]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutputConfig {
+    /// The run folder.
+    pub dir: String,
+    /// Grad-CAM figures per class.
+    pub gradcam: usize,
+}
+
+impl Default for OutputConfig {
+    fn default() -> Self {
+        Self { dir: "results/run".into(), gradcam: 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

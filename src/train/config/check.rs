@@ -1,0 +1,173 @@
+//! Which values of an experiment make sense.
+
+use super::{DataConfig, Experiment, Fold, Split, TrainConfig};
+use crate::ecg::labels::{RHYTHM6, Scheme};
+use crate::ecg::sources::KINDS;
+use crate::error::Result;
+use crate::nn::config::{Problem, whole_number};
+
+type Checked = Result<(), Problem>;
+
+impl Experiment {
+    /// Checks every value, and how they fit together.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Config`] naming the key, what was found and what was expected.
+    pub fn validate(&self) -> Result<()> {
+        self.check().map_err(Problem::into_error)
+    }
+
+    /// [`Experiment::validate`] with the key still apart.
+    pub(super) fn check(&self) -> Checked {
+        self.data.check()?;
+        self.network.check()?;
+        between("losses.label_smoothing", self.losses.label_smoothing, Low::From(0.0), High::Below(1.0), "0 is off")?;
+        self.train.check(self.data.folds)?;
+        let dir = &self.output.dir;
+        Problem::unless(!dir.trim().is_empty() && !dir.contains('\0'), "output.dir", format!("{dir:?}"), || {
+            ("the path of a folder".into(), "e.g. dir = \"results/run\"".into())
+        })?;
+        whole("output.gradcam", self.output.gradcam, 0, 1000, "0 draws none")
+    }
+}
+
+impl DataConfig {
+    fn check(&self) -> Checked {
+        self.check_sources()?;
+        if let Err(e) = Scheme::by_name(&self.classes) {
+            let hint = e.to_string().split("HINT: ").last().unwrap_or_default().to_string();
+            return Err(Problem::new("data.classes", format!("\"{}\"", self.classes), "a class scheme", hint));
+        }
+        between("data.fs", self.fs, Low::From(50.0), High::To(2000.0), "the rate in Hz, e.g. fs = 500.0")?;
+        between("data.seconds", self.seconds, Low::Above(0.0), High::To(600.0), "e.g. seconds = 10.0")?;
+        let samples = self.fs * self.seconds;
+        Problem::unless(
+            (samples - samples.round()).abs() < 1e-6,
+            "data.seconds",
+            format!("{} s at {} Hz, which is {samples} samples", self.seconds, self.fs),
+            || ("a whole number of samples".into(), "change data.fs or data.seconds".into()),
+        )?;
+        Problem::unless(samples >= 64.0, "data.seconds", format!("{samples} samples"), || {
+            ("at least 64 samples".into(), "a rhythm needs seconds: 10 is usual".into())
+        })?;
+        Problem::unless(!self.lead.trim().is_empty(), "data.lead", "\"\"", || {
+            ("the name of a lead".into(), "e.g. lead = \"II\"".into())
+        })?;
+        whole("data.min_class", self.min_class, 0, 1_000_000, "0 keeps every class")?;
+        whole("data.folds", self.folds, 2, 1000, "5 is usual")?;
+        if self.is_synthetic() { self.check_synthetic() } else { Ok(()) }
+    }
+
+    fn check_sources(&self) -> Checked {
+        let kinds = KINDS.map(|kind| format!("\"{kind}:PATH\"")).join(" or ");
+        let names = self.source.names();
+        let fail =
+            |found: String, expected: String, hint: &str| Err(Problem::new("data.source", found, expected, hint));
+        if names.is_empty() {
+            return fail("an empty list".into(), format!("\"synthetic\" or {kinds}"), "name at least one source");
+        }
+        for name in names.iter().filter(|_| !self.is_synthetic()) {
+            if name == "synthetic" {
+                return fail(
+                    "\"synthetic\" in a list with others".into(),
+                    "synthetic ECG alone, or recordings".into(),
+                    "run them as two experiments",
+                );
+            }
+            let usable = name.split_once(':').is_some_and(|(k, path)| KINDS.contains(&k) && !path.trim().is_empty());
+            if !usable {
+                let hint = "e.g. source = \"mitbih:mitdb\"; relative paths are also tried below the data folder";
+                return fail(format!("\"{name}\""), format!("\"synthetic\" or {kinds}"), hint);
+            }
+            // windows of one patient on both sides of a split would be learned by heart
+            if name.starts_with("mitbih:") && self.split != Split::Grouped {
+                return Err(Problem::new(
+                    "data.split",
+                    format!("\"{}\" for {name}, whose patients have many strips each", self.split.kind().name()),
+                    "\"grouped\"",
+                    "set split = \"grouped\" in [data]",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_synthetic(&self) -> Checked {
+        let s = &self.synthetic;
+        Problem::unless(self.classes == RHYTHM6.name, "data.classes", format!("\"{}\"", self.classes), || {
+            (format!("\"{}\" for synthetic ECG", RHYTHM6.name), "choose among its classes in [data.synthetic]".into())
+        })?;
+        for (i, class) in s.classes.iter().enumerate() {
+            let known = RHYTHM6.classes.contains(&class.as_str()) && !s.classes[..i].contains(class);
+            Problem::unless(known, "data.synthetic.classes", format!("\"{class}\""), || {
+                (format!("each of {} at most once", RHYTHM6.classes.join(", ")), "mind upper and lower case".into())
+            })?;
+        }
+        let count = s.classes.len();
+        whole("data.synthetic.classes (how many)", count, 2, RHYTHM6.classes.len(), "two classes are the least")?;
+        let least = self.folds.max(count);
+        whole("data.synthetic.records", s.records, least, 1_000_000, "one record a fold and a class is the least")?;
+        seed("data.synthetic.seed", s.seed)?;
+        between("data.synthetic.noise", s.noise, Low::From(0.0), High::To(100.0), "1 is usual, 0 is none")
+    }
+}
+
+impl TrainConfig {
+    fn check(&self, folds: usize) -> Checked {
+        whole("train.epochs", self.epochs, 1, 100_000, "60 is usual")?;
+        whole("train.batch", self.batch, 2, 65_536, "BatchNorm needs two records at least; 32 is usual")?;
+        between("train.lr", self.lr, Low::Above(0.0), High::To(10.0), "0.001 is usual")?;
+        between("train.weight_decay", self.weight_decay, Low::From(0.0), High::To(10.0), "0 is none")?;
+        for (i, &beta) in self.betas.iter().enumerate() {
+            between(&format!("train.betas[{i}]"), beta, Low::From(0.0), High::Below(1.0), "[0.9, 0.999] is usual")?;
+        }
+        between("train.warmup", self.warmup, Low::From(0.0), High::Below(1.0), "a share of all steps, 0.03 is usual")?;
+        between("train.clip", self.clip, Low::From(0.0), High::To(1e9), "0 switches clipping off, 5 is usual")?;
+        seed("train.seed", self.seed)?;
+        if let Fold::Index(fold) = self.fold {
+            Problem::unless(fold < folds, "train.fold", fold, || {
+                (format!("0 to {} with data.folds = {folds}, or \"all\"", folds - 1), "folds count from 0".into())
+            })?;
+        }
+        whole("train.log_every", self.log_every, 1, 1_000_000, "10 is usual")
+    }
+}
+
+/// Lower end of a range of numbers.
+#[derive(Clone, Copy)]
+enum Low {
+    From(f64),
+    Above(f64),
+}
+
+/// Upper end of a range of numbers.
+#[derive(Clone, Copy)]
+enum High {
+    To(f64),
+    Below(f64),
+}
+
+/// A number within a range; NaN is within none.
+fn between(key: &str, value: f64, low: Low, high: High, hint: &str) -> Checked {
+    let (above, from) = match low {
+        Low::From(x) => (value >= x, format!("from {x}")),
+        Low::Above(x) => (value > x, format!("above {x}")),
+    };
+    let (below, to) = match high {
+        High::To(x) => (value <= x, format!("to {x}")),
+        High::Below(x) => (value < x, format!("to below {x}")),
+    };
+    Problem::unless(above && below, key, value, || (format!("a number {from} {to}"), hint.into()))
+}
+
+/// A whole number within a range.
+fn whole(key: &str, value: usize, low: usize, high: usize, hint: &str) -> Checked {
+    Problem::unless((low..=high).contains(&value), key, value, || (whole_number(low, high), hint.into()))
+}
+
+/// A seed that TOML can write back.
+fn seed(key: &str, value: u64) -> Checked {
+    Problem::unless(i64::try_from(value).is_ok(), key, value, || {
+        (format!("a whole number from 0 to {}", i64::MAX), "e.g. seed = 1".into())
+    })
+}

@@ -1,0 +1,420 @@
+//! How well predictions fit: `metrics.json` and the table on the terminal.
+
+use super::run_folder::Prediction;
+use crate::error::{Error, Result};
+use crate::explain::argmax;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt::Write;
+
+/// The content of `metrics.json`, keys in this order. What was not computed is `None`, written as `null`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Names of the K classes.
+    pub classes: Vec<String>,
+    /// Number of records.
+    pub records: usize,
+    /// Records by true class (row) and predicted class (column).
+    pub confusion: Vec<Vec<usize>>,
+    /// Share of records that are predicted right.
+    pub accuracy: f64,
+    /// Mean of F1 over all classes, those without records included (with 0).
+    pub macro_f1: f64,
+    /// Mean sensitivity over all classes.
+    pub macro_sensitivity: f64,
+    /// Mean specificity over all classes.
+    pub macro_specificity: f64,
+    /// Mean area under the ROC curve, one class against the rest, over the classes that have one.
+    pub macro_auroc: Option<f64>,
+    /// Every class by its name, in the order of `classes`.
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
+    pub per_class: Vec<(String, ClassMetrics)>,
+    /// What always predicting the most frequent class of the training fold reaches on the same records.
+    pub baseline: Baseline,
+    /// Scores of the Grad-CAM maps.
+    pub explanation: Explanation,
+}
+
+/// One class against the rest. A ratio 0/0 counts as 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ClassMetrics {
+    /// Share of the class's records that are found.
+    pub sensitivity: f64,
+    /// Share of the other records that are not taken for the class.
+    pub specificity: f64,
+    /// Positive predictive value: share of right ones among those predicted as the class.
+    pub ppv: f64,
+    /// Harmonic mean of sensitivity and PPV.
+    pub f1: f64,
+    /// Area under the ROC curve of the class's probability; `None` where all or no records are of the class.
+    pub auroc: Option<f64>,
+    /// Records of the class.
+    pub support: usize,
+}
+
+/// The class-prior baseline; `None` where the training fold is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Share of records of that class.
+    pub accuracy: Option<f64>,
+    /// Mean F1 over all classes.
+    pub macro_f1: Option<f64>,
+}
+
+/// Scores of the maps, means over the records.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Normalised cross-correlation of map and ground truth, -1 to 1.
+    pub ncc: Option<f64>,
+    /// Share of the map inside the ground truth.
+    pub energy: Option<f64>,
+    /// Share of maps whose maximum points at a beat or into the ground truth.
+    pub pointing: Option<f64>,
+    /// Area under the deletion curve.
+    pub deletion_auc: Option<f64>,
+    /// Area under the insertion curve.
+    pub insertion_auc: Option<f64>,
+}
+
+impl Metrics {
+    /// Metrics of `probabilities` (a row of K per record; logits do as well, only their order counts).
+    ///
+    /// `records` are the ids, `truth` the true classes, `training` the records of each class in the training fold
+    /// where that is known. The predicted class is the largest probability, the first of several.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for no records, lists of different lengths, a class out of range, and a probability that is
+    /// no finite number (naming the record).
+    pub fn compute(
+        classes: &[String],
+        records: &[String],
+        truth: &[usize],
+        probabilities: &[Vec<f64>],
+        training: Option<&[usize]>,
+    ) -> Result<Self> {
+        check(classes, records, truth, probabilities, training)?;
+        let (n, k) = (truth.len(), classes.len());
+        let mut confusion = vec![vec![0; k]; k];
+        for (&t, row) in truth.iter().zip(probabilities) {
+            confusion[t][argmax(row)] += 1;
+        }
+        let per_class: Vec<ClassMetrics> = (0..k)
+            .map(|c| {
+                let scores: Vec<f64> = probabilities.iter().map(|row| row[c]).collect();
+                let positive: Vec<bool> = truth.iter().map(|&t| t == c).collect();
+                ClassMetrics { auroc: auroc(&scores, &positive), ..one_class(&confusion, c) }
+            })
+            .collect();
+        let mean = |of: fn(&ClassMetrics) -> f64| per_class.iter().map(of).sum::<f64>() / k as f64;
+        let areas: Vec<f64> = per_class.iter().filter_map(|c| c.auroc).collect();
+        Ok(Self {
+            classes: classes.to_vec(),
+            records: n,
+            accuracy: ratio((0..k).map(|c| confusion[c][c]).sum(), n),
+            macro_f1: mean(|c| c.f1),
+            macro_sensitivity: mean(|c| c.sensitivity),
+            macro_specificity: mean(|c| c.specificity),
+            macro_auroc: (!areas.is_empty()).then(|| areas.iter().sum::<f64>() / areas.len() as f64),
+            baseline: training.map_or_else(Baseline::default, |counts| baseline(counts, &per_class)),
+            explanation: Explanation::default(),
+            per_class: classes.iter().cloned().zip(per_class).collect(),
+            confusion,
+        })
+    }
+
+    /// Metrics of predictions, see [`Metrics::compute`].
+    ///
+    /// # Errors
+    /// As [`Metrics::compute`].
+    pub fn of(classes: &[String], predictions: &[Prediction], training: Option<&[usize]>) -> Result<Self> {
+        let records: Vec<String> = predictions.iter().map(|p| p.record.clone()).collect();
+        let truth: Vec<usize> = predictions.iter().map(|p| p.truth).collect();
+        let probabilities: Vec<Vec<f64>> = predictions.iter().map(|p| p.probabilities.clone()).collect();
+        Self::compute(classes, &records, &truth, &probabilities, training)
+    }
+
+    /// The single numbers by name, those that were computed.
+    pub fn scalars(&self) -> Vec<(&'static str, f64)> {
+        let mut all = vec![
+            ("accuracy", self.accuracy),
+            ("macro_f1", self.macro_f1),
+            ("macro_sensitivity", self.macro_sensitivity),
+            ("macro_specificity", self.macro_specificity),
+        ];
+        all.extend(self.macro_auroc.map(|v| ("macro_auroc", v)));
+        all
+    }
+
+    /// `metrics.json`, indented.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("names and numbers always serialise")
+    }
+}
+
+fn check(
+    classes: &[String],
+    records: &[String],
+    truth: &[usize],
+    probabilities: &[Vec<f64>],
+    training: Option<&[usize]>,
+) -> Result<()> {
+    let fail = |subject: &str, what: String, hint: &str| Err(Error::data(subject, what, hint));
+    let (n, k) = (records.len(), classes.len());
+    if n == 0 || k == 0 {
+        let what = format!("found {n} records and {k} classes, expected at least one of each");
+        return fail("metrics", what, "test on a fold that has records; fold \"all\" tests on none");
+    }
+    if truth.len() != n || probabilities.len() != n || training.is_some_and(|t| t.len() != k) {
+        let what = format!(
+            "found {n} records, {} labels, {} rows of probabilities and counts of {} training classes for {k} classes",
+            truth.len(),
+            probabilities.len(),
+            training.map_or(k, <[_]>::len)
+        );
+        return fail("metrics", what, "predictions and data set must be of the same records and classes");
+    }
+    for ((record, &t), row) in records.iter().zip(truth).zip(probabilities) {
+        if t >= k {
+            let what = format!("found the true class {t}, expected 0 to {}", k - 1);
+            return fail(record, what, "the model must know every class of the data set");
+        }
+        if row.len() != k {
+            let what = format!("found {} probabilities, expected {k}", row.len());
+            return fail(record, what, "the model must have the classes of the data set");
+        }
+        if let Some((c, p)) = row.iter().enumerate().find(|(_, p)| !p.is_finite()) {
+            let what = format!("found {p} as the probability of {}, expected a finite number", classes[c]);
+            return fail(record, what, "training has diverged: lower train.lr or switch clipping on (train.clip)");
+        }
+    }
+    Ok(())
+}
+
+/// `a / b`, where 0/0 is 0.
+fn ratio(a: usize, b: usize) -> f64 {
+    if b == 0 { 0.0 } else { a as f64 / b as f64 }
+}
+
+/// Class `c` of a confusion matrix, without the area under the curve.
+fn one_class(confusion: &[Vec<usize>], c: usize) -> ClassMetrics {
+    let n: usize = confusion.iter().flatten().sum();
+    let hit = confusion[c][c];
+    let support: usize = confusion[c].iter().sum();
+    let predicted: usize = confusion.iter().map(|row| row[c]).sum();
+    ClassMetrics {
+        sensitivity: ratio(hit, support),
+        specificity: ratio(n + hit - support - predicted, n - support),
+        ppv: ratio(hit, predicted),
+        f1: ratio(2 * hit, support + predicted),
+        auroc: None,
+        support,
+    }
+}
+
+/// Area under the ROC curve by the rank sum (Mann and Whitney 1947), equal scores sharing their mean rank.
+fn auroc(scores: &[f64], positive: &[bool]) -> Option<f64> {
+    let yes = positive.iter().filter(|p| **p).count();
+    let no = positive.len() - yes;
+    if yes == 0 || no == 0 {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let mut rank_sum = 0.0;
+    let mut before = 0;
+    // `==` and not the order of `total_cmp`: -0 and 0 are a tie
+    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let rank = before as f64 + (tied.len() + 1) as f64 / 2.0;
+        rank_sum += rank * tied.iter().filter(|&&i| positive[i]).count() as f64;
+        before += tied.len();
+    }
+    let (yes, no) = (yes as f64, no as f64);
+    Some((rank_sum - yes * (yes + 1.0) / 2.0) / (yes * no))
+}
+
+/// Always the most frequent training class (the first of several).
+fn baseline(training: &[usize], per_class: &[ClassMetrics]) -> Baseline {
+    let prior = (1..training.len()).fold(0, |best, c| if training[c] > training[best] { c } else { best });
+    let n: usize = per_class.iter().map(|c| c.support).sum();
+    let hit = per_class[prior].support;
+    let accuracy = ratio(hit, n);
+    Baseline { accuracy: Some(accuracy), macro_f1: Some(ratio(2 * hit, n + hit) / per_class.len() as f64) }
+}
+
+fn as_map<S: Serializer>(per_class: &[(String, ClassMetrics)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(per_class.iter().map(|(name, metrics)| (name, metrics)))
+}
+
+fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, ClassMetrics)>, D::Error> {
+    // serde_json's map keeps the order of the file
+    let map = serde_json::Map::<String, serde_json::Value>::deserialize(deserializer)?;
+    let one = |(name, value)| Ok((name, serde_json::from_value(value).map_err(serde::de::Error::custom)?));
+    map.into_iter().map(one).collect()
+}
+
+/// The metrics for a terminal: a row per class, the totals, the baseline. `-` where a value was not computed.
+pub fn text_table(metrics: &Metrics) -> String {
+    let width = metrics.classes.iter().map(|c| c.chars().count()).max().unwrap_or(0).max("baseline".len());
+    let cell = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.3}"));
+    let mut text = String::new();
+    let mut row = |name: &str, cells: [String; 6]| {
+        let _ = write!(text, "{name:width$}");
+        for c in &cells {
+            let _ = write!(text, "  {c:>11}");
+        }
+        text.push('\n');
+    };
+    row("class", ["support", "sensitivity", "specificity", "PPV", "F1", "AUROC"].map(String::from));
+    for (name, c) in &metrics.per_class {
+        let [se, sp, ppv, f1] = [c.sensitivity, c.specificity, c.ppv, c.f1].map(|v| cell(Some(v)));
+        row(name, [c.support.to_string(), se, sp, ppv, f1, cell(c.auroc)]);
+    }
+    let ppv = metrics.per_class.iter().map(|(_, c)| c.ppv).sum::<f64>() / metrics.per_class.len().max(1) as f64;
+    let [se, sp, ppv, f1] = [metrics.macro_sensitivity, metrics.macro_specificity, ppv, metrics.macro_f1].map(Some);
+    row("mean", [metrics.records.to_string(), cell(se), cell(sp), cell(ppv), cell(f1), cell(metrics.macro_auroc)]);
+    let line = |name: &str, accuracy: Option<f64>, f1: Option<f64>| {
+        format!("{name:width$}  accuracy {}  macro-F1 {}\n", cell(accuracy), cell(f1))
+    };
+    let model = line("model", Some(metrics.accuracy), Some(metrics.macro_f1));
+    let baseline = line("baseline", metrics.baseline.accuracy, metrics.baseline.macro_f1);
+    format!("{text}\n{model}{}  (always the most frequent class of the training fold)\n", baseline.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(prefix: &str, n: usize) -> Vec<String> {
+        (0..n).map(|i| format!("{prefix}{i}")).collect()
+    }
+
+    fn compute(k: usize, truth: &[usize], p: &[&[f64]], training: Option<&[usize]>) -> Result<Metrics> {
+        let p: Vec<Vec<f64>> = p.iter().map(|row| row.to_vec()).collect();
+        Metrics::compute(&names("C", k), &names("r", truth.len()), truth, &p, training)
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+
+    /// 12 records with tied scores.
+    const TRUTH: [usize; 12] = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 0];
+    const P: [&[f64]; 12] = [
+        &[0.6, 0.3, 0.1],
+        &[0.5, 0.25, 0.25],
+        &[0.4, 0.4, 0.2],
+        &[0.2, 0.7, 0.1],
+        &[0.9, 0.05, 0.05],
+        &[0.3, 0.6, 0.1],
+        &[0.5, 0.3, 0.2],
+        &[0.1, 0.8, 0.1],
+        &[0.2, 0.2, 0.6],
+        &[0.3, 0.5, 0.2],
+        &[0.25, 0.25, 0.5],
+        &[0.5, 0.1, 0.4],
+    ];
+
+    #[test]
+    fn equals_scikit_learn() {
+        // scikit-learn 1.9.1: confusion_matrix, precision_recall_fscore_support, recall_score of the negated class,
+        // roc_auc_score(truth == c, p[:, c]) and, for the mean, multi_class="ovr"; baseline: class 1 throughout
+        let m = compute(3, &TRUTH, &P, Some(&[1, 5, 2])).unwrap();
+        assert_eq!(m.confusion, [[5, 1, 0], [1, 2, 0], [0, 1, 2]]);
+        close(m.accuracy, 0.75);
+        close(m.macro_f1, 0.734920634920635);
+        close(m.macro_sensitivity, 0.7222222222222222);
+        close(m.macro_specificity, (0.8333333333333334 + 0.7777777777777778 + 1.0) / 3.0);
+        close(m.macro_auroc.unwrap(), 0.8472222222222222);
+        let golden = [
+            [0.8333333333333334, 0.8333333333333334, 0.8333333333333334, 0.8333333333333334, 0.8194444444444445],
+            [0.6666666666666666, 0.7777777777777778, 0.5, 0.5714285714285714, 0.8333333333333333],
+            [0.6666666666666666, 1.0, 1.0, 0.8, 0.8888888888888888],
+        ];
+        for ((_, c), [sensitivity, specificity, ppv, f1, area]) in m.per_class.iter().zip(golden) {
+            close(c.sensitivity, sensitivity);
+            close(c.specificity, specificity);
+            close(c.ppv, ppv);
+            close(c.f1, f1);
+            close(c.auroc.unwrap(), area);
+        }
+        assert_eq!(m.per_class.iter().map(|(_, c)| c.support).collect::<Vec<_>>(), [6, 3, 3]);
+        close(m.baseline.accuracy.unwrap(), 0.25);
+        close(m.baseline.macro_f1.unwrap(), 0.13333333333333333);
+    }
+
+    #[test]
+    fn by_hand_with_a_class_that_never_occurs() {
+        // truth 0 0 0 1, predicted 0 0 1 1, class 2 neither; three training records of class 1
+        let p: [&[f64]; 4] = [&[0.9, 0.1, 0.0], &[0.8, 0.2, 0.0], &[0.4, 0.6, 0.0], &[0.1, 0.9, 0.0]];
+        let m = compute(3, &[0, 0, 0, 1], &p, Some(&[2, 3, 3])).unwrap();
+        assert_eq!(m.confusion, [[2, 1, 0], [0, 1, 0], [0, 0, 0]]);
+        let c: Vec<ClassMetrics> = m.per_class.iter().map(|c| c.1).collect();
+        close(m.accuracy, 0.75);
+        close(c[0].sensitivity, 2.0 / 3.0);
+        assert_eq!((c[0].specificity, c[0].ppv, c[0].auroc), (1.0, 1.0, Some(1.0)));
+        close(c[1].f1, 2.0 / 3.0);
+        close(c[1].specificity, 2.0 / 3.0);
+        assert_eq!((c[2].sensitivity, c[2].ppv, c[2].f1, c[2].specificity, c[2].auroc), (0.0, 0.0, 0.0, 1.0, None));
+        assert_eq!(m.macro_auroc, Some(1.0));
+        close(m.macro_f1, (0.8 + 2.0 / 3.0) / 3.0);
+        // always class 1, the first of two equally frequent: one record of four right; F1 2/5
+        close(m.baseline.accuracy.unwrap(), 0.25);
+        close(m.baseline.macro_f1.unwrap(), 0.4 / 3.0);
+    }
+
+    #[test]
+    fn ties_and_single_classes() {
+        assert_eq!((argmax(&[0.5, 0.5]), argmax(&[0.0, 0.5, 0.5]), argmax(&[])), (0, 1, 0));
+        assert_eq!(auroc(&[0.5, 0.5, 0.5], &[true, false, false]), Some(0.5));
+        assert_eq!(auroc(&[0.0, -0.0], &[true, false]), Some(0.5));
+        assert_eq!(auroc(&[0.1, 0.9], &[true, false]), Some(0.0));
+        let m = compute(2, &[0, 0], &[&[0.9, 0.1], &[0.2, 0.8]], None).unwrap();
+        assert_eq!((m.macro_auroc, m.per_class[0].1.auroc), (None, None));
+        assert_eq!(m.baseline, Baseline::default());
+        assert_eq!(m.per_class[0].1.specificity, 0.0);
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_an_error_with_the_record() {
+        let good: &[f64] = &[0.5, 0.5];
+        let message = |r: Result<Metrics>| r.unwrap_err().to_string();
+        assert!(message(compute(2, &[], &[], None)).contains("0 records"));
+        for bad in [f64::NAN, f64::INFINITY] {
+            let text = message(compute(2, &[0, 1], &[good, &[bad, 0.5]], None));
+            assert!(text.starts_with("r1: ") && text.contains("C0") && text.contains("HINT"), "{text}");
+        }
+        assert!(message(compute(2, &[0, 2], &[good, good], None)).contains("true class 2"));
+        assert!(message(compute(2, &[0, 1], &[good, &[0.5]], None)).starts_with("r1"));
+        assert!(message(compute(2, &[0, 1], &[good], None)).contains("1 rows"));
+        assert!(message(compute(2, &[0, 1], &[good, good], Some(&[1]))).contains("1 training classes"));
+    }
+
+    #[test]
+    fn json_has_the_promised_keys_in_order() {
+        let m = compute(3, &TRUTH, &P, None).unwrap();
+        let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&m.to_json()).unwrap();
+        let keys: Vec<&str> = json.keys().map(String::as_str).collect();
+        let promised = "classes records confusion accuracy macro_f1 macro_sensitivity macro_specificity macro_auroc \
+                        per_class baseline explanation";
+        assert_eq!(keys, promised.split_whitespace().collect::<Vec<_>>());
+        let inner = |name: &str| json[name].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+        assert_eq!(inner("per_class"), "C0 C1 C2");
+        assert_eq!(inner("baseline"), "accuracy macro_f1");
+        assert_eq!(inner("explanation"), "ncc energy pointing deletion_auc insertion_auc");
+        let class: Vec<&String> = json["per_class"]["C1"].as_object().unwrap().keys().collect();
+        assert_eq!(class, ["sensitivity", "specificity", "ppv", "f1", "auroc", "support"]);
+        assert!(json["explanation"].as_object().unwrap().values().all(serde_json::Value::is_null));
+        assert!(json["baseline"]["accuracy"].is_null());
+        assert_eq!(serde_json::from_str::<Metrics>(&m.to_json()).unwrap(), m);
+    }
+
+    #[test]
+    fn the_table_has_every_class_and_the_baseline() {
+        let text = text_table(&compute(3, &[0, 0], &[&[0.9, 0.1, 0.0], &[0.2, 0.8, 0.0]], Some(&[3, 1, 1])).unwrap());
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("class ") && lines[0].ends_with("AUROC"));
+        assert!(lines[1].starts_with("C0") && lines[1].contains("0.500") && lines[1].ends_with(" -"));
+        assert!(lines[4].starts_with("mean") && lines[6].contains("accuracy 0.500"), "{text}");
+        assert!(lines[7].starts_with("baseline  accuracy 1.000  macro-F1 0.333"), "{text}");
+        assert!(lines[..5].iter().all(|l| l.len() == lines[0].len()), "{text}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`fit`] (the loop),
+//! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures).
+
+pub mod config;
+pub mod data;
+pub mod evaluate;
+pub mod fit;
+pub mod metrics;
+pub mod report;
+pub mod run_folder;
+
+pub use config::Experiment;
+pub use data::Strips;
+pub use evaluate::evaluate;
+pub use fit::{Observer, Training};
+pub use metrics::Metrics;
+pub use run_folder::RunFolder;

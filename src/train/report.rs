@@ -1,0 +1,120 @@
+//! The figures of a run: curves, confusion matrix, Grad-CAM of one strip per class.
+
+use super::data::Strips;
+use super::metrics::Metrics;
+use super::run_folder::{EpochLog, Prediction, RunFolder};
+use crate::ecg::Dataset;
+use crate::error::Result;
+use crate::explain::{argmax, explain_strips, probabilities, resize_map};
+use crate::figures::{EpochRow, GradCamFigure, confusion, curves, gradcam};
+use crate::gpu::Gpu;
+use crate::nn::Exgnet;
+use crate::nn::config::NetworkConfig;
+
+/// Draws losses and metrics over the epochs.
+///
+/// # Errors
+/// [`crate::Error::File`] where a figure cannot be written.
+pub fn draw_curves(folder: &RunFolder, log: &[EpochLog]) -> Result<()> {
+    let rows: Vec<EpochRow> = log
+        .iter()
+        .map(|e| EpochRow {
+            epoch: e.epoch,
+            step: e.step,
+            lr: e.lr,
+            losses: e.losses.clone(),
+            metrics: e.metrics.clone(),
+        })
+        .collect();
+    curves::draw_losses(folder.figure("losses.png")?, &rows)?;
+    curves::draw_metrics(folder.figure("metrics.png")?, &rows)
+}
+
+/// Draws the confusion matrix of the test fold.
+///
+/// # Errors
+/// As [`draw_curves`].
+pub fn draw_confusion(folder: &RunFolder, metrics: &Metrics) -> Result<()> {
+    let counts: Vec<Vec<u64>> = metrics.confusion.iter().map(|r| r.iter().map(|&n| n as u64).collect()).collect();
+    confusion::draw(folder.figure("confusion.png")?, &metrics.classes, &counts, None)
+}
+
+/// The records to show: of each class the first `per_class` that were predicted right, or simply the first where none
+/// was. The first, not the best: what is drawn is not picked by its looks.
+fn examples(predictions: &[Prediction], classes: usize, per_class: usize) -> Vec<usize> {
+    let right = |p: &Prediction| argmax(&p.probabilities) == p.truth;
+    let mut all = Vec::new();
+    for class in 0..classes {
+        let of: Vec<usize> = (0..predictions.len()).filter(|&i| predictions[i].truth == class).collect();
+        let mut good: Vec<usize> = of.iter().copied().filter(|&i| right(&predictions[i])).collect();
+        if good.is_empty() {
+            good = of;
+        }
+        all.extend(good.into_iter().take(per_class));
+    }
+    all
+}
+
+/// Draws Grad-CAM maps of examples of each class, one figure each and one panel of the first of every class.
+/// `records[i]` is the index in the data set of `predictions[i]`.
+///
+/// # Errors
+/// As [`draw_curves`], and [`crate::Error::Gpu`].
+pub fn draw_grad_cam(
+    folder: &RunFolder,
+    gpu: &Gpu,
+    net: &Exgnet,
+    data: &Dataset,
+    strips: &Strips,
+    records: &[usize],
+    predictions: &[Prediction],
+    per_class: usize,
+) -> Result<()> {
+    let shown = examples(predictions, data.classes.len(), per_class);
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let chosen: Vec<usize> = shown.iter().map(|&i| records[i]).collect();
+    let block = net.config().widths.len() - 1;
+    let layer = layer_name(net.config(), block);
+    let explained = explain_strips(net, &strips.batch(gpu, &chosen)?, block, None)?;
+    let maps: Vec<Vec<f32>> = explained.iter().map(|(_, _, m)| resize_map(m, strips.len_of_strip())).collect();
+    let mut figures = Vec::new();
+    for ((&r, (logits, class, _)), map) in chosen.iter().zip(&explained).zip(&maps) {
+        let strip = &data.strips[r];
+        figures.push(GradCamFigure {
+            title: Some(&strip.id),
+            signal_mv: &strip.signal,
+            fs: data.fs,
+            in_mv: true,
+            map,
+            r_peaks: &strip.r_peaks,
+            expert_beats: strip.expert_beats,
+            true_class: Some(&data.classes[strip.label]),
+            predicted_class: &data.classes[*class],
+            probability: probabilities(logits)[*class] as f32,
+            target_class: &data.classes[*class],
+            layer: &layer,
+        });
+    }
+    let mut seen = Vec::new();
+    let mut panel = Vec::new();
+    for (figure, &r) in figures.iter().zip(&chosen) {
+        let label = data.strips[r].label;
+        let nth = seen.iter().filter(|&&l| l == label).count() + 1;
+        seen.push(label);
+        let class = data.classes[label].replace('/', "-");
+        gradcam::draw(folder.figure(&format!("gradcam-{class}-{nth}.png"))?, figure)?;
+        if nth == 1 {
+            panel.push(figure);
+        }
+    }
+    let panel: Vec<GradCamFigure<'_>> = panel.into_iter().cloned().collect();
+    gradcam::draw_panel(folder.figure("gradcam.png")?, &panel)
+}
+
+/// Name of a target layer for a figure.
+pub fn layer_name(config: &NetworkConfig, block: usize) -> String {
+    let last = if block + 1 == config.widths.len() { " (last)" } else { "" };
+    format!("blocks.{block}{last}")
+}

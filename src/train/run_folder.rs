@@ -1,0 +1,314 @@
+//! The folder that a run writes. A file appears whole or not at all: it is written beside its place and renamed.
+
+mod record;
+
+use super::config::Experiment;
+use super::metrics::Metrics;
+use crate::error::{Error, Result};
+use crate::explain::argmax;
+use crate::files::{TEMPORARY, temporary, write_atomically};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub use record::{RunRecord, SplitRecord, commit, rfc3339};
+
+/// The files of a run, apart from figures.
+const FILES: [&str; 8] = [
+    "run.json",
+    "log.jsonl",
+    "split.json",
+    "metrics.json",
+    "predictions.csv",
+    "model.safetensors",
+    "checkpoint.safetensors",
+    // last: while files are being removed, the folder still counts as that of a run
+    "config.toml",
+];
+/// How the names of figures begin: those are removed with a run, other files in `figures/` are not.
+pub const FIGURES: [&str; 4] = ["losses", "metrics", "confusion", "gradcam"];
+
+const OUT_HINT: &str = "choose a folder that can be written to: --out DIR, or output.dir in the experiment";
+
+/// A run's folder: the complete experiment, what ran where and when, the split, the log, the model, predictions,
+/// metrics and figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder {
+    dir: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder. One that holds files of a run, finished or not, is refused unless `force`, which removes
+    /// those files, and never any other. The embedded quick start passes `force` when it writes to its own folder,
+    /// so that it can be run again.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a folder in use or one that cannot be made or written to.
+    pub fn create(dir: impl AsRef<Path>, force: bool) -> Result<Self> {
+        let dir = dir.as_ref();
+        if dir.exists() && !dir.is_dir() {
+            return Err(Error::file(dir, "is a file, expected a folder", OUT_HINT));
+        }
+        std::fs::create_dir_all(dir).map_err(|e| Error::file(dir, format!("cannot be made: {e}"), OUT_HINT))?;
+        let folder = Self { dir: dir.to_path_buf() };
+        let present = |name: &&str| dir.join(name).symlink_metadata().is_ok();
+        if let Some(found) = FILES.iter().rev().find(|name| present(name)) {
+            if !force {
+                let hint = "give another folder (--out DIR), or --force to write over that run";
+                return Err(Error::file(dir, format!("holds a run already ({found}), expected none"), hint));
+            }
+            folder.clear()?;
+        }
+        // an unwritable folder is told now, not after an hour of training
+        temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?;
+        Ok(folder)
+    }
+
+    /// The folder of an existing run.
+    ///
+    /// # Errors
+    /// [`Error::File`] where there is no `config.toml`.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
+        let dir = dir.as_ref();
+        if dir.join("config.toml").is_file() {
+            return Ok(Self { dir: dir.to_path_buf() });
+        }
+        Err(Error::file(dir, "is no run folder: found no config.toml", "give the folder that `exgnet train` wrote"))
+    }
+
+    /// Removes what a run wrote.
+    fn clear(&self) -> Result<()> {
+        let remove = |path: PathBuf| match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file(
+                path,
+                format!("cannot be removed: {e}"),
+                "remove it, or give another folder with --out",
+            )),
+            _ => Ok(()),
+        };
+        let figures = self.dir.join("figures");
+        // a link would lead out of the folder
+        if figures.symlink_metadata().is_ok_and(|m| m.is_dir()) {
+            for name in names_in(&figures)? {
+                if is_figure(&name) || name.starts_with(TEMPORARY) {
+                    remove(figures.join(name))?;
+                }
+            }
+            // stays where something else is left in it
+            let _ = std::fs::remove_dir(&figures);
+        }
+        for name in names_in(&self.dir)?.into_iter().filter(|name| name.starts_with(TEMPORARY)) {
+            remove(self.dir.join(name))?;
+        }
+        FILES.iter().try_for_each(|name| remove(self.dir.join(name)))
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `config.toml`: the complete experiment.
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("config.toml")
+    }
+
+    /// `model.safetensors`: the trained model.
+    pub fn model(&self) -> PathBuf {
+        self.dir.join("model.safetensors")
+    }
+
+    /// `checkpoint.safetensors`: there while the run is unfinished.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.dir.join("checkpoint.safetensors")
+    }
+
+    /// Path of a figure such as `losses.svg` in `figures/`, which is made. Its name begins with one of [`FIGURES`]
+    /// and ends in svg or png: by that a run knows its own figures again.
+    ///
+    /// # Errors
+    /// [`Error::File`] for another name, and where `figures/` cannot be made.
+    pub fn figure(&self, name: &str) -> Result<PathBuf> {
+        let figures = self.dir.join("figures");
+        if !is_figure(name) {
+            let what = format!("{name} is no name of a figure, expected one that begins with {}", FIGURES.join(", "));
+            return Err(Error::file(figures, what, "and that ends in .svg or .png, without a folder"));
+        }
+        std::fs::create_dir_all(&figures)
+            .map_err(|e| Error::file(&figures, format!("cannot be made: {e}"), OUT_HINT))?;
+        Ok(figures.join(name))
+    }
+
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn write_config(&self, experiment: &Experiment) -> Result<()> {
+        write_atomically(&self.config(), experiment.to_toml().as_bytes())
+    }
+
+    /// Writes `run.json`; at the start without an end, and again at the end.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn write_run(&self, record: &RunRecord) -> Result<()> {
+        self.write_json("run.json", record)
+    }
+
+    /// Writes `split.json`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn write_split(&self, split: &SplitRecord) -> Result<()> {
+        self.write_json("split.json", split)
+    }
+
+    /// Reads the division back.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the run has none, or a damaged one.
+    pub fn read_split(&self) -> Result<SplitRecord> {
+        let path = self.dir.join("split.json");
+        let fail = |e: String| Error::file(&path, e, "train writes it: see whether the run began, or name a data set");
+        let text = std::fs::read_to_string(&path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+        serde_json::from_str(&text).map_err(|e| fail(format!("is no division of records: {e}")))
+    }
+
+    /// Writes `metrics.json`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn write_metrics(&self, metrics: &Metrics) -> Result<()> {
+        self.write_json("metrics.json", metrics)
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let path = self.dir.join(name);
+        let mut text = serde_json::to_string_pretty(value).map_err(|e| {
+            Error::file(&path, format!("cannot be put into JSON: {e}"), "this is a fault of exgnet: report it")
+        })?;
+        text.push('\n');
+        write_atomically(&path, text.as_bytes())
+    }
+
+    /// Adds a line to `log.jsonl`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn append_log(&self, epoch: &EpochLog) -> Result<()> {
+        let path = self.dir.join("log.jsonl");
+        let mut line = serde_json::to_string(epoch).expect("names and numbers always serialise");
+        line.push('\n');
+        let mut options = std::fs::OpenOptions::new();
+        // one write: whoever reads along sees whole lines
+        let written = options.create(true).append(true).open(&path).and_then(|mut f| f.write_all(line.as_bytes()));
+        written.map_err(|e| Error::file(&path, format!("cannot be written: {e}"), OUT_HINT))
+    }
+
+    /// The epochs of `log.jsonl`; a last line that was cut off is left out.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, with the number of a line that is no epoch.
+    pub fn read_log(&self) -> Result<Vec<EpochLog>> {
+        let path = self.dir.join("log.jsonl");
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Error::file(&path, format!("cannot be read: {e}"), "train writes it: see whether the run began")
+        })?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let parse = |(i, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|e| {
+                let hint = "a line is a JSON object as `exgnet train` writes it";
+                Error::file(&path, format!("line {}: found no epoch: {e}", i + 1), hint)
+            })
+        };
+        whole.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
+    }
+
+    /// Writes `predictions.csv`: record, patient, true and predicted class by name, a column `p_CLASS` per class.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written; [`Error::Data`] for a prediction that does not fit the classes.
+    pub fn write_predictions(&self, classes: &[String], predictions: &[Prediction]) -> Result<()> {
+        let path = self.dir.join("predictions.csv");
+        let fail = |e: String| Error::file(&path, format!("cannot be written: {e}"), OUT_HINT);
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let columns = ["record", "patient", "true", "predicted"].map(String::from).into_iter();
+        csv.write_record(columns.chain(classes.iter().map(|c| format!("p_{c}")))).map_err(|e| fail(e.to_string()))?;
+        for p in predictions {
+            if p.probabilities.len() != classes.len() || p.truth >= classes.len() {
+                let (found, k) = (p.probabilities.len(), classes.len());
+                let what = format!("found {found} probabilities and class {} for {k} classes", p.truth);
+                return Err(Error::data(&p.record, what, "model and data set must have the same classes"));
+            }
+            let predicted = &classes[argmax(&p.probabilities)];
+            let cells = [&p.record, &p.patient, &classes[p.truth], predicted].map(String::clone).into_iter();
+            let row = cells.chain(p.probabilities.iter().map(f64::to_string));
+            csv.write_record(row).map_err(|e| fail(e.to_string()))?;
+        }
+        write_atomically(&path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
+    }
+}
+
+/// A line of `log.jsonl`. Values that are no finite number are written as `null` and read as NaN.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochLog {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Optimiser steps done at its end.
+    pub step: usize,
+    /// Learning rate of its last step.
+    #[serde(deserialize_with = "number_or_nan")]
+    pub lr: f64,
+    /// Loss terms by name (`ce`), means over the steps that were read back.
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
+    pub losses: Vec<(String, f64)>,
+    /// Metrics by name (`train_accuracy`); empty where none were computed.
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
+    pub metrics: Vec<(String, f64)>,
+    /// Wall time of the epoch, seconds.
+    #[serde(deserialize_with = "number_or_nan")]
+    pub seconds: f64,
+}
+
+fn as_map<S: Serializer>(pairs: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f64)>, D::Error> {
+    // serde_json's map keeps the order of the file
+    let map = serde_json::Map::<String, serde_json::Value>::deserialize(deserializer)?;
+    let one = |(name, value)| Ok((name, number_or_nan(value).map_err(serde::de::Error::custom)?));
+    map.into_iter().map(one).collect()
+}
+
+fn number_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// One row of `predictions.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Id of the record.
+    pub record: String,
+    /// Id of its patient.
+    pub patient: String,
+    /// True class, an index.
+    pub truth: usize,
+    /// Probability of every class.
+    pub probabilities: Vec<f64>,
+}
+
+/// Names of the entries of a folder; those that are no Unicode are none of ours.
+fn names_in(dir: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(dir).map_err(|e| Error::file(dir, format!("cannot be read: {e}"), OUT_HINT))?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// The name of a figure that a run may write.
+fn is_figure(name: &str) -> bool {
+    let plain = !name.contains(['/', '\\', ':']);
+    plain && FIGURES.iter().any(|f| name.starts_with(f)) && (name.ends_with(".svg") || name.ends_with(".png"))
+}
+
+#[cfg(test)]
+mod tests;

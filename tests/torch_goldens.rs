@@ -1,0 +1,405 @@
+//! Parity with PyTorch on the committed goldens (`tests/goldens/torch/make.py` made them in f64).
+//! Logits within 1e-4, gradients within 1e-3 of the tensor's scale; each test prints the worst error it saw.
+
+use exgnet::autograd::grad;
+use exgnet::explain::{grad_cam, resize_map};
+use exgnet::gpu::Gpu;
+use exgnet::nn::exgnet::expected_tensors;
+use exgnet::nn::{Exgnet, Mode, NetworkConfig};
+use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool};
+use exgnet::tensor::Tensor;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+fn gpu() -> &'static Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| Gpu::from_env().unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// A golden file: tensors as f64, and its metadata.
+struct Golden {
+    name: &'static str,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
+    metadata: std::collections::HashMap<String, String>,
+}
+
+impl Golden {
+    fn open(name: &'static str) -> Self {
+        let path = format!("{}/tests/goldens/torch/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        let file = safetensors::SafeTensors::deserialize(&bytes).expect("a safetensors file");
+        let tensors = file
+            .tensors()
+            .into_iter()
+            .map(|(n, view)| {
+                let data = view.data();
+                let values = match view.dtype() {
+                    safetensors::Dtype::F64 => bytemuck::pod_collect_to_vec::<u8, f64>(data),
+                    safetensors::Dtype::F32 => {
+                        bytemuck::pod_collect_to_vec::<u8, f32>(data).into_iter().map(f64::from).collect()
+                    }
+                    safetensors::Dtype::I64 => {
+                        bytemuck::pod_collect_to_vec::<u8, i64>(data).into_iter().map(|v| v as f64).collect()
+                    }
+                    other => panic!("{n}: {other:?}"),
+                };
+                (n, (view.shape().to_vec(), values))
+            })
+            .collect();
+        Self { name, tensors, metadata: header.metadata().clone().unwrap_or_default() }
+    }
+
+    fn values(&self, key: &str) -> &[f64] {
+        &self.tensors.get(key).unwrap_or_else(|| panic!("{}: no '{key}'", self.name)).1
+    }
+
+    fn f32(&self, key: &str) -> Vec<f32> {
+        self.values(key).iter().map(|&v| v as f32).collect()
+    }
+
+    /// As a leaf on the device.
+    fn leaf(&self, key: &str) -> Tensor {
+        let shape = &self.tensors.get(key).unwrap_or_else(|| panic!("{}: no '{key}'", self.name)).0;
+        Tensor::from_f32(gpu(), shape, &self.f32(key)).expect("uploaded").leaf()
+    }
+
+    fn labels(&self, key: &str) -> Tensor {
+        let words: Vec<u32> = self.values(key).iter().map(|&v| v as u32).collect();
+        Tensor::from_u32(gpu(), &[words.len()], &words).expect("uploaded")
+    }
+
+    fn json(&self, key: &str) -> serde_json::Value {
+        serde_json::from_str(&self.metadata[key]).expect("JSON in the metadata")
+    }
+}
+
+/// Largest `|a - b|` and a check against `atol + rtol |b|`, `rtol` also of the reference's largest magnitude.
+struct Worst {
+    what: &'static str,
+    error: f64,
+    ratio: f64,
+    at: String,
+}
+
+impl Worst {
+    fn new(what: &'static str) -> Self {
+        Self { what, error: 0.0, ratio: 0.0, at: String::new() }
+    }
+
+    fn see(&mut self, label: &str, got: &[f32], reference: &[f64], atol: f64, rtol: f64) {
+        assert_eq!(got.len(), reference.len(), "{} {label}: sizes", self.what);
+        let scale = reference.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        for (&a, &b) in got.iter().zip(reference) {
+            let error = (f64::from(a) - b).abs();
+            assert!(!error.is_nan(), "{} {label}: NaN", self.what);
+            self.error = self.error.max(error);
+            let ratio = error / (atol + rtol * b.abs().max(0.1 * scale));
+            if ratio > self.ratio {
+                (self.ratio, self.at) = (ratio, format!("{label}: {a} against {b}"));
+            }
+        }
+    }
+
+    fn tensor(&mut self, label: &str, got: &Tensor, golden: &Golden, atol: f64, rtol: f64) {
+        self.see(label, &got.to_vec().expect("read back"), golden.values(label), atol, rtol);
+    }
+
+    fn done(self) {
+        println!("{:<28} worst error {:.1e}, {:.3} of the tolerance ({})", self.what, self.error, self.ratio, self.at);
+        assert!(self.ratio <= 1.0, "{}: {}", self.what, self.at);
+    }
+}
+
+fn gradients(y: &Tensor, wrt: &[&Tensor], seed: Option<&Tensor>, create_graph: bool) -> Vec<Tensor> {
+    let all = grad(y, wrt, seed, create_graph).expect("gradients");
+    all.into_iter().map(|g| g.expect("it depends on each")).collect()
+}
+
+fn dot(a: &Tensor, b: &Tensor) -> Tensor {
+    let flat = ops::reshape(&ops::mul(a, b).expect("same shape"), &[a.numel()]).expect("flat");
+    ops::sum(&flat, &[0]).expect("sum")
+}
+
+#[test]
+fn conv1d_to_second_order() {
+    let g = Golden::open("conv1d");
+    let mut worst = Worst::new("conv1d");
+    for (i, case) in g.json("cases").as_array().expect("a list").iter().enumerate() {
+        let n = |k: &str| case[k].as_u64().expect("a number") as usize;
+        let key = |k: &str| format!("case{i}.{k}");
+        let (x, w, c) = (g.leaf(&key("x")), g.leaf(&key("w")), g.leaf(&key("g")));
+        let branch = Branch { dilation: n("dilation"), pad_left: n("pad_left"), pad_right: n("pad_right") };
+        let y = ops::conv1d(&x, &w, n("stride"), n("groups"), branch).expect("conv1d");
+        let first = gradients(&y, &[&x, &w], Some(&c), true);
+        let s = ops::add(&dot(&first[0], &g.leaf(&key("u"))), &dot(&first[1], &g.leaf(&key("v")))).expect("sum");
+        let second = gradients(&s, &[&c, &x, &w], None, false);
+        for (k, t) in [
+            ("y", &y),
+            ("dx", &first[0]),
+            ("dw", &first[1]),
+            ("s_g", &second[0]),
+            ("s_x", &second[1]),
+            ("s_w", &second[2]),
+        ] {
+            worst.tensor(&key(k), t, &g, 1e-5, 1e-4);
+        }
+    }
+    worst.done();
+}
+
+#[test]
+fn batch_norm_to_second_order() {
+    let g = Golden::open("batch_norm");
+    let mut worst = Worst::new("batch_norm");
+    let (x, w, b, c) = (g.leaf("x"), g.leaf("weight"), g.leaf("bias"), g.leaf("g"));
+    let (mean, var) = (g.leaf("running_mean").detach(), g.leaf("running_var").detach());
+    for mode in ["eval", "train"] {
+        let y = if mode == "train" {
+            let (y, stats) = ops::batch_norm_train(&x, &w, &b, 1e-5).expect("batch_norm");
+            ops::update_running(&stats, &mean, &var, 0.1).expect("running estimates");
+            worst.tensor("train.running_mean", &mean, &g, 1e-6, 1e-5);
+            worst.tensor("train.running_var", &var, &g, 1e-6, 1e-5);
+            y
+        } else {
+            ops::batch_norm_eval(&x, &w, &b, [&mean, &var], 1e-5).expect("batch_norm")
+        };
+        let first = gradients(&y, &[&x, &w, &b], Some(&c), true);
+        let second = gradients(&dot(&first[0], &g.leaf("u")), &[&c, &w], None, false);
+        let key = |k: &str| format!("{mode}.{k}");
+        for (k, t) in [
+            ("y", &y),
+            ("dx", &first[0]),
+            ("dweight", &first[1]),
+            ("dbias", &first[2]),
+            ("s_g", &second[0]),
+            ("s_weight", &second[1]),
+        ] {
+            worst.tensor(&key(k), t, &g, 1e-5, 1e-4);
+        }
+        if mode == "train" {
+            let s_x = gradients(&dot(&first[0], &g.leaf("u")), &[&x], None, false);
+            worst.tensor("train.s_x", &s_x[0], &g, 1e-5, 1e-4);
+        }
+    }
+    worst.done();
+}
+
+#[test]
+fn pooling() {
+    let g = Golden::open("max_pool");
+    let mut worst = Worst::new("pooling");
+    for (i, case) in g.json("cases").as_array().expect("a list").iter().enumerate() {
+        let n = |k: &str| case[k].as_u64().expect("a number") as usize;
+        let key = |k: &str| format!("case{i}.{k}");
+        let x = g.leaf(&key("x"));
+        let y = match case["op"].as_str().expect("a name") {
+            "max_pool1d" => {
+                ops::max_pool(&x, MaxPool { kernel: n("kernel_size"), stride: n("stride"), pad: n("padding") })
+            }
+            "avg_pool1d" => {
+                let count_pad = case["count_include_pad"].as_bool().expect("a switch");
+                ops::avg_pool(
+                    &x,
+                    AvgPool { kernel: n("kernel_size"), stride: n("stride"), pad: n("padding"), count_pad },
+                )
+            }
+            "adaptive_avg_pool1d" => ops::adaptive_avg_pool(&x, n("output_size")),
+            "global_avg_pool1d" => ops::global_avg_pool(&x),
+            other => panic!("{other}"),
+        };
+        let y = y.expect("pooling");
+        let seed = ops::reshape(&g.leaf(&key("g")), y.shape()).expect("same size");
+        let dx = gradients(&y, &[&x], Some(&seed), false);
+        worst.tensor(&key("y"), &y, &g, 1e-6, 1e-5);
+        worst.tensor(&key("dx"), &dx[0], &g, 1e-6, 1e-5);
+    }
+    worst.done();
+}
+
+#[test]
+fn adam_steps_and_clipping() {
+    let g = Golden::open("adam");
+    let mut worst = Worst::new("adam");
+    for (name, weight_decay, decoupled) in [("adam", 0.0, false), ("adamw", 0.01, true)] {
+        let w = g.leaf("start").detach();
+        let state = AdamState::new(gpu(), w.numel()).expect("state");
+        let hyper = Hyper { weight_decay, decoupled, ..Hyper::default() };
+        for step in 0..3 {
+            ops::adam_step(&w, &g.leaf(&format!("grad{step}")), &state, &hyper, step + 1).expect("a step");
+            worst.tensor(&format!("{name}.step{step}"), &w, &g, 1e-6, 1e-6);
+        }
+    }
+    // A clipped gradient, seen through one step of Adam with betas 0: m is the gradient itself.
+    for size in ["large", "small"] {
+        let flat = [g.f32(&format!("clip.{size}.a")), g.f32(&format!("clip.{size}.b"))].concat();
+        let n = flat.len();
+        let state = AdamState::new(gpu(), n).expect("state");
+        let hyper = Hyper { betas: [0.0, 0.0], clip: 5.0, ..Hyper::default() };
+        let (w, grads) =
+            (Tensor::zeros(gpu(), &[n]).expect("zeros"), Tensor::from_f32(gpu(), &[n], &flat).expect("uploaded"));
+        let norm2 = ops::adam_step(&w, &grads, &state, &hyper, 1).expect("a step").item().expect("read back");
+        worst.see("norm", &[norm2.sqrt()], g.values(&format!("clip.{size}.norm")), 1e-6, 1e-6);
+        let clipped =
+            [g.values(&format!("clip.{size}.a_clipped")), g.values(&format!("clip.{size}.b_clipped"))].concat();
+        worst.see(size, &state.m.to_vec().expect("read back"), &clipped, 1e-6, 1e-5);
+    }
+    worst.done();
+}
+
+#[test]
+fn losses() {
+    let g = Golden::open("losses");
+    let mut worst = Worst::new("losses");
+    let logits = g.leaf("ce.logits");
+    for (name, weighted, smoothing) in
+        [("plain", false, 0.0), ("weighted", true, 0.0), ("smooth", false, 0.1), ("weighted_smooth", true, 0.1)]
+    {
+        let weights =
+            if weighted { g.leaf("ce.weights").detach() } else { Tensor::full(gpu(), &[4], 1.0).expect("ones") };
+        let targets = ops::cross_entropy_targets(&g.labels("ce.labels"), &weights, smoothing).expect("targets");
+        let loss = ops::cross_entropy(&logits, &targets).expect("cross_entropy");
+        worst.tensor(&format!("ce.{name}.value"), &loss, &g, 1e-6, 1e-5);
+        worst.tensor(&format!("ce.{name}.dlogits"), &gradients(&loss, &[&logits], None, false)[0], &g, 1e-6, 1e-5);
+    }
+    let x = g.leaf("smooth_l1.x");
+    let loss = ops::smooth_l1(&x, &g.leaf("smooth_l1.target").detach()).expect("smooth_l1");
+    worst.tensor("smooth_l1.value", &loss, &g, 1e-6, 1e-5);
+    worst.tensor("smooth_l1.dx", &gradients(&loss, &[&x], None, false)[0], &g, 1e-7, 1e-5);
+
+    // The guidance loss from the map before its relu; row 2 is dead, and its gradient exactly 0.
+    let pre = g.leaf("ncc.pre");
+    let map = ops::relu(&pre).expect("relu");
+    let truth = g.leaf("ncc.truth").detach();
+    let (rows, len, bins) = (truth.dim(0), truth.dim(1), map.dim(1));
+    let pooled = ops::adaptive_avg_pool(&ops::reshape(&truth, &[rows, 1, len]).expect("3-D"), bins).expect("pooled");
+    let pooled = ops::reshape(&pooled, &[rows, bins]).expect("2-D");
+    worst.tensor("ncc.pooled", &pooled, &g, 1e-6, 1e-5);
+    let score = ops::ncc(&map, &pooled).expect("ncc");
+    worst.tensor("ncc.score", &score, &g, 1e-6, 1e-5);
+    let valid = g.leaf("ncc.valid").detach();
+    let count: f64 = g.values("ncc.valid").iter().sum();
+    let gap = ops::add_scalar(&ops::neg(&score).expect("neg"), 1.0).expect("1 - ncc");
+    let loss = ops::scale(&dot(&gap, &valid), (1.0 / count) as f32).expect("mean over valid records");
+    worst.tensor("ncc.loss", &loss, &g, 1e-6, 1e-5);
+    worst.tensor("ncc.dpre", &gradients(&loss, &[&pre], None, false)[0], &g, 1e-6, 1e-4);
+    worst.done();
+}
+
+fn network(g: &Golden) -> Exgnet {
+    let config = NetworkConfig::from_json(&g.metadata["config"]).expect("a network table");
+    let expected = expected_tensors(&config, 4, true);
+    let values = expected.iter().map(|(n, _)| (n.clone(), g.f32(n))).collect();
+    Exgnet::with_values(gpu(), &config, 4, true, 0, &values).expect("a network")
+}
+
+fn whole_network(name: &'static str) {
+    let g = Golden::open(name);
+    let net = network(&g);
+    let mut logits_worst = Worst::new(name);
+    let mut grads_worst = Worst::new(name);
+    let x = g.leaf("in.x").detach();
+    let labels = g.labels("in.labels");
+    let features = g.leaf("in.features").detach();
+    let targets =
+        ops::cross_entropy_targets(&labels, &Tensor::full(gpu(), &[4], 1.0).expect("ones"), 0.0).expect("targets");
+    for name in ["eval", "train"] {
+        let mode = Mode { batch_stats: name == "train", update_running: name == "train", dropout: None };
+        let out = net.forward(&x, &mode).expect("forward");
+        logits_worst.tensor(&format!("out.logits_{name}"), &out.logits, &g, 1e-5, 1e-4);
+        logits_worst.tensor(&format!("out.embedding_{name}"), &out.embedding, &g, 1e-5, 1e-4);
+        let (joint, regressed) = net.train_only(&out.embedding, &features, &mode).expect("train-only part");
+        let ce = ops::cross_entropy(&out.logits, &targets).expect("ce");
+        let joint = ops::cross_entropy(&joint, &targets).expect("joint");
+        let feature = ops::smooth_l1(&regressed, &features).expect("feature");
+        let total = ops::add(&ce, &ops::scale(&joint, 0.5).expect("scale")).expect("add");
+        let total = ops::add(&total, &ops::scale(&feature, 0.1).expect("scale")).expect("add");
+        for (k, t) in [("ce", &ce), ("joint", &joint), ("feature", &feature), ("total", &total)] {
+            logits_worst.tensor(&format!("loss_{name}.{k}"), t, &g, 1e-5, 1e-4);
+        }
+        let params = net.params().trainable();
+        let wrt: Vec<&Tensor> = params.iter().map(|(_, t)| t).collect();
+        for ((n, _), d) in params.iter().zip(gradients(&total, &wrt, None, false)) {
+            grads_worst.tensor(&format!("grad_{name}.{n}"), &d, &g, 1e-6, 1e-3);
+        }
+    }
+    for (n, _, values) in net.params().read().expect("read back") {
+        if n.contains("running_") {
+            logits_worst.see(&n, &values, g.values(&format!("after.{n}")), 1e-5, 1e-4);
+        }
+    }
+    logits_worst.done();
+    grads_worst.done();
+}
+
+#[test]
+fn network_parallel() {
+    whole_network("exgnet_parallel");
+}
+
+#[test]
+fn network_cascade_squeeze_mlp() {
+    whole_network("exgnet_cascade_se_mlp");
+}
+
+#[test]
+fn grad_cam_maps() {
+    for name in ["exgnet_parallel", "exgnet_cascade_se_mlp"] {
+        let g = Golden::open(name);
+        let net = network(&g);
+        let mut worst = Worst::new("grad_cam");
+        let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
+        for (block, which) in [(0, "first"), (net.config().widths.len() - 1, "last")] {
+            let cam = grad_cam(&out, block, &g.labels("in.labels"), false).expect("grad_cam");
+            worst.tensor(&format!("cam.{which}.activation"), &out.blocks[block], &g, 1e-5, 1e-4);
+            worst.tensor(&format!("cam.{which}.alpha"), &cam.alpha, &g, 1e-7, 1e-3);
+            worst.tensor(&format!("cam.{which}.map"), &cam.map, &g, 1e-7, 1e-3);
+            let (bins, len) = (cam.map.dim(1), g.values("in.x").len() / 4);
+            let maps = cam.map.to_vec().expect("read back");
+            let resized: Vec<f32> = maps.chunks(bins).flat_map(|m| resize_map(m, len)).collect();
+            worst.see(&format!("cam.{which}.resized"), &resized, g.values(&format!("cam.{which}.resized")), 1e-4, 1e-3);
+        }
+        worst.done();
+    }
+}
+
+/// The second-order gradient of the guidance loss with respect to every parameter, through map and channel weights.
+#[test]
+fn guidance_gradients() {
+    for name in ["exgnet_parallel", "exgnet_cascade_se_mlp"] {
+        let g = Golden::open(name);
+        let net = network(&g);
+        let mut worst = Worst::new("guidance gradients");
+        let x = g.leaf("in.x").detach();
+        let truth = g.leaf("in.truth").detach();
+        let (batch, len) = (x.dim(0), truth.dim(1));
+        let valid = g.leaf("in.valid").detach();
+        let count: f64 = g.values("in.valid").iter().sum();
+        for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
+            let mode = Mode { batch_stats, update_running: false, dropout: None };
+            for (block, which) in [(0, "first"), (net.config().widths.len() - 1, "last")] {
+                let out = net.forward(&x, &mode).expect("forward");
+                let cam = grad_cam(&out, block, &g.labels("in.labels"), true).expect("grad_cam");
+                let pooled =
+                    ops::adaptive_avg_pool(&ops::reshape(&truth, &[batch, 1, len]).expect("3-D"), cam.map.dim(1));
+                let pooled = ops::reshape(&pooled.expect("pooled"), cam.map.shape()).expect("2-D");
+                let score = ops::ncc(&cam.map, &pooled).expect("ncc");
+                let gap = ops::add_scalar(&ops::neg(&score).expect("neg"), 1.0).expect("1 - ncc");
+                let loss = ops::scale(&dot(&gap, &valid), (1.0 / count) as f32).expect("mean");
+                worst.tensor(&format!("xai_{mode_name}.{which}.loss"), &loss, &g, 1e-4, 1e-3);
+                let params = net.params().trainable();
+                let wrt: Vec<&Tensor> = params.iter().map(|(_, t)| t).collect();
+                let all = grad(&loss, &wrt, None, false).expect("gradients");
+                let scale = g.tensors.iter().filter(|(k, _)| k.starts_with(&format!("grad_xai_{mode_name}.{which}.")));
+                let scale = scale.flat_map(|(_, (_, v))| v).fold(0.0f64, |m, v| m.max(v.abs()));
+                for ((n, t), d) in params.iter().zip(all) {
+                    let key = format!("grad_xai_{mode_name}.{which}.{n}");
+                    let Some((_, reference)) = g.tensors.get(&key) else { continue };
+                    let got = d.map_or(vec![0.0; t.numel()], |d| d.to_vec().expect("read back"));
+                    worst.see(&key, &got, reference, 1e-4 * scale, 1e-3);
+                }
+            }
+        }
+        worst.done();
+    }
+}
