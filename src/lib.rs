@@ -9,7 +9,7 @@
 //! - [`ops`]: one file an operation, twin of its shader in `shaders/`
 //! - [`nn`]: layers, EXGnet, optimiser, model files
 //! - [`ecg`]: everything about hearts and nothing about GPUs: readers, labels, R peaks, splits, synthesis
-//! - [`explain`]: Grad-CAM
+//! - [`explain`]: where the network looked (Grad-CAM)
 //! - [`figures`]: plots from plain data
 //! - [`train`]: experiment files, the loop, metrics, run folders
 //! - [`cli`]: one file a command; [`files`]: writing files whole

@@ -3,7 +3,8 @@
 
 use exgnet::autograd::check::check_case;
 use exgnet::gpu::{Gpu, embedded_shaders};
-use exgnet::ops::REGISTRY;
+use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
+use exgnet::tensor::Tensor;
 use std::sync::OnceLock;
 
 fn gpu() -> &'static Gpu {
@@ -53,4 +54,33 @@ fn shaders_are_valid() {
             module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
         assert!(storage.count() <= 8, "{name}: more storage buffers than WebGPU's default of 8");
     }
+}
+
+#[test]
+fn wrong_shapes_are_errors_not_panics() {
+    let t = |shape: &[usize]| Tensor::zeros(gpu(), shape).expect("zeros");
+    let said = |r: exgnet::Result<Tensor>| r.expect_err("refused").to_string();
+    let message = said(ops::matmul(&t(&[3, 4]), &t(&[5, 2]), false, false));
+    assert!(message.contains("matmul: found [3, 4] x [5, 2]") && message.contains("HINT"), "{message}");
+    assert!(said(ops::add(&t(&[3, 4]), &t(&[3, 5]))).contains("[3, 5]"));
+    assert!(said(ops::conv1d(&t(&[1, 2, 9]), &t(&[4, 3, 3]), 1, 1, Branch::same(3, 1))).contains("2 channels"));
+    assert!(
+        said(ops::conv1d(&t(&[1, 1, 2]), &t(&[1, 1, 5]), 1, 1, Branch { dilation: 1, pad_left: 0, pad_right: 0 }))
+            .contains("2 samples")
+    );
+    assert!(said(ops::concat(&[&t(&[1, 2]), &t(&[2, 2])], 1)).contains("concat"));
+    assert!(said(ops::max_pool(&t(&[1, 1, 2]), MaxPool { kernel: 3, stride: 1, pad: 0 })).contains("kernel 3"));
+    assert!(said(ops::batch_norm_train(&t(&[1, 3, 1]), &t(&[3]), &t(&[3]), 1e-5).map(|r| r.0)).contains("train mode"));
+    assert!(said(ops::dropout(&t(&[4]), 1.0, &DropoutState::new(gpu(), 0).expect("a state"), 0)).contains("rate 1"));
+    assert!(said(Tensor::from_f32(gpu(), &[3], &[1.0])).contains("1 values"));
+    assert!(said(Tensor::zeros(gpu(), &[0, 3])).contains("[0, 3]"));
+    assert!(said(Tensor::empty(gpu(), &[1 << 30], exgnet::tensor::DType::F32)).contains("limit"));
+}
+
+#[test]
+fn the_device_times_its_work_where_it_can() {
+    let x = Tensor::full(gpu(), &[64, 1024], 1.0).expect("uploaded");
+    let seconds = gpu().timed(|| ops::exp(&x).map(drop)).expect("timed");
+    assert_eq!(seconds.is_some(), gpu().report().timestamps);
+    assert!(seconds.is_none_or(|s| s > 0.0 && s < 10.0), "{seconds:?}");
 }

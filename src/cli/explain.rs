@@ -2,9 +2,11 @@
 
 use super::predict::{for_each, load, upload};
 use super::{Common, print_line};
-use crate::ecg::{clean, r_peaks};
+use crate::ecg::labels::Scheme;
+use crate::ecg::rpeaks;
+use crate::ecg::strip_input::expert_rhythm;
 use crate::error::{Error, Result};
-use crate::explain::{explain_strips, probabilities, resize_map, target_block};
+use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
 use crate::figures::{GradCamFigure, gradcam};
 use crate::files::write_atomically;
 use crate::nn::ModelFile;
@@ -76,18 +78,16 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             ));
         }
         let mut all = explain_strips(&net, &upload(&gpu, &strip.signal)?, block, class)?;
-        let (logits, target, map) = all.pop().expect("one strip, one map");
+        let Explained { logits, class: target, map } = all.pop().expect("one strip, one map");
         let map = resize_map(&map, strip.signal.len());
         let p = probabilities(&logits);
-        let predicted = crate::explain::argmax(&logits);
-        let detected = |_: ()| -> Result<Vec<u32>> {
-            let x: Vec<f64> = strip.signal.iter().map(|&v| f64::from(v)).collect();
-            Ok(r_peaks(&clean(&x, model.info.fs, 50.0)?, model.info.fs))
-        };
+        let predicted = argmax(&logits);
         let (peaks, expert) = match &strip.beats {
             Some(beats) => (beats.clone(), true),
-            None => (detected(())?, false),
+            None => (rpeaks::detect(&strip.signal, model.info.fs), false),
         };
+        let truth = Scheme::of_classes(classes)
+            .and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, model.info.seconds)?)]));
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let png_path = args.out.join(format!("{}.png", strip.name));
         write_atomically(&npy_path, &npy(&map))?;
@@ -101,7 +101,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 map: &map,
                 r_peaks: &peaks,
                 expert_beats: expert,
-                true_class: None,
+                true_class: truth,
                 predicted_class: &classes[predicted],
                 probability: p[predicted] as f32,
                 target_class: &classes[target],

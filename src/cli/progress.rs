@@ -44,15 +44,17 @@ impl Observer for Display<'_> {
         let value =
             |pairs: &[(String, f64)], name: &str| pairs.iter().find(|(n, _)| n == name).map_or(f64::NAN, |p| p.1);
         let left = self.start.elapsed().as_secs_f64() * (self.steps as f64 / log.step.max(1) as f64 - 1.0);
+        let watched = value(&log.metrics, "validation_macro_f1");
+        let watched = if watched.is_nan() { String::new() } else { format!(", validation {watched:.3}") };
         let line = format!(
-            "epoch {:>3}  step {:>5}/{}  loss {:.4}  rate {:.2e}  training accuracy {:.3}, macro-F1 {:.3}  {:.1} s, {left:.0} s left",
+            "epoch {:>3}  step {:>5}/{}  loss {:.4}  rate {:.2e}  macro-F1 training {:.3}{}  {:.1} s, {left:.0} s left",
             log.epoch,
             log.step,
             self.steps,
             value(&log.losses, "ce"),
             log.lr,
-            value(&log.metrics, "train_accuracy"),
             value(&log.metrics, "train_macro_f1"),
+            watched,
             log.seconds,
         );
         match &self.bar {

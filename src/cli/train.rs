@@ -76,9 +76,15 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     folder.write_split(&SplitRecord {
         classes: dataset.classes.clone(),
         train: ids(&division.train),
+        validation: ids(&division.validation),
         test: ids(&division.test),
     })?;
-    common.say(format!("training on {} strips, testing on {}", division.train.len(), division.test.len()));
+    common.say(format!(
+        "training on {} strips, watching {}, testing on {}",
+        division.train.len(),
+        division.validation.len(),
+        division.test.len()
+    ));
 
     let strips = Strips::new(&dataset);
     let training = Training {
@@ -87,6 +93,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         strips: &strips,
         classes: &dataset.classes,
         records: &division.train,
+        validation: &division.validation,
     };
     let mut display = Display::new(&folder, common.quiet);
     let net = training.run(&mut display)?;
@@ -107,16 +114,15 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         folder.write_predictions(&dataset.classes, &predictions)?;
         folder.write_metrics(&metrics)?;
         report::draw_confusion(&folder, &metrics)?;
-        report::draw_grad_cam(
-            &folder,
-            &gpu,
-            &net,
-            &dataset,
-            &strips,
-            &division.test,
-            &predictions,
-            experiment.output.gradcam,
-        )?;
+        let tested = report::Tested {
+            gpu: &gpu,
+            net: &net,
+            data: &dataset,
+            strips: &strips,
+            records: &division.test,
+            predictions: &predictions,
+        };
+        report::draw_grad_cam(&folder, &tested, experiment.output.gradcam)?;
         print_line(&text_table(&metrics));
     }
     record.finish(start.elapsed().as_secs_f64());

@@ -63,6 +63,11 @@ impl Scheme {
         })
     }
 
+    /// The scheme that a model's classes come from, if it is a known one.
+    pub fn of_classes(classes: &[String]) -> Option<&'static Self> {
+        [&RHYTHM6, &RHYTHM4].into_iter().find(|s| classes.iter().all(|c| s.classes.contains(&c.as_str())))
+    }
+
     /// Class index of a rhythm.
     pub fn class_of(&self, rhythm: Rhythm) -> usize {
         self.of_rhythm[rhythm as usize]

@@ -69,17 +69,23 @@ pub fn resize_map(map: &[f32], len: usize) -> Vec<f32> {
     values.iter().map(|v| if top > 0.0 { (v / top) as f32 } else { 0.0 }).collect()
 }
 
+/// What a network says of one strip, and where it looked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// One logit a class.
+    pub logits: Vec<f32>,
+    /// The class that the map explains.
+    pub class: usize,
+    /// Grad-CAM at the target block's resolution, `[T]`; see [`resize_map`].
+    pub map: Vec<f32>,
+}
+
 /// Logits and map of each z-scored strip of `x` `[B, 1, L]` in evaluation mode; the class is `class` or, for `None`,
-/// the predicted one. Returns per strip: logits, class explained, map `[T]` (not resized).
+/// the predicted one.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::Gpu`].
-pub fn explain_strips(
-    net: &Exgnet,
-    x: &Tensor,
-    block: usize,
-    class: Option<usize>,
-) -> Result<Vec<(Vec<f32>, usize, Vec<f32>)>> {
+pub fn explain_strips(net: &Exgnet, x: &Tensor, block: usize, class: Option<usize>) -> Result<Vec<Explained>> {
     let out = net.forward(x, &Mode::EVAL)?;
     let (batch, k) = (x.dim(0), net.classes());
     let logits = out.logits.to_vec()?;
@@ -88,7 +94,12 @@ pub fn explain_strips(
     let cam = grad_cam(&out, block, &Tensor::from_u32(x.gpu(), &[batch], &classes)?, false)?;
     let maps = cam.map.to_vec()?;
     let t = cam.map.dim(1);
-    Ok((0..batch).map(|b| (rows[b].to_vec(), classes[b] as usize, maps[b * t..(b + 1) * t].to_vec())).collect())
+    let one = |b: usize| Explained {
+        logits: rows[b].to_vec(),
+        class: classes[b] as usize,
+        map: maps[b * t..(b + 1) * t].to_vec(),
+    };
+    Ok((0..batch).map(one).collect())
 }
 
 /// Index of the largest value, the first of equals; 0 for an empty row.

@@ -77,7 +77,7 @@ pub fn draw_metrics(path: impl AsRef<Path>, rows: &[EpochRow]) -> Result<()> {
     let frame = Frame { x0: EDGES.0, y0: top, x1: EDGES.1, y1: top + 70.0 };
     save(path, Page::paper(frame.y1 + 11.0), |c| {
         legend(c, &entries, (EDGES.0, 3.0), EDGES.1 - EDGES.0);
-        let label = if log { "validation metric (log scale)" } else { "validation metric" };
+        let label = if log { "metric (log scale)" } else { "metric" };
         frame.draw(c, &x, &y, Some(&x_label), label);
         plot(c, frame, &x, &y, &series);
         Ok(())

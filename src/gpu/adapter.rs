@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_unknown_adapter_is_an_error_that_lists_the_known() {
-        let e = choose(&AdapterChoice::Named("nonesuch".into())).err().expect("no adapter has this name");
+        let e = choose(&AdapterChoice::Named("nonesuch".into())).expect_err("no adapter has this name");
         assert!(matches!(e, Error::NoAdapter { .. }), "{e}");
     }
 }

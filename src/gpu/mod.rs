@@ -145,9 +145,3 @@ fn gpu_fault(what: &str) -> Error {
     };
     Error::gpu(what.trim(), hint)
 }
-
-#[cfg(test)]
-pub(crate) fn shared() -> &'static Gpu {
-    static GPU: std::sync::OnceLock<Gpu> = std::sync::OnceLock::new();
-    GPU.get_or_init(|| Gpu::from_env().unwrap_or_else(|e| panic!("{e}")))
-}

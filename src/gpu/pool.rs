@@ -85,7 +85,10 @@ impl Storage {
     ///
     /// Parts may be read together; one that is written must not be bound with another.
     pub(crate) fn part(&self, offset: u64, bytes: u64) -> Self {
-        assert!(offset % 256 == 0 && offset + bytes <= self.bytes, "part of a storage: not aligned or out of range");
+        assert!(
+            offset.is_multiple_of(256) && offset + bytes <= self.bytes,
+            "part of a storage: not aligned or out of range"
+        );
         Self { owner: self.owner.clone(), offset: self.offset + offset, bytes }
     }
 
@@ -143,7 +146,7 @@ mod tests {
     fn size_classes_hold_their_size_and_waste_little() {
         for bytes in [1, 255, 256, 257, 4096, 5000, 1 << 20, (1 << 20) + 1, 33_000_000] {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % 256 == 0, "{bytes} -> {class}");
+            assert!(class >= bytes && class.is_multiple_of(256), "{bytes} -> {class}");
             assert!(bytes < 2048 || class as f64 <= bytes as f64 * 1.26, "{bytes} -> {class}");
         }
     }

@@ -3,6 +3,7 @@
 
 use super::config::NetworkConfig;
 use super::exgnet::{Exgnet, expected_tensors};
+use super::params::NamedTensor;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::gpu::Gpu;
@@ -37,9 +38,6 @@ impl ModelInfo {
         (self.fs * self.seconds).round() as usize
     }
 }
-
-/// A named tensor on the host: name, shape, values.
-pub type NamedTensor = (String, Vec<usize>, Vec<f32>);
 
 /// Bytes of a safetensors file. Written here because the metadata's order must not change from run to run: the same
 /// training gives the same bytes.

@@ -8,6 +8,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 
+/// A named tensor on the host: name, shape, values.
+pub type NamedTensor = (String, Vec<usize>, Vec<f32>);
+
 /// Parts of the flat buffer start at multiples of this many elements (256 bytes, what a binding's offset needs).
 const ALIGN: usize = 64;
 
@@ -155,7 +158,7 @@ impl Params {
     ///
     /// # Errors
     /// [`Error::Gpu`].
-    pub fn read(&self) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+    pub fn read(&self) -> Result<Vec<NamedTensor>> {
         let all = self.params.iter().chain(&self.buffers);
         let pending: Vec<_> = all.map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
         pending

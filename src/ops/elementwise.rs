@@ -21,6 +21,9 @@ struct Unary {
     scalars: [f32; 2],
 }
 
+/// Gradients of both inputs.
+type Pair = [Option<Tensor>; 2];
+
 /// A row of the table of functions of two tensors.
 struct Binary {
     name: &'static str,
@@ -28,7 +31,7 @@ struct Binary {
     code: u32,
     cpu: fn(f64, f64, [f64; 2]) -> f64,
     /// Gradients with respect to both (`None`: zero almost everywhere), before summing over broadcast dimensions.
-    backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<[Option<Tensor>; 2]>,
+    backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<Pair>,
     scalars: [f32; 2],
 }
 

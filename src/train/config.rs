@@ -279,6 +279,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Which fold is the test fold.
     pub fold: Fold,
+    /// Share of the training fold that is held out to follow the metrics over the epochs; 0 = none. Split like the
+    /// folds (by patient where those are).
+    pub validation: f64,
     /// Steps between two read-backs of the losses.
     pub log_every: usize,
 }
@@ -297,6 +300,7 @@ impl Default for TrainConfig {
             clip: 5.0,
             seed: 1,
             fold: Fold::Index(0),
+            validation: 0.0,
             log_every: 10,
         }
     }

@@ -24,6 +24,8 @@ pub fn load(config: &DataConfig) -> Result<Dataset> {
 pub struct Division {
     /// Records that train.
     pub train: Vec<usize>,
+    /// Records of the training fold that are only watched.
+    pub validation: Vec<usize>,
     /// Records that test; none for fold `all`.
     pub test: Vec<usize>,
 }
@@ -34,13 +36,25 @@ pub struct Division {
 /// [`Error::Data`] where the folds cannot be made, or leave a class without a training record.
 pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     let all = 0..data.strips.len();
-    let Fold::Index(fold) = experiment.train.fold else {
-        return check_division(data, Division { train: all.collect(), test: Vec::new() });
-    };
     let d = &experiment.data;
-    let of = ecg::folds(d.split.kind(), &data.labels(), &data.patients(), d.folds, u64::from(d.split_seed))?;
-    let (test, train) = all.partition(|&i| of[i] == fold);
-    check_division(data, Division { train, test })
+    let (test, train): (Vec<usize>, Vec<usize>) = match experiment.train.fold {
+        Fold::All => (Vec::new(), all.collect()),
+        Fold::Index(fold) => {
+            let of = ecg::folds(d.split.kind(), &data.labels(), &data.patients(), d.folds, u64::from(d.split_seed))?;
+            all.partition(|&i| of[i] == fold)
+        }
+    };
+    let share = experiment.train.validation;
+    if share == 0.0 {
+        return check_division(data, Division { train, validation: Vec::new(), test });
+    }
+    // The first of 1 / share inner folds of the training fold.
+    let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
+    let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
+    let of = ecg::folds(d.split.kind(), &labels, &patients, (1.0 / share).round() as usize, u64::from(d.split_seed))?;
+    let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| of[i] == 0);
+    let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
+    check_division(data, Division { train: pick(rest), validation: pick(inner), test })
 }
 
 fn check_division(data: &Dataset, division: Division) -> Result<Division> {

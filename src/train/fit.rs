@@ -2,6 +2,7 @@
 
 use super::config::{Experiment, Optimizer as Rule, Schedule};
 use super::data::{Strips, batches};
+use super::evaluate::logits;
 use super::metrics::Metrics;
 use super::run_folder::EpochLog;
 use crate::autograd::grad;
@@ -52,6 +53,8 @@ pub struct Training<'a> {
     pub classes: &'a [String],
     /// Records that train.
     pub records: &'a [usize],
+    /// Records whose metrics are computed after each epoch; may be none.
+    pub validation: &'a [usize],
 }
 
 /// Losses and logits of the steps since the last read-back, on the device.
@@ -120,9 +123,23 @@ impl Training<'_> {
                 }
                 observer.step(&Progress { epoch: epoch + 1, step, steps, loss, lr });
             }
-            observer.epoch(&seen.log(self.classes, epoch + 1, step, lr, start.elapsed().as_secs_f64())?)?;
+            let mut log = seen.log(self.classes, epoch + 1, step, lr)?;
+            log.metrics.extend(self.validate(&net)?);
+            log.seconds = start.elapsed().as_secs_f64();
+            observer.epoch(&log)?;
         }
         Ok(net)
+    }
+
+    /// The validation records' metrics by name.
+    fn validate(&self, net: &Exgnet) -> Result<Vec<(String, f64)>> {
+        if self.validation.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = logits(self.gpu, net, self.strips, self.validation, self.experiment.train.batch)?;
+        let truth: Vec<usize> = self.validation.iter().map(|&r| self.strips.label(r)).collect();
+        let rows: Vec<Vec<f64>> = rows.iter().map(|row| probabilities(row)).collect();
+        named_metrics("validation", self.classes, &truth, &rows)
     }
 
     /// One optimiser step; returns loss and logits without waiting for them.
@@ -192,17 +209,22 @@ struct Seen {
 
 impl Seen {
     /// The epoch's line: mean loss, and the metrics of the training batches as the network saw them (train mode).
-    fn log(&self, classes: &[String], epoch: usize, step: usize, lr: f64, seconds: f64) -> Result<EpochLog> {
-        let records: Vec<String> = (0..self.truth.len()).map(|i| format!("training record {i}")).collect();
-        let m = Metrics::compute(classes, &records, &self.truth, &self.probabilities, None)?;
+    fn log(&self, classes: &[String], epoch: usize, step: usize, lr: f64) -> Result<EpochLog> {
         let mean = self.losses.iter().sum::<f64>() / self.losses.len() as f64;
         Ok(EpochLog {
             epoch,
             step,
             lr,
             losses: vec![("ce".into(), mean)],
-            metrics: m.scalars().into_iter().map(|(name, v)| (format!("train_{name}"), v)).collect(),
-            seconds,
+            metrics: named_metrics("train", classes, &self.truth, &self.probabilities)?,
+            seconds: f64::NAN,
         })
     }
+}
+
+/// The metrics of a part of the data, named `part_accuracy` and so on.
+fn named_metrics(part: &str, classes: &[String], truth: &[usize], rows: &[Vec<f64>]) -> Result<Vec<(String, f64)>> {
+    let records: Vec<String> = (0..truth.len()).map(|i| format!("{part} record {i}")).collect();
+    let metrics = Metrics::compute(classes, &records, truth, rows, None)?;
+    Ok(metrics.scalars().into_iter().map(|(name, v)| (format!("{part}_{name}"), v)).collect())
 }

@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn ties_and_single_classes() {
-        assert_eq!((argmax(&[0.5, 0.5]), argmax(&[0.0, 0.5, 0.5]), argmax(&[])), (0, 1, 0));
+        assert_eq!((argmax(&[0.5, 0.5]), argmax(&[0.0, 0.5, 0.5]), argmax::<f64>(&[])), (0, 1, 0));
         assert_eq!(auroc(&[0.5, 0.5, 0.5], &[true, false, false]), Some(0.5));
         assert_eq!(auroc(&[0.0, -0.0], &[true, false]), Some(0.5));
         assert_eq!(auroc(&[0.1, 0.9], &[true, false]), Some(0.0));

@@ -11,6 +11,11 @@ use crate::gpu::Gpu;
 use crate::nn::Exgnet;
 use crate::nn::config::NetworkConfig;
 
+/// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.
+fn is_drawn(metric: &str) -> bool {
+    metric.ends_with("_accuracy") || metric.ends_with("_macro_f1")
+}
+
 /// Draws losses and metrics over the epochs.
 ///
 /// # Errors
@@ -23,7 +28,7 @@ pub fn draw_curves(folder: &RunFolder, log: &[EpochLog]) -> Result<()> {
             step: e.step,
             lr: e.lr,
             losses: e.losses.clone(),
-            metrics: e.metrics.clone(),
+            metrics: e.metrics.iter().filter(|(name, _)| is_drawn(name)).cloned().collect(),
         })
         .collect();
     curves::draw_losses(folder.figure("losses.png")?, &rows)?;
@@ -55,21 +60,28 @@ fn examples(predictions: &[Prediction], classes: usize, per_class: usize) -> Vec
     all
 }
 
-/// Draws Grad-CAM maps of examples of each class, one figure each and one panel of the first of every class.
-/// `records[i]` is the index in the data set of `predictions[i]`.
+/// A tested network with what it was tested on.
+pub struct Tested<'a> {
+    /// The device.
+    pub gpu: &'a Gpu,
+    /// The network.
+    pub net: &'a Exgnet,
+    /// The data set.
+    pub data: &'a Dataset,
+    /// Its strips, z-scored.
+    pub strips: &'a Strips,
+    /// Tested records, as indices into the data set.
+    pub records: &'a [usize],
+    /// The prediction for each of `records`.
+    pub predictions: &'a [Prediction],
+}
+
+/// Draws Grad-CAM maps of `per_class` examples of each class, one figure each and one panel of the first of every class.
 ///
 /// # Errors
 /// As [`draw_curves`], and [`crate::Error::Gpu`].
-pub fn draw_grad_cam(
-    folder: &RunFolder,
-    gpu: &Gpu,
-    net: &Exgnet,
-    data: &Dataset,
-    strips: &Strips,
-    records: &[usize],
-    predictions: &[Prediction],
-    per_class: usize,
-) -> Result<()> {
+pub fn draw_grad_cam(folder: &RunFolder, tested: &Tested<'_>, per_class: usize) -> Result<()> {
+    let Tested { gpu, net, data, strips, records, predictions } = *tested;
     let shown = examples(predictions, data.classes.len(), per_class);
     if shown.is_empty() {
         return Ok(());
@@ -78,9 +90,9 @@ pub fn draw_grad_cam(
     let block = net.config().widths.len() - 1;
     let layer = layer_name(net.config(), block);
     let explained = explain_strips(net, &strips.batch(gpu, &chosen)?, block, None)?;
-    let maps: Vec<Vec<f32>> = explained.iter().map(|(_, _, m)| resize_map(m, strips.len_of_strip())).collect();
+    let maps: Vec<Vec<f32>> = explained.iter().map(|e| resize_map(&e.map, strips.len_of_strip())).collect();
     let mut figures = Vec::new();
-    for ((&r, (logits, class, _)), map) in chosen.iter().zip(&explained).zip(&maps) {
+    for ((&r, e), map) in chosen.iter().zip(&explained).zip(&maps) {
         let strip = &data.strips[r];
         figures.push(GradCamFigure {
             title: Some(&strip.id),
@@ -91,9 +103,9 @@ pub fn draw_grad_cam(
             r_peaks: &strip.r_peaks,
             expert_beats: strip.expert_beats,
             true_class: Some(&data.classes[strip.label]),
-            predicted_class: &data.classes[*class],
-            probability: probabilities(logits)[*class] as f32,
-            target_class: &data.classes[*class],
+            predicted_class: &data.classes[e.class],
+            probability: probabilities(&e.logits)[e.class] as f32,
+            target_class: &data.classes[e.class],
             layer: &layer,
         });
     }

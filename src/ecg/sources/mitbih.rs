@@ -91,6 +91,16 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     Ok(out)
 }
 
+/// The rhythm of the `seconds` from `start` (s) of a record at `fs` Hz, if they lie inside one annotated rhythm.
+pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Option<Rhythm> {
+    let annotations = read_annotations(&header.with_extension("atr")).ok()?;
+    let (first, end) = ((start * fs).round() as i64, ((start + seconds) * fs).round() as i64);
+    let stretch = rhythm_stretches(&annotations, i64::MAX).into_iter().find(|s| s.start <= first && end <= s.end)?;
+    let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;
+    let beats: Vec<&Annotation> = annotations.iter().filter(inside).collect();
+    classify(&stretch.note, &beats, fs, true).ok()
+}
+
 /// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
 fn patient(context: &Context, record: &str, name: &str) -> String {
     if matches!(name, "201" | "202") { format!("{}/201+202", context.source) } else { record.to_string() }

@@ -1,6 +1,6 @@
 //! Folders of recordings to a [`Dataset`]: which files there are, what is kept, and why the rest is not.
 //!
-//! One file per kind of source; each turns one record into an [`Outcome`], and this module does the rest:
+//! One file per kind of source; each turns one record into an `Outcome`, and this module does the rest:
 //! the order of records, the work in parallel, small classes, the notes.
 
 mod folder;
@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use folder::{data_root, resolve};
+pub(crate) use mitbih::rhythm_at;
 
 /// The kinds of source that [`load`] knows.
 ///

@@ -4,6 +4,7 @@ mod npy;
 mod text;
 
 use super::dataset::{check_rate_and_length, strip_samples};
+use super::labels::{HeaderLabel, Rhythm, header_label};
 use super::wfdb::{Header, annotation, read_signal};
 use super::{resample, resolve, sources};
 use crate::error::{Error, Result};
@@ -39,20 +40,51 @@ pub struct InputStrip {
 /// # Errors
 /// [`Error::File`] naming the file, the line or index, what was found and what was expected.
 pub fn read(path: &Path, lead: &str) -> Result<InputStrip> {
+    let Located { kind, file, start, written } = locate(path)?;
+    kind.read(&file, lead, start, &written)
+}
+
+/// The rhythm that experts gave the strip that [`read`] reads from `path`: of a WFDB record with a diagnosis in its
+/// header, or of its first `seconds` where rhythm annotations hold one rhythm over all of them.
+pub fn expert_rhythm(path: &Path, seconds: f64) -> Option<Rhythm> {
+    let Located { kind: Kind::Wfdb(header), start, .. } = locate(path).ok()? else { return None };
+    let header_path = header;
+    let header = Header::read(&header_path).ok()?;
+    match header_label(&header.comments) {
+        HeaderLabel::Rhythm { rhythm, .. } => Some(rhythm),
+        HeaderLabel::None(_) => sources::rhythm_at(&header_path, header.fs, start, seconds),
+    }
+}
+
+/// What a path means.
+struct Located {
+    kind: Kind,
+    file: PathBuf,
+    /// Where to enter the record, s, and how that was written.
+    start: f64,
+    written: String,
+}
+
+fn locate(path: &Path) -> Result<Located> {
+    let whole = |kind, file| Located { kind, file, start: 0.0, written: String::new() };
     let found = resolve(path);
     if let Some(kind) = Kind::of(&found) {
-        return kind.read(&found, lead, 0.0, "");
+        return Ok(whole(kind, found));
     }
     // no such file: perhaps a record with a start time
-    if let Some((file, start)) = path.to_str().and_then(|p| p.rsplit_once('@'))
-        && let Ok(seconds) = start.parse::<f64>()
+    if let Some((file, written)) = path.to_str().and_then(|p| p.rsplit_once('@'))
+        && let Ok(start) = written.parse::<f64>()
     {
         let file = resolve_record(Path::new(file));
-        if !(seconds.is_finite() && seconds >= 0.0) {
-            return Err(Error::file(path, format!("start `{start}` s, expected 0 or more"), "write e.g. 201.hea@120"));
+        if !(start.is_finite() && start >= 0.0) {
+            return Err(Error::file(
+                path,
+                format!("start `{written}` s, expected 0 or more"),
+                "write e.g. 201.hea@120",
+            ));
         }
         return match Kind::of(&file) {
-            Some(kind @ Kind::Wfdb(_)) => kind.read(&file, lead, seconds, start),
+            Some(kind @ Kind::Wfdb(_)) => Ok(Located { kind, file, start, written: written.into() }),
             Some(_) => Err(Error::file(
                 &file,
                 "a start time is only for WFDB records",
@@ -62,7 +94,7 @@ pub fn read(path: &Path, lead: &str) -> Result<InputStrip> {
         };
     }
     let record = resolve_record(path);
-    Kind::of(&record).map_or_else(|| Err(missing(path)), |kind| kind.read(&record, lead, 0.0, ""))
+    Kind::of(&record).map(|kind| whole(kind, record)).ok_or_else(|| missing(path))
 }
 
 fn missing(path: &Path) -> Error {

@@ -121,6 +121,13 @@ impl TrainConfig {
         for (i, &beta) in self.betas.iter().enumerate() {
             between(&format!("train.betas[{i}]"), beta, Low::From(0.0), High::Below(1.0), "[0.9, 0.999] is usual")?;
         }
+        between(
+            "train.validation",
+            self.validation,
+            Low::From(0.0),
+            High::Below(0.51),
+            "a share of the training fold, 0.1 is usual",
+        )?;
         between("train.warmup", self.warmup, Low::From(0.0), High::Below(1.0), "a share of all steps, 0.03 is usual")?;
         between("train.clip", self.clip, Low::From(0.0), High::To(1e9), "0 switches clipping off, 5 is usual")?;
         seed("train.seed", self.seed)?;

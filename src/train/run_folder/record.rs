@@ -76,6 +76,9 @@ pub struct SplitRecord {
     pub classes: Vec<String>,
     /// Records that train.
     pub train: Vec<String>,
+    /// Records of the training fold that were only watched.
+    #[serde(default)]
+    pub validation: Vec<String>,
     /// Records that test.
     pub test: Vec<String>,
 }

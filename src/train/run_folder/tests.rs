@@ -127,7 +127,12 @@ fn predictions_and_records() {
         (&2.5.into(), &"all".into(), &"kfold".into())
     );
     assert_eq!(serde_json::from_value::<RunRecord>(read()).unwrap(), run);
-    let split = SplitRecord { classes: classes.to_vec(), train: vec!["a".into()], test: vec!["b".into()] };
+    let split = SplitRecord {
+        classes: classes.to_vec(),
+        train: vec!["a".into()],
+        validation: Vec::new(),
+        test: vec!["b".into()],
+    };
     folder.write_split(&split).unwrap();
     let text = std::fs::read_to_string(folder.dir().join("split.json")).unwrap();
     assert_eq!(serde_json::from_str::<SplitRecord>(&text).unwrap(), split);
