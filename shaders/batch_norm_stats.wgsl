@@ -1,5 +1,6 @@
 // Mean and variance of each channel over batch and time, in two steps without cancellation:
-//   `rows`: part[b, c] = (mean, sum of squared deviations) of row x[b, c, :], in two passes over the row
+//   `rows`: part[b, c] = (mean, sum of squared deviations) of row x[b, c, :], in one pass over the row minus its first
+//   value: a sample of a row of n lies at most sqrt(n) standard deviations from its mean, so little can cancel
 //   `combine`: rows merged in order (Chan et al. 1979); stats[0, c] = mean, stats[1, c] = 1 / sqrt(var + eps) with the
 //   biased variance, stats[2, c] = the unbiased variance (for the running estimate)
 //
@@ -14,37 +15,28 @@ struct Params { batch: u32, channels: u32, len: u32, eps: f32 }
 
 override WG: u32 = 64u;
 
-var<workgroup> sums: array<f32, WG>;
-
-fn tree(lid: u32, v: f32) -> f32 {
-    sums[lid] = v;
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lid < half { sums[lid] += sums[lid + half]; }
-    }
-    workgroupBarrier();
-    let total = sums[0];
-    workgroupBarrier();
-    return total;
-}
+var<workgroup> sums: array<vec2<f32>, WG>;
 
 @compute @workgroup_size(WG)
 fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let row = wid.y * nwg.x + wid.x;
     let inside = row < p.batch * p.channels;
     let end = select(0u, p.len, inside);
-    var sum = 0.0;
-    for (var t = lid; t < end; t += WG) { sum += x[row * p.len + t]; }
-    let mean = tree(lid, sum) / f32(p.len);
-    var spread = 0.0;
+    let first = x[select(0u, row * p.len, inside)];
+    var sum = vec2<f32>();
     for (var t = lid; t < end; t += WG) {
-        let d = x[row * p.len + t] - mean;
-        spread += d * d;
+        let d = x[row * p.len + t] - first;
+        sum += vec2<f32>(d, d * d);
     }
-    let m2 = tree(lid, spread);
+    sums[lid] = sum;
+    for (var half = WG / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lid < half { sums[lid] += sums[lid + half]; }
+    }
     if lid == 0u && inside {
-        part[2u * row] = mean;
-        part[2u * row + 1u] = m2;
+        let mean = sums[0].x / f32(p.len);
+        part[2u * row] = first + mean;
+        part[2u * row + 1u] = max(sums[0].y - sums[0].x * mean, 0.0);
     }
 }
 

@@ -98,6 +98,13 @@ fn a_run_from_training_to_maps() {
     assert!(again.status.success() && again.stderr.is_empty(), "{}", text(&again.stderr));
     assert!(model(Path::new(&d)) == model(&a));
 
+    // every record, the other kind of network
+    let all = tmp.path().join("all");
+    let other = ["network.kind=cascade", "network.kernels=16", "network.head=mlp", "network.se_reduction=4"];
+    let sets: Vec<&str> = other.iter().flat_map(|s| ["--set", s]).collect();
+    train(&all, &[&["--fold", "all"], &sets[..]].concat());
+    assert!(all.join("model.safetensors").is_file() && !all.join("metrics.json").exists());
+
     // evaluation gives the run's own numbers
     let out = exgnet(&["evaluate", "--model", dir, "--json"]);
     assert!(out.status.success(), "{}", text(&out.stderr));

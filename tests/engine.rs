@@ -57,6 +57,16 @@ fn shaders_are_valid() {
 }
 
 #[test]
+fn more_groups_than_one_dimension_holds() {
+    // 65,535 groups of 64 threads of 4 values are 16.8 million values: this needs a second row of groups.
+    let n = 17_000_003;
+    let values: Vec<f32> = (0..n).map(|i| (i % 1013) as f32).collect();
+    let x = Tensor::from_f32(gpu(), &[n], &values).expect("uploaded");
+    let y = ops::scale(&x, 2.0).expect("scale").to_vec().expect("read back");
+    assert!(y.iter().zip(&values).all(|(y, x)| *y == 2.0 * x));
+}
+
+#[test]
 fn wrong_shapes_are_errors_not_panics() {
     let t = |shape: &[usize]| Tensor::zeros(gpu(), shape).expect("zeros");
     let said = |r: exgnet::Result<Tensor>| r.expect_err("refused").to_string();

@@ -32,27 +32,6 @@ pub(super) fn pooled_len(op: &str, x: &Tensor, kernel: usize, stride: usize, pad
     }
 }
 
-impl MaxPool {
-    fn launch(
-        &self,
-        gpu: &Gpu,
-        shader: &'static str,
-        threads: usize,
-        len: usize,
-        t: usize,
-        bind: [&Tensor; 3],
-    ) -> Result<()> {
-        let mut launch = Launch::new(shader).uint([threads, len, t]);
-        if shader != "max_pool_gather" {
-            launch = launch.uint([self.kernel, self.stride, self.pad]);
-        }
-        for tensor in bind {
-            launch = launch.bind(tensor.storage());
-        }
-        launch.threads(gpu, threads, 64)
-    }
-}
-
 impl Op for MaxPool {
     fn name(&self) -> &'static str {
         "max_pool"
@@ -64,7 +43,12 @@ impl Op for MaxPool {
         let shape = [x.dim(0), x.dim(1), t];
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let index = Tensor::empty(gpu, &shape, DType::U32)?;
-        self.launch(gpu, "max_pool", y.numel(), x.dim(2), t, [x, &y, &index])?;
+        Launch::new("max_pool")
+            .uint([y.numel(), x.dim(2), t, self.kernel, self.stride, self.pad])
+            .bind(x.storage())
+            .bind(y.storage())
+            .bind(index.storage())
+            .threads(gpu, y.numel(), 64)?;
         Ok(Forward { output: y, saved: vec![index] })
     }
 
@@ -88,7 +72,15 @@ impl Op for Scatter {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (g, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
-        self.pool.launch(gpu, "max_pool_scatter", y.numel(), self.len, g.dim(2), [g, index, &y])?;
+        let MaxPool { kernel, stride, pad } = self.pool;
+        let segments = (self.len + pad).div_ceil(stride);
+        let n = y.dim(0) * y.dim(1) * segments;
+        Launch::new("max_pool_scatter")
+            .uint([n, self.len, g.dim(2), kernel, stride, pad, segments, kernel.div_ceil(stride) - 1])
+            .bind(g.storage())
+            .bind(index.storage())
+            .bind(y.storage())
+            .threads(gpu, n, 64)?;
         Ok(y.into())
     }
 
@@ -112,7 +104,12 @@ impl Op for Gather {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        self.pool.launch(gpu, "max_pool_gather", y.numel(), x.dim(2), y.dim(2), [x, index, &y])?;
+        Launch::new("max_pool_gather")
+            .uint([y.numel(), x.dim(2), y.dim(2)])
+            .bind(x.storage())
+            .bind(index.storage())
+            .bind(y.storage())
+            .threads(gpu, y.numel(), 64)?;
         Ok(y.into())
     }
 
