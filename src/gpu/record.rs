@@ -120,7 +120,7 @@ impl Gpu {
     /// Submits all recorded work.
     ///
     /// # Errors
-    /// [`Error::Gpu`] with the driver's words.
+    /// [`crate::Error::Gpu`] with the driver's words.
     pub fn flush(&self) -> Result<()> {
         // Held until submitted: the order of batches is the order of recording, whichever thread submits.
         let mut recorder = lock(&self.0.recorder);
@@ -167,7 +167,7 @@ impl Gpu {
     /// Records a copy of a storage for the host. [`PendingRead::wait`] submits it if nobody else did.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where memory is out.
+    /// [`crate::Error::Gpu`] where memory is out.
     pub(crate) fn read_later(&self, from: &Storage) -> Result<PendingRead> {
         let size = copy_size(from.bytes());
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
@@ -188,7 +188,7 @@ impl Gpu {
     /// can tell (timestamps); `None` elsewhere.
     ///
     /// # Errors
-    /// Those of `f`, and [`Error::Gpu`].
+    /// Those of `f`, and [`crate::Error::Gpu`].
     pub fn timed(&self, f: impl FnOnce() -> Result<()>) -> Result<Option<f64>> {
         self.flush()?;
         if !self.0.report.timestamps {
@@ -274,7 +274,7 @@ impl PendingRead {
     /// Waits for the content.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the work before it failed or the device is lost.
+    /// [`crate::Error::Gpu`] if the work before it failed or the device is lost.
     pub fn wait(self) -> Result<Vec<u8>> {
         self.gpu.flush()?;
         let (send, receive) = mpsc::channel();
