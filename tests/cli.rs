@@ -261,3 +261,41 @@ fn checks_are_reported_as_json() {
         );
     }
 }
+
+/// The real recordings, if they are there; a missing folder is told, and a failure where they are required.
+fn has_recordings() -> bool {
+    let there = exgnet::ecg::data_root().is_some_and(|d| d.join("ludb").is_dir() && d.join("mitdb").is_dir());
+    if !there {
+        assert!(std::env::var("EXGNET_REQUIRE_DATA").is_err(), "EXGNET_DATA holds no ludb and mitdb");
+        eprintln!("SKIPPED: no real recordings (set EXGNET_DATA to a folder with ludb and mitdb)");
+    }
+    there
+}
+
+#[test]
+fn real_recordings_from_training_to_maps() {
+    if !has_recordings() {
+        return;
+    }
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (run, maps) = (tmp.path().join("run"), path(tmp.path(), "maps"));
+    let source =
+        ["--set", "data.source=\"wfdb:ludb\"", "--set", "data.split=stratified", "--set", "train.validation=0"];
+    let done = train(&run, &source);
+    assert!(text(&done.stderr).contains("SR 96, SB 17, AFIB/AFL 12"), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("class ST has fewer than 10 strips"), "{}", text(&done.stderr));
+    let model = run.to_str().expect("Unicode");
+    // expert beats and the expert's rhythm come from the record's own annotations
+    let out = exgnet(&["explain", "--model", model, "mitdb/201@120", "ludb/data/1", "--out", &maps]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    for file in ["201@120.npy", "201@120.png", "1.npy", "1.png"] {
+        assert!(Path::new(&maps).join(file).is_file(), "{file}");
+    }
+    let out = exgnet(&["evaluate", "--model", model, "--data", "wfdb:cinc2021", "--json"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let metrics = json(&out.stdout);
+    // SR 26, SB 13, AFIB/AFL 7; the model does not know the other classes
+    assert_eq!((&metrics["records"], &metrics["baseline"]["accuracy"]), (&46.into(), &serde_json::Value::Null));
+    assert!(text(&out.stderr).contains("class ST, which the model does not know"), "{}", text(&out.stderr));
+    fails(&["predict", "--model", model, "mitdb/201@99999"], 1, &["99999", "ends after"]);
+}
