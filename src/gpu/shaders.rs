@@ -30,7 +30,6 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "dropout",
     "matmul",
     "max_pool",
-    "max_pool_gather",
     "max_pool_scatter",
     "pick",
     "place",

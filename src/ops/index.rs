@@ -19,7 +19,7 @@ impl Op for Pick {
         let (x, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
         Launch::new("pick")
-            .uint([y.numel(), x.dim(1), x.dim(2)])
+            .uint([y.numel(), x.dim(1), x.dim(2), 1])
             .bind(x.storage())
             .bind(index.storage())
             .bind(y.storage())

@@ -1,5 +1,5 @@
 //! Max pooling (`shaders/max_pool.wgsl`). Its backward pass scatters by the saved
-//! position; the derivative of that gathers.
+//! position (`max_pool_scatter.wgsl`); the derivative of that gathers (`pick.wgsl`).
 
 use super::{Array, Forward, Op, Saved, apply};
 use crate::autograd::check::{Case, Input};
@@ -104,8 +104,8 @@ impl Op for Gather {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        Launch::new("max_pool_gather")
-            .uint([y.numel(), x.dim(2), y.dim(2)])
+        Launch::new("pick")
+            .uint([y.numel(), x.dim(2), 1, y.dim(2)])
             .bind(x.storage())
             .bind(index.storage())
             .bind(y.storage())
