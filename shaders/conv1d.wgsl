@@ -1,81 +1,186 @@
-// 1-D convolution (cross-correlation, as in deep learning), one branch of an output that may hold several:
-//   y[b, y_first + o, t] = sum over c, k of w[o, c, k] x[b, g(o) C_in/G + c, t S + k D - pad], x zero outside [0, L)
+// 1-D convolution (cross-correlation, as in deep learning) and its gradient with respect to the input, for one branch
+// of an output that may hold several. w [C_out, C_in/G, K], x zero outside [0, L), g zero outside [0, T):
+//   forward:                 y[b, first + o, t] = sum over c, k of w[o, c, k] x[b, g(o) C_in/G + c, t S + k D - pad]
+//   TRANSPOSED: dx[b, c, i] (+)= sum over o, k with i + pad - k D = t S of w[o, c, k] g[b, first + o, t]
 //
-// x  [B, C_in, L]    w  packed by conv1d_pack    y  [B, y_channels, T]
-// A thread computes 4 channels at 8 positions that lie Q = D / gcd(S, D) apart. Then the window of tap k + m,
-// m = S / gcd(S, D), is the window of tap k moved by one register: each tap costs one load of x and one vec4 of w for
-// 32 multiply-adds, for any stride and dilation.
-// Dispatch: one thread per (b, block of 4 channels, block of 8 positions), WG threads per group, folded.
+// src  x [B, C_in, L] or g [B, channels, T]    w  packed by conv1d_pack    dst  y [B, channels, T] or dx [B, C_in, L]
+//
+// A thread computes 4 channels at 16 positions that lie `gap` apart. With m = S / gcd(S, D), q = D / gcd(S, D), the taps
+// k = r, r + m, r + 2 m, ... (phase r) then share one window on a row of src: position n with tap j of the phase needs
+// src[start + (n + j) step], so that going on by a tap is going on by one value. Forward: gap = q, step = q S, and the
+// thread goes through all phases. Input gradient: gap = m D, step = q, taps in reverse order; a thread's positions are
+// all hit by the taps of one phase, or of none where the stride steps over them. A load costs as much as a
+// hundred multiply-adds on a software adapter; here a scalar and a vec4 serve for 4 x 16 of them.
+// Loops end with their test: such an adapter runs the body of a loop that starts with it once more, with all lanes off.
+//
+// TRANSPOSED  the direction (see above)
+// ADD         adds to what dst holds (the further branches of one input)
+// FOURS, REST a phase has 4 p.fours + REST taps, p.fours > 0 if FOURS: the loop over the taps takes four at a time,
+//             for fewer masked stores of what it carries (window and sums); REST taps follow it
+// Dispatch: one thread per (b, group, block of 4 channels, block of 16 positions), WG threads per group, folded.
 
 struct Params {
-    n: u32, c_in: u32, len: u32, out_len: u32,
-    in_g: u32, out_g: u32, kernel: u32, blocks: u32,
+    n: u32, groups: u32, blocks: u32, tiles: u32,
+    src_channels: u32, src_first: u32, src_len: u32, depth: u32,
+    dst_channels: u32, dst_first: u32, dst_len: u32, width: u32,
     stride: u32, dilation: u32, pad: i32, q: u32,
-    m: u32, tiles: u32, y_channels: u32, y_first: u32,
-    groups: u32,
+    m: u32, phases: u32, taps: u32, fours: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> src: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dst: array<f32>;
 
+override TRANSPOSED: bool = false;
+override ADD: bool = false;
+override FOURS: bool = true;
+override REST: u32 = 0u;
 override WG: u32 = 64u;
 
-// x at position i of the row that starts at `row`; zero outside.
+// src at position i of the row that starts at `row`; zero outside. Negative i wrap to large ones.
 fn at(row: u32, i: i32) -> f32 {
-    let inside = i >= 0 && i < i32(p.len);
-    return select(0.0, x[row + u32(select(0, i, inside))], inside);
+    return select(0.0, src[row + min(u32(i), p.src_len - 1u)], u32(i) < p.src_len);
 }
 
-fn put(b: u32, channel: u32, left: u32, t: u32, v: vec4<f32>) {
-    if t >= p.out_len { return; }
-    let i = (b * p.y_channels + channel) * p.out_len + t;
-    y[i] = v.x;
-    if left > 1u { y[i + p.out_len] = v.y; }
-    if left > 2u { y[i + 2u * p.out_len] = v.z; }
-    if left > 3u { y[i + 3u * p.out_len] = v.w; }
+// The value that tap u after the fours brings in; not loaded where there is no such tap.
+fn rest(row: u32, i: i32, u: u32) -> f32 {
+    if REST > u { return at(row, i); }
+    return 0.0;
+}
+
+fn put_one(i: u32, v: f32) {
+    if ADD { dst[i] += v; } else { dst[i] = v; }
+}
+
+// Four channels at position t; `left` is the number of channels from the block's first to the group's last. Where no
+// tap hits the position, the sum is meaningless.
+fn put(b: u32, channel: u32, left: u32, t: u32, sum: vec4<f32>, hit: bool) {
+    if t >= p.dst_len { return; }
+    let v = select(vec4<f32>(), sum, hit);
+    let i = (b * p.dst_channels + channel) * p.dst_len + t;
+    put_one(i, v.x);
+    if left > 1u { put_one(i + p.dst_len, v.y); }
+    if left > 2u { put_one(i + 2u * p.dst_len, v.z); }
+    if left > 3u { put_one(i + 3u * p.dst_len, v.w); }
 }
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let i = (wid.y * nwg.x + wid.x) * WG + lid;
-    if i >= p.n { return; }
-    let tile = i % p.tiles;
-    let block = (i / p.tiles) % p.blocks;
-    let g = (i / p.tiles / p.blocks) % p.groups;
-    let b = i / p.tiles / p.blocks / p.groups;
-    let t0 = (tile / p.q) * 8u * p.q + tile % p.q;
-    let step = i32(p.q * p.stride);
+    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    if id >= p.n { return; }
+    let tile = id % p.tiles;
+    let block = (id / p.tiles) % p.blocks;
+    let g = (id / p.tiles / p.blocks) % p.groups;
+    let b = id / p.tiles / p.blocks / p.groups;
+    let gap = select(p.q, p.m * p.dilation, TRANSPOSED);
+    let step = i32(select(p.q * p.stride, p.q, TRANSPOSED));
+    let t0 = (tile / gap) * 16u * gap + tile % gap;
+
+    // The window of the phase `first` starts at `start`, that of the next phase `dilation` later.
+    var first = 0u;
+    var start = i32(t0 * p.stride) - p.pad;
+    if TRANSPOSED {
+        first = p.phases;
+        for (var r = 0u; r < p.phases; r++) {
+            let positive = i32(t0 + p.m * p.dilation * p.stride) + p.pad - i32(r * p.dilation);
+            if positive % i32(p.stride) == 0 { first = min(first, r); }
+        }
+        // Rounds towards zero: exact where the phase exists, and where it does not the result is not used.
+        start = (i32(t0) + p.pad - i32(first * p.dilation)) / i32(p.stride) - i32(p.taps - 1u) * step;
+    }
 
     var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
     var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
-    for (var c = 0u; c < p.in_g; c++) {
-        let row = (b * p.c_in + g * p.in_g + c) * p.len;
-        let wrow = ((g * p.blocks + block) * p.in_g + c) * p.kernel;
-        for (var r = 0u; r < min(p.m, p.kernel); r++) {
-            var s = i32(t0 * p.stride + r * p.dilation) - p.pad;
-            var x0 = 0.0;
-            var x1 = at(row, s); var x2 = at(row, s + step); var x3 = at(row, s + 2 * step); var x4 = at(row, s + 3 * step);
-            var x5 = at(row, s + 4 * step); var x6 = at(row, s + 5 * step); var x7 = at(row, s + 6 * step);
-            s += 7 * step;
-            for (var k = r; k < p.kernel; k += p.m) {
-                x0 = x1; x1 = x2; x2 = x3; x3 = x4; x4 = x5; x5 = x6; x6 = x7;
-                x7 = at(row, s);
-                s += step;
-                let v = w[wrow + k];
-                a0 += v * x0; a1 += v * x1; a2 += v * x2; a3 += v * x3;
-                a4 += v * x4; a5 += v * x5; a6 += v * x6; a7 += v * x7;
+    var a8 = vec4<f32>(); var a9 = vec4<f32>(); var a10 = vec4<f32>(); var a11 = vec4<f32>();
+    var a12 = vec4<f32>(); var a13 = vec4<f32>(); var a14 = vec4<f32>(); var a15 = vec4<f32>();
+    var row = (b * p.src_channels + p.src_first + g * p.depth) * p.src_len;
+    var wrow = ((g * p.blocks + block) * p.depth * p.phases + min(first, p.phases - 1u)) * p.taps;
+    var depth = p.depth;
+    loop {
+        var phases = select(p.phases, 1u, TRANSPOSED);
+        var from_phase = start;
+        loop {
+            var s = from_phase;
+            var x0 = at(row, s); var x1 = at(row, s + step); var x2 = at(row, s + 2 * step);
+            var x3 = at(row, s + 3 * step); var x4 = at(row, s + 4 * step); var x5 = at(row, s + 5 * step);
+            var x6 = at(row, s + 6 * step); var x7 = at(row, s + 7 * step); var x8 = at(row, s + 8 * step);
+            var x9 = at(row, s + 9 * step); var x10 = at(row, s + 10 * step); var x11 = at(row, s + 11 * step);
+            var x12 = at(row, s + 12 * step); var x13 = at(row, s + 13 * step); var x14 = at(row, s + 14 * step);
+            s += 15 * step;
+            var i = wrow;
+            if FOURS {
+                var left = p.fours;
+                loop {
+                    let x15 = at(row, s); let x16 = at(row, s + step);
+                    let x17 = at(row, s + 2 * step); let x18 = at(row, s + 3 * step);
+                    let v0 = w[i]; let v1 = w[i + 1u]; let v2 = w[i + 2u]; let v3 = w[i + 3u];
+                    a0 += v0 * x0 + v1 * x1 + v2 * x2 + v3 * x3; a1 += v0 * x1 + v1 * x2 + v2 * x3 + v3 * x4;
+                    a2 += v0 * x2 + v1 * x3 + v2 * x4 + v3 * x5; a3 += v0 * x3 + v1 * x4 + v2 * x5 + v3 * x6;
+                    a4 += v0 * x4 + v1 * x5 + v2 * x6 + v3 * x7; a5 += v0 * x5 + v1 * x6 + v2 * x7 + v3 * x8;
+                    a6 += v0 * x6 + v1 * x7 + v2 * x8 + v3 * x9; a7 += v0 * x7 + v1 * x8 + v2 * x9 + v3 * x10;
+                    a8 += v0 * x8 + v1 * x9 + v2 * x10 + v3 * x11; a9 += v0 * x9 + v1 * x10 + v2 * x11 + v3 * x12;
+                    a10 += v0 * x10 + v1 * x11 + v2 * x12 + v3 * x13; a11 += v0 * x11 + v1 * x12 + v2 * x13 + v3 * x14;
+                    a12 += v0 * x12 + v1 * x13 + v2 * x14 + v3 * x15; a13 += v0 * x13 + v1 * x14 + v2 * x15 + v3 * x16;
+                    a14 += v0 * x14 + v1 * x15 + v2 * x16 + v3 * x17; a15 += v0 * x15 + v1 * x16 + v2 * x17 + v3 * x18;
+                    x0 = x4; x1 = x5; x2 = x6; x3 = x7; x4 = x8; x5 = x9; x6 = x10; x7 = x11;
+                    x8 = x12; x9 = x13; x10 = x14; x11 = x15; x12 = x16; x13 = x17; x14 = x18;
+                    s += 4 * step;
+                    i += 4u;
+                    left--;
+                    continuing { break if left == 0u; }
+                }
             }
+            let x15 = rest(row, s, 0u);
+            if REST > 0u {
+                let v0 = w[i];
+                a0 += v0 * x0; a1 += v0 * x1; a2 += v0 * x2; a3 += v0 * x3;
+                a4 += v0 * x4; a5 += v0 * x5; a6 += v0 * x6; a7 += v0 * x7;
+                a8 += v0 * x8; a9 += v0 * x9; a10 += v0 * x10; a11 += v0 * x11;
+                a12 += v0 * x12; a13 += v0 * x13; a14 += v0 * x14; a15 += v0 * x15;
+            }
+            let x16 = rest(row, s + step, 1u);
+            if REST > 1u {
+                let v1 = w[i + 1u];
+                a0 += v1 * x1; a1 += v1 * x2; a2 += v1 * x3; a3 += v1 * x4;
+                a4 += v1 * x5; a5 += v1 * x6; a6 += v1 * x7; a7 += v1 * x8;
+                a8 += v1 * x9; a9 += v1 * x10; a10 += v1 * x11; a11 += v1 * x12;
+                a12 += v1 * x13; a13 += v1 * x14; a14 += v1 * x15; a15 += v1 * x16;
+            }
+            let x17 = rest(row, s + 2 * step, 2u);
+            if REST > 2u {
+                let v2 = w[i + 2u];
+                a0 += v2 * x2; a1 += v2 * x3; a2 += v2 * x4; a3 += v2 * x5;
+                a4 += v2 * x6; a5 += v2 * x7; a6 += v2 * x8; a7 += v2 * x9;
+                a8 += v2 * x10; a9 += v2 * x11; a10 += v2 * x12; a11 += v2 * x13;
+                a12 += v2 * x14; a13 += v2 * x15; a14 += v2 * x16; a15 += v2 * x17;
+            }
+            phases--;
+            from_phase += i32(p.dilation);
+            wrow += select(1u, p.phases, TRANSPOSED) * p.taps;
+            continuing { break if phases == 0u; }
         }
+        row += p.src_len;
+        depth--;
+        continuing { break if depth == 0u; }
     }
-    let channel = p.y_first + g * p.out_g + 4u * block;
-    let left = p.out_g - 4u * block;
-    put(b, channel, left, t0, a0);
-    put(b, channel, left, t0 + p.q, a1);
-    put(b, channel, left, t0 + 2u * p.q, a2);
-    put(b, channel, left, t0 + 3u * p.q, a3);
-    put(b, channel, left, t0 + 4u * p.q, a4);
-    put(b, channel, left, t0 + 5u * p.q, a5);
-    put(b, channel, left, t0 + 6u * p.q, a6);
-    put(b, channel, left, t0 + 7u * p.q, a7);
+
+    let channel = p.dst_first + g * p.width + 4u * block;
+    let left = p.width - 4u * block;
+    let hit = first < p.phases;
+    put(b, channel, left, t0, a0, hit);
+    put(b, channel, left, t0 + gap, a1, hit);
+    put(b, channel, left, t0 + 2u * gap, a2, hit);
+    put(b, channel, left, t0 + 3u * gap, a3, hit);
+    put(b, channel, left, t0 + 4u * gap, a4, hit);
+    put(b, channel, left, t0 + 5u * gap, a5, hit);
+    put(b, channel, left, t0 + 6u * gap, a6, hit);
+    put(b, channel, left, t0 + 7u * gap, a7, hit);
+    put(b, channel, left, t0 + 8u * gap, a8, hit);
+    put(b, channel, left, t0 + 9u * gap, a9, hit);
+    put(b, channel, left, t0 + 10u * gap, a10, hit);
+    put(b, channel, left, t0 + 11u * gap, a11, hit);
+    put(b, channel, left, t0 + 12u * gap, a12, hit);
+    put(b, channel, left, t0 + 13u * gap, a13, hit);
+    put(b, channel, left, t0 + 14u * gap, a14, hit);
+    put(b, channel, left, t0 + 15u * gap, a15, hit);
 }

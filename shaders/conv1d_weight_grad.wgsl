@@ -1,31 +1,35 @@
 // Gradient of a convolution with respect to its weight, for one branch of the output, in parts over the batch:
-//   part[s, o, c, k] = sum over b in slice s, t of g[b, g_first + o, t] x[b, g(o) C_in/G + c, t S + k D - pad]
+//   part[s, o, c, k] = sum over b in slice s, t of g[b, first + o, t] x[b, g(o) C_in/G + c, t S + k D - pad]
 // The parts are added by reduce.wgsl in a fixed order.
 //
-// x  [B, C_in, L]    g  [B, g_channels, T]    part  [slices, C_out, C_in/G, K]
-// A thread computes 4 output channels at 8 taps that lie m = S / gcd(S, D) apart; stepping t by Q = D / gcd(S, D)
-// moves the window of x by one register, so a step costs one load of x and four of g for 32 multiply-adds.
-// Dispatch: one thread per (slice, block of 4 channels, c, block of 8 taps), WG threads per group, folded.
+// x  [B, C_in, L]    grad  packed by conv1d_pack    part  [slices, C_out, C_in/G, K]
+// conv1d.wgsl with the roles of taps and time exchanged: a thread computes 4 output channels at 12 taps that lie
+// m = S / gcd(S, D) apart, and goes through the times t = r, r + q, r + 2 q, ... (phase r, q = D / gcd(S, D)). A time
+// moves the window of x by one value: a scalar and a vec4 are loaded for 4 x 12 multiply-adds. The loop over the times
+// is unrolled by 4; grad is padded with zeros to `fours` such steps.
+// Loops end with their test, see conv1d.wgsl.
+// Dispatch: one thread per (slice, group, block of 4 channels, c, block of 12 taps), WG threads per group, folded.
 
 struct Params {
-    n: u32, c_in: u32, len: u32, out_len: u32,
-    in_g: u32, out_g: u32, kernel: u32, blocks: u32,
-    stride: u32, dilation: u32, pad: i32, q: u32,
-    m: u32, tap_blocks: u32, g_channels: u32, g_first: u32,
-    groups: u32, batch: u32, slice: u32,
+    n: u32, groups: u32, blocks: u32, tap_blocks: u32,
+    c_in: u32, len: u32, in_g: u32, out_g: u32,
+    kernel: u32, stride: u32, dilation: u32, pad: i32,
+    q: u32, m: u32, steps: u32, fours: u32,
+    batch: u32, slice: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> grad: array<f32>;
+@group(0) @binding(2) var<storage, read> grad: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> part: array<f32>;
 
 override WG: u32 = 64u;
 
+// x at position i of the row that starts at `row`; zero outside. Negative i wrap to large ones.
 fn at(row: u32, i: i32) -> f32 {
-    let inside = i >= 0 && i < i32(p.len);
-    return select(0.0, x[row + u32(select(0, i, inside))], inside);
+    return select(0.0, x[row + min(u32(i), p.len - 1u)], u32(i) < p.len);
 }
 
+// Tap k of four channels; `left` is the number of channels from the block's first to the group's last.
 fn put(first: u32, left: u32, k: u32, v: vec4<f32>) {
     if k >= p.kernel { return; }
     let row = p.in_g * p.kernel;
@@ -37,44 +41,60 @@ fn put(first: u32, left: u32, k: u32, v: vec4<f32>) {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let i = (wid.y * nwg.x + wid.x) * WG + lid;
-    if i >= p.n { return; }
-    let taps = i % p.tap_blocks;
-    let c = (i / p.tap_blocks) % p.in_g;
-    let block = (i / p.tap_blocks / p.in_g) % p.blocks;
-    let g = (i / p.tap_blocks / p.in_g / p.blocks) % p.groups;
-    let s = i / p.tap_blocks / p.in_g / p.blocks / p.groups;
-    let k0 = (taps / p.m) * 8u * p.m + taps % p.m;
-    let o = g * p.out_g + 4u * block;
-    let left = p.out_g - 4u * block;
-    // Rows past the group's last channel read the last one; what they give is not stored.
-    let s1 = select(0u, p.out_len, left > 1u);
-    let s2 = select(s1, 2u * p.out_len, left > 2u);
-    let s3 = select(s2, 3u * p.out_len, left > 3u);
-    let move_tap = i32(p.m * p.dilation);
+    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    if id >= p.n { return; }
+    let taps = id % p.tap_blocks;
+    let c = (id / p.tap_blocks) % p.in_g;
+    let block = (id / p.tap_blocks / p.in_g) % p.blocks;
+    let g = (id / p.tap_blocks / p.in_g / p.blocks) % p.groups;
+    let slice = id / p.tap_blocks / p.in_g / p.blocks / p.groups;
+    let k0 = (taps / p.m) * 12u * p.m + taps % p.m;
+    let step = i32(p.m * p.dilation);
+    let end = min(p.batch, (slice + 1u) * p.slice);
 
     var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
     var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
-    for (var b = s * p.slice; b < min(p.batch, (s + 1u) * p.slice); b++) {
+    var a8 = vec4<f32>(); var a9 = vec4<f32>(); var a10 = vec4<f32>(); var a11 = vec4<f32>();
+    var b = slice * p.slice;
+    loop {
         let row = (b * p.c_in + g * p.in_g + c) * p.len;
-        let grow = (b * p.g_channels + p.g_first + o) * p.out_len;
-        for (var phase = 0u; phase < p.q; phase++) {
-            var j = i32(phase * p.stride + k0 * p.dilation) - p.pad;
-            var x0 = 0.0;
-            var x1 = at(row, j); var x2 = at(row, j + move_tap); var x3 = at(row, j + 2 * move_tap); var x4 = at(row, j + 3 * move_tap);
-            var x5 = at(row, j + 4 * move_tap); var x6 = at(row, j + 5 * move_tap); var x7 = at(row, j + 6 * move_tap);
-            j += 7 * move_tap;
-            for (var t = phase; t < p.out_len; t += p.q) {
-                x0 = x1; x1 = x2; x2 = x3; x3 = x4; x4 = x5; x5 = x6; x6 = x7;
-                x7 = at(row, j);
-                j += move_tap;
-                let v = vec4<f32>(grad[grow + t], grad[grow + s1 + t], grad[grow + s2 + t], grad[grow + s3 + t]);
-                a0 += v * x0; a1 += v * x1; a2 += v * x2; a3 += v * x3;
-                a4 += v * x4; a5 += v * x5; a6 += v * x6; a7 += v * x7;
+        let grow = ((b * p.groups + g) * p.blocks + block) * p.steps;
+        var phase = 0u;
+        loop {
+            var s = i32(phase * p.stride + k0 * p.dilation) - p.pad;
+            var x0 = at(row, s); var x1 = at(row, s + step); var x2 = at(row, s + 2 * step);
+            var x3 = at(row, s + 3 * step); var x4 = at(row, s + 4 * step); var x5 = at(row, s + 5 * step);
+            var x6 = at(row, s + 6 * step); var x7 = at(row, s + 7 * step); var x8 = at(row, s + 8 * step);
+            var x9 = at(row, s + 9 * step); var x10 = at(row, s + 10 * step);
+            s += 11 * step;
+            var t = grow + phase;
+            var left = p.fours;
+            loop {
+                let x11 = at(row, s); let x12 = at(row, s + step);
+                let x13 = at(row, s + 2 * step); let x14 = at(row, s + 3 * step);
+                let v0 = grad[t]; let v1 = grad[t + p.q]; let v2 = grad[t + 2u * p.q]; let v3 = grad[t + 3u * p.q];
+                a0 += v0 * x0 + v1 * x1 + v2 * x2 + v3 * x3; a1 += v0 * x1 + v1 * x2 + v2 * x3 + v3 * x4;
+                a2 += v0 * x2 + v1 * x3 + v2 * x4 + v3 * x5; a3 += v0 * x3 + v1 * x4 + v2 * x5 + v3 * x6;
+                a4 += v0 * x4 + v1 * x5 + v2 * x6 + v3 * x7; a5 += v0 * x5 + v1 * x6 + v2 * x7 + v3 * x8;
+                a6 += v0 * x6 + v1 * x7 + v2 * x8 + v3 * x9; a7 += v0 * x7 + v1 * x8 + v2 * x9 + v3 * x10;
+                a8 += v0 * x8 + v1 * x9 + v2 * x10 + v3 * x11; a9 += v0 * x9 + v1 * x10 + v2 * x11 + v3 * x12;
+                a10 += v0 * x10 + v1 * x11 + v2 * x12 + v3 * x13; a11 += v0 * x11 + v1 * x12 + v2 * x13 + v3 * x14;
+                x0 = x4; x1 = x5; x2 = x6; x3 = x7; x4 = x8; x5 = x9; x6 = x10; x7 = x11;
+                x8 = x12; x9 = x13; x10 = x14;
+                s += 4 * step;
+                t += 4u * p.q;
+                left--;
+                continuing { break if left == 0u; }
             }
+            phase++;
+            continuing { break if phase == p.q; }
         }
+        b++;
+        continuing { break if b >= end; }
     }
-    let first = ((s * p.groups * p.out_g + o) * p.in_g + c) * p.kernel;
+    let o = g * p.out_g + 4u * block;
+    let left = p.out_g - 4u * block;
+    let first = ((slice * p.groups * p.out_g + o) * p.in_g + c) * p.kernel;
     put(first, left, k0, a0);
     put(first, left, k0 + p.m, a1);
     put(first, left, k0 + 2u * p.m, a2);
@@ -83,4 +103,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     put(first, left, k0 + 5u * p.m, a5);
     put(first, left, k0 + 6u * p.m, a6);
     put(first, left, k0 + 7u * p.m, a7);
+    put(first, left, k0 + 8u * p.m, a8);
+    put(first, left, k0 + 9u * p.m, a9);
+    put(first, left, k0 + 10u * p.m, a10);
+    put(first, left, k0 + 11u * p.m, a11);
 }

@@ -21,7 +21,6 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "batch_norm_sums",
     "binary",
     "conv1d",
-    "conv1d_input_grad",
     "conv1d_pack",
     "conv1d_weight_grad",
     "cross_entropy",

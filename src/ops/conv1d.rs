@@ -2,10 +2,10 @@
 //! input, written side by side into one output without a copy. A plain
 //! convolution is the case of one branch.
 //!
-//! Three operations, bilinear and each other's derivatives: the convolution
-//! (`shaders/conv1d.wgsl`), its gradient with respect to the input
-//! (`conv1d_input_grad.wgsl`) and to one branch's weight
-//! (`conv1d_weight_grad.wgsl`).
+//! Three operations, bilinear and each other's derivatives: the convolution and
+//! its gradient with respect to the input (both `shaders/conv1d.wgsl`), and to one
+//! branch's weight (`conv1d_weight_grad.wgsl`). `conv1d_pack.wgsl` lays out what
+//! they read four channels at a time.
 
 mod cases;
 
@@ -16,6 +16,10 @@ use super::{Forward, Op, Saved, apply, pad, slice};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
 use crate::tensor::{DType, Tensor};
+
+/// Positions and taps a thread computes: the register tiles written out in `conv1d.wgsl` and `conv1d_weight_grad.wgsl`.
+const POSITIONS: usize = 16;
+const TAPS: usize = 12;
 
 /// Stride, groups and, a branch each, dilation and padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,56 +143,62 @@ impl ConvSpec {
         }
     }
 
-    /// Reorders a weight for [`Self::launch_forward`] or (`transposed`) [`Self::launch_input_grad`].
-    fn pack(&self, gpu: &Gpu, w: &Tensor, s: &Sizes, transposed: bool) -> Result<Tensor> {
-        let (wide, deep) = if transposed { (s.in_g, s.out_g) } else { (s.out_g, s.in_g) };
-        let blocks = wide.div_ceil(4);
-        let n = self.groups * blocks * deep * s.kernel;
+    /// One branch of the convolution (`src` = x, `dst` = y), or (`transposed`) of its input gradient (`src` = the
+    /// output's gradient, `dst` = the input's; all branches but the first add to it).
+    fn launch(&self, gpu: &Gpu, way: Way, [src, w, dst]: [&Tensor; 3], j: usize, s: &Sizes) -> Result<()> {
+        let Branch { dilation, pad_left, .. } = self.branches[j];
+        let transposed = way == Way::InputGrad;
+        let input = [s.c_in, 0, s.len, s.in_g];
+        let output = [s.channels, s.first, s.out_len, s.out_g];
+        let (from, to) = if transposed { (output, input) } else { (input, output) };
+        let [depth, width, dst_len] = [from[3], to[3], to[2]];
+        let blocks = width.div_ceil(4);
+
+        let (phases, taps) = (s.m.min(s.kernel), s.kernel.div_ceil(s.m));
+        let n = self.groups * blocks * depth * phases * taps;
         let packed = Tensor::empty(gpu, &[n, 4], DType::F32)?;
         Launch::new("conv1d_pack")
-            .constant("TRANSPOSED", u32::from(transposed))
-            .uint([n, s.in_g, s.out_g, s.kernel, blocks])
+            .constant("TRANSPOSED", transposed.into())
+            .uint([n, self.groups, blocks, s.out_g, s.in_g, s.kernel, s.m, phases, taps])
             .bind(w.storage())
             .bind(packed.storage())
             .threads(gpu, n, 64)?;
-        Ok(packed)
-    }
 
-    fn launch_forward(&self, gpu: &Gpu, x: &Tensor, w: &Tensor, y: &Tensor, j: usize, s: &Sizes) -> Result<()> {
-        let packed = self.pack(gpu, w, s, false)?;
-        let blocks = s.out_g.div_ceil(4);
-        let tiles = s.out_len.div_ceil(8 * s.q) * s.q;
+        let gap = if transposed { s.m * dilation } else { s.q };
+        let tiles = dst_len.div_ceil(POSITIONS * gap) * gap;
         let n = s.batch * self.groups * blocks * tiles;
         Launch::new("conv1d")
-            .uint([n, s.c_in, s.len, s.out_len, s.in_g, s.out_g, s.kernel, blocks])
-            .uint([self.stride, self.branches[j].dilation, self.branches[j].pad_left, s.q])
-            .uint([s.m, tiles, s.channels, s.first, self.groups])
-            .bind(x.storage())
+            .constant("TRANSPOSED", transposed.into())
+            .constant("ADD", (transposed && j > 0).into())
+            .constant("FOURS", (taps >= 4).into())
+            .constant("REST", (taps % 4) as u32)
+            .uint([n, self.groups, blocks, tiles])
+            .uint(from)
+            .uint(to)
+            .uint([self.stride, dilation, pad_left, s.q, s.m, phases, taps, taps / 4])
+            .bind(src.storage())
             .bind(packed.storage())
-            .bind(y.storage())
-            .threads(gpu, n, 64)
-    }
-
-    fn launch_input_grad(&self, gpu: &Gpu, g: &Tensor, w: &Tensor, dx: &Tensor, j: usize, s: &Sizes) -> Result<()> {
-        let packed = self.pack(gpu, w, s, true)?;
-        let blocks = s.in_g.div_ceil(4);
-        let gap = s.m * self.branches[j].dilation;
-        let tiles = s.len.div_ceil(8 * gap) * gap;
-        let n = s.batch * self.groups * blocks * tiles;
-        Launch::new("conv1d_input_grad")
-            .constant("ADD", u32::from(j > 0))
-            .uint([n, s.c_in, s.len, s.out_len, s.in_g, s.out_g, s.kernel, blocks])
-            .uint([self.stride, self.branches[j].dilation, self.branches[j].pad_left, s.q])
-            .uint([s.m, tiles, s.channels, s.first, self.groups])
-            .bind(g.storage())
-            .bind(packed.storage())
-            .bind(dx.storage())
+            .bind(dst.storage())
             .threads(gpu, n, 64)
     }
 
     fn launch_weight_grad(&self, gpu: &Gpu, x: &Tensor, g: &Tensor, dw: &Tensor, j: usize, s: &Sizes) -> Result<()> {
+        let Branch { dilation, pad_left, .. } = self.branches[j];
         let blocks = s.out_g.div_ceil(4);
-        let tap_blocks = s.kernel.div_ceil(s.m).div_ceil(8) * s.m;
+        // Four steps over each of q phases make a turn of the kernel's loop.
+        let steps = s.out_len.next_multiple_of(4 * s.q);
+        let n = s.batch * self.groups * blocks * steps;
+        let packed = Tensor::empty(gpu, &[n, 4], DType::F32)?;
+        Launch::new("conv1d_pack")
+            .entry("gradient")
+            .uint([n / 4, self.groups, blocks, s.out_g])
+            .uint([0; 5])
+            .uint([s.channels, s.first, s.out_len, steps / 4])
+            .bind(g.storage())
+            .bind(packed.storage())
+            .threads(gpu, n / 4, 64)?;
+
+        let tap_blocks = s.kernel.div_ceil(s.m).div_ceil(TAPS) * s.m;
         let per_slice = self.groups * blocks * s.in_g * tap_blocks;
         // Enough threads to fill the device, and no more partial sums than that takes.
         let wanted = if gpu.report().is_software { 1 << 11 } else { 1 << 16 };
@@ -198,11 +208,10 @@ impl ConvSpec {
         let part = if slices == 1 { dw.clone() } else { Tensor::empty(gpu, &[slices, dw.numel()], DType::F32)? };
         let n = slices * per_slice;
         Launch::new("conv1d_weight_grad")
-            .uint([n, s.c_in, s.len, s.out_len, s.in_g, s.out_g, s.kernel, blocks])
-            .uint([self.stride, self.branches[j].dilation, self.branches[j].pad_left, s.q])
-            .uint([s.m, tap_blocks, s.channels, s.first, self.groups, s.batch, slice])
+            .uint([n, self.groups, blocks, tap_blocks, s.c_in, s.len, s.in_g, s.out_g])
+            .uint([s.kernel, self.stride, dilation, pad_left, s.q, s.m, steps, steps / (4 * s.q), s.batch, slice])
             .bind(x.storage())
-            .bind(g.storage())
+            .bind(packed.storage())
             .bind(part.storage())
             .threads(gpu, n, 64)?;
         if slices > 1 {
@@ -210,6 +219,13 @@ impl ConvSpec {
         }
         Ok(())
     }
+}
+
+/// Which of the two things that `shaders/conv1d.wgsl` computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Forward,
+    InputGrad,
 }
 
 fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
@@ -241,7 +257,7 @@ impl Op for Conv {
         let t = self.spec.check(c, l, &ws)?;
         let y = Tensor::empty(gpu, &[b, ws.iter().map(|w| w[0]).sum(), t], DType::F32)?;
         for (j, w) in inputs[1..].iter().enumerate() {
-            self.spec.launch_forward(gpu, x, w, &y, j, &self.spec.sizes(j, b, c, l, t, &ws))?;
+            self.spec.launch(gpu, Way::Forward, [x, w, &y], j, &self.spec.sizes(j, b, c, l, t, &ws))?;
         }
         Ok(y.into())
     }
@@ -278,7 +294,7 @@ impl Op for InputGrad {
         let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
         for (j, w) in inputs[1..].iter().enumerate() {
-            self.spec.launch_input_grad(gpu, g, w, &dx, j, &self.spec.sizes(j, b, c, self.len, t, &ws))?;
+            self.spec.launch(gpu, Way::InputGrad, [g, w, &dx], j, &self.spec.sizes(j, b, c, self.len, t, &ws))?;
         }
         Ok(dx.into())
     }

@@ -11,9 +11,7 @@ fn for_each_product(
     j: usize,
     w: &[usize],
     first: usize,
-    b: usize,
-    len: usize,
-    t_len: usize,
+    [b, len, t_len]: [usize; 3],
     mut f: impl FnMut(Product),
 ) {
     let branch = spec.branches[j];
@@ -57,7 +55,7 @@ fn cpu_conv(spec: &ConvSpec, x: &Array, ws: &[Array]) -> Array {
     let mut y = Array::zeros(&[b, channels, t_len]);
     let mut first = 0;
     for (j, w) in ws.iter().enumerate() {
-        for_each_product(spec, j, &w.shape, first, b, len, t_len, |p| {
+        for_each_product(spec, j, &w.shape, first, [b, len, t_len], |p| {
             y.data[(p.b * channels + p.y) * t_len + p.t] +=
                 w.data[(p.o * w.dim(1) + p.c) * w.dim(2) + p.k] * x.data[(p.b * x.dim(1) + p.channel) * len + p.i];
         });
@@ -72,7 +70,7 @@ fn cpu_input_grad(spec: &ConvSpec, g: &Array, ws: &[Array], len: usize) -> Array
     let mut dx = Array::zeros(&[b, c_in, len]);
     let mut first = 0;
     for (j, w) in ws.iter().enumerate() {
-        for_each_product(spec, j, &w.shape, first, b, len, t_len, |p| {
+        for_each_product(spec, j, &w.shape, first, [b, len, t_len], |p| {
             dx.data[(p.b * c_in + p.channel) * len + p.i] +=
                 w.data[(p.o * w.dim(1) + p.c) * w.dim(2) + p.k] * g.data[(p.b * channels + p.y) * t_len + p.t];
         });
@@ -86,7 +84,7 @@ fn cpu_weight_grad(spec: &ConvSpec, j: usize, weights: &[Vec<usize>], x: &Array,
     let w = &weights[j];
     let mut dw = Array::zeros(w);
     let first = weights[..j].iter().map(|w| w[0]).sum();
-    for_each_product(spec, j, w, first, b, len, t_len, |p| {
+    for_each_product(spec, j, w, first, [b, len, t_len], |p| {
         dw.data[(p.o * w[1] + p.c) * w[2] + p.k] +=
             x.data[(p.b * x.dim(1) + p.channel) * len + p.i] * g.data[(p.b * channels + p.y) * t_len + p.t];
     });
@@ -96,7 +94,7 @@ fn cpu_weight_grad(spec: &ConvSpec, j: usize, weights: &[Vec<usize>], x: &Array,
 /// batch, channels in and out, length, kernel, stride, dilation, groups.
 type Setting = [usize; 8];
 
-const SETTINGS: [Setting; 13] = [
+const SETTINGS: [Setting; 25] = [
     [2, 3, 5, 19, 5, 1, 1, 1],
     [1, 1, 4, 31, 15, 2, 1, 1],
     [2, 2, 3, 17, 11, 1, 1, 1],
@@ -110,6 +108,20 @@ const SETTINGS: [Setting; 13] = [
     [1, 2, 2, 26, 5, 4, 2, 1],
     [2, 4, 6, 14, 3, 1, 1, 2],
     [1, 10, 5, 12, 5, 2, 1, 5],
+    // What the tiles of 16 positions, 12 taps and groups of four could break: lengths around a tile, counts of taps that
+    // leave 0 to 3, strides with phases of unequal taps, more stride than kernel, groups of channels not in fours.
+    [1, 2, 5, 15, 6, 1, 1, 1],
+    [1, 1, 3, 16, 7, 1, 1, 1],
+    [2, 2, 3, 17, 8, 1, 1, 1],
+    [1, 1, 2, 33, 12, 1, 1, 1],
+    [1, 2, 2, 49, 13, 1, 1, 1],
+    [1, 2, 3, 33, 9, 2, 1, 1],
+    [1, 2, 2, 65, 25, 2, 1, 1],
+    [2, 2, 3, 35, 7, 3, 1, 1],
+    [1, 2, 3, 41, 2, 3, 1, 1],
+    [1, 1, 2, 37, 5, 3, 2, 1],
+    [1, 2, 2, 40, 5, 6, 4, 1],
+    [1, 6, 10, 34, 5, 2, 1, 2],
 ];
 
 fn spec_of(s: &Setting) -> (ConvSpec, [usize; 3]) {
