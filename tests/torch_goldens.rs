@@ -4,7 +4,7 @@
 use exgnet::autograd::grad;
 use exgnet::explain::{grad_cam, resize_map};
 use exgnet::gpu::Gpu;
-use exgnet::nn::exgnet::expected_tensors;
+use exgnet::nn::network::expected_tensors;
 use exgnet::nn::{Exgnet, Mode, NetworkConfig};
 use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool};
 use exgnet::tensor::Tensor;

@@ -2,7 +2,7 @@
 //! use the model in the metadata.
 
 use super::config::NetworkConfig;
-use super::exgnet::{Exgnet, expected_tensors};
+use super::network::{Exgnet, expected_tensors};
 use super::params::NamedTensor;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
