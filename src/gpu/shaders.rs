@@ -6,40 +6,40 @@ use std::path::PathBuf;
 
 macro_rules! embed {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*]
+        &[$(($name, include_str!(concat!("../../shaders/", $name)))),*]
     };
 }
 
 const EMBEDDED: &[(&str, &str)] = embed![
-    "adam",
-    "avg_pool",
-    "avg_pool_grad",
-    "batch_norm",
-    "batch_norm_grad",
-    "batch_norm_running",
-    "batch_norm_stats",
-    "batch_norm_sums",
-    "binary",
-    "conv1d",
-    "conv1d_pack",
-    "conv1d_weight_grad",
-    "cross_entropy",
-    "cross_entropy_grad",
-    "cross_entropy_targets",
-    "dropout",
-    "matmul",
-    "max_pool",
-    "max_pool_scatter",
-    "pick",
-    "place",
-    "reduce",
-    "reduce_max",
-    "strided",
-    "unary",
-    "write_block",
+    "adam.wgsl",
+    "avg_pool.wgsl",
+    "avg_pool_grad.wgsl",
+    "batch_norm.wgsl",
+    "batch_norm_grad.wgsl",
+    "batch_norm_running.wgsl",
+    "batch_norm_stats.wgsl",
+    "batch_norm_sums.wgsl",
+    "binary.wgsl",
+    "conv1d.wgsl",
+    "conv1d_pack.wgsl",
+    "conv1d_weight_grad.wgsl",
+    "cross_entropy.wgsl",
+    "cross_entropy_grad.wgsl",
+    "cross_entropy_targets.wgsl",
+    "dropout.wgsl",
+    "matmul.wgsl",
+    "max_pool.wgsl",
+    "max_pool_scatter.wgsl",
+    "pick.wgsl",
+    "place.wgsl",
+    "reduce.wgsl",
+    "reduce_max.wgsl",
+    "strided.wgsl",
+    "unary.wgsl",
+    "write_block.wgsl",
 ];
 
-/// Names and texts of the embedded shaders.
+/// File names and texts of the embedded shaders.
 pub fn embedded_shaders() -> &'static [(&'static str, &'static str)] {
     EMBEDDED
 }
@@ -78,16 +78,15 @@ impl ShaderSource {
         }
     }
 
+    /// The text of `shaders/<name>.wgsl`.
     pub(super) fn text(&self, name: &str) -> Result<Cow<'static, str>> {
-        if let Some(dir) = &self.dir {
-            let path = dir.join(format!("{name}.wgsl"));
-            if path.is_file() {
-                return std::fs::read_to_string(&path)
-                    .map(Cow::Owned)
-                    .map_err(|e| Error::file(path, e.to_string(), "the shader must be readable UTF-8 text"));
-            }
+        let file = format!("{name}.wgsl");
+        if let Some(path) = self.dir.as_ref().map(|dir| dir.join(&file)).filter(|path| path.is_file()) {
+            return std::fs::read_to_string(&path)
+                .map(Cow::Owned)
+                .map_err(|e| Error::file(path, e.to_string(), "the shader must be readable UTF-8 text"));
         }
-        let found = EMBEDDED.iter().find(|(n, _)| *n == name);
+        let found = EMBEDDED.iter().find(|(n, _)| *n == file);
         found.map(|(_, text)| Cow::Borrowed(*text)).ok_or_else(|| {
             Error::gpu(format!("no shader is called '{name}'"), "add it to the list in src/gpu/shaders.rs")
         })
