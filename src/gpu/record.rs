@@ -48,7 +48,8 @@ impl Gpu {
         groups: [u32; 2],
     ) -> Result<()> {
         let mut recorder = lock(&self.0.recorder);
-        if recorder.params.len() as u64 >= MAX_RECORDED as u64 * PARAM_SLOT {
+        // Again if another thread filled it meanwhile.
+        while recorder.params.len() as u64 >= MAX_RECORDED as u64 * PARAM_SLOT {
             drop(recorder);
             self.flush()?;
             recorder = lock(&self.0.recorder);
