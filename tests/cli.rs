@@ -302,5 +302,10 @@ fn real_recordings_from_training_to_maps() {
     // SR 26, SB 13, AFIB/AFL 7; the model does not know the other classes
     assert_eq!((&metrics["records"], &metrics["baseline"]["accuracy"]), (&46.into(), &serde_json::Value::Null));
     assert!(text(&out.stderr).contains("class ST, which the model does not know"), "{}", text(&out.stderr));
+    // long records too, as a source
+    let out = exgnet(&["evaluate", "--model", model, "--data", "mitbih:mitdb", "--json", "--quiet"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let metrics = json(&out.stdout);
+    assert!(metrics["records"].as_u64().expect("a number") > 4000 && metrics["per_class"]["ST"].is_null());
     fails(&["predict", "--model", model, "mitdb/201@99999"], 1, &["99999", "ends after"]);
 }

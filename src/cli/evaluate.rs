@@ -2,11 +2,11 @@
 
 use super::train::tell;
 use super::{Common, print_json, print_line};
-use crate::ecg::{Dataset, load_all};
+use crate::ecg::Dataset;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::nn::{ModelFile, ModelInfo};
-use crate::train::config::Experiment;
+use crate::train::config::{Experiment, SourceList, Split};
 use crate::train::metrics::text_table;
 use crate::train::{Metrics, RunFolder, Strips, data, evaluate};
 use clap::{Args, ValueEnum};
@@ -54,17 +54,19 @@ fn load(args: &EvaluateArgs, info: &ModelInfo) -> Result<Dataset> {
         None => Experiment::load(RunFolder::open(run_dir(&args.model)?)?.config(), &[])?,
         Some(text) if Path::new(text).is_file() => Experiment::load(text, &[])?,
         Some(text) => {
-            // A source: its records keep their classes however few they are.
+            // A source: its records keep their classes however few they are. Nothing is divided; by patient is the
+            // one way that every source allows.
             let mut e = Experiment::default();
-            e.data.source = crate::train::config::SourceList::One(text.clone());
+            e.data.source = SourceList::One(text.clone());
             e.data.min_class = 0;
+            e.data.split = Split::Grouped;
             e.validate()?;
             e
         }
     };
     let mut config = experiment.data;
     (config.fs, config.seconds, config.lead) = (info.fs, info.seconds, info.lead.clone());
-    if config.is_synthetic() { data::load(&config) } else { load_all(&config.files(), &config.load_options()) }
+    data::load(&config)
 }
 
 fn run_dir(model: &Path) -> Result<&Path> {
@@ -81,8 +83,8 @@ fn run_dir(model: &Path) -> Result<&Path> {
 /// Keeps the records whose class the model knows, numbered as the model numbers them.
 fn to_model_classes(common: &Common, mut set: Dataset, classes: &[String]) -> Dataset {
     let map: Vec<Option<usize>> = set.classes.iter().map(|c| classes.iter().position(|m| m == c)).collect();
-    for (name, n) in set.classes.iter().zip(set.counts()).zip(&map).filter(|(_, m)| m.is_none()).map(|(p, _)| p) {
-        if n > 0 {
+    for ((name, n), known) in set.classes.iter().zip(set.counts()).zip(&map) {
+        if known.is_none() && n > 0 {
             common.say(format!("left out: {n:>5}  class {name}, which the model does not know"));
         }
     }
