@@ -16,12 +16,6 @@ pub(super) struct KernelCache {
     kernels: HashMap<Key, Arc<Kernel>>,
 }
 
-impl KernelCache {
-    pub(super) fn len(&self) -> usize {
-        self.kernels.len()
-    }
-}
-
 pub(super) struct Kernel {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,

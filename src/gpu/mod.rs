@@ -102,11 +102,6 @@ impl Gpu {
         self.0.pool.stats()
     }
 
-    /// Number of distinct compiled kernels.
-    pub fn kernel_count(&self) -> usize {
-        lock(&self.0.kernels).len()
-    }
-
     /// The first fault the driver reported since the last call, as an error.
     ///
     /// # Errors

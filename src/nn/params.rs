@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::tensor::{DType, Tensor, numel};
+use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -172,7 +172,6 @@ impl Params {
     /// # Errors
     /// [`Error::Gpu`] where memory is out.
     pub fn flat_zeros(&self) -> Result<Tensor> {
-        debug_assert_eq!(self.flat.dtype(), DType::F32);
         Tensor::zeros(self.flat.gpu(), self.flat.shape())
     }
 }

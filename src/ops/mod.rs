@@ -112,13 +112,13 @@ pub(crate) fn backward_of_composed(
     grad: &Tensor,
     composed: impl FnOnce(&[Tensor]) -> Result<Tensor>,
 ) -> Result<Vec<Option<Tensor>>> {
-    // The definition's own history is needed even where that of the result is not.
     let create_graph = autograd::recording();
     let renamed: Vec<Tensor> = if create_graph {
         saved.inputs.iter().map(|t| reshape(t, t.shape())).collect::<Result<_>>()?
     } else {
         saved.inputs.iter().map(Tensor::leaf).collect()
     };
+    // The definition's own history is needed even where that of the result is not.
     let out = autograd::with_history(|| composed(&renamed))?;
     let wanted: Vec<usize> = (0..renamed.len()).filter(|&i| saved.needs[i]).collect();
     let wrt: Vec<&Tensor> = wanted.iter().map(|&i| &renamed[i]).collect();

@@ -109,19 +109,17 @@ pub fn draw_grad_cam(folder: &RunFolder, tested: &Tested<'_>, per_class: usize) 
             layer: &layer,
         });
     }
-    let mut seen = Vec::new();
+    let mut drawn = vec![0; data.classes.len()];
     let mut panel = Vec::new();
     for (figure, &r) in figures.iter().zip(&chosen) {
         let label = data.strips[r].label;
-        let nth = seen.iter().filter(|&&l| l == label).count() + 1;
-        seen.push(label);
-        let class = data.classes[label].replace('/', "-");
+        drawn[label] += 1;
+        let (class, nth) = (data.classes[label].replace('/', "-"), drawn[label]);
         gradcam::draw(folder.figure(&format!("gradcam-{class}-{nth}.png"))?, figure)?;
         if nth == 1 {
-            panel.push(figure);
+            panel.push(figure.clone());
         }
     }
-    let panel: Vec<GradCamFigure<'_>> = panel.into_iter().cloned().collect();
     gradcam::draw_panel(folder.figure("gradcam.png")?, &panel)
 }
 

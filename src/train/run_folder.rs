@@ -118,11 +118,6 @@ impl RunFolder {
         self.dir.join("model.safetensors")
     }
 
-    /// `checkpoint.safetensors`: there while the run is unfinished.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.dir.join("checkpoint.safetensors")
-    }
-
     /// Path of a figure such as `losses.svg` in `figures/`, which is made. Its name begins with one of [`FIGURES`]
     /// and ends in svg or png: by that a run knows its own figures again.
     ///
