@@ -2,7 +2,7 @@
 
 use super::{Header, read_limited};
 use crate::error::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest annotation file that is read, in bytes.
 const MAX_ANNOTATIONS: u64 = 1 << 28;
@@ -10,11 +10,11 @@ const MAX_ANNOTATIONS: u64 = 1 << 28;
 /// Code of a rhythm change, whose text is in [`Annotation::aux`].
 pub const RHYTHM: u8 = 28;
 
-const SKIP: u16 = 59;
-const NUM: u16 = 60;
-const SUB: u16 = 61;
-const CHN: u16 = 62;
-const AUX: u16 = 63;
+pub(super) const SKIP: u16 = 59;
+pub(super) const NUM: u16 = 60;
+pub(super) const SUB: u16 = 61;
+pub(super) const CHN: u16 = 62;
+pub(super) const AUX: u16 = 63;
 
 /// Symbols of the codes 0 to 41; a blank where the code is unused.
 const SYMBOLS: &[u8; 42] = b" NLRaVFJASEj/Q~ | sT*D\"=pB^t+u?![]en@xf()r";
@@ -154,16 +154,19 @@ pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<Vec<Annotation>> {
 /// # Errors
 /// As [`read_annotations`].
 pub fn beats_of_lead(header: &Header, index: usize) -> Result<Option<Vec<i64>>> {
+    let Some(path) = annotation_file(header, index) else { return Ok(None) };
+    let mut beats: Vec<i64> = read_annotations(&path)?.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
+    beats.dedup();
+    Ok((beats.len() >= 2).then_some(beats))
+}
+
+/// The annotation file that holds the beats of signal `index`, if there is one: named after its lead, or `.atr`.
+pub(crate) fn annotation_file(header: &Header, index: usize) -> Option<PathBuf> {
     let lead = header.signals.get(index).map_or(String::new(), |s| s.description.trim().to_lowercase());
     // a lead's name may hold anything; only a plain word can be a file's extension
     let named = !lead.is_empty() && lead.chars().all(char::is_alphanumeric) && lead != "hea" && lead != "dat";
     let names = [if named { lead.as_str() } else { "atr" }, "atr"];
-    let Some(path) = names.into_iter().map(|n| header.path.with_extension(n)).find(|p| p.is_file()) else {
-        return Ok(None);
-    };
-    let mut beats: Vec<i64> = read_annotations(&path)?.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
-    beats.dedup();
-    Ok((beats.len() >= 2).then_some(beats))
+    names.into_iter().map(|n| header.path.with_extension(n)).find(|p| p.is_file())
 }
 
 fn word_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -35,7 +35,7 @@ pub struct Header {
 pub struct SignalSpec {
     /// Signal file, relative to the header's folder.
     pub file: String,
-    /// Storage format (16 and 212 can be read).
+    /// Number of the storage format; those of [`Format`](super::Format) can be read.
     pub format: u32,
     /// Samples of this signal in a frame, at least 1.
     pub per_frame: usize,

@@ -1,16 +1,21 @@
-//! The WFDB formats of PhysioNet: `.hea` headers, format 16 and 212 signals
-//! (`.dat`, `.mat`) and MIT annotations (`.atr` and others).
+//! The WFDB formats of PhysioNet: `.hea` headers, signals in every uncompressed [`Format`]
+//! (`.dat`, `.mat`) and MIT annotations (`.atr` and others). Records and annotations can
+//! also be written.
 //!
 //! Nothing in a header is believed before it was held against the size of the
 //! file it speaks of.
 
 pub mod annotation;
+pub mod format;
 pub mod header;
 pub mod signal;
+pub mod write;
 
 pub use annotation::{Annotation, read_annotations};
+pub use format::Format;
 pub use header::{Header, SignalSpec};
 pub use signal::{Signal, read_signal};
+pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 
 use crate::error::{Error, Result};
 use std::fs::File;

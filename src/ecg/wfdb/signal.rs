@@ -1,5 +1,6 @@
-//! Samples of a WFDB record: formats 16 and 212, interleaved, one or several files.
+//! Samples of a WFDB record: every [`Format`], interleaved, in one or several files.
 
+use super::format::{Format, Place};
 use super::header::{Header, SignalSpec};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -14,15 +15,20 @@ pub struct Signal {
     pub warnings: Vec<String>,
 }
 
-/// The largest stretch of a signal file that is read at once, in bytes.
-const MAX_BYTES: u64 = 8 << 30;
+/// The most samples of a signal that are read.
+const MAX_SAMPLES: u64 = 1 << 30;
+/// Bytes of a signal file that are read at once, about.
+const CHUNK: u64 = 1 << 18;
 
 /// Reads signal `index` of a record. Signals with several samples per frame are averaged to one per
 /// frame, and a skew is undone (the last samples are then missing).
 ///
 /// The header's initial value and checksum are held against the samples: a mismatch is a warning, or an
-/// error when `strict`. A checksum written as 0 that does not match means that none was published
-/// (CinC 2017); then neither is checked.
+/// error when `strict`. The checksum is the 16-bit sum of all codes as stored, those before the skew and those
+/// of missing samples included; it counts only where the header gives the number of samples. The initial value is
+/// the first code (with a skew: that or the one at the skew). In format 8 it is what the differences start from,
+/// and the ADC zero where the header has none. A checksum written as 0 that does not match means that none was
+/// published (CinC 2017); then neither is checked.
 ///
 /// # Errors
 /// [`Error::File`] for a missing or truncated file, an unknown storage format, a unit that is no voltage.
@@ -41,8 +47,42 @@ pub fn read_signal(header: &Header, index: usize, strict: bool) -> Result<Signal
             "choose an ECG lead",
         )
     })?;
-    let codes = read_codes(header, index, spec)?;
-    let warnings = check_integrity(spec, &codes);
+    let format = Format::from_number(spec.format).ok_or_else(|| {
+        Error::file(
+            &header.path,
+            format!("storage format {}, expected one of {}", spec.format, Format::numbers()),
+            "convert the record, for instance with `xform -O 16`",
+        )
+    })?;
+    let mut stretch = Stretch::open(header, index, spec, format)?;
+
+    let scale = to_mv / spec.gain;
+    let offset = f64::from(spec.baseline);
+    let missing = format.missing();
+    let convert = |codes: &[i32], out: &mut Vec<f64>| {
+        let start = out.len();
+        out.extend(codes.iter().map(|&c| (f64::from(c) - offset) * scale));
+        if missing.is_some_and(|m| codes.contains(&m)) {
+            for (value, _) in out[start..].iter_mut().zip(codes).filter(|(_, c)| Some(**c) == missing) {
+                *value = f64::NAN;
+            }
+        }
+    };
+    let mut mv = Vec::with_capacity(stretch.frames);
+    let mut values = Vec::new();
+    let mut check = Check::new(spec);
+    stretch.read(|codes| {
+        check.add(codes);
+        if spec.per_frame == 1 {
+            convert(codes, &mut mv);
+        } else {
+            values.clear();
+            convert(codes, &mut values);
+            let n = spec.per_frame as f64;
+            mv.extend(values.chunks_exact(spec.per_frame).map(|f| f.iter().sum::<f64>() / n));
+        }
+    })?;
+    let warnings = check.warnings(format, header.samples.is_some());
     if strict && !warnings.is_empty() {
         return Err(Error::file(
             header.signal_path(&spec.file),
@@ -50,16 +90,6 @@ pub fn read_signal(header: &Header, index: usize, strict: bool) -> Result<Signal
             "the file differs from what its header was written for: fetch it again, or leave strict checking off",
         ));
     }
-    let missing = if spec.format == 16 { -32768 } else { -2048 };
-    let scale = to_mv / spec.gain;
-    let offset = f64::from(spec.baseline);
-    let value = |c: i16| if c == missing { f64::NAN } else { (f64::from(c) - offset) * scale };
-    let mut mv: Vec<f64> = if spec.per_frame == 1 {
-        codes.iter().map(|&c| value(c)).collect()
-    } else {
-        let n = spec.per_frame as f64;
-        codes.chunks_exact(spec.per_frame).map(|f| f.iter().map(|&c| value(c)).sum::<f64>() / n).collect()
-    };
     if spec.skew > 0 {
         let skew = spec.skew.min(mv.len());
         mv.rotate_left(skew);
@@ -69,114 +99,146 @@ pub fn read_signal(header: &Header, index: usize, strict: bool) -> Result<Signal
     Ok(Signal { mv, warnings })
 }
 
-fn check_integrity(spec: &SignalSpec, codes: &[i16]) -> Vec<String> {
-    let sum = codes.iter().fold(0_i16, |s, &c| s.wrapping_add(c));
-    let mut warnings = Vec::new();
-    if spec.checksum == Some(0) && sum != 0 {
-        return warnings;
-    }
-    if let Some(expected) = spec.checksum.filter(|&e| e != sum) {
-        warnings.push(format!("signal `{}`: checksum {sum}, its header says {expected}", spec.description));
-    }
-    if let (Some(expected), Some(&first)) = (spec.initial, codes.first())
-        && i32::from(first) != expected
-    {
-        warnings.push(format!("signal `{}`: first code {first}, its header says {expected}", spec.description));
-    }
-    warnings
+/// What the integrity checks need of a signal's codes.
+struct Check<'a> {
+    spec: &'a SignalSpec,
+    /// Codes seen.
+    seen: usize,
+    sum: i16,
+    first: Option<i32>,
+    /// The first code that the skew leaves.
+    after_skew: Option<i32>,
 }
 
-/// All codes of one signal, `per_frame` of them for each frame.
-fn read_codes(header: &Header, index: usize, spec: &SignalSpec) -> Result<Vec<i16>> {
-    let path = header.signal_path(&spec.file);
-    if !matches!(spec.format, 16 | 212) {
-        return Err(Error::file(
-            &header.path,
-            format!("storage format {}, expected 16 or 212", spec.format),
-            "convert the record, for instance with `xform -O 16`",
-        ));
+impl<'a> Check<'a> {
+    fn new(spec: &'a SignalSpec) -> Self {
+        Self { spec, seen: 0, sum: 0, first: None, after_skew: None }
     }
-    // the signals of one file are interleaved, frame by frame
-    let group: Vec<(usize, &SignalSpec)> =
-        header.signals.iter().enumerate().filter(|(_, s)| s.file == spec.file).collect();
-    if group.iter().any(|(_, s)| s.format != spec.format) {
-        return Err(Error::file(
-            &header.path,
-            format!("several storage formats for the one file {}", spec.file),
-            "correct the header: signals of one file share a format",
-        ));
-    }
-    let frame: usize = group.iter().map(|(_, s)| s.per_frame).sum();
-    let before: usize = group.iter().filter(|(i, _)| *i < index).map(|(_, s)| s.per_frame).sum();
-    let offset = group.iter().map(|(_, s)| s.offset).max().unwrap_or(0);
 
-    let open = |e: std::io::Error| {
-        Error::file(&path, format!("cannot read the signal file: {e}"), "put it beside its header, or fetch it again")
-    };
-    let mut file = File::open(&path).map_err(open)?;
-    let meta = file.metadata().map_err(open)?;
-    if !meta.is_file() {
-        return Err(Error::file(&path, "is no plain file, expected the signal file", "fetch the record again"));
+    fn add(&mut self, codes: &[i32]) {
+        self.first = self.first.or(codes.first().copied());
+        let start = self.spec.skew.saturating_mul(self.spec.per_frame);
+        let here = start.checked_sub(self.seen).and_then(|at| codes.get(at).copied());
+        self.after_skew = self.after_skew.or(here);
+        self.seen += codes.len();
+        // only the low 16 bits count
+        self.sum = codes.iter().fold(self.sum, |s, &c| s.wrapping_add(c as i16));
     }
-    let found = meta.len();
-    let stored = found.saturating_sub(offset).min(MAX_BYTES);
-    let available = codes_in(spec.format, stored);
-    let frames = match header.samples {
-        Some(n) => {
-            let codes = (n as u64).checked_mul(frame as u64);
-            let needed = codes.and_then(|c| bytes_for(spec.format, c)).and_then(|b| b.checked_add(offset));
-            if codes.is_none_or(|c| c > available) {
-                let needed = needed.map_or("more than any file holds".to_string(), |b| format!("{b} bytes"));
-                return Err(Error::file(
-                    &path,
-                    format!(
-                        "is truncated: {found} bytes found, {needed} expected for {n} samples of {} signals",
-                        group.len()
-                    ),
-                    "fetch the file again, or correct the header",
-                ));
+
+    fn warnings(&self, format: Format, length_known: bool) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let (spec, sum) = (self.spec, self.sum);
+        if spec.checksum == Some(0) && sum != 0 {
+            return warnings;
+        }
+        if let Some(expected) = spec.checksum.filter(|&e| length_known && e != sum) {
+            warnings.push(format!("signal `{}`: checksum {sum}, its header says {expected}", spec.description));
+        }
+        if let (Some(expected), Some(first)) = (spec.initial, self.first)
+            && !format.is_difference()
+            && first != expected
+            && self.after_skew != Some(expected)
+        {
+            warnings.push(format!("signal `{}`: first code {first}, its header says {expected}", spec.description));
+        }
+        warnings
+    }
+}
+
+/// The part of an open signal file that a header speaks of, its size already checked.
+struct Stretch<'a> {
+    path: std::path::PathBuf,
+    file: File,
+    offset: u64,
+    format: Format,
+    place: Place,
+    frames: usize,
+    spec: &'a SignalSpec,
+}
+
+impl<'a> Stretch<'a> {
+    fn open(header: &Header, index: usize, spec: &'a SignalSpec, format: Format) -> Result<Self> {
+        let path = header.signal_path(&spec.file);
+        // the signals of one file are interleaved, frame by frame
+        let group: Vec<(usize, &SignalSpec)> =
+            header.signals.iter().enumerate().filter(|(_, s)| s.file == spec.file).collect();
+        if group.iter().any(|(_, s)| s.format != spec.format) {
+            return Err(Error::file(
+                &header.path,
+                format!("several storage formats for the one file {}", spec.file),
+                "correct the header: signals of one file share a format",
+            ));
+        }
+        let frame: usize = group.iter().map(|(_, s)| s.per_frame).sum();
+        let before = group.iter().filter(|(i, _)| *i < index).map(|(_, s)| s.per_frame).sum();
+        let place = Place { frame, before, per_frame: spec.per_frame };
+        let offset = group.iter().map(|(_, s)| s.offset).max().unwrap_or(0);
+
+        let file = File::open(&path).map_err(|e| cannot_read(&path, &e))?;
+        let meta = file.metadata().map_err(|e| cannot_read(&path, &e))?;
+        if !meta.is_file() {
+            return Err(Error::file(&path, "is no plain file, expected the signal file", "fetch the record again"));
+        }
+        let found = meta.len();
+        let available = format.codes_in(found.saturating_sub(offset));
+        let frames = match header.samples {
+            Some(n) => {
+                let codes = (n as u64).checked_mul(frame as u64);
+                if codes.is_none_or(|c| c > available) {
+                    let needed = codes.and_then(|c| format.bytes_for(c)).and_then(|b| b.checked_add(offset));
+                    let needed = needed.map_or("more than any file holds".to_string(), |b| format!("{b} bytes"));
+                    return Err(Error::file(
+                        &path,
+                        format!(
+                            "is truncated: {found} bytes found, {needed} expected for {n} samples of {} signals",
+                            group.len()
+                        ),
+                        "fetch the file again, or correct the header",
+                    ));
+                }
+                n as u64
             }
-            n
+            None => available / frame as u64,
+        };
+        if frames.saturating_mul(spec.per_frame as u64) > MAX_SAMPLES {
+            return Err(Error::file(
+                &path,
+                format!("holds {frames} samples of a signal, expected at most {MAX_SAMPLES}"),
+                "cut the record into parts",
+            ));
         }
-        None => (available / frame as u64) as usize,
-    };
-    let total = frames * frame;
-    let mut bytes = vec![0; bytes_for(spec.format, total as u64).unwrap_or(0) as usize];
-    file.seek(SeekFrom::Start(offset)).map_err(open)?;
-    file.read_exact(&mut bytes).map_err(open)?;
-
-    let mut codes = Vec::with_capacity(frames * spec.per_frame);
-    for f in 0..frames {
-        for k in 0..spec.per_frame {
-            let i = f * frame + before + k;
-            codes.push(if spec.format == 16 { code16(&bytes, i) } else { code212(&bytes, i) });
-        }
+        Ok(Self { path, file, offset, format, place, frames: frames as usize, spec })
     }
-    Ok(codes)
+
+    /// Gives all codes of the signal, whole frames at a time, `per_frame` codes for each.
+    fn read(&mut self, mut take: impl FnMut(&[i32])) -> Result<()> {
+        self.file.seek(SeekFrom::Start(self.offset)).map_err(|e| cannot_read(&self.path, &e))?;
+        let size = |frames: usize| self.format.bytes_for((frames * self.place.frame) as u64).unwrap_or(0);
+        // chunks end with a whole group of codes
+        let chunk = (CHUNK / size(Format::WHOLE).max(1)).max(1) as usize * Format::WHOLE;
+        let mut level = self.spec.initial.unwrap_or(self.spec.adc_zero);
+        let (mut bytes, mut codes) = (Vec::new(), Vec::new());
+        let mut left = self.frames;
+        while left > 0 {
+            let frames = left.min(chunk);
+            left -= frames;
+            bytes.resize(size(frames) as usize, 0);
+            self.file.read_exact(&mut bytes).map_err(|e| cannot_read(&self.path, &e))?;
+            self.format.decode(&bytes, self.place, frames, &mut codes);
+            if self.format.is_difference() {
+                for code in &mut codes {
+                    level = level.wrapping_add(*code);
+                    *code = level;
+                }
+            }
+            take(&codes);
+        }
+        Ok(())
+    }
 }
 
-fn codes_in(format: u32, bytes: u64) -> u64 {
-    if format == 16 { bytes / 2 } else { bytes / 3 * 2 + u64::from(bytes % 3 == 2) }
-}
-
-fn bytes_for(format: u32, codes: u64) -> Option<u64> {
-    // two 12-bit codes take three bytes; a last single one takes two
-    if format == 16 { codes.checked_mul(2) } else { (codes / 2).checked_mul(3)?.checked_add(codes % 2 * 2) }
-}
-
-fn code16(bytes: &[u8], i: usize) -> i16 {
-    i16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])
-}
-
-/// Format 212: byte 1 holds the high four bits of the even code (low nibble) and of the odd one (high nibble).
-fn code212(bytes: &[u8], i: usize) -> i16 {
-    let pair = &bytes[i / 2 * 3..];
-    let raw = if i.is_multiple_of(2) {
-        i16::from(pair[1] & 0x0f) << 8 | i16::from(pair[0])
-    } else {
-        i16::from(pair[1] & 0xf0) << 4 | i16::from(pair[2])
-    };
-    raw << 4 >> 4
+fn cannot_read(path: &std::path::Path, e: &std::io::Error) -> Error {
+    Error::file(path, format!("cannot read the signal file: {e}"), "put it beside its header, or fetch it again")
 }
 
 #[cfg(test)]
@@ -197,16 +259,7 @@ mod tests {
     }
 
     fn bytes212(codes: &[i16]) -> Vec<u8> {
-        let mut out = Vec::new();
-        for pair in codes.chunks(2) {
-            let (a, b) = (pair[0] as u16, pair.get(1).map_or(0, |&b| b as u16));
-            out.push(a as u8);
-            out.push((a >> 8 & 0x0f) as u8 | (b >> 4 & 0xf0) as u8);
-            if pair.len() == 2 {
-                out.push(b as u8);
-            }
-        }
-        out
+        super::super::format::pack_212(codes.iter().copied())
     }
 
     #[test]
@@ -277,7 +330,7 @@ mod tests {
             ("r 1 360 18446744073709551615\nr.dat 16x100\n", "truncated"),
             ("r 1 360 2\nr.dat 16+1\n", "truncated"),
             ("r 1 360 2\nr.dat 16+18446744073709551615\n", "truncated"),
-            ("r 1 360 2\nr.dat 80\n", "storage format 80"),
+            ("r 1 360 2\nr.dat 516\n", "storage format 516, expected one of 8, 16, 24"),
             ("r 2 360 1\nr.dat 16\nr.dat 212\n", "several storage formats"),
             ("r 1 360 2\nnone.dat 16\n", "cannot read"),
             ("r 1 360 2\nr.dat 16 1/mmHg\n", "mmHg"),
@@ -291,11 +344,57 @@ mod tests {
         assert!(read_signal(&h, 0, false).unwrap().mv.is_empty());
     }
 
+    #[test]
+    fn differences_start_from_the_initial_value_or_the_adc_zero() {
+        let dir = tempfile::tempdir().unwrap();
+        // two signals, the second with two samples per frame; 2 frames
+        let bytes: Vec<u8> = [0_i8, 1, 2, -3, 0, -128].map(|d| d as u8).to_vec();
+        let files = [("r.dat", &bytes[..])];
+        let h = record(dir.path(), "r 2 360 2\nr.dat 8 1 10 5 100 197 0 a\nr.dat 8x2 1 10 -7\n", &files);
+        assert_eq!(read_signal(&h, 0, true).unwrap().mv, [95.0, 92.0]);
+        assert_eq!(read_signal(&h, 1, true).unwrap().mv, [2.0, (3.0 - 125.0) / 2.0]);
+        let wrong = record(dir.path(), "r 2 360 2\nr.dat 8 1 10 5 100 198 0 a\nr.dat 8x2 1 10 -7\n", &[]);
+        assert!(read_signal(&wrong, 0, true).unwrap_err().to_string().contains("checksum 197"));
+        // sums past 32 bits wrap
+        let h = record(dir.path(), "r 1 360 6\nr.dat 8 1 32 0 2147483647\n", &[]);
+        assert_eq!(read_signal(&h, 0, true).unwrap().mv[1], -2_147_483_648.0);
+    }
+
+    #[test]
+    fn initial_values_with_frames_and_skew() {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = bytes16(&[1, 3, 7, 5]);
+        for (initial, fits) in [(1, true), (7, true), (3, false), (5, false)] {
+            let text = format!("r 1 360 2\nr.dat 16x2:1 1 0 0 {initial} 16 0 x\n");
+            let h = record(dir.path(), &text, &[("r.dat", &bytes)]);
+            assert_eq!(read_signal(&h, 0, true).is_ok(), fits, "{initial}");
+        }
+        // without the number of samples nothing is said about the sum
+        let h = record(dir.path(), "r 1 360\nr.dat 16 1 0 0 1 99 0 x\n", &[]);
+        assert!(read_signal(&h, 0, true).is_ok());
+    }
+
+    #[test]
+    fn long_files_are_read_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let n = 200_003_usize;
+        let codes: Vec<i16> = (0..3 * n).map(|i| (i * 7 % 4001) as i16 - 2000).collect();
+        let sum = codes.iter().skip(1).step_by(3).fold(0_i16, |s, &c| s.wrapping_add(c));
+        let spec = "r.dat 212 1 12 0";
+        let text = format!("r 3 360 {n}\n{spec}\n{spec} {} {sum} 0 b\n{spec}\n", codes[1]);
+        let h = record(dir.path(), &text, &[("r.dat", &bytes212(&codes))]);
+        for k in 0..3 {
+            let found = read_signal(&h, k, true).unwrap().mv;
+            assert!(found.len() == n && found.iter().enumerate().all(|(i, &v)| v == f64::from(codes[3 * i + k])));
+        }
+    }
+
     proptest! {
         #[test]
-        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64), format in prop_oneof![Just(16), Just(212)],
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64), which in 0usize..11,
                         x in 1usize..4, y in 1usize..4, offset in 0u64..70, skew in 0usize..70, n in proptest::option::of(0usize..40)) {
             let dir = tempfile::tempdir().unwrap();
+            let format = Format::ALL.get(which).map_or(0, |f| f.number());
             let n = n.map_or(String::new(), |n| n.to_string());
             let h = record(dir.path(), &format!("r 2 360 {n}\nr.dat {format}x{x}:{skew}+{offset}\nr.dat {format}x{y}\n"), &[("r.dat", &bytes)]);
             for i in 0..3 {
@@ -304,12 +403,20 @@ mod tests {
         }
 
         #[test]
-        fn format_212_round_trip(codes in proptest::collection::vec(-2047i16..2048, 0..33)) {
-            let bytes = bytes212(&codes);
-            prop_assert_eq!(codes_in(212, bytes.len() as u64), codes.len() as u64);
-            prop_assert_eq!(bytes_for(212, codes.len() as u64), Some(bytes.len() as u64));
-            let back: Vec<i16> = (0..codes.len()).map(|i| code212(&bytes, i)).collect();
-            prop_assert_eq!(back, codes);
+        fn a_cut_file_is_refused(which in 0usize..10, x in 1usize..4, y in 1usize..4, n in 1usize..30, cut in 1usize..200, offset in 0usize..9) {
+            let format = Format::ALL[which];
+            let size = offset + format.bytes_for((n * (x + y)) as u64).unwrap() as usize;
+            let bytes = vec![1; size.saturating_sub(cut)];
+            let dir = tempfile::tempdir().unwrap();
+            let (f, g) = (format.number(), size - 1);
+            let text = format!("r 2 360 {n}\nr.dat {f}x{x}+{offset} 1\nr.dat {f}x{y}+{offset} 1\n");
+            let h = record(dir.path(), &text, &[("r.dat", &bytes)]);
+            for i in 0..2 {
+                let e = read_signal(&h, i, false).unwrap_err().to_string();
+                prop_assert!(e.contains("truncated") && e.contains(&format!("{size} bytes expected")), "{} {}", g, e);
+            }
+            let h = record(dir.path(), &text, &[("r.dat", &vec![1; size])]);
+            prop_assert_eq!(read_signal(&h, 1, false).unwrap().mv.len(), n);
         }
     }
 }
