@@ -1,4 +1,4 @@
-//! Zero-phase filters: Butterworth high-pass in second-order sections and the moving average, both
+//! Zero-phase filters: Butterworth high-pass and band-pass in second-order sections and the moving average,
 //! run forward and back over an odd extension of the signal (as `scipy.signal.sosfiltfilt` and
 //! `filtfilt` do by default).
 
@@ -54,6 +54,68 @@ pub fn butterworth_highpass(order: usize, cutoff: f64, fs: f64) -> Result<Vec<Se
     Ok(sections)
 }
 
+/// A Butterworth band-pass of `order` (1 to 6; it has twice as many poles) from `low` to `high` Hz, by the
+/// bilinear transform. Every section has a zero at 0 and one at half the rate; the gain is 1 at the centre.
+///
+/// # Errors
+/// [`Error::Config`] for an order or cut-offs not `0 < low < high < fs / 2` that give no filter.
+pub fn butterworth_bandpass(order: usize, low: f64, high: f64, fs: f64) -> Result<Vec<Section>> {
+    if !((1..=6).contains(&order) && low > 0.0 && low < high && high < fs / 2.0 && fs.is_finite()) {
+        return Err(Error::config(
+            format!("band-pass of order {order} from {low} to {high} Hz for a rate of {fs} Hz"),
+            "the order must be 1 to 6 and the cut-offs ascend between 0 and half the rate",
+        ));
+    }
+    let warp = |f: f64| 4.0 * (PI * f / fs).tan();
+    let (width, centre) = (warp(high) - warp(low), (warp(high) * warp(low)).sqrt());
+    let mut sections = Vec::new();
+    for k in 0..order.div_ceil(2) {
+        // prototype pole p to the two roots of s^2 - width p s + centre^2, then bilinear with fs 2
+        let theta = PI * (0.5 + (2 * k + 1) as f64 / (2 * order) as f64);
+        let half = (width / 2.0 * theta.cos(), width / 2.0 * theta.sin());
+        let root = complex_sqrt(half.0 * half.0 - half.1 * half.1 - centre * centre, 2.0 * half.0 * half.1);
+        let bilinear = |(re, im): (f64, f64)| {
+            let d = (4.0 - re).powi(2) + im * im;
+            (((4.0 + re) * (4.0 - re) - im * im) / d, 8.0 * im / d)
+        };
+        let first = bilinear((half.0 + root.0, half.1 + root.1));
+        let second = bilinear((half.0 - root.0, half.1 - root.1));
+        if 2 * k + 1 == order {
+            // the real prototype pole: its two roots are real or each other's conjugate
+            let product = first.0 * second.0 - first.1 * second.1;
+            sections.push(Section { b: [1.0, 0.0, -1.0], a: [-(first.0 + second.0), product] });
+        } else {
+            for (re, im) in [first, second] {
+                sections.push(Section { b: [1.0, 0.0, -1.0], a: [-2.0 * re, re * re + im * im] });
+            }
+        }
+    }
+    let middle = 2.0 * (centre / 4.0).atan();
+    for s in &mut sections {
+        let gain = gain_at(s, middle);
+        for b in &mut s.b {
+            *b /= gain;
+        }
+    }
+    Ok(sections)
+}
+
+/// The root with the real part not negative.
+fn complex_sqrt(re: f64, im: f64) -> (f64, f64) {
+    let size = re.hypot(im);
+    (((size + re) / 2.0).max(0.0).sqrt(), ((size - re) / 2.0).max(0.0).sqrt().copysign(im))
+}
+
+/// Gain of a section at `w` radians per sample.
+fn gain_at(s: &Section, w: f64) -> f64 {
+    let magnitude = |c: [f64; 3]| {
+        let re = c[0] + c[1] * w.cos() + c[2] * (2.0 * w).cos();
+        let im = -c[1] * w.sin() - c[2] * (2.0 * w).sin();
+        re.hypot(im)
+    };
+    magnitude(s.b) / magnitude([1.0, s.a[0], s.a[1]])
+}
+
 /// Filters forward and back with zero phase.
 ///
 /// # Errors
@@ -70,23 +132,27 @@ pub fn sosfiltfilt(sections: &[Section], x: &[f64]) -> Result<Vec<f64>> {
     Ok(y[edge..y.len() - edge].to_vec())
 }
 
-/// One pass in place; it starts in the steady state of a constant input equal to the first sample.
+/// One pass in place; it starts in the steady state of a constant input equal to the first sample. Every sample goes
+/// through all sections at once: the processor then works on several of them side by side.
 fn sosfilt(sections: &[Section], x: &mut [f64]) {
     let Some(&start) = x.first() else { return };
     let mut level = start;
+    let mut states: Vec<(Section, [f64; 2])> = Vec::with_capacity(sections.len());
     for s in sections {
         let ([b0, b1, b2], [a1, a2]) = (s.b, s.a);
         let settled = level * (b0 + b1 + b2) / (1.0 + a1 + a2);
-        let mut z1 = settled - b0 * level;
-        let mut z2 = b2 * level - a2 * settled;
-        for v in x.iter_mut() {
-            let input = *v;
-            let out = b0 * input + z1;
-            z1 = b1 * input - a1 * out + z2;
-            z2 = b2 * input - a2 * out;
-            *v = out;
-        }
+        states.push((*s, [settled - b0 * level, b2 * level - a2 * settled]));
         level = settled;
+    }
+    for v in x.iter_mut() {
+        let mut value = *v;
+        for (Section { b: [b0, b1, b2], a: [a1, a2] }, z) in &mut states {
+            let out = *b0 * value + z[0];
+            z[0] = *b1 * value - *a1 * out + z[1];
+            z[1] = *b2 * value - *a2 * out;
+            value = out;
+        }
+        *v = value;
     }
 }
 
@@ -109,10 +175,12 @@ pub fn boxcar_filtfilt(x: &[f64], width: usize) -> Result<Vec<f64>> {
 fn boxcar_causal(x: &mut [f64], width: usize) {
     let input = x.to_vec();
     let Some(&first) = input.first() else { return };
-    for (i, v) in x.iter_mut().enumerate() {
-        let from = (i + 1).saturating_sub(width);
-        let before = width - (i + 1 - from);
-        *v = (input[from..=i].iter().sum::<f64>() + before as f64 * first) / width as f64;
+    let run_in = (width - 1).min(x.len());
+    for (i, v) in x[..run_in].iter_mut().enumerate() {
+        *v = (input[..=i].iter().sum::<f64>() + (width - 1 - i) as f64 * first) / width as f64;
+    }
+    for (v, window) in x[run_in..].iter_mut().zip(input.windows(width)) {
+        *v = window.iter().sum::<f64>() / width as f64;
     }
 }
 
@@ -158,13 +226,7 @@ mod tests {
 
     /// Gain of the cascade at `f` Hz.
     fn response(sections: &[Section], f: f64, fs: f64) -> f64 {
-        let w = 2.0 * PI * f / fs;
-        let magnitude = |c: [f64; 3]| {
-            let re = c[0] + c[1] * w.cos() + c[2] * (2.0 * w).cos();
-            let im = -c[1] * w.sin() - c[2] * (2.0 * w).sin();
-            re.hypot(im)
-        };
-        sections.iter().map(|s| magnitude(s.b) / magnitude([1.0, s.a[0], s.a[1]])).product()
+        sections.iter().map(|s| gain_at(s, 2.0 * PI * f / fs)).product()
     }
 
     #[test]
@@ -177,6 +239,27 @@ mod tests {
         }
         for (order, cutoff, fs) in [(0, 0.5, 500.0), (5, 0.0, 500.0), (5, 250.0, 500.0), (5, f64::NAN, 500.0)] {
             assert!(butterworth_highpass(order, cutoff, fs).is_err());
+        }
+    }
+
+    #[test]
+    fn bandpass_has_butterworths_gain() {
+        for order in 1..=4 {
+            for (low, high, fs) in [(8.0, 20.0, 500.0), (0.5, 20.0, 50.0), (5.0, 300.0, 1000.0)] {
+                let s = butterworth_bandpass(order, low, high, fs).unwrap();
+                assert_eq!(s.len(), order);
+                for edge in [low, high] {
+                    assert!((response(&s, edge, fs) - 0.5_f64.sqrt()).abs() < 1e-9, "order {order}, {edge} Hz");
+                }
+                let (a, b) = ((PI * low / fs).tan(), (PI * high / fs).tan());
+                let w = (PI * low / 2.0 / fs).tan();
+                let expected = 1.0 / (1.0 + ((w * w - a * b) / (w * (b - a))).powi(2 * order as i32)).sqrt();
+                assert!((response(&s, low / 2.0, fs) - expected).abs() < 1e-9, "order {order}");
+            }
+        }
+        for (order, low, high) in [(0, 8.0, 20.0), (2, 20.0, 8.0), (2, 0.0, 20.0), (2, 8.0, 250.0), (2, 8.0, f64::NAN)]
+        {
+            assert!(butterworth_bandpass(order, low, high, 500.0).is_err());
         }
     }
 

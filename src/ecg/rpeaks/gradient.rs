@@ -1,21 +1,7 @@
-//! Cleaning and R peaks by the gradient method, as NeuroKit2 0.2.13's `ecg_clean` and `ecg_peaks`
-//! (method `neurokit`): the published features were computed with them.
+//! R peaks by the gradient method, as NeuroKit2 0.2.13's `ecg_peaks` (method `neurokit`): the published
+//! features were computed with them.
 
-use super::filter::{boxcar_filtfilt, butterworth_highpass, sosfiltfilt, uniform_filter};
-use crate::error::Result;
-
-/// Removes drift and mains hum: Butterworth high-pass 0.5 Hz of order 5 with zero phase, then a moving
-/// average over one period of the `mains` frequency (50 or 60 Hz) forward and back. `fs` in Hz; the
-/// result has the units and length of the input.
-///
-/// # Errors
-/// When the rate gives no filter, or the signal is shorter than the filters' run-in (about 0.06 s).
-pub fn clean(signal: &[f64], fs: f64, mains: f64) -> Result<Vec<f64>> {
-    let highpass = butterworth_highpass(5, 0.5, fs)?;
-    let y = sosfiltfilt(&highpass, signal)?;
-    let width = if fs >= 100.0 { (fs / mains.max(1.0)) as usize } else { 2 };
-    boxcar_filtfilt(&y, width)
-}
+use crate::ecg::filter::uniform_filter;
 
 /// R peaks of a cleaned signal in samples, ascending. `fs` in Hz.
 ///
@@ -53,12 +39,6 @@ pub fn r_peaks(clean: &[f64], fs: f64) -> Vec<u32> {
         }
     }
     peaks
-}
-
-/// [`clean`] and [`r_peaks`] of a strip in one step; a strip too short to filter has none.
-pub fn detect(signal: &[f32], fs: f64) -> Vec<u32> {
-    let x: Vec<f64> = signal.iter().map(|&v| f64::from(v)).collect();
-    clean(&x, fs, 50.0).map(|c| r_peaks(&c, fs)).unwrap_or_default()
 }
 
 /// Central differences, one-sided at the ends.
@@ -125,14 +105,12 @@ mod tests {
     fn nothing_in_a_flat_line() {
         assert!(r_peaks(&[0.0; 5000], 500.0).is_empty());
         assert!(r_peaks(&[], 500.0).is_empty());
-        assert!(detect(&[0.0; 7], 500.0).is_empty());
     }
 
     proptest! {
         #[test]
         fn never_panics(x in proptest::collection::vec(prop_oneof![Just(f64::NAN), Just(0.0), -1e30..1e30f64], 0..120), fs in 1.0..2000.0f64) {
             let _ = r_peaks(&x, fs);
-            let _ = clean(&x, fs, 50.0);
         }
     }
 }
