@@ -1,6 +1,7 @@
 //! Writing files so that nobody ever meets half of one.
 
 use crate::error::{Error, Result};
+use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::Path;
 
@@ -35,4 +36,42 @@ pub(crate) fn temporary(dir: &Path) -> std::io::Result<tempfile::NamedTempFile> 
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(dir)
+}
+
+/// The head of a `safetensors` file: the length of its header, and the header with metadata and tensors (name, type
+/// such as `F32`, shape; all of four bytes a value) in the order given, so that equal content gives equal bytes. The
+/// tensors' values follow one after the other, beginning at a multiple of 8.
+pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &str, &[usize])]) -> Vec<u8> {
+    let mut header = Map::new();
+    let meta = metadata.iter().map(|(k, v)| ((*k).to_owned(), Value::from(v.as_str()))).collect();
+    header.insert("__metadata__".into(), Value::Object(meta));
+    let mut end = 0;
+    for (name, dtype, shape) in tensors {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        header.insert((*name).to_string(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}));
+    }
+    let mut text = Value::Object(header).to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let mut head = (text.len() as u64).to_le_bytes().to_vec();
+    head.extend(text);
+    head
+}
+
+/// Maps a file into memory, read only.
+///
+/// # Errors
+/// [`Error::File`] when it is missing, no plain file or empty.
+pub(crate) fn map(path: &Path) -> Result<memmap2::Mmap> {
+    let fail = |what: String| Error::file(path, what, "check that the file exists and may be read");
+    let file = std::fs::File::open(path).map_err(|e| fail(format!("cannot be opened: {e}")))?;
+    let meta = file.metadata().map_err(|e| fail(format!("cannot be read: {e}")))?;
+    if !meta.is_file() || meta.len() == 0 {
+        return Err(fail(if meta.is_file() { "is empty".into() } else { "is no plain file".into() }));
+    }
+    // SAFETY: the mapping is only ever read. Files of ours are replaced by renaming, never changed in place, so that a
+    // mapped one stays as it is; against another program that rewrites the file while it is in use nothing helps.
+    #[expect(unsafe_code, reason = "a memory map cannot be had without")]
+    let mapped = unsafe { memmap2::Mmap::map(&file) };
+    mapped.map_err(|e| fail(format!("cannot be mapped into memory: {e}")))
 }

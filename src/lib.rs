@@ -14,6 +14,8 @@
 //! - [`train`]: experiment files, the loop, metrics, run folders
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 
+#![deny(unsafe_code)]
+
 pub mod autograd;
 pub mod cli;
 pub mod ecg;

@@ -1,7 +1,11 @@
 //! What every source delivers: strips of one lead with a rhythm label, and an
 //! account of everything that was left out.
 
+use super::guidance::GuidanceConfig;
 use super::labels::Scheme;
+use super::rpeaks::Detector;
+use super::samples::Samples;
+use super::synthetic::SyntheticOptions;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -15,13 +19,19 @@ pub struct Strip {
     /// Name of the source folder, e.g. `mitdb`.
     pub source: String,
     /// The signal in mV at the data set's rate, exactly [`Dataset::samples`] long.
-    pub signal: Vec<f32>,
+    pub signal: Samples,
     /// Index into [`Dataset::classes`].
     pub label: usize,
     /// R peaks in samples at the data set's rate, ascending, all inside the strip.
     pub r_peaks: Vec<u32>,
     /// True where `r_peaks` are the record's own beat annotations, false where they were detected.
     pub expert_beats: bool,
+    /// The 17 features of [`super::features::NAMES`], not standardised; NaN where one is not defined. Those of
+    /// `r_peaks`, or what the source publishes.
+    pub features: [f32; 17],
+    /// The guidance target as a prepared file holds it, as long as the signal; `None` where it is still to be
+    /// made from `r_peaks`.
+    pub target: Option<Samples>,
 }
 
 /// Something a source holds that did not become a strip, and why.
@@ -29,7 +39,7 @@ pub struct Strip {
 pub struct Exclusion {
     /// The record (or the strip) as the source names it.
     pub record: String,
-    /// Why it was left out; for several windows of one record their number comes first.
+    /// Why it was left out; for several windows of one record, or several records, their number comes first.
     pub reason: String,
 }
 
@@ -38,11 +48,18 @@ impl Exclusion {
     pub fn new(record: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { record: record.into(), reason: reason.into() }
     }
+
+    /// For how many strips it stands, and the reason without that number.
+    pub fn counted(&self) -> (usize, &str) {
+        split_count(&self.reason)
+    }
 }
 
 /// A labelled set of strips.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
+    /// Name of the class scheme, see [`Scheme::by_name`].
+    pub scheme: String,
     /// Class names; [`Strip::label`] counts in this list.
     pub classes: Vec<String>,
     /// Sampling rate in Hz.
@@ -51,6 +68,10 @@ pub struct Dataset {
     pub seconds: f64,
     /// The lead asked for.
     pub lead: String,
+    /// True where the strips were cleaned.
+    pub clean: bool,
+    /// Constants of the guidance target: those that [`Strip::target`] was made with.
+    pub guidance: GuidanceConfig,
     /// The strips, in a fixed order.
     pub strips: Vec<Strip>,
     /// Everything that was left out.
@@ -86,19 +107,97 @@ impl Dataset {
         self.strips.iter().map(|s| s.patient.clone()).collect()
     }
 
+    /// Drops the classes of fewer than `min_class` strips (and empty ones), numbers the others anew, and says so in
+    /// the notes and the exclusions.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when no strip is left.
+    pub fn without_small_classes(mut self, min_class: usize) -> Result<Self> {
+        let keep = ClassesKept::of(&self.classes, &self.counts(), min_class);
+        let mut strips = Vec::with_capacity(self.strips.len());
+        for mut strip in self.strips {
+            match keep.renumbered[strip.label] {
+                Some(label) => {
+                    strip.label = label;
+                    strips.push(strip);
+                }
+                None => self.exclusions.push(keep.exclusion(&strip.id, &self.classes[strip.label])),
+            }
+        }
+        self.strips = strips;
+        self.notes.extend(keep.notes);
+        self.classes = keep.classes;
+        if self.strips.is_empty() {
+            return Err(nothing_left(&self.exclusions));
+        }
+        Ok(self)
+    }
+
     /// Exclusions counted by reason: the leading count of a row (`"12 windows: ..."`) is read as that many.
     pub fn exclusions_by_reason(&self) -> BTreeMap<String, usize> {
-        let mut table = BTreeMap::new();
-        for e in &self.exclusions {
-            let (count, reason) = split_count(&e.reason);
-            *table.entry(reason.to_string()).or_insert(0) += count;
-        }
-        table
+        by_reason(&self.exclusions)
     }
 }
 
+/// Which classes stay when small ones are dropped.
+pub(crate) struct ClassesKept {
+    /// Names of those that stay.
+    pub classes: Vec<String>,
+    /// New number of each old class.
+    pub renumbered: Vec<Option<usize>>,
+    /// A line for each dropped class.
+    pub notes: Vec<String>,
+    min_class: usize,
+}
+
+impl ClassesKept {
+    /// Those with at least `min_class` strips, and at least one.
+    pub fn of(classes: &[String], counts: &[usize], min_class: usize) -> Self {
+        let mut kept = Self { classes: Vec::new(), renumbered: Vec::new(), notes: Vec::new(), min_class };
+        for (name, &count) in classes.iter().zip(counts) {
+            let stays = count >= min_class.max(1);
+            kept.renumbered.push(stays.then_some(kept.classes.len()));
+            if stays {
+                kept.classes.push(name.clone());
+            } else if count == 0 {
+                kept.notes.push(format!("class {name} dropped: no strip"));
+            } else {
+                kept.notes.push(format!("class {name} dropped: {count} strips, fewer than min_class = {min_class}"));
+            }
+        }
+        kept
+    }
+
+    /// The exclusion of a strip of a dropped class.
+    pub fn exclusion(&self, id: &str, class: &str) -> Exclusion {
+        Exclusion::new(id, format!("class {class} has fewer than {} strips", self.min_class))
+    }
+}
+
+/// The error for a data set without a strip.
+pub(crate) fn nothing_left(exclusions: &[Exclusion]) -> Error {
+    let mut reasons: Vec<(String, usize)> = by_reason(exclusions).into_iter().collect();
+    reasons.sort_by_key(|r| std::cmp::Reverse(r.1));
+    let most: Vec<String> = reasons.into_iter().take(3).map(|(r, n)| format!("{n} x {r}")).collect();
+    Error::data(
+        "data set",
+        format!("no strip is left; most were left out for: {}", most.join("; ")),
+        "check lead, seconds, min_class and the kind of source",
+    )
+}
+
+/// Exclusions counted by reason.
+pub(crate) fn by_reason(exclusions: &[Exclusion]) -> BTreeMap<String, usize> {
+    let mut table = BTreeMap::new();
+    for e in exclusions {
+        let (count, reason) = e.counted();
+        *table.entry(reason.to_string()).or_insert(0) += count;
+    }
+    table
+}
+
 fn split_count(reason: &str) -> (usize, &str) {
-    for separator in [" windows: ", " window: "] {
+    for separator in [" windows: ", " window: ", " records: ", " record: "] {
         if let Some((head, tail)) = reason.split_once(separator)
             && let Ok(n) = head.parse()
         {
@@ -127,6 +226,14 @@ pub struct LoadOptions {
     pub clean: bool,
     /// Make a failed checksum or initial value an exclusion instead of a note.
     pub strict: bool,
+    /// Frequency of the mains, Hz: what cleaning averages out.
+    pub mains: f64,
+    /// Finds the R peaks where no expert did.
+    pub detector: Detector,
+    /// Rate of `csv` sources, whose files do not say it, Hz.
+    pub csv_fs: f64,
+    /// What a `synthetic` source makes; its rate and length are those of the data set.
+    pub synthetic: SyntheticOptions,
 }
 
 impl Default for LoadOptions {
@@ -142,6 +249,10 @@ impl Default for LoadOptions {
             ectopic_keep: true,
             clean: false,
             strict: false,
+            mains: 50.0,
+            detector: Detector::default(),
+            csv_fs: 500.0,
+            synthetic: SyntheticOptions::default(),
         }
     }
 }
@@ -160,6 +271,12 @@ impl LoadOptions {
         check_rate_and_length(self.fs, self.seconds)?;
         if self.lead.trim().is_empty() {
             return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
+        }
+        if !(40.0..=70.0).contains(&self.mains) {
+            return Err(Error::config(
+                format!("mains {} Hz, expected 40 to 70", self.mains),
+                "give 50, or 60 in America",
+            ));
         }
         Scheme::by_name(&self.classes)
     }
@@ -233,6 +350,9 @@ mod tests {
     fn counted_reasons_are_added_up() {
         assert_eq!(split_count("12 windows: ectopic"), (12, "ectopic"));
         assert_eq!(split_count("1 window: ectopic"), (1, "ectopic"));
+        assert_eq!(split_count("10645 records: no file"), (10_645, "no file"));
+        assert_eq!(split_count("1 record: no file"), (1, "no file"));
+        assert_eq!(split_count("other records: no file"), (1, "other records: no file"));
         assert_eq!(split_count("flat line"), (1, "flat line"));
     }
 }

@@ -18,6 +18,8 @@ pub enum Rhythm {
     Fibrillation,
     /// Supraventricular or atrial tachycardia, the re-entry tachycardias included.
     Supraventricular,
+    /// Any other rhythm (paced, ventricular, bigeminy, ...); only the scheme `af3` has a class for it.
+    Other,
 }
 
 /// When a record carries several rhythms, the first of these that it carries decides.
@@ -38,38 +40,55 @@ pub struct Scheme {
     /// Class names in their fixed order.
     pub classes: &'static [&'static str],
     /// Class of each rhythm, in the order of [`Rhythm`].
-    of_rhythm: [usize; 6],
+    of_rhythm: [Option<usize>; 7],
 }
 
 /// The EXGnet classes.
-pub static RHYTHM6: Scheme =
-    Scheme { name: "rhythm6", classes: &["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"], of_rhythm: [0, 1, 2, 3, 4, 5] };
+pub static RHYTHM6: Scheme = Scheme {
+    name: "rhythm6",
+    classes: &["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"],
+    of_rhythm: [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), None],
+};
 
 /// Four merged groups, after Zheng et al. 2020: GSVT holds every tachycardia from above the ventricles.
-pub static RHYTHM4: Scheme =
-    Scheme { name: "rhythm4", classes: &["SB", "AFIB", "GSVT", "SR"], of_rhythm: [3, 0, 2, 3, 1, 2] };
+pub static RHYTHM4: Scheme = Scheme {
+    name: "rhythm4",
+    classes: &["SB", "AFIB", "GSVT", "SR"],
+    of_rhythm: [Some(3), Some(0), Some(2), Some(3), Some(1), Some(2), None],
+};
+
+/// Normal sinus rhythm, atrial fibrillation (or flutter), any other rhythm: the rhythm classes of the
+/// PhysioNet/CinC Challenge 2017.
+pub static AF3: Scheme = Scheme {
+    name: "af3",
+    classes: &["N", "A", "O"],
+    of_rhythm: [Some(0), Some(2), Some(2), Some(2), Some(1), Some(2), Some(2)],
+};
+
+/// Every scheme.
+pub static SCHEMES: [&Scheme; 3] = [&RHYTHM6, &RHYTHM4, &AF3];
 
 impl Scheme {
-    /// The scheme of that name: `rhythm6` or `rhythm4`.
+    /// The scheme of that name: `rhythm6`, `rhythm4` or `af3`.
     ///
     /// # Errors
     /// [`Error::Config`] for another name.
     pub fn by_name(name: &str) -> Result<&'static Self> {
-        [&RHYTHM6, &RHYTHM4].into_iter().find(|s| s.name == name).ok_or_else(|| {
+        SCHEMES.into_iter().find(|s| s.name == name).ok_or_else(|| {
             Error::config(
                 format!("unknown class scheme `{name}`"),
-                "choose rhythm6 (six rhythms) or rhythm4 (four groups)",
+                "choose rhythm6 (six rhythms), rhythm4 (four groups) or af3 (normal, fibrillation, other)",
             )
         })
     }
 
     /// The scheme that a model's classes come from, if it is a known one.
     pub fn of_classes(classes: &[String]) -> Option<&'static Self> {
-        [&RHYTHM6, &RHYTHM4].into_iter().find(|s| classes.iter().all(|c| s.classes.contains(&c.as_str())))
+        SCHEMES.into_iter().find(|s| classes.iter().all(|c| s.classes.contains(&c.as_str())))
     }
 
-    /// Class index of a rhythm.
-    pub fn class_of(&self, rhythm: Rhythm) -> usize {
+    /// Class index of a rhythm, if the scheme has a class for it.
+    pub fn class_of(&self, rhythm: Rhythm) -> Option<usize> {
         self.of_rhythm[rhythm as usize]
     }
 }
@@ -84,6 +103,19 @@ pub fn snomed(code: &str) -> Option<Rhythm> {
         "164889003" | "164890007" => Rhythm::Fibrillation,
         // SVT, AT, AVNRT, AVRT, sinus atrium to atrial wandering rhythm
         "426761007" | "713422000" | "251166008" | "233897008" | "195101003" => Rhythm::Supraventricular,
+        _ => return None,
+    })
+}
+
+/// The SNOMED CT code of a class of [`RHYTHM6`], that of its first rhythm.
+pub fn snomed_of_class(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "SR" => "426783006",
+        "SB" => "426177001",
+        "ST" => "427084000",
+        "SI" => "427393009",
+        "AFIB/AFL" => "164889003",
+        "SVT/AT" => "426761007",
         _ => return None,
     })
 }
@@ -188,6 +220,52 @@ pub fn is_abnormal_beat(a: &Annotation) -> bool {
     a.is_beat() && !a.is_normal()
 }
 
+/// The rhythm that decides among several: the first of [`PRIORITY`], [`Rhythm::Other`] last; and whether there was more
+/// than one.
+pub fn deciding(found: &[Rhythm]) -> Option<(Rhythm, bool)> {
+    let first = PRIORITY.into_iter().chain([Rhythm::Other]).find(|r| found.contains(r))?;
+    Some((first, found.iter().any(|&r| r != first)))
+}
+
+/// The rhythm of a one-hot class column of the EXGnet authors' files, e.g. `Sinus Rhythm`; only letters count, in any
+/// case.
+pub fn class_column(name: &str) -> Option<Rhythm> {
+    let letters: String = name.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+    Some(match letters.as_str() {
+        "sinusrhythm" => Rhythm::Sinus,
+        "sinusbradycardia" => Rhythm::Bradycardia,
+        "sinustachycardia" => Rhythm::Tachycardia,
+        "sinusirregularity" => Rhythm::Irregularity,
+        "atrialfibrillationatrialflutter" => Rhythm::Fibrillation,
+        "supraventriculartachycardiaatrialtachycardia" => Rhythm::Supraventricular,
+        "others" | "other" => Rhythm::Other,
+        _ => return None,
+    })
+}
+
+/// The rhythm of an acronym in Chapman's `Diagnostics.xlsx`, where AF is atrial flutter and SA sinus irregularity.
+pub fn chapman_acronym(text: &str) -> Option<Rhythm> {
+    Some(match text.trim().to_ascii_uppercase().as_str() {
+        "SR" => Rhythm::Sinus,
+        "SB" => Rhythm::Bradycardia,
+        "ST" => Rhythm::Tachycardia,
+        "SA" | "SI" => Rhythm::Irregularity,
+        "AFIB" | "AF" => Rhythm::Fibrillation,
+        "SVT" | "AT" | "AVNRT" | "AVRT" | "SAAWR" => Rhythm::Supraventricular,
+        _ => return None,
+    })
+}
+
+/// The rhythm of a label of the Challenge 2017: `N`, `A` or `O`; `~` (noisy) is none.
+pub fn challenge_2017(label: &str) -> Option<Rhythm> {
+    Some(match label {
+        "N" => Rhythm::Sinus,
+        "A" => Rhythm::Fibrillation,
+        "O" => Rhythm::Other,
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +279,13 @@ mod tests {
         let comments: Vec<String> = ["Age: 3", "Dx: 1, 2,,2,", "dx:3;"].iter().map(|s| (*s).to_string()).collect();
         assert_eq!(dx_codes(&comments), ["1", "2", "3"]);
         assert!(dx_codes(&["Dx:".into(), "Dx: ,".into()]).is_empty());
+    }
+
+    #[test]
+    fn codes_of_classes_lead_back_to_them() {
+        for (i, class) in RHYTHM6.classes.iter().enumerate() {
+            assert_eq!(RHYTHM6.class_of(snomed(snomed_of_class(class).unwrap()).unwrap()), Some(i));
+        }
     }
 
     #[test]
@@ -222,8 +307,10 @@ mod tests {
     fn schemes() {
         assert_eq!(Scheme::by_name("rhythm6").unwrap().classes[4], "AFIB/AFL");
         let four = Scheme::by_name("rhythm4").unwrap();
-        let names: Vec<_> = PRIORITY.iter().map(|&r| four.classes[four.class_of(r)]).collect();
+        let names: Vec<_> = PRIORITY.iter().map(|&r| four.classes[four.class_of(r).unwrap()]).collect();
         assert_eq!(names, ["GSVT", "AFIB", "GSVT", "SB", "SR", "SR"]);
+        assert_eq!(PRIORITY.map(|r| AF3.classes[AF3.class_of(r).unwrap()]), ["O", "A", "O", "O", "O", "N"]);
+        assert_eq!((RHYTHM6.class_of(Rhythm::Other), AF3.class_of(Rhythm::Other)), (None, Some(2)));
         assert!(Scheme::by_name("rhythm7").unwrap_err().to_string().contains("rhythm6"));
     }
 
@@ -237,5 +324,31 @@ mod tests {
         assert_eq!(by_rate(&[5, 5], 360.0), None);
         assert_eq!(rhythm_note("(AFL\0"), NoteRhythm::Named(Rhythm::Fibrillation));
         assert_eq!(rhythm_note("(B"), NoteRhythm::Other);
+    }
+
+    #[test]
+    fn names_of_tables() {
+        use Rhythm::*;
+        let columns = [
+            "Sinus Rhythm",
+            "Sinus Bradycardia",
+            "sinus_tachycardia ",
+            "Sinus Irregularity",
+            "Atrial Fibrillation_Atrial Flutter",
+            "Supraventricular Tachycardia_Atrial Tachycardia",
+            "Others",
+        ];
+        let all = [Sinus, Bradycardia, Tachycardia, Irregularity, Fibrillation, Supraventricular, Other];
+        assert_eq!(columns.map(|c| class_column(c).unwrap()), all);
+        assert_eq!((class_column("Sinus"), class_column("17"), class_column("")), (None, None, None));
+        let words = ["SB", "SR", "AFIB", "ST", "SVT", "AF", "SA", "SI", "AT", "AVNRT", "AVRT", "SAAWR"];
+        let of = [Bradycardia, Sinus, Fibrillation, Tachycardia, Supraventricular, Fibrillation, Irregularity];
+        assert_eq!(words.map(|w| chapman_acronym(w).unwrap())[..7], of);
+        assert!(words[8..].iter().all(|w| chapman_acronym(w) == Some(Supraventricular)));
+        assert_eq!(chapman_acronym("VT"), None);
+        assert_eq!(["N", "A", "O", "~"].map(challenge_2017), [Some(Sinus), Some(Fibrillation), Some(Other), None]);
+        assert_eq!(deciding(&[Sinus, Other, Irregularity]), Some((Irregularity, true)));
+        assert_eq!(deciding(&[Other]), Some((Other, false)));
+        assert_eq!(deciding(&[]), None);
     }
 }

@@ -3,6 +3,7 @@
 //! frequencies, zeros outside the signal. Same length, alignment and values as SciPy's.
 
 use crate::error::{Error, Result};
+use std::sync::{Arc, Mutex};
 
 /// The largest `up` or `down`; 500/257 and 25/18 are typical.
 const MAX_TERM: u64 = 5_000;
@@ -84,17 +85,73 @@ pub fn resample_poly(x: &[f64], up: usize, down: usize) -> Vec<f64> {
     if up == down {
         return x.to_vec();
     }
-    let half = 10 * up.max(down);
-    let h = lowpass(half, 1.0 / up.max(down) as f64, up as f64);
-    (0..output_len(x.len(), up, down))
-        .map(|m| {
-            // tap k of output m meets input i where m down + half = i up + k
-            let centre = m * down + half;
-            let first = centre.saturating_sub(2 * half).div_ceil(up);
-            let last = (centre / up).min(x.len() - 1);
-            (first..=last).map(|i| x[i] * h[centre - i * up]).sum()
-        })
-        .collect()
+    let filter = Polyphase::cached(up, down);
+    (0..output_len(x.len(), up, down)).map(|m| filter.output(x, m)).collect()
+}
+
+/// The filter's taps by phase: output `m` is the scalar product of one row with consecutive inputs.
+struct Polyphase {
+    up: usize,
+    down: usize,
+    half: usize,
+    /// Row `p` holds the taps `p, p + up, ...` from the last to the first.
+    rows: Vec<Vec<f64>>,
+}
+
+impl Polyphase {
+    fn new(up: usize, down: usize) -> Self {
+        let half = 10 * up.max(down);
+        let h = lowpass(half, 1.0 / up.max(down) as f64, up as f64);
+        let row = |p: usize| {
+            let mut taps: Vec<f64> = h.iter().skip(p).step_by(up).copied().collect();
+            taps.reverse();
+            taps
+        };
+        Self { up, down, half, rows: (0..up).map(row).collect() }
+    }
+
+    /// The filter for these terms; the last few are kept, for the strips of a source all need the same.
+    fn cached(up: usize, down: usize) -> Arc<Self> {
+        static LAST: Mutex<Vec<Arc<Polyphase>>> = Mutex::new(Vec::new());
+        let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(filter) = last.iter().find(|f| (f.up, f.down) == (up, down)) {
+            return filter.clone();
+        }
+        let filter = Arc::new(Self::new(up, down));
+        last.truncate(3);
+        last.insert(0, filter.clone());
+        filter
+    }
+
+    /// Output `m`: tap `k` meets input `i` where `m down + half = i up + k`; zeros outside the input.
+    fn output(&self, x: &[f64], m: usize) -> f64 {
+        let centre = m * self.down + self.half;
+        let row = &self.rows[centre % self.up];
+        // the row's last tap meets input `last`, which may lie past the end
+        let last = centre / self.up;
+        let first = (last + 1).saturating_sub(row.len());
+        let end = (last + 1).min(x.len());
+        if first >= end {
+            return 0.0;
+        }
+        let row = &row[row.len() - (last + 1 - first)..];
+        dot(&x[first..end], &row[..end - first])
+    }
+}
+
+/// Scalar product in eight running sums, which the processor takes side by side.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (eights_a, rest_a) = a.as_chunks::<8>();
+    let (eights_b, rest_b) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (u, v) in eights_a.iter().zip(eights_b) {
+        for ((sum, x), y) in sums.iter_mut().zip(u).zip(v) {
+            *sum += x * y;
+        }
+    }
+    let rest: f64 = rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum();
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
+    ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7)) + rest
 }
 
 /// Windowed-sinc low-pass of `2 half + 1` taps with cut-off relative to Nyquist, gain `gain` at 0 Hz.
@@ -130,6 +187,21 @@ fn bessel_i0(x: f64) -> f64 {
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// [`resample`] with the mean taken out and put back, so that the zeros outside make no step at the ends.
+///
+/// # Errors
+/// As [`ratio`].
+pub fn resample_centred(mut x: Vec<f64>, fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
+    if fs_in == fs_out {
+        return Ok(x);
+    }
+    let mean = x.iter().sum::<f64>() / x.len().max(1) as f64;
+    x.iter_mut().for_each(|v| *v -= mean);
+    let mut y = resample(&x, fs_in, fs_out)?;
+    y.iter_mut().for_each(|v| *v += mean);
+    Ok(y)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::config::NetworkConfig;
 use super::network::{Exgnet, expected_tensors};
 use super::params::NamedTensor;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{safetensors_head, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
 use safetensors::{Dtype, SafeTensors};
@@ -39,23 +39,11 @@ impl ModelInfo {
     }
 }
 
-/// Bytes of a safetensors file. Written here because the metadata's order must not change from run to run: the same
-/// training gives the same bytes.
+/// Bytes of a safetensors file: the same training gives the same bytes.
 pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -> Vec<u8> {
-    let mut header = serde_json::Map::new();
-    let meta = metadata.iter().map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(v.as_str()))).collect();
-    header.insert("__metadata__".into(), serde_json::Value::Object(meta));
-    let mut end = 0;
-    for (name, shape, values) in tensors {
-        let start = end;
-        end += 4 * values.len();
-        header.insert(name.clone(), serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]}));
-    }
-    let mut text = serde_json::Value::Object(header).to_string().into_bytes();
-    // Data starts at a multiple of 8.
-    text.resize(text.len().next_multiple_of(8), b' ');
-    let mut out = (text.len() as u64).to_le_bytes().to_vec();
-    out.extend(text);
+    let shapes: Vec<(&str, &str, &[usize])> =
+        tensors.iter().map(|(n, s, _)| (n.as_str(), "F32", s.as_slice())).collect();
+    let mut out = safetensors_head(metadata, &shapes);
     for (_, _, values) in tensors {
         out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     }

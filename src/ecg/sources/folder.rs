@@ -1,6 +1,7 @@
 //! Which records a folder holds, and where the data folder is.
 
-use super::{Context, Note, Outcome};
+use super::notes::Note;
+use super::{Context, Outcome, Progress, Sink};
 use crate::ecg::dataset::Exclusion;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 /// Folders deeper than this are not searched (a link may lead back up).
-const MAX_DEPTH: usize = 12;
+pub(crate) const MAX_DEPTH: usize = 12;
 
 /// The folder of real recordings: `EXGNET_DATA`, or `../shared/data` where that exists.
 pub fn data_root() -> Option<PathBuf> {
@@ -34,41 +35,60 @@ pub fn name_of(root: &Path) -> String {
     full.file_name().map_or_else(|| "data".to_string(), |n| n.to_string_lossy().into_owned())
 }
 
+/// Records that are read before their strips are handed on: enough for every thread to have work, few enough that
+/// half-hour records do not fill the memory.
+const AT_ONCE: usize = 64;
+
 /// Finds the records of the source's folder and reads them in parallel; outcomes in the order of the paths.
 pub(super) fn for_each_record(
     context: &Context,
     read: fn(&Context, &Path) -> Result<Outcome, String>,
-) -> Result<Outcome> {
-    let mut all = Outcome::default();
-    let headers = find_headers(context, &mut all)?;
-    let outcomes: Vec<Outcome> = headers
-        .par_iter()
-        .map(|path| {
-            read(context, path).unwrap_or_else(|reason| Outcome {
-                exclusions: vec![Exclusion::new(context.record_id(path), reason)],
-                ..Outcome::default()
-            })
-        })
-        .collect();
-    for outcome in outcomes {
-        all.strips.extend(outcome.strips);
-        all.exclusions.extend(outcome.exclusions);
-        all.notes.extend(outcome.notes);
-    }
-    Ok(all)
+    sink: &mut Sink,
+) -> Result<()> {
+    let mut account = Outcome::default();
+    let headers: Vec<PathBuf> = find_headers(context, &mut account)?.into_iter().collect();
+    sink(account)?;
+    in_order(context, &headers, &|path: &PathBuf| read(context, path).map_err(|e| (context.record_id(path), e)), sink)
 }
 
-fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTreeSet<PathBuf>> {
-    let root = &context.root;
-    if !root.is_dir() {
-        return Err(Error::file(
-            root,
-            "no such folder of recordings",
-            "check the path; a relative one is looked for here and below EXGNET_DATA (or ../shared/data)",
-        ));
+/// Reads one item: what it gave, or its record and why it cannot be used.
+pub(super) type Reading<'a, T> = dyn Fn(&T) -> Result<Outcome, (String, String)> + Sync + 'a;
+
+/// Reads items in parallel, some at a time; a failed one becomes an exclusion. Outcomes reach the sink in order.
+pub(super) fn in_order<T: Sync>(context: &Context, items: &[T], read: &Reading<T>, sink: &mut Sink) -> Result<()> {
+    context.begin(items.len());
+    for some in items.chunks(AT_ONCE) {
+        let outcomes: Vec<Outcome> = some
+            .par_iter()
+            .map(|item| {
+                let outcome = read(item).unwrap_or_else(|(record, reason)| Outcome::excluded(record, reason));
+                (context.watch)(Progress::Advance(1));
+                outcome
+            })
+            .collect();
+        outcomes.into_iter().try_for_each(&mut *sink)?;
     }
+    Ok(())
+}
+
+/// The source's folder must be there.
+pub(super) fn check_root(root: &Path) -> Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    Err(Error::file(
+        root,
+        "no such folder of recordings",
+        "check the path; a relative one is looked for here and below EXGNET_DATA (or ../shared/data)",
+    ))
+}
+
+/// The headers to read: those that `RECORDS` lists, or all; listed ones that are missing are excluded.
+pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTreeSet<PathBuf>> {
+    let root = &context.root;
+    check_root(root)?;
     let mut present = BTreeSet::new();
-    walk(root, 0, &mut present)?;
+    walk(root, 0, "hea", &mut present)?;
     let mut listed = BTreeSet::new();
     let chosen = if listing(root, root, 0, &mut listed, out, &context.source)? {
         let others = present.difference(&listed).count();
@@ -94,16 +114,16 @@ fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTreeSet<PathBuf
     Ok(chosen)
 }
 
-/// All `.hea` files below a folder.
-fn walk(dir: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> Result<()> {
+/// All files with an extension below a folder.
+pub(super) fn walk(dir: &Path, depth: usize, extension: &str, found: &mut BTreeSet<PathBuf>) -> Result<()> {
     let fault = |e: std::io::Error| Error::file(dir, format!("cannot list the folder: {e}"), "check its permissions");
     for entry in std::fs::read_dir(dir).map_err(fault)? {
         let path = entry.map_err(fault)?.path();
         if path.is_dir() {
             if depth < MAX_DEPTH {
-                walk(&path, depth + 1, found)?;
+                walk(&path, depth + 1, extension, found)?;
             }
-        } else if path.extension().is_some_and(|e| e == "hea") {
+        } else if path.extension().is_some_and(|e| e == extension) {
             found.insert(path);
         }
     }
@@ -123,7 +143,7 @@ fn listing(
     let path = dir.join("RECORDS");
     if !path.is_file() {
         if depth > 0 {
-            walk(dir, depth, listed)?;
+            walk(dir, depth, "hea", listed)?;
         }
         return Ok(false);
     }

@@ -1,9 +1,11 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change.
 
-use super::{Context, Note, Outcome, one_line};
-use crate::ecg::dataset::{Exclusion, Strip};
+use super::notes::Note;
+use super::{Context, Draft, Outcome, one_line};
+use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
+use crate::ecg::resample;
 use crate::ecg::wfdb::{Annotation, Header, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,7 +41,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     }
     let mean = known.iter().sum::<f64>() / known.len() as f64;
     let centred: Vec<f64> = mv.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
-    let resampled = context.to_rate(&centred, header.fs).map_err(|e| one_line(&e))?;
+    let resampled = resample::resample(&centred, header.fs, options.fs).map_err(|e| one_line(&e))?;
 
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
@@ -56,27 +58,30 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             let inside = |sample: i64| sample >= start && sample < end;
             let from = beats.partition_point(|b| b.sample < start);
             let own: Vec<&Annotation> = beats[from..].iter().copied().take_while(|b| inside(b.sample)).collect();
-            let class = match classify(&stretch.note, &own, header.fs, options.ectopic_keep) {
-                Ok(rhythm) => context.scheme.class_of(rhythm),
+            let found = classify(&stretch.note, &own, header.fs).and_then(|rhythm| {
+                if context.scheme.class_of(rhythm).is_none() {
+                    Err(format!("rhythm {} is in no class", stretch.note))
+                } else if !options.ectopic_keep && own.iter().any(|b| labels::is_abnormal_beat(b)) {
+                    Err("ectopic, paced or unclassifiable beats".into())
+                } else {
+                    Ok(rhythm)
+                }
+            });
+            let rhythm = match found {
+                Ok(rhythm) => rhythm,
                 Err(reason) => {
                     *left_out.entry(reason).or_insert(0) += 1;
                     continue;
                 }
             };
             let id = format!("{record}@{:.3}", start as f64 / header.fs);
-            match cut(context, &mv, &resampled, header.fs, start, end) {
-                Ok((at, signal)) => {
-                    let r_peaks = peaks_inside(&own, options.fs / header.fs, at, signal.len());
-                    out.strips.push(Strip {
-                        id,
-                        patient: patient(context, &record, &header.name),
-                        source: context.source.clone(),
-                        signal,
-                        label: class,
-                        r_peaks,
-                        expert_beats: true,
-                    });
-                }
+            let patient = patient(context, &record, &header.name);
+            let strip = cut(context, &mv, &resampled, header.fs, start, end).and_then(|(at, x)| {
+                let beats = Some(peaks_inside(&own, options.fs / header.fs, at, x.len()));
+                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
+            });
+            match strip {
+                Ok(strip) => out.strips.push(strip),
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
             }
         }
@@ -98,7 +103,7 @@ pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Opt
     let stretch = rhythm_stretches(&annotations, i64::MAX).into_iter().find(|s| s.start <= first && end <= s.end)?;
     let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;
     let beats: Vec<&Annotation> = annotations.iter().filter(inside).collect();
-    classify(&stretch.note, &beats, fs, true).ok()
+    classify(&stretch.note, &beats, fs).ok()
 }
 
 /// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
@@ -129,22 +134,18 @@ fn grid(stretch: &Stretch, length: f64) -> impl Iterator<Item = (i64, i64)> {
         .take_while(move |&(_, e)| e <= end)
 }
 
-fn classify(note: &str, beats: &[&Annotation], fs: f64, ectopic_keep: bool) -> Result<Rhythm, String> {
-    let rhythm = match labels::rhythm_note(note) {
-        NoteRhythm::Named(rhythm) => rhythm,
+fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String> {
+    match labels::rhythm_note(note) {
+        NoteRhythm::Named(rhythm) => Ok(rhythm),
         NoteRhythm::ByRate => {
             let samples: Vec<i64> = beats.iter().map(|b| b.sample).collect();
-            labels::by_rate(&samples, fs).ok_or("fewer than two beats")?
+            labels::by_rate(&samples, fs).ok_or_else(|| "fewer than two beats".into())
         }
-        NoteRhythm::Other => return Err(format!("rhythm {note} is in no class")),
-    };
-    if !ectopic_keep && beats.iter().any(|b| labels::is_abnormal_beat(b)) {
-        return Err("ectopic, paced or unclassifiable beats".into());
+        NoteRhythm::Other => Ok(Rhythm::Other),
     }
-    Ok(rhythm)
 }
 
-/// The strip's first sample in the resampled record, and its signal.
+/// The window's first sample in the resampled record, and its samples in mV, the record's mean removed.
 fn cut(
     context: &Context,
     mv: &[f64],
@@ -152,7 +153,7 @@ fn cut(
     fs: f64,
     start: i64,
     end: i64,
-) -> Result<(usize, Vec<f32>), String> {
+) -> Result<(usize, Vec<f64>), String> {
     let original = usize::try_from(start).ok().zip(usize::try_from(end).ok()).and_then(|(a, b)| mv.get(a..b));
     let original = original.ok_or("window outside the record")?;
     if let Some(i) = original.iter().position(|v| !v.is_finite()) {
@@ -164,7 +165,7 @@ fn cut(
     let at = (start as f64 * context.options.fs / fs).round() as usize;
     let strip = at.checked_add(context.options.samples()).and_then(|e| resampled.get(at..e));
     let strip = strip.ok_or("the record ends inside the window after resampling")?;
-    context.finish(strip.to_vec()).map(|signal| (at, signal))
+    Ok((at, strip.to_vec()))
 }
 
 fn peaks_inside(beats: &[&Annotation], ratio: f64, at: usize, n: usize) -> Vec<u32> {
@@ -205,10 +206,9 @@ mod tests {
     fn classes_of_windows() {
         let beats = [beat(0, 1), beat(300, 5), beat(600, 1)];
         let own: Vec<&Annotation> = beats.iter().collect();
-        assert_eq!(classify("(N", &own, 360.0, true), Ok(Rhythm::Sinus));
-        assert!(classify("(N", &own, 360.0, false).unwrap_err().contains("ectopic"));
-        assert!(classify("(N", &own[..1], 360.0, true).unwrap_err().contains("two beats"));
-        assert!(classify("(P", &own, 360.0, true).unwrap_err().contains("(P"));
-        assert_eq!(classify("(AFL", &[], 360.0, true), Ok(Rhythm::Fibrillation));
+        assert_eq!(classify("(N", &own, 360.0), Ok(Rhythm::Sinus));
+        assert!(classify("(N", &own[..1], 360.0).unwrap_err().contains("two beats"));
+        assert_eq!(classify("(P", &own, 360.0), Ok(Rhythm::Other));
+        assert_eq!(classify("(AFL", &[], 360.0), Ok(Rhythm::Fibrillation));
     }
 }

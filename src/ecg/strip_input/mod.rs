@@ -238,12 +238,7 @@ pub fn prepare(strip: &InputStrip, fs_given: Option<f64>, fs_model: f64, seconds
     if sources::is_flat(&x[..must_be_good]) {
         return fault("is a flat line".into(), "check the electrode or the lead; a rhythm cannot be told from it");
     }
-    if fs != fs_model {
-        let mean = x.iter().sum::<f64>() / x.len() as f64;
-        x.iter_mut().for_each(|v| *v -= mean);
-        x = resample::resample(&x, fs, fs_model)?;
-        x.iter_mut().for_each(|v| *v += mean);
-    }
+    x = resample::resample_centred(x, fs, fs_model)?;
     if x.len() < samples {
         return fault(
             format!(

@@ -10,13 +10,13 @@
 mod noise;
 mod rhythm;
 
-use super::dataset::{Dataset, Strip, check_rate_and_length};
+use super::dataset::{Dataset, LoadOptions, check_rate_and_length};
 use super::ecgsyn;
 use super::labels::{RHYTHM6, Rhythm};
+use super::sources::{Kind, Source, load_all};
 use crate::error::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 /// What to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,10 @@ pub struct SyntheticOptions {
     pub seconds: f64,
     /// Strength of baseline wander, mains hum and muscle noise: 1 as in an ordinary recording, 0 for none.
     pub noise: f64,
+    /// Share of records with ectopic beats, 0 to 1.
+    pub ectopic: f64,
+    /// How much the rates of ST and SVT/AT overlap: 1 as much as the generator knows, 0 not at all.
+    pub overlap: f64,
 }
 
 impl Default for SyntheticOptions {
@@ -45,6 +49,8 @@ impl Default for SyntheticOptions {
             fs: 500.0,
             seconds: 10.0,
             noise: 1.0,
+            ectopic: 0.25,
+            overlap: 1.0,
         }
     }
 }
@@ -52,7 +58,8 @@ impl Default for SyntheticOptions {
 /// The most samples that are made in one go: 8 GiB of f32.
 const MAX_SAMPLES: usize = 1 << 31;
 
-/// Makes a data set. Every record is a patient of its own, and its R peaks are exact.
+/// Makes a data set. Every record is a patient of its own, and its R peaks are exact. Classes are numbered in the
+/// order of the scheme.
 ///
 /// # Errors
 /// [`Error::Config`] for an unknown or repeated class, no records or too many, and values out of range.
@@ -65,35 +72,68 @@ const MAX_SAMPLES: usize = 1 << 31;
 /// # Ok::<(), exgnet::error::Error>(())
 /// ```
 pub fn synthesize(options: &SyntheticOptions) -> Result<Dataset> {
-    let n = check_rate_and_length(options.fs, options.seconds)?;
-    let rhythms = rhythms_of(&options.classes)?;
-    if options.records == 0 || options.records.checked_mul(n).is_none_or(|t| t > MAX_SAMPLES) {
-        return Err(Error::config(
-            format!("{} synthetic records of {n} samples", options.records),
-            format!("ask for 1 to {} records of this length", MAX_SAMPLES / n),
-        ));
-    }
-    if !(0.0..=100.0).contains(&options.noise) {
-        return Err(Error::config(format!("noise {}, expected 0 to 100", options.noise), "1 is an ordinary recording"));
-    }
-    let strips = (0..options.records)
-        .into_par_iter()
-        .map(|i| {
-            let label = i % rhythms.len();
-            let (signal, r_peaks) = record(options, i as u64, rhythms[label], n);
-            let id = format!("synthetic/{i:06}");
-            Strip { patient: id.clone(), id, source: "synthetic".into(), signal, label, r_peaks, expert_beats: true }
-        })
-        .collect();
-    Ok(Dataset {
-        classes: options.classes.clone(),
+    let load = LoadOptions {
+        classes: RHYTHM6.name.into(),
         fs: options.fs,
         seconds: options.seconds,
-        lead: "II".into(),
-        strips,
-        exclusions: Vec::new(),
-        notes: vec![format!("{} synthetic records, seed {}", options.records, options.seed)],
-    })
+        min_class: 0,
+        synthetic: options.clone(),
+        ..LoadOptions::default()
+    };
+    load_all(&[Source::new(Kind::Synthetic, "")], &load, &|_| {})
+}
+
+/// A checked order for records, which are then made one by one.
+pub(super) struct Generator {
+    options: SyntheticOptions,
+    rhythms: Vec<Rhythm>,
+    samples: usize,
+}
+
+/// What the generator makes of one index.
+pub(super) struct Record {
+    pub rhythm: Rhythm,
+    /// mV.
+    pub signal: Vec<f64>,
+    /// The true R peaks, samples.
+    pub r_peaks: Vec<u32>,
+}
+
+impl Generator {
+    /// # Errors
+    /// [`Error::Config`] as [`synthesize`].
+    pub fn new(options: &SyntheticOptions) -> Result<Self> {
+        let samples = check_rate_and_length(options.fs, options.seconds)?;
+        let rhythms = rhythms_of(&options.classes)?;
+        if options.records == 0 || options.records.checked_mul(samples).is_none_or(|t| t > MAX_SAMPLES) {
+            return Err(Error::config(
+                format!("{} synthetic records of {samples} samples", options.records),
+                format!("ask for 1 to {} records of this length", MAX_SAMPLES / samples),
+            ));
+        }
+        if !(0.0..=100.0).contains(&options.noise) {
+            return Err(Error::config(
+                format!("noise {}, expected 0 to 100", options.noise),
+                "1 is an ordinary recording",
+            ));
+        }
+        for (name, share) in [("ectopic", options.ectopic), ("overlap", options.overlap)] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(Error::config(
+                    format!("synthetic {name} {share}, expected 0 to 1"),
+                    "0 makes the easiest records",
+                ));
+            }
+        }
+        Ok(Self { options: options.clone(), rhythms, samples })
+    }
+
+    /// Record `index`; the classes take turns.
+    pub fn record(&self, index: usize) -> Record {
+        let rhythm = self.rhythms[index % self.rhythms.len()];
+        let (signal, r_peaks) = record(&self.options, index as u64, rhythm, self.samples);
+        Record { rhythm, signal, r_peaks }
+    }
 }
 
 fn rhythms_of(classes: &[String]) -> Result<Vec<Rhythm>> {
@@ -118,10 +158,10 @@ fn rhythms_of(classes: &[String]) -> Result<Vec<Rhythm>> {
 }
 
 /// Signal in mV and R peaks of record `index`.
-fn record(options: &SyntheticOptions, index: u64, rhythm: Rhythm, n: usize) -> (Vec<f32>, Vec<u32>) {
+fn record(options: &SyntheticOptions, index: u64, rhythm: Rhythm, n: usize) -> (Vec<f64>, Vec<u32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     rng.set_stream(index);
-    let plan = rhythm::plan(rhythm, options.seconds, &mut rng);
+    let plan = rhythm::plan(rhythm, options, &mut rng);
     let mut x = vec![0.0; n];
     ecgsyn::draw(&plan.beats, options.fs, &mut x);
     plan.atria.draw(options.fs, &mut x);
@@ -143,12 +183,13 @@ fn record(options: &SyntheticOptions, index: u64, rhythm: Rhythm, n: usize) -> (
         .map(|p| p as u32)
         .collect();
     peaks.dedup();
-    (x.into_iter().map(|v| v as f32).collect(), peaks)
+    (x, peaks)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecg::rpeaks::Detector;
 
     fn small(records: usize) -> SyntheticOptions {
         SyntheticOptions { records, ..SyntheticOptions::default() }
@@ -191,7 +232,7 @@ mod tests {
         let set = synthesize(&SyntheticOptions { noise: 0.3, ..small(60) }).unwrap();
         let (mut hit, mut found, mut all) = (0, 0, 0);
         for s in &set.strips {
-            let peaks = crate::ecg::rpeaks::detect(&s.signal, set.fs);
+            let peaks = crate::ecg::rpeaks::detect(&s.signal, set.fs, Detector::Gradient);
             let near = |p: u32| s.r_peaks.iter().any(|r| r.abs_diff(p) <= 75);
             hit += peaks.iter().filter(|&&p| near(p)).count();
             found += peaks.len();
@@ -207,7 +248,7 @@ mod tests {
     fn other_rates_lengths_and_classes() {
         let o = SyntheticOptions { fs: 125.0, seconds: 4.0, classes: vec!["ST".into(), "SR".into()], ..small(3) };
         let set = synthesize(&o).unwrap();
-        assert_eq!((set.samples(), set.strips[2].signal.len(), set.counts()), (500, 500, vec![2, 1]));
+        assert_eq!((set.samples(), set.strips[2].signal.len(), set.counts()), (500, 500, vec![1, 2]));
         for bad in [
             SyntheticOptions { records: 0, ..o.clone() },
             SyntheticOptions { records: usize::MAX, ..o.clone() },

@@ -1,5 +1,6 @@
 //! When the heart beats and how, for each class: RR series, ectopic beats, shapes, atrial activity.
 
+use super::SyntheticOptions;
 use crate::ecg::ecgsyn::{Beat, Modulation, Morphology, Wave};
 use crate::ecg::labels::Rhythm;
 use rand::RngExt;
@@ -56,18 +57,19 @@ pub(super) fn spread(rng: &mut ChaCha8Rng, centre: f64, sd: f64) -> f64 {
 }
 
 /// Beats from 2 s before the record to 2 s after it, so that its ends are like its middle.
-pub(super) fn plan(rhythm: Rhythm, seconds: f64, rng: &mut ChaCha8Rng) -> Plan {
+pub(super) fn plan(rhythm: Rhythm, options: &SyntheticOptions, rng: &mut ChaCha8Rng) -> Plan {
     let shape = shape(rng);
     // many tachycardias lie where sinus and supraventricular ones meet
-    let tachycardia = if rng.random_bool(0.45) { 140.0..164.0 } else { 101.5..150.0 };
+    let tachycardia = if rng.random_bool(0.45 * options.overlap) { 140.0..164.0 } else { 101.5..150.0 };
     match rhythm {
-        Rhythm::Sinus => sinus(rng, shape, seconds, 62.0..98.0, 0.004..0.055),
-        Rhythm::Bradycardia => sinus(rng, shape, seconds, 38.0..58.5, 0.006..0.06),
-        Rhythm::Tachycardia => sinus(rng, shape, seconds, tachycardia, 0.001..0.012),
-        Rhythm::Irregularity => sinus(rng, shape, seconds, 48.0..96.0, 0.1..0.26),
-        Rhythm::Fibrillation if rng.random_bool(0.6) => fibrillation(rng, shape, seconds),
-        Rhythm::Fibrillation => flutter(rng, shape, seconds),
-        Rhythm::Supraventricular => supraventricular(rng, shape, seconds),
+        Rhythm::Sinus => sinus(rng, shape, options, 62.0..98.0, 0.004..0.055),
+        Rhythm::Bradycardia => sinus(rng, shape, options, 38.0..58.5, 0.006..0.06),
+        Rhythm::Tachycardia => sinus(rng, shape, options, tachycardia, 0.001..0.012),
+        Rhythm::Irregularity => sinus(rng, shape, options, 48.0..96.0, 0.1..0.26),
+        Rhythm::Fibrillation if rng.random_bool(0.6) => fibrillation(rng, shape, options),
+        Rhythm::Fibrillation => flutter(rng, shape, options),
+        // the generator knows no class for other rhythms
+        Rhythm::Supraventricular | Rhythm::Other => supraventricular(rng, shape, options),
     }
 }
 
@@ -130,7 +132,7 @@ fn beats(times: &[f64], shape: Morphology) -> Vec<Beat> {
 fn sinus(
     rng: &mut ChaCha8Rng,
     shape: Morphology,
-    seconds: f64,
+    options: &SyntheticOptions,
     bpm: std::ops::Range<f64>,
     depth: std::ops::Range<f64>,
 ) -> Plan {
@@ -143,12 +145,12 @@ fn sinus(
         mayer_phase: rng.random_range(0.0..TAU),
     };
     let jitter = rng.random_range(0.002..0.008);
-    let t = times(rng, seconds, |rng, t| {
+    let t = times(rng, options.seconds, |rng, t| {
         let z: f64 = StandardNormal.sample(rng);
         mean * (modulation.factor(t) + jitter * z)
     });
     let mut beats = beats(&t, shape);
-    ectopic(rng, &mut beats, seconds, true);
+    ectopic(rng, &mut beats, options, true);
     Plan { beats, atria: Atria::Quiet, breathing_hz: modulation.breathing_hz }
 }
 
@@ -157,12 +159,12 @@ fn without_p(mut shape: Morphology) -> Morphology {
     shape
 }
 
-fn fibrillation(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
+fn fibrillation(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) -> Plan {
     let mean = 60.0 / rng.random_range(60.0..165.0);
     let cv = rng.random_range(0.07..0.28);
-    let t = times(rng, seconds, |rng, _| spread(rng, mean, cv) * (-0.5 * cv * cv).exp());
+    let t = times(rng, options.seconds, |rng, _| spread(rng, mean, cv) * (-0.5 * cv * cv).exp());
     let mut beats = beats(&t, without_p(shape));
-    ectopic(rng, &mut beats, seconds, false);
+    ectopic(rng, &mut beats, options, false);
     let atria = Atria::Fibrillation {
         height: rng.random_range(0.02..0.1),
         hz: rng.random_range(4.5..8.5),
@@ -172,25 +174,29 @@ fn fibrillation(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
     Plan { beats, atria, breathing_hz: rng.random_range(0.14..0.34) }
 }
 
-fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
+fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) -> Plan {
     let hz = rng.random_range(250.0..350.0) / 60.0;
     let block = [2, 2, 3, 3, 4, 4, 4, 0][rng.random_range(0..8_usize)];
     let unrest = rng.random_range(0.003..0.014);
     // the ventricles answer every second to fourth wave, so intervals are whole numbers of waves
-    let t = times(rng, seconds, |rng, _| {
+    let t = times(rng, options.seconds, |rng, _| {
         let waves = if block == 0 { rng.random_range(2..=4) } else { block };
         let z: f64 = StandardNormal.sample(rng);
         f64::from(waves) / hz + unrest * z
     });
     let mut beats = beats(&t, without_p(shape));
-    ectopic(rng, &mut beats, seconds, false);
+    ectopic(rng, &mut beats, options, false);
     let atria = Atria::Flutter { height: -rng.random_range(0.06..0.18), hz };
     Plan { beats, atria, breathing_hz: rng.random_range(0.14..0.34) }
 }
 
-fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Plan {
-    let mean =
-        60.0 / if rng.random_bool(0.55) { rng.random_range(144.0..168.0) } else { rng.random_range(160.0..218.0) };
+fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) -> Plan {
+    let mean = 60.0
+        / if rng.random_bool(0.55 * options.overlap) {
+            rng.random_range(144.0..168.0)
+        } else {
+            rng.random_range(160.0..218.0)
+        };
     let jitter = rng.random_range(0.002..0.01);
     let mut shape = shape;
     match rng.random_range(0..4) {
@@ -201,24 +207,25 @@ fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, seconds: f64) -> Pl
         // atrial: inverted and close before it
         _ => shape.p = Wave::at(-rng.random_range(45.0..60.0), 0.2, -0.9 * shape.p.height),
     }
-    let t = times(rng, seconds, |rng, _| {
+    let t = times(rng, options.seconds, |rng, _| {
         let z: f64 = StandardNormal.sample(rng);
         mean * (1.0 + jitter * z)
     });
     let mut beats = beats(&t, shape);
-    ectopic(rng, &mut beats, seconds, false);
+    ectopic(rng, &mut beats, options, false);
     Plan { beats, atria: Atria::Quiet, breathing_hz: rng.random_range(0.14..0.34) }
 }
 
-/// In one record of four, one or two early beats: ventricular ones (wide, no P wave, a full pause) or, where the
+/// In some records (one of four by default), one or two early beats: ventricular ones (wide, no P wave, a full pause) or, where the
 /// sinus node leads, atrial ones (an early P wave of another shape).
-fn ectopic(rng: &mut ChaCha8Rng, beats: &mut [Beat], seconds: f64, atrial: bool) {
-    if !rng.random_bool(0.25) {
+fn ectopic(rng: &mut ChaCha8Rng, beats: &mut [Beat], options: &SyntheticOptions, atrial: bool) {
+    if !rng.random_bool(options.ectopic) {
         return;
     }
     for _ in 0..rng.random_range(1..=2) {
-        let inside: Vec<usize> =
-            (1..beats.len().saturating_sub(1)).filter(|&i| (0.5..seconds - 0.5).contains(&beats[i].time)).collect();
+        let inside: Vec<usize> = (1..beats.len().saturating_sub(1))
+            .filter(|&i| (0.5..options.seconds - 0.5).contains(&beats[i].time))
+            .collect();
         let early = rng.random_range(0.62..0.82);
         let is_atrial = atrial && rng.random_bool(0.5);
         let pick = rng.random_range(0.0..1.0);

@@ -1,0 +1,107 @@
+//! Sources that are read again and again are prepared once, into a cache folder.
+
+use super::prepare_marked;
+use super::reader::File;
+use crate::ecg::dataset::{Dataset, LoadOptions};
+use crate::ecg::guidance::GuidanceConfig;
+use crate::ecg::sources::{self, Kind, Progress, Source, load_all};
+use crate::error::Result;
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Where prepared sources are kept: `EXGNET_CACHE`, else `exgnet` in the user's cache folder. `None` where
+/// `EXGNET_CACHE` is `off` or there is no such folder.
+pub fn cache_dir() -> Option<PathBuf> {
+    let named = |key: &str| std::env::var_os(key).filter(|v| !v.is_empty()).map(PathBuf::from);
+    match named("EXGNET_CACHE") {
+        Some(dir) if dir.as_os_str() == "off" => None,
+        Some(dir) => Some(dir),
+        None => named("XDG_CACHE_HOME")
+            .or_else(|| named("LOCALAPPDATA"))
+            .or_else(|| named("HOME").map(|home| home.join(".cache")))
+            .map(|dir| dir.join("exgnet")),
+    }
+}
+
+/// Loads sources by way of the cache `dir`: prepares them into it if they are not there yet, or if a file of theirs, an
+/// option or the program itself has changed since. Sources that hold nothing but synthetic ECG, and a cache that
+/// cannot be written, are read into memory instead.
+///
+/// # Errors
+/// As [`load_all`].
+pub fn through_cache(
+    sources: &[Source],
+    options: &LoadOptions,
+    guidance: &GuidanceConfig,
+    dir: Option<&Path>,
+    watch: &(dyn Fn(Progress) + Sync),
+) -> Result<Dataset> {
+    options.check()?;
+    let Some(dir) = dir.filter(|_| sources.iter().any(|s| s.kind != Kind::Synthetic)) else {
+        return load_all(sources, options, watch);
+    };
+    // small classes are dropped after reading: the cache holds them all
+    let whole = LoadOptions { min_class: 0, ..options.clone() };
+    let what = description(sources, &whole, guidance);
+    let names: Vec<String> = sources.iter().map(|s| plain(&s.name())).collect();
+    let path = dir.join(format!("{}-{:016x}.safetensors", names.join("+"), hash(&what)));
+    let mark = format!("{:016x}", hash(&(what, state(sources))));
+    let cached = || File::open(&path).ok().filter(|file| file.mark() == mark)?.dataset().ok();
+    if let Some(set) = cached() {
+        return set.without_small_classes(options.min_class);
+    }
+    let set = match prepare_marked(sources, &whole, guidance, &path, watch, &mark) {
+        Ok(_) => File::open(&path)?.dataset()?,
+        // whatever is wrong with the sources is told by reading them without the cache
+        Err(_) => return load_all(sources, options, watch),
+    };
+    set.without_small_classes(options.min_class)
+}
+
+/// What is read and how: two experiments with the same description share a file.
+fn description(sources: &[Source], options: &LoadOptions, guidance: &GuidanceConfig) -> String {
+    let mut text = format!("{options:?} {guidance:?}");
+    for source in sources {
+        let path = sources::resolve(&source.path);
+        let _ = write!(text, " {} {}", source.kind.name(), path.canonicalize().unwrap_or(path).display());
+    }
+    text
+}
+
+/// The state of everything that the result depends on: names, sizes and times of the sources' files, and the program.
+fn state(sources: &[Source]) -> Vec<String> {
+    let mut files = Vec::new();
+    for source in sources.iter().filter(|s| s.kind != Kind::Synthetic) {
+        list(&sources::resolve(&source.path), 0, &mut files);
+    }
+    files.sort();
+    if let Ok(program) = std::env::current_exe() {
+        list(&program, 0, &mut files);
+    }
+    files
+}
+
+fn list(path: &Path, depth: usize, files: &mut Vec<String>) {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        if depth < sources::MAX_DEPTH {
+            entries.for_each(|e| list(&e.path(), depth + 1, files));
+        }
+    } else if let Ok(meta) = path.metadata() {
+        let time = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        files.push(format!("{} {} {}", path.display(), meta.len(), time.as_nanos()));
+    }
+}
+
+/// Only a cached file's name and freshness depend on it: a program built with another hash prepares anew.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(40).collect()
+}

@@ -1,0 +1,87 @@
+//! A data set as one file: a `safetensors` file, made once by [`prepare`] and read by memory map with [`read`].
+//!
+//! | tensor | shape | |
+//! |---|---|---|
+//! | `signals` | f32 `[N, L]` | mV, resampled, cleaned if asked, not z-scored |
+//! | `targets` | f32 `[N, L]` | the guidance target, 0 to 1; all zero where invalid |
+//! | `features` | f32 `[N, 17]` | [`super::features::NAMES`], not standardised, NaN where not defined |
+//! | `labels` | i32 `[N]` | index into `classes` |
+//! | `r_peaks` | i32 | of all strips one after the other, samples |
+//! | `r_peak_offsets` | i32 `[N + 1]` | those of strip `i` are `r_peaks[offsets[i]..offsets[i + 1]]` |
+//!
+//! Metadata (strings): `format`, `classes`, `record_ids`, `patient_ids`, `sources`, `expert_beats`, `exclusions`,
+//! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `scheme`, `fs`, `seconds`,
+//! `lead`, `clean`, `guidance` (the target's constants as JSON).
+
+mod cache;
+mod reader;
+mod writer;
+
+use super::dataset::{Exclusion, LoadOptions};
+use super::guidance::GuidanceConfig;
+use super::sources::{self, Progress, Source};
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use std::path::{Path, PathBuf};
+
+pub use cache::{cache_dir, through_cache};
+pub use reader::{is_prepared, read};
+use writer::Writer;
+
+/// Value of the metadata key `format`.
+const FORMAT: &str = "exgnet-data-1";
+
+/// Reads sources once and writes them as a prepared data set, and beside it `<name>.exclusions.csv`. Strips are
+/// written as they come, so that a source may be larger than the memory. Both files appear whole or not at all.
+///
+/// # Errors
+/// As [`super::load_all`]; [`Error::File`] where the file cannot be written.
+pub fn prepare(
+    sources: &[Source],
+    options: &LoadOptions,
+    guidance: &GuidanceConfig,
+    out: &Path,
+    watch: &(dyn Fn(Progress) + Sync),
+) -> Result<()> {
+    let exclusions = prepare_marked(sources, options, guidance, out, watch, "")?;
+    write_exclusions(&exclusions_path(out), &exclusions)
+}
+
+/// [`prepare`] without the table of exclusions, with a text of the caller's in the metadata.
+fn prepare_marked(
+    sources: &[Source],
+    options: &LoadOptions,
+    guidance: &GuidanceConfig,
+    out: &Path,
+    watch: &(dyn Fn(Progress) + Sync),
+    mark: &str,
+) -> Result<Vec<Exclusion>> {
+    guidance.check()?;
+    options.check()?;
+    let mut writer = Writer::new(out)?;
+    let account = sources::read_all(sources, options, watch, &mut |strip| writer.push(&strip))?;
+    writer.finish(options, guidance, account, mark)
+}
+
+/// `set.exclusions.csv` of `set.safetensors`.
+pub fn exclusions_path(out: &Path) -> PathBuf {
+    out.with_extension("exclusions.csv")
+}
+
+/// Writes the table of exclusions: record, how many strips (windows) of it, reason.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<()> {
+    let fail = |e: String| Error::file(path, format!("cannot be written: {e}"), "check the disk and permissions");
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(["record", "strips", "reason"]).map_err(|e| fail(e.to_string()))?;
+    for e in exclusions {
+        let (count, reason) = e.counted();
+        csv.write_record([&e.record, &count.to_string(), reason]).map_err(|e| fail(e.to_string()))?;
+    }
+    write_atomically(path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
+}
+
+#[cfg(test)]
+mod tests;

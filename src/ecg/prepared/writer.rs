@@ -1,0 +1,173 @@
+//! Writes a prepared data set strip by strip.
+
+use super::FORMAT;
+use crate::ecg::dataset::{ClassesKept, Exclusion, LoadOptions, Strip, nothing_left};
+use crate::ecg::features;
+use crate::ecg::guidance::{GuidanceConfig, guidance};
+use crate::ecg::sources::Account;
+use crate::error::{Error, Result};
+use crate::files::{safetensors_head, temporary};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Strips whose targets are made at once, in parallel.
+const AT_ONCE: usize = 256;
+
+/// Everything of a strip but its signal.
+struct Entry {
+    id: String,
+    patient: String,
+    source: String,
+    label: usize,
+    r_peaks: Vec<u32>,
+    expert_beats: bool,
+    features: [f32; 17],
+}
+
+/// A data set on its way into a file. The signals wait in a file beside it: how many strips there are, and of which
+/// classes, is known at the end only.
+pub(super) struct Writer {
+    out: PathBuf,
+    signals: BufWriter<NamedTempFile>,
+    entries: Vec<Entry>,
+}
+
+impl Writer {
+    pub fn new(out: &Path) -> Result<Self> {
+        if out.is_dir() {
+            return Err(Error::file(out, "is a folder, expected the name of a file", "name it e.g. set.safetensors"));
+        }
+        let folder = folder(out);
+        std::fs::create_dir_all(folder).map_err(|e| unwritable(out, &e))?;
+        let signals = BufWriter::new(temporary(folder).map_err(|e| unwritable(out, &e))?);
+        Ok(Self { out: out.to_path_buf(), signals, entries: Vec::new() })
+    }
+
+    /// Adds a strip; all have the same length.
+    pub fn push(&mut self, strip: &Strip) -> Result<()> {
+        write_f32(&mut self.signals, &strip.signal).map_err(|e| unwritable(&self.out, &e))?;
+        let Strip { id, patient, source, label, r_peaks, expert_beats, features, .. } = strip.clone();
+        self.entries.push(Entry { id, patient, source, label, r_peaks, expert_beats, features });
+        Ok(())
+    }
+
+    /// Writes the file; gives back everything that was left out.
+    pub fn finish(
+        self,
+        options: &LoadOptions,
+        constants: &GuidanceConfig,
+        account: Account,
+        mark: &str,
+    ) -> Result<Vec<Exclusion>> {
+        let scheme = options.check()?;
+        let names: Vec<String> = scheme.classes.iter().map(|c| (*c).to_string()).collect();
+        let mut counts = vec![0; names.len()];
+        self.entries.iter().for_each(|e| counts[e.label] += 1);
+        let kept = ClassesKept::of(&names, &counts, options.min_class);
+        let Account { mut exclusions, mut notes } = account;
+        notes.extend(kept.notes.iter().cloned());
+        for e in self.entries.iter().filter(|e| kept.renumbered[e.label].is_none()) {
+            exclusions.push(kept.exclusion(&e.id, &names[e.label]));
+        }
+        let strips: Vec<(usize, &Entry)> =
+            self.entries.iter().enumerate().filter(|(_, e)| kept.renumbered[e.label].is_some()).collect();
+        if strips.is_empty() {
+            return Err(nothing_left(&exclusions));
+        }
+        let labels: Vec<i32> = strips.iter().filter_map(|(_, e)| kept.renumbered[e.label]).map(|l| l as i32).collect();
+        let peaks: Vec<i32> = strips.iter().flat_map(|(_, e)| e.r_peaks.iter().map(|&p| p as i32)).collect();
+        let mut offsets = vec![0_i32];
+        for (_, e) in &strips {
+            offsets.push(offsets[offsets.len() - 1] + e.r_peaks.len() as i32);
+        }
+        let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
+        let of = |f: &dyn Fn(&Entry) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
+        let metadata = [
+            ("format", FORMAT.to_string()),
+            ("scheme", scheme.name.to_string()),
+            ("classes", json!(kept.classes).to_string()),
+            ("fs", options.fs.to_string()),
+            ("seconds", options.seconds.to_string()),
+            ("lead", options.lead.clone()),
+            ("clean", options.clean.to_string()),
+            ("guidance", json!(constants).to_string()),
+            ("feature_names", json!(features::NAMES).to_string()),
+            ("record_ids", of(&|e| json!(e.id))),
+            ("patient_ids", of(&|e| json!(e.patient))),
+            ("sources", of(&|e| json!(e.source))),
+            ("expert_beats", of(&|e| json!(e.expert_beats))),
+            ("exclusions", json!(excluded).to_string()),
+            ("notes", json!(notes).to_string()),
+            ("mark", mark.to_string()),
+        ];
+        let (n, len) = (strips.len(), options.samples());
+        let tensors: [(&str, &str, &[usize]); 6] = [
+            ("signals", "F32", &[n, len]),
+            ("targets", "F32", &[n, len]),
+            ("features", "F32", &[n, 17]),
+            ("labels", "I32", &[n]),
+            ("r_peaks", "I32", &[peaks.len()]),
+            ("r_peak_offsets", "I32", &[n + 1]),
+        ];
+        let out = self.out.clone();
+        let fail = |e: std::io::Error| unwritable(&out, &e);
+        let mut file = BufWriter::new(temporary(folder(&out)).map_err(fail)?);
+        file.write_all(&safetensors_head(&metadata, &tensors)).map_err(fail)?;
+        let rows: Vec<usize> = strips.iter().map(|(i, _)| *i).collect();
+        let spool = self.signals.into_inner().map_err(|e| unwritable(&out, e.error()))?;
+        copy_rows(spool.as_file(), &rows, 4 * len, &mut file).map_err(fail)?;
+        for some in strips.chunks(AT_ONCE) {
+            let make = |(_, e): &(usize, &Entry)| guidance(&e.r_peaks, options.fs, len, constants).target;
+            let targets: Vec<Vec<f32>> = some.par_iter().map(make).collect();
+            targets.iter().try_for_each(|t| write_f32(&mut file, t)).map_err(fail)?;
+        }
+        strips.iter().try_for_each(|(_, e)| write_f32(&mut file, &e.features)).map_err(fail)?;
+        for values in [&labels, &peaks, &offsets] {
+            values.iter().try_for_each(|v| file.write_all(&v.to_le_bytes())).map_err(fail)?;
+        }
+        let file = file.into_inner().map_err(|e| unwritable(&out, e.error()))?;
+        file.as_file().sync_all().map_err(fail)?;
+        file.persist(&out).map_err(|e| unwritable(&out, &e.error))?;
+        Ok(exclusions)
+    }
+}
+
+fn folder(out: &Path) -> &Path {
+    out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn unwritable(path: &Path, e: &std::io::Error) -> Error {
+    Error::file(
+        path,
+        format!("cannot be written: {e}"),
+        "check that the folder can be written to and that the disk has room for the data set twice",
+    )
+}
+
+fn write_f32(to: &mut impl Write, values: &[f32]) -> std::io::Result<()> {
+    if cfg!(target_endian = "little") {
+        return to.write_all(bytemuck::cast_slice(values));
+    }
+    values.iter().try_for_each(|v| to.write_all(&v.to_le_bytes()))
+}
+
+/// Copies these rows, ascending, of `bytes` bytes each.
+fn copy_rows(from: &File, rows: &[usize], bytes: usize, to: &mut impl Write) -> std::io::Result<()> {
+    let mut from = BufReader::with_capacity(1 << 20, from);
+    from.seek(SeekFrom::Start(0))?;
+    let mut row = vec![0; bytes];
+    let mut at = 0;
+    for &wanted in rows {
+        if wanted > at {
+            from.seek_relative(((wanted - at) * bytes) as i64)?;
+        }
+        from.read_exact(&mut row)?;
+        to.write_all(&row)?;
+        at = wanted + 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The PhysioNet/CinC Challenge 2017: single-lead WFDB records of 9 to 60 s and a table of their labels.
+
+use super::notes::Note;
+use super::{Context, Draft, Outcome, Sink, folder, one_line};
+use crate::ecg::dataset::Exclusion;
+use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::wfdb::{Header, Signal, read_limited, read_signal};
+use crate::error::{Error, Result};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::path::{Path, PathBuf};
+
+/// The largest table of labels that is read, in bytes.
+const MAX_TABLE: u64 = 1 << 24;
+
+/// A record's rhythm, or why it cannot be used.
+type Label = Result<Rhythm, String>;
+
+pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
+    let mut account = Outcome::default();
+    let headers = folder::find_headers(context, &mut account)?;
+    let table = newest_table(&context.root, &mut account)?;
+    let table_name = table.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let mut labels = read_table(&table)?;
+
+    let mut items: Vec<(PathBuf, Label)> = Vec::new();
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    for header in headers {
+        let id = context.record_id(&header);
+        let name = record_name(&header);
+        // the sample of validation records is part of the training records: the same names lie in two folders
+        let label = if let Some(first) = places.get(&name) {
+            Err(format!("the same record as {first}"))
+        } else {
+            labels.remove(&name).unwrap_or_else(|| Err(format!("has no label in {table_name}")))
+        };
+        places.entry(name).or_insert(id);
+        items.push((header, label));
+    }
+    // those that RECORDS lists and that are missing are told already
+    let told: Vec<&str> = account.exclusions.iter().filter_map(|e| e.record.rsplit('/').next()).collect();
+    let unread: Vec<&String> = labels.keys().filter(|name| !told.contains(&name.as_str())).collect();
+    let reason = format!("labelled in {table_name}, but there is no such record to read");
+    match unread[..] {
+        [] => {}
+        [name] => account.exclusions.push(Exclusion::new(format!("{}/{name}", context.source), reason)),
+        _ => {
+            account.exclusions.push(Exclusion::new(&context.source, format!("{} records: {reason}", unread.len())));
+        }
+    }
+    account.notes.push(Note::Line(format!(
+        "{}: the database does not tell patients apart, each record counts as its own",
+        context.source
+    )));
+    sink(account)?;
+    let read = |(path, label): &(PathBuf, Label)| {
+        read_record(context, path, label).map_err(|reason| (context.record_id(path), reason))
+    };
+    folder::in_order(context, &items, &read, sink)
+}
+
+fn record_name(header: &Path) -> String {
+    header.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
+fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome, String> {
+    let rhythm = label.clone()?;
+    let options = context.options;
+    let header = Header::read(path).map_err(|e| one_line(&e))?;
+    let record = context.record_id(path);
+    // the one signal is named ECG, whatever lead it is
+    let index = if header.signals.len() == 1 { Some(0) } else { header.lead(&options.lead) };
+    let index = index.ok_or_else(|| format!("no lead {}, found {}", options.lead, header.lead_names()))?;
+    let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
+    let mut out = Outcome::default();
+    out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
+    let x = context.first_strip(mv, header.fs)?;
+    let draft = Draft { patient: record.clone(), id: record, rhythm, x, beats: None, features: None };
+    out.strips.push(context.strip(draft)?);
+    Ok(out)
+}
+
+/// The `REFERENCE*.csv` of the highest version; says which, if there are several.
+fn newest_table(root: &Path, out: &mut Outcome) -> Result<PathBuf> {
+    let fault = |e: std::io::Error| Error::file(root, format!("cannot list the folder: {e}"), "check its permissions");
+    let mut found: Vec<(i64, String)> = Vec::new();
+    for entry in std::fs::read_dir(root).map_err(fault)? {
+        let name = entry.map_err(fault)?.file_name().to_string_lossy().into_owned();
+        if let Some(version) = version(&name) {
+            found.push((version, name));
+        }
+    }
+    found.sort();
+    let Some((_, name)) = found.last() else {
+        return Err(Error::file(
+            root,
+            "holds no REFERENCE*.csv, expected the table of labels beside the records",
+            "fetch REFERENCE-v3.csv of the database into this folder",
+        ));
+    };
+    if found.len() > 1 {
+        out.notes.push(Note::Line(format!("{} tables of labels, {name} used", found.len())));
+    }
+    Ok(root.join(name))
+}
+
+/// Rank of a table of labels: `REFERENCE-original.csv` -1, `REFERENCE.csv` 0, `REFERENCE-v3.csv` 3.
+fn version(name: &str) -> Option<i64> {
+    let lower = name.to_ascii_lowercase();
+    let middle = lower.strip_prefix("reference")?.strip_suffix(".csv")?;
+    if middle.is_empty() {
+        return Some(0);
+    }
+    Some(middle.strip_prefix("-v").and_then(|n| n.parse::<u32>().ok()).map_or(-1, i64::from))
+}
+
+/// Labels by record name.
+fn read_table(path: &Path) -> Result<BTreeMap<String, Label>> {
+    let bytes = read_limited(path, MAX_TABLE, "table of labels")?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut labels = BTreeMap::new();
+    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|l| !l.is_empty()) {
+        let (name, label) = line.split_once(',').unwrap_or((line, ""));
+        let bare = |cell: &str| cell.trim().trim_matches('"').trim().chars().take(100).collect::<String>();
+        let label = match bare(label).as_str() {
+            "~" => Err("noisy (~)".into()),
+            other => labels::challenge_2017(other).ok_or_else(|| format!("label `{other}`, expected N, A, O or ~")),
+        };
+        match labels.entry(bare(name)) {
+            Entry::Vacant(place) => {
+                place.insert(label);
+            }
+            Entry::Occupied(mut place) => {
+                if *place.get() != label {
+                    *place.get_mut() = Err("labelled twice, differently".into());
+                }
+            }
+        }
+    }
+    if labels.is_empty() {
+        return Err(Error::file(path, "holds no label, expected lines such as `A00001,N`", "fetch it again"));
+    }
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_tables() {
+        let rank = |n| version(n);
+        assert_eq!(rank("REFERENCE.csv"), Some(0));
+        assert_eq!(rank("REFERENCE-v3.csv"), Some(3));
+        assert!(rank("REFERENCE-v10.csv") > rank("REFERENCE-v3.csv"));
+        assert_eq!(rank("REFERENCE-original.csv"), Some(-1));
+        assert_eq!((rank("RECORDS"), rank("REFERENCE.txt"), rank("my-REFERENCE.csv")), (None, None, None));
+    }
+}

@@ -1,0 +1,29 @@
+//! The built-in generator as a source.
+
+use super::notes::Note;
+use super::{Context, Draft, Outcome, Sink, folder};
+use crate::ecg::synthetic::{Generator, SyntheticOptions};
+use crate::error::Result;
+
+pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
+    let (fs, seconds) = (context.options.fs, context.options.seconds);
+    let options = SyntheticOptions { fs, seconds, ..context.options.synthetic.clone() };
+    let generator = Generator::new(&options)?;
+    let line = format!("{} synthetic records, seed {}", options.records, options.seed);
+    sink(Outcome { notes: vec![Note::Line(line)], ..Outcome::default() })?;
+    let indices: Vec<usize> = (0..options.records).collect();
+    let one = |&i: &usize| {
+        let id = format!("{}/{i:06}", context.source);
+        let made = generator.record(i);
+        let draft = Draft {
+            patient: id.clone(),
+            id: id.clone(),
+            rhythm: made.rhythm,
+            x: made.signal,
+            beats: Some(made.r_peaks),
+            features: None,
+        };
+        context.strip(draft).map(|strip| Outcome { strips: vec![strip], ..Outcome::default() }).map_err(|e| (id, e))
+    };
+    folder::in_order(context, &indices, &one, sink)
+}

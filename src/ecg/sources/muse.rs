@@ -1,0 +1,182 @@
+//! Chapman's figshare layout: a CSV file per record (5000 rows, 12 leads, microvolt, no header row) and
+//! `Diagnostics.xlsx`, the table of their rhythms.
+
+mod xlsx;
+
+use super::notes::Note;
+use super::{Context, Draft, Outcome, Sink, folder, one_line};
+use crate::ecg::dataset::Exclusion;
+use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::wfdb::read_limited;
+use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::path::{Path, PathBuf};
+
+/// The table's name.
+const TABLE: &str = "Diagnostics.xlsx";
+/// Of several files for one record, that in this folder is read.
+const PREFERRED: &str = "ECGDataDenoised";
+/// The largest record file that is read, in bytes; a published one has 500,000.
+const MAX_RECORD: u64 = 1 << 24;
+/// Sampling rate, Hz.
+const FS: f64 = 500.0;
+/// The columns of a record file.
+const LEADS: [&str; 12] = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
+
+/// A record's rhythm, or why it cannot be used.
+type Label = Result<Rhythm, String>;
+
+pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
+    let root = &context.root;
+    folder::check_root(root)?;
+    let table = root.join(TABLE);
+    if !table.is_file() {
+        return Err(Error::file(
+            root,
+            format!("holds no {TABLE}, expected the table of rhythms beside the records"),
+            "name the folder with Diagnostics.xlsx and ECGDataDenoised/ of figshare's collection 4560497",
+        ));
+    }
+    let mut files = BTreeSet::new();
+    folder::walk(root, 0, "csv", &mut files)?;
+    if files.is_empty() {
+        return Err(Error::file(
+            root,
+            "holds no record (no .csv file at any depth)",
+            "unpack ECGDataDenoised.zip beside Diagnostics.xlsx",
+        ));
+    }
+    let mut labels = rhythms(xlsx::two_columns(&table, ["FileName", "Rhythm"])?);
+    let mut account = Outcome::default();
+    let mut items: Vec<(PathBuf, Label)> = Vec::new();
+    for (name, path) in one_file_each(context, files, &mut account) {
+        let label = labels.remove(&name).unwrap_or_else(|| Err(format!("is not in {TABLE}")));
+        items.push((path, label));
+    }
+    items.sort_by(|a, b| a.0.cmp(&b.0));
+    if !labels.is_empty() {
+        let unit = if labels.len() == 1 { "record" } else { "records" };
+        let reason = format!("{} {unit}: listed in {TABLE}, but there is no file", labels.len());
+        account.exclusions.push(Exclusion::new(&context.source, reason));
+    }
+    sink(account)?;
+    let lead = lead_column(&context.options.lead);
+    let read = |(path, label): &(PathBuf, Label)| {
+        read_record(context, path, label, lead).map_err(|reason| (context.record_id(path), reason))
+    };
+    folder::in_order(context, &items, &read, sink)
+}
+
+/// Rhythm of each record name.
+fn rhythms(rows: Vec<[String; 2]>) -> BTreeMap<String, Label> {
+    let mut labels = BTreeMap::new();
+    for [name, rhythm] in rows {
+        let label = labels::chapman_acronym(&rhythm).ok_or_else(|| format!("rhythm `{rhythm}` is not known"));
+        let name = name.trim_end_matches(".csv").to_string();
+        match labels.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(label);
+            }
+            Entry::Occupied(mut place) => {
+                if *place.get() != label {
+                    *place.get_mut() = Err(format!("two rows of {TABLE} differ in its rhythm"));
+                }
+            }
+        }
+    }
+    labels
+}
+
+/// One file for each record name; says how many names have several.
+fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome) -> BTreeMap<String, PathBuf> {
+    let preferred = |path: &Path| path.components().any(|c| c.as_os_str() == PREFERRED);
+    let mut chosen: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut several = BTreeSet::new();
+    for path in files {
+        let name = path.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        match chosen.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(path);
+            }
+            Entry::Occupied(mut place) => {
+                several.insert(place.key().clone());
+                if preferred(&path) && !preferred(place.get()) {
+                    place.insert(path);
+                }
+            }
+        }
+    }
+    if !several.is_empty() {
+        out.notes.push(Note::Line(format!(
+            "{}: {} records have several files, that in {PREFERRED} (else the first) is read",
+            context.source,
+            several.len()
+        )));
+    }
+    chosen
+}
+
+/// The column of a lead; `MLII` is II, as everywhere.
+fn lead_column(name: &str) -> Option<usize> {
+    let upper = name.trim().to_ascii_uppercase();
+    let bare = upper.strip_prefix("ML").filter(|r| !r.is_empty()).unwrap_or(&upper);
+    LEADS.iter().position(|lead| lead.eq_ignore_ascii_case(bare))
+}
+
+fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize>) -> Result<Outcome, String> {
+    let rhythm = label.clone()?;
+    let lead = lead.ok_or_else(|| format!("no lead {}, found {}", context.options.lead, LEADS.join(", ")))?;
+    let bytes = read_limited(path, MAX_RECORD, "record").map_err(|e| one_line(&e))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "is no UTF-8 text")?;
+    let mv = samples(text, lead)?;
+    let x = context.first_strip(mv, FS)?;
+    let id = context.record_id(path);
+    let draft = Draft { patient: id.clone(), id, rhythm, x, beats: None, features: None };
+    Ok(Outcome { strips: vec![context.strip(draft)?], ..Outcome::default() })
+}
+
+/// One lead in mV; NaN for an empty cell.
+fn samples(text: &str, lead: usize) -> Result<Vec<f64>, String> {
+    let mut mv = Vec::new();
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    for (i, line) in lines {
+        let columns = 1 + line.bytes().filter(|&b| b == b',').count();
+        if columns != LEADS.len() {
+            return Err(format!("line {} has {columns} cells, expected {} leads", i + 1, LEADS.len()));
+        }
+        let cell = line.split(',').nth(lead).unwrap_or_default().trim();
+        let value = if cell.is_empty() { Some(f64::NAN) } else { cell.parse::<f64>().ok() };
+        let value = value.ok_or_else(|| {
+            let shown: String = cell.chars().take(30).collect();
+            format!("line {} holds `{}`, expected a number in microvolt", i + 1, shown.escape_debug())
+        })?;
+        mv.push(value * 1e-3);
+    }
+    Ok(mv)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leads_and_samples() {
+        assert_eq!(["I", "ii", "MLII", "avF", " V6"].map(lead_column), [Some(0), Some(1), Some(1), Some(5), Some(11)]);
+        assert_eq!((lead_column("V7"), lead_column("ML"), lead_column("")), (None, None, None));
+        let line = "1,-2000, 3,4,5,6,7,8,9,10,11,12";
+        assert_eq!(samples(&format!("{line}\r\n\r\n{line}"), 1).unwrap(), [-2.0, -2.0]);
+        assert!(samples(&line.replace("-2000", ""), 1).unwrap()[0].is_nan());
+        assert!(samples("I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6", 1).unwrap_err().contains("line 1 holds `II`"));
+        assert!(samples(&format!("{line}\n1,2"), 1).unwrap_err().contains("line 2 has 2 cells"));
+    }
+
+    #[test]
+    fn rows_of_the_table() {
+        let rows = [["a", "AF"], ["b.csv", "SR"], ["c", "SR"], ["c", "SB"], ["d", "XY"], ["a", "AFIB"]];
+        let labels = rhythms(rows.map(|r| r.map(String::from)).to_vec());
+        assert_eq!((&labels["a"], &labels["b"]), (&Ok(Rhythm::Fibrillation), &Ok(Rhythm::Sinus)));
+        assert!(labels["c"].as_ref().unwrap_err().contains("two rows"));
+        assert!(labels["d"].as_ref().unwrap_err().contains("`XY`"));
+    }
+}
