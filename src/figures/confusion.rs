@@ -90,7 +90,7 @@ fn draw_cell(c: &mut Canvas, (x, y): Point, cell: f64, count: u64, share: f64) {
 }
 
 /// A share in words: never 0 or 100 % unless it is.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
         p if p.is_nan() => "n/a".into(),
         p if p > 0.0 && p < 0.05 => "<0.1 %".into(),

@@ -70,7 +70,8 @@ pub fn draw_losses(path: impl AsRef<Path>, rows: &[EpochRow]) -> Result<()> {
 /// # Errors
 /// Without a row or a metric, with more than 32 metrics, or if the file cannot be written.
 pub fn draw_metrics(path: impl AsRef<Path>, rows: &[EpochRow]) -> Result<()> {
-    let series = series(rows, "metric", |row| &row.metrics)?;
+    let mut series = series(rows, "metric", |row| &row.metrics)?;
+    series.iter_mut().for_each(|s| s.entry.name = metric_name(&s.entry.name));
     let (x, x_label) = epochs(rows);
     let (y, log) = value_axis(&series, 8);
     let entries: Vec<Entry> = series.iter().map(|s| s.entry.clone()).collect();
@@ -83,6 +84,23 @@ pub fn draw_metrics(path: impl AsRef<Path>, rows: &[EpochRow]) -> Result<()> {
         plot(c, frame, &x, &y, &series);
         Ok(())
     })
+}
+
+/// The log's name of a metric as people write it: `train_macro_f1` is macro-F1 (training). Others stay as they are.
+fn metric_name(log: &str) -> String {
+    let parts = [("train_", " (training)"), ("validation_", " (validation)"), ("test_", " (test)")];
+    let found = parts.iter().find_map(|(start, part)| Some((log.strip_prefix(start)?, *part)));
+    let (metric, part) = found.unwrap_or((log, ""));
+    let name = match metric {
+        "accuracy" => "accuracy",
+        "macro_f1" => "macro-F1",
+        "macro_sensitivity" => "macro-sensitivity",
+        "macro_specificity" => "macro-specificity",
+        "macro_auroc" => "macro-AUROC",
+        "ncc" => "NCC",
+        _ => return log.to_owned(),
+    };
+    format!("{name}{part}")
 }
 
 /// The named values of the rows as series, in the order in which the names first appear.
@@ -175,6 +193,24 @@ mod tests {
         draw_metrics(&png, &rows).unwrap();
         let bytes = std::fs::read(&png).unwrap();
         assert_eq!(u32::from_be_bytes(bytes[16..20].try_into().unwrap()), 2126);
+    }
+
+    #[test]
+    fn metrics_have_the_names_that_people_write() {
+        assert_eq!(
+            ["train_macro_f1", "validation_accuracy", "test_macro_auroc", "macro_f1", "train_odd", "a <b>"]
+                .map(metric_name),
+            ["macro-F1 (training)", "accuracy (validation)", "macro-AUROC (test)", "macro-F1", "train_odd", "a <b>"]
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let svg = dir.path().join("metrics.svg");
+        draw_metrics(&svg, &[row(1, &[("train_macro_f1", 0.5), ("validation_macro_f1", 0.4)])]).unwrap();
+        let text = std::fs::read_to_string(&svg).unwrap();
+        assert!(
+            text.contains("macro-F1 (training)")
+                && text.contains("macro-F1 (validation)")
+                && !text.contains("macro_f1")
+        );
     }
 
     #[test]

@@ -10,19 +10,30 @@
 //! - [`gradcam`]: a strip on ECG [`paper`] with its Grad-CAM map, and the `caption` above it
 //! - [`curves`]: losses, learning rate and metrics over the epochs
 //! - [`confusion`]: confusion matrices
+//! - [`dataset`]: strips per class, heart rates and irregularity, example strips (on [`reduced`] paper)
+//! - [`guidance`]: what the XAI guidance points at
+//! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 
 pub mod axes;
 pub mod canvas;
 mod caption;
 pub mod confusion;
 pub mod curves;
+pub mod dataset;
 pub mod gradcam;
+pub mod guidance;
 mod output;
 pub mod paper;
 pub mod raster;
+pub mod reduced;
+pub mod rpeaks;
+mod strips;
 pub mod style;
 pub mod text;
 
 pub use curves::EpochRow;
+pub use dataset::{ClassSummary, ExampleStrip};
 pub use gradcam::GradCamFigure;
+pub use guidance::GuidanceFigure;
+pub use rpeaks::RPeakRow;
 pub use style::Page;
