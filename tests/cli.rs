@@ -1,68 +1,11 @@
 //! The command line as a user meets it: outputs, exit codes, messages, and what bad input leads to.
 
+mod common;
+
+use common::{TINY, exgnet, fails, json, path, text, train};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-/// A training of seconds: four blocks are not needed to see the loop work.
-const TINY: [&str; 18] = [
-    "--set",
-    "data.synthetic.records=40",
-    "--set",
-    "data.fs=100",
-    "--set",
-    "data.seconds=4",
-    "--set",
-    "network.widths=[6, 8]",
-    "--set",
-    "network.strides=[1, 2]",
-    "--set",
-    "network.stem_channels=6",
-    "--set",
-    "train.epochs=2",
-    "--set",
-    "train.batch=8",
-    "--set",
-    "train.validation=0.2",
-];
-
-fn exgnet(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(args).output().expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs and expects a failure with a clear message: the code, all of `words`, a hint, no panic.
-fn fails(args: &[&str], code: i32, words: &[&str]) -> String {
-    let out = exgnet(args);
-    let said = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(code), "{args:?}: {said}");
-    assert!(!said.contains("panicked"), "{args:?}: {said}");
-    for word in words {
-        assert!(said.contains(word), "{args:?}: no '{word}' in: {said}");
-    }
-    assert!(code != 1 || said.contains("HINT: "), "{args:?}: {said}");
-    said
-}
-
-fn train(out: &Path, more: &[&str]) -> Output {
-    let dir = out.to_str().expect("Unicode");
-    let args = [&["train", "--out", dir], &TINY[..], more].concat();
-    let done = exgnet(&args);
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    done
-}
-
-fn path(dir: &Path, name: &str) -> String {
-    dir.join(name).to_str().expect("Unicode").to_owned()
-}
-
-fn json(bytes: &[u8]) -> serde_json::Value {
-    serde_json::from_slice(bytes).unwrap_or_else(|e| panic!("{e}: {}", text(bytes)))
-}
+use std::process::Command;
 
 #[test]
 fn a_run_from_training_to_maps() {

@@ -1,8 +1,11 @@
 //! `exgnet evaluate`: a model's metrics on a data set.
 
+use super::progress::Reading;
 use super::train::tell;
 use super::{Common, print_json, print_line};
-use crate::ecg::Dataset;
+use crate::ecg::labels::Scheme;
+use crate::ecg::prepared::{self, is_prepared};
+use crate::ecg::{Dataset, resolve};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::nn::{ModelFile, ModelInfo};
@@ -24,7 +27,8 @@ pub(super) struct EvaluateArgs {
     /// Model file or run folder
     #[arg(long)]
     model: PathBuf,
-    /// `mitbih:PATH`, `wfdb:PATH`, or an experiment file whose [data] is meant; without it the run folder's own
+    /// A prepared file, a source such as mitbih:PATH, or an experiment file whose [data] is meant; without it the run
+    /// folder's own
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
     /// Only these records (ids, separated by commas)
@@ -49,9 +53,14 @@ enum Part {
 }
 
 /// The data set that `--data` (or the run folder) means, at the model's rate and length.
-fn load(args: &EvaluateArgs, info: &ModelInfo) -> Result<Dataset> {
+fn load(common: &Common, args: &EvaluateArgs, info: &ModelInfo) -> Result<Dataset> {
     let experiment = match &args.data {
         None => Experiment::load(RunFolder::open(run_dir(&args.model)?)?.config(), &[])?,
+        Some(text) if is_prepared(&resolve(text.as_ref())) => {
+            let set = prepared::read(&resolve(text.as_ref()))?;
+            fits(text, &set, info)?;
+            return Ok(set);
+        }
         Some(text) if Path::new(text).is_file() => Experiment::load(text, &[])?,
         Some(text) => {
             // A source: its records keep their classes however few they are. Nothing is divided; by patient is the
@@ -60,13 +69,28 @@ fn load(args: &EvaluateArgs, info: &ModelInfo) -> Result<Dataset> {
             e.data.source = SourceList::One(text.clone());
             e.data.min_class = 0;
             e.data.split = Split::Grouped;
+            if let Some(scheme) = Scheme::of_classes(&info.classes) {
+                e.data.classes = scheme.name.into();
+            }
             e.validate()?;
             e
         }
     };
     let mut config = experiment.data;
     (config.fs, config.seconds, config.lead) = (info.fs, info.seconds, info.lead.clone());
-    data::load(&config)
+    data::load(&config, &experiment.guidance, &Reading::new(common.quiet).watch())
+}
+
+/// A prepared data set must have the model's rate and length.
+fn fits(path: &str, set: &Dataset, info: &ModelInfo) -> Result<()> {
+    if (set.fs, set.seconds) == (info.fs, info.seconds) {
+        return Ok(());
+    }
+    Err(Error::data(
+        path,
+        format!("strips of {} s at {} Hz; the model takes {} s at {} Hz", set.seconds, set.fs, info.seconds, info.fs),
+        format!("prepare it with --fs {} --seconds {}", info.fs, info.seconds),
+    ))
 }
 
 fn run_dir(model: &Path) -> Result<&Path> {
@@ -95,7 +119,7 @@ fn to_model_classes(common: &Common, mut set: Dataset, classes: &[String]) -> Da
 
 pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     let model = ModelFile::read(&args.model)?;
-    let set = load(args, &model.info)?;
+    let set = load(common, args, &model.info)?;
     tell(common, &set);
     let set = to_model_classes(common, set, &model.info.classes);
     let part =

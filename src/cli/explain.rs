@@ -3,7 +3,7 @@
 use super::predict::{for_each, load, upload};
 use super::{Common, print_line};
 use crate::ecg::labels::Scheme;
-use crate::ecg::rpeaks;
+use crate::ecg::rpeaks::{self, Detector};
 use crate::ecg::strip_input::expert_rhythm;
 use crate::error::{Error, Result};
 use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
@@ -84,10 +84,10 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         let predicted = argmax(&logits);
         let (peaks, expert) = match &strip.beats {
             Some(beats) => (beats.clone(), true),
-            None => (rpeaks::detect(&strip.signal, model.info.fs), false),
+            None => (rpeaks::detect(&strip.signal, model.info.fs, Detector::default()), false),
         };
         let truth = Scheme::of_classes(classes)
-            .and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, model.info.seconds)?)]));
+            .and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, model.info.seconds)?)?]));
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let png_path = args.out.join(format!("{}.png", strip.name));
         write_atomically(&npy_path, &npy(&map))?;

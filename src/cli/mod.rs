@@ -1,11 +1,15 @@
 //! The command line: one file per command.
 
 mod check;
+mod data;
 mod evaluate;
 mod explain;
 mod info;
 mod predict;
+mod prepare;
 mod progress;
+mod rpeaks;
+mod synth;
 mod train;
 
 use crate::error::Result;
@@ -68,6 +72,10 @@ impl Common {
 #[derive(Subcommand)]
 enum Command {
     Info(info::InfoArgs),
+    Prepare(prepare::PrepareArgs),
+    Data(data::DataArgs),
+    Rpeaks(rpeaks::RpeaksArgs),
+    Synth(synth::SynthArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
@@ -84,6 +92,10 @@ pub fn main() -> ExitCode {
     }
     let done = match &cli.command {
         Command::Info(args) => info::run(&cli.common, args),
+        Command::Prepare(args) => prepare::run(&cli.common, args),
+        Command::Data(args) => data::run(&cli.common, args),
+        Command::Rpeaks(args) => rpeaks::run(&cli.common, args),
+        Command::Synth(args) => synth::run(&cli.common, args),
         Command::Train(args) => train::run(&cli.common, args),
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),

@@ -1,5 +1,6 @@
-//! How a training is shown: a bar on a terminal, plain lines elsewhere.
+//! How reading and training are shown: a bar on a terminal; for training plain lines elsewhere.
 
+use crate::ecg::sources;
 use crate::error::Result;
 use crate::train::RunFolder;
 use crate::train::fit::{Observer, Progress};
@@ -7,6 +8,41 @@ use crate::train::run_folder::EpochLog;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Instant;
+
+/// A bar for each source that is read.
+pub(super) struct Reading(Option<ProgressBar>);
+
+impl Reading {
+    pub(super) fn new(quiet: bool) -> Self {
+        Self((!quiet && std::io::stderr().is_terminal()).then(|| ProgressBar::new(1)))
+    }
+
+    /// Hears how far reading is.
+    pub(super) fn watch(&self) -> impl Fn(sources::Progress) + Sync {
+        |progress| {
+            let Some(bar) = &self.0 else { return };
+            match progress {
+                sources::Progress::Begin { source, total, bytes } => {
+                    let count = if bytes { "{bytes}/{total_bytes}" } else { "{pos}/{len} records" };
+                    let style = format!("{{msg}} {{bar:32}} {count}, {{elapsed}} gone, {{eta}} left");
+                    bar.set_style(ProgressStyle::with_template(&style).expect("a valid template"));
+                    bar.set_length(total);
+                    bar.set_position(0);
+                    bar.set_message(source);
+                }
+                sources::Progress::Advance(n) => bar.inc(n),
+            }
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
 
 /// Shows progress and keeps the log.
 pub(super) struct Display<'a> {

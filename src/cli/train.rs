@@ -1,11 +1,12 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
-use super::progress::Display;
+use super::progress::{Display, Reading};
 use super::{Common, print_line};
-use crate::ecg::Dataset;
+use crate::ecg::prepared::is_prepared;
+use crate::ecg::{Dataset, Source, resolve};
 use crate::error::Result;
 use crate::nn::{ModelInfo, model_file};
-use crate::train::config::Experiment;
+use crate::train::config::{Experiment, Fold};
 use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
 use crate::train::{Metrics, RunFolder, Strips, Training, data, evaluate, report};
@@ -23,6 +24,9 @@ use std::time::Instant;
 pub(super) struct TrainArgs {
     /// Experiment file; without one the built-in quick start (experiments/quickstart.toml)
     config: Option<PathBuf>,
+    /// Data instead of the experiment's: a prepared file, or a source such as mitbih:mitdb
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
     /// Change one setting of the experiment, for instance train.epochs=3 or network.head=mlp; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -47,9 +51,22 @@ fn fold(text: &str) -> std::result::Result<String, String> {
     }
 }
 
+/// The settings that `--data` stands for.
+fn data_sets(data: &str) -> Result<Vec<String>> {
+    let text = |key: &str, value: &str| format!("{key}={}", toml::Value::from(value));
+    if !is_prepared(&resolve(data.as_ref())) {
+        let source: Source = data.parse()?;
+        return Ok(vec![text("data.prepared", ""), text("data.source", &source.to_string())]);
+    }
+    Ok(vec![text("data.prepared", data)])
+}
+
 pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let start = Instant::now();
     let mut sets = args.sets.clone();
+    if let Some(data) = &args.data {
+        sets.extend(data_sets(data)?);
+    }
     sets.extend(args.fold.iter().map(|k| format!("train.fold={k}")));
     sets.extend(args.seed.iter().map(|s| format!("train.seed={s}")));
     let experiment = match &args.config {
@@ -59,7 +76,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let gpu = common.gpu()?;
     let adapter = gpu.report();
     common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
-    let dataset = data::load(&experiment.data)?;
+    let dataset = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
     tell(common, &dataset);
     let division = data::divide(&experiment, &dataset)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
@@ -79,6 +96,9 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         validation: ids(&division.validation),
         test: ids(&division.test),
     })?;
+    if experiment.train.fold != Fold::All {
+        data::folds(&experiment.data, &dataset)?.write(&folder.folds())?;
+    }
     common.say(format!(
         "training on {} strips, watching {}, testing on {}",
         division.train.len(),

@@ -6,13 +6,13 @@
 mod check;
 mod read;
 
-use crate::ecg::{LoadOptions, SplitKind, SyntheticOptions};
+use crate::ecg::rpeaks::Detector;
+use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;
 use crate::nn::config::NetworkConfig;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::path::PathBuf;
 
 pub use read::apply_set;
 
@@ -39,6 +39,8 @@ pub struct Experiment {
     pub network: NetworkConfig,
     /// Terms of the loss.
     pub losses: LossConfig,
+    /// Constants of the guidance target.
+    pub guidance: GuidanceConfig,
     /// Optimiser, schedule, length.
     pub train: TrainConfig,
     /// Where the run goes.
@@ -56,8 +58,12 @@ impl Experiment {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// `synthetic`, or one or several of `mitbih:PATH`, `wfdb:PATH`.
+    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`.
     pub source: SourceList,
+    /// A file that `exgnet prepare` wrote; it goes before `source`. Empty: none.
+    pub prepared: String,
+    /// Keep what sources gave in the cache folder, so that the next run finds it there.
+    pub cache: bool,
     /// Class scheme.
     pub classes: String,
     /// Sampling rate of the strips, Hz; records at another rate are resampled.
@@ -74,8 +80,16 @@ pub struct DataConfig {
     pub ectopic: Ectopic,
     /// A failed integrity check excludes the record instead of being noted.
     pub strict: bool,
+    /// Frequency of the mains, Hz: what cleaning averages out.
+    pub mains: f64,
+    /// Finds the R peaks where no expert did: `gradient` (the published method) or `adaptive`.
+    pub detector: Detector,
+    /// Rate of `csv` sources, Hz.
+    pub csv_fs: f64,
     /// How records are dealt to folds.
     pub split: Split,
+    /// A `folds.json` of an earlier run (or of one's own) whose folds are used instead of made. Empty: none.
+    pub split_file: String,
     /// Number of folds.
     pub folds: usize,
     /// Seed of the split, as scikit-learn's `random_state`.
@@ -89,6 +103,8 @@ impl Default for DataConfig {
         let load = LoadOptions::default();
         Self {
             source: SourceList::One("synthetic".into()),
+            prepared: String::new(),
+            cache: true,
             classes: load.classes,
             fs: load.fs,
             seconds: load.seconds,
@@ -97,7 +113,11 @@ impl Default for DataConfig {
             min_class: load.min_class,
             ectopic: if load.ectopic_keep { Ectopic::Keep } else { Ectopic::Drop },
             strict: load.strict,
+            mains: load.mains,
+            detector: load.detector,
+            csv_fs: load.csv_fs,
             split: Split::Kfold,
+            split_file: String::new(),
             folds: 5,
             split_seed: 42,
             synthetic: SyntheticConfig::default(),
@@ -106,15 +126,12 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// True where the records come from the built-in generator.
-    pub fn is_synthetic(&self) -> bool {
-        self.source.names() == ["synthetic"]
-    }
-
-    /// Kind and path of every source, as [`crate::ecg::load_all`] takes them; none for synthetic ECG.
-    pub fn files(&self) -> Vec<(String, PathBuf)> {
-        let split = self.source.names().iter().filter_map(|s| s.split_once(':'));
-        split.map(|(kind, path)| (kind.to_string(), PathBuf::from(path))).collect()
+    /// The sources.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Config`] for one that is none; [`Experiment::validate`] found that before.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.source.names().iter().map(|name| name.parse()).collect()
     }
 
     /// How the sources are read.
@@ -128,13 +145,17 @@ impl DataConfig {
             ectopic_keep: self.ectopic == Ectopic::Keep,
             clean: self.clean,
             strict: self.strict,
+            mains: self.mains,
+            detector: self.detector,
+            csv_fs: self.csv_fs,
+            synthetic: self.synthetic_options(),
         }
     }
 
     /// What the generator makes, for [`crate::ecg::synthesize`].
     pub fn synthetic_options(&self) -> SyntheticOptions {
-        let SyntheticConfig { records, seed, classes, noise } = self.synthetic.clone();
-        SyntheticOptions { records, seed, classes, noise, fs: self.fs, seconds: self.seconds }
+        let SyntheticConfig { records, seed, classes, noise, ectopic, overlap } = self.synthetic.clone();
+        SyntheticOptions { records, seed, classes, noise, ectopic, overlap, fs: self.fs, seconds: self.seconds }
     }
 
     /// Samples of a strip; 0 before [`Experiment::validate`] found rate and length usable.
@@ -170,7 +191,7 @@ impl<'de> Deserialize<'de> for SourceList {
             type Value = SourceList;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a source (\"synthetic\", \"mitbih:PATH\", \"wfdb:PATH\") or a list of sources")
+                write!(f, "a source ({}) or a list of sources", Source::forms())
             }
 
             fn visit_str<E>(self, v: &str) -> Result<SourceList, E> {
@@ -234,12 +255,16 @@ pub struct SyntheticConfig {
     pub classes: Vec<String>,
     /// Strength of wander, hum and muscle noise; 1 is usual, 0 none.
     pub noise: f64,
+    /// Share of records with ectopic beats.
+    pub ectopic: f64,
+    /// How much the rates of ST and SVT/AT overlap, 0 to 1.
+    pub overlap: f64,
 }
 
 impl Default for SyntheticConfig {
     fn default() -> Self {
-        let SyntheticOptions { records, seed, classes, noise, .. } = SyntheticOptions::default();
-        Self { records, seed, classes, noise }
+        let SyntheticOptions { records, seed, classes, noise, ectopic, overlap, .. } = SyntheticOptions::default();
+        Self { records, seed, classes, noise, ectopic, overlap }
     }
 }
 

@@ -1,22 +1,46 @@
 //! From an experiment to the strips of a training and a test fold, and from those to batches.
 
 use super::config::{DataConfig, Experiment, Fold};
-use crate::ecg::{self, Dataset, zscore};
+use crate::ecg::prepared::{self, cache_dir, through_cache};
+use crate::ecg::sources::Progress;
+use crate::ecg::{self, Dataset, GuidanceConfig, Samples, SavedSplit, zscore};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Reads or makes the data set of an experiment.
+/// Reads or makes the data set of an experiment: its prepared file, or its sources by way of the cache. `watch` hears
+/// how far it is.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::Data`], [`Error::Config`] from the sources.
-pub fn load(config: &DataConfig) -> Result<Dataset> {
-    if config.is_synthetic() {
-        return ecg::synthesize(&config.synthetic_options());
+/// [`Error::File`], [`Error::Data`], [`Error::Config`] from the sources; [`Error::Config`] where a prepared file is of
+/// another rate, length, lead, scheme or cleaning than the experiment.
+pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
+    if config.prepared.is_empty() {
+        let dir = cache_dir().filter(|_| config.cache);
+        return through_cache(&config.sources()?, &config.load_options(), guidance, dir.as_deref(), watch);
     }
-    ecg::load_all(&config.files(), &config.load_options())
+    let path = ecg::resolve(config.prepared.as_ref());
+    let set = prepared::read(&path)?;
+    let differences = [
+        ("fs", config.fs.to_string(), set.fs.to_string()),
+        ("seconds", config.seconds.to_string(), set.seconds.to_string()),
+        ("lead", config.lead.clone(), set.lead.clone()),
+        ("classes", config.classes.clone(), set.scheme.clone()),
+        ("clean", config.clean.to_string(), set.clean.to_string()),
+    ];
+    let wrong: Vec<_> = differences.iter().filter(|(_, wanted, found)| wanted != found).collect();
+    if !wrong.is_empty() {
+        let told: Vec<String> =
+            wrong.iter().map(|(key, wanted, found)| format!("data.{key} is {wanted}, in the file {found}")).collect();
+        let sets: Vec<String> = wrong.iter().map(|(key, _, found)| format!("--set data.{key}={found}")).collect();
+        return Err(Error::config(
+            format!("{} was prepared for another experiment: {}", path.display(), told.join("; ")),
+            format!("use {}, or prepare it anew", sets.join(" ")),
+        ));
+    }
+    set.without_small_classes(config.min_class)
 }
 
 /// Which records train and which test, as indices into the data set.
@@ -30,6 +54,31 @@ pub struct Division {
     pub test: Vec<usize>,
 }
 
+/// The test fold of every record: made as the experiment says, or read from `data.split_file`.
+///
+/// # Errors
+/// [`Error::Data`], [`Error::Config`] where the folds cannot be made; [`Error::File`] for a file that has other
+/// records, or another number of folds than `data.folds`.
+pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
+    let ids: Vec<String> = data.strips.iter().map(|s| s.id.clone()).collect();
+    if config.split_file.is_empty() {
+        let (kind, seed) = (config.split.kind(), u64::from(config.split_seed));
+        let fold = ecg::folds(kind, &data.labels(), &data.patients(), config.folds, seed)?;
+        return SavedSplit::new(kind, config.folds, seed, ids, fold);
+    }
+    let path = ecg::resolve(config.split_file.as_ref());
+    let saved = SavedSplit::read(&path)?;
+    if saved.k != config.folds {
+        return Err(Error::file(
+            path,
+            format!("holds {} folds, but data.folds is {}", saved.k, config.folds),
+            format!("use --set data.folds={}", saved.k),
+        ));
+    }
+    let fold = saved.apply(&ids)?;
+    SavedSplit::new(saved.kind, saved.k, saved.seed, ids, fold)
+}
+
 /// Divides a data set as the experiment says.
 ///
 /// # Errors
@@ -40,7 +89,7 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     let (test, train): (Vec<usize>, Vec<usize>) = match experiment.train.fold {
         Fold::All => (Vec::new(), all.collect()),
         Fold::Index(fold) => {
-            let of = ecg::folds(d.split.kind(), &data.labels(), &data.patients(), d.folds, u64::from(d.split_seed))?;
+            let of = folds(d, data)?.fold;
             all.partition(|&i| of[i] == fold)
         }
     };
@@ -77,10 +126,11 @@ fn check_division(data: &Dataset, division: Division) -> Result<Division> {
     }
 }
 
-/// Z-scored strips on the host, ready to be uploaded.
+/// The strips of a data set with their classes; a batch is z-scored when it is made, so that the samples of a mapped
+/// file need not all be in memory.
 #[derive(Debug)]
 pub struct Strips {
-    samples: Vec<f32>,
+    signals: Vec<Samples>,
     len: usize,
     labels: Vec<u32>,
 }
@@ -88,14 +138,11 @@ pub struct Strips {
 impl Strips {
     /// All strips of a data set.
     pub fn new(data: &Dataset) -> Self {
-        let len = data.samples();
-        let mut samples = Vec::with_capacity(len * data.strips.len());
-        for strip in &data.strips {
-            let start = samples.len();
-            samples.extend_from_slice(&strip.signal);
-            zscore(&mut samples[start..]);
+        Self {
+            signals: data.strips.iter().map(|s| s.signal.clone()).collect(),
+            len: data.samples(),
+            labels: data.strips.iter().map(|s| s.label as u32).collect(),
         }
-        Self { samples, len, labels: data.strips.iter().map(|s| s.label as u32).collect() }
     }
 
     /// Samples of a strip.
@@ -108,13 +155,17 @@ impl Strips {
         self.labels[record] as usize
     }
 
-    /// The strips of `records` as `[B, 1, L]`.
+    /// The strips of `records`, z-scored, as `[B, 1, L]`.
     ///
     /// # Errors
     /// [`Error::Gpu`].
     pub fn batch(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
         let mut x = Vec::with_capacity(records.len() * self.len);
-        records.iter().for_each(|&r| x.extend_from_slice(&self.samples[r * self.len..(r + 1) * self.len]));
+        for &r in records {
+            let start = x.len();
+            x.extend_from_slice(&self.signals[r]);
+            zscore(&mut x[start..]);
+        }
         Tensor::from_f32(gpu, &[records.len(), 1, self.len], &x)
     }
 

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
 /// The files of a run, apart from figures.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "run.json",
     "log.jsonl",
     "split.json",
+    "folds.json",
     "metrics.json",
     "predictions.csv",
     "model.safetensors",
@@ -148,6 +149,11 @@ impl RunFolder {
     /// [`Error::File`] if it cannot be written.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
         self.write_json("run.json", record)
+    }
+
+    /// `folds.json`: the fold of every record, to be used again with `data.split_file`.
+    pub fn folds(&self) -> PathBuf {
+        self.dir.join("folds.json")
     }
 
     /// Writes `split.json`.

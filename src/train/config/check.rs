@@ -2,7 +2,7 @@
 
 use super::{DataConfig, Experiment, Fold, Split, TrainConfig};
 use crate::ecg::labels::{RHYTHM6, Scheme};
-use crate::ecg::sources::KINDS;
+use crate::ecg::sources::{Kind, Source};
 use crate::error::Result;
 use crate::nn::config::{Problem, whole_number};
 
@@ -22,12 +22,19 @@ impl Experiment {
         self.data.check()?;
         self.network.check()?;
         between("losses.label_smoothing", self.losses.label_smoothing, Low::From(0.0), High::Below(1.0), "0 is off")?;
+        self.check_guidance()?;
         self.train.check(self.data.folds)?;
         let dir = &self.output.dir;
         Problem::unless(!dir.trim().is_empty() && !dir.contains('\0'), "output.dir", format!("{dir:?}"), || {
             ("the path of a folder".into(), "e.g. dir = \"results/run\"".into())
         })?;
         whole("output.gradcam", self.output.gradcam, 0, 1000, "0 draws none")
+    }
+
+    fn check_guidance(&self) -> Checked {
+        self.guidance.problem().map_or(Ok(()), |(key, found, expected)| {
+            Err(Problem::new(key, found.to_string(), expected, "or leave the key out for its default"))
+        })
     }
 }
 
@@ -55,32 +62,24 @@ impl DataConfig {
         })?;
         whole("data.min_class", self.min_class, 0, 1_000_000, "0 keeps every class")?;
         whole("data.folds", self.folds, 2, 1000, "5 is usual")?;
-        if self.is_synthetic() { self.check_synthetic() } else { Ok(()) }
+        between("data.mains", self.mains, Low::From(40.0), High::To(70.0), "50, or 60 in America")?;
+        between("data.csv_fs", self.csv_fs, Low::From(20.0), High::To(100_000.0), "the rate in Hz, e.g. 500")?;
+        let synthetic = self.prepared.is_empty() && self.source.names().iter().any(|s| s == Kind::Synthetic.name());
+        if synthetic { self.check_synthetic() } else { Ok(()) }
     }
 
     fn check_sources(&self) -> Checked {
-        let kinds = KINDS.map(|kind| format!("\"{kind}:PATH\"")).join(" or ");
         let names = self.source.names();
-        let fail =
-            |found: String, expected: String, hint: &str| Err(Problem::new("data.source", found, expected, hint));
         if names.is_empty() {
-            return fail("an empty list".into(), format!("\"synthetic\" or {kinds}"), "name at least one source");
+            return Err(Problem::new("data.source", "an empty list", Source::forms(), "name at least one source"));
         }
-        for name in names.iter().filter(|_| !self.is_synthetic()) {
-            if name == "synthetic" {
-                return fail(
-                    "\"synthetic\" in a list with others".into(),
-                    "synthetic ECG alone, or recordings".into(),
-                    "run them as two experiments",
-                );
-            }
-            let usable = name.split_once(':').is_some_and(|(k, path)| KINDS.contains(&k) && !path.trim().is_empty());
-            if !usable {
+        for name in names {
+            let source: Source = name.parse().map_err(|_| {
                 let hint = "e.g. source = \"mitbih:mitdb\"; relative paths are also tried below the data folder";
-                return fail(format!("\"{name}\""), format!("\"synthetic\" or {kinds}"), hint);
-            }
+                Problem::new("data.source", format!("\"{name}\""), Source::forms(), hint)
+            })?;
             // windows of one patient on both sides of a split would be learned by heart
-            if name.starts_with("mitbih:") && self.split != Split::Grouped {
+            if source.kind == Kind::Mitbih && self.split != Split::Grouped && self.prepared.is_empty() {
                 return Err(Problem::new(
                     "data.split",
                     format!("\"{}\" for {name}, whose patients have many strips each", self.split.kind().name()),
@@ -94,9 +93,6 @@ impl DataConfig {
 
     fn check_synthetic(&self) -> Checked {
         let s = &self.synthetic;
-        Problem::unless(self.classes == RHYTHM6.name, "data.classes", format!("\"{}\"", self.classes), || {
-            (format!("\"{}\" for synthetic ECG", RHYTHM6.name), "choose among its classes in [data.synthetic]".into())
-        })?;
         for (i, class) in s.classes.iter().enumerate() {
             let known = RHYTHM6.classes.contains(&class.as_str()) && !s.classes[..i].contains(class);
             Problem::unless(known, "data.synthetic.classes", format!("\"{class}\""), || {
@@ -108,7 +104,9 @@ impl DataConfig {
         let least = self.folds.max(count);
         whole("data.synthetic.records", s.records, least, 1_000_000, "one record a fold and a class is the least")?;
         seed("data.synthetic.seed", s.seed)?;
-        between("data.synthetic.noise", s.noise, Low::From(0.0), High::To(100.0), "1 is usual, 0 is none")
+        between("data.synthetic.noise", s.noise, Low::From(0.0), High::To(100.0), "1 is usual, 0 is none")?;
+        between("data.synthetic.ectopic", s.ectopic, Low::From(0.0), High::To(1.0), "0.25 is usual, 0 is none")?;
+        between("data.synthetic.overlap", s.overlap, Low::From(0.0), High::To(1.0), "1 is usual, 0 is none")
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
+use crate::ecg::sources::Kind;
 use crate::nn::config::{BlockKind, Head};
+use std::path::Path;
 use toml::Table;
 
 fn parse(text: &str) -> Result<Experiment> {
@@ -33,10 +35,11 @@ fn experiments_that_come_along() {
     let quick = Experiment::quickstart(&[]).unwrap();
     assert_eq!((quick.network.widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 8, 32, 1));
     assert_eq!(quick.data.synthetic.classes, ["SR", "SB", "ST", "AFIB/AFL"]);
-    assert_eq!((quick.data.samples(), quick.data.split, quick.data.is_synthetic()), (2500, Split::Stratified, true));
+    assert_eq!((quick.data.samples(), quick.data.split), (2500, Split::Stratified));
+    assert_eq!(quick.data.sources().unwrap(), [Source::new(Kind::Synthetic, "")]);
     assert_eq!(quick.output.dir, "results/quickstart");
     let mitbih = Experiment::parse(MITBIH, "experiments/mitbih.toml").unwrap();
-    assert_eq!(mitbih.data.files(), [("mitbih".to_string(), PathBuf::from("mitdb"))]);
+    assert_eq!(mitbih.data.sources().unwrap(), [Source::new(Kind::Mitbih, "mitdb")]);
     assert_eq!((mitbih.data.min_class, mitbih.data.split.kind(), mitbih.train.epochs), (20, SplitKind::Grouped, 7));
     assert!(mitbih.losses.class_weights && mitbih.data.load_options().ectopic_keep);
 }
@@ -53,7 +56,7 @@ fn the_complete_file_parses_back() {
         "[data]\nsource = ['wfdb:a', \"wfdb:b\\\\c\"]\nfs = 360\n[train]\nfold = 'all'\n[network]\nkind = 'cascade'";
     let experiment = parse(odd).unwrap();
     assert_eq!(parse(&experiment.to_toml()).unwrap(), experiment);
-    assert_eq!((experiment.train.fold, experiment.data.files().len()), (Fold::All, 2));
+    assert_eq!((experiment.train.fold, experiment.data.sources().unwrap().len()), (Fold::All, 2));
     let mut experiment = experiment;
     experiment.train.seed = u64::MAX;
     assert!(!experiment.to_toml().is_empty() && experiment.validate().is_err());
@@ -113,11 +116,15 @@ fn a_value_that_makes_no_sense_is_told_with_its_line() {
     fails(parse("[data]\nfs = 360\nseconds = 0.333"), &["e.toml:3: data.seconds", "a whole number of samples"]);
     fails(parse("[data]\nseconds = 0.1"), &["at least 64 samples"]);
     fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "HINT: choose rhythm6"]);
-    fails(parse("[data]\nclasses = 'rhythm4'"), &["expected \"rhythm6\" for synthetic ECG"]);
-    fails(parse("[data]\nsource = 'mitdb'"), &["data.source: found \"mitdb\"", "\"mitbih:PATH\""]);
+    fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "af3"]);
+    fails(parse("[data]\ndetector = 'best'"), &["data.detector", "adaptive"]);
+    fails(parse("[data]\nmains = 55555"), &["data.mains: found 55555"]);
+    fails(parse("[guidance]\ntolerance = 0"), &["guidance.tolerance: found 0"]);
+    fails(parse("[guidance]\nsigma = 0.1"), &["'guidance.sigma'"]);
+    fails(parse("[data]\nsource = 'mitdb'"), &["data.source: found \"mitdb\"", "mitbih:PATH"]);
     fails(parse("[data]\nsource = 'wfdb:'"), &["data.source"]);
     fails(parse("[data]\nsource = []"), &["an empty list"]);
-    fails(parse("[data]\nsource = ['synthetic', 'wfdb:x']"), &["recordings"]);
+    assert!(parse("[data]\nsource = ['synthetic', 'wfdb:x']").is_ok());
     fails(parse("[data]\nsource = 'mitbih:x'"), &["data.split: found \"kfold\" for mitbih:x", "\"grouped\""]);
     fails(parse("[data.synthetic]\nrecords = 3"), &["data.synthetic.records: found 3"]);
     fails(parse("[data.synthetic]\nclasses = ['SR']"), &["e.toml:2: data.synthetic.classes (how many): found 1"]);
@@ -163,7 +170,7 @@ fn settings_go_before_the_file() {
     assert_eq!((e.train.epochs, e.network.head, e.network.kind, e.train.lr), (3, Head::Mlp, BlockKind::Cascade, 0.01));
     assert_eq!(e.data.split, Split::Grouped);
     assert_eq!(set(&["train.epochs=3", "train.epochs=4"]).unwrap().train.epochs, 4);
-    assert_eq!(set(&["data.source=['wfdb:a','wfdb:b=c']"]).unwrap().data.files()[1].1, PathBuf::from("b=c"));
+    assert_eq!(set(&["data.source=['wfdb:a','wfdb:b=c']"]).unwrap().data.sources().unwrap()[1].path, Path::new("b=c"));
     assert_eq!(set(&["output.dir=a b/c"]).unwrap().output.dir, "a b/c");
     fails(set(&["train.epochs"]), &["--set train.epochs: found no `=`"]);
     fails(set(&["train..epochs=3"]), &["dotted names"]);

@@ -1,0 +1,192 @@
+//! `exgnet prepare`: sources to one prepared data set.
+
+use super::progress::Reading;
+use super::train::tell;
+use super::{Common, print_json, print_line};
+use crate::ecg::guidance::GuidanceConfig;
+use crate::ecg::rpeaks::Detector;
+use crate::ecg::{Dataset, LoadOptions, Source, SyntheticOptions, prepared};
+use crate::error::{Error, Result};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Read sources once into a prepared data set
+#[derive(Args)]
+#[command(after_help = "Examples:\n  exgnet prepare --source mitbih:mitdb --fs 250 --out mitdb.safetensors\n  \
+                  exgnet prepare --source wfdb:ludb --source cinc2017:cinc2017 --classes af3 --out af.safetensors\n  \
+                  exgnet prepare --source csv:Chapman.csv --out chapman.safetensors\n\n\
+                  Sources: mitbih:DIR (long WFDB records with rhythm annotations), wfdb:DIR (10-s WFDB records with the\n\
+                  diagnosis in the header), cinc2017:DIR, csv:FILE (one row a strip), muse:DIR (Diagnostics.xlsx and one\n\
+                  CSV file a record), synthetic. Relative paths are also tried below EXGNET_DATA.")]
+pub(super) struct PrepareArgs {
+    /// What to read, KIND:PATH or synthetic; may be repeated
+    #[arg(long = "source", value_name = "KIND:PATH", required = true)]
+    sources: Vec<String>,
+    /// The file to write; what was left out is listed beside it in <name>.exclusions.csv
+    #[arg(long, value_name = "F.safetensors")]
+    out: PathBuf,
+    /// Class scheme: rhythm6, rhythm4 or af3
+    #[arg(long, default_value = "rhythm6")]
+    classes: String,
+    /// Sampling rate of the strips, Hz
+    #[arg(long, value_name = "HZ", default_value_t = 500.0)]
+    fs: f64,
+    /// Length of the strips, s
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// The lead
+    #[arg(long, default_value = "II")]
+    lead: String,
+    /// Remove baseline wander and mains hum
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    clean: Switch,
+    /// Frequency of the mains, Hz
+    #[arg(long, value_name = "HZ", default_value_t = 50.0)]
+    mains: f64,
+    /// Finds the R peaks where no expert did: gradient (the published method) or adaptive
+    #[arg(long, default_value = "gradient")]
+    detector: String,
+    /// Windows with ectopic, paced or unclassifiable beats (mitbih)
+    #[arg(long, value_enum, default_value_t = Ectopic::Keep)]
+    ectopic: Ectopic,
+    /// Drop classes with fewer strips
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_class: usize,
+    /// Sampling rate of csv sources, Hz
+    #[arg(long, value_name = "HZ", default_value_t = 500.0)]
+    csv_fs: f64,
+    /// Records of a synthetic source
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    records: usize,
+    /// Seed of a synthetic source
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Leave out records whose checksum or first value is not what the header says
+    #[arg(long)]
+    strict: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ectopic {
+    Keep,
+    Drop,
+}
+
+impl PrepareArgs {
+    fn options(&self) -> Result<LoadOptions> {
+        let detector: Detector = self.detector.parse()?;
+        Ok(LoadOptions {
+            classes: self.classes.clone(),
+            fs: self.fs,
+            seconds: self.seconds,
+            lead: self.lead.clone(),
+            min_class: self.min_class,
+            ectopic_keep: self.ectopic == Ectopic::Keep,
+            clean: self.clean == Switch::On,
+            strict: self.strict,
+            mains: self.mains,
+            detector,
+            csv_fs: self.csv_fs,
+            synthetic: SyntheticOptions { records: self.records, seed: self.seed, ..SyntheticOptions::default() },
+        })
+    }
+}
+
+pub(super) fn run(common: &Common, args: &PrepareArgs) -> Result<ExitCode> {
+    if !args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
+        return Err(Error::file(
+            &args.out,
+            "is no name of a prepared data set",
+            "let the name end in .safetensors: by that the other commands know what it is",
+        ));
+    }
+    let sources = args.sources.iter().map(|s| s.parse()).collect::<Result<Vec<Source>>>()?;
+    let reading = Reading::new(common.quiet);
+    prepared::prepare(&sources, &args.options()?, &GuidanceConfig::default(), &args.out, &reading.watch())?;
+    drop(reading);
+    // read back as every other command reads it
+    let set = prepared::read(&args.out)?;
+    if args.json {
+        print_json(&summary(&set), true);
+    } else {
+        tell(common, &set);
+        print_line(&table(&set));
+    }
+    let beside = prepared::exclusions_path(&args.out);
+    common.say(format!("written: {}, {}", args.out.display(), beside.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Strips of each source and class, and what was left out of it.
+fn table(set: &Dataset) -> String {
+    let sources = source_names(set);
+    let width = sources.iter().map(|s| s.len()).max().unwrap_or(0).max(6);
+    let mut lines = vec![String::new()];
+    let mut row = |name: &str, counts: &[String]| {
+        let cells: Vec<String> = counts.iter().map(|c| format!("{c:>9}")).collect();
+        lines.push(format!("{name:<width$}{}", cells.concat()));
+    };
+    let head: Vec<String> = set.classes.iter().cloned().chain(["kept".into(), "left out".into()]).collect();
+    row("source", &head);
+    for source in &sources {
+        let counts = counts_of(set, source);
+        let kept: usize = counts.iter().sum();
+        let out = left_out(set, source);
+        let numbers: Vec<String> = counts.iter().chain([&kept, &out]).map(ToString::to_string).collect();
+        row(source, &numbers);
+    }
+    lines.join("\n")
+}
+
+/// Every source that gave a strip or an exclusion, in order.
+fn source_names(set: &Dataset) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    let excluded = set.exclusions.iter().map(|e| e.record.split('/').next().unwrap_or_default());
+    for name in set.strips.iter().map(|s| s.source.as_str()).chain(excluded) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn counts_of(set: &Dataset, source: &str) -> Vec<usize> {
+    let mut counts = vec![0; set.classes.len()];
+    set.strips.iter().filter(|s| s.source == source).for_each(|s| counts[s.label] += 1);
+    counts
+}
+
+fn left_out(set: &Dataset, source: &str) -> usize {
+    let of = set.exclusions.iter().filter(|e| e.record.split('/').next() == Some(source));
+    of.map(|e| e.counted().0).sum()
+}
+
+/// The summary that `--json` prints.
+fn summary(set: &Dataset) -> serde_json::Value {
+    let counts: serde_json::Map<_, _> =
+        set.classes.iter().zip(set.counts()).map(|(c, n)| (c.clone(), n.into())).collect();
+    let sources: serde_json::Map<_, _> = source_names(set)
+        .into_iter()
+        .map(|s| {
+            let counts: serde_json::Map<_, _> =
+                set.classes.iter().zip(counts_of(set, s)).map(|(c, n)| (c.clone(), n.into())).collect();
+            (s.to_string(), json!({"counts": counts, "left_out": left_out(set, s)}))
+        })
+        .collect();
+    json!({
+        "strips": set.strips.len(), "fs": set.fs, "seconds": set.seconds, "lead": set.lead, "scheme": set.scheme,
+        "clean": set.clean, "counts": counts, "sources": sources, "exclusions": set.exclusions_by_reason(),
+        "notes": set.notes,
+    })
+}

@@ -1,0 +1,67 @@
+//! `exgnet synth`: artificial ECG as files.
+
+use super::train::tell;
+use super::{Common, print_line};
+use crate::ecg::labels::RHYTHM6;
+use crate::ecg::sources::Kind;
+use crate::ecg::{GuidanceConfig, LoadOptions, Source, SyntheticOptions, export, prepared};
+use crate::error::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Write synthetic ECG as WFDB records and as a prepared data set
+#[derive(Args)]
+#[command(after_help = "Examples:\n  exgnet synth --out synthetic --n 600\n  \
+                  exgnet synth --out hard --n 60 --noise 2 --classes SR,SI,AFIB/AFL")]
+pub(super) struct SynthArgs {
+    /// Folder for the records and synthetic.safetensors
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Number of records; the classes take turns
+    #[arg(long, value_name = "N")]
+    n: usize,
+    /// Seed: record i of a seed is the same however many are made
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Rhythms, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = RHYTHM6.classes.iter().map(|c| (*c).to_string()))]
+    classes: Vec<String>,
+    /// Sampling rate, Hz
+    #[arg(long, value_name = "HZ", default_value_t = 500.0)]
+    fs: f64,
+    /// Length of a record, s
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Baseline wander, mains hum and muscle noise: 1 as in an ordinary recording, 0 none
+    #[arg(long, default_value_t = 1.0)]
+    noise: f64,
+    /// Share of records with ectopic beats
+    #[arg(long, default_value_t = 0.25)]
+    ectopic: f64,
+    /// How much the rates of ST and SVT/AT overlap, 0 to 1
+    #[arg(long, default_value_t = 1.0)]
+    overlap: f64,
+}
+
+pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<ExitCode> {
+    let synthetic = SyntheticOptions {
+        records: args.n,
+        seed: args.seed,
+        classes: args.classes.clone(),
+        fs: args.fs,
+        seconds: args.seconds,
+        noise: args.noise,
+        ectopic: args.ectopic,
+        overlap: args.overlap,
+    };
+    let options = LoadOptions { fs: args.fs, seconds: args.seconds, min_class: 0, synthetic, ..LoadOptions::default() };
+    let file = args.out.join("synthetic.safetensors");
+    let sources = [Source::new(Kind::Synthetic, "")];
+    prepared::prepare(&sources, &options, &GuidanceConfig::default(), &file, &|_| {})?;
+    let set = prepared::read(&file)?;
+    export::write_wfdb(&args.out, &set)?;
+    tell(common, &set);
+    print_line(&format!("written: {} records and {}", set.strips.len(), file.display()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,66 @@
+//! What the tests of the command line share.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A training of seconds: four blocks are not needed to see the loop work.
+pub const TINY: [&str; 18] = [
+    "--set",
+    "data.synthetic.records=40",
+    "--set",
+    "data.fs=100",
+    "--set",
+    "data.seconds=4",
+    "--set",
+    "network.widths=[6, 8]",
+    "--set",
+    "network.strides=[1, 2]",
+    "--set",
+    "network.stem_channels=6",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "train.batch=8",
+    "--set",
+    "train.validation=0.2",
+];
+
+pub fn exgnet(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+    // what tests prepare is not for the user's cache
+    command.env("EXGNET_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command.args(args).output().expect("the program starts")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs and expects a failure with a clear message: the code, all of `words`, a hint, no panic.
+pub fn fails(args: &[&str], code: i32, words: &[&str]) -> String {
+    let out = exgnet(args);
+    let said = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(code), "{args:?}: {said}");
+    assert!(!said.contains("panicked"), "{args:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{args:?}: no '{word}' in: {said}");
+    }
+    assert!(code != 1 || said.contains("HINT: "), "{args:?}: {said}");
+    said
+}
+
+pub fn train(out: &Path, more: &[&str]) -> Output {
+    let dir = out.to_str().expect("Unicode");
+    let args = [&["train", "--out", dir], &TINY[..], more].concat();
+    let done = exgnet(&args);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    done
+}
+
+pub fn path(dir: &Path, name: &str) -> String {
+    dir.join(name).to_str().expect("Unicode").to_owned()
+}
+
+pub fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|e| panic!("{e}: {}", text(bytes)))
+}
