@@ -53,9 +53,9 @@ enum Part {
 }
 
 /// The data set that `--data` (or the run folder) means, at the model's rate and length.
-fn load(common: &Common, args: &EvaluateArgs, info: &ModelInfo) -> Result<Dataset> {
-    let experiment = match &args.data {
-        None => Experiment::load(RunFolder::open(run_dir(&args.model)?)?.config(), &[])?,
+pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &ModelInfo) -> Result<Dataset> {
+    let experiment = match data {
+        None => Experiment::load(RunFolder::open(run_dir(model)?)?.config(), &[])?,
         Some(text) if is_prepared(&resolve(text.as_ref())) => {
             let set = prepared::read(&resolve(text.as_ref()))?;
             fits(text, &set, info)?;
@@ -66,7 +66,7 @@ fn load(common: &Common, args: &EvaluateArgs, info: &ModelInfo) -> Result<Datase
             // A source: its records keep their classes however few they are. Nothing is divided; by patient is the
             // one way that every source allows.
             let mut e = Experiment::default();
-            e.data.source = SourceList::One(text.clone());
+            e.data.source = SourceList::One(text.to_string());
             e.data.min_class = 0;
             e.data.split = Split::Grouped;
             if let Some(scheme) = Scheme::of_classes(&info.classes) {
@@ -93,7 +93,7 @@ fn fits(path: &str, set: &Dataset, info: &ModelInfo) -> Result<()> {
     ))
 }
 
-fn run_dir(model: &Path) -> Result<&Path> {
+pub(super) fn run_dir(model: &Path) -> Result<&Path> {
     let dir = if model.is_dir() { Some(model) } else { model.parent() };
     dir.filter(|d| d.join("config.toml").is_file()).ok_or_else(|| {
         Error::file(
@@ -105,7 +105,7 @@ fn run_dir(model: &Path) -> Result<&Path> {
 }
 
 /// Keeps the records whose class the model knows, numbered as the model numbers them.
-fn to_model_classes(common: &Common, mut set: Dataset, classes: &[String]) -> Dataset {
+pub(super) fn to_model_classes(common: &Common, mut set: Dataset, classes: &[String]) -> Dataset {
     let map: Vec<Option<usize>> = set.classes.iter().map(|c| classes.iter().position(|m| m == c)).collect();
     for ((name, n), known) in set.classes.iter().zip(set.counts()).zip(&map) {
         if known.is_none() && n > 0 {
@@ -119,7 +119,7 @@ fn to_model_classes(common: &Common, mut set: Dataset, classes: &[String]) -> Da
 
 pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     let model = ModelFile::read(&args.model)?;
-    let set = load(common, args, &model.info)?;
+    let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
     tell(common, &set);
     let set = to_model_classes(common, set, &model.info.classes);
     let part =

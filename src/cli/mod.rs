@@ -4,6 +4,7 @@ mod check;
 mod data;
 mod evaluate;
 mod explain;
+mod grads;
 mod info;
 mod predict;
 mod prepare;
@@ -80,6 +81,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
+    Grads(grads::GradsArgs),
     Check(check::CheckArgs),
 }
 
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),
         Command::Explain(args) => explain::run(&cli.common, args),
+        Command::Grads(args) => grads::run(&cli.common, args),
         Command::Check(args) => check::run(&cli.common, args),
     };
     match done {

@@ -9,7 +9,7 @@ use crate::nn::{ModelInfo, model_file};
 use crate::train::config::{Experiment, Fold};
 use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
-use crate::train::{Metrics, RunFolder, Strips, Training, data, evaluate, report};
+use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, report};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,10 +107,14 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     ));
 
     let strips = Strips::new(&dataset);
+    let weights = experiment.losses.weights(experiment.network.widths.len())?;
+    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
+    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
     let training = Training {
         gpu: &gpu,
         experiment: &experiment,
         strips: &strips,
+        targets: &targets,
         classes: &dataset.classes,
         records: &division.train,
         validation: &division.validation,
@@ -125,6 +129,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         fs: dataset.fs,
         seconds: dataset.seconds,
         lead: dataset.lead.clone(),
+        features: targets.scale().cloned(),
     };
     model_file::save(&folder.model(), &net, &info)?;
     report::draw_curves(&folder, &log)?;

@@ -142,6 +142,43 @@ fn triangular_index(sorted: &[f64]) -> f64 {
     }
 }
 
+/// Mean and standard deviation of each feature over a training fold: features are standardised with them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureScale {
+    /// Means.
+    pub mean: [f64; 17],
+    /// Standard deviations (ddof 0); 1 where a feature never changes.
+    pub sd: [f64; 17],
+}
+
+impl FeatureScale {
+    /// Of these rows; NaN is left out. A feature without any value has mean 0 and sd 1.
+    pub fn of<'a>(rows: impl Iterator<Item = &'a [f32; 17]> + Clone) -> Self {
+        let mut scale = Self { mean: [0.0; 17], sd: [1.0; 17] };
+        for j in 0..17 {
+            let known = rows.clone().map(|r| f64::from(r[j])).filter(|v| v.is_finite());
+            let n = known.clone().count() as f64;
+            if n == 0.0 {
+                continue;
+            }
+            let mean = known.clone().sum::<f64>() / n;
+            let sd = (known.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+            scale.mean[j] = mean;
+            // a constant feature leaves rounding errors, which are no deviation
+            scale.sd[j] = if sd > 1e-9 * mean.abs() { sd } else { 1.0 };
+        }
+        scale
+    }
+
+    /// Standardised features; NaN becomes 0, the mean.
+    pub fn apply(&self, row: &[f32; 17]) -> [f32; 17] {
+        std::array::from_fn(|j| {
+            let v = (f64::from(row[j]) - self.mean[j]) / self.sd[j];
+            if v.is_finite() { v as f32 } else { 0.0 }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +206,17 @@ mod tests {
         assert_eq!(rr_intervals(&[100, 100, 350], 500.0), [0.0, 500.0]);
         assert!(hrv_of_rr(&[800.0, f64::INFINITY]).iter().all(|v| v.is_nan()));
         assert!(hrv_of_rr(&[800.0, -1.0]).iter().all(|v| v.is_nan()));
+    }
+
+    #[test]
+    fn scale_leaves_nan_out_and_constants_alone() {
+        let row = |a: f32, b: f32| std::array::from_fn::<f32, 17, _>(|j| if j == 0 { a } else { b });
+        let rows = [row(1.0, 0.1), row(f32::NAN, 0.1), row(3.0, 0.1)];
+        let scale = FeatureScale::of(rows.iter());
+        assert_eq!((scale.mean[0], scale.sd[0], scale.sd[1]), (2.0, 1.0, 1.0));
+        assert_eq!((scale.apply(&rows[0])[0], scale.apply(&rows[1])[0]), (-1.0, 0.0));
+        assert!(scale.apply(&rows[0])[1].abs() < 1e-6);
+        let none = FeatureScale::of([row(f32::NAN, f32::NAN)].iter());
+        assert_eq!(none.apply(&rows[0])[0], 1.0);
     }
 }

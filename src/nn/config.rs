@@ -170,6 +170,17 @@ impl NetworkConfig {
         inputs.zip(&self.widths).zip(&self.strides).map(|((c_in, &c_out), &stride)| (c_in, c_out, stride))
     }
 
+    /// Length of every block's output for strips of `samples`: the resolution of its Grad-CAM map.
+    pub fn block_lengths(&self, samples: usize) -> Vec<usize> {
+        // convolutions are padded by k - 1, the stem's pooling halves
+        let mut t = samples.div_ceil(2) / 2;
+        let next = |&stride: &usize| {
+            t = t.div_ceil(stride.max(1));
+            t
+        };
+        self.strides.iter().map(next).collect()
+    }
+
     /// Kernel of each of the three convolutions of a block, samples: a cascade repeats its one.
     pub fn branch_kernels(&self) -> [usize; BRANCHES] {
         std::array::from_fn(|i| *self.kernels.get(i).or(self.kernels.last()).unwrap_or(&1))

@@ -4,6 +4,7 @@
 use super::config::NetworkConfig;
 use super::network::{Exgnet, expected_tensors};
 use super::params::NamedTensor;
+use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
 use crate::files::{safetensors_head, write_atomically};
 use crate::gpu::Gpu;
@@ -30,6 +31,8 @@ pub struct ModelInfo {
     pub seconds: f64,
     /// Lead the strips came from.
     pub lead: String,
+    /// Scale of the features, with the train-only part.
+    pub features: Option<FeatureScale>,
 }
 
 impl ModelInfo {
@@ -56,7 +59,8 @@ pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -
 /// [`Error::Gpu`], [`Error::File`].
 pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
     let json = |v: &[String]| serde_json::Value::from(v.to_vec()).to_string();
-    let metadata = [
+    let numbers = |v: &[f64]| serde_json::Value::from(v.to_vec()).to_string();
+    let mut metadata = vec![
         ("format", FORMAT.to_owned()),
         ("config", info.config.to_json()),
         ("classes", json(&info.classes)),
@@ -64,6 +68,9 @@ pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
         ("seconds", info.seconds.to_string()),
         ("lead", info.lead.clone()),
     ];
+    if let Some(scale) = &info.features {
+        metadata.extend([("feature_mean", numbers(&scale.mean)), ("feature_sd", numbers(&scale.sd))]);
+    }
     write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata))
 }
 
@@ -112,8 +119,21 @@ impl ModelFile {
         let config =
             NetworkConfig::from_json(text("config")?).map_err(|e| bad(format!("'config' in the metadata: {e}")))?;
         config.validate().map_err(|e| bad(format!("'config' in the metadata: {e}")))?;
-        let info =
-            ModelInfo { config, classes, fs: number("fs")?, seconds: number("seconds")?, lead: text("lead")?.clone() };
+        let list = |key: &str| -> Result<Option<[f64; 17]>> {
+            let Some(text) = meta.get(key) else { return Ok(None) };
+            let wrong = || bad(format!("'{key}' in the metadata is no list of 17 numbers"));
+            let values: Vec<f64> = serde_json::from_str(text).map_err(|_| wrong())?;
+            <[f64; 17]>::try_from(values).map(Some).map_err(|_| wrong())
+        };
+        let features = list("feature_mean")?.zip(list("feature_sd")?).map(|(mean, sd)| FeatureScale { mean, sd });
+        let info = ModelInfo {
+            config,
+            classes,
+            fs: number("fs")?,
+            seconds: number("seconds")?,
+            lead: text("lead")?.clone(),
+            features,
+        };
         let train_only = file.names().iter().any(|n| n.starts_with("regressor."));
         let mut values = BTreeMap::new();
         for (name, shape) in expected_tensors(&info.config, info.classes.len(), train_only) {

@@ -3,9 +3,11 @@
 use super::config::{Experiment, Optimizer as Rule, Schedule};
 use super::data::{Strips, batches};
 use super::evaluate::logits;
+use super::losses::{LossWeights, Terms, losses};
 use super::metrics::Metrics;
 use super::run_folder::EpochLog;
-use crate::autograd::grad;
+use super::targets::Targets;
+use crate::autograd::{grad, no_grad};
 use crate::error::{Error, Result};
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
@@ -49,6 +51,8 @@ pub struct Training<'a> {
     pub experiment: &'a Experiment,
     /// The strips.
     pub strips: &'a Strips,
+    /// What they teach besides their classes.
+    pub targets: &'a Targets,
     /// Class names.
     pub classes: &'a [String],
     /// Records that train.
@@ -57,11 +61,24 @@ pub struct Training<'a> {
     pub validation: &'a [usize],
 }
 
-/// Losses and logits of the steps since the last read-back, on the device.
+/// Names of the terms in the order of the journal.
+const TERMS: [&str; 5] = ["ce", "joint", "feature", "xai", "total"];
+
+/// Losses, maps and logits of the steps since the last read-back, on the device. A slot holds the terms, the sum of each
+/// record's map, and each record's logits.
 struct Journal {
     ring: Tensor,
     slot: usize,
-    batches: Vec<Vec<usize>>,
+    /// Records that fit into a slot.
+    room: usize,
+    notes: Vec<Note>,
+}
+
+/// What a step left in its slot.
+struct Note {
+    batch: Vec<usize>,
+    terms: [bool; TERMS.len()],
+    maps: bool,
 }
 
 impl Training<'_> {
@@ -89,7 +106,8 @@ impl Training<'_> {
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Exgnet> {
         let (gpu, t, seed) = (self.gpu, &self.experiment.train, self.experiment.train.seed);
         let k = self.classes.len();
-        let net = Exgnet::new(gpu, &self.experiment.network, k, false, seed)?;
+        let weights = self.experiment.losses.weights(self.experiment.network.widths.len())?;
+        let net = Exgnet::new(gpu, &self.experiment.network, k, weights.train_only(), seed)?;
         let hyper = Hyper {
             lr: t.lr,
             betas: t.betas,
@@ -100,10 +118,8 @@ impl Training<'_> {
         };
         let mut optimizer = Optimizer::new(net.params(), hyper)?;
         let dropout = DropoutState::new(gpu, seed)?;
-        let weights = Tensor::from_f32(gpu, &[k], &self.class_weights())?;
-        let slot = 1 + (t.batch + 1) * k;
-        let mut journal =
-            Journal { ring: Tensor::empty(gpu, &[t.log_every * slot], DType::F32)?, slot, batches: Vec::new() };
+        let class_weights = Tensor::from_f32(gpu, &[k], &self.class_weights())?;
+        let mut journal = Journal::new(gpu, t.batch + 1, k, t.log_every)?;
         let per_epoch = batches(self.records, t.batch, seed, 0).len();
         let steps = per_epoch * t.epochs;
         let (mut step, mut loss) = (0, f64::NAN);
@@ -114,11 +130,12 @@ impl Training<'_> {
             for batch in batches(self.records, t.batch, seed, epoch) {
                 lr = learning_rate(t.lr, step, steps, t.warmup, t.schedule == Schedule::Cosine);
                 dropout.set(seed, step as u32)?;
-                let (value, logits) = self.step(&net, &mut optimizer, &batch, &dropout, &weights, lr)?;
-                journal.note(&value, &logits, batch);
+                let (terms, logits) =
+                    self.step(&net, &mut optimizer, &batch, &dropout, (&weights, &class_weights), lr)?;
+                journal.note(&terms, &logits, batch)?;
                 gpu.flush()?;
                 step += 1;
-                if journal.batches.len() == t.log_every || step % per_epoch == 0 {
+                if journal.notes.len() == t.log_every || step % per_epoch == 0 {
                     loss = journal.read(self, k, &mut seen, step)?;
                 }
                 observer.step(&Progress { epoch: epoch + 1, step, steps, loss, lr });
@@ -142,58 +159,82 @@ impl Training<'_> {
         named_metrics("validation", self.classes, &truth, &rows)
     }
 
-    /// One optimiser step; returns loss and logits without waiting for them.
+    /// One optimiser step; returns the loss's terms and the logits without waiting for them.
     fn step(
         &self,
         net: &Exgnet,
         optimizer: &mut Optimizer,
         batch: &[usize],
         dropout: &DropoutState,
-        weights: &Tensor,
+        (weights, class_weights): (&LossWeights, &Tensor),
         lr: f64,
-    ) -> Result<(Tensor, Tensor)> {
+    ) -> Result<(Terms, Tensor)> {
         let x = self.strips.batch(self.gpu, batch)?;
-        let labels = self.strips.batch_labels(self.gpu, batch)?;
-        let targets = ops::cross_entropy_targets(&labels, weights, self.experiment.losses.label_smoothing as f32)?;
-        let out = net.forward(&x, &Mode::train(dropout))?;
-        let loss = ops::cross_entropy(&out.logits, &targets)?;
+        let smoothing = self.experiment.losses.label_smoothing;
+        let targets = self.targets.batch(self.gpu, self.strips, batch, class_weights, smoothing)?;
+        let mode = Mode::train(dropout);
+        let out = net.forward(&x, &mode)?;
+        let terms = losses(net, &out, &targets, weights, &mode)?;
         let params: Vec<&Tensor> = net.params().trainable().iter().map(|(_, p)| p).collect();
-        let gradients = grad(&loss, &params, None, false)?;
+        let gradients = grad(&terms.total, &params, None, false)?;
         optimizer.step(net.params(), &gradients, lr)?;
-        Ok((loss, out.logits))
+        Ok((terms, out.logits))
     }
 }
 
 impl Journal {
-    /// Copies a step's loss and logits into the ring, in the same submission.
-    fn note(&mut self, loss: &Tensor, logits: &Tensor, batch: Vec<usize>) {
-        let start = self.batches.len() * self.slot;
-        self.ring.copy_from(start, loss);
-        self.ring.copy_from(start + 1, logits);
-        self.batches.push(batch);
+    fn new(gpu: &Gpu, room: usize, k: usize, steps: usize) -> Result<Self> {
+        let slot = TERMS.len() + room + room * k;
+        Ok(Self { ring: Tensor::empty(gpu, &[steps * slot], DType::F32)?, slot, room, notes: Vec::new() })
+    }
+
+    /// Copies what a step showed into the ring, in the same submission.
+    fn note(&mut self, terms: &Terms, logits: &Tensor, batch: Vec<usize>) -> Result<()> {
+        let start = self.notes.len() * self.slot;
+        let mut there = [false; TERMS.len()];
+        for (name, value) in terms.named() {
+            let place = TERMS.iter().position(|t| *t == name).expect("every term has a place");
+            self.ring.copy_from(start + place, value);
+            there[place] = true;
+        }
+        if let Some(map) = &terms.map {
+            let sums = no_grad(|| ops::sum(map, &[1]))?;
+            self.ring.copy_from(start + TERMS.len(), &sums);
+        }
+        self.ring.copy_from(start + TERMS.len() + self.room, logits);
+        self.notes.push(Note { batch, terms: there, maps: terms.map.is_some() });
+        Ok(())
     }
 
     /// Reads the ring; returns the mean loss of its steps.
     fn read(&mut self, training: &Training<'_>, k: usize, seen: &mut Seen, step: usize) -> Result<f64> {
         let values = self.ring.to_vec()?;
-        let n = self.batches.len();
+        let n = self.notes.len();
         let mut total = 0.0;
-        for (i, batch) in self.batches.drain(..).enumerate() {
+        for (i, note) in self.notes.drain(..).enumerate() {
             let slot = &values[i * self.slot..(i + 1) * self.slot];
-            let loss = f64::from(slot[0]);
-            if !loss.is_finite() {
-                return Err(Error::data(
-                    "training",
-                    format!("the loss (ce) is {loss} at step {} of {step} done", step - n + i + 1),
-                    "lower the learning rate (--set train.lr=3e-4), keep clipping on (train.clip), check the data",
-                ));
+            for (place, name) in TERMS.iter().enumerate().filter(|(place, _)| note.terms[*place]) {
+                let value = f64::from(slot[place]);
+                if !value.is_finite() {
+                    return Err(Error::data(
+                        "training",
+                        format!("the loss ({name}) is {value} at step {} of {step} done", step - n + i + 1),
+                        "lower the learning rate (--set train.lr=3e-4), keep clipping on (train.clip), check the data",
+                    ));
+                }
+                seen.losses[place].push(value);
             }
-            total += loss;
-            for (logits, &record) in slot[1..].chunks(k).zip(&batch) {
+            total += f64::from(slot[TERMS.len() - 1]);
+            if note.maps {
+                let sums = &slot[TERMS.len()..TERMS.len() + note.batch.len()];
+                seen.maps += sums.len();
+                seen.dead += sums.iter().filter(|v| **v == 0.0).count();
+            }
+            let logits = &slot[TERMS.len() + self.room..];
+            for (logits, &record) in logits.chunks(k).zip(&note.batch) {
                 seen.truth.push(training.strips.label(record));
                 seen.probabilities.push(probabilities(logits));
             }
-            seen.losses.push(loss);
         }
         Ok(total / n as f64)
     }
@@ -202,21 +243,31 @@ impl Journal {
 /// What an epoch showed.
 #[derive(Default)]
 struct Seen {
-    losses: Vec<f64>,
+    /// Values of each of [`TERMS`].
+    losses: [Vec<f64>; TERMS.len()],
+    /// Guided maps, and how many of them were dead (all zero).
+    maps: usize,
+    dead: usize,
     truth: Vec<usize>,
     probabilities: Vec<Vec<f64>>,
 }
 
 impl Seen {
-    /// The epoch's line: mean loss, and the metrics of the training batches as the network saw them (train mode).
+    /// The epoch's line: means of the losses, and the metrics of the training batches as the network saw them (train
+    /// mode).
     fn log(&self, classes: &[String], epoch: usize, step: usize, lr: f64) -> Result<EpochLog> {
-        let mean = self.losses.iter().sum::<f64>() / self.losses.len() as f64;
+        let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+        let terms = TERMS.iter().zip(&self.losses).filter(|(_, values)| !values.is_empty());
+        let mut metrics = named_metrics("train", classes, &self.truth, &self.probabilities)?;
+        if self.maps > 0 {
+            metrics.push(("train_dead_maps".into(), self.dead as f64 / self.maps as f64));
+        }
         Ok(EpochLog {
             epoch,
             step,
             lr,
-            losses: vec![("ce".into(), mean)],
-            metrics: named_metrics("train", classes, &self.truth, &self.probabilities)?,
+            losses: terms.map(|(name, values)| ((*name).to_string(), mean(values))).collect(),
+            metrics,
             seconds: f64::NAN,
         })
     }

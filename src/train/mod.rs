@@ -1,13 +1,15 @@
-//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`fit`] (the loop),
+//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop),
 //! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures).
 
 pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod fit;
+pub mod losses;
 pub mod metrics;
 pub mod report;
 pub mod run_folder;
+pub mod targets;
 
 pub use config::Experiment;
 pub use data::Strips;
@@ -15,3 +17,4 @@ pub use evaluate::evaluate;
 pub use fit::{Observer, Training};
 pub use metrics::Metrics;
 pub use run_folder::RunFolder;
+pub use targets::Targets;

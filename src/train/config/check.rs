@@ -22,6 +22,7 @@ impl Experiment {
         self.data.check()?;
         self.network.check()?;
         between("losses.label_smoothing", self.losses.label_smoothing, Low::From(0.0), High::Below(1.0), "0 is off")?;
+        self.check_losses()?;
         self.check_guidance()?;
         self.train.check(self.data.folds)?;
         let dir = &self.output.dir;
@@ -29,6 +30,20 @@ impl Experiment {
             ("the path of a folder".into(), "e.g. dir = \"results/run\"".into())
         })?;
         whole("output.gradcam", self.output.gradcam, 0, 1000, "0 draws none")
+    }
+
+    fn check_losses(&self) -> Checked {
+        let losses = &self.losses;
+        for (key, weight) in
+            [("losses.joint", losses.joint), ("losses.feature", losses.feature), ("losses.xai", losses.xai)]
+        {
+            between(key, weight, Low::From(0.0), High::To(1000.0), "0 leaves the term out")?;
+        }
+        let blocks = self.network.widths.len();
+        losses.weights(blocks).map(drop).map_err(|_| {
+            let expected = format!("\"last\" or \"blocks.0\" to \"blocks.{}\"", blocks.saturating_sub(1));
+            Problem::new("losses.target_layer", format!("\"{}\"", losses.target_layer), expected, "name a block")
+        })
     }
 
     fn check_guidance(&self) -> Checked {

@@ -1,0 +1,127 @@
+//! `exgnet grads`: loss terms and gradients of chosen records, to hold this engine against another.
+
+use super::evaluate::{load, run_dir, to_model_classes};
+use super::train::tell;
+use super::{Common, print_json, print_line};
+use crate::autograd::grad;
+use crate::ecg::Dataset;
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::nn::params::NamedTensor;
+use crate::nn::{Mode, ModelFile, model_file};
+use crate::tensor::Tensor;
+use crate::train::config::Experiment;
+use crate::train::losses::{Terms, losses};
+use crate::train::{RunFolder, Strips, Targets};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Write loss terms and every parameter's gradient for chosen records
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  exgnet grads --model results/quickstart --data set.safetensors --records 0,1,2,3 \
+                        --out grads.safetensors --json\n  \
+                        exgnet grads --model results/quickstart --data set.safetensors --records 0,1 \
+                        --set losses.target_layer=blocks.1 --train-mode --out grads.safetensors\n\n\
+                        Dropout is off. The weights of the terms are the run's (or the defaults), changed by --set."
+)]
+pub(super) struct GradsArgs {
+    /// Model file or run folder
+    #[arg(long)]
+    model: PathBuf,
+    /// A prepared file, a source such as mitbih:PATH, or an experiment file; without it the run folder's own
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+    /// Records, by number from 0 in the data set or by id, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
+    records: Vec<String>,
+    /// Change a setting, for instance losses.xai=1 or guidance.tolerance=0.2; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// BatchNorm with the batch's statistics instead of the running estimates
+    #[arg(long)]
+    train_mode: bool,
+    /// The gradients, a tensor for each parameter under its name
+    #[arg(long, value_name = "G.safetensors")]
+    out: PathBuf,
+    /// Print the terms as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Indices of the records that were asked for.
+fn chosen(set: &Dataset, records: &[String]) -> Result<Vec<usize>> {
+    let find = |text: &String| {
+        let number = text.parse::<usize>().ok().filter(|&i| i < set.strips.len());
+        number.or_else(|| set.strips.iter().position(|s| s.id == *text)).ok_or_else(|| {
+            let example = set.strips.first().map_or("", |s| s.id.as_str());
+            Error::data(
+                text,
+                format!("no such record among {}", set.strips.len()),
+                format!("give numbers from 0 to {} or ids such as {example}", set.strips.len().saturating_sub(1)),
+            )
+        })
+    };
+    records.iter().map(find).collect()
+}
+
+pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
+    let model = ModelFile::read(&args.model)?;
+    let mut experiment = match run_dir(&args.model).and_then(RunFolder::open) {
+        Ok(folder) => Experiment::load(folder.config(), &args.sets)?,
+        Err(_) => Experiment::parse_with("", "the defaults", &args.sets)?,
+    };
+    if !model.train_only {
+        (experiment.losses.joint, experiment.losses.feature) = (0.0, 0.0);
+    }
+    let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
+    tell(common, &set);
+    let set = to_model_classes(common, set, &model.info.classes);
+    let records = chosen(&set, &args.records)?;
+    let gpu = common.gpu()?;
+    let net = model.network(&gpu)?;
+    let weights = experiment.losses.weights(model.info.config.widths.len())?;
+    let bins = model.info.config.block_lengths(set.samples())[weights.block];
+    let scale = model.info.features.as_ref();
+    let targets = Targets::new(&set, &records, scale, &weights, &experiment.guidance, bins);
+    let strips = Strips::new(&set);
+    let k = model.info.classes.len();
+    let class_weights = Tensor::full(&gpu, &[k], 1.0)?;
+    let batch = targets.batch(&gpu, &strips, &records, &class_weights, experiment.losses.label_smoothing)?;
+    let mode = Mode { batch_stats: args.train_mode, update_running: false, dropout: None };
+    let out = net.forward(&strips.batch(&gpu, &records)?, &mode)?;
+    let terms = losses(&net, &out, &batch, &weights, &mode)?;
+    let params = net.params().trainable();
+    let wrt: Vec<&Tensor> = params.iter().map(|(_, t)| t).collect();
+    let mut gradients: Vec<NamedTensor> = Vec::new();
+    for ((name, t), gradient) in params.iter().zip(grad(&terms.total, &wrt, None, false)?) {
+        let values = gradient.map_or_else(|| Ok(vec![0.0; t.numel()]), |g| g.to_vec())?;
+        gradients.push((name.clone(), t.shape().to_vec(), values));
+    }
+    let ids: Vec<&str> = records.iter().map(|&r| set.strips[r].id.as_str()).collect();
+    let mut metadata = vec![("format", "exgnet-grads-1".to_owned()), ("records", serde_json::json!(ids).to_string())];
+    let values = read(&terms)?;
+    metadata.push(("terms", serde_json::Value::Object(values.clone()).to_string()));
+    write_atomically(&args.out, &model_file::safetensors_bytes(&gradients, &metadata))?;
+    if args.json {
+        print_json(&serde_json::Value::Object(values), true);
+    } else {
+        for (name, value) in &values {
+            print_line(&format!("{name:<8} {value}"));
+        }
+    }
+    common.say(format!("written: {}", args.out.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The terms by name; what was not computed is `null`.
+fn read(terms: &Terms) -> Result<serde_json::Map<String, serde_json::Value>> {
+    let mut values = serde_json::Map::new();
+    for name in ["ce", "joint", "feature", "xai", "total"] {
+        let term = terms.named().into_iter().find(|(n, _)| *n == name);
+        let value = term.map(|(_, t)| t.to_vec().map(|v| f64::from(v[0]))).transpose()?;
+        values.insert(name.into(), value.into());
+    }
+    Ok(values)
+}

@@ -1,0 +1,118 @@
+//! The training loss: cross-entropy, feature guidance (joint head and feature regressor) and XAI guidance (the Grad-CAM
+//! map against a target), after section 3 of the method: `L = CE + a_joint CE_joint + a_feature SmoothL1 + a_xai L_xai`.
+
+use crate::error::{Error, Result};
+use crate::explain::grad_cam;
+use crate::nn::{Exgnet, Mode, Output};
+use crate::ops;
+use crate::tensor::Tensor;
+
+/// Weight of each term, and where the guided map is taken. A term of weight 0 is not computed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossWeights {
+    /// Of the joint head's cross-entropy.
+    pub joint: f64,
+    /// Of the feature regression.
+    pub feature: f64,
+    /// Of the XAI guidance.
+    pub xai: f64,
+    /// Block whose map is guided.
+    pub block: usize,
+    /// Take the channel weights of the map as constants: no gradient of a gradient. For comparison.
+    pub detach_alpha: bool,
+}
+
+impl LossWeights {
+    /// True where the network needs its train-only part.
+    pub fn train_only(&self) -> bool {
+        self.joint > 0.0 || self.feature > 0.0
+    }
+}
+
+/// What a batch is to learn.
+#[derive(Debug)]
+pub struct BatchTargets {
+    /// True classes, integers `[B]`.
+    pub classes: Tensor,
+    /// Their distribution, see [`ops::cross_entropy_targets`].
+    pub distribution: Tensor,
+    /// Standardised features `[B, 17]`; needed with a weight of `joint` or `feature`.
+    pub features: Option<Tensor>,
+    /// Guidance target pooled to the map's resolution `[B, T]`, and weight of each record `[B]`: 1 / number of valid
+    /// ones, or 0. `None` where no record is valid or XAI guidance is off.
+    pub guidance: Option<(Tensor, Tensor)>,
+}
+
+/// The terms of the loss, scalars `[1]`, before their weights; `None` where not computed.
+#[derive(Debug)]
+pub struct Terms {
+    /// Cross-entropy of the signal head.
+    pub ce: Tensor,
+    /// Cross-entropy of the joint head.
+    pub joint: Option<Tensor>,
+    /// Smooth-L1 distance of regressed and measured features.
+    pub feature: Option<Tensor>,
+    /// Mean of 1 - NCC over the valid records.
+    pub xai: Option<Tensor>,
+    /// The guided map of each record, `[B, T]`.
+    pub map: Option<Tensor>,
+    /// The weighted sum.
+    pub total: Tensor,
+}
+
+/// The loss of a forward pass `out` of `net` in `mode`.
+///
+/// # Errors
+/// [`Error::Config`] where a term needs targets that are not given, or a train-only part that is not there;
+/// [`Error::Shape`], [`Error::Gpu`].
+pub fn losses(
+    net: &Exgnet,
+    out: &Output,
+    targets: &BatchTargets,
+    weights: &LossWeights,
+    mode: &Mode<'_>,
+) -> Result<Terms> {
+    let ce = ops::cross_entropy(&out.logits, &targets.distribution)?;
+    let mut terms = Terms { total: ce.clone(), ce, joint: None, feature: None, xai: None, map: None };
+    if weights.train_only() {
+        let features = targets.features.as_ref().ok_or_else(|| {
+            Error::config("feature guidance without features", "give them, or set losses.joint and losses.feature to 0")
+        })?;
+        let (joint, regressed) = net.train_only(&out.embedding, features, mode)?;
+        if weights.joint > 0.0 {
+            let term = ops::cross_entropy(&joint, &targets.distribution)?;
+            terms.add(&term, weights.joint)?;
+            terms.joint = Some(term);
+        }
+        if weights.feature > 0.0 {
+            let term = ops::smooth_l1(&regressed, features)?;
+            terms.add(&term, weights.feature)?;
+            terms.feature = Some(term);
+        }
+    }
+    if let Some((truth, valid)) = targets.guidance.as_ref().filter(|_| weights.xai > 0.0) {
+        let cam = grad_cam(out, weights.block, &targets.classes, !weights.detach_alpha)?;
+        let score = ops::ncc(&cam.map, truth)?;
+        // sum of w (1 - NCC); the weights sum to 1
+        let gap = ops::add_scalar(&ops::neg(&score)?, 1.0)?;
+        let term = ops::sum(&ops::mul(&gap, valid)?, &[0])?;
+        terms.add(&term, weights.xai)?;
+        terms.xai = Some(term);
+        terms.map = Some(cam.map);
+    }
+    Ok(terms)
+}
+
+impl Terms {
+    fn add(&mut self, term: &Tensor, weight: f64) -> Result<()> {
+        self.total = ops::add(&self.total, &ops::scale(term, weight as f32)?)?;
+        Ok(())
+    }
+
+    /// The terms that were computed, by the names that logs use; `total` last.
+    pub fn named(&self) -> Vec<(&'static str, &Tensor)> {
+        let optional = [("joint", &self.joint), ("feature", &self.feature), ("xai", &self.xai)];
+        let optional = optional.into_iter().filter_map(|(name, term)| Some((name, term.as_ref()?)));
+        [("ce", &self.ce)].into_iter().chain(optional).chain([("total", &self.total)]).collect()
+    }
+}
