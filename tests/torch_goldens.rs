@@ -1,125 +1,15 @@
 //! Parity with PyTorch on the committed goldens (`tests/goldens/torch/make.py` made them in f64).
 //! Logits within 1e-4, gradients within 1e-3 of the tensor's scale; each test prints the worst error it saw.
 
+#[path = "common/golden.rs"]
+mod golden;
+
 use exgnet::autograd::grad;
 use exgnet::explain::{grad_cam, resize_map};
-use exgnet::gpu::Gpu;
-use exgnet::nn::network::expected_tensors;
-use exgnet::nn::{Exgnet, Mode, NetworkConfig};
+use exgnet::nn::Mode;
 use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool};
 use exgnet::tensor::Tensor;
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
-
-fn gpu() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| Gpu::from_env().unwrap_or_else(|e| panic!("{e}")))
-}
-
-/// A golden file: tensors as f64, and its metadata.
-struct Golden {
-    name: &'static str,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
-    metadata: std::collections::HashMap<String, String>,
-}
-
-impl Golden {
-    fn open(name: &'static str) -> Self {
-        let path = format!("{}/tests/goldens/torch/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
-        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
-        let file = safetensors::SafeTensors::deserialize(&bytes).expect("a safetensors file");
-        let tensors = file
-            .tensors()
-            .into_iter()
-            .map(|(n, view)| {
-                let data = view.data();
-                let values = match view.dtype() {
-                    safetensors::Dtype::F64 => bytemuck::pod_collect_to_vec::<u8, f64>(data),
-                    safetensors::Dtype::F32 => {
-                        bytemuck::pod_collect_to_vec::<u8, f32>(data).into_iter().map(f64::from).collect()
-                    }
-                    safetensors::Dtype::I64 => {
-                        bytemuck::pod_collect_to_vec::<u8, i64>(data).into_iter().map(|v| v as f64).collect()
-                    }
-                    other => panic!("{n}: {other:?}"),
-                };
-                (n, (view.shape().to_vec(), values))
-            })
-            .collect();
-        Self { name, tensors, metadata: header.metadata().clone().unwrap_or_default() }
-    }
-
-    fn values(&self, key: &str) -> &[f64] {
-        &self.tensors.get(key).unwrap_or_else(|| panic!("{}: no '{key}'", self.name)).1
-    }
-
-    fn f32(&self, key: &str) -> Vec<f32> {
-        self.values(key).iter().map(|&v| v as f32).collect()
-    }
-
-    /// As a leaf on the device.
-    fn leaf(&self, key: &str) -> Tensor {
-        let shape = &self.tensors.get(key).unwrap_or_else(|| panic!("{}: no '{key}'", self.name)).0;
-        Tensor::from_f32(gpu(), shape, &self.f32(key)).expect("uploaded").leaf()
-    }
-
-    fn labels(&self, key: &str) -> Tensor {
-        let words: Vec<u32> = self.values(key).iter().map(|&v| v as u32).collect();
-        Tensor::from_u32(gpu(), &[words.len()], &words).expect("uploaded")
-    }
-
-    fn json(&self, key: &str) -> serde_json::Value {
-        serde_json::from_str(&self.metadata[key]).expect("JSON in the metadata")
-    }
-}
-
-/// Largest `|a - b|` and a check against `atol + rtol |b|`, `rtol` also of the reference's largest magnitude.
-struct Worst {
-    what: &'static str,
-    error: f64,
-    ratio: f64,
-    at: String,
-}
-
-impl Worst {
-    fn new(what: &'static str) -> Self {
-        Self { what, error: 0.0, ratio: 0.0, at: String::new() }
-    }
-
-    fn see(&mut self, label: &str, got: &[f32], reference: &[f64], atol: f64, rtol: f64) {
-        assert_eq!(got.len(), reference.len(), "{} {label}: sizes", self.what);
-        let scale = reference.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        for (&a, &b) in got.iter().zip(reference) {
-            let error = (f64::from(a) - b).abs();
-            assert!(!error.is_nan(), "{} {label}: NaN", self.what);
-            self.error = self.error.max(error);
-            let ratio = error / (atol + rtol * b.abs().max(0.1 * scale));
-            if ratio > self.ratio {
-                (self.ratio, self.at) = (ratio, format!("{label}: {a} against {b}"));
-            }
-        }
-    }
-
-    fn tensor(&mut self, label: &str, got: &Tensor, golden: &Golden, atol: f64, rtol: f64) {
-        self.see(label, &got.to_vec().expect("read back"), golden.values(label), atol, rtol);
-    }
-
-    fn done(self) {
-        println!("{:<28} worst error {:.1e}, {:.3} of the tolerance ({})", self.what, self.error, self.ratio, self.at);
-        assert!(self.ratio <= 1.0, "{}: {}", self.what, self.at);
-    }
-}
-
-fn gradients(y: &Tensor, wrt: &[&Tensor], seed: Option<&Tensor>, create_graph: bool) -> Vec<Tensor> {
-    let all = grad(y, wrt, seed, create_graph).expect("gradients");
-    all.into_iter().map(|g| g.expect("it depends on each")).collect()
-}
-
-fn dot(a: &Tensor, b: &Tensor) -> Tensor {
-    let flat = ops::reshape(&ops::mul(a, b).expect("same shape"), &[a.numel()]).expect("flat");
-    ops::sum(&flat, &[0]).expect("sum")
-}
+use golden::{Golden, Worst, dot, gpu, gradients, network};
 
 #[test]
 fn conv1d_to_second_order() {
@@ -284,13 +174,6 @@ fn losses() {
     worst.tensor("ncc.loss", &loss, &g, 1e-6, 1e-5);
     worst.tensor("ncc.dpre", &gradients(&loss, &[&pre], None, false)[0], &g, 1e-6, 1e-4);
     worst.done();
-}
-
-fn network(g: &Golden) -> Exgnet {
-    let config = NetworkConfig::from_json(&g.metadata["config"]).expect("a network table");
-    let expected = expected_tensors(&config, 4, true);
-    let values = expected.iter().map(|(n, _)| (n.clone(), g.f32(n))).collect();
-    Exgnet::with_values(gpu(), &config, 4, true, 0, &values).expect("a network")
 }
 
 fn whole_network(name: &'static str) {

@@ -1,0 +1,123 @@
+//! The guided loss against PyTorch in f64 (`create_graph=True`): every term, and the gradient of the whole for every
+//! parameter, with the last and the second last block as target, linear and mlp head, parallel and cascade blocks.
+
+#[path = "common/golden.rs"]
+mod golden;
+
+use exgnet::autograd::grad;
+use exgnet::nn::Mode;
+use exgnet::ops;
+use exgnet::tensor::Tensor;
+use exgnet::train::losses::{BatchTargets, LossWeights, losses};
+use golden::{Golden, Worst, gpu, network};
+
+/// The weights that the goldens' terms are added with.
+const WEIGHTS: LossWeights = LossWeights { joint: 0.5, feature: 0.1, xai: 0.5, block: 1, detach_alpha: false };
+
+fn targets(g: &Golden, bins: usize) -> BatchTargets {
+    let truth = g.leaf("in.truth").detach();
+    let (batch, len) = (truth.dim(0), truth.dim(1));
+    let pooled = ops::adaptive_avg_pool(&ops::reshape(&truth, &[batch, 1, len]).expect("3-D"), bins).expect("pooled");
+    let valid = g.values("in.valid");
+    let count: f64 = valid.iter().sum();
+    let valid: Vec<f32> = valid.iter().map(|v| (v / count) as f32).collect();
+    let classes = g.labels("in.labels");
+    let ones = Tensor::full(gpu(), &[4], 1.0).expect("ones");
+    BatchTargets {
+        distribution: ops::cross_entropy_targets(&classes, &ones, 0.0).expect("targets"),
+        classes,
+        features: Some(g.leaf("in.features").detach()),
+        guidance: Some((
+            ops::reshape(&pooled, &[batch, bins]).expect("2-D"),
+            Tensor::from_f32(gpu(), &[batch], &valid).expect("uploaded"),
+        )),
+    }
+}
+
+#[test]
+fn the_whole_loss_and_its_gradient() {
+    for name in ["exgnet_parallel", "exgnet_cascade_se_mlp"] {
+        let g = Golden::open(name);
+        let net = network(&g);
+        let lengths = net.config().block_lengths(200);
+        for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
+            let mode = Mode { batch_stats, update_running: false, dropout: None };
+            // the networks have two blocks: the first is the second last
+            for (block, which) in [(0, "first"), (1, "last")] {
+                let mut worst = Worst::new("guided loss");
+                let out = net.forward(&g.leaf("in.x").detach(), &mode).expect("forward");
+                assert_eq!(out.blocks[block].dim(2), lengths[block]);
+                let weights = LossWeights { block, ..WEIGHTS };
+                let terms = losses(&net, &out, &targets(&g, lengths[block]), &weights, &mode).expect("losses");
+                let golden = |term: &str| match term {
+                    "xai" => g.values(&format!("xai_{mode_name}.{which}.loss"))[0],
+                    "total" => {
+                        g.values(&format!("loss_{mode_name}.total"))[0]
+                            + 0.5 * g.values(&format!("xai_{mode_name}.{which}.loss"))[0]
+                    }
+                    term => g.values(&format!("loss_{mode_name}.{term}"))[0],
+                };
+                let named = terms.named();
+                assert_eq!(
+                    named.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
+                    ["ce", "joint", "feature", "xai", "total"]
+                );
+                for (term, value) in named {
+                    worst.see(term, &value.to_vec().expect("read back"), &[golden(term)], 1e-5, 1e-4);
+                }
+                // the gradient of a sum is the sum of the gradients that PyTorch gave
+                let params = net.params().trainable();
+                let wrt: Vec<&Tensor> = params.iter().map(|(_, t)| t).collect();
+                let reference = |n: &str| -> Vec<f64> {
+                    let plain = g.values(&format!("grad_{mode_name}.{n}"));
+                    let guided = g.tensors.get(&format!("grad_xai_{mode_name}.{which}.{n}"));
+                    let guided = guided.map_or(vec![0.0; plain.len()], |(_, v)| v.clone());
+                    plain.iter().zip(guided).map(|(a, b)| a + 0.5 * b).collect()
+                };
+                let scale = params.iter().flat_map(|(n, _)| reference(n)).fold(0.0_f64, |m, v| m.max(v.abs()));
+                for ((n, _), d) in params.iter().zip(grad(&terms.total, &wrt, None, false).expect("gradients")) {
+                    let d = d.expect("the whole loss depends on every parameter").to_vec().expect("read back");
+                    worst.see(&format!("{mode_name} {which} {n}"), &d, &reference(n), 1e-4 * scale, 1e-3);
+                }
+                worst.done();
+            }
+        }
+    }
+}
+
+#[test]
+fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
+    let g = Golden::open("exgnet_cascade_se_mlp");
+    let net = network(&g);
+    let bins = net.config().block_lengths(200)[0];
+    let run = |detach_alpha: bool| {
+        let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
+        let weights = LossWeights { joint: 0.0, feature: 0.0, block: 0, detach_alpha, ..WEIGHTS };
+        let terms = losses(&net, &out, &targets(&g, bins), &weights, &Mode::EVAL).expect("losses");
+        let xai = terms.xai.expect("guidance is on");
+        let wrt = net.params().get("blocks.1.branches.0.weight");
+        let d = grad(&xai, &[&wrt], None, false).expect("gradients").pop().flatten();
+        (xai.to_vec().expect("read back")[0], d.map(|d| d.to_vec().expect("read back")))
+    };
+    let (exact, detached) = (run(false), run(true));
+    assert_eq!(exact.0, detached.0);
+    // a later block reaches the first block's map through the channel weights alone
+    assert!(exact.1.is_some_and(|d| d.iter().any(|v| v.abs() > 1e-7)) && detached.1.is_none());
+}
+
+#[test]
+fn without_valid_records_or_weights_the_terms_are_left_out() {
+    let g = Golden::open("exgnet_parallel");
+    let net = network(&g);
+    let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
+    let none = BatchTargets { guidance: None, ..targets(&g, 5) };
+    let terms = losses(&net, &out, &none, &WEIGHTS, &Mode::EVAL).expect("losses");
+    assert!(terms.xai.is_none() && terms.map.is_none() && terms.joint.is_some());
+    let plain = LossWeights { joint: 0.0, feature: 0.0, xai: 0.0, ..WEIGHTS };
+    let terms = losses(&net, &out, &targets(&g, 5), &plain, &Mode::EVAL).expect("losses");
+    assert_eq!(terms.named().len(), 2);
+    assert_eq!(terms.ce.to_vec().expect("read back"), terms.total.to_vec().expect("read back"));
+    let without = BatchTargets { features: None, ..targets(&g, 5) };
+    let e = losses(&net, &out, &without, &WEIGHTS, &Mode::EVAL).expect_err("no features").to_string();
+    assert!(e.contains("without features") && e.contains("HINT"), "{e}");
+}
