@@ -11,7 +11,7 @@ use crate::files::write_atomically;
 use crate::nn::{ModelFile, ModelInfo};
 use crate::train::config::{Experiment, SourceList, Split};
 use crate::train::metrics::text_table;
-use crate::train::{Metrics, RunFolder, Strips, data, evaluate};
+use crate::train::{Metrics, RunFolder, Strips, data, evaluate, explain_predictions};
 use clap::{Args, ValueEnum};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -152,10 +152,19 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     }
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?;
-    let predictions = evaluate(&gpu, &net, &set, &Strips::new(&set), &records)?;
+    let strips = Strips::new(&set);
+    let mut predictions = evaluate(&gpu, &net, &set, &strips, &records)?;
+    // the maps are those that the run guided, if it is a run
+    let run = run_dir(&args.model).and_then(RunFolder::open);
+    let settings = run.and_then(|folder| Experiment::load(folder.config(), &[])).unwrap_or_default();
+    let block = settings.losses.weights(model.info.config.widths.len())?.block;
+    let at = (block, &settings.guidance);
+    let summary = explain_predictions(&gpu, &net, &set, (&strips, &records), at, &mut predictions)?;
     let metrics = Metrics::of(&set.classes, &predictions, training.as_deref())?;
     if let Some(dir) = &args.out {
         write_atomically(&dir.join("metrics.json"), metrics.to_json().as_bytes())?;
+        let text = serde_json::to_string_pretty(&summary).expect("names and numbers always serialise");
+        write_atomically(&dir.join("explanation.json"), text.as_bytes())?;
     }
     if args.json {
         print_json(&metrics, true);

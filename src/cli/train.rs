@@ -4,15 +4,18 @@ use super::progress::{Display, Reading};
 use super::{Common, print_line};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::{ModelInfo, model_file};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Experiment, Fold};
+use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
-use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, report};
+use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, explain_predictions, report};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Train EXGnet and test it on the held-out fold
@@ -40,8 +43,11 @@ pub(super) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace an earlier run in that folder
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     force: bool,
+    /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
+    #[arg(long)]
+    resume: bool,
 }
 
 fn fold(text: &str) -> std::result::Result<String, String> {
@@ -69,10 +75,41 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     }
     sets.extend(args.fold.iter().map(|k| format!("train.fold={k}")));
     sets.extend(args.seed.iter().map(|s| format!("train.seed={s}")));
-    let experiment = match &args.config {
+    let mut experiment = match &args.config {
         Some(path) => Experiment::load(path, &sets)?,
         None => Experiment::quickstart(&sets)?,
     };
+    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
+    let earlier = RunFolder::open(&dir).ok().filter(|_| args.resume);
+    if let Some(folder) = &earlier {
+        let stored = Experiment::load(folder.config(), &[])?;
+        if args.config.is_none() && sets.is_empty() {
+            experiment = stored;
+        } else if experiment != stored {
+            return Err(Error::file(
+                folder.config(),
+                "is another experiment than the one to go on with",
+                "leave the experiment and --set away with --resume, or choose another folder with --out",
+            ));
+        }
+        if folder.is_finished()? {
+            common.say(format!("finished already: {}", dir.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let checkpoint = match &earlier {
+        Some(folder) if folder.checkpoint().exists() => Some(Checkpoint::read(&folder.checkpoint())?),
+        _ => None,
+    };
+    if let Some(c) = &checkpoint
+        && c.experiment != experiment.to_toml()
+    {
+        return Err(Error::file(
+            dir.join("checkpoint.safetensors"),
+            "belongs to another experiment than config.toml",
+            "begin anew with --force",
+        ));
+    }
     let gpu = common.gpu()?;
     let adapter = gpu.report();
     common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
@@ -81,8 +118,11 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let division = data::divide(&experiment, &dataset)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
     let again = args.config.is_none() && args.out.is_none();
-    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
-    let folder = RunFolder::create(&dir, args.force || again)?;
+    let folder = match (earlier, &checkpoint) {
+        (Some(folder), Some(_)) => folder,
+        // cut off before its first checkpoint: it begins anew
+        (earlier, _) => RunFolder::create(&dir, args.force || again || earlier.is_some())?,
+    };
     folder.write_config(&experiment)?;
     let driver = format!("{} {}", adapter.driver, adapter.driver_info);
     let mut record = RunRecord::start(&experiment, Some(adapter.name.clone()), Some(driver));
@@ -90,12 +130,20 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     record.test_records = division.test.len();
     folder.write_run(&record)?;
     let ids = |records: &[usize]| records.iter().map(|&r| dataset.strips[r].id.clone()).collect::<Vec<String>>();
-    folder.write_split(&SplitRecord {
+    let split = SplitRecord {
         classes: dataset.classes.clone(),
         train: ids(&division.train),
         validation: ids(&division.validation),
         test: ids(&division.test),
-    })?;
+    };
+    if checkpoint.is_some() && folder.read_split()? != split {
+        return Err(Error::file(
+            folder.dir(),
+            "was begun with other records than the data set gives now",
+            "put the data back as it was, or begin anew with --force",
+        ));
+    }
+    folder.write_split(&split)?;
     if experiment.train.fold != Fold::All {
         data::folds(&experiment.data, &dataset)?.write(&folder.folds())?;
     }
@@ -120,7 +168,22 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         validation: &division.validation,
     };
     let mut display = Display::new(&folder, common.quiet);
-    let net = training.run(&mut display)?;
+    if let Some(c) = &checkpoint {
+        display.log = folder.trim_log(c.epoch)?;
+        common.say(format!("going on after step {} (epoch {})", c.step, c.epoch + 1));
+    }
+    stop_on_signal();
+    let path = folder.checkpoint();
+    let safety = Safety { path: &path, stop: &|| STOP.load(Ordering::Relaxed) };
+    let net = match training.run(checkpoint, &safety, &mut display)? {
+        Ended::Done(net) => net,
+        Ended::Stopped { step, steps } => {
+            drop(display);
+            let out = dir.display();
+            common.say(format!("stopped after step {step} of {steps}; go on with: exgnet train --out {out} --resume"));
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
     let log = std::mem::take(&mut display.log);
     drop(display);
     let info = ModelInfo {
@@ -134,7 +197,10 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     model_file::save(&folder.model(), &net, &info)?;
     report::draw_curves(&folder, &log)?;
     if !division.test.is_empty() {
-        let predictions = evaluate(&gpu, &net, &dataset, &strips, &division.test)?;
+        let mut predictions = evaluate(&gpu, &net, &dataset, &strips, &division.test)?;
+        let at = (weights.block, &experiment.guidance);
+        let summary = explain_predictions(&gpu, &net, &dataset, (&strips, &division.test), at, &mut predictions)?;
+        folder.write_explanation(&summary)?;
         let metrics = Metrics::of(&dataset.classes, &predictions, Some(&training.class_counts()))?;
         folder.write_predictions(&dataset.classes, &predictions)?;
         folder.write_metrics(&metrics)?;
@@ -152,8 +218,26 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     }
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;
+    folder.remove_checkpoint()?;
     common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Exit code of a run that was told to stop.
+const INTERRUPTED: u8 = 130;
+
+/// Set by the first signal to stop.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// The first Ctrl-C (or SIGTERM) ends the training after its step, with a checkpoint; the second ends the program.
+fn stop_on_signal() {
+    // a second training in one program finds the handler in place
+    let _ = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("stopping after this step (once more: at once)");
+    });
 }
 
 /// Tells what a data set holds and what was left out.

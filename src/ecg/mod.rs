@@ -11,7 +11,7 @@
 //! | [`resample`], [`filter`] | polyphase resampling; Butterworth and moving-average filters, zero phase |
 //! | [`rpeaks`] | [`clean`], R peaks by a [`rpeaks::Detector`], and how good they are |
 //! | [`features`] | the 17 quantitative features |
-//! | [`guidance`] | where an explanation should point |
+//! | [`mod@guidance`] | where an explanation should point |
 //! | [`splits`] | [`folds`]: scikit-learn's folds bit for bit, and folds by patient; [`SavedSplit`]: kept in a file |
 //! | [`synthetic`], [`ecgsyn`] | [`synthesize`]: labelled artificial ECG |
 //! | [`export`] | a data set as WFDB records |

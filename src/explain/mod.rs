@@ -1,4 +1,8 @@
-//! Grad-CAM: where in the strip the network looked.
+//! Grad-CAM: where in the strip the network looked; [`scores`]: how well such maps agree with the guidance target;
+//! [`perturbation`]: deletion and insertion.
+
+pub mod perturbation;
+pub mod scores;
 
 use crate::autograd::grad;
 use crate::error::{Error, Result};

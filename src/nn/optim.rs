@@ -2,7 +2,7 @@
 
 use super::params::Params;
 use crate::autograd::no_grad;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::{AdamState, Hyper, adam_step};
 use crate::tensor::Tensor;
 
@@ -23,6 +23,35 @@ impl Optimizer {
     pub fn new(params: &Params, hyper: Hyper) -> Result<Self> {
         let flat = params.flat();
         Ok(Self { hyper, state: AdamState::new(flat.gpu(), flat.numel())?, grads: params.flat_zeros()?, step: 0 })
+    }
+
+    /// Goes on after `step` steps with the moments that [`Optimizer::moments`] gave.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for moments of another network; [`crate::Error::Gpu`].
+    pub fn resume(params: &Params, hyper: Hyper, moments: &[Vec<f32>; 2], step: u32) -> Result<Self> {
+        let mut optimizer = Self::new(params, hyper)?;
+        let flat = params.flat();
+        if let Some(wrong) = moments.iter().find(|m| m.len() != flat.numel()) {
+            return Err(Error::shape(
+                "optimizer",
+                format!("moments of {} values", wrong.len()),
+                format!("{}", flat.numel()),
+                "the checkpoint was made for another network",
+            ));
+        }
+        optimizer.state.m = Tensor::from_f32(flat.gpu(), flat.shape(), &moments[0])?;
+        optimizer.state.v = Tensor::from_f32(flat.gpu(), flat.shape(), &moments[1])?;
+        optimizer.step = step;
+        Ok(optimizer)
+    }
+
+    /// First and second moment, laid out like [`Params::flat`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn moments(&self) -> Result<[Vec<f32>; 2]> {
+        Ok([self.state.m.to_vec()?, self.state.v.to_vec()?])
     }
 
     /// Steps done.

@@ -353,6 +353,10 @@ pub struct TrainConfig {
     pub validation: f64,
     /// Steps between two read-backs of the losses.
     pub log_every: usize,
+    /// Steps between two checkpoints; 0 = none by steps.
+    pub checkpoint_steps: usize,
+    /// Minutes between two checkpoints; 0 = none by time.
+    pub checkpoint_minutes: f64,
 }
 
 impl Default for TrainConfig {
@@ -371,6 +375,8 @@ impl Default for TrainConfig {
             fold: Fold::Index(0),
             validation: 0.0,
             log_every: 10,
+            checkpoint_steps: 0,
+            checkpoint_minutes: 5.0,
         }
     }
 }

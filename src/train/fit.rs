@@ -1,5 +1,6 @@
 //! The training loop: one submission a step, losses and logits read back every few steps.
 
+use super::checkpoint::Checkpoint;
 use super::config::{Experiment, Optimizer as Rule, Schedule};
 use super::data::{Strips, batches};
 use super::evaluate::logits;
@@ -14,6 +15,8 @@ use crate::gpu::Gpu;
 use crate::nn::{Exgnet, Mode, Optimizer, learning_rate};
 use crate::ops::{self, DropoutState, Hyper};
 use crate::tensor::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Instant;
 
 /// Where a training stands, told after each step.
@@ -41,6 +44,28 @@ pub trait Observer {
     /// # Errors
     /// Whatever stops the training.
     fn epoch(&mut self, log: &EpochLog) -> Result<()>;
+}
+
+/// When a training writes checkpoints, and when it is to stop.
+pub struct Safety<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Asked after every step: true ends the training with a checkpoint.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+/// How a training ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With a trained network.
+    Done(Box<Exgnet>),
+    /// It was told to stop, and wrote a checkpoint after so many steps.
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// Steps in all.
+        steps: usize,
+    },
 }
 
 /// Everything a training works on.
@@ -99,15 +124,18 @@ impl Training<'_> {
         counts
     }
 
-    /// Trains a new network.
+    /// Trains a new network, or goes on from a checkpoint: to the same bytes as without the interruption.
     ///
     /// # Errors
-    /// [`Error::Data`] when the loss is no longer a number; [`Error::Gpu`]; the observer's.
-    pub fn run(&self, observer: &mut dyn Observer) -> Result<Exgnet> {
+    /// [`Error::Data`] when the loss is no longer a number; [`Error::Gpu`]; [`Error::File`] for a checkpoint that cannot
+    /// be written; the observer's.
+    pub fn run(&self, from: Option<Checkpoint>, safety: &Safety, observer: &mut dyn Observer) -> Result<Ended> {
         let (gpu, t, seed) = (self.gpu, &self.experiment.train, self.experiment.train.seed);
         let k = self.classes.len();
         let weights = self.experiment.losses.weights(self.experiment.network.widths.len())?;
-        let net = Exgnet::new(gpu, &self.experiment.network, k, weights.train_only(), seed)?;
+        let values = from.iter().flat_map(|c| &c.values).map(|(name, _, v)| (name.clone(), v.clone())).collect();
+        let network = &self.experiment.network;
+        let net = Exgnet::with_values(gpu, network, k, weights.train_only(), seed, &values)?;
         let hyper = Hyper {
             lr: t.lr,
             betas: t.betas,
@@ -116,18 +144,23 @@ impl Training<'_> {
             clip: t.clip,
             ..Hyper::default()
         };
-        let mut optimizer = Optimizer::new(net.params(), hyper)?;
+        let mut optimizer = match &from {
+            Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
+            None => Optimizer::new(net.params(), hyper)?,
+        };
         let dropout = DropoutState::new(gpu, seed)?;
         let class_weights = Tensor::from_f32(gpu, &[k], &self.class_weights())?;
         let mut journal = Journal::new(gpu, t.batch + 1, k, t.log_every)?;
         let per_epoch = batches(self.records, t.batch, seed, 0).len();
         let steps = per_epoch * t.epochs;
-        let (mut step, mut loss) = (0, f64::NAN);
-        for epoch in 0..t.epochs {
+        let (mut step, mut loss) = (from.as_ref().map_or(0, |c| c.step), f64::NAN);
+        let (first, mut skip) = from.as_ref().map_or((0, 0), |c| (c.epoch, c.batch));
+        let mut seen = from.map_or_else(Seen::default, |c| c.seen);
+        let mut saved = (step, Instant::now());
+        for epoch in first..t.epochs {
             let start = Instant::now();
-            let mut seen = Seen::default();
             let mut lr = 0.0;
-            for batch in batches(self.records, t.batch, seed, epoch) {
+            for (i, batch) in batches(self.records, t.batch, seed, epoch).into_iter().enumerate().skip(skip) {
                 lr = learning_rate(t.lr, step, steps, t.warmup, t.schedule == Schedule::Cosine);
                 dropout.set(seed, step as u32)?;
                 let (terms, logits) =
@@ -135,17 +168,61 @@ impl Training<'_> {
                 journal.note(&terms, &logits, batch)?;
                 gpu.flush()?;
                 step += 1;
-                if journal.notes.len() == t.log_every || step % per_epoch == 0 {
+                if journal.notes.len() == t.log_every || i + 1 == per_epoch {
                     loss = journal.read(self, k, &mut seen, step)?;
                 }
                 observer.step(&Progress { epoch: epoch + 1, step, steps, loss, lr });
+                let stop = (safety.stop)() && step < steps;
+                let due = t.checkpoint_steps > 0 && step - saved.0 >= t.checkpoint_steps
+                    || t.checkpoint_minutes > 0.0 && saved.1.elapsed().as_secs_f64() > 60.0 * t.checkpoint_minutes;
+                // the end of an epoch has its own place below, after its line was written
+                if (stop || due) && i + 1 < per_epoch {
+                    if !journal.notes.is_empty() {
+                        loss = journal.read(self, k, &mut seen, step)?;
+                    }
+                    self.save(safety.path, &net, &optimizer, (epoch, i + 1, step), &seen)?;
+                    saved = (step, Instant::now());
+                    if stop {
+                        return Ok(Ended::Stopped { step, steps });
+                    }
+                }
             }
-            let mut log = seen.log(self.classes, epoch + 1, step, lr)?;
+            skip = 0;
+            let mut log = std::mem::take(&mut seen).log(self.classes, epoch + 1, step, lr)?;
             log.metrics.extend(self.validate(&net)?);
             log.seconds = start.elapsed().as_secs_f64();
             observer.epoch(&log)?;
+            let stop = (safety.stop)() && step < steps;
+            if stop || t.checkpoint_steps > 0 && step - saved.0 >= t.checkpoint_steps {
+                self.save(safety.path, &net, &optimizer, (epoch + 1, 0, step), &seen)?;
+                saved = (step, Instant::now());
+                if stop {
+                    return Ok(Ended::Stopped { step, steps });
+                }
+            }
         }
-        Ok(net)
+        Ok(Ended::Done(Box::new(net)))
+    }
+
+    /// Writes a checkpoint: `(epoch, batch, step)` is what comes next.
+    fn save(
+        &self,
+        path: &Path,
+        net: &Exgnet,
+        optimizer: &Optimizer,
+        (epoch, batch, step): (usize, usize, usize),
+        seen: &Seen,
+    ) -> Result<()> {
+        let checkpoint = Checkpoint {
+            experiment: self.experiment.to_toml(),
+            epoch,
+            batch,
+            step,
+            values: net.params().read()?,
+            moments: optimizer.moments()?,
+            seen: seen.clone(),
+        };
+        checkpoint.write(path)
     }
 
     /// The validation records' metrics by name.
@@ -241,8 +318,8 @@ impl Journal {
 }
 
 /// What an epoch showed.
-#[derive(Default)]
-struct Seen {
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Seen {
     /// Values of each of [`TERMS`].
     losses: [Vec<f64>; TERMS.len()],
     /// Guided maps, and how many of them were dead (all zero).

@@ -3,6 +3,7 @@
 use super::run_folder::Prediction;
 use crate::error::{Error, Result};
 use crate::explain::argmax;
+use crate::explain::scores::MapScores;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Write;
 
@@ -129,7 +130,18 @@ impl Metrics {
         let records: Vec<String> = predictions.iter().map(|p| p.record.clone()).collect();
         let truth: Vec<usize> = predictions.iter().map(|p| p.truth).collect();
         let probabilities: Vec<Vec<f64>> = predictions.iter().map(|p| p.probabilities.clone()).collect();
-        Self::compute(classes, &records, &truth, &probabilities, training)
+        let mut metrics = Self::compute(classes, &records, &truth, &probabilities, training)?;
+        let scored: Vec<MapScores> = predictions.iter().filter_map(|p| p.explanation).collect();
+        let mean = |of: fn(&MapScores) -> f64| {
+            (!scored.is_empty()).then(|| scored.iter().map(of).sum::<f64>() / scored.len() as f64)
+        };
+        metrics.explanation = Explanation {
+            ncc: mean(|s| s.ncc),
+            energy: mean(|s| s.energy),
+            pointing: mean(|s| f64::from(u8::from(s.pointing))),
+            ..Explanation::default()
+        };
+        Ok(metrics)
     }
 
     /// The single numbers by name, those that were computed.
@@ -276,7 +288,13 @@ pub fn text_table(metrics: &Metrics) -> String {
     };
     let model = line("model", Some(metrics.accuracy), Some(metrics.macro_f1));
     let baseline = line("baseline", metrics.baseline.accuracy, metrics.baseline.macro_f1);
-    format!("{text}\n{model}{}  (always the most frequent class of the training fold)\n", baseline.trim_end())
+    let e = &metrics.explanation;
+    let maps = e.ncc.map_or(String::new(), |ncc| {
+        let [ncc, energy, pointing] = [Some(ncc), e.energy, e.pointing].map(cell);
+        let what = "(Grad-CAM for the true class against the guidance target)";
+        format!("{:width$}  NCC {ncc}  energy {energy}  pointing {pointing}  {what}\n", "maps")
+    });
+    format!("{text}\n{model}{}  (always the most frequent class of the training fold)\n{maps}", baseline.trim_end())
 }
 
 #[cfg(test)]

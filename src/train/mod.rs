@@ -1,6 +1,8 @@
 //! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop),
-//! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures).
+//! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
+//! [`stats`] and [`table`] (over several runs).
 
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod evaluate;
@@ -9,11 +11,13 @@ pub mod losses;
 pub mod metrics;
 pub mod report;
 pub mod run_folder;
+pub mod stats;
+pub mod table;
 pub mod targets;
 
 pub use config::Experiment;
 pub use data::Strips;
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, explain_predictions};
 pub use fit::{Observer, Training};
 pub use metrics::Metrics;
 pub use run_folder::RunFolder;

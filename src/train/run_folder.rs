@@ -6,6 +6,7 @@ use super::config::Experiment;
 use super::metrics::Metrics;
 use crate::error::{Error, Result};
 use crate::explain::argmax;
+use crate::explain::scores::{MapScores, Summary};
 use crate::files::{TEMPORARY, temporary, write_atomically};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
@@ -14,12 +15,13 @@ use std::path::{Path, PathBuf};
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
 /// The files of a run, apart from figures.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "run.json",
     "log.jsonl",
     "split.json",
     "folds.json",
     "metrics.json",
+    "explanation.json",
     "predictions.csv",
     "model.safetensors",
     "checkpoint.safetensors",
@@ -151,6 +153,60 @@ impl RunFolder {
         self.write_json("run.json", record)
     }
 
+    /// `checkpoint.safetensors`: there while the run is not finished.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.dir.join("checkpoint.safetensors")
+    }
+
+    /// True where the run came to its end.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a damaged `run.json`.
+    pub fn is_finished(&self) -> Result<bool> {
+        let path = self.dir.join("run.json");
+        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(false) };
+        let record: RunRecord = serde_json::from_str(&text)
+            .map_err(|e| Error::file(&path, format!("is no record of a run: {e}"), "begin anew with --force"))?;
+        Ok(record.end.is_some())
+    }
+
+    /// Removes the checkpoint of a run that came to its end.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let path = self.checkpoint();
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::file(path, format!("cannot be removed: {e}"), "remove it by hand: the run is finished"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Shortens `log.jsonl` to its first `epochs` lines; later ones were written after the checkpoint that a run goes on
+    /// from. Returns the epochs kept.
+    ///
+    /// # Errors
+    /// [`Error::File`]; also where fewer epochs are there.
+    pub fn trim_log(&self, epochs: usize) -> Result<Vec<EpochLog>> {
+        let path = self.dir.join("log.jsonl");
+        let text = if path.exists() || epochs > 0 {
+            std::fs::read_to_string(&path)
+                .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "begin anew with --force"))?
+        } else {
+            String::new()
+        };
+        let kept: Vec<&str> = text.lines().take(epochs).collect();
+        if kept.len() < epochs {
+            let what = format!("{} epochs found, {epochs} expected by the checkpoint", kept.len());
+            return Err(Error::file(&path, what, "begin anew with --force"));
+        }
+        let text: String = kept.iter().map(|line| format!("{line}\n")).collect();
+        write_atomically(&path, text.as_bytes())?;
+        self.read_log()
+    }
+
     /// `folds.json`: the fold of every record, to be used again with `data.split_file`.
     pub fn folds(&self) -> PathBuf {
         self.dir.join("folds.json")
@@ -173,6 +229,14 @@ impl RunFolder {
         let fail = |e: String| Error::file(&path, e, "train writes it: see whether the run began, or name a data set");
         let text = std::fs::read_to_string(&path).map_err(|e| fail(format!("cannot be read: {e}")))?;
         serde_json::from_str(&text).map_err(|e| fail(format!("is no division of records: {e}")))
+    }
+
+    /// Writes `explanation.json`: scores of the maps per class.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn write_explanation(&self, summary: &Summary) -> Result<()> {
+        self.write_json("explanation.json", summary)
     }
 
     /// Writes `metrics.json`.
@@ -225,7 +289,8 @@ impl RunFolder {
         whole.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
     }
 
-    /// Writes `predictions.csv`: record, patient, true and predicted class by name, a column `p_CLASS` per class.
+    /// Writes `predictions.csv`: record, patient, true and predicted class by name, a column `p_CLASS` per class, scores of
+    /// the map for the true class (empty where there are none).
     ///
     /// # Errors
     /// [`Error::File`] if it cannot be written; [`Error::Data`] for a prediction that does not fit the classes.
@@ -234,7 +299,9 @@ impl RunFolder {
         let fail = |e: String| Error::file(&path, format!("cannot be written: {e}"), OUT_HINT);
         let mut csv = csv::Writer::from_writer(Vec::new());
         let columns = ["record", "patient", "true", "predicted"].map(String::from).into_iter();
-        csv.write_record(columns.chain(classes.iter().map(|c| format!("p_{c}")))).map_err(|e| fail(e.to_string()))?;
+        let scores = ["ncc", "ncc_beats", "ncc_intervals", "energy", "pointing"].map(String::from);
+        let columns = columns.chain(classes.iter().map(|c| format!("p_{c}"))).chain(scores);
+        csv.write_record(columns).map_err(|e| fail(e.to_string()))?;
         for p in predictions {
             if p.probabilities.len() != classes.len() || p.truth >= classes.len() {
                 let (found, k) = (p.probabilities.len(), classes.len());
@@ -243,7 +310,10 @@ impl RunFolder {
             }
             let predicted = &classes[argmax(&p.probabilities)];
             let cells = [&p.record, &p.patient, &classes[p.truth], predicted].map(String::clone).into_iter();
-            let row = cells.chain(p.probabilities.iter().map(f64::to_string));
+            let scores = p.explanation.map_or(std::array::from_fn(|_| String::new()), |s| {
+                [s.ncc, s.ncc_beats, s.ncc_intervals, s.energy, f64::from(u8::from(s.pointing))].map(|v| v.to_string())
+            });
+            let row = cells.chain(p.probabilities.iter().map(f64::to_string)).chain(scores);
             csv.write_record(row).map_err(|e| fail(e.to_string()))?;
         }
         write_atomically(&path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
@@ -297,6 +367,8 @@ pub struct Prediction {
     pub truth: usize,
     /// Probability of every class.
     pub probabilities: Vec<f64>,
+    /// Scores of the Grad-CAM map for the true class; `None` where none was made or the record has no valid target.
+    pub explanation: Option<MapScores>,
 }
 
 /// Names of the entries of a folder; those that are no Unicode are none of ours.

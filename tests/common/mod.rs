@@ -1,5 +1,7 @@
 //! What the tests of the command line share.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

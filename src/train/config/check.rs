@@ -149,7 +149,10 @@ impl TrainConfig {
                 (format!("0 to {} with data.folds = {folds}, or \"all\"", folds - 1), "folds count from 0".into())
             })?;
         }
-        whole("train.log_every", self.log_every, 1, 1_000_000, "10 is usual")
+        whole("train.log_every", self.log_every, 1, 1_000_000, "10 is usual")?;
+        whole("train.checkpoint_steps", self.checkpoint_steps, 0, 1_000_000_000, "0 is off")?;
+        let minutes = self.checkpoint_minutes;
+        between("train.checkpoint_minutes", minutes, Low::From(0.0), High::To(1e6), "5 is usual, 0 is off")
     }
 }
 

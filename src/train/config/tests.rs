@@ -33,7 +33,7 @@ fn nothing_is_the_default_and_the_default_is_valid() {
 #[test]
 fn experiments_that_come_along() {
     let quick = Experiment::quickstart(&[]).unwrap();
-    assert_eq!((quick.network.widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 8, 32, 1));
+    assert_eq!((quick.network.widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 12, 32, 1));
     assert_eq!(quick.data.synthetic.classes, ["SR", "SB", "ST", "AFIB/AFL"]);
     assert_eq!((quick.data.samples(), quick.data.split), (2500, Split::Stratified));
     assert_eq!(quick.data.sources().unwrap(), [Source::new(Kind::Synthetic, "")]);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::explain::scores::MapScores;
 use crate::train::config::Fold;
 
 fn folder() -> (tempfile::TempDir, RunFolder) {
@@ -104,10 +105,15 @@ fn predictions_and_records() {
         patient: "p,1".into(),
         truth,
         probabilities: p.to_vec(),
+        explanation: None,
     };
-    folder.write_predictions(&classes, &[one("a", 0, &[0.25, 0.75]), one("b", 1, &[0.5, 0.5])]).unwrap();
+    let scores =
+        MapScores { ncc: 0.5, ncc_beats: 0.25, ncc_intervals: -0.5, energy: 0.75, pointing: true, dead: false };
+    let scored = Prediction { explanation: Some(scores), ..one("b", 1, &[0.5, 0.5]) };
+    folder.write_predictions(&classes, &[one("a", 0, &[0.25, 0.75]), scored]).unwrap();
     let text = std::fs::read_to_string(folder.dir().join("predictions.csv")).unwrap();
-    let expected = "record,patient,true,predicted,p_SR,p_AFIB/AFL\na,\"p,1\",SR,AFIB/AFL,0.25,0.75\nb,\"p,1\",AFIB/AFL,SR,0.5,0.5\n";
+    let expected = "record,patient,true,predicted,p_SR,p_AFIB/AFL,ncc,ncc_beats,ncc_intervals,energy,pointing\n\
+                    a,\"p,1\",SR,AFIB/AFL,0.25,0.75,,,,,\nb,\"p,1\",AFIB/AFL,SR,0.5,0.5,0.5,0.25,-0.5,0.75,1\n";
     assert_eq!(text, expected);
     let message = folder.write_predictions(&classes, &[one("c", 2, &[0.5, 0.5])]).unwrap_err().to_string();
     assert!(message.starts_with("c: "), "{message}");

@@ -1,0 +1,399 @@
+//! How well a map agrees with the guidance target, and the maps that every such number must be held against.
+//!
+//! All scores work at the map's resolution of `T` bins, on targets average-pooled to it by [`pool`]. None of them
+//! panics or errs: a map that cannot be scored is [`is_dead`] and scores 0.
+
+use crate::ecg::guidance::{Guidance, GuidanceConfig, guidance, pool};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// How far from an R peak a map's maximum may lie to point at it, s.
+pub const POINTING_SECONDS: f64 = 0.075;
+
+/// The value of the pooled target `G` above which a bin counts as inside it.
+///
+/// Pooling lowers a beat's bump: with the default `beat_sigma` of 0.05 s a regular rhythm's beats are surely inside
+/// where bins are no wider than 0.12 s, and never where they are wider than 0.25 s. Compare energies at one
+/// resolution only.
+pub const INSIDE: f32 = 0.5;
+
+/// Whether a map says nothing: no value above 0, or one that is no finite number. An empty map is dead.
+pub fn is_dead(map: &[f32]) -> bool {
+    !map.iter().all(|v| v.is_finite()) || map.iter().all(|&v| v <= 0.0)
+}
+
+/// Normalised cross-correlation of a map with a pooled target, both `[T]`; -1 to 1.
+///
+/// With `a`, `b` the two minus their means: `sum(a b) / (sqrt(sum a^2 + 1e-12) sqrt(sum b^2 + 1e-12) + 1e-6)`, in
+/// f64: the formula of the guidance loss, small terms included. They pull the score of a map whose spread `sqrt(sum
+/// a^2)` is near 1e-6 or below towards 0; elsewhere neither scale nor shift of the map matters.
+///
+/// 0 for a constant (so also an all-zero) map or target, lengths that differ, and values that are not finite.
+pub fn ncc(map: &[f32], truth: &[f32]) -> f64 {
+    let finite = |x: &[f32]| x.iter().all(|v| v.is_finite());
+    if map.len() != truth.len() || map.is_empty() || !finite(map) || !finite(truth) {
+        return 0.0;
+    }
+    let (a, b) = (centred(map), centred(truth));
+    let norm = |v: &[f64]| (v.iter().map(|x| x * x).sum::<f64>() + 1e-12).sqrt();
+    a.iter().zip(&b).map(|(x, y)| x * y).sum::<f64>() / (norm(&a) * norm(&b) + 1e-6)
+}
+
+fn centred(x: &[f32]) -> Vec<f64> {
+    let mean = x.iter().map(|&v| f64::from(v)).sum::<f64>() / x.len() as f64;
+    x.iter().map(|&v| f64::from(v) - mean).collect()
+}
+
+/// Share, 0 to 1, of a map `[T]` that lies in bins where the pooled target `[T]` is above [`INSIDE`]. Values below 0,
+/// which Grad-CAM does not have, count as 0.
+///
+/// 0 for a dead map and lengths that differ.
+pub fn energy(map: &[f32], target: &[f32]) -> f64 {
+    if map.len() != target.len() || is_dead(map) {
+        return 0.0;
+    }
+    let weight = |v: f32| f64::from(v.max(0.0));
+    let inside: f64 = map.iter().zip(target).filter(|(_, g)| **g > INSIDE).map(|(&v, _)| weight(v)).sum();
+    inside / map.iter().map(|&v| weight(v)).sum::<f64>()
+}
+
+/// The pointing game: whether the maximum of a map `[T]`, the first of equals, lies within [`POINTING_SECONDS`] of an
+/// R peak or in a bin where the pooled target `[T]` is above [`INSIDE`]. A bin `t` stands at its centre, sample `(t +
+/// 1/2) L / T` of the strip's `L = samples` at `fs` Hz; R peaks in samples, those outside the strip are ignored.
+///
+/// False for a dead map and lengths that differ.
+pub fn pointing(map: &[f32], fs: f64, samples: usize, r_peaks: &[u32], target: &[f32]) -> bool {
+    if map.len() != target.len() || is_dead(map) {
+        return false;
+    }
+    let top = (1..map.len()).fold(0, |best, t| if map[t] > map[best] { t } else { best });
+    is_hit(top, fs, samples, r_peaks, target)
+}
+
+/// What the pointing game gives a map whose maximum falls on any bin with equal chance: the share of bins that
+/// [`pointing`] counts as hits. 0 for an empty target.
+pub fn pointing_chance(fs: f64, samples: usize, r_peaks: &[u32], target: &[f32]) -> f64 {
+    let hits = (0..target.len()).filter(|&t| is_hit(t, fs, samples, r_peaks, target)).count();
+    hits as f64 / target.len().max(1) as f64
+}
+
+fn is_hit(t: usize, fs: f64, samples: usize, r_peaks: &[u32], target: &[f32]) -> bool {
+    let centre = (t as f64 + 0.5) * samples as f64 / target.len() as f64;
+    let mut inside = r_peaks.iter().filter(|&&p| (p as usize) < samples);
+    target[t] > INSIDE || inside.any(|&p| (centre - f64::from(p)).abs() <= POINTING_SECONDS * fs)
+}
+
+/// The scores of one map.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MapScores {
+    /// [`ncc`] with the target `G`.
+    pub ncc: f64,
+    /// [`ncc`] with the beats `B`.
+    pub ncc_beats: f64,
+    /// [`ncc`] with the intervals `I`; 0 where all intervals are equal.
+    pub ncc_intervals: f64,
+    /// [`energy`] inside `G`.
+    pub energy: f64,
+    /// [`pointing`] at a beat or into `G`.
+    pub pointing: bool,
+    /// [`is_dead`]; such a map scores 0 in everything.
+    pub dead: bool,
+}
+
+impl MapScores {
+    /// Scores of a map `[T]` of a strip of `samples` values at `fs` Hz with R peaks in samples; `None` where the
+    /// strip's target is not valid (see [`guidance`]).
+    pub fn of(map: &[f32], r_peaks: &[u32], fs: f64, samples: usize, config: &GuidanceConfig) -> Option<Self> {
+        Self::against(map, &guidance(r_peaks, fs, samples, config), r_peaks, fs)
+    }
+
+    /// The same against a target that was made before, for several maps of one strip.
+    pub fn against(map: &[f32], guidance: &Guidance, r_peaks: &[u32], fs: f64) -> Option<Self> {
+        if !guidance.valid {
+            return None;
+        }
+        let dead = is_dead(map);
+        let correlation = |curve: &[f32]| if dead { 0.0 } else { ncc(map, &pool(curve, map.len())) };
+        let target = pool(&guidance.target, map.len());
+        Some(Self {
+            ncc: correlation(&guidance.target),
+            ncc_beats: correlation(&guidance.beats),
+            ncc_intervals: correlation(&guidance.intervals),
+            energy: energy(map, &target),
+            pointing: pointing(map, fs, guidance.target.len(), r_peaks, &target),
+            dead,
+        })
+    }
+}
+
+/// Means of [`MapScores`] over a group of strips.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MeanScores {
+    /// Mean [`MapScores::ncc`].
+    pub ncc: f64,
+    /// Mean [`MapScores::ncc_beats`].
+    pub ncc_beats: f64,
+    /// Mean [`MapScores::ncc_intervals`].
+    pub ncc_intervals: f64,
+    /// Mean [`MapScores::energy`].
+    pub energy: f64,
+    /// Share of maps that point at a beat or into the target.
+    pub pointing: f64,
+}
+
+/// A group of strips: all of them, or those of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GroupScores {
+    /// Strips of the group.
+    pub strips: usize,
+    /// Those with a valid target; only they count in the means.
+    pub valid: usize,
+    /// Valid ones whose map is dead; they count in the means, with 0.
+    pub dead: usize,
+    /// The means; `None` without a valid strip.
+    pub means: Option<MeanScores>,
+}
+
+/// Scores of many maps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Every strip alike, whatever its class.
+    pub overall: GroupScores,
+    /// One entry a class, in the order of the classes.
+    pub per_class: Vec<ClassScores>,
+}
+
+/// One class of a [`Summary`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassScores {
+    /// Name of the class.
+    pub class: String,
+    /// Its strips and their means.
+    #[serde(flatten)]
+    pub scores: GroupScores,
+}
+
+/// Means per class and overall of the scores of maps: `rows` are a class's index (of the true or of the predicted
+/// class, as the caller likes) and what [`MapScores::of`] said of a strip.
+///
+/// # Errors
+/// [`Error::Data`] for a class index that `classes` does not have, naming the row.
+pub fn summary(rows: &[(usize, Option<MapScores>)], classes: &[String]) -> Result<Summary> {
+    if let Some((row, (class, _))) = rows.iter().enumerate().find(|(_, (class, _))| *class >= classes.len()) {
+        return Err(Error::data(
+            "explanation scores",
+            format!("row {row} is of class {class}, expected a number below {}", classes.len()),
+            "score the maps with the classes of the model that made them",
+        ));
+    }
+    let group = |class: Option<usize>| {
+        group(rows.iter().filter(|(c, _)| class.is_none_or(|wanted| wanted == *c)).map(|(_, scores)| scores.as_ref()))
+    };
+    let class = |(c, name): (usize, &String)| ClassScores { class: name.clone(), scores: group(Some(c)) };
+    Ok(Summary { overall: group(None), per_class: classes.iter().enumerate().map(class).collect() })
+}
+
+fn group<'a>(rows: impl Iterator<Item = Option<&'a MapScores>> + Clone) -> GroupScores {
+    let valid: Vec<&MapScores> = rows.clone().flatten().collect();
+    let mean = |of: fn(&MapScores) -> f64| valid.iter().map(|s| of(s)).sum::<f64>() / valid.len() as f64;
+    let means = || MeanScores {
+        ncc: mean(|s| s.ncc),
+        ncc_beats: mean(|s| s.ncc_beats),
+        ncc_intervals: mean(|s| s.ncc_intervals),
+        energy: mean(|s| s.energy),
+        pointing: mean(|s| f64::from(s.pointing)),
+    };
+    GroupScores {
+        strips: rows.count(),
+        valid: valid.len(),
+        dead: valid.iter().filter(|s| s.dead).count(),
+        means: (!valid.is_empty()).then(means),
+    }
+}
+
+/// The map that knows nothing: 1 in every bin. Its NCC is 0, its energy the share of bins inside the target; its
+/// maximum is the first bin, so that [`pointing_chance`] tells more than its pointing.
+pub fn uniform(bins: usize) -> Vec<f32> {
+    vec![1.0; bins]
+}
+
+/// The map that detects beats for nothing: `|dx/dt|` of a strip, average-pooled to `bins`. Central differences per
+/// sample, one-sided ones at both ends, so that the slope lies where the signal has it.
+///
+/// A network's map says something about the rhythm only where it scores above this one. Zeros for fewer than two
+/// samples; samples that are not finite make a dead map.
+pub fn slope_map(signal: &[f32], bins: usize) -> Vec<f32> {
+    let last = signal.len().saturating_sub(1);
+    let slope = |i: usize| {
+        let (before, after) = (i.saturating_sub(1), (i + 1).min(last));
+        let width = (after - before).max(1) as f64;
+        ((f64::from(signal[after]) - f64::from(signal[before])) / width).abs() as f32
+    };
+    pool(&(0..signal.len()).map(slope).collect::<Vec<_>>(), bins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn correlations_by_hand() {
+        // a = (-1, 0, 1), b = (-1, 0, 1) and (2, -1, -1) / 3
+        assert!((ncc(&[1.0, 2.0, 3.0], &[0.0, 0.5, 1.0]) - 1.0).abs() < 2e-6);
+        assert!((ncc(&[3.0, 2.0, 1.0], &[0.0, 0.5, 1.0]) + 1.0).abs() < 2e-6);
+        let expected = -1.0 / (2.0_f64.sqrt() * (2.0_f64 / 3.0).sqrt());
+        assert!((ncc(&[1.0, 2.0, 3.0], &[1.0, 0.0, 0.0]) - expected).abs() < 2e-6);
+        for (map, truth) in [(&[0.0; 3][..], &[0.0, 1.0, 0.0][..]), (&[0.1; 3], &[0.0, 1.0, 0.0]), (&[], &[])] {
+            assert!(ncc(map, truth).abs() < 1e-9, "{map:?}");
+            assert!(ncc(truth, map).abs() < 1e-9, "{map:?}");
+        }
+        assert_eq!(ncc(&[1.0, 2.0], &[1.0, 2.0, 3.0]), 0.0);
+        // a spread of 1e-6 with a target of spread 1: the small terms count
+        let (map, truth) = ([0.0, 2e-6_f32 / 2.0_f32.sqrt()], [0.0, 2.0_f32.sqrt()]);
+        let expected = 1e-6 / (2e-12_f64.sqrt() + 1e-6);
+        assert!((ncc(&map, &truth) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn energy_by_hand() {
+        let target = [0.2, 0.5, 0.51, 1.0];
+        assert_eq!(energy(&[1.0, 2.0, 3.0, 4.0], &target), 0.7);
+        assert_eq!(energy(&[1.0, 2.0, 0.0, 0.0], &target), 0.0);
+        assert_eq!(energy(&[-5.0, 2.0, 1.0, 1.0], &target), 0.5);
+        assert_eq!((energy(&[0.0; 4], &target), energy(&[1.0], &target), energy(&[], &[])), (0.0, 0.0, 0.0));
+        assert_eq!(energy(&uniform(4), &target), 0.5);
+    }
+
+    #[test]
+    fn pointing_by_hand() {
+        // 100 Hz, 100 samples in 10 bins: centres at 5, 15, .., 95; 75 ms are 7.5 samples
+        let points = |top: usize, peaks: &[u32]| {
+            let mut map = [0.5; 10];
+            map[top] = 1.0;
+            pointing(&map, 100.0, 100, peaks, &[0.5; 10])
+        };
+        assert!(points(4, &[52]) && points(4, &[38]) && points(4, &[3, 45]));
+        assert!(!points(4, &[53]) && !points(4, &[37]) && !points(4, &[]));
+        assert!(!points(9, &[100]), "outside the strip");
+        let mut target = [0.0; 10];
+        target[7] = 0.6;
+        let mut map = [0.0; 10];
+        (map[7], map[8]) = (1.0, 1.0);
+        assert!(pointing(&map, 100.0, 100, &[], &target), "the first of equals");
+        (target[7], target[8]) = (0.0, 0.6);
+        assert!(!pointing(&map, 100.0, 100, &[], &target));
+        assert!(!pointing(&[0.0; 10], 100.0, 100, &[5], &[1.0; 10]), "dead");
+        assert!(!pointing(&map, f64::NAN, 100, &[75], &[0.0; 10]) && !pointing(&map, 1.0, 100, &[75], &[]));
+        assert_eq!(pointing_chance(100.0, 100, &[40, 300], &target), 0.3);
+        assert_eq!(pointing_chance(100.0, 100, &[40], &[]), 0.0);
+    }
+
+    #[test]
+    fn one_strip() {
+        let config = GuidanceConfig::default();
+        let peaks = [100_u32, 300, 500, 700, 900];
+        let of = |map: &[f32]| MapScores::of(map, &peaks, 250.0, 1000, &config);
+        let beats = pool(&guidance(&peaks, 250.0, 1000, &config).beats, 50);
+        let best = of(&beats).unwrap();
+        assert!(best.ncc > 0.999 && best.ncc == best.ncc_beats && best.ncc_intervals == 0.0 && best.pointing);
+        let worst = of(&beats.iter().map(|v| 1.0 - v).collect::<Vec<_>>()).unwrap();
+        assert!(worst.ncc < -0.999 && !worst.pointing && !worst.dead, "{worst:?}");
+        // every beat's bump, of sum 12.5 sqrt(2 pi), fills two bins of 20 with 0.697 each
+        assert!((worst.energy - 10.0 * 0.303 / 42.17).abs() < 1e-3, "{worst:?}");
+        let zero = MapScores { ncc: 0.0, ncc_beats: 0.0, ncc_intervals: 0.0, energy: 0.0, pointing: false, dead: true };
+        assert_eq!((of(&[0.0; 50]), of(&[]), of(&[f32::NAN, 1.0])), (Some(zero), Some(zero), Some(zero)));
+        assert_eq!(MapScores::of(&beats, &[100, 300], 250.0, 1000, &config), None);
+    }
+
+    #[test]
+    fn means_per_class() {
+        let names = ["SR", "AF", "SB"].map(String::from);
+        let one = |v: f64| MapScores {
+            ncc: v,
+            ncc_beats: -v,
+            ncc_intervals: 0.5 * v,
+            energy: v / 4.0,
+            pointing: v > 0.5,
+            dead: v == 0.0,
+        };
+        let rows = [(0, Some(one(0.2))), (1, None), (0, Some(one(0.0))), (2, Some(one(0.7))), (0, None)];
+        let found = summary(&rows, &names).unwrap();
+        let counts = |g: &GroupScores| (g.strips, g.valid, g.dead);
+        assert_eq!(counts(&found.overall), (5, 3, 1));
+        let means = found.overall.means.unwrap();
+        assert!((means.ncc - 0.3).abs() < 1e-15 && (means.ncc_beats + 0.3).abs() < 1e-15);
+        assert!((means.ncc_intervals - 0.15).abs() < 1e-15 && (means.energy - 0.075).abs() < 1e-15);
+        assert!((means.pointing - 1.0 / 3.0).abs() < 1e-15);
+        let [sr, af, sb] = &found.per_class[..] else { panic!("{found:?}") };
+        assert_eq!((sr.class.as_str(), counts(&sr.scores), sr.scores.means.unwrap().ncc), ("SR", (3, 2, 1), 0.1));
+        assert_eq!((counts(&af.scores), af.scores.means), ((1, 0, 0), None));
+        assert_eq!((counts(&sb.scores), sb.scores.means.unwrap().pointing), ((1, 1, 0), 1.0));
+        let json = serde_json::to_value(&found).unwrap();
+        assert!(json["per_class"][1]["means"].is_null() && json["per_class"][1]["strips"] == 1);
+        assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), found);
+        let text = summary(&[(0, None), (3, None)], &names).unwrap_err().to_string();
+        assert!(text.contains("row 1 is of class 3") && text.contains("HINT"), "{text}");
+        assert_eq!(summary(&[], &[]).unwrap().overall.means, None);
+    }
+
+    #[test]
+    fn slopes_by_hand() {
+        // central differences 1, 1, 2.5, 4 of 0, 1, 2, 6
+        assert_eq!(slope_map(&[0.0, 1.0, 2.0, 6.0], 4), [1.0, 1.0, 2.5, 4.0]);
+        assert_eq!(slope_map(&[6.0, 2.0, 1.0, 0.0], 2), [3.25, 1.0]);
+        assert_eq!(
+            (slope_map(&[], 2), slope_map(&[3.0], 2), slope_map(&[3.0], 0)),
+            (vec![0.0; 2], vec![0.0; 2], vec![])
+        );
+        assert!(is_dead(&slope_map(&[0.0, f32::INFINITY, 0.0], 3)) && is_dead(&slope_map(&[1.0; 9], 3)));
+    }
+
+    /// Any value a slice can hold.
+    fn any_value() -> impl Strategy<Value = f32> {
+        prop_oneof![8 => -2.0..2.0_f32, 1 => any::<f32>(), 1 => Just(f32::NAN), 1 => Just(0.0)]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_and_scores_keep_their_ranges(
+            map in proptest::collection::vec(any_value(), 0..40),
+            truth in proptest::collection::vec(any_value(), 0..40),
+            same_length in any::<bool>(),
+            peaks in proptest::collection::vec(prop_oneof![0..700_u32, any::<u32>()], 0..9),
+            fs in prop_oneof![1.0..2000.0_f64, any::<f64>()],
+            samples in 0..600_usize,
+        ) {
+            let n = if same_length { map.len().min(truth.len()) } else { map.len() };
+            let (map, truth) = (&map[..n], &truth[..n.min(truth.len())]);
+            prop_assert!(ncc(map, truth).abs() <= 1.0 && ncc(truth, map).abs() <= 1.0);
+            prop_assert!((0.0..=1.0).contains(&energy(map, truth)));
+            prop_assert!((0.0..=1.0).contains(&pointing_chance(fs, samples, &peaks, truth)));
+            prop_assert!(!pointing(map, fs, samples, &peaks, truth) || !is_dead(map));
+            prop_assert_eq!(slope_map(map, 7).len(), 7);
+            if let Some(s) = MapScores::of(map, &peaks, fs, samples, &GuidanceConfig::default()) {
+                prop_assert!([s.ncc, s.ncc_beats, s.ncc_intervals].iter().all(|v| v.abs() <= 1.0));
+                prop_assert!((0.0..=1.0).contains(&s.energy));
+                prop_assert!(!s.dead || (s.ncc, s.energy, s.pointing) == (0.0, 0.0, false));
+            }
+        }
+
+        /// Whole numbers, which `f32` scales and shifts exactly.
+        #[test]
+        fn scale_and_shift_of_a_map_do_not_matter(
+            pairs in proptest::collection::vec((0..500_i32, 0..500_i32), 4..60),
+            scale in 1..100_i32,
+            shift in -5000..5000_i32,
+        ) {
+            let take = |of: &dyn Fn(&(i32, i32)) -> i32| pairs.iter().map(|p| of(p) as f32).collect::<Vec<f32>>();
+            let (map, truth) = (take(&|p| p.0), take(&|p| p.1));
+            let spread = |x: &[f32]| centred(x).iter().map(|v| v * v).sum::<f64>().sqrt();
+            prop_assume!(spread(&map) > 2.0 && spread(&truth) > 2.0);
+            let plain = ncc(&map, &truth);
+            let changed = ncc(&take(&|p| p.0 * scale + shift), &truth);
+            prop_assert!((plain - changed).abs() < 1e-6, "{plain} {changed}");
+            let turned = ncc(&take(&|p| -p.0 * scale), &truth);
+            prop_assert!((plain + turned).abs() < 1e-6, "{plain} {turned}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Statistics of cross-validated runs: mean and sd over folds, differences of two methods by fold and seed,
+//! [`wilcoxon_signed_rank`], [`bootstrap_patients`]. Plain numbers in, plain numbers out.
+//!
+//! A NaN that goes in comes out: nothing is left out silently. Only the pairing drops cells, and it counts them.
+//!
+//! Training sets of different folds overlap and seeds of one fold share their test records, so that cells are not
+//! independent and every p-value over them is somewhat too small. Average the seeds first ([`paired_by_fold`]); five
+//! folds then cannot give less than p = 1/16. An interval over patients ([`bootstrap_difference`]) says more.
+
+mod bootstrap;
+mod wilcoxon;
+
+pub use bootstrap::{
+    Bootstrap, Case, RESAMPLES, accuracy, bootstrap, bootstrap_difference, bootstrap_mean, bootstrap_patients,
+    macro_f1, macro_sensitivity, macro_specificity,
+};
+pub use wilcoxon::{Method, Wilcoxon, wilcoxon_signed_rank, wilcoxon_with};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Results of runs by fold and seed.
+pub type Cells = BTreeMap<(usize, u64), f64>;
+
+/// Mean and standard deviation (ddof 1).
+///
+/// Both are NaN for no values and where a value is NaN; the sd is NaN for a single value, which has none.
+pub fn mean_sd(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    // two passes: the sum of squares minus the square of the sum loses the sd of nearly equal values
+    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    (mean, if values.len() < 2 { f64::NAN } else { (squares / (n - 1.0)).sqrt() })
+}
+
+/// Differences of two methods, see [`paired_cells`] and [`paired_by_fold`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Paired {
+    /// First method minus second, in the order of folds, then of seeds.
+    pub differences: Vec<f64>,
+    /// Cells of fold and seed that were left out, because only one of the methods has a finite value there.
+    pub dropped: usize,
+}
+
+/// `a - b` in every cell of fold and seed that has a finite value in both.
+pub fn paired_cells(a: &Cells, b: &Cells) -> Paired {
+    let (shared, dropped) = shared(a, b);
+    Paired { differences: shared.iter().map(|(_, difference)| *difference).collect(), dropped }
+}
+
+/// Mean of `a - b` over the seeds of every fold, of those cells that have a finite value in both: the differences for
+/// a paired test. A fold without such a cell has no difference.
+pub fn paired_by_fold(a: &Cells, b: &Cells) -> Paired {
+    let (shared, dropped) = shared(a, b);
+    // in the order of the keys: the cells of a fold are neighbours
+    let folds = shared.chunk_by(|x, y| x.0 == y.0);
+    let mean = |cells: &[(usize, f64)]| cells.iter().map(|c| c.1).sum::<f64>() / cells.len() as f64;
+    Paired { differences: folds.map(mean).collect(), dropped }
+}
+
+/// Mean over the seeds of every fold, in the order of folds: what [`mean_sd`] takes for a table, where seeds must not
+/// count as folds do. A NaN makes its fold's mean NaN.
+pub fn fold_means(cells: &Cells) -> Vec<f64> {
+    let cells: Vec<(usize, f64)> = cells.iter().map(|(&(fold, _), &value)| (fold, value)).collect();
+    let mean = |fold: &[(usize, f64)]| fold.iter().map(|c| c.1).sum::<f64>() / fold.len() as f64;
+    cells.chunk_by(|x, y| x.0 == y.0).map(mean).collect()
+}
+
+/// Fold and difference of the cells that both have, and how many only one has.
+fn shared(a: &Cells, b: &Cells) -> (Vec<(usize, f64)>, usize) {
+    let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+    let value = |cells: &Cells, key: &(usize, u64)| cells.get(key).copied().filter(|v| v.is_finite());
+    let pair = |key: &&(usize, u64)| Some((key.0, value(a, key)? - value(b, key)?));
+    let shared: Vec<_> = keys.iter().filter_map(pair).collect();
+    let dropped = keys.len() - shared.len();
+    (shared, dropped)
+}

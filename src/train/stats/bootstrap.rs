@@ -1,0 +1,270 @@
+//! Percentile intervals over resampled patients (Efron 1979), and the metrics of confusion matrices.
+
+use crate::error::{Error, Result};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// The customary number of resamples.
+pub const RESAMPLES: usize = 2000;
+
+/// More classes or resamples than this are taken for a mistake, before memory is asked for.
+const MOST_CLASSES: usize = 1000;
+const MOST_RESAMPLES: usize = 10_000_000;
+
+/// What becomes of one record. Patients are told apart by any numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Case {
+    /// Patient.
+    pub patient: usize,
+    /// True class.
+    pub truth: usize,
+    /// Predicted class.
+    pub predicted: usize,
+}
+
+/// A metric and its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bootstrap {
+    /// Its 2.5th percentile over the resamples.
+    pub low: f64,
+    /// Its 97.5th percentile over the resamples.
+    pub high: f64,
+    /// The metric of all records as they are.
+    pub estimate: f64,
+}
+
+/// 95 % interval of a `metric` of confusion matrices (`K x K` records, true class by row), drawing patients.
+///
+/// Every resample draws as many patients as there are, with replacement, and each comes with all of its records:
+/// windows of one patient resemble each other, so that drawing windows would give far too narrow an interval. Give
+/// records of unknown patients a patient each. The percentiles are NumPy's (linear). The interval is NaN for a single
+/// patient, of whom no other patient can be guessed, and where the metric is NaN in a resample. A class whose few
+/// patients are not drawn has F1 0 in that resample.
+///
+/// Resample `b` takes its numbers from stream `b` of ChaCha8 with `seed`: the result depends on `seed`, not on the
+/// number of threads or on the order of `cases`.
+///
+/// # Errors
+/// [`Error::Data`] for no cases, a class that is not below `classes`, more than 1000 classes, and a number of
+/// `resamples` that is 0 or above ten million.
+pub fn bootstrap_patients(
+    cases: &[Case],
+    classes: usize,
+    seed: u64,
+    resamples: usize,
+    metric: impl Fn(&[Vec<u64>]) -> f64 + Sync,
+) -> Result<Bootstrap> {
+    check_cases(cases, classes)?;
+    let patients = by_patient(cases, &index_patients(cases.iter().map(|c| c.patient)));
+    bootstrap(patients.len(), seed, resamples, |drawn| metric(&confusion(&patients, drawn, classes)))
+}
+
+/// 95 % interval of `metric(a) - metric(b)` of two methods on the same records, both read in the same resamples of
+/// patients. As [`bootstrap_patients`] otherwise.
+///
+/// # Errors
+/// As [`bootstrap_patients`]; [`Error::Data`] also where `a` and `b` do not list the same patients and true classes in
+/// the same order.
+pub fn bootstrap_difference(
+    a: &[Case],
+    b: &[Case],
+    classes: usize,
+    seed: u64,
+    resamples: usize,
+    metric: impl Fn(&[Vec<u64>]) -> f64 + Sync,
+) -> Result<Bootstrap> {
+    let hint = "give the predictions of both methods for the same test records in the same order";
+    if a.len() != b.len() {
+        let what = format!("found {} and {} records, expected as many of both methods", a.len(), b.len());
+        return Err(Error::data("paired bootstrap", what, hint));
+    }
+    let same = |(x, y): (&Case, &Case)| (x.patient, x.truth) == (y.patient, y.truth);
+    if let Some(i) = a.iter().zip(b).position(|pair| !same(pair)) {
+        let told = |c: &Case| format!("patient {} of class {}", c.patient, c.truth);
+        let what = format!("record {i}: found {} and {}, expected the same", told(&a[i]), told(&b[i]));
+        return Err(Error::data("paired bootstrap", what, hint));
+    }
+    check_cases(a, classes)?;
+    check_cases(b, classes)?;
+    let index = index_patients(a.iter().map(|c| c.patient));
+    let (a, b) = (by_patient(a, &index), by_patient(b, &index));
+    let of = |cells: &[Vec<(usize, u64)>], drawn: &[u32]| metric(&confusion(cells, drawn, classes));
+    bootstrap(index.len(), seed, resamples, |drawn| of(&a, drawn) - of(&b, drawn))
+}
+
+/// 95 % interval of the mean over records of a value such as a map's score; `values` are patient and value of every
+/// record. As [`bootstrap_patients`] otherwise; a NaN among the values makes everything NaN.
+///
+/// # Errors
+/// [`Error::Data`] for no values, and for a number of `resamples` that is 0 or above ten million.
+pub fn bootstrap_mean(values: &[(usize, f64)], seed: u64, resamples: usize) -> Result<Bootstrap> {
+    let index = index_patients(values.iter().map(|v| v.0));
+    let mut sums = vec![(0.0, 0.0); index.len()];
+    for (patient, value) in values {
+        let (sum, count) = &mut sums[index[patient]];
+        *sum += value;
+        *count += 1.0;
+    }
+    let poisoned = sums.iter().any(|(sum, _)| sum.is_nan());
+    bootstrap(sums.len(), seed, resamples, |drawn| {
+        if poisoned {
+            return f64::NAN;
+        }
+        // a patient not drawn is left out, not multiplied by 0: 0 times infinity is NaN
+        let drawn = drawn.iter().zip(&sums).filter(|(times, _)| **times > 0);
+        let (sum, count) = drawn.fold((0.0, 0.0), |(sum, count), (&times, &(s, c))| {
+            (sum + f64::from(times) * s, count + f64::from(times) * c)
+        });
+        sum / count
+    })
+}
+
+/// The bootstrap itself, for anything that can be computed from how often every one of `patients` patients was drawn.
+///
+/// # Errors
+/// [`Error::Data`] for no patients or more than 2^32 - 1, and for a number of `resamples` that is 0 or above ten
+/// million.
+pub fn bootstrap(
+    patients: usize,
+    seed: u64,
+    resamples: usize,
+    statistic: impl Fn(&[u32]) -> f64 + Sync,
+) -> Result<Bootstrap> {
+    let fail = |what: String, hint: &str| Err(Error::data("bootstrap", what, hint));
+    if patients == 0 {
+        return fail("found no records, expected at least one".into(), "give the predictions of a test fold");
+    }
+    let Ok(drawable) = u32::try_from(patients) else {
+        return fail(format!("found {patients} patients, expected fewer than 2^32"), "give fewer patients");
+    };
+    if resamples == 0 || resamples > MOST_RESAMPLES {
+        let what = format!("found {resamples} resamples, expected 1 to {MOST_RESAMPLES}");
+        return fail(what, "2000 is the customary number");
+    }
+    let estimate = statistic(&vec![1; patients]);
+    if patients == 1 {
+        return Ok(Bootstrap { low: f64::NAN, high: f64::NAN, estimate });
+    }
+    let resample = |b: usize| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(b as u64);
+        let mut drawn = vec![0_u32; patients];
+        for _ in 0..patients {
+            drawn[rng.random_range(0..drawable) as usize] += 1;
+        }
+        statistic(&drawn)
+    };
+    let mut found: Vec<f64> = (0..resamples).into_par_iter().map(resample).collect();
+    if found.iter().any(|v| v.is_nan()) {
+        return Ok(Bootstrap { low: f64::NAN, high: f64::NAN, estimate });
+    }
+    found.sort_by(f64::total_cmp);
+    Ok(Bootstrap { low: percentile(&found, 0.025), high: percentile(&found, 0.975), estimate })
+}
+
+/// NumPy's linear percentile of sorted values.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * (sorted.len() - 1) as f64;
+    let (i, fraction) = (at.floor() as usize, at.fract());
+    let (below, above) = (sorted[i], sorted[(i + 1).min(sorted.len() - 1)]);
+    // equal ends as they are: their difference need not be finite
+    if below == above { below } else { below + fraction * (above - below) }
+}
+
+/// A dense number for every patient, in the order of their own numbers.
+fn index_patients(patients: impl Iterator<Item = usize>) -> BTreeMap<usize, usize> {
+    let mut index: BTreeMap<usize, usize> = patients.map(|p| (p, 0)).collect();
+    for (dense, value) in index.values_mut().enumerate() {
+        *value = dense;
+    }
+    index
+}
+
+/// The confusion matrix of every patient as pairs of cell (true class times `MOST_CLASSES` plus predicted) and records: few differ
+/// from 0.
+fn by_patient(cases: &[Case], index: &BTreeMap<usize, usize>) -> Vec<Vec<(usize, u64)>> {
+    let mut cells = vec![BTreeMap::new(); index.len()];
+    for case in cases {
+        *cells[index[&case.patient]].entry(case.truth * MOST_CLASSES + case.predicted).or_insert(0) += 1;
+    }
+    cells.into_iter().map(|patient| patient.into_iter().collect()).collect()
+}
+
+fn confusion(patients: &[Vec<(usize, u64)>], drawn: &[u32], classes: usize) -> Vec<Vec<u64>> {
+    let mut matrix = vec![vec![0; classes]; classes];
+    for (cells, &times) in patients.iter().zip(drawn).filter(|(_, times)| **times > 0) {
+        for (cell, records) in cells {
+            matrix[cell / MOST_CLASSES][cell % MOST_CLASSES] += u64::from(times) * records;
+        }
+    }
+    matrix
+}
+
+fn check_cases(cases: &[Case], classes: usize) -> Result<()> {
+    if classes > MOST_CLASSES {
+        let what = format!("found {classes} classes, expected at most {MOST_CLASSES}");
+        return Err(Error::data("bootstrap", what, "give the number of classes, not a class"));
+    }
+    match cases.iter().enumerate().find(|(_, c)| c.truth >= classes || c.predicted >= classes) {
+        Some((i, c)) => Err(Error::data(
+            "bootstrap",
+            format!("record {i}: found true class {} and predicted {}, expected below {classes}", c.truth, c.predicted),
+            "number the classes from 0",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Share of records on the diagonal of a confusion matrix (true class by row); 0 where there are none.
+pub fn accuracy(confusion: &[Vec<u64>]) -> f64 {
+    let hits: f64 = (0..confusion.len()).map(|c| hits(confusion, c)).sum();
+    ratio(hits, total(confusion))
+}
+
+/// Mean of F1 over all classes of a confusion matrix (true class by row), those without records included; 0/0 counts
+/// as 0. Missing entries count as 0 records.
+pub fn macro_f1(confusion: &[Vec<u64>]) -> f64 {
+    mean_over_classes(confusion, |c| ratio(2.0 * hits(confusion, c), support(confusion, c) + predicted(confusion, c)))
+}
+
+/// Mean sensitivity over all classes, 0/0 counts as 0.
+pub fn macro_sensitivity(confusion: &[Vec<u64>]) -> f64 {
+    mean_over_classes(confusion, |c| ratio(hits(confusion, c), support(confusion, c)))
+}
+
+/// Mean specificity over all classes, 0/0 counts as 0.
+pub fn macro_specificity(confusion: &[Vec<u64>]) -> f64 {
+    let n = total(confusion);
+    mean_over_classes(confusion, |c| {
+        let (support, predicted) = (support(confusion, c), predicted(confusion, c));
+        ratio(n + hits(confusion, c) - support - predicted, n - support)
+    })
+}
+
+fn mean_over_classes(confusion: &[Vec<u64>], of: impl Fn(usize) -> f64) -> f64 {
+    ratio((0..confusion.len()).map(of).sum(), confusion.len() as f64)
+}
+
+fn ratio(a: f64, b: f64) -> f64 {
+    if b == 0.0 { 0.0 } else { a / b }
+}
+
+// sums in f64: exact up to 2^53 records, and no sum of any counts overflows
+
+fn hits(confusion: &[Vec<u64>], class: usize) -> f64 {
+    confusion[class].get(class).map_or(0.0, |&n| n as f64)
+}
+
+fn support(confusion: &[Vec<u64>], class: usize) -> f64 {
+    confusion[class].iter().map(|&n| n as f64).sum()
+}
+
+fn predicted(confusion: &[Vec<u64>], class: usize) -> f64 {
+    confusion.iter().filter_map(|row| row.get(class)).map(|&n| n as f64).sum()
+}
+
+fn total(confusion: &[Vec<u64>]) -> f64 {
+    confusion.iter().flatten().map(|&n| n as f64).sum()
+}

@@ -1,0 +1,112 @@
+//! A training that is killed or told to stop goes on to the same bytes as one that never was.
+
+mod common;
+
+use common::{TINY, exgnet, fails, text, train};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const STEPS: [&str; 4] = ["--set", "train.checkpoint_steps=3", "--set", "train.epochs=4"];
+
+fn start(dir: &Path, more: &[&str]) -> Child {
+    let dir = dir.to_str().expect("Unicode");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+    command.args(["train", "--out", dir]).args(TINY).args(STEPS).args(more);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+}
+
+fn bytes(dir: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(dir.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// The log without wall times.
+fn log(dir: &Path) -> Vec<String> {
+    let lines = String::from_utf8(bytes(dir, "log.jsonl")).expect("text");
+    lines.lines().map(|l| l.split("\"seconds\"").next().expect("a part").to_owned()).collect()
+}
+
+fn same(a: &Path, b: &Path) {
+    assert!(bytes(a, "model.safetensors") == bytes(b, "model.safetensors"), "the models differ");
+    assert_eq!(log(a), log(b));
+    for name in ["metrics.json", "predictions.csv", "split.json", "folds.json", "config.toml"] {
+        assert!(bytes(a, name) == bytes(b, name), "{name} differs");
+    }
+    assert!(!a.join("checkpoint.safetensors").exists() && !b.join("checkpoint.safetensors").exists());
+}
+
+#[test]
+fn killed_at_any_time_and_resumed() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
+    train(&whole, &STEPS);
+    // killed again and again, each time a little later
+    let mut kills = 0;
+    for wait in [300, 700, 900, 1100, 1300] {
+        let mut child = start(&broken, &["--resume"]);
+        std::thread::sleep(Duration::from_millis(wait));
+        if child.try_wait().expect("a child").is_some() {
+            break;
+        }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        kills += 1;
+    }
+    assert!(kills > 0, "every training was over before it could be killed");
+    let dir = broken.to_str().expect("Unicode");
+    let done = exgnet(&[&["train", "--out", dir, "--resume"][..], &TINY, &STEPS].concat());
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    same(&whole, &broken);
+    // once more: there is nothing to do
+    let again = exgnet(&["train", "--out", dir, "--resume"]);
+    assert!(again.status.success() && text(&again.stderr).contains("finished already"), "{}", text(&again.stderr));
+}
+
+#[test]
+#[cfg(unix)]
+fn told_to_stop_it_saves_and_says_how_to_go_on() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
+    train(&whole, &[]);
+    let dir = broken.to_str().expect("Unicode");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+    command.args(["train", "--out", dir]).args(TINY).stderr(Stdio::piped()).stdout(Stdio::null());
+    let child = command.spawn().expect("the program starts");
+    // as soon as the run has begun
+    while !broken.join("split.json").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    // the handler stands shortly after the split is written
+    std::thread::sleep(Duration::from_millis(60));
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    let out = child.wait_with_output().expect("it ends");
+    let said = text(&out.stderr);
+    if out.status.code() == Some(130) {
+        assert!(said.contains("--resume"), "{said}");
+        assert!(broken.join("checkpoint.safetensors").exists());
+        fails(&["train", "--out", dir, "--resume", "--set", "train.epochs=9"], 1, &["another experiment"]);
+        let done = exgnet(&["train", "--out", dir, "--resume"]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+    }
+    same(&whole, &broken);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let run = tmp.path().join("run");
+    let mut child = start(&run, &[]);
+    while !run.join("checkpoint.safetensors").exists() && child.try_wait().expect("a child").is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().ok();
+    child.wait().expect("ended");
+    if run.join("checkpoint.safetensors").exists() {
+        let good = bytes(&run, "checkpoint.safetensors");
+        std::fs::write(run.join("checkpoint.safetensors"), &good[..good.len() / 2]).expect("written");
+        let dir = run.to_str().expect("Unicode");
+        let args = [&["train", "--out", dir, "--resume"][..], &TINY, &STEPS].concat();
+        fails(&args, 1, &["checkpoint.safetensors", "--force"]);
+    }
+}
