@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod check;
+mod collect;
 mod data;
 mod evaluate;
 mod explain;
@@ -10,6 +11,7 @@ mod predict;
 mod prepare;
 mod progress;
 mod rpeaks;
+mod sweep;
 mod synth;
 mod train;
 
@@ -78,6 +80,8 @@ enum Command {
     Rpeaks(rpeaks::RpeaksArgs),
     Synth(synth::SynthArgs),
     Train(train::TrainArgs),
+    Sweep(sweep::SweepArgs),
+    Collect(collect::CollectArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
@@ -99,6 +103,8 @@ pub fn main() -> ExitCode {
         Command::Rpeaks(args) => rpeaks::run(&cli.common, args),
         Command::Synth(args) => synth::run(&cli.common, args),
         Command::Train(args) => train::run(&cli.common, args),
+        Command::Collect(args) => collect::run(&cli.common, args),
+        Command::Sweep(args) => sweep::run(&cli.common, args),
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),
         Command::Explain(args) => explain::run(&cli.common, args),

@@ -13,7 +13,7 @@ use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
 use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, explain_predictions, report};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -68,7 +68,6 @@ fn data_sets(data: &str) -> Result<Vec<String>> {
 }
 
 pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
-    let start = Instant::now();
     let mut sets = args.sets.clone();
     if let Some(data) = &args.data {
         sets.extend(data_sets(data)?);
@@ -80,12 +79,36 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         None => Experiment::quickstart(&sets)?,
     };
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
-    let earlier = RunFolder::open(&dir).ok().filter(|_| args.resume);
+    if args.resume && args.config.is_none() && sets.is_empty() {
+        // go on with whatever is there
+        if let Ok(folder) = RunFolder::open(&dir) {
+            experiment = Experiment::load(folder.config(), &[])?;
+        }
+    }
+    // The quick start is there to be run again and again; any other run is kept unless told otherwise.
+    let again = args.config.is_none() && args.out.is_none();
+    let begin = match args.resume {
+        true => Begin::Resume,
+        false => Begin::New { force: args.force || again },
+    };
+    job(common, &experiment, &dir, begin)
+}
+
+/// How a run begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// From the start; `force` removes an earlier run.
+    New { force: bool },
+    /// Where the last checkpoint left it, from the start where there is none.
+    Resume,
+}
+
+/// One run, from the experiment to the finished folder. A finished one is left alone with [`Begin::Resume`].
+pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<ExitCode> {
+    let start = Instant::now();
+    let earlier = RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
     if let Some(folder) = &earlier {
-        let stored = Experiment::load(folder.config(), &[])?;
-        if args.config.is_none() && sets.is_empty() {
-            experiment = stored;
-        } else if experiment != stored {
+        if *experiment != Experiment::load(folder.config(), &[])? {
             return Err(Error::file(
                 folder.config(),
                 "is another experiment than the one to go on with",
@@ -115,17 +138,15 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
     let dataset = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
     tell(common, &dataset);
-    let division = data::divide(&experiment, &dataset)?;
-    // The quick start is there to be run again and again; any other run is kept unless told otherwise.
-    let again = args.config.is_none() && args.out.is_none();
+    let division = data::divide(experiment, &dataset)?;
     let folder = match (earlier, &checkpoint) {
         (Some(folder), Some(_)) => folder,
         // cut off before its first checkpoint: it begins anew
-        (earlier, _) => RunFolder::create(&dir, args.force || again || earlier.is_some())?,
+        (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };
-    folder.write_config(&experiment)?;
+    folder.write_config(experiment)?;
     let driver = format!("{} {}", adapter.driver, adapter.driver_info);
-    let mut record = RunRecord::start(&experiment, Some(adapter.name.clone()), Some(driver));
+    let mut record = RunRecord::start(experiment, Some(adapter.name.clone()), Some(driver));
     record.train_records = division.train.len();
     record.test_records = division.test.len();
     folder.write_run(&record)?;
@@ -160,7 +181,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
     let training = Training {
         gpu: &gpu,
-        experiment: &experiment,
+        experiment,
         strips: &strips,
         targets: &targets,
         classes: &dataset.classes,
@@ -224,10 +245,10 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
 }
 
 /// Exit code of a run that was told to stop.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Set by the first signal to stop.
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The first Ctrl-C (or SIGTERM) ends the training after its step, with a checkpoint; the second ends the program.
 fn stop_on_signal() {

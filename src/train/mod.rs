@@ -3,6 +3,7 @@
 //! [`stats`] and [`table`] (over several runs).
 
 pub mod checkpoint;
+pub mod collect;
 pub mod config;
 pub mod data;
 pub mod evaluate;
@@ -12,6 +13,7 @@ pub mod metrics;
 pub mod report;
 pub mod run_folder;
 pub mod stats;
+pub mod sweep;
 pub mod table;
 pub mod targets;
 

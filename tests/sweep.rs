@@ -1,0 +1,53 @@
+//! A sweep of tiny runs: tasks, skipping, failures, the table.
+
+mod common;
+
+use common::{exgnet, fails, path, text};
+
+const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nsplit = 'stratified'\nfolds = 2\n\
+    [data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\
+    [network]\nwidths = [6, 8]\nstrides = [1, 2]\nstem_channels = 6\n[train]\nepochs = 1\nbatch = 8\n[output]\ngradcam = 0\n";
+const SWEEP: &str = "base = 'base.toml'\nout = 'unused'\nfolds = [0, 1]\nseeds = [3]\n\
+    [[variant]]\nname = 'plain'\nset = ['losses.joint=0', 'losses.feature=0', 'losses.xai=0']\n\
+    [[variant]]\nname = 'both'\n";
+
+#[test]
+fn runs_are_listed_run_skipped_and_gathered() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(tmp.path(), name);
+    std::fs::write(at("base.toml"), BASE).expect("written");
+    std::fs::write(at("sweep.toml"), SWEEP).expect("written");
+    let (grid, out) = (at("sweep.toml"), at("runs"));
+    let sweep = |more: &[&str]| exgnet(&[&["sweep", &grid, "--out", &out][..], more].concat());
+    let list = text(&sweep(&["--list"]).stdout);
+    assert_eq!(list.lines().count(), 4);
+    assert!(list.starts_with("0\tplain\tfold 0\tseed 3\tto do"), "{list}");
+    fails(&["collect", &out], 1, &["cannot be listed"]);
+
+    assert!(sweep(&["--task", "2", "--quiet"]).status.success());
+    let list = text(&sweep(&["--list"]).stdout);
+    assert!(list.lines().nth(2).is_some_and(|l| l == "2\tboth\tfold 0\tseed 3\tfinished"), "{list}");
+    fails(&["sweep", &grid, "--out", &out, "--task", "4"], 1, &["no task 4"]);
+
+    // one run cannot be begun: the others are, and the failure is told
+    std::fs::create_dir_all(at("runs/plain")).expect("made");
+    std::fs::write(at("runs/plain/fold-1-seed-3"), b"a file").expect("written");
+    let done = sweep(&[]);
+    let said = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("1 of 4 runs failed: task 1") && said.contains("finished already"), "{said}");
+    std::fs::remove_file(at("runs/plain/fold-1-seed-3")).expect("removed");
+    let done = sweep(&[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+
+    let done = exgnet(&["collect", &out]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let table = std::fs::read_to_string(at("runs/table.md")).expect("a table");
+    for part in ["| plain ", "| both ", "| class prior ", "NCC", "macro-F1"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    assert!(table.find("| plain ") < table.find("| both "));
+    for name in ["runs/table.csv", "runs/table.tex"] {
+        assert!(std::fs::read_to_string(at(name)).is_ok_and(|t| t.contains("plain")), "{name}");
+    }
+}
