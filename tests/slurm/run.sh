@@ -20,8 +20,7 @@ Runs the sweep GRID.toml (default tests/slurm/tiny.toml) through experiments/slu
 Needs Slurm and MUNGE; where they are missing and the user is root, installs the Debian
 packages slurm-wlm and munge with apt-get. Needs no systemd and no cgroups.
 
-  EXGNET     the executable; default target/release/exgnet. Without a GPU:
-             EXGNET=tests/slurm/stand_in.sh
+  EXGNET     the executable; default target/release/exgnet.
   TIMEOUT    seconds that the sweep may take; default 900
   KEEP=1     keep the temporary folder with logs and runs
 TEXT
