@@ -3,12 +3,15 @@
 //! The recordings are looked for in `EXGNET_DATA`, else `../shared/data`. Without them those tests say that
 //! they are skipped; with `EXGNET_REQUIRE_DATA=1` they fail instead.
 
+#[path = "common/recordings.rs"]
+mod recordings;
+
 use exgnet::ecg::sources::Kind;
 use exgnet::ecg::{Dataset, LoadOptions, SplitKind, filter, resample, rpeaks, splits, strip_input};
+use recordings::recordings;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn golden() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ecg/ecg.json");
@@ -120,21 +123,6 @@ fn random_numbers_equal_numpy() {
         assert_eq!(splits::Mt19937::new(seed).permutation(10), indices(case, "permutation_10"), "seed {seed}");
         assert_summary(&splits::Mt19937::new(seed).permutation(1000), &case["permutation_1000"], "permutation(1000)");
     }
-}
-
-/// A folder of real recordings, or `None` after saying so.
-fn recordings(name: &str) -> Option<PathBuf> {
-    let folder = exgnet::ecg::data_root().map(|root| root.join(name)).filter(|p| p.is_dir());
-    if folder.is_none() {
-        let required = std::env::var("EXGNET_REQUIRE_DATA").is_ok_and(|v| v == "1");
-        assert!(!required, "recordings `{name}` are missing: set EXGNET_DATA to the folder that holds them");
-        // written past the test harness, which keeps the output of passing tests to itself
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no recordings `{name}` (set EXGNET_DATA to the folder that holds them)"
-        );
-    }
-    folder
 }
 
 fn load(kind: Kind, folder: &Path, change: impl Fn(&mut LoadOptions)) -> Dataset {

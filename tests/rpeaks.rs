@@ -4,14 +4,17 @@
 //! The recordings are looked for as in `tests/ecg.rs`: in `EXGNET_DATA`, else `../shared/data`. Without them
 //! those tests say that they are skipped; with `EXGNET_REQUIRE_DATA=1` they fail instead.
 
+#[path = "common/recordings.rs"]
+mod recordings;
+
 use exgnet::ecg::rpeaks::evaluate::{Evaluation, RhythmGroup, evaluate};
 use exgnet::ecg::rpeaks::score::Score;
 use exgnet::ecg::rpeaks::{self, Detector};
 use exgnet::ecg::sources::Kind;
 use exgnet::ecg::wfdb::{Header, read_signal};
 use exgnet::ecg::{Source, SyntheticOptions, filter, synthesize};
+use recordings::recordings;
 use serde_json::Value;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 fn numbers(v: &Value) -> Vec<f64> {
@@ -99,21 +102,6 @@ fn words(s: &Score) -> String {
         s.mean_absolute_offset(),
         s.offset_sd()
     )
-}
-
-/// A folder of real recordings, or `None` after saying so.
-fn recordings(name: &str) -> Option<PathBuf> {
-    let folder = exgnet::ecg::data_root().map(|root| root.join(name)).filter(|p| p.is_dir());
-    if folder.is_none() {
-        let required = std::env::var("EXGNET_REQUIRE_DATA").is_ok_and(|v| v == "1");
-        assert!(!required, "recordings `{name}` are missing: set EXGNET_DATA to the folder that holds them");
-        // written past the test harness, which keeps the output of passing tests to itself
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no recordings `{name}` (set EXGNET_DATA to the folder that holds them)"
-        );
-    }
-    folder
 }
 
 fn report(name: &str, e: &Evaluation) {

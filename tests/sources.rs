@@ -3,10 +3,14 @@
 //! The recordings are looked for in `EXGNET_DATA`, else `../shared/data`. Without them those tests say that
 //! they are skipped; with `EXGNET_REQUIRE_DATA=1` they fail instead.
 
+#[path = "common/recordings.rs"]
+mod recordings;
+
 use exgnet::ecg::sources::{Kind, Progress, Source};
 use exgnet::ecg::{Dataset, LoadOptions, features, load_all};
 use exgnet::error::Result;
 use proptest::prelude::*;
+use recordings::recordings;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,21 +25,6 @@ const CLASSES: [&str; 7] = [
     "Supraventricular Tachycardia_Atrial Tachycardia",
     "Others",
 ];
-
-/// A folder of real recordings, or `None` after saying so.
-fn recordings(name: &str) -> Option<PathBuf> {
-    let folder = exgnet::ecg::data_root().map(|root| root.join(name)).filter(|p| p.is_dir());
-    if folder.is_none() {
-        let required = std::env::var("EXGNET_REQUIRE_DATA").is_ok_and(|v| v == "1");
-        assert!(!required, "recordings `{name}` are missing: set EXGNET_DATA to the folder that holds them");
-        // written past the test harness, which keeps the output of passing tests to itself
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no recordings `{name}` (set EXGNET_DATA to the folder that holds them)"
-        );
-    }
-    folder
-}
 
 /// Strips of 1 s at 100 Hz.
 fn small() -> LoadOptions {

@@ -4,18 +4,18 @@
 //! `check.rs` knows which values make sense.
 
 mod check;
+mod losses;
 mod read;
 
-use super::losses::LossWeights;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;
-use crate::explain::target_block;
 use crate::nn::config::NetworkConfig;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
+pub use losses::LossConfig;
 pub use read::apply_set;
 
 /// The experiment that `exgnet train` runs when none is named.
@@ -267,58 +267,6 @@ impl Default for SyntheticConfig {
     fn default() -> Self {
         let SyntheticOptions { records, seed, classes, noise, ectopic, overlap, .. } = SyntheticOptions::default();
         Self { records, seed, classes, noise, ectopic, overlap }
-    }
-}
-
-/// The `[losses]` table: `CE + joint CE_joint + feature SmoothL1 + xai (1 - NCC)`. A weight of 0 leaves a term out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LossConfig {
-    /// Weight of the joint head's cross-entropy (feature guidance).
-    pub joint: f64,
-    /// Weight of the feature regression (feature guidance).
-    pub feature: f64,
-    /// Weight of the XAI guidance: how far the Grad-CAM map is from its target.
-    pub xai: f64,
-    /// Block whose map is guided: `last`, or `blocks.0` and so on.
-    pub target_layer: String,
-    /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
-    pub detach_alpha: bool,
-    /// Weigh class c with `N / (K n_c)` of the training fold.
-    pub class_weights: bool,
-    /// Share of the target spread over all classes, 0 to below 1.
-    pub label_smoothing: f64,
-}
-
-impl Default for LossConfig {
-    fn default() -> Self {
-        Self {
-            joint: 0.5,
-            feature: 0.1,
-            xai: 0.5,
-            target_layer: "last".into(),
-            detach_alpha: false,
-            class_weights: false,
-            label_smoothing: 0.0,
-        }
-    }
-}
-
-impl LossConfig {
-    /// The weights for a trunk of `blocks` blocks.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Config`] for a target layer that it does not have.
-    pub fn weights(&self, blocks: usize) -> Result<LossWeights> {
-        let name = Some(self.target_layer.as_str()).filter(|name| *name != "last");
-        let block = target_block(name, blocks)?;
-        Ok(LossWeights {
-            joint: self.joint,
-            feature: self.feature,
-            xai: self.xai,
-            block,
-            detach_alpha: self.detach_alpha,
-        })
     }
 }
 
