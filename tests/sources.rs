@@ -12,7 +12,6 @@ use exgnet::error::Result;
 use proptest::prelude::*;
 use recordings::recordings;
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
