@@ -4,12 +4,12 @@
 //   `combine`: rows merged in order (Chan et al. 1979); stats[0, c] = mean, stats[1, c] = 1 / sqrt(var + eps) with the
 //   biased variance, stats[2, c] = the unbiased variance (for the running estimate)
 //
-// x  [B, C, T]    part  [B, C, 2]    stats  [3, C]
+// x  [B, C, T], read as vec4 (buffers are padded to whole vec4s)    part  [B, C, 2]    stats  [3, C]
 // Dispatch: `rows` one group of WG threads per row; `combine` one thread per channel; folded over two dimensions.
 
 struct Params { batch: u32, channels: u32, len: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> part: array<f32>;
 @group(0) @binding(3) var<storage, read_write> stats: array<f32>;
 
@@ -21,14 +21,18 @@ var<workgroup> sums: array<vec2<f32>, WG>;
 fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let row = wid.y * nwg.x + wid.x;
     let inside = row < p.batch * p.channels;
-    let end = select(0u, p.len, inside);
-    let first = x[select(0u, row * p.len, inside)];
-    var sum = vec2<f32>();
-    for (var t = lid; t < end; t += WG) {
-        let d = x[row * p.len + t] - first;
-        sum += vec2<f32>(d, d * d);
+    let from = select(0u, row * p.len, inside);
+    let to = select(0u, from + p.len, inside);
+    let first = x[from / 4u][from % 4u];
+    var sum = vec4<f32>();
+    var squares = vec4<f32>();
+    for (var q = from / 4u + lid; 4u * q < to; q += WG) {
+        let i = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q;
+        let d = select(vec4<f32>(), x[q] - first, (i >= vec4<u32>(from)) & (i < vec4<u32>(to)));
+        sum += d;
+        squares += d * d;
     }
-    sums[lid] = sum;
+    sums[lid] = vec2<f32>(sum.x + sum.y + (sum.z + sum.w), squares.x + squares.y + (squares.z + squares.w));
     for (var half = WG / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lid < half { sums[lid] += sums[lid + half]; }

@@ -2,13 +2,13 @@
 //   sums[0, c] = sum of g  (the gradient of the shift),  sums[1, c] = sum of g xhat  (the gradient of the weight),
 // xhat = (x - mean[c]) rstd[c]. In two steps: `rows` one row each into part, `combine` adds the rows in order.
 //
-// g, x  [B, C, T]    stats  [3, C]    part  [B, C, 2]    sums  [2, C]
+// g, x  [B, C, T] as vec4s    stats  [3, C]    part  [B, C, 2]    sums  [2, C]
 // Dispatch: `rows` one group of WG threads per row; `combine` one thread per channel; folded over two dimensions.
 
 struct Params { batch: u32, channels: u32, len: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> g: array<f32>;
-@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> g: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> stats: array<f32>;
 @group(0) @binding(4) var<storage, read_write> part: array<f32>;
 @group(0) @binding(5) var<storage, read_write> sums: array<f32>;
@@ -21,22 +21,25 @@ var<workgroup> tree: array<vec2<f32>, WG>;
 fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let row = wid.y * nwg.x + wid.x;
     let inside = row < p.batch * p.channels;
-    let end = select(0u, p.len, inside);
-    let c = row % p.channels;
-    let mean = stats[c];
-    var total = vec2<f32>();
-    for (var t = lid; t < end; t += WG) {
-        let v = g[row * p.len + t];
-        total += vec2<f32>(v, v * (x[row * p.len + t] - mean));
+    let from = select(0u, row * p.len, inside);
+    let to = select(0u, from + p.len, inside);
+    let mean = stats[row % p.channels];
+    var sum = vec4<f32>();
+    var products = vec4<f32>();
+    for (var q = from / 4u + lid; 4u * q < to; q += WG) {
+        let i = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q;
+        let v = select(vec4<f32>(), g[q], (i >= vec4<u32>(from)) & (i < vec4<u32>(to)));
+        sum += v;
+        products += v * (x[q] - mean);
     }
-    tree[lid] = total;
+    tree[lid] = vec2<f32>(sum.x + sum.y + (sum.z + sum.w), products.x + products.y + (products.z + products.w));
     for (var half = WG / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lid < half { tree[lid] += tree[lid + half]; }
     }
     if lid == 0u && inside {
         part[2u * row] = tree[0].x;
-        part[2u * row + 1u] = tree[0].y * stats[p.channels + c];
+        part[2u * row + 1u] = tree[0].y * stats[p.channels + row % p.channels];
     }
 }
 

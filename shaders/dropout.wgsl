@@ -2,14 +2,14 @@
 // al. 2011) with key = seed and counter = (i / 4, site, step, 0), word i mod 4: the same for the same seed, step and
 // site on every device, and nothing has to be kept for the backward pass.
 //
-// x, y   [n]    state  [3]: seed low word, seed high word, step
+// x, y   [n] as vec4s (buffers are padded to whole ones)    state  [3]: seed low word, seed high word, step
 // Dispatch: one thread per four elements, WG threads per group, folded over two dimensions.
 
 struct Params { n: u32, site: u32, threshold: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> state: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 
 override WG: u32 = 64u;
 
@@ -42,8 +42,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let q = (wid.y * nwg.x + wid.x) * WG + lid;
     if q * 4u >= p.n { return; }
     let words = philox(vec4<u32>(q, p.site, state[2], 0u), vec2<u32>(state[0], state[1]));
-    for (var j = 0u; j < 4u && q * 4u + j < p.n; j++) {
-        let i = q * 4u + j;
-        y[i] = select(0.0, x[i] * p.scale, words[j] >= p.threshold);
-    }
+    y[q] = select(vec4<f32>(), x[q] * p.scale, words >= vec4<u32>(p.threshold));
 }

@@ -12,11 +12,13 @@
 //! - [`explain`]: where the network looked (Grad-CAM)
 //! - [`figures`]: plots from plain data
 //! - [`train`]: experiment files, the loop, metrics, run folders
+//! - [`bench`]: measurements
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 
 #![deny(unsafe_code)]
 
 pub mod autograd;
+pub mod bench;
 pub mod cli;
 pub mod ecg;
 pub mod error;

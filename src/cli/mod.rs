@@ -9,6 +9,7 @@ mod grads;
 mod info;
 mod predict;
 mod prepare;
+mod profile;
 mod progress;
 mod rpeaks;
 mod sweep;
@@ -87,6 +88,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Grads(grads::GradsArgs),
     Check(check::CheckArgs),
+    Profile(profile::ProfileArgs),
 }
 
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage.
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&cli.common, args),
         Command::Grads(args) => grads::run(&cli.common, args),
         Command::Check(args) => check::run(&cli.common, args),
+        Command::Profile(args) => profile::run(&cli.common, args),
     };
     match done {
         Ok(code) => code,

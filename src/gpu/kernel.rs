@@ -2,14 +2,18 @@
 
 use super::{Gpu, Storage, lock};
 use crate::error::{Error, Result};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
 /// alignment of dynamic offsets).
 pub(super) const PARAM_SLOT: u64 = 256;
 
-type Key = (&'static str, &'static str, Vec<(&'static str, u64)>);
+type Key = (&'static str, &'static str, Vec<(&'static str, u64)>, Vec<Setting>);
+
+/// A constant of a shader template.
+pub type Setting = (&'static str, usize);
 
 #[derive(Default)]
 pub(super) struct KernelCache {
@@ -19,6 +23,8 @@ pub(super) struct KernelCache {
 pub(super) struct Kernel {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
+    /// `shader`, `shader.entry`, and the constants other than WG: the name in profiles.
+    pub(super) label: String,
     bindings: usize,
 }
 
@@ -30,6 +36,7 @@ pub struct Launch<'a> {
     shader: &'static str,
     entry: &'static str,
     constants: Vec<(&'static str, f64)>,
+    settings: Vec<Setting>,
     params: Vec<u32>,
     bindings: Vec<&'a Storage>,
 }
@@ -37,7 +44,14 @@ pub struct Launch<'a> {
 impl<'a> Launch<'a> {
     /// A launch of `shaders/<shader>.wgsl`, entry point `main`.
     pub fn new(shader: &'static str) -> Self {
-        Self { shader, entry: "main", constants: Vec::new(), params: Vec::new(), bindings: Vec::new() }
+        Self {
+            shader,
+            entry: "main",
+            constants: Vec::new(),
+            settings: Vec::new(),
+            params: Vec::new(),
+            bindings: Vec::new(),
+        }
     }
 
     /// Another entry point than `main`.
@@ -49,6 +63,12 @@ impl<'a> Launch<'a> {
     /// Sets a WGSL `override` constant.
     pub fn constant(mut self, name: &'static str, value: u32) -> Self {
         self.constants.push((name, f64::from(value)));
+        self
+    }
+
+    /// Sets the constants of a shader that is a template.
+    pub fn settings(mut self, settings: &[Setting]) -> Self {
+        self.settings.extend_from_slice(settings);
         self
     }
 
@@ -98,7 +118,7 @@ impl<'a> Launch<'a> {
     pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
         let (x, y) = fold(groups);
         assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{}: too many parameters", self.shader);
-        let kernel = gpu.kernel(self.shader, self.entry, self.constants)?;
+        let kernel = gpu.kernel(self.shader, self.entry, self.constants, self.settings)?;
         if kernel.bindings != self.bindings.len() {
             return Err(Error::gpu(
                 format!(
@@ -134,12 +154,13 @@ impl Gpu {
         shader: &'static str,
         entry: &'static str,
         constants: Vec<(&'static str, f64)>,
+        settings: Vec<Setting>,
     ) -> Result<Arc<Kernel>> {
-        let key = (shader, entry, constants.iter().map(|&(n, v)| (n, v.to_bits())).collect());
+        let key = (shader, entry, constants.iter().map(|&(n, v)| (n, v.to_bits())).collect(), settings.clone());
         if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
             return Ok(kernel.clone());
         }
-        let text = self.0.shaders.text(shader)?;
+        let text = expand(shader, self.0.shaders.text(shader)?, &settings)?;
         let written = reflect(&text);
         let device = &self.0.device;
         let made = self.scoped(|| {
@@ -170,7 +191,7 @@ impl Gpu {
                 compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
                 cache: None,
             });
-            Kernel { pipeline, layout, bindings: written.len() }
+            Kernel { pipeline, layout, label: label(shader, entry, &constants, &settings), bindings: written.len() }
         });
         let kernel = Arc::new(made.map_err(|e| match e {
             Error::Gpu { what, hint } => Error::gpu(format!("shader {shader}.wgsl: {what}"), hint),
@@ -179,6 +200,31 @@ impl Gpu {
         lock(&self.0.kernels).kernels.insert(key, kernel.clone());
         Ok(kernel)
     }
+}
+
+/// The text of a shader; a template (one that has `{%`) with its constants filled in.
+///
+/// # Errors
+/// [`Error::Gpu`] with the template engine's words.
+pub fn expand(shader: &str, text: Cow<'static, str>, settings: &[Setting]) -> Result<Cow<'static, str>> {
+    if !text.contains("{%") {
+        return Ok(text);
+    }
+    let mut env = minijinja::Environment::new();
+    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let values: BTreeMap<&str, usize> = settings.iter().copied().collect();
+    env.render_str(&text, values).map(Cow::Owned).map_err(|e| {
+        Error::gpu(format!("shader {shader}.wgsl: {e:#}"), "the template's constants are listed in its header comment")
+    })
+}
+
+/// How profiles name a kernel.
+fn label(shader: &str, entry: &str, constants: &[(&str, f64)], settings: &[Setting]) -> String {
+    let entry = if entry == "main" { String::new() } else { format!(".{entry}") };
+    let constants = constants.iter().filter(|(name, v)| *name != "WG" && *v != 0.0).map(|(n, v)| format!("{n}={v}"));
+    let set: Vec<String> = constants.chain(settings.iter().map(|(n, v)| format!("{n}={v}"))).collect();
+    let set = if set.is_empty() { String::new() } else { format!(" {}", set.join(" ")) };
+    format!("{shader}{entry}{set}")
 }
 
 #[cfg(test)]

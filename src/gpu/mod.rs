@@ -9,12 +9,14 @@
 mod adapter;
 mod kernel;
 mod pool;
+mod profile;
 mod record;
 mod shaders;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
-pub use kernel::Launch;
+pub use kernel::{Launch, Setting, expand};
 pub use pool::{PoolStats, Storage};
+pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use shaders::{ShaderSource, embedded_shaders};
 
@@ -22,6 +24,7 @@ use crate::error::{Error, Result};
 use kernel::KernelCache;
 use pool::Pool;
 use record::Recorder;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A handle on one opened device. Cheap to clone; all clones share it.
@@ -37,6 +40,7 @@ struct Inner {
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
     fault: Arc<Mutex<Option<String>>>,
+    plain: AtomicBool,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -73,7 +77,17 @@ impl Gpu {
         let pool = Arc::new(Pool::default());
         let recorder = Mutex::new(Recorder::new(&device));
         let kernels = Mutex::new(KernelCache::default());
-        Ok(Self(Arc::new(Inner { device, queue, report, shaders, kernels, pool, recorder, fault })))
+        Ok(Self(Arc::new(Inner {
+            device,
+            queue,
+            report,
+            shaders,
+            kernels,
+            pool,
+            recorder,
+            fault,
+            plain: AtomicBool::new(false),
+        })))
     }
 
     /// Opens the adapter and shader folder that `EXGNET_ADAPTER` and
@@ -95,6 +109,20 @@ impl Gpu {
     /// reducing group is one subgroup there; real GPUs take 64.
     pub fn reduce_width(&self) -> u32 {
         if self.0.report.is_software { 8 } else { 64 }
+    }
+
+    /// Use the plain version of every kernel from here on, whatever the adapter (`--no-tuned`), or no longer.
+    pub fn use_plain(&self, plain: bool) {
+        self.0.plain.store(plain, Ordering::Relaxed);
+    }
+
+    /// Lanes of a subgroup where register tiles pay: on a software adapter, whose workgroup is best one subgroup of fixed
+    /// size; `None` elsewhere and with [`Gpu::use_plain`].
+    pub fn tile_lanes(&self) -> Option<usize> {
+        let r = &self.0.report;
+        let [least, most] = r.subgroup_size;
+        let fits = r.is_software && r.subgroups && least == most && (4..=32).contains(&most);
+        (fits && !self.0.plain.load(Ordering::Relaxed)).then_some(most as usize)
     }
 
     /// Memory held by tensors and by the pool.

@@ -1,6 +1,7 @@
 //! Recording work in order, submitting it in batches, reading back.
 
 use super::kernel::{Kernel, PARAM_SLOT};
+use super::profile::Profile;
 use super::{Gpu, Storage, gpu_fault, lock};
 use crate::error::Result;
 use std::sync::{Arc, mpsc};
@@ -11,13 +12,14 @@ const MAX_RECORDED: usize = 1024;
 const MAX_IN_FLIGHT: usize = 4;
 
 pub(super) struct Recorder {
-    commands: Vec<Command>,
+    pub(super) commands: Vec<Command>,
     params: Vec<u8>,
     param_buffer: wgpu::Buffer,
     in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
+    pub(super) profile: Option<Profile>,
 }
 
-enum Command {
+pub(super) enum Command {
     Dispatch { kernel: Arc<Kernel>, group: wgpu::BindGroup, param_offset: u32, groups: [u32; 2] },
     Copy { from: wgpu::Buffer, from_offset: u64, to: wgpu::Buffer, to_offset: u64, bytes: u64 },
     Clear { buffer: wgpu::Buffer, offset: u64, bytes: u64 },
@@ -31,7 +33,7 @@ impl Recorder {
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Self { commands: Vec::new(), params: Vec::new(), param_buffer, in_flight: Default::default() }
+        Self { commands: Vec::new(), params: Vec::new(), param_buffer, in_flight: Default::default(), profile: None }
     }
 }
 
@@ -135,7 +137,10 @@ impl Gpu {
                 self.0.queue.write_buffer(&recorder.param_buffer, 0, &recorder.params);
             }
             let mut encoder = self.0.device.create_command_encoder(&Default::default());
-            encode(&mut encoder, &commands);
+            match &mut recorder.profile {
+                None => encode(&mut encoder, &commands),
+                Some(profile) => profile.encode(&self.0.device, &mut encoder, &commands),
+            }
             self.0.queue.submit([encoder.finish()])
         });
         recorder.params.clear();
@@ -183,6 +188,24 @@ impl Gpu {
         };
         lock(&self.0.recorder).commands.push(command);
         Ok(PendingRead { gpu: self.clone(), staging, bytes: from.bytes() as usize })
+    }
+
+    /// The first `bytes` bytes of a MAP_READ buffer whose filling was submitted.
+    pub(super) fn read_mapped(&self, staging: &wgpu::Buffer, bytes: usize) -> Result<Vec<u8>> {
+        let (send, receive) = mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |r| {
+            // The receiver is gone only if this function returned early.
+            let _ = send.send(r);
+        });
+        self.wait(None)?;
+        let lost = |e: String| gpu_fault(&format!("reading back: {e}"));
+        receive.recv().map_err(|e| lost(e.to_string()))?.map_err(|e| lost(e.to_string()))?;
+        let view = staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
+        let out = view[..bytes].to_vec();
+        drop(view);
+        staging.unmap();
+        self.check()?;
+        Ok(out)
     }
 
     /// Seconds the device itself spent on the work that `f` records, where it
@@ -236,7 +259,7 @@ impl Gpu {
     }
 }
 
-fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
     let mut rest = commands;
     while let Some(first) = rest.first() {
         match first {
@@ -278,19 +301,6 @@ impl PendingRead {
     /// [`crate::Error::Gpu`] if the work before it failed or the device is lost.
     pub fn wait(self) -> Result<Vec<u8>> {
         self.gpu.flush()?;
-        let (send, receive) = mpsc::channel();
-        self.staging.map_async(wgpu::MapMode::Read, .., move |r| {
-            // The receiver is gone only if this function returned early.
-            let _ = send.send(r);
-        });
-        self.gpu.wait(None)?;
-        let lost = |e: String| gpu_fault(&format!("reading back: {e}"));
-        receive.recv().map_err(|e| lost(e.to_string()))?.map_err(|e| lost(e.to_string()))?;
-        let view = self.staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
-        let out = view[..self.bytes].to_vec();
-        drop(view);
-        self.staging.unmap();
-        self.gpu.check()?;
-        Ok(out)
+        self.gpu.read_mapped(&self.staging, self.bytes)
     }
 }

@@ -34,12 +34,13 @@ fn check(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<()> {
     ))
 }
 
-/// Launches a kernel that works on rows `(b, c)` in chunks.
+/// Launches a kernel that works on the vec4s of rows `(b, c)` in chunks.
 fn launch_rows(gpu: &Gpu, shader: &'static str, dims: [usize; 3], bind: &[&Tensor]) -> Result<()> {
     let [b, c, t] = dims;
-    let width = if gpu.report().is_software { 32 } else { 128 };
-    let chunks = t.div_ceil(8 * width);
-    let mut launch = Launch::new(shader).constant("WG", width as u32).uint([b * c, c, t, chunks]);
+    // a software adapter likes few threads with much to do
+    let (width, span) = if gpu.report().is_software { (8, 512) } else { (64, 256) };
+    let chunks = t.div_ceil(4).div_ceil(span);
+    let mut launch = Launch::new(shader).constant("WG", width).uint([b * c, c, t, chunks, span]);
     for tensor in bind {
         launch = launch.bind(tensor.storage());
     }

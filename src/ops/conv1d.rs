@@ -8,6 +8,7 @@
 //! they read four channels at a time.
 
 mod cases;
+mod tile;
 
 pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_cases};
 
@@ -143,6 +144,28 @@ impl ConvSpec {
         }
     }
 
+    /// Rows of `x` and of the output's gradient `g` for the gradients in register tiles; `None` where they go the plain way.
+    fn pack(&self, x: &Tensor, g: &Tensor, ws: &[&[usize]]) -> Result<Option<tile::Packed>> {
+        let Some(lanes) = tile::lanes(x.gpu(), self, ws) else { return Ok(None) };
+        let size = |j| self.sizes(j, x.dim(0), x.dim(1), x.dim(2), g.dim(2), ws);
+        let sizes: Vec<Sizes> = (0..ws.len()).map(size).collect();
+        tile::pack(x.gpu(), self, (x, g), &sizes, lanes).map(Some)
+    }
+
+    /// All branches, in register tiles where the adapter and the shapes allow it.
+    fn launch_all(
+        &self,
+        gpu: &Gpu,
+        way: Way,
+        (src, weights, dst): (&Tensor, &[&Tensor], &Tensor),
+        (sizes, rows): (&[Sizes], Option<&tile::Rows>),
+    ) -> Result<()> {
+        if let Some(lanes) = tile::lanes(gpu, self, &shapes(weights)) {
+            return tile::launch(gpu, self, way == Way::InputGrad, (src, weights, dst), (sizes, rows), lanes);
+        }
+        weights.iter().zip(sizes).enumerate().try_for_each(|(j, (w, s))| self.launch(gpu, way, [src, w, dst], j, s))
+    }
+
     /// One branch of the convolution (`src` = x, `dst` = y), or (`transposed`) of its input gradient (`src` = the
     /// output's gradient, `dst` = the input's; all branches but the first add to it).
     fn launch(&self, gpu: &Gpu, way: Way, [src, w, dst]: [&Tensor; 3], j: usize, s: &Sizes) -> Result<()> {
@@ -232,6 +255,10 @@ fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
     weights.iter().map(|w| w.shape()).collect()
 }
 
+fn shapes_of(weights: &[Tensor]) -> Vec<&[usize]> {
+    weights.iter().map(Tensor::shape).collect()
+}
+
 /// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch. Output `[B, sum C_j, T]`.
 #[derive(Debug)]
 struct Conv {
@@ -256,17 +283,17 @@ impl Op for Conv {
         let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
         let t = self.spec.check(c, l, &ws)?;
         let y = Tensor::empty(gpu, &[b, ws.iter().map(|w| w[0]).sum(), t], DType::F32)?;
-        for (j, w) in inputs[1..].iter().enumerate() {
-            self.spec.launch(gpu, Way::Forward, [x, w, &y], j, &self.spec.sizes(j, b, c, l, t, &ws))?;
-        }
+        let sizes: Vec<Sizes> = (0..ws.len()).map(|j| self.spec.sizes(j, b, c, l, t, &ws)).collect();
+        self.spec.launch_all(gpu, Way::Forward, (x, &inputs[1..], &y), (&sizes, None))?;
         Ok(y.into())
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let (x, ws) = (&s.inputs[0], &s.inputs[1..]);
-        let dx = if s.needs[0] { Some(input_grad(&self.spec, grad, ws, x.dim(2))?) } else { None };
+        let packed = self.spec.pack(x, grad, &shapes_of(ws))?;
+        let dx = if s.needs[0] { Some(input_grad(&self.spec, grad, ws, x.dim(2), packed.clone())?) } else { None };
         let mut all = vec![dx];
-        all.extend(weight_grads(&self.spec, x, grad, ws, &s.needs[1..])?);
+        all.extend(weight_grads(&self.spec, x, grad, ws, &s.needs[1..], packed)?);
         Ok(all)
     }
 }
@@ -276,12 +303,20 @@ impl Op for Conv {
 struct InputGrad {
     spec: ConvSpec,
     len: usize,
+    /// Rows of g for the register tiles, where they were made before.
+    packed: Option<tile::Packed>,
 }
 
-fn input_grad(spec: &ConvSpec, g: &Tensor, weights: &[Tensor], len: usize) -> Result<Tensor> {
+fn input_grad(
+    spec: &ConvSpec,
+    g: &Tensor,
+    weights: &[Tensor],
+    len: usize,
+    packed: Option<tile::Packed>,
+) -> Result<Tensor> {
     let mut inputs = vec![g];
     inputs.extend(weights);
-    apply(InputGrad { spec: spec.clone(), len }, &inputs)
+    apply(InputGrad { spec: spec.clone(), len, packed }, &inputs)
 }
 
 impl Op for InputGrad {
@@ -293,9 +328,9 @@ impl Op for InputGrad {
         let (g, ws) = (inputs[0], shapes(&inputs[1..]));
         let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
-        for (j, w) in inputs[1..].iter().enumerate() {
-            self.spec.launch(gpu, Way::InputGrad, [g, w, &dx], j, &self.spec.sizes(j, b, c, self.len, t, &ws))?;
-        }
+        let sizes: Vec<Sizes> = (0..ws.len()).map(|j| self.spec.sizes(j, b, c, self.len, t, &ws)).collect();
+        let rows = self.packed.as_ref().map(|p| &p.g);
+        self.spec.launch_all(gpu, Way::InputGrad, (g, &inputs[1..], &dx), (&sizes, rows))?;
         Ok(dx.into())
     }
 
@@ -305,7 +340,8 @@ impl Op for InputGrad {
         inputs.extend(ws);
         let dg = if s.needs[0] { Some(apply(Conv { spec: self.spec.clone() }, &inputs)?) } else { None };
         let mut all = vec![dg];
-        all.extend(weight_grads(&self.spec, grad, g, ws, &s.needs[1..])?);
+        let packed = if s.needs[1..].contains(&true) { self.spec.pack(grad, g, &shapes_of(ws))? } else { None };
+        all.extend(weight_grads(&self.spec, grad, g, ws, &s.needs[1..], packed)?);
         Ok(all)
     }
 }
@@ -316,6 +352,8 @@ struct WeightGrad {
     spec: ConvSpec,
     j: usize,
     weights: Vec<Vec<usize>>,
+    /// Rows of x and g for the register tiles.
+    packed: Option<tile::Packed>,
 }
 
 fn weight_grads(
@@ -324,9 +362,13 @@ fn weight_grads(
     g: &Tensor,
     weights: &[Tensor],
     needs: &[bool],
+    packed: Option<tile::Packed>,
 ) -> Result<Vec<Option<Tensor>>> {
     let shapes: Vec<Vec<usize>> = weights.iter().map(|w| w.shape().to_vec()).collect();
-    let one = |j: usize| apply(WeightGrad { spec: spec.clone(), j, weights: shapes.clone() }, &[x, g]);
+    let one = |j: usize| {
+        let op = WeightGrad { spec: spec.clone(), j, weights: shapes.clone(), packed: packed.clone() };
+        apply(op, &[x, g])
+    };
     needs.iter().enumerate().map(|(j, &need)| if need { one(j).map(Some) } else { Ok(None) }).collect()
 }
 
@@ -340,7 +382,11 @@ impl Op for WeightGrad {
         let ws: Vec<&[usize]> = self.weights.iter().map(Vec::as_slice).collect();
         let sizes = self.spec.sizes(self.j, x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
         let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
-        self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes)?;
+        let packed = if self.packed.is_some() { self.packed.clone() } else { self.spec.pack(x, g, &ws)? };
+        match packed {
+            Some(packed) => tile::launch_weight_grad(gpu, &self.spec, (&packed, &dw), (self.j, &sizes))?,
+            None => self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes)?,
+        }
         Ok(dw.into())
     }
 
@@ -351,7 +397,7 @@ impl Op for WeightGrad {
         let end = first + self.weights[self.j][0];
         let one = ConvSpec::single(self.spec.stride, self.spec.groups, self.spec.branches[self.j]);
         let dx = if s.needs[0] {
-            Some(input_grad(&one, &slice(g, 1, first, end)?, std::slice::from_ref(grad), x.dim(2))?)
+            Some(input_grad(&one, &slice(g, 1, first, end)?, std::slice::from_ref(grad), x.dim(2), None)?)
         } else {
             None
         };

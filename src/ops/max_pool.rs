@@ -18,6 +18,23 @@ pub struct MaxPool {
     pub pad: usize,
 }
 
+impl MaxPool {
+    /// A launch over `[rows, L, T]` with `work` threads' worth of work a row, and its groups.
+    fn launch(&self, shader: &'static str, gpu: &Gpu, dims: [usize; 3], work: usize) -> (Launch<'static>, usize) {
+        let (width, span) = if gpu.report().is_software { (8, 2048) } else { (64, 512) };
+        let chunks = work.div_ceil(span);
+        let pairs = (self.kernel, self.stride, self.pad) == (2, 2, 0);
+        let launch = Launch::new(shader).constant("WG", width).constant("PAIRS", pairs.into()).uint(dims).uint([
+            self.kernel,
+            self.stride,
+            self.pad,
+            chunks,
+            span,
+        ]);
+        (launch, dims[0] * chunks)
+    }
+}
+
 /// Output length of a pooling, with the conditions that every window holds a sample.
 pub(super) fn pooled_len(op: &str, x: &Tensor, kernel: usize, stride: usize, pad: usize) -> Result<usize> {
     let room = (x.dim(2) + 2 * pad).checked_sub(kernel);
@@ -43,12 +60,8 @@ impl Op for MaxPool {
         let shape = [x.dim(0), x.dim(1), t];
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let index = Tensor::empty(gpu, &shape, DType::U32)?;
-        Launch::new("max_pool")
-            .uint([y.numel(), x.dim(2), t, self.kernel, self.stride, self.pad])
-            .bind(x.storage())
-            .bind(y.storage())
-            .bind(index.storage())
-            .threads(gpu, y.numel(), 64)?;
+        let (launch, groups) = self.launch("max_pool", gpu, [x.dim(0) * x.dim(1), x.dim(2), t], t);
+        launch.bind(x.storage()).bind(y.storage()).bind(index.storage()).groups(gpu, groups)?;
         Ok(Forward { output: y, saved: vec![index] })
     }
 
@@ -74,13 +87,14 @@ impl Op for Scatter {
         let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
         let MaxPool { kernel, stride, pad } = self.pool;
         let segments = (self.len + pad).div_ceil(stride);
-        let n = y.dim(0) * y.dim(1) * segments;
-        Launch::new("max_pool_scatter")
-            .uint([n, self.len, g.dim(2), kernel, stride, pad, segments, kernel.div_ceil(stride) - 1])
+        let dims = [y.dim(0) * y.dim(1), self.len, g.dim(2)];
+        let (launch, groups) = self.pool.launch("max_pool_scatter", gpu, dims, segments);
+        launch
+            .uint([segments, kernel.div_ceil(stride) - 1])
             .bind(g.storage())
             .bind(index.storage())
             .bind(y.storage())
-            .threads(gpu, n, 64)?;
+            .groups(gpu, groups)?;
         Ok(y.into())
     }
 

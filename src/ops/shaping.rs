@@ -47,13 +47,13 @@ pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
 fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
     let y = Tensor::empty(gpu, shape, DType::F32)?;
     let [_, d1, d2, d3] = shape4(shape);
-    Launch::new("strided")
-        .uint([y.numel(), d1, d2, d3])
-        .uint(strides)
-        .uint([offset])
-        .bind(x.storage())
-        .bind(y.storage())
-        .threads(gpu, y.numel(), 64)?;
+    let launch = Launch::new("strided").uint([y.numel(), d1, d2, d3]).uint(strides).uint([offset]);
+    let launch = launch.bind(x.storage()).bind(y.storage());
+    if d3 >= 32 {
+        launch.entry("rows").constant("WG", gpu.reduce_width()).groups(gpu, y.numel() / d3)?;
+    } else {
+        launch.threads(gpu, y.numel(), 64)?;
+    }
     Ok(y)
 }
 

@@ -171,7 +171,7 @@ pub(in crate::ops) fn input_grad_cases() -> Vec<Case> {
             Case::new(
                 label(s),
                 vec![Input::normal(&[s[0], s[2], t], 75), Input::normal(&w, 76)],
-                move |x| input_grad(&spec, &x[0], &x[1..], len),
+                move |x| input_grad(&spec, &x[0], &x[1..], len, None),
                 move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], len),
             )
         })
@@ -189,7 +189,10 @@ pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
             Case::new(
                 label(s),
                 vec![Input::normal(&[s[0], s[1], s[3]], 77), Input::normal(&[s[0], s[2], t], 78)],
-                move |x| apply(WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone() }, &[&x[0], &x[1]]),
+                move |x| {
+                    let op = WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), packed: None };
+                    apply(op, &[&x[0], &x[1]])
+                },
                 move |x| cpu_weight_grad(&cpu_spec, 0, &cpu_weights, &x[0], &x[1]),
             )
         })

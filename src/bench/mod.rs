@@ -1,0 +1,3 @@
+//! Measurements: [`profile`], where a training step goes.
+
+pub mod profile;

@@ -1,0 +1,126 @@
+//! Where the device's time goes: every dispatch in a pass of its own between two timestamps.
+
+use super::record::{Command, encode};
+use super::{Gpu, lock};
+use crate::error::Result;
+use std::collections::BTreeMap;
+
+/// Time of all dispatches of one kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelTime {
+    /// What the work was for: the latest [`Gpu::phase`].
+    pub phase: &'static str,
+    /// Shader, entry point and constants.
+    pub kernel: String,
+    /// Dispatches.
+    pub count: usize,
+    /// Seconds on the device.
+    pub seconds: f64,
+}
+
+/// Dispatches with the queries that time them, read when the profile ends.
+#[derive(Default)]
+pub(super) struct Profile {
+    phase: &'static str,
+    phases: Vec<(usize, &'static str)>,
+    batches: Vec<Batch>,
+}
+
+struct Batch {
+    labels: Vec<(&'static str, String)>,
+    times: wgpu::Buffer,
+}
+
+impl Profile {
+    /// As [`encode`], a pass a dispatch.
+    pub(super) fn encode(&mut self, device: &wgpu::Device, encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+        let dispatches = commands.iter().filter(|c| matches!(c, Command::Dispatch { .. })).count() as u32;
+        let mut changes = std::mem::take(&mut self.phases).into_iter().peekable();
+        if dispatches == 0 {
+            self.phase = changes.last().map_or(self.phase, |(_, phase)| phase);
+            return encode(encoder, commands);
+        }
+        let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("profile"),
+            ty: wgpu::QueryType::Timestamp,
+            count: 2 * dispatches,
+        });
+        let mut labels = Vec::new();
+        for (i, command) in commands.iter().enumerate() {
+            while let Some((_, phase)) = changes.next_if(|(at, _)| *at <= i) {
+                self.phase = phase;
+            }
+            let Command::Dispatch { kernel, group, param_offset, groups } = command else {
+                encode(encoder, &commands[i..=i]);
+                continue;
+            };
+            let first = 2 * labels.len() as u32;
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: None,
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &queries,
+                    beginning_of_pass_write_index: Some(first),
+                    end_of_pass_write_index: Some(first + 1),
+                }),
+            });
+            pass.set_pipeline(&kernel.pipeline);
+            pass.set_bind_group(0, group, &[*param_offset]);
+            pass.dispatch_workgroups(groups[0], groups[1], 1);
+            labels.push((self.phase, kernel.label.clone()));
+        }
+        self.phase = changes.last().map_or(self.phase, |(_, phase)| phase);
+        let size = 16 * u64::from(dispatches);
+        let buffer = |usage| {
+            device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+        };
+        let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+        let times = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+        encoder.resolve_query_set(&queries, 0..2 * dispatches, &resolved, 0);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &times, 0, size);
+        self.batches.push(Batch { labels, times });
+    }
+}
+
+impl Gpu {
+    /// Names what the work recorded from here on is for, in a profile under way.
+    pub fn phase(&self, name: &'static str) {
+        let mut recorder = lock(&self.0.recorder);
+        let at = recorder.commands.len();
+        if let Some(profile) = &mut recorder.profile {
+            profile.phases.push((at, name));
+        }
+    }
+
+    /// Time per phase and kernel of the work that `f` records and submits, longest first; `None` where the device has
+    /// no timestamps. Timing every dispatch by itself forbids overlap: the sum may exceed the time without a profile.
+    ///
+    /// # Errors
+    /// Those of `f`, and [`crate::Error::Gpu`].
+    pub fn profiled(&self, f: impl FnOnce() -> Result<()>) -> Result<Option<Vec<KernelTime>>> {
+        self.finish()?;
+        if !self.0.report.timestamps {
+            f()?;
+            self.finish()?;
+            return Ok(None);
+        }
+        lock(&self.0.recorder).profile = Some(Profile::default());
+        let done = f().and_then(|()| self.finish());
+        let profile = lock(&self.0.recorder).profile.take();
+        done?;
+        let period = f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
+        let mut sums: BTreeMap<(&str, String), (usize, f64)> = BTreeMap::new();
+        for batch in profile.into_iter().flat_map(|p| p.batches) {
+            let bytes = self.read_mapped(&batch.times, 16 * batch.labels.len())?;
+            let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
+            for (label, pair) in batch.labels.into_iter().zip(ticks.chunks(2)) {
+                let sum = sums.entry(label).or_default();
+                sum.0 += 1;
+                sum.1 += pair[1].saturating_sub(pair[0]) as f64 * period;
+            }
+        }
+        let one = |((phase, kernel), (count, seconds))| KernelTime { phase, kernel, count, seconds };
+        let mut times: Vec<KernelTime> = sums.into_iter().map(one).collect();
+        times.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Ok(Some(times))
+    }
+}
