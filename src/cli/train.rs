@@ -7,7 +7,7 @@ use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
 use crate::nn::{ModelInfo, model_file};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::config::{Experiment, Fold};
+use crate::train::config::{Experiment, Select};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
@@ -165,8 +165,8 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
         ));
     }
     folder.write_split(&split)?;
-    if experiment.train.fold != Fold::All {
-        data::folds(&experiment.data, &dataset)?.write(&folder.folds())?;
+    if let Some(folds) = &division.folds {
+        folds.write(&folder.folds())?;
     }
     common.say(format!(
         "training on {} strips, watching {}, testing on {}",
@@ -197,7 +197,10 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
     let path = folder.checkpoint();
     let safety = Safety { path: &path, stop: &|| STOP.load(Ordering::Relaxed) };
     let net = match training.run(checkpoint, &safety, &mut display)? {
-        Ended::Done(net) => net,
+        Ended::Done { net, epoch } => {
+            record.selected_epoch = Some(epoch);
+            net
+        }
         Ended::Stopped { step, steps } => {
             drop(display);
             let out = dir.display();
@@ -207,6 +210,9 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
     };
     let log = std::mem::take(&mut display.log);
     drop(display);
+    if let (Select::Best, Some(epoch)) = (experiment.train.select, record.selected_epoch) {
+        common.say(format!("the network of epoch {epoch} is kept, the best on the strips that were watched"));
+    }
     let info = ModelInfo {
         config: experiment.network.clone(),
         classes: dataset.classes.clone(),

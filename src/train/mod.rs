@@ -1,4 +1,4 @@
-//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop),
+//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop), [`step`] (one step of it),
 //! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
 //! [`stats`] and [`table`] (over several runs).
 
@@ -8,11 +8,13 @@ pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod fit;
+mod journal;
 pub mod losses;
 pub mod metrics;
 pub mod report;
 pub mod run_folder;
 pub mod stats;
+pub mod step;
 pub mod sweep;
 pub mod table;
 pub mod targets;

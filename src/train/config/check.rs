@@ -1,6 +1,6 @@
 //! Which values of an experiment make sense.
 
-use super::{DataConfig, Experiment, Fold, Split, TrainConfig};
+use super::{DataConfig, Experiment, Fold, Select, Split, TrainConfig};
 use crate::ecg::labels::{RHYTHM6, Scheme};
 use crate::ecg::sources::{Kind, Source};
 use crate::error::Result;
@@ -141,6 +141,12 @@ impl TrainConfig {
             High::Below(0.51),
             "a share of the training fold, 0.1 is usual",
         )?;
+        let watched = self.select == Select::Final || self.validation > 0.0;
+        Problem::unless(watched, "train.select", "\"best\" with train.validation = 0", || {
+            let hint =
+                "hold out a share of the training fold to select on (validation = 0.1), or use select = \"final\"";
+            ("train.validation above 0".into(), hint.into())
+        })?;
         between("train.warmup", self.warmup, Low::From(0.0), High::Below(1.0), "a share of all steps, 0.03 is usual")?;
         between("train.clip", self.clip, Low::From(0.0), High::To(1e9), "0 switches clipping off, 5 is usual")?;
         seed("train.seed", self.seed)?;
