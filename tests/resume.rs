@@ -91,6 +91,12 @@ fn the_best_epoch_survives_an_interruption() {
 }
 
 #[test]
+fn augmented_strips_survive_an_interruption() {
+    let sets = ["augment.shift=0.3", "augment.scale=0.2", "augment.wander=0.1", "augment.noise=0.05"];
+    killed_and_resumed(&sets.iter().flat_map(|s| ["--set", s]).collect::<Vec<_>>());
+}
+
+#[test]
 #[cfg(unix)]
 fn told_to_stop_it_saves_and_says_how_to_go_on() {
     let tmp = tempfile::tempdir().expect("a folder");

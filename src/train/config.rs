@@ -3,6 +3,7 @@
 //! This file holds the tables and their defaults; `read.rs` turns text and `--set` values into them,
 //! `check.rs` knows which values make sense.
 
+mod augment;
 mod check;
 mod losses;
 mod read;
@@ -16,6 +17,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
+pub use augment::AugmentConfig;
 pub use losses::LossConfig;
 pub use read::apply_set;
 pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
@@ -45,6 +47,8 @@ pub struct Experiment {
     pub losses: LossConfig,
     /// Constants of the guidance target.
     pub guidance: GuidanceConfig,
+    /// Random changes of the training strips.
+    pub augment: AugmentConfig,
     /// Optimiser, schedule, length.
     pub train: TrainConfig,
     /// Where the run goes.

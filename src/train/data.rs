@@ -163,11 +163,25 @@ impl Strips {
     /// # Errors
     /// [`Error::Gpu`].
     pub fn batch(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
+        self.batch_with(gpu, records, |_, _| ())
+    }
+
+    /// [`Strips::batch`] after `change` was made to each record's z-scored strip.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn batch_with(
+        &self,
+        gpu: &Gpu,
+        records: &[usize],
+        mut change: impl FnMut(usize, &mut [f32]),
+    ) -> Result<Tensor> {
         let mut x = Vec::with_capacity(records.len() * self.len);
         for &r in records {
             let start = x.len();
             x.extend_from_slice(&self.signals[r]);
             zscore(&mut x[start..]);
+            change(r, &mut x[start..]);
         }
         Tensor::from_f32(gpu, &[records.len(), 1, self.len], &x)
     }

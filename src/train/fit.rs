@@ -1,5 +1,6 @@
 //! The training loop: one submission a step, losses and logits read back every few steps.
 
+use super::augment::Augment;
 use super::checkpoint::{Best, Checkpoint};
 use super::config::{Experiment, Schedule, Select};
 use super::data::{Strips, batches};
@@ -116,6 +117,7 @@ impl Training<'_> {
         let (gpu, t) = (self.gpu, &self.experiment.train);
         let k = self.classes.len();
         let mut stepper = Stepper::new(gpu, self.experiment, &self.class_weights(), from.as_ref())?;
+        let augment = Augment::new(self.experiment);
         let mut journal = Journal::new(gpu, t.batch + 1, k, t.log_every)?;
         let per_epoch = batches(self.records, t.batch, t.seed, 0).len();
         let steps = per_epoch * t.epochs;
@@ -128,7 +130,7 @@ impl Training<'_> {
             let mut lr = 0.0;
             for (i, batch) in batches(self.records, t.batch, t.seed, epoch).into_iter().enumerate().skip(skip) {
                 lr = learning_rate(t.lr, step, steps, t.warmup, t.schedule == Schedule::Cosine);
-                let (x, targets) = self.batch(&batch, &stepper.class_weights)?;
+                let (x, targets) = self.batch(&batch, epoch, augment.as_ref(), &stepper.class_weights)?;
                 let (terms, logits) = stepper.step(&x, &targets, lr)?;
                 journal.note(&terms, &logits, batch)?;
                 gpu.flush()?;
@@ -176,11 +178,22 @@ impl Training<'_> {
         Ok(Ended::Done { net: Box::new(net), epoch })
     }
 
-    /// The strips of a batch and what they teach.
-    fn batch(&self, records: &[usize], class_weights: &Tensor) -> Result<(Tensor, BatchTargets)> {
+    /// The strips of a batch, changed by `augment`, and what they teach.
+    fn batch(
+        &self,
+        records: &[usize],
+        epoch: usize,
+        augment: Option<&Augment>,
+        class_weights: &Tensor,
+    ) -> Result<(Tensor, BatchTargets)> {
         let smoothing = self.experiment.losses.label_smoothing;
-        let x = self.strips.batch(self.gpu, records)?;
-        Ok((x, self.targets.batch(self.gpu, self.strips, records, class_weights, smoothing)?))
+        let mut shifts = Vec::with_capacity(records.len());
+        let x = self.strips.batch_with(self.gpu, records, |record, strip| {
+            shifts.push(augment.map_or(0, |a| a.apply(strip, epoch, record)));
+        })?;
+        let targets =
+            self.targets.batch_shifted(self.gpu, self.strips, (records, &shifts), class_weights, smoothing)?;
+        Ok((x, targets))
     }
 
     /// Writes a checkpoint: `(epoch, batch, step)` is what comes next.

@@ -1,7 +1,9 @@
-//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop), [`step`] (one step of it),
+//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches),
+//! [`augment`], [`losses`], [`fit`] (the loop), [`step`] (one step of it),
 //! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
 //! [`stats`] and [`table`] (over several runs).
 
+pub mod augment;
 pub mod checkpoint;
 pub mod collect;
 pub mod config;

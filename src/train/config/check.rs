@@ -1,6 +1,6 @@
 //! Which values of an experiment make sense.
 
-use super::{DataConfig, Experiment, Fold, Select, Split, TrainConfig};
+use super::{AugmentConfig, DataConfig, Experiment, Fold, Select, Split, TrainConfig};
 use crate::ecg::labels::{RHYTHM6, Scheme};
 use crate::ecg::sources::{Kind, Source};
 use crate::error::Result;
@@ -24,6 +24,7 @@ impl Experiment {
         between("losses.label_smoothing", self.losses.label_smoothing, Low::From(0.0), High::Below(1.0), "0 is off")?;
         self.check_losses()?;
         self.check_guidance()?;
+        self.augment.check(self.data.seconds)?;
         self.train.check(self.data.folds)?;
         let dir = &self.output.dir;
         Problem::unless(!dir.trim().is_empty() && !dir.contains('\0'), "output.dir", format!("{dir:?}"), || {
@@ -122,6 +123,17 @@ impl DataConfig {
         between("data.synthetic.noise", s.noise, Low::From(0.0), High::To(100.0), "1 is usual, 0 is none")?;
         between("data.synthetic.ectopic", s.ectopic, Low::From(0.0), High::To(1.0), "0.25 is usual, 0 is none")?;
         between("data.synthetic.overlap", s.overlap, Low::From(0.0), High::To(1.0), "1 is usual, 0 is none")
+    }
+}
+
+impl AugmentConfig {
+    fn check(&self, seconds: f64) -> Checked {
+        between("augment.probability", self.probability, Low::From(0.0), High::To(1.0), "1 changes every strip")?;
+        let half = seconds / 2.0;
+        between("augment.shift", self.shift, Low::From(0.0), High::To(half), "seconds; 0 is off, 0.5 is usual")?;
+        between("augment.scale", self.scale, Low::From(0.0), High::To(9.0), "0 is off, 0.2 is 20 % up or down")?;
+        between("augment.wander", self.wander, Low::From(0.0), High::To(10.0), "0 is off, 0.1 is a tenth of the sd")?;
+        between("augment.noise", self.noise, Low::From(0.0), High::To(10.0), "0 is off, 0.05 is a twentieth of the sd")
     }
 }
 
