@@ -5,6 +5,7 @@ mod collect;
 mod data;
 mod evaluate;
 mod explain;
+mod export;
 mod grads;
 mod info;
 mod predict;
@@ -85,6 +86,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
+    Export(export::ExportArgs),
     Grads(grads::GradsArgs),
     Check(check::CheckArgs),
 }
@@ -108,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),
         Command::Explain(args) => explain::run(&cli.common, args),
+        Command::Export(args) => export::run(&cli.common, args),
         Command::Grads(args) => grads::run(&cli.common, args),
         Command::Check(args) => check::run(&cli.common, args),
     };

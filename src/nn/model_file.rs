@@ -8,8 +8,9 @@ use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, safetensors_head, write_atomically};
 use crate::gpu::Gpu;
+use crate::tensor::numel;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-1";
@@ -77,6 +78,11 @@ pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
     write_atomically(path, &model_bytes(&net.params().read()?, info))
 }
 
+/// The file that `--model` means: itself, or the model in a run folder.
+pub fn path_of(model: &Path) -> PathBuf {
+    if model.is_dir() { model.join(FILE_NAME) } else { model.to_path_buf() }
+}
+
 /// A model file's content, checked but not yet on a device.
 #[derive(Debug)]
 pub struct ModelFile {
@@ -94,11 +100,10 @@ impl ModelFile {
     /// # Errors
     /// [`Error::File`] if it is missing, damaged or no EXGnet model: names, shapes and metadata are all checked.
     pub fn read(path: &Path) -> Result<Self> {
-        let inside = path.join(FILE_NAME);
-        let path = if path.is_dir() { inside.as_path() } else { path };
+        let path = path_of(path);
         let bad =
-            |what: String| Error::file(path, what, "give a model.safetensors that exgnet wrote, or its run folder");
-        let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+            |what: String| Error::file(&path, what, "give a model.safetensors that exgnet wrote, or its run folder");
+        let bytes = std::fs::read(&path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         Self::parse(&bytes).map_err(bad)
     }
 
@@ -151,10 +156,21 @@ impl ModelFile {
     /// [`Error::File`].
     pub fn export(&self, path: &Path) -> Result<()> {
         let info = ModelInfo { features: None, ..self.info.clone() };
-        let expected = expected_tensors(&info.config, info.classes.len(), false);
-        let tensors: Vec<NamedTensor> =
-            expected.into_iter().map(|(name, shape)| (name.clone(), shape, self.values[&name].clone())).collect();
+        let of = |(name, shape): (String, Vec<usize>)| {
+            let values = self.values[&name].clone();
+            (name, shape, values)
+        };
+        let tensors: Vec<NamedTensor> = self.inference_tensors().into_iter().map(of).collect();
         write_atomically(path, &model_bytes(&tensors, &info))
+    }
+
+    /// Values that inference needs: parameters and running estimates.
+    pub fn inference_values(&self) -> usize {
+        self.inference_tensors().iter().map(|(_, shape)| numel(shape)).sum()
+    }
+
+    fn inference_tensors(&self) -> Vec<(String, Vec<usize>)> {
+        expected_tensors(&self.info.config, self.info.classes.len(), false)
     }
 
     /// Puts the network on a device.
@@ -169,7 +185,6 @@ impl ModelFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::numel;
     use safetensors::SafeTensors;
 
     #[test]
