@@ -5,6 +5,7 @@ use super::{Common, print_line};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
 use crate::nn::{ModelInfo, model_file};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Experiment, Select};
@@ -13,6 +14,7 @@ use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
 use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, explain_predictions, report};
 use clap::Args;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +93,27 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         true => Begin::Resume,
         false => Begin::New { force: args.force || again },
     };
-    job(common, &experiment, &dir, begin)
+    job(common, &Device::new(common), &experiment, &dir, begin)
+}
+
+/// The GPU that several runs share; opened when the first needs it.
+pub(super) struct Device<'a> {
+    common: &'a Common,
+    gpu: OnceCell<Gpu>,
+}
+
+impl<'a> Device<'a> {
+    pub(super) fn new(common: &'a Common) -> Self {
+        Self { common, gpu: OnceCell::new() }
+    }
+
+    fn gpu(&self) -> Result<Gpu> {
+        if let Some(gpu) = self.gpu.get() {
+            return Ok(gpu.clone());
+        }
+        let gpu = self.common.gpu()?;
+        Ok(self.gpu.get_or_init(|| gpu).clone())
+    }
 }
 
 /// How a run begins.
@@ -104,7 +126,13 @@ pub(super) enum Begin {
 }
 
 /// One run, from the experiment to the finished folder. A finished one is left alone with [`Begin::Resume`].
-pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<ExitCode> {
+pub(super) fn job(
+    common: &Common,
+    device: &Device,
+    experiment: &Experiment,
+    dir: &Path,
+    begin: Begin,
+) -> Result<ExitCode> {
     let start = Instant::now();
     let earlier = RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
     if let Some(folder) = &earlier {
@@ -133,7 +161,7 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
             "begin anew with --force",
         ));
     }
-    let gpu = common.gpu()?;
+    let gpu = device.gpu()?;
     let adapter = gpu.report();
     common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
     let dataset = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
