@@ -3,6 +3,7 @@
 mod check;
 mod collect;
 mod data;
+mod dry_run;
 mod evaluate;
 mod explain;
 mod export;

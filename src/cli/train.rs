@@ -1,7 +1,7 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
 use super::progress::{Display, Reading};
-use super::{Common, print_line};
+use super::{Common, dry_run, print_line};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
@@ -24,7 +24,8 @@ use std::time::Instant;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
-                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1"
+                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1\n  \
+                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run"
 )]
 pub(super) struct TrainArgs {
     /// Experiment file; without one the built-in quick start (experiments/quickstart.toml)
@@ -50,6 +51,12 @@ pub(super) struct TrainArgs {
     /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
     #[arg(long)]
     resume: bool,
+    /// Check the experiment and tell parameters, memory and time, without training or writing anything
+    #[arg(long, conflicts_with_all = ["force", "resume"])]
+    dry_run: bool,
+    /// Print what a dry run tells as JSON on standard output
+    #[arg(long, requires = "dry_run")]
+    json: bool,
 }
 
 fn fold(text: &str) -> std::result::Result<String, String> {
@@ -80,6 +87,9 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         Some(path) => Experiment::load(path, &sets)?,
         None => Experiment::quickstart(&sets)?,
     };
+    if args.dry_run {
+        return dry_run::run(common, &experiment, args.json);
+    }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
     if args.resume && args.config.is_none() && sets.is_empty() {
         // go on with whatever is there

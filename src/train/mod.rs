@@ -1,5 +1,5 @@
 //! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches),
-//! [`augment`], [`losses`], [`fit`] (the loop), [`step`] (one step of it),
+//! [`augment`], [`estimate`] (what a run will cost), [`losses`], [`fit`] (the loop), [`step`] (one step of it),
 //! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
 //! [`stats`] and [`table`] (over several runs).
 
@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod collect;
 pub mod config;
 pub mod data;
+pub mod estimate;
 pub mod evaluate;
 pub mod fit;
 mod journal;
