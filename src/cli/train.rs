@@ -51,7 +51,7 @@ pub(super) struct TrainArgs {
     /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
     #[arg(long)]
     resume: bool,
-    /// Check the experiment and tell parameters, memory and time, without training or writing anything
+    /// Check the experiment and its data, and tell parameters, memory and time, without training or making a run folder
     #[arg(long, conflicts_with_all = ["force", "resume"])]
     dry_run: bool,
     /// Print what a dry run tells as JSON on standard output
