@@ -1,9 +1,12 @@
 //! Writing files so that nobody ever meets half of one.
 
 use crate::error::{Error, Result};
+use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+use std::str::FromStr;
 
 /// Temporary files begin so; some stay behind when a process is killed.
 pub const TEMPORARY: &str = ".exgnet-";
@@ -56,6 +59,57 @@ pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &s
     let mut head = (text.len() as u64).to_le_bytes().to_vec();
     head.extend(text);
     head
+}
+
+/// A `safetensors` file of ours, read: what is wrong with one is told in words, for whoever knows its name.
+pub(crate) struct Safetensors<'a> {
+    tensors: SafeTensors<'a>,
+    metadata: HashMap<String, String>,
+}
+
+impl<'a> Safetensors<'a> {
+    /// Of the bytes of a file whose metadata say `format`.
+    pub(crate) fn parse(bytes: &'a [u8], format: &str) -> Result<Self, String> {
+        let broken = |e| format!("no safetensors file: {e}");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let file = Self { tensors, metadata: header.metadata().clone().unwrap_or_default() };
+        match file.text("format")? {
+            found if found == format => Ok(file),
+            found => Err(format!("format '{found}', expected '{format}'")),
+        }
+    }
+
+    /// A metadata value that may be left out.
+    pub(crate) fn optional(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// A metadata value.
+    pub(crate) fn text(&self, key: &str) -> Result<&str, String> {
+        self.optional(key).ok_or_else(|| format!("the metadata has no '{key}'"))
+    }
+
+    /// A metadata value that is a number.
+    pub(crate) fn number<T: FromStr>(&self, key: &str) -> Result<T, String> {
+        self.text(key)?.parse().map_err(|_| format!("'{key}' in the metadata is no number"))
+    }
+
+    /// Names of the tensors, sorted.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names = self.tensors.names();
+        names.sort_unstable();
+        names
+    }
+
+    /// Shape and values of a tensor of floats.
+    pub(crate) fn tensor(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
+        let view = self.tensors.tensor(name).map_err(|_| format!("the tensor '{name}' is missing"))?;
+        if view.dtype() != Dtype::F32 {
+            return Err(format!("'{name}' is {:?}, expected F32", view.dtype()));
+        }
+        Ok((view.shape().to_vec(), bytemuck::pod_collect_to_vec(view.data())))
+    }
 }
 
 /// Maps a file into memory, read only.

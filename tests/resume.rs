@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{TINY, exgnet, fails, text, train};
+use common::{TINY, exgnet, fails, json, path, text, train};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -35,15 +35,15 @@ fn same(a: &Path, b: &Path) {
     assert!(!a.join("checkpoint.safetensors").exists() && !b.join("checkpoint.safetensors").exists());
 }
 
-#[test]
-fn killed_at_any_time_and_resumed() {
+/// A whole run and one that is killed again and again, with the settings `sets`; both are below the folder.
+fn killed_and_resumed(sets: &[&str]) -> tempfile::TempDir {
     let tmp = tempfile::tempdir().expect("a folder");
     let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
-    train(&whole, &STEPS);
+    train(&whole, &[&STEPS, sets].concat());
     // killed again and again, each time a little later
     let mut kills = 0;
     for wait in [300, 700, 900, 1100, 1300] {
-        let mut child = start(&broken, &["--resume"]);
+        let mut child = start(&broken, &[sets, &["--resume"]].concat());
         std::thread::sleep(Duration::from_millis(wait));
         if child.try_wait().expect("a child").is_some() {
             break;
@@ -54,12 +54,46 @@ fn killed_at_any_time_and_resumed() {
     }
     assert!(kills > 0, "every training was over before it could be killed");
     let dir = broken.to_str().expect("Unicode");
-    let done = exgnet(&[&["train", "--out", dir, "--resume"][..], &TINY, &STEPS].concat());
+    let done = exgnet(&[&["train", "--out", dir, "--resume"][..], &TINY, &STEPS, sets].concat());
     assert!(done.status.success(), "{}", text(&done.stderr));
     same(&whole, &broken);
+    tmp
+}
+
+#[test]
+fn killed_at_any_time_and_resumed() {
+    let tmp = killed_and_resumed(&[]);
+    let dir = path(tmp.path(), "broken");
     // once more: there is nothing to do
-    let again = exgnet(&["train", "--out", dir, "--resume"]);
+    let again = exgnet(&["train", "--out", &dir, "--resume"]);
     assert!(again.status.success() && text(&again.stderr).contains("finished already"), "{}", text(&again.stderr));
+}
+
+#[test]
+fn the_best_epoch_survives_an_interruption() {
+    let steady = ["--set", "train.schedule=constant", "--set", "train.warmup=0"];
+    let tmp = killed_and_resumed(&[&["--set", "train.select=best"][..], &steady].concat());
+    let run = tmp.path().join("broken");
+    let scores: Vec<f64> = log(&run)
+        .iter()
+        .map(|line| {
+            let score = line.split("\"validation_macro_f1\":").nth(1).expect("a score");
+            score.split(',').next().and_then(|v| v.parse().ok()).expect("a number")
+        })
+        .collect();
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let epoch = 1 + scores.iter().position(|s| *s == best).expect("the best is among them");
+    assert_eq!(json(&bytes(&run, "run.json"))["selected_epoch"], epoch, "{scores:?}");
+    // at a constant rate the network of an epoch is that of a training which ends there
+    let short = tmp.path().join("short");
+    train(&short, &[&steady[..], &["--set", &format!("train.epochs={epoch}")]].concat());
+    assert!(bytes(&short, "model.safetensors") == bytes(&run, "model.safetensors"), "epoch {epoch} of {scores:?}");
+}
+
+#[test]
+fn augmented_strips_survive_an_interruption() {
+    let sets = ["augment.shift=0.3", "augment.scale=0.2", "augment.wander=0.1", "augment.noise=0.05"];
+    killed_and_resumed(&sets.iter().flat_map(|s| ["--set", s]).collect::<Vec<_>>());
 }
 
 #[test]

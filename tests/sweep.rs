@@ -40,6 +40,15 @@ fn runs_are_listed_run_skipped_and_gathered() {
     let done = sweep(&[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
 
+    // runs that share a device give what a run of its own gives
+    std::fs::remove_dir_all(at("runs/both")).expect("removed");
+    assert!(sweep(&["--quiet"]).status.success());
+    let alone = at("alone");
+    let done = exgnet(&["train", &at("base.toml"), "--fold", "1", "--seed", "3", "--out", &alone]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let model = |dir: &str| std::fs::read(format!("{dir}/model.safetensors")).expect("a model");
+    assert!(model(&at("runs/both/fold-1-seed-3")) == model(&alone), "the second run in one process differs");
+
     let done = exgnet(&["collect", &out]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let table = std::fs::read_to_string(at("runs/table.md")).expect("a table");

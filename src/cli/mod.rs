@@ -3,8 +3,10 @@
 mod check;
 mod collect;
 mod data;
+mod dry_run;
 mod evaluate;
 mod explain;
+mod export;
 mod grads;
 mod info;
 mod predict;
@@ -86,6 +88,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
+    Export(export::ExportArgs),
     Grads(grads::GradsArgs),
     Check(check::CheckArgs),
     Profile(profile::ProfileArgs),
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),
         Command::Explain(args) => explain::run(&cli.common, args),
+        Command::Export(args) => export::run(&cli.common, args),
         Command::Grads(args) => grads::run(&cli.common, args),
         Command::Check(args) => check::run(&cli.common, args),
         Command::Profile(args) => profile::run(&cli.common, args),

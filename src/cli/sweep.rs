@@ -1,6 +1,6 @@
 //! `exgnet sweep`: a grid of runs.
 
-use super::train::{Begin, INTERRUPTED, STOP, job};
+use super::train::{Begin, Device, INTERRUPTED, STOP, job};
 use super::{Common, print_line};
 use crate::error::{Error, Result};
 use crate::train::RunFolder;
@@ -50,13 +50,15 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
             let what = format!("has no task {i}, it has {}", tasks.len());
             Error::file(&args.grid, what, "tasks count from 0; --list prints them")
         })?;
-        return job(common, &task.experiment, &task.dir, Begin::Resume);
+        return job(common, &Device::new(common), &task.experiment, &task.dir, Begin::Resume);
     }
     let mut failed = Vec::new();
+    let mut device = Device::new(common);
     for (i, task) in tasks.iter().enumerate() {
         common.say(format!("task {i} of {}: {}, fold {}, seed {}", tasks.len(), task.variant, task.fold, task.seed));
-        if let Err(e) = job(common, &task.experiment, &task.dir, Begin::Resume) {
-            // one failed run does not end the others
+        if let Err(e) = job(common, &device, &task.experiment, &task.dir, Begin::Resume) {
+            // one failed run does not end the others; should the device be the cause, the next run opens it anew
+            device = Device::new(common);
             common.say(format!("failed: {e}"));
             failed.push(format!("task {i} ({})", task.dir.display()));
         }

@@ -1,18 +1,20 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
 use super::progress::{Display, Reading};
-use super::{Common, print_line};
+use super::{Common, dry_run, print_line};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
 use crate::nn::{ModelInfo, model_file};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::config::{Experiment, Fold};
+use crate::train::config::{Experiment, Select};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
 use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, explain_predictions, report};
 use clap::Args;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +24,8 @@ use std::time::Instant;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
-                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1"
+                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1\n  \
+                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run"
 )]
 pub(super) struct TrainArgs {
     /// Experiment file; without one the built-in quick start (experiments/quickstart.toml)
@@ -48,6 +51,12 @@ pub(super) struct TrainArgs {
     /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
     #[arg(long)]
     resume: bool,
+    /// Check the experiment and its data, and tell parameters, memory and time, without training or making a run folder
+    #[arg(long, conflicts_with_all = ["force", "resume"])]
+    dry_run: bool,
+    /// Print what a dry run tells as JSON on standard output
+    #[arg(long, requires = "dry_run")]
+    json: bool,
 }
 
 fn fold(text: &str) -> std::result::Result<String, String> {
@@ -78,6 +87,9 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         Some(path) => Experiment::load(path, &sets)?,
         None => Experiment::quickstart(&sets)?,
     };
+    if args.dry_run {
+        return dry_run::run(common, &experiment, args.json);
+    }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
     if args.resume && args.config.is_none() && sets.is_empty() {
         // go on with whatever is there
@@ -91,7 +103,27 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         true => Begin::Resume,
         false => Begin::New { force: args.force || again },
     };
-    job(common, &experiment, &dir, begin)
+    job(common, &Device::new(common), &experiment, &dir, begin)
+}
+
+/// The GPU that several runs share; opened when the first needs it.
+pub(super) struct Device<'a> {
+    common: &'a Common,
+    gpu: OnceCell<Gpu>,
+}
+
+impl<'a> Device<'a> {
+    pub(super) fn new(common: &'a Common) -> Self {
+        Self { common, gpu: OnceCell::new() }
+    }
+
+    fn gpu(&self) -> Result<Gpu> {
+        if let Some(gpu) = self.gpu.get() {
+            return Ok(gpu.clone());
+        }
+        let gpu = self.common.gpu()?;
+        Ok(self.gpu.get_or_init(|| gpu).clone())
+    }
 }
 
 /// How a run begins.
@@ -104,7 +136,13 @@ pub(super) enum Begin {
 }
 
 /// One run, from the experiment to the finished folder. A finished one is left alone with [`Begin::Resume`].
-pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<ExitCode> {
+pub(super) fn job(
+    common: &Common,
+    device: &Device,
+    experiment: &Experiment,
+    dir: &Path,
+    begin: Begin,
+) -> Result<ExitCode> {
     let start = Instant::now();
     let earlier = RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
     if let Some(folder) = &earlier {
@@ -133,7 +171,7 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
             "begin anew with --force",
         ));
     }
-    let gpu = common.gpu()?;
+    let gpu = device.gpu()?;
     let adapter = gpu.report();
     common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
     let dataset = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
@@ -165,8 +203,8 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
         ));
     }
     folder.write_split(&split)?;
-    if experiment.train.fold != Fold::All {
-        data::folds(&experiment.data, &dataset)?.write(&folder.folds())?;
+    if let Some(folds) = &division.folds {
+        folds.write(&folder.folds())?;
     }
     common.say(format!(
         "training on {} strips, watching {}, testing on {}",
@@ -197,7 +235,10 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
     let path = folder.checkpoint();
     let safety = Safety { path: &path, stop: &|| STOP.load(Ordering::Relaxed) };
     let net = match training.run(checkpoint, &safety, &mut display)? {
-        Ended::Done(net) => net,
+        Ended::Done { net, epoch } => {
+            record.selected_epoch = Some(epoch);
+            net
+        }
         Ended::Stopped { step, steps } => {
             drop(display);
             let out = dir.display();
@@ -207,6 +248,9 @@ pub(super) fn job(common: &Common, experiment: &Experiment, dir: &Path, begin: B
     };
     let log = std::mem::take(&mut display.log);
     drop(display);
+    if let (Select::Best, Some(epoch)) = (experiment.train.select, record.selected_epoch) {
+        common.say(format!("the network of epoch {epoch} is kept, the best on the strips that were watched"));
+    }
     let info = ModelInfo {
         config: experiment.network.clone(),
         classes: dataset.classes.clone(),

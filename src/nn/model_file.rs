@@ -6,12 +6,11 @@ use super::network::{Exgnet, expected_tensors};
 use super::params::NamedTensor;
 use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
-use crate::files::{safetensors_head, write_atomically};
+use crate::files::{Safetensors, safetensors_head, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
-use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-1";
@@ -53,11 +52,8 @@ pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -
     out
 }
 
-/// Writes a network as a model file.
-///
-/// # Errors
-/// [`Error::Gpu`], [`Error::File`].
-pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
+/// The bytes of a model file.
+fn model_bytes(tensors: &[NamedTensor], info: &ModelInfo) -> Vec<u8> {
     let json = |v: &[String]| serde_json::Value::from(v.to_vec()).to_string();
     let numbers = |v: &[f64]| serde_json::Value::from(v.to_vec()).to_string();
     let mut metadata = vec![
@@ -71,7 +67,20 @@ pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
     if let Some(scale) = &info.features {
         metadata.extend([("feature_mean", numbers(&scale.mean)), ("feature_sd", numbers(&scale.sd))]);
     }
-    write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata))
+    safetensors_bytes(tensors, &metadata)
+}
+
+/// Writes a network as a model file.
+///
+/// # Errors
+/// [`Error::Gpu`], [`Error::File`].
+pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
+    write_atomically(path, &model_bytes(&net.params().read()?, info))
+}
+
+/// The file that `--model` means: itself, or the model in a run folder.
+pub fn path_of(model: &Path) -> PathBuf {
+    if model.is_dir() { model.join(FILE_NAME) } else { model.to_path_buf() }
 }
 
 /// A model file's content, checked but not yet on a device.
@@ -91,37 +100,29 @@ impl ModelFile {
     /// # Errors
     /// [`Error::File`] if it is missing, damaged or no EXGnet model: names, shapes and metadata are all checked.
     pub fn read(path: &Path) -> Result<Self> {
-        let inside = path.join(FILE_NAME);
-        let path = if path.is_dir() { inside.as_path() } else { path };
+        let path = path_of(path);
         let bad =
-            |what: String| Error::file(path, what, "give a model.safetensors that exgnet wrote, or its run folder");
-        let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("no safetensors file: {e}")))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("no safetensors file: {e}")))?;
-        let meta = header.metadata().clone().unwrap_or_default();
-        let text = |key: &str| meta.get(key).ok_or_else(|| bad(format!("the metadata has no '{key}'")));
-        if text("format")? != FORMAT {
-            return Err(bad(format!("format '{}', expected '{FORMAT}'", text("format")?)));
-        }
-        let number = |key: &str| -> Result<f64> {
-            let v: f64 = text(key)?.parse().map_err(|_| bad(format!("'{key}' in the metadata is no number")))?;
-            if v.is_finite() && v > 0.0 {
-                Ok(v)
-            } else {
-                Err(bad(format!("'{key}' is {v}, expected a positive number")))
-            }
+            |what: String| Error::file(&path, what, "give a model.safetensors that exgnet wrote, or its run folder");
+        let bytes = std::fs::read(&path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        Self::parse(&bytes).map_err(bad)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let file = Safetensors::parse(bytes, FORMAT)?;
+        let number = |key: &str| match file.number::<f64>(key)? {
+            v if v.is_finite() && v > 0.0 => Ok(v),
+            v => Err(format!("'{key}' is {v}, expected a positive number")),
         };
         let classes: Vec<String> =
-            serde_json::from_str(text("classes")?).map_err(|e| bad(format!("'classes' in the metadata: {e}")))?;
+            serde_json::from_str(file.text("classes")?).map_err(|e| format!("'classes' in the metadata: {e}"))?;
         if classes.len() < 2 {
-            return Err(bad(format!("{} classes, expected at least 2", classes.len())));
+            return Err(format!("{} classes, expected at least 2", classes.len()));
         }
         let config =
-            NetworkConfig::from_json(text("config")?).map_err(|e| bad(format!("'config' in the metadata: {e}")))?;
-        config.validate().map_err(|e| bad(format!("'config' in the metadata: {e}")))?;
-        let list = |key: &str| -> Result<Option<[f64; 17]>> {
-            let Some(text) = meta.get(key) else { return Ok(None) };
-            let wrong = || bad(format!("'{key}' in the metadata is no list of 17 numbers"));
+            NetworkConfig::from_json(file.text("config")?).map_err(|e| format!("'config' in the metadata: {e}"))?;
+        let list = |key: &str| -> Result<Option<[f64; 17]>, String> {
+            let Some(text) = file.optional(key) else { return Ok(None) };
+            let wrong = || format!("'{key}' in the metadata is no list of 17 numbers");
             let values: Vec<f64> = serde_json::from_str(text).map_err(|_| wrong())?;
             <[f64; 17]>::try_from(values).map(Some).map_err(|_| wrong())
         };
@@ -131,24 +132,45 @@ impl ModelFile {
             classes,
             fs: number("fs")?,
             seconds: number("seconds")?,
-            lead: text("lead")?.clone(),
+            lead: file.text("lead")?.to_string(),
             features,
         };
         let train_only = file.names().iter().any(|n| n.starts_with("regressor."));
         let mut values = BTreeMap::new();
-        for (name, shape) in expected_tensors(&info.config, info.classes.len(), train_only) {
-            let view = file.tensor(&name).map_err(|_| bad(format!("the tensor '{name}' is missing")))?;
-            if view.dtype() != Dtype::F32 || view.shape() != shape {
-                return Err(bad(format!("'{name}' is {:?} {:?}, expected F32 {shape:?}", view.dtype(), view.shape())));
+        for (name, expected) in expected_tensors(&info.config, info.classes.len(), train_only) {
+            let (shape, data) = file.tensor(&name)?;
+            if shape != expected {
+                return Err(format!("'{name}' is of shape {shape:?}, expected {expected:?}"));
             }
-            let data: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
-            debug_assert_eq!(data.len(), numel(&shape));
             if data.iter().any(|v| !v.is_finite()) {
-                return Err(bad(format!("'{name}' holds NaN or infinity: the training that wrote it diverged")));
+                return Err(format!("'{name}' holds NaN or infinity: the training that wrote it diverged"));
             }
             values.insert(name, data);
         }
         Ok(Self { info, train_only, values })
+    }
+
+    /// Writes the part that inference needs: the model without its train-only part and the scale of the features.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn export(&self, path: &Path) -> Result<()> {
+        let info = ModelInfo { features: None, ..self.info.clone() };
+        let of = |(name, shape): (String, Vec<usize>)| {
+            let values = self.values[&name].clone();
+            (name, shape, values)
+        };
+        let tensors: Vec<NamedTensor> = self.inference_tensors().into_iter().map(of).collect();
+        write_atomically(path, &model_bytes(&tensors, &info))
+    }
+
+    /// Values that inference needs: parameters and running estimates.
+    pub fn inference_values(&self) -> usize {
+        self.inference_tensors().iter().map(|(_, shape)| numel(shape)).sum()
+    }
+
+    fn inference_tensors(&self) -> Vec<(String, Vec<usize>)> {
+        expected_tensors(&self.info.config, self.info.classes.len(), false)
     }
 
     /// Puts the network on a device.
@@ -163,6 +185,7 @@ impl ModelFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use safetensors::SafeTensors;
 
     #[test]
     fn parameter_counts_of_the_presets() {

@@ -225,6 +225,11 @@ impl Exgnet {
         self.classes
     }
 
+    /// Whether the parts that work on the features are there.
+    pub fn has_train_only(&self) -> bool {
+        self.train_only.is_some()
+    }
+
     /// The parameters.
     pub fn params(&self) -> &Params {
         &self.params

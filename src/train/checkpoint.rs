@@ -1,21 +1,54 @@
 //! Where a training stands, in a file: from it the training goes on to the same bytes as one that was never interrupted.
 //!
 //! A `safetensors` file: every parameter and running estimate under its name, `adam.m` and `adam.v`, and in the metadata
-//! the counters, the experiment, and what the current epoch has shown so far. The order of the records and the dropout
-//! masks need no state: they depend on seed, epoch and step alone.
+//! the counters, the experiment, and what the current epoch has shown so far; with `train.select = "best"` also the best
+//! epoch's values, as `best.NAME`. The order of the records, augmentation and the dropout masks need no state: they
+//! depend on seed, epoch, record and step alone.
 
-use super::fit::Seen;
+use super::journal::Seen;
+use super::run_folder::EpochLog;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{Safetensors, write_atomically};
+use crate::gpu::Gpu;
+use crate::nn::Exgnet;
 use crate::nn::model_file::safetensors_bytes;
 use crate::nn::params::NamedTensor;
-use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-checkpoint-1";
 const MOMENTS: [&str; 2] = ["adam.m", "adam.v"];
+/// Before the names of the best epoch's values.
+const BEST: &str = "best.";
+
+/// The best epoch so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Its macro-F1 on the validation records.
+    pub score: f64,
+    /// Its parameters and running estimates.
+    pub values: Vec<NamedTensor>,
+}
+
+impl Best {
+    /// Puts the epoch of `log`, of which `net` is the network, in the place of an earlier one that it beats; the first of
+    /// equals stays.
+    pub(super) fn consider(best: &mut Option<Self>, log: &EpochLog, net: &Exgnet) -> Result<()> {
+        let score = log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
+        if best.as_ref().is_none_or(|b| score > b.score) {
+            *best = Some(Self { epoch: log.epoch, score, values: net.params().read()? });
+        }
+        Ok(())
+    }
+
+    /// The network with its values; `last` is the one that the training ended with.
+    pub(super) fn network(&self, gpu: &Gpu, last: &Exgnet) -> Result<Exgnet> {
+        let values = self.values.iter().map(|(name, _, v)| (name.clone(), v.clone())).collect();
+        Exgnet::with_values(gpu, last.config(), last.classes(), last.has_train_only(), 0, &values)
+    }
+}
 
 /// A training's state between two steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +67,8 @@ pub struct Checkpoint {
     pub moments: [Vec<f32>; 2],
     /// What the epoch has shown so far.
     pub(super) seen: Seen,
+    /// The best epoch so far, where one is selected.
+    pub best: Option<Best>,
 }
 
 impl Checkpoint {
@@ -46,7 +81,9 @@ impl Checkpoint {
         for (name, values) in MOMENTS.iter().zip(&self.moments) {
             tensors.push(((*name).to_string(), vec![values.len()], values.clone()));
         }
-        let metadata = [
+        let best = self.best.iter().flat_map(|b| &b.values);
+        tensors.extend(best.map(|(name, shape, v)| (format!("{BEST}{name}"), shape.clone(), v.clone())));
+        let mut metadata = vec![
             ("format", FORMAT.to_string()),
             ("epoch", self.epoch.to_string()),
             ("batch", self.batch.to_string()),
@@ -54,6 +91,9 @@ impl Checkpoint {
             ("experiment", self.experiment.clone()),
             ("seen", serde_json::to_string(&self.seen).expect("numbers always serialise")),
         ];
+        if let Some(best) = &self.best {
+            metadata.extend([("best_epoch", best.epoch.to_string()), ("best_score", best.score.to_string())]);
+        }
         write_atomically(path, &safetensors_bytes(&tensors, &metadata))
     }
 
@@ -66,36 +106,34 @@ impl Checkpoint {
             Error::file(path, what, "without it the run can only begin anew: leave --resume away and give --force")
         };
         let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("no safetensors file: {e}")))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("no safetensors file: {e}")))?;
-        let meta = header.metadata().clone().unwrap_or_default();
-        let text = |key: &str| meta.get(key).ok_or_else(|| bad(format!("the metadata has no '{key}'")));
-        if text("format")? != FORMAT {
-            return Err(bad(format!("format '{}', expected '{FORMAT}'", text("format")?)));
-        }
-        let count = |key: &str| -> Result<usize> {
-            text(key)?.parse().map_err(|_| bad(format!("'{key}' in the metadata is no number")))
-        };
-        let mut values = BTreeMap::new();
-        for (name, view) in file.tensors() {
-            if view.dtype() != Dtype::F32 {
-                return Err(bad(format!("'{name}' is {:?}, expected F32", view.dtype())));
+        Self::parse(&bytes).map_err(bad)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let file = Safetensors::parse(bytes, FORMAT)?;
+        let [mut values, mut best_values] = [const { Vec::new() }; 2];
+        for name in file.names().into_iter().filter(|name| !MOMENTS.contains(name)) {
+            let (shape, v) = file.tensor(name)?;
+            match name.strip_prefix(BEST) {
+                Some(name) => best_values.push((name.to_string(), shape, v)),
+                None => values.push((name.to_string(), shape, v)),
             }
-            values.insert(name, (view.shape().to_vec(), bytemuck::pod_collect_to_vec::<u8, f32>(view.data())));
         }
-        let mut moment = |name: &str| {
-            values.remove(name).map(|(_, v)| v).ok_or_else(|| bad(format!("the tensor '{name}' is missing")))
+        let best = match file.optional("best_epoch") {
+            Some(_) => {
+                Some(Best { epoch: file.number("best_epoch")?, score: file.number("best_score")?, values: best_values })
+            }
+            None => None,
         };
-        let moments = [moment(MOMENTS[0])?, moment(MOMENTS[1])?];
-        let seen = serde_json::from_str(text("seen")?).map_err(|e| bad(format!("'seen' in the metadata: {e}")))?;
         Ok(Self {
-            experiment: text("experiment")?.clone(),
-            epoch: count("epoch")?,
-            batch: count("batch")?,
-            step: count("step")?,
-            values: values.into_iter().map(|(name, (shape, v))| (name, shape, v)).collect(),
-            moments,
-            seen,
+            experiment: file.text("experiment")?.to_string(),
+            epoch: file.number("epoch")?,
+            batch: file.number("batch")?,
+            step: file.number("step")?,
+            values,
+            moments: [file.tensor(MOMENTS[0])?.1, file.tensor(MOMENTS[1])?.1],
+            seen: serde_json::from_str(file.text("seen")?).map_err(|e| format!("'seen' in the metadata: {e}"))?,
+            best,
         })
     }
 }

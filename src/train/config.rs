@@ -3,20 +3,24 @@
 //! This file holds the tables and their defaults; `read.rs` turns text and `--set` values into them,
 //! `check.rs` knows which values make sense.
 
+mod augment;
 mod check;
 mod losses;
 mod read;
+mod train;
 
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;
 use crate::nn::config::NetworkConfig;
-use serde::de::{Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
+pub use augment::AugmentConfig;
 pub use losses::LossConfig;
 pub use read::apply_set;
+pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
 
 /// The experiment that `exgnet train` runs when none is named.
 pub const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");
@@ -43,6 +47,8 @@ pub struct Experiment {
     pub losses: LossConfig,
     /// Constants of the guidance target.
     pub guidance: GuidanceConfig,
+    /// Random changes of the training strips.
+    pub augment: AugmentConfig,
     /// Optimiser, schedule, length.
     pub train: TrainConfig,
     /// Where the run goes.
@@ -267,138 +273,6 @@ impl Default for SyntheticConfig {
     fn default() -> Self {
         let SyntheticOptions { records, seed, classes, noise, ectopic, overlap, .. } = SyntheticOptions::default();
         Self { records, seed, classes, noise, ectopic, overlap }
-    }
-}
-
-/// The `[train]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Passes over the training fold.
-    pub epochs: usize,
-    /// Records per step; a last batch of one record is joined to the one before it.
-    pub batch: usize,
-    /// Highest learning rate.
-    pub lr: f64,
-    /// Update rule.
-    pub optimizer: Optimizer,
-    /// Added to the gradient (Adam) or taken from the weights directly (AdamW), as PyTorch does.
-    pub weight_decay: f64,
-    /// Decay of the first and second moment.
-    pub betas: [f64; 2],
-    /// Learning rate after the warm-up.
-    pub schedule: Schedule,
-    /// Share of all steps in which the learning rate rises linearly, 0 to below 1.
-    pub warmup: f64,
-    /// Largest global norm of the gradient; 0 = no clipping.
-    pub clip: f64,
-    /// Seed of initial weights, order of records, dropout.
-    pub seed: u64,
-    /// Which fold is the test fold.
-    pub fold: Fold,
-    /// Share of the training fold that is held out to follow the metrics over the epochs; 0 = none. Split like the
-    /// folds (by patient where those are).
-    pub validation: f64,
-    /// Steps between two read-backs of the losses.
-    pub log_every: usize,
-    /// Steps between two checkpoints; 0 = none by steps.
-    pub checkpoint_steps: usize,
-    /// Minutes between two checkpoints; 0 = none by time.
-    pub checkpoint_minutes: f64,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 60,
-            batch: 32,
-            lr: 1e-3,
-            optimizer: Optimizer::Adam,
-            weight_decay: 0.0,
-            betas: [0.9, 0.999],
-            schedule: Schedule::Cosine,
-            warmup: 0.03,
-            clip: 5.0,
-            seed: 1,
-            fold: Fold::Index(0),
-            validation: 0.0,
-            log_every: 10,
-            checkpoint_steps: 0,
-            checkpoint_minutes: 5.0,
-        }
-    }
-}
-
-/// Update rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Optimizer {
-    /// Kingma and Ba 2015.
-    Adam,
-    /// Loshchilov and Hutter 2019.
-    AdamW,
-}
-
-/// Learning rate after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Schedule {
-    /// Half a cosine down to 0.
-    Cosine,
-    /// Stays.
-    Constant,
-}
-
-/// Which fold is tested on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fold {
-    /// This fold, from 0; the others train.
-    Index(usize),
-    /// None: every record trains. Written `"all"`.
-    All,
-}
-
-impl fmt::Display for Fold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Index(k) => write!(f, "{k}"),
-            Self::All => f.write_str("all"),
-        }
-    }
-}
-
-impl Serialize for Fold {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Index(k) => serializer.serialize_u64(*k as u64),
-            Self::All => serializer.serialize_str("all"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Fold {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct IndexOrAll;
-        impl Visitor<'_> for IndexOrAll {
-            type Value = Fold;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the number of a fold from 0 or \"all\"")
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Fold, E> {
-                usize::try_from(v).map(Fold::Index).map_err(|_| E::invalid_value(Unexpected::Unsigned(v), &self))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, v: i64) -> Result<Fold, E> {
-                usize::try_from(v).map(Fold::Index).map_err(|_| E::invalid_value(Unexpected::Signed(v), &self))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Fold, E> {
-                if v == "all" { Ok(Fold::All) } else { Err(E::invalid_value(Unexpected::Str(v), &self)) }
-            }
-        }
-        deserializer.deserialize_any(IndexOrAll)
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Division {
     pub validation: Vec<usize>,
     /// Records that test; none for fold `all`.
     pub test: Vec<usize>,
+    /// The fold of every record; `None` for fold `all`.
+    pub folds: Option<SavedSplit>,
 }
 
 /// The test fold of every record: made as the experiment says, or read from `data.split_file`.
@@ -86,16 +88,17 @@ pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
 pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     let all = 0..data.strips.len();
     let d = &experiment.data;
-    let (test, train): (Vec<usize>, Vec<usize>) = match experiment.train.fold {
-        Fold::All => (Vec::new(), all.collect()),
+    let (folds, (test, train)): (_, (Vec<usize>, Vec<usize>)) = match experiment.train.fold {
+        Fold::All => (None, (Vec::new(), all.collect())),
         Fold::Index(fold) => {
-            let of = folds(d, data)?.fold;
-            all.partition(|&i| of[i] == fold)
+            let split = folds(d, data)?;
+            let parts = all.partition(|&i| split.fold[i] == fold);
+            (Some(split), parts)
         }
     };
     let share = experiment.train.validation;
     if share == 0.0 {
-        return check_division(data, Division { train, validation: Vec::new(), test });
+        return check_division(data, Division { train, validation: Vec::new(), test, folds });
     }
     // The first of 1 / share inner folds of the training fold.
     let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
@@ -103,7 +106,7 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     let of = ecg::folds(d.split.kind(), &labels, &patients, (1.0 / share).round() as usize, u64::from(d.split_seed))?;
     let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| of[i] == 0);
     let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
-    check_division(data, Division { train: pick(rest), validation: pick(inner), test })
+    check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })
 }
 
 fn check_division(data: &Dataset, division: Division) -> Result<Division> {
@@ -160,11 +163,25 @@ impl Strips {
     /// # Errors
     /// [`Error::Gpu`].
     pub fn batch(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
+        self.batch_with(gpu, records, |_, _| ())
+    }
+
+    /// [`Strips::batch`] after `change` was made to each record's z-scored strip.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn batch_with(
+        &self,
+        gpu: &Gpu,
+        records: &[usize],
+        mut change: impl FnMut(usize, &mut [f32]),
+    ) -> Result<Tensor> {
         let mut x = Vec::with_capacity(records.len() * self.len);
         for &r in records {
             let start = x.len();
             x.extend_from_slice(&self.signals[r]);
             zscore(&mut x[start..]);
+            change(r, &mut x[start..]);
         }
         Tensor::from_f32(gpu, &[records.len(), 1, self.len], &x)
     }

@@ -1,18 +1,23 @@
-//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop),
+//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches),
+//! [`augment`], [`estimate`] (what a run will cost), [`losses`], [`fit`] (the loop), [`step`] (one step of it),
 //! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
 //! [`stats`] and [`table`] (over several runs).
 
+pub mod augment;
 pub mod checkpoint;
 pub mod collect;
 pub mod config;
 pub mod data;
+pub mod estimate;
 pub mod evaluate;
 pub mod fit;
+mod journal;
 pub mod losses;
 pub mod metrics;
 pub mod report;
 pub mod run_folder;
 pub mod stats;
+pub mod step;
 pub mod sweep;
 pub mod table;
 pub mod targets;

@@ -1,6 +1,6 @@
 //! Which values of an experiment make sense.
 
-use super::{DataConfig, Experiment, Fold, Split, TrainConfig};
+use super::{AugmentConfig, DataConfig, Experiment, Fold, Select, Split, TrainConfig};
 use crate::ecg::labels::{RHYTHM6, Scheme};
 use crate::ecg::sources::{Kind, Source};
 use crate::error::Result;
@@ -24,6 +24,7 @@ impl Experiment {
         between("losses.label_smoothing", self.losses.label_smoothing, Low::From(0.0), High::Below(1.0), "0 is off")?;
         self.check_losses()?;
         self.check_guidance()?;
+        self.augment.check(self.data.seconds)?;
         self.train.check(self.data.folds)?;
         let dir = &self.output.dir;
         Problem::unless(!dir.trim().is_empty() && !dir.contains('\0'), "output.dir", format!("{dir:?}"), || {
@@ -125,6 +126,17 @@ impl DataConfig {
     }
 }
 
+impl AugmentConfig {
+    fn check(&self, seconds: f64) -> Checked {
+        between("augment.probability", self.probability, Low::From(0.0), High::To(1.0), "1 changes every strip")?;
+        let half = seconds / 2.0;
+        between("augment.shift", self.shift, Low::From(0.0), High::To(half), "seconds; 0 is off, 0.5 is usual")?;
+        between("augment.scale", self.scale, Low::From(0.0), High::To(9.0), "0 is off, 0.2 is 20 % up or down")?;
+        between("augment.wander", self.wander, Low::From(0.0), High::To(10.0), "0 is off, 0.1 is a tenth of the sd")?;
+        between("augment.noise", self.noise, Low::From(0.0), High::To(10.0), "0 is off, 0.05 is a twentieth of the sd")
+    }
+}
+
 impl TrainConfig {
     fn check(&self, folds: usize) -> Checked {
         whole("train.epochs", self.epochs, 1, 100_000, "60 is usual")?;
@@ -141,6 +153,12 @@ impl TrainConfig {
             High::Below(0.51),
             "a share of the training fold, 0.1 is usual",
         )?;
+        let watched = self.select == Select::Final || self.validation > 0.0;
+        Problem::unless(watched, "train.select", "\"best\" with train.validation = 0", || {
+            let hint =
+                "hold out a share of the training fold to select on (validation = 0.1), or use select = \"final\"";
+            ("train.validation above 0".into(), hint.into())
+        })?;
         between("train.warmup", self.warmup, Low::From(0.0), High::Below(1.0), "a share of all steps, 0.03 is usual")?;
         between("train.clip", self.clip, Low::From(0.0), High::To(1e9), "0 switches clipping off, 5 is usual")?;
         seed("train.seed", self.seed)?;

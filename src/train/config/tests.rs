@@ -110,6 +110,12 @@ fn a_value_that_makes_no_sense_is_told_with_its_line() {
     fails(parse("[train]\nclip = inf"), &["train.clip: found inf"]);
     fails(parse("[train]\nbetas = [0.9, 1]"), &["e.toml:2: train.betas[1]: found 1"]);
     fails(parse("[train]\nfold = 5"), &["train.fold: found 5, expected 0 to 4"]);
+    fails(parse("[data]\nseconds = 4\n[augment]\nshift = 3"), &["e.toml:4: augment.shift: found 3", "0 to 2"]);
+    fails(parse("[augment]\nnoise = -1"), &["augment.noise: found -1"]);
+    fails(parse("[augment]\nnoize = 1"), &["'augment.noize'", "'augment.noise'"]);
+    fails(parse("[train]\nselect = 'best'"), &["e.toml:2: train.select: found \"best\"", "validation = 0.1"]);
+    fails(parse("[train]\nselect = 'first'"), &["train.select: found \"first\"", "\"final\"", "\"best\""]);
+    assert_eq!(parse("[train]\nselect = 'best'\nvalidation = 0.2").unwrap().train.select, Select::Best);
     fails(parse("[data]\nfolds = 1"), &["data.folds: found 1"]);
     fails(parse("[data]\nfs = 49"), &["data.fs: found 49, expected a number from 50 to 2000"]);
     fails(parse("[data]\nseconds = -1"), &["data.seconds: found -1"]);

@@ -37,6 +37,9 @@ pub struct RunRecord {
     pub train_records: usize,
     /// Records that test; their ids are in `split.json`.
     pub test_records: usize,
+    /// Epoch whose network was kept, from 1, see [`crate::train::config::Select`]; `None` while the run goes on.
+    #[serde(default)]
+    pub selected_epoch: Option<usize>,
 }
 
 impl RunRecord {
@@ -59,6 +62,7 @@ impl RunRecord {
             split_seed: experiment.data.split_seed,
             train_records: 0,
             test_records: 0,
+            selected_epoch: None,
         }
     }
 

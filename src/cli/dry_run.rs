@@ -1,0 +1,128 @@
+//! `exgnet train --dry-run`: what a training would be and cost, without training.
+
+use super::progress::Reading;
+use super::{Common, print_json, print_line};
+use crate::ecg::labels::Scheme;
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::train::config::Experiment;
+use crate::train::data::{self, batches};
+use crate::train::estimate::{Estimate, random_batch};
+use crate::train::step::Stepper;
+use serde::Serialize;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What is printed with `--json`; `None` where it cannot be known here.
+#[derive(Serialize)]
+struct Report {
+    parameters: usize,
+    parameters_inference: usize,
+    activation_bytes: u64,
+    memory_bytes: u64,
+    steps_per_epoch: Option<usize>,
+    step_ms: Option<f64>,
+    total_seconds: Option<f64>,
+}
+
+/// Checks the experiment, its data where they are at hand, and takes two steps where there is a device.
+pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Result<ExitCode> {
+    let (network, t) = (&experiment.network, &experiment.train);
+    let samples = experiment.data.samples();
+    let (classes, steps_per_epoch) = match at_hand(common, experiment)? {
+        Some((classes, steps)) => (classes, Some(steps)),
+        None => (Scheme::by_name(&experiment.data.classes)?.classes.len(), None),
+    };
+    let weights = experiment.losses.weights(network.widths.len())?;
+    let estimate = Estimate::new(network, &weights, classes, samples, t.batch);
+    let measured = match common.gpu() {
+        Ok(gpu) => Some((step_ms(&gpu, experiment, classes, samples)?, gpu.report().name.clone())),
+        Err(e @ Error::NoAdapter { .. }) => {
+            common.say(format!("a step is not timed: {e}"));
+            None
+        }
+        Err(e) => return Err(e),
+    };
+    let step_ms = measured.as_ref().map(|(ms, _)| *ms);
+    let seconds = steps_per_epoch.zip(step_ms).map(|(steps, ms)| (steps * t.epochs) as f64 * ms / 1e3);
+    if json {
+        let report = Report {
+            parameters: estimate.parameters,
+            parameters_inference: estimate.parameters_inference,
+            activation_bytes: estimate.activation_bytes,
+            memory_bytes: estimate.memory_bytes(),
+            steps_per_epoch,
+            step_ms,
+            total_seconds: seconds,
+        };
+        print_json(&report, true);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kind = format!("{:?}", network.kind).to_lowercase();
+    print_line(&format!("{kind}, {} blocks, {classes} classes, strips of {samples} samples\n", network.widths.len()));
+    print_line(&format!("{:<12} {:>14} {:>14}", "part", "output", "parameters"));
+    for part in &estimate.parts {
+        let shape = part.output.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
+        print_line(&format!("{:<12} {shape:>14} {:>14}", part.name, part.parameters));
+    }
+    let (all, inference) = (estimate.parameters, estimate.parameters_inference);
+    print_line(&format!("{:<12} {:>14} {all:>14}   (exported: {inference})\n", "total", ""));
+    print_line(&format!("memory of a step of {} strips (see src/train/estimate.rs)", t.batch));
+    for (name, bytes) in [
+        ("parameters, their gradients and moments", estimate.parameter_bytes),
+        ("activations", estimate.activation_bytes),
+        ("XAI guidance", estimate.guidance_bytes),
+        ("gradients in flight", estimate.flight_bytes),
+        ("total", estimate.memory_bytes()),
+    ] {
+        print_line(&format!("  {name:<40} {:>10.1} MB", bytes as f64 / 1e6));
+    }
+    let unknown = || "unknown".to_string();
+    let steps = steps_per_epoch.map_or_else(unknown, |n| n.to_string());
+    print_line(&format!("\nsteps per epoch  {steps}, epochs {}", t.epochs));
+    let step = measured.map_or_else(unknown, |(ms, name)| format!("{ms:.1} ms on {name}"));
+    print_line(&format!("step             {step}"));
+    print_line(&format!("training         {}", seconds.map_or_else(unknown, duration)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Number of classes and of steps an epoch, where the data can be read here.
+fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, usize)>> {
+    let set = match data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch()) {
+        Ok(set) => set,
+        Err(e @ Error::File { .. }) => {
+            common.say(format!("data not at hand: {e}"));
+            common.say(format!("counted with every class of {}", experiment.data.classes));
+            return Ok(None);
+        }
+        Err(e) => return Err(e),
+    };
+    super::train::tell(common, &set);
+    let division = data::divide(experiment, &set)?;
+    let steps = batches(&division.train, experiment.train.batch, experiment.train.seed, 0).len();
+    Ok(Some((set.classes.len(), steps)))
+}
+
+/// Milliseconds of a training step at the experiment's batch, the second of two.
+fn step_ms(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<f64> {
+    let mut stepper = Stepper::new(gpu, experiment, &vec![1.0; classes], None)?;
+    let (x, targets) = random_batch(gpu, experiment, classes, samples)?;
+    let mut ms = f64::NAN;
+    for _ in 0..2 {
+        gpu.finish()?;
+        let start = Instant::now();
+        stepper.step(&x, &targets, experiment.train.lr)?;
+        gpu.finish()?;
+        ms = start.elapsed().as_secs_f64() * 1e3;
+    }
+    Ok(ms)
+}
+
+/// Seconds in words.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}

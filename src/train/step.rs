@@ -1,0 +1,78 @@
+//! One step of a training, on a batch from anywhere: what the loop repeats, and what `train --dry-run` measures.
+
+use super::checkpoint::Checkpoint;
+use super::config::{Experiment, Optimizer as Rule};
+use super::losses::{BatchTargets, LossWeights, Terms, losses};
+use crate::autograd::grad;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::nn::{Exgnet, Mode, Optimizer};
+use crate::ops::{DropoutState, Hyper};
+use crate::tensor::Tensor;
+
+/// A network in training with all that a step needs besides its batch.
+#[derive(Debug)]
+pub struct Stepper {
+    /// The network.
+    pub net: Exgnet,
+    /// Its optimiser, which counts the steps.
+    pub optimizer: Optimizer,
+    /// Dropout's generator.
+    pub dropout: DropoutState,
+    /// Terms of the loss.
+    pub weights: LossWeights,
+    /// Weight of each class `[K]`, for [`crate::train::Targets::batch`].
+    pub class_weights: Tensor,
+    seed: u64,
+}
+
+impl Stepper {
+    /// A new network for as many classes as there are `class_weights`, or one that goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] for impossible sizes; [`crate::Error::Shape`] for a checkpoint of another network;
+    /// [`crate::Error::Gpu`].
+    pub fn new(gpu: &Gpu, experiment: &Experiment, class_weights: &[f32], from: Option<&Checkpoint>) -> Result<Self> {
+        let (t, network) = (&experiment.train, &experiment.network);
+        let weights = experiment.losses.weights(network.widths.len())?;
+        let values = from.iter().flat_map(|c| &c.values).map(|(name, _, v)| (name.clone(), v.clone())).collect();
+        let net = Exgnet::with_values(gpu, network, class_weights.len(), weights.train_only(), t.seed, &values)?;
+        let hyper = Hyper {
+            lr: t.lr,
+            betas: t.betas,
+            weight_decay: t.weight_decay,
+            decoupled: t.optimizer == Rule::AdamW,
+            clip: t.clip,
+            ..Hyper::default()
+        };
+        let optimizer = match from {
+            Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
+            None => Optimizer::new(net.params(), hyper)?,
+        };
+        Ok(Self {
+            net,
+            optimizer,
+            dropout: DropoutState::new(gpu, t.seed)?,
+            weights,
+            class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
+            seed: t.seed,
+        })
+    }
+
+    /// One optimiser step on strips `x` `[B, 1, L]` at rate `lr`; records it and returns the loss's terms and the logits
+    /// `[B, K]` without waiting for them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] where `targets` lack what the loss asks for; [`crate::Error::Shape`];
+    /// [`crate::Error::Gpu`].
+    pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
+        self.dropout.set(self.seed, self.optimizer.steps())?;
+        let mode = Mode::train(&self.dropout);
+        let out = self.net.forward(x, &mode)?;
+        let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
+        let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
+        let gradients = grad(&terms.total, &params, None, false)?;
+        self.optimizer.step(self.net.params(), &gradients, lr)?;
+        Ok((terms, out.logits))
+    }
+}

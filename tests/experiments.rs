@@ -1,0 +1,134 @@
+//! Every experiment that comes along can be run; the authors' tables, which are not at hand, stand in as small ones.
+
+mod common;
+
+use common::{exgnet, json, text};
+use exgnet::ecg::features;
+use exgnet::train::Experiment;
+use exgnet::train::sweep::Sweep;
+use std::path::{Path, PathBuf};
+
+const CLASSES: [&str; 6] = [
+    "Sinus Rhythm",
+    "Sinus Bradycardia",
+    "Sinus Tachycardia",
+    "Sinus Irregularity",
+    "Atrial Fibrillation_Atrial Flutter",
+    "Supraventricular Tachycardia_Atrial Tachycardia",
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments")
+}
+
+#[test]
+fn every_file_is_an_experiment_or_a_sweep() {
+    let (mut experiments, mut sweeps) = (0, 0);
+    for entry in std::fs::read_dir(folder()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
+        let name = path.file_stem().and_then(|s| s.to_str()).expect("Unicode").to_string();
+        let content = std::fs::read_to_string(&path).expect("text");
+        let dir = if content.contains("[[variant]]") {
+            let (sweep, tasks) = Sweep::load(&path, None).unwrap_or_else(|e| panic!("{e}"));
+            let distinct: Vec<String> = tasks
+                .iter()
+                .filter(|t| t.fold == 0 && t.seed == 1)
+                .map(|t| {
+                    let mut experiment = t.experiment.clone();
+                    experiment.output.dir.clear();
+                    experiment.to_toml()
+                })
+                .collect();
+            assert!(
+                distinct.iter().enumerate().all(|(i, a)| !distinct[..i].contains(a)),
+                "{name}: two variants are one"
+            );
+            sweeps += 1;
+            sweep.out.to_string_lossy().into_owned()
+        } else {
+            let experiment = Experiment::load(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+            let lines = content.lines().filter(|l| l.contains(" = ") && !l.starts_with('#'));
+            lines.for_each(|l| assert!(l.contains(" # "), "{name}: no comment: {l}"));
+            experiments += 1;
+            experiment.output.dir
+        };
+        assert_eq!(dir, format!("results/{name}"));
+    }
+    assert!(experiments >= 4 && sweeps >= 6, "{experiments} experiments, {sweeps} sweeps");
+}
+
+/// A table of the published layout with so many rows of each class.
+fn table(path: &Path, rows: [usize; 6]) {
+    let mut names: Vec<String> = (0..5000).map(|i| i.to_string()).collect();
+    names.extend(features::NAMES.map(|f| if f == "bpm" { "ECG_Rate".into() } else { format!("HRV_{f}") }));
+    names.extend(CLASSES.map(String::from));
+    let mut lines = vec![names.join(",")];
+    for (class, n) in rows.into_iter().enumerate() {
+        for row in 0..n {
+            // a beat every 300 to 500 samples
+            let period = 300 + 40 * class + row % 40;
+            let sample = |i: usize| if i % period < 12 { 1 + row % 7 } else { (i * (row + 3)) % 3 };
+            let samples: Vec<String> = (0..5000).map(|i| format!("0.{}", sample(i))).collect();
+            let features: Vec<String> = (1..=17).map(|f| format!("{}.5", f + class)).collect();
+            let labels: Vec<&str> = (0..6).map(|c| if c == class { "1" } else { "0" }).collect();
+            lines.push([samples, features, labels.iter().map(ToString::to_string).collect()].concat().join(","));
+        }
+    }
+    std::fs::write(path, lines.join("\n") + "\n").expect("written");
+}
+
+#[test]
+fn the_authors_protocol_leaves_five_classes_and_the_published_size() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    // no SI in one, 15 of SVT/AT in the other
+    for (name, file, rows, classes) in [
+        ("chapman", "Chapman.csv", [20, 20, 20, 0, 20, 20], "SR 20, SB 20, ST 20, AFIB/AFL 20, SVT/AT 20"),
+        ("ningbo", "Ningbo.csv", [20, 20, 20, 20, 20, 15], "SR 20, SB 20, ST 20, SI 20, AFIB/AFL 20"),
+    ] {
+        let csv = tmp.path().join(file);
+        table(&csv, rows);
+        let config = folder().join(format!("{name}.toml"));
+        let (config, data) = (config.to_str().expect("Unicode"), format!("csv:{}", csv.display()));
+        // a small batch: the step is really taken, and there may be no GPU
+        let small = ["--set", "train.batch=2", "--set", "data.cache=false"];
+        let out = exgnet(&[&["train", config, "--data", &data, "--dry-run", "--json"][..], &small].concat());
+        let said = text(&out.stderr);
+        assert!(out.status.success() && said.contains(classes), "{said}");
+        let report = json(&out.stdout);
+        assert_eq!((&report["parameters"], &report["steps_per_epoch"]), (&1_777_339.into(), &40.into()), "{report}");
+        let (step, total) = (report["step_ms"].as_f64().expect("timed"), report["total_seconds"].as_f64());
+        assert!((total.expect("known") - step * 40.0 * 60.0 / 1e3).abs() < 1e-6 * step * 40.0, "{report}");
+        assert!(report["memory_bytes"].as_u64() > report["activation_bytes"].as_u64());
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_it_can_and_writes_nothing() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = common::path(tmp.path(), "run");
+    let dry = |more: &[&str]| {
+        let out = exgnet(&[&["train", "--out", &dir, "--dry-run"][..], &common::TINY, more].concat());
+        assert!(!Path::new(&dir).exists(), "a folder was made");
+        out
+    };
+    let out = dry(&["--json"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let report = json(&out.stdout);
+    // 40 strips: 8 test, 8 of the other 32 are watched (2 of each class), batches of 8
+    assert_eq!(report["steps_per_epoch"], 3, "{report}");
+    assert!(report["parameters"].as_u64() > report["parameters_inference"].as_u64() && report["step_ms"].is_f64());
+    let table = text(&dry(&[]).stdout);
+    for part in ["blocks.1", "8 x 50", "regressor", "steps per epoch  3", "ms on "] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    // data that are not there
+    let out = dry(&["--json", "--set", "data.source=csv:nowhere.csv"]);
+    assert!(out.status.success() && text(&out.stderr).contains("data not at hand"), "{}", text(&out.stderr));
+    let report = json(&out.stdout);
+    assert!(report["steps_per_epoch"].is_null() && report["total_seconds"].is_null() && report["step_ms"].is_f64());
+    assert_eq!(dry(&["--set", "train.fold=9"]).status.code(), Some(1));
+    common::fails(&["train", "--json"], 2, &["--dry-run"]);
+}
