@@ -3,8 +3,8 @@
 // x, y  [B, C, T], read and written as vec4 (buffers are padded to whole vec4s)    stats  [3, C]: mean, rstd, ...
 // w, b  [C]
 // A row owns the vec4s that begin in it; the last of them may reach into the next row, which has the next channel.
-// Dispatch: one group of WG threads per row (b, c) and chunk of `span` vec4s, folded over two dimensions: no division
-// per element. Loops end with their test, see conv1d.wgsl.
+// Dispatch: `main` one group of WG threads per row (b, c) and chunk of `span` vec4s: no division per element; `short`, for
+// rows of fewer than 4 values, one thread per row; both folded over two dimensions. Loops end with their test, see conv1d.wgsl.
 
 struct Params { rows: u32, channels: u32, len: u32, chunks: u32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -37,5 +37,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         y[q] = (x[q] - m) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
         q += WG;
         continuing { break if q >= end; }
+    }
+}
+
+@compute @workgroup_size(WG)
+fn short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let row = (wid.y * nwg.x + wid.x) * WG + lid;
+    if row >= p.rows { return; }
+    let c = row % p.channels;
+    for (var i = row * p.len; i < (row + 1u) * p.len; i++) {
+        y[i / 4u][i % 4u] = (x[i / 4u][i % 4u] - stats[c]) * (stats[p.channels + c] * w[c]) + b[c];
     }
 }

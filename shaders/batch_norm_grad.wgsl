@@ -41,3 +41,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         continuing { break if q >= end; }
     }
 }
+
+@compute @workgroup_size(WG)
+fn short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let row = (wid.y * nwg.x + wid.x) * WG + lid;
+    if row >= p.rows { return; }
+    let c = row % p.channels;
+    let n = f32(p.rows / p.channels * p.len);
+    let rstd = stats[p.channels + c];
+    for (var i = row * p.len; i < (row + 1u) * p.len; i++) {
+        let slope = (x[i / 4u][i % 4u] - stats[c]) * rstd * sums[p.channels + c] / n;
+        y[i / 4u][i % 4u] = w[c] * rstd * (g[i / 4u][i % 4u] - sums[c] / n - slope);
+    }
+}

@@ -21,14 +21,14 @@ var<workgroup> tree: array<vec2<f32>, WG>;
 fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let row = wid.y * nwg.x + wid.x;
     let inside = row < p.batch * p.channels;
-    let from = select(0u, row * p.len, inside);
-    let to = select(0u, from + p.len, inside);
+    let begin = select(0u, row * p.len, inside);
+    let end = select(0u, begin + p.len, inside);
     let mean = stats[row % p.channels];
     var sum = vec4<f32>();
     var products = vec4<f32>();
-    for (var q = from / 4u + lid; 4u * q < to; q += WG) {
+    for (var q = begin / 4u + lid; 4u * q < end; q += WG) {
         let i = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q;
-        let v = select(vec4<f32>(), g[q], (i >= vec4<u32>(from)) & (i < vec4<u32>(to)));
+        let v = select(vec4<f32>(), g[q], (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
         sum += v;
         products += v * (x[q] - mean);
     }

@@ -1,12 +1,12 @@
-// Lays the rows of a signal out for the tile kernels: cut into `stride` phases, each with `lead` zeros before it and
+// Lays the rows of a signal out for the tile kernels: cut into phases (the first `phases` of `stride`), each with `lead` zeros before it and
 // zeros up to `pitch` after it, so that every window starts at a vec4 and none needs a bounds check:
 //   y[row, r, m] = x[row, stride (m - lead) + r], 0 outside [0, L)
 //
-// x  [rows, L]    y  [rows, stride, pitch], pitch a multiple of 4
+// x  [rows, L]    y  [rows, phases, pitch], pitch a multiple of 4
 // Dispatch: one group of WG threads per (row, r) and chunk of 4 WG vec4s, folded over two dimensions: no division per
 // element.
 
-struct Params { n: u32, chunks: u32, quads: u32, stride: u32, lead: u32, len: u32 }
+struct Params { n: u32, chunks: u32, quads: u32, stride: u32, phases: u32, lead: u32, len: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
@@ -23,8 +23,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let group = wid.y * nwg.x + wid.x;
     if group >= p.n { return; }
     let phased = group / p.chunks;
-    let row = phased / p.stride * p.len;
-    let r = i32(phased % p.stride);
+    let row = phased / p.phases * p.len;
+    let r = i32(phased % p.phases);
     let step = i32(p.stride);
     let start = group % p.chunks * 4u * WG;
     for (var q = start + lid; q < min(start + 4u * WG, p.quads); q += WG) {

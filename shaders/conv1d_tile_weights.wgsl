@@ -1,7 +1,7 @@
 // Lays the weights of one branch out for conv1d_tile: OC virtual output channels together, tap by tap.
 //   forward:     v = o,           u = (c, r):  y[block, u, j, i] = w[v, c, k],  k = S (j + j0 - lead) + r + pad
 //   TRANSPOSED:  v = (c, r),      u = o:       y[block, u, j, i] = w[u, c, k],  k = pad + r - S (j + j0 - lead)
-// with v = OC block + i; 0 where v or k is outside. r counts the phases of the strided side.
+// with v = OC block + i; 0 where v or k is outside. r counts the phases of the strided side, all of them when TRANSPOSED, else those that taps meet.
 //
 // w  [C_out, C_in, K]    y  [blocks, U, row], a row of taps OC values and zeros up to a multiple of what a subgroup
 // loads at once
@@ -9,7 +9,7 @@
 
 struct Params {
     n: u32, row: u32, depth: u32, oc: u32,
-    taps: u32, stride: u32, pad: i32, first: i32,   // first = j0 - lead
+    taps: u32, stride: u32, phases: u32, pad: i32, first: i32,   // first = j0 - lead
     c_out: u32, c_in: u32, kernel: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -29,8 +29,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let j = f / p.oc;
     let phased = select(u, v, TRANSPOSED);
     let o = select(v, u, TRANSPOSED);
-    let c = phased / p.stride;
-    let r = i32(phased % p.stride);
+    let c = phased / p.phases;
+    let r = i32(phased % p.phases);
     let at = i32(p.stride) * (i32(j) + p.first);
     let k = p.pad + r + select(at, -at, TRANSPOSED);
     let inside = j < p.taps && o < p.c_out && c < p.c_in && k >= 0 && k < i32(p.kernel);

@@ -2,7 +2,7 @@
 // is the workgroup; in parts over the batch, which reduce.wgsl adds in a fixed order:
 //   part[s, o, c, k] = sum over b in slice s, n of g[b, first_g + o, n] x[b, (c, r), n + first + j],  k = S (j + j0 - lead) + r + pad
 //
-// x, g  from conv1d_rows (x in S phases r, u = (c, r); g in one)    part  [slices, C_out, C_in, K]
+// x, g  from conv1d_rows (x in phases r, u = (c, r); g in one)    part  [slices, C_out, C_in, K]
 // A template (minijinja); its constants:
 //   lanes    of a subgroup; lane i owns the positions [i P, i P + P) of a tile of lanes P
 //   oc, uc   output and virtual input channels a group computes, all taps of each
@@ -20,7 +20,7 @@ struct Params {
     pitch: u32, rows: u32, offset: u32,                     // x: pitch and offset in vec4s, rows a record
     g_pitch: u32, g_rows: u32, g_first: u32, g_offset: u32, // g likewise, its first row
     batch: u32, slice: u32,
-    out: u32, c_in: u32, kernel: u32, stride: u32, pad: i32, first: i32,  // first = j0 - lead
+    out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,  // first = j0 - lead
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -30,8 +30,8 @@ struct Params {
 // The sum over all lanes of tap j of channels o and u, written by the first.
 fn put(lane: u32, slice: u32, o: u32, u: u32, j: u32, sum: f32) {
     let total = subgroupAdd(sum);
-    let k = i32(p.stride) * (i32(j) + p.first) + i32(u % p.stride) + p.pad;
-    let c = u / p.stride;
+    let k = i32(p.stride) * (i32(j) + p.first) + i32(u % p.phases) + p.pad;
+    let c = u / p.phases;
     if lane == 0u && o < p.out && c < p.c_in && k >= 0 && k < i32(p.kernel) {
         part[((slice * p.out + o) * p.c_in + c) * p.kernel + u32(k)] = total;
     }

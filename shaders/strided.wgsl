@@ -28,11 +28,11 @@ fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let r3 = wid.y * nwg.x + wid.x;
     if r3 * p.d3 >= p.n { return; }
     let r2 = r3 / p.d2;
-    let from = p.offset + (r2 / p.d1) * p.s0 + (r2 % p.d1) * p.s1 + (r3 % p.d2) * p.s2;
+    let begin = p.offset + (r2 / p.d1) * p.s0 + (r2 % p.d1) * p.s1 + (r3 % p.d2) * p.s2;
     var i3 = lid;
     if i3 >= p.d3 { return; }
     loop {
-        y[r3 * p.d3 + i3] = x[from + i3 * p.s3];
+        y[r3 * p.d3 + i3] = x[begin + i3 * p.s3];
         i3 += WG;
         continuing { break if i3 >= p.d3; }
     }

@@ -40,11 +40,14 @@ fn launch_rows(gpu: &Gpu, shader: &'static str, dims: [usize; 3], bind: &[&Tenso
     // a software adapter likes few threads with much to do
     let (width, span) = if gpu.report().is_software { (8, 512) } else { (64, 256) };
     let chunks = t.div_ceil(4).div_ceil(span);
-    let mut launch = Launch::new(shader).constant("WG", width).uint([b * c, c, t, chunks, span]);
+    let mut launch = Launch::new(shader).uint([b * c, c, t, chunks, span]);
     for tensor in bind {
         launch = launch.bind(tensor.storage());
     }
-    launch.groups(gpu, b * c * chunks)
+    if t < 4 {
+        return launch.entry("short").threads(gpu, b * c, width);
+    }
+    launch.constant("WG", width).groups(gpu, b * c * chunks)
 }
 
 /// Mean and reciprocal standard deviation per channel `[3, C]`, see [`BatchStats`].

@@ -63,6 +63,12 @@ fn lead(spec: &ConvSpec, sizes: &[Sizes]) -> usize {
     far.max().unwrap_or(0).div_ceil(spec.stride).next_multiple_of(4)
 }
 
+/// Phases of the input that taps of a forward convolution meet: all, or one for kernels of a single unpadded tap.
+fn phases(spec: &ConvSpec, sizes: &[Sizes]) -> usize {
+    let single = spec.branches.iter().zip(sizes).all(|(b, s)| s.kernel == 1 && b.pad_left == 0);
+    if single { 1 } else { spec.stride }
+}
+
 /// Places that the taps of a kernel take, over all phases.
 fn window(kernel: usize, stride: usize, pad: usize, lead: usize, transposed: bool) -> Window {
     let (s, pad, lead) = (stride as isize, pad as isize, lead as isize);
@@ -95,17 +101,17 @@ fn edge_quads(w: Window, lanes: usize) -> usize {
     (w.shift() + w.taps - 1).div_ceil(4 * lanes) * lanes
 }
 
-/// Lays the rows of `x` `[B, C, L]` out in `stride` phases; `reach` values of a row are read.
-fn rows(gpu: &Gpu, x: &Tensor, stride: usize, lead: usize, reach: usize) -> Result<Rows> {
+/// Lays the rows of `x` `[B, C, L]` out in the first `phases` of `stride`; `reach` values of a row are read.
+fn rows(gpu: &Gpu, x: &Tensor, (stride, phases): (usize, usize), lead: usize, reach: usize) -> Result<Rows> {
     let [b, c, len] = [x.dim(0), x.dim(1), x.dim(2)];
     let pitch = reach.next_multiple_of(4);
-    let rows = c * stride;
+    let rows = c * phases;
     let data = Tensor::empty(gpu, &[b, rows, pitch], DType::F32)?;
     let chunks = (pitch / 4).div_ceil(4 * 32);
     let n = b * rows * chunks;
     Launch::new("conv1d_rows")
         .constant("WG", 32)
-        .uint([n, chunks, pitch / 4, stride, lead, len])
+        .uint([n, chunks, pitch / 4, stride, phases, lead, len])
         .bind(x.storage())
         .bind(data.storage())
         .groups(gpu, n)?;
@@ -167,8 +173,8 @@ pub(super) fn pack(
     let x_reach = weight.iter().map(|t| t.reach(lanes)).max().unwrap_or(0);
     let covered = weight.iter().map(|t| t.covered(lanes)).max().unwrap_or(0);
     Ok(Packed {
-        x: rows(gpu, x, spec.stride, lead, x_reach)?,
-        g: rows(gpu, g, 1, lead, g_reach.max(lead + covered))?,
+        x: rows(gpu, x, (spec.stride, phases(spec, sizes)), lead, x_reach)?,
+        g: rows(gpu, g, (1, 1), lead, g_reach.max(lead + covered))?,
         lanes,
     })
 }
@@ -185,9 +191,11 @@ pub(super) fn launch(
 ) -> Result<()> {
     let lead = lead(spec, sizes);
     let (all, reach) = plan(spec, transposed, sizes, lead, lanes);
+    let phases = if transposed { spec.stride } else { phases(spec, sizes) };
     let from = match packed {
         Some(rows) => rows.clone(),
-        None => rows(gpu, source, if transposed { 1 } else { spec.stride }, lead, reach)?,
+        None if transposed => rows(gpu, source, (1, 1), lead, reach)?,
+        None => rows(gpu, source, (spec.stride, phases), lead, reach)?,
     };
     debug_assert!(from.pitch >= reach && from.lead == lead, "rows of another convolution");
     for (j, (tile, s)) in all.iter().zip(sizes).enumerate() {
@@ -198,7 +206,7 @@ pub(super) fn launch(
         let n = blocks * depth * row;
         Launch::new("conv1d_tile_weights")
             .constant("TRANSPOSED", transposed.into())
-            .uint([n, row, depth, tile.oc, tile.window.taps, spec.stride, spec.branches[j].pad_left])
+            .uint([n, row, depth, tile.oc, tile.window.taps, spec.stride, phases, spec.branches[j].pad_left])
             .int([tile.window.first as isize - lead as isize])
             .uint([s.out_g, s.c_in, s.kernel])
             .bind(weights[j].storage())
@@ -283,7 +291,7 @@ pub(super) fn launch_weight_grad(
         .settings(&settings)
         .uint([n, o_blocks, u_blocks, tile.tiles, x.pitch / 4, x.rows, w.first / 4])
         .uint([g.pitch / 4, g.rows, s.first, g.lead / 4, s.batch, slice, s.out_g, s.c_in, s.kernel, spec.stride])
-        .uint([spec.branches[j].pad_left])
+        .uint([x.rows / s.c_in, spec.branches[j].pad_left])
         .int([w.first as isize - x.lead as isize])
         .bind(x.data.storage())
         .bind(g.data.storage())
