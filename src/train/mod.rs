@@ -1,17 +1,20 @@
 //! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`losses`], [`fit`] (the loop),
-//! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
-//! [`stats`] and [`table`] (over several runs).
+//! [`evaluate`](mod@evaluate), [`metrics`], [`sanity`] and [`feature_classifier`] (what a network is held against),
+//! [`run_folder`], [`report`] (a run's figures), [`checkpoint`], [`collect`], [`stats`] and [`table`] (over several runs).
 
 pub mod checkpoint;
 pub mod collect;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod feature_classifier;
 pub mod fit;
 pub mod losses;
 pub mod metrics;
+pub mod predictions;
 pub mod report;
 pub mod run_folder;
+pub mod sanity;
 pub mod stats;
 pub mod sweep;
 pub mod table;
@@ -19,7 +22,7 @@ pub mod targets;
 
 pub use config::Experiment;
 pub use data::Strips;
-pub use evaluate::{evaluate, explain_predictions};
+pub use evaluate::{Evaluation, Tested, evaluate};
 pub use fit::{Observer, Training};
 pub use metrics::Metrics;
 pub use run_folder::RunFolder;
