@@ -6,12 +6,14 @@ mod runs;
 #[cfg(test)]
 mod tests;
 
+use super::metrics::ClassMetrics;
 use super::stats::{
     self, Bootstrap, Case, Cells, RESAMPLES, Wilcoxon, bootstrap_difference, bootstrap_patients, paired_by_fold,
     paired_cells, wilcoxon_signed_rank,
 };
 use super::table::{Best, Cell, Column, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::explain::scores::MeanScores;
 use methods::{Method, Outcome, Patients, methods};
 use runs::{Run, read_all};
 use std::collections::{BTreeMap, HashSet};
@@ -53,7 +55,7 @@ const SEED: u64 = 42;
 /// reference that the others are compared with.
 ///
 /// # Errors
-/// [`crate::Error::File`] for a damaged run; [`crate::Error::Data`] where no run is finished, or runs have different
+/// [`Error::File`] for a damaged run; [`Error::Data`] where no run is finished, or runs have different
 /// classes, splits or test records.
 pub fn collect(dir: &Path) -> Result<Collected> {
     let (runs, unfinished) = read_all(dir)?;
@@ -134,7 +136,13 @@ fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool
     let difference = if a.is_empty() {
         Cell::Missing
     } else {
-        interval(bootstrap_difference(&a, &b, classes, SEED, RESAMPLES, stats::macro_f1)?)
+        let found = bootstrap_difference(&a, &b, classes, SEED, RESAMPLES, stats::macro_f1);
+        interval(found.map_err(|e| match e {
+            Error::Data { what, hint, .. } => {
+                Error::data(format!("{} and {}", method.name, reference.name), what, hint)
+            }
+            other => other,
+        })?)
     };
     let test = paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
     Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
@@ -147,15 +155,19 @@ fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
     wilcoxon_signed_rank(&paired.differences)
 }
 
+/// A number of one class, from its predictions and from its maps.
+type OfRecords = fn(&ClassMetrics) -> Option<f64>;
+type OfMaps = fn(&MeanScores) -> f64;
+
 fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Table> {
-    let of_records: [(&str, fn(&super::metrics::ClassMetrics) -> Option<f64>); 5] = [
+    let of_records: [(&str, OfRecords); 5] = [
         ("sensitivity", |c| (c.support > 0).then_some(c.sensitivity)),
         ("specificity", |c| Some(c.specificity)),
         ("PPV", |c| (c.support > 0).then_some(c.ppv)),
         ("F1", |c| (c.support > 0).then_some(c.f1)),
         ("AUROC", |c| c.auroc),
     ];
-    let of_maps: [(&str, fn(&crate::explain::scores::MeanScores) -> f64); 5] = [
+    let of_maps: [(&str, OfMaps); 5] = [
         ("NCC", |m| m.ncc),
         ("NCC with B", |m| m.ncc_beats),
         ("NCC with I", |m| m.ncc_intervals),

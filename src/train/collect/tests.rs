@@ -112,7 +112,7 @@ fn the_difference_is_paired_by_patient() {
     other.rows.swap(0, 1);
     let all = [run("plain", (0, 1), &truth, &same, 2, 0.5), other];
     let text = main_table("t", &all, &methods(&all, &Patients::of(&all))).unwrap_err().to_string();
-    assert!(text.contains("HINT"), "{text}");
+    assert!(text.starts_with("twin and plain: record 0") && text.contains("HINT"), "{text}");
 }
 
 #[test]
