@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::io::Write;
@@ -29,6 +30,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
     Ok(())
+}
+
+/// Writes a value as indented JSON, as [`write_atomically`].
+///
+/// # Errors
+/// [`Error::File`] if it cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| {
+        Error::file(path, format!("cannot be put into JSON: {e}"), "this is a fault of exgnet: report it")
+    })?;
+    text.push('\n');
+    write_atomically(path, text.as_bytes())
 }
 
 /// A temporary file in `dir`, which is removed when dropped.

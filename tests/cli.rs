@@ -30,7 +30,11 @@ fn a_run_from_training_to_maps() {
     assert!(lines[1]["losses"]["ce"].as_f64().expect("a loss") > 0.0 && lines[1]["validation_macro_f1"].is_null());
     let metrics = json(&std::fs::read(a.join("metrics.json")).expect("metrics"));
     assert_eq!(metrics["records"], 8);
-    assert!(metrics["explanation"]["ncc"].is_f64() && metrics["explanation"]["deletion_auc"].is_null());
+    let explanation = metrics["explanation"].as_object().expect("scores");
+    assert!(explanation.len() == 5 && explanation.values().all(serde_json::Value::is_f64), "{explanation:?}");
+    let sanity = json(&std::fs::read(a.join("sanity.json")).expect("sanity"));
+    assert_eq!((&sanity["uniform"]["overall"]["means"]["ncc"], &sanity["random_seed"]), (&0.0.into(), &1001.into()));
+    assert!(sanity["features"]["macro_f1"].is_f64() && sanity["slope"]["overall"]["means"]["ncc"].is_f64());
     assert!(metrics["per_class"]["SR"]["support"].is_u64());
 
     // an earlier run is kept
@@ -54,6 +58,14 @@ fn a_run_from_training_to_maps() {
     let out = exgnet(&["evaluate", "--model", dir, "--json"]);
     assert!(out.status.success(), "{}", text(&out.stderr));
     assert_eq!(json(&out.stdout), metrics);
+    // and its own files, to the byte
+    let again = tmp.path().join("again");
+    let out = exgnet(&["evaluate", "--model", dir, "--out", again.to_str().expect("Unicode")]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    for file in ["metrics.json", "explanation.json", "sanity.json", "predictions.csv"] {
+        let of = |dir: &Path| std::fs::read(dir.join(file)).expect("written");
+        assert!(of(&a) == of(&again), "{file}");
+    }
     fails(&["evaluate", "--model", dir, "--records", "nobody"], 1, &["nobody", "predictions.csv"]);
 
     // prediction and maps of single strips

@@ -319,6 +319,18 @@ fn a_table_in_three_forms() {
 }
 
 #[test]
+fn notes_stand_below_a_table() {
+    let (plain, mut t) = (example(), example());
+    t.note("A & B");
+    t.note("second_");
+    assert_eq!(t.markdown(), plain.markdown() + "\nA &amp; B\n\nsecond\\_\n");
+    assert_eq!(t.csv(), plain.csv());
+    let notes =
+        "\\end{tabular}\n\\par\\smallskip{\\footnotesize A \\& B}\n\\par\\smallskip{\\footnotesize second\\_}\n";
+    assert_eq!(t.latex(), plain.latex().replace("\\end{tabular}\n", notes));
+}
+
+#[test]
 fn a_row_has_a_cell_for_every_column_and_bold_needs_a_rival() {
     let mut t = Table::new("", "", vec![Column::new("a", 1).best(Best::Largest)]);
     assert!(t.push("r", vec![]).unwrap_err().to_string().contains("found 0 cells, expected 1"));

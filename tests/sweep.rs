@@ -39,6 +39,7 @@ fn runs_are_listed_run_skipped_and_gathered() {
     std::fs::remove_file(at("runs/plain/fold-1-seed-3")).expect("removed");
     let done = sweep(&[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains(&format!("exgnet collect {out}")), "{}", text(&done.stderr));
 
     // runs that share a device give what a run of its own gives
     std::fs::remove_dir_all(at("runs/both")).expect("removed");
@@ -52,11 +53,29 @@ fn runs_are_listed_run_skipped_and_gathered() {
     let done = exgnet(&["collect", &out]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let table = std::fs::read_to_string(at("runs/table.md")).expect("a table");
-    for part in ["| plain ", "| both ", "| class prior ", "NCC", "macro-F1"] {
+    let baselines =
+        ["| class prior ", "| 17 features alone ", "| uniform map ", r"| map \|dx/dt\| ", "| random weights "];
+    let heads = ["NCC", "macro-F1", "deletion", "insertion", "difference", "over the cells of fold and seed"];
+    for part in ["| plain ", "| both "].iter().chain(&baselines).chain(&heads) {
         assert!(table.contains(part), "{part}: {table}");
     }
+    assert_eq!(text(&done.stdout).trim_end(), table.trim_end());
     assert!(table.find("| plain ") < table.find("| both "));
-    for name in ["runs/table.csv", "runs/table.tex"] {
-        assert!(std::fs::read_to_string(at(name)).is_ok_and(|t| t.contains("plain")), "{name}");
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    for name in ["runs/table.csv", "runs/table.tex", "runs/per_class.md", "runs/per_class.csv", "runs/per_class.tex"] {
+        assert!(read(name).contains("plain") && read(name).contains("dx/dt"), "{name}");
     }
+    let per_class = read("runs/per_class.csv");
+    // two variants, the features and three maps, two classes each
+    assert_eq!(per_class.lines().count(), 1 + 6 * 2, "{per_class}");
+    assert!(per_class.starts_with("variant,class,support,sensitivity_mean,sensitivity_sd,"), "{per_class}");
+    // a number in every cell of the maps' columns, the network's and those of no use
+    let numbers = read("runs/table.csv");
+    let row = |name: &str| numbers.lines().find(|l| l.starts_with(name)).unwrap_or_else(|| panic!("{name}: {numbers}"));
+    let head: Vec<&str> = numbers.lines().next().expect("a head").split(',').collect();
+    let ncc = head.iter().position(|h| *h == "NCC_mean").expect("a column");
+    for name in ["plain", "uniform map", "map |dx/dt|", "random weights"] {
+        assert!(row(name).split(',').nth(ncc).is_some_and(|v| v.parse::<f64>().is_ok()), "{name}: {numbers}");
+    }
+    assert!(!std::path::Path::new(&at("runs/patients.md")).exists(), "every synthetic record is a patient");
 }

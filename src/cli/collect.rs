@@ -8,12 +8,14 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Gather the runs of a sweep into table.md, table.csv and table.tex
+/// Gather the runs of a sweep into tables (Markdown, CSV, LaTeX)
 #[derive(Args)]
 #[command(after_help = "Example:\n  exgnet collect results/mitbih-ablation\n\n\
-                  Mean and sd over folds; the interval draws patients, from the records of all folds and seeds; p and\n\
-                  effect (rank-biserial) of Wilcoxon's signed-rank test over fold x seed cells against the reference\n\
-                  (`plain`, else the first variant). Cells share training records: read p with care.")]
+                  table: mean and sd over folds; intervals draw patients, from the records of all folds and seeds, also\n\
+                  for the difference to the reference (`plain`, else the first variant); p and effect (rank-biserial) of\n\
+                  Wilcoxon's signed-rank test against it, over fold means where folds are by patient, else over the\n\
+                  cells of fold and seed. Below: class prior, the 17 features alone, maps of no use.\n\
+                  per_class: the same by class. patients: accuracy of every patient, where patients have several records.")]
 pub(super) struct CollectArgs {
     /// Folder of the sweep
     dir: PathBuf,
@@ -21,12 +23,20 @@ pub(super) struct CollectArgs {
 
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
     let found = collect(&args.dir)?;
-    let markdown = found.table.markdown();
-    write_atomically(&args.dir.join("table.md"), markdown.as_bytes())?;
-    write_atomically(&args.dir.join("table.csv"), found.table.csv().as_bytes())?;
-    write_atomically(&args.dir.join("table.tex"), found.table.latex().as_bytes())?;
-    print_line(markdown.trim_end());
+    let write = |name: &str, text: String| write_atomically(&args.dir.join(name), text.as_bytes());
+    for (stem, table) in [("table", &found.table), ("per_class", &found.per_class)] {
+        write(&format!("{stem}.md"), table.markdown())?;
+        write(&format!("{stem}.csv"), table.csv())?;
+        write(&format!("{stem}.tex"), table.latex())?;
+    }
+    let mut names = vec!["table.{md,csv,tex}", "per_class.{md,csv,tex}"];
+    if let Some(patients) = &found.patients {
+        write("patients.md", patients.markdown())?;
+        write("patients.csv", patients.csv())?;
+        names.push("patients.{md,csv}");
+    }
+    print_line(found.table.markdown().trim_end());
     found.unfinished.iter().for_each(|dir| common.say(format!("not finished: {}", dir.display())));
-    common.say(format!("{} runs; written: {}", found.runs, args.dir.join("table.{md,csv,tex}").display()));
+    common.say(format!("{} runs; written to {}: {}", found.runs, args.dir.display(), names.join(", ")));
     Ok(ExitCode::SUCCESS)
 }

@@ -7,11 +7,10 @@ use crate::ecg::labels::Scheme;
 use crate::ecg::prepared::{self, is_prepared};
 use crate::ecg::{Dataset, resolve};
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
 use crate::nn::{ModelFile, ModelInfo};
 use crate::train::config::{Experiment, SourceList, Split};
 use crate::train::metrics::text_table;
-use crate::train::{Metrics, RunFolder, Strips, data, evaluate, explain_predictions};
+use crate::train::{RunFolder, Strips, Tested, data, evaluate};
 use clap::{Args, ValueEnum};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,8 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  exgnet evaluate --model results/quickstart                     its own test fold\n  \
-                  exgnet evaluate --model results/mitbih --data wfdb:ludb --json"
+                  exgnet evaluate --model results/mitbih --data wfdb:ludb --json\n  \
+                  exgnet evaluate --model results/mitbih --out results/mitbih    all the files that `train` writes of a test"
 )]
 pub(super) struct EvaluateArgs {
     /// Model file or run folder
@@ -40,7 +40,7 @@ pub(super) struct EvaluateArgs {
     /// Print metrics.json on standard output
     #[arg(long)]
     json: bool,
-    /// Folder for metrics.json
+    /// Folder for metrics.json, explanation.json, sanity.json and predictions.csv
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -130,9 +130,7 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
         let split = RunFolder::open(run_dir(&args.model)?)?.read_split()?;
         let of = |ids: &[String]| ids.iter().cloned().collect::<HashSet<String>>();
         let (train, test) = (of(&split.train), of(&split.test));
-        let mut counts = vec![0; set.classes.len()];
-        set.strips.iter().filter(|s| train.contains(&s.id)).for_each(|s| counts[s.label] += 1);
-        training = Some(counts);
+        training = Some(records.iter().copied().filter(|&r| train.contains(&set.strips[r].id)).collect::<Vec<_>>());
         match part {
             Part::Train => records.retain(|&r| train.contains(&set.strips[r].id)),
             Part::Test => records.retain(|&r| test.contains(&set.strips[r].id)),
@@ -153,23 +151,26 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?;
     let strips = Strips::new(&set);
-    let mut predictions = evaluate(&gpu, &net, &set, &strips, &records)?;
     // the maps are those that the run guided, if it is a run
     let run = run_dir(&args.model).and_then(RunFolder::open);
-    let settings = run.and_then(|folder| Experiment::load(folder.config(), &[])).unwrap_or_default();
-    let block = settings.losses.weights(model.info.config.widths.len())?.block;
-    let at = (block, &settings.guidance);
-    let summary = explain_predictions(&gpu, &net, &set, (&strips, &records), at, &mut predictions)?;
-    let metrics = Metrics::of(&set.classes, &predictions, training.as_deref())?;
+    let experiment = run.and_then(|folder| Experiment::load(folder.config(), &[])).unwrap_or_default();
+    let tested = Tested {
+        gpu: &gpu,
+        net: &net,
+        data: &set,
+        strips: &strips,
+        records: &records,
+        train: training.as_deref(),
+        experiment: &experiment,
+    };
+    let found = evaluate(&tested, args.out.is_some())?;
     if let Some(dir) = &args.out {
-        write_atomically(&dir.join("metrics.json"), metrics.to_json().as_bytes())?;
-        let text = serde_json::to_string_pretty(&summary).expect("names and numbers always serialise");
-        write_atomically(&dir.join("explanation.json"), text.as_bytes())?;
+        found.write(dir)?;
     }
     if args.json {
-        print_json(&metrics, true);
+        print_json(&found.metrics, true);
     } else {
-        print_line(&text_table(&metrics));
+        print_line(&text_table(&found.metrics));
     }
     Ok(ExitCode::SUCCESS)
 }

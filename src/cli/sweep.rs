@@ -37,7 +37,7 @@ fn is_finished(task: &Task) -> Result<bool> {
 }
 
 pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
-    let (_, tasks) = Sweep::load(&args.grid, args.out.as_deref())?;
+    let (sweep, tasks) = Sweep::load(&args.grid, args.out.as_deref())?;
     if args.list {
         for (i, task) in tasks.iter().enumerate() {
             let state = if is_finished(task)? { "finished" } else { "to do" };
@@ -68,6 +68,11 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         }
     }
     if failed.is_empty() {
+        common.say(format!(
+            "all {} runs are finished; their tables: exgnet collect {}",
+            tasks.len(),
+            sweep.out.display()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     Err(Error::data(

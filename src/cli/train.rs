@@ -12,7 +12,7 @@ use crate::train::config::{Experiment, Select};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::run_folder::{RunRecord, SplitRecord};
-use crate::train::{Metrics, RunFolder, Strips, Targets, Training, data, evaluate, explain_predictions, report};
+use crate::train::{RunFolder, Strips, Targets, Tested, Training, data, evaluate, report};
 use clap::Args;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -262,24 +262,20 @@ pub(super) fn job(
     model_file::save(&folder.model(), &net, &info)?;
     report::draw_curves(&folder, &log)?;
     if !division.test.is_empty() {
-        let mut predictions = evaluate(&gpu, &net, &dataset, &strips, &division.test)?;
-        let at = (weights.block, &experiment.guidance);
-        let summary = explain_predictions(&gpu, &net, &dataset, (&strips, &division.test), at, &mut predictions)?;
-        folder.write_explanation(&summary)?;
-        let metrics = Metrics::of(&dataset.classes, &predictions, Some(&training.class_counts()))?;
-        folder.write_predictions(&dataset.classes, &predictions)?;
-        folder.write_metrics(&metrics)?;
-        report::draw_confusion(&folder, &metrics)?;
-        let tested = report::Tested {
+        let tested = Tested {
             gpu: &gpu,
             net: &net,
             data: &dataset,
             strips: &strips,
             records: &division.test,
-            predictions: &predictions,
+            train: Some(&division.train),
+            experiment,
         };
-        report::draw_grad_cam(&folder, &tested, experiment.output.gradcam)?;
-        print_line(&text_table(&metrics));
+        let found = evaluate(&tested, true)?;
+        found.write(folder.dir())?;
+        report::draw_confusion(&folder, &found.metrics)?;
+        report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam)?;
+        print_line(&text_table(&found.metrics));
     }
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;

@@ -113,8 +113,13 @@ pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
 
 /// Softmax of one record's logits, in f64.
 pub fn probabilities(logits: &[f32]) -> Vec<f64> {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let e: Vec<f64> = logits.iter().map(|&v| f64::from(v - top).exp()).collect();
+    softmax(&logits.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())
+}
+
+/// Softmax.
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let e: Vec<f64> = logits.iter().map(|v| (v - top).exp()).collect();
     let total: f64 = e.iter().sum();
     e.iter().map(|v| v / total).collect()
 }

@@ -11,11 +11,20 @@
 //! A dead map ([`is_dead`](super::scores::is_dead)) has no order but that of time, and its areas say nothing: leave
 //! it out and say how many there were. In particular a 0 would be the best of all deletion areas.
 
+use super::probabilities;
+use crate::autograd::no_grad;
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::nn::{Exgnet, Mode};
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 /// Default number of steps of a curve.
-pub const STEPS: usize = 20;
+pub const STEPS: usize = 10;
+
+/// Most strips of one forward pass of [`areas`].
+const STRIPS: usize = 64;
 
 /// Most steps of a curve; all its strips are held in memory together.
 pub const MAX_STEPS: usize = 200;
@@ -55,6 +64,52 @@ pub fn area(probabilities: &[f64]) -> f64 {
     }
 }
 
+/// A strip whose prediction is taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// The z-scored strip `[L]`; the same length for all.
+    pub signal: Vec<f32>,
+    /// Relevance of each sample `[L]`.
+    pub map: Vec<f32>,
+    /// The class whose probability is followed.
+    pub class: usize,
+}
+
+/// Areas under the curves of one strip, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Areas {
+    /// Under deletion: small for a good map.
+    pub deletion: f64,
+    /// Under insertion: large for a good map.
+    pub insertion: f64,
+}
+
+/// Areas under the curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps`
+/// forward passes a subject: the curves share their ends.
+///
+/// # Errors
+/// As [`deletion_steps`]; [`Error::Shape`], [`Error::Gpu`].
+pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Areas>> {
+    let (each, k) = (2 * steps, net.classes());
+    let mut found = Vec::with_capacity(subjects.len());
+    for group in subjects.chunks((STRIPS / each.max(1)).max(1)) {
+        let mut x = Vec::new();
+        for s in group {
+            x.extend(deletion_steps(&s.signal, &s.map, steps)?.concat());
+            x.extend(insertion_steps(&s.signal, &s.map, steps)?[1..steps].concat());
+        }
+        let x = Tensor::from_f32(gpu, &[group.len() * each, 1, group[0].signal.len()], &x)?;
+        let logits = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
+        for (s, rows) in group.iter().zip(logits.chunks(each * k)) {
+            let p: Vec<f64> = rows.chunks(k).map(|row| probabilities(row)[s.class]).collect();
+            let (deletion, inner) = p.split_at(steps + 1);
+            let insertion = [&deletion[steps..], inner, &deletion[..1]].concat();
+            found.push(Areas { deletion: area(deletion), insertion: area(&insertion) });
+        }
+    }
+    Ok(found)
+}
+
 /// Sample indices, most relevant first, the earlier of equals first.
 fn order(signal: &[f32], map: &[f32], steps: usize) -> Result<Vec<usize>> {
     let wrong = |what: String, hint: &str| Err(Error::data("deletion and insertion", what, hint));
@@ -65,7 +120,7 @@ fn order(signal: &[f32], map: &[f32], steps: usize) -> Result<Vec<usize>> {
         );
     }
     if !(1..=MAX_STEPS).contains(&steps) {
-        return wrong(format!("{steps} steps, expected 1 to {MAX_STEPS}"), "take the default, 20");
+        return wrong(format!("{steps} steps, expected 1 to {MAX_STEPS}"), "take the default, 10");
     }
     for (name, values) in [("signal", signal), ("map", map)] {
         if let Some((i, v)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {

@@ -1,28 +1,32 @@
-//! Gathers the runs of a sweep into a table: means over folds, intervals over patients, paired comparisons.
+//! Gathers the runs of a sweep into tables: means over folds, intervals over patients, paired comparisons; per class; per
+//! patient.
 
-use super::config::Fold;
-use super::metrics::Metrics;
-use super::run_folder::{RunFolder, RunRecord};
-use super::stats::{self, Case, Cells, RESAMPLES, bootstrap_patients, fold_means, mean_sd, paired_cells};
+mod methods;
+mod runs;
+#[cfg(test)]
+mod tests;
+
+use super::metrics::ClassMetrics;
+use super::stats::{
+    self, Bootstrap, Case, Cells, RESAMPLES, Wilcoxon, bootstrap_difference, bootstrap_patients, paired_by_fold,
+    paired_cells, wilcoxon_signed_rank,
+};
 use super::table::{Best, Cell, Column, Table};
 use crate::error::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::explain::scores::MeanScores;
+use methods::{Method, Outcome, Patients, methods};
+use runs::{Run, read_all};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-
-/// One finished run.
-struct Run {
-    variant: String,
-    fold: usize,
-    seed: u64,
-    metrics: Metrics,
-    /// Patient, true and predicted class of each record.
-    predictions: Vec<(String, usize, usize)>,
-}
 
 /// What [`collect`] found.
 pub struct Collected {
-    /// The table.
+    /// A row a variant and a baseline: means over folds, intervals, the comparison with the reference.
     pub table: Table,
+    /// A row for each of those and each class.
+    pub per_class: Table,
+    /// A row a patient, where some have several records.
+    pub patients: Option<Table>,
     /// Finished runs.
     pub runs: usize,
     /// Runs that are not finished.
@@ -30,148 +34,209 @@ pub struct Collected {
 }
 
 /// A number of a run.
-type Of = fn(&Metrics) -> Option<f64>;
+type Of = fn(&Outcome) -> Option<f64>;
 
-/// The numbers of a run that the table has columns for.
-const COLUMNS: [(&str, Of); 6] = [
-    ("macro-F1", |m| Some(m.macro_f1)),
-    ("accuracy", |m| Some(m.accuracy)),
-    ("AUROC", |m| m.macro_auroc),
-    ("NCC", |m| m.explanation.ncc),
-    ("energy", |m| m.explanation.energy),
-    ("pointing", |m| m.explanation.pointing),
+/// The numbers of a run that the main table has columns for.
+const COLUMNS: [(&str, Of, Best); 8] = [
+    ("macro-F1", |o| o.macro_f1, Best::Largest),
+    ("accuracy", |o| o.accuracy, Best::Largest),
+    ("AUROC", |o| o.auroc, Best::Largest),
+    ("NCC", |o| o.maps.ncc, Best::Largest),
+    ("energy", |o| o.maps.energy, Best::Largest),
+    ("pointing", |o| o.maps.pointing, Best::Largest),
+    ("deletion", |o| o.maps.deletion_auc, Best::Smallest),
+    ("insertion", |o| o.maps.insertion_auc, Best::Largest),
 ];
+
+/// Seed of the bootstrap.
+const SEED: u64 = 42;
 
 /// Reads `dir/VARIANT/RUN` of every finished run. The first variant of the alphabet, or `plain` where there is one, is the
 /// reference that the others are compared with.
 ///
 /// # Errors
-/// [`Error::File`] for a damaged run; [`Error::Data`] where no run is finished, or runs have different classes.
+/// [`Error::File`] for a damaged run; [`Error::Data`] where no run is finished, or runs have different
+/// classes, splits or test records.
 pub fn collect(dir: &Path) -> Result<Collected> {
-    let (mut runs, mut unfinished) = (Vec::new(), Vec::new());
-    for folder in run_folders(dir)? {
-        if folder.is_finished()? && folder.dir().join("metrics.json").exists() {
-            runs.push(read(&folder)?);
-        } else {
-            unfinished.push(folder.dir().to_path_buf());
-        }
-    }
-    let Some(first) = runs.first() else {
-        return Err(Error::data(
-            dir.display().to_string(),
-            format!("no finished run, {} unfinished", unfinished.len()),
-            "give the folder that `exgnet sweep` writes its runs to",
-        ));
-    };
-    let classes = first.metrics.classes.clone();
-    if let Some(other) = runs.iter().find(|r| r.metrics.classes != classes) {
-        return Err(Error::data(
-            format!("{}/fold-{}", other.variant, other.fold),
-            format!("classes {:?}, expected {classes:?} as in {}", other.metrics.classes, first.variant),
-            "compare runs of one data set",
-        ));
-    }
-    let mut names: Vec<String> = runs.iter().map(|r| r.variant.clone()).collect::<BTreeSet<_>>().into_iter().collect();
-    names.sort_by_key(|n| n != "plain");
+    let (runs, unfinished) = read_all(dir)?;
+    let name = dir.file_name().map_or("runs".into(), |n| n.to_string_lossy().into_owned());
+    let methods = methods(&runs, &Patients::of(&runs));
+    Ok(Collected {
+        table: main_table(&name, &runs, &methods)?,
+        per_class: class_table(&name, &runs[0].metrics.classes, &methods)?,
+        patients: patient_table(&name, &runs)?,
+        runs: runs.len(),
+        unfinished,
+    })
+}
+
+fn main_table(name: &str, runs: &[Run], methods: &[Method]) -> Result<Table> {
+    let (classes, grouped) = (runs[0].metrics.classes.len(), runs[0].grouped);
+    let reference = &methods[0];
     let mut columns = vec![Column::new("runs", 0)];
-    columns.extend(COLUMNS.iter().map(|(name, _)| Column::new(*name, 3).best(Best::Largest)));
-    columns.extend([Column::new("macro-F1, pooled [95 %]", 3), Column::new("p", 3), Column::new("effect", 2)]);
-    let name = dir.file_name().map_or("runs".into(), |n| n.to_string_lossy());
+    columns.extend(COLUMNS.iter().map(|(name, _, best)| Column::new(*name, 3).best(*best)));
+    columns.extend([
+        Column::new("macro-F1, pooled [95 %]", 3),
+        Column::new("difference [95 %]", 3),
+        Column::new("p", 3),
+        Column::new("effect", 2),
+    ]);
     let title = format!("{name}: mean and sd over folds, seeds averaged within a fold");
     let mut table = Table::new(title, "variant", columns);
-    let mut f1: BTreeMap<&str, Cells> = BTreeMap::new();
-    for name in &names {
-        let own: Vec<&Run> = runs.iter().filter(|r| r.variant == *name).collect();
-        let cells =
-            |of: Of| -> Cells { own.iter().filter_map(|r| Some(((r.fold, r.seed), of(&r.metrics)?))).collect() };
-        let mut row = vec![Cell::Value(own.len() as f64)];
-        row.extend(COLUMNS.iter().map(|(_, of)| over_folds(&cells(*of))));
-        let interval = bootstrap_patients(&cases(&own), classes.len(), 42, RESAMPLES, stats::macro_f1)?;
-        row.push(Cell::Interval { value: interval.estimate, low: interval.low, high: interval.high });
-        f1.insert(name, cells(COLUMNS[0].1));
-        if name == &names[0] {
-            row.extend([Cell::Missing, Cell::Missing]);
+    let against = &reference.name;
+    table.note(format!(
+        "Pooled: macro-F1 of the records of all folds and seeds together; difference: that less the one of {against}. \
+         95 % intervals of {RESAMPLES} resamples of the patients, the same patients for both sides of a difference."
+    ));
+    let cells = if grouped {
+        "the means of the folds (folds by patient: seeds are averaged within a fold)"
+    } else {
+        "the cells of fold and seed (they share training records: read p with care)"
+    };
+    table.note(format!(
+        "p and effect (rank-biserial): Wilcoxon's signed-rank test of macro-F1 against {against} over {cells}."
+    ));
+    table.note(
+        "NCC, energy, pointing: maps for the true class against the guidance target; deletion and insertion of a few \
+         records of each class. The uniform map's pointing is that of chance. Rows below the variants are of the runs \
+         of the first.",
+    );
+    for method in methods {
+        let count = if method.baseline { Cell::Missing } else { Cell::Value(method.outcomes.len() as f64) };
+        let mut row = vec![count];
+        row.extend(COLUMNS.iter().map(|(_, of, _)| method.over_folds(of)));
+        let cases: Vec<Case> = method.outcomes.values().flat_map(|o| o.cases.clone()).collect();
+        if cases.is_empty() {
+            row.extend([Cell::Missing, Cell::Missing, Cell::Missing, Cell::Missing]);
         } else {
-            let paired = paired_cells(&f1[name.as_str()], &f1[names[0].as_str()]);
-            let test = stats::wilcoxon_signed_rank(&paired.differences);
-            row.extend([Cell::PValue(test.p_value), Cell::Value(test.effect_size)]);
+            row.push(interval(bootstrap_patients(&cases, classes, SEED, RESAMPLES, stats::macro_f1)?));
+            row.extend(comparison(method, reference, classes, grouped)?);
         }
-        table.push(name.clone(), row)?;
+        table.push(method.name.clone(), row)?;
     }
-    // the baseline is the same for every variant
-    let baseline = |of: Of| -> Cells {
-        let own = runs.iter().filter(|r| r.variant == names[0]);
-        own.filter_map(|r| Some(((r.fold, r.seed), of(&r.metrics)?))).collect()
-    };
-    let mut row = vec![Cell::Missing; COLUMNS.len() + 4];
-    row[1] = over_folds(&baseline(|m| m.baseline.macro_f1));
-    row[2] = over_folds(&baseline(|m| m.baseline.accuracy));
-    table.push("class prior", row)?;
-    Ok(Collected { table, runs: runs.len(), unfinished })
+    Ok(table)
 }
 
-fn over_folds(cells: &Cells) -> Cell {
-    if cells.is_empty() {
-        return Cell::Missing;
-    }
-    let (mean, sd) = mean_sd(&fold_means(cells));
-    Cell::MeanSd { mean, sd }
+fn interval(b: Bootstrap) -> Cell {
+    Cell::Interval { value: b.estimate, low: b.low, high: b.high }
 }
 
-/// The records of all runs of a variant; a patient is the same in every run.
-fn cases(runs: &[&Run]) -> Vec<Case> {
-    let mut numbers: HashMap<&str, usize> = HashMap::new();
-    let mut all = Vec::new();
-    for (patient, truth, predicted) in runs.iter().flat_map(|r| &r.predictions) {
-        let next = numbers.len();
-        let patient = *numbers.entry(patient).or_insert(next);
-        all.push(Case { patient, truth: *truth, predicted: *predicted });
+/// Difference of the pooled macro-F1, p and effect of a method against the reference.
+fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool) -> Result<[Cell; 3]> {
+    if std::ptr::eq(method, reference) {
+        return Ok([Cell::Missing, Cell::Missing, Cell::Missing]);
     }
-    all
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for (cell, outcome) in &method.outcomes {
+        if let Some(other) = reference.outcomes.get(cell) {
+            a.extend(outcome.cases.iter().copied());
+            b.extend(other.cases.iter().copied());
+        }
+    }
+    let difference = if a.is_empty() {
+        Cell::Missing
+    } else {
+        let found = bootstrap_difference(&a, &b, classes, SEED, RESAMPLES, stats::macro_f1);
+        interval(found.map_err(|e| match e {
+            Error::Data { what, hint, .. } => {
+                Error::data(format!("{} and {}", method.name, reference.name), what, hint)
+            }
+            other => other,
+        })?)
+    };
+    let test = paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
+    Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
 }
 
-/// The run folders two levels below `dir`, in order.
-fn run_folders(dir: &Path) -> Result<Vec<RunFolder>> {
-    let below = |dir: &Path| -> Result<BTreeSet<PathBuf>> {
-        let fail = |e: std::io::Error| Error::file(dir, format!("cannot be listed: {e}"), "give the sweep's folder");
-        let entries = std::fs::read_dir(dir).map_err(fail)?;
-        Ok(entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect())
-    };
-    let mut folders = Vec::new();
-    for variant in below(dir)? {
-        folders.extend(below(&variant)?.iter().filter_map(|p| RunFolder::open(p).ok()));
-    }
-    Ok(folders)
+/// Wilcoxon's test of two methods: over the means of the folds where folds are by patient, over the cells of fold and
+/// seed elsewhere.
+fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
+    let paired = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
+    wilcoxon_signed_rank(&paired.differences)
 }
 
-fn read(folder: &RunFolder) -> Result<Run> {
-    let dir = folder.dir();
-    let bad = |name: &str, e: String| {
-        Error::file(dir.join(name), format!("cannot be used: {e}"), "run it again: remove the folder, then sweep")
-    };
-    let text = |name: &str| std::fs::read_to_string(dir.join(name)).map_err(|e| bad(name, e.to_string()));
-    let metrics: Metrics =
-        serde_json::from_str(&text("metrics.json")?).map_err(|e| bad("metrics.json", e.to_string()))?;
-    let record: RunRecord = serde_json::from_str(&text("run.json")?).map_err(|e| bad("run.json", e.to_string()))?;
-    let Fold::Index(fold) = record.fold else { return Err(bad("run.json", "it has no test fold".into())) };
-    let table = text("predictions.csv")?;
-    let mut csv = csv::Reader::from_reader(table.as_bytes());
-    let wrong = |e: String| bad("predictions.csv", e);
-    let head = csv.headers().map_err(|e| wrong(e.to_string()))?.clone();
-    let column = |name: &str| head.iter().position(|h| h == name).ok_or_else(|| wrong(format!("no column {name}")));
-    let [patient, truth, predicted] = [column("patient")?, column("true")?, column("predicted")?];
-    let class = |name: &str| {
-        metrics
-            .classes
-            .iter()
-            .position(|c| c == name)
-            .ok_or_else(|| wrong(format!("class {name} is not in metrics.json")))
-    };
-    let mut predictions = Vec::new();
-    for row in csv.records() {
-        let row = row.map_err(|e| wrong(e.to_string()))?;
-        predictions.push((row[patient].to_string(), class(&row[truth])?, class(&row[predicted])?));
+/// A number of one class, from its predictions and from its maps.
+type OfRecords = fn(&ClassMetrics) -> Option<f64>;
+type OfMaps = fn(&MeanScores) -> f64;
+
+fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Table> {
+    let of_records: [(&str, OfRecords); 5] = [
+        ("sensitivity", |c| (c.support > 0).then_some(c.sensitivity)),
+        ("specificity", |c| Some(c.specificity)),
+        ("PPV", |c| (c.support > 0).then_some(c.ppv)),
+        ("F1", |c| (c.support > 0).then_some(c.f1)),
+        ("AUROC", |c| c.auroc),
+    ];
+    let of_maps: [(&str, OfMaps); 5] = [
+        ("NCC", |m| m.ncc),
+        ("NCC with B", |m| m.ncc_beats),
+        ("NCC with I", |m| m.ncc_intervals),
+        ("energy", |m| m.energy),
+        ("pointing", |m| m.pointing),
+    ];
+    let mut columns = vec![Column::new("class", 0), Column::new("support", 0)];
+    columns.extend(of_records.iter().map(|(name, _)| Column::new(*name, 3)));
+    columns.extend(of_maps.iter().map(|(name, _)| Column::new(*name, 3)));
+    let mut table = Table::new(format!("{name}, per class: mean and sd over folds"), "variant", columns);
+    table.note(
+        "Support: test records of all folds. Folds without a record of the class count for its specificity alone. Maps for \
+         the true class; B: beats, I: intervals of the guidance target.",
+    );
+    // the class prior has no numbers by class
+    for method in methods.iter().filter(|m| m.outcomes.values().any(|o| !(o.classes.is_empty() && o.scores.is_empty())))
+    {
+        for (c, class) in classes.iter().enumerate() {
+            let support = method.cells(|o| o.classes.get(c).map(|c| c.support as f64));
+            let total: f64 = stats::fold_means(&support).iter().sum();
+            let mut row = vec![Cell::Text(class.clone())];
+            row.push(if support.is_empty() { Cell::Missing } else { Cell::Value(total) });
+            row.extend(of_records.iter().map(|(_, of)| method.over_folds(|o| of(o.classes.get(c)?))));
+            row.extend(of_maps.iter().map(|(_, of)| method.over_folds(|o| Some(of(o.scores.get(c)?.as_ref()?)))));
+            table.push(method.name.clone(), row)?;
+        }
     }
-    let variant = dir.parent().and_then(Path::file_name).map_or(String::new(), |n| n.to_string_lossy().into_owned());
-    Ok(Run { variant, fold, seed: record.seed, metrics, predictions })
+    Ok(table)
+}
+
+/// Tested records of one patient.
+#[derive(Default)]
+struct Patient<'a> {
+    /// Ids, of every class.
+    records: Vec<HashSet<&'a str>>,
+    /// Right and all predictions of each variant, those of all seeds.
+    hits: BTreeMap<&'a str, (usize, usize)>,
+}
+
+/// Accuracy of every patient; `None` where no patient has several records.
+fn patient_table(name: &str, runs: &[Run]) -> Result<Option<Table>> {
+    let classes = &runs[0].metrics.classes;
+    let mut patients: BTreeMap<&str, Patient> = BTreeMap::new();
+    for (run, row) in runs.iter().flat_map(|run| run.rows.iter().map(move |row| (run, row))) {
+        let patient = patients.entry(&row.patient).or_default();
+        patient.records.resize_with(classes.len(), HashSet::new);
+        patient.records[row.truth].insert(&row.record);
+        let (right, all) = patient.hits.entry(&run.variant).or_default();
+        *right += usize::from(row.truth == row.predicted);
+        *all += 1;
+    }
+    let records = |p: &Patient| p.records.iter().map(HashSet::len).sum::<usize>();
+    if patients.values().all(|p| records(p) < 2) {
+        return Ok(None);
+    }
+    let variants: Vec<&str> = runs.chunk_by(|a, b| a.variant == b.variant).map(|own| own[0].variant.as_str()).collect();
+    let mut columns = vec![Column::new("records", 0)];
+    columns.extend(classes.iter().map(|c| Column::new(c.clone(), 0)));
+    columns.extend(variants.iter().map(|v| Column::new(format!("accuracy, {v}"), 3)));
+    let title = format!("{name}: accuracy of every patient, over all seeds; records of each true class");
+    let mut table = Table::new(title, "patient", columns);
+    for (id, patient) in &patients {
+        let mut row = vec![Cell::Value(records(patient) as f64)];
+        row.extend(patient.records.iter().map(|of| Cell::Value(of.len() as f64)));
+        row.extend(variants.iter().map(|v| match patient.hits.get(v) {
+            Some(&(right, all)) => Cell::Value(right as f64 / all as f64),
+            None => Cell::Missing,
+        }));
+        table.push(*id, row)?;
+    }
+    Ok(Some(table))
 }

@@ -1,15 +1,31 @@
-//! A network on records it is tested on.
+//! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
+mod maps;
+
+use super::config::Experiment;
 use super::data::Strips;
-use super::run_folder::Prediction;
+use super::metrics::Metrics;
+use super::predictions::{self, Prediction};
+use super::sanity::{RANDOM_SEED, Sanity, by_features, class_counts};
 use crate::autograd::no_grad;
-use crate::ecg::{Dataset, GuidanceConfig};
+use crate::ecg::Dataset;
 use crate::error::Result;
-use crate::explain::scores::{MapScores, Summary, summary};
-use crate::explain::{grad_cam, probabilities};
+use crate::explain::perturbation::{Areas, STEPS, Subject, areas};
+use crate::explain::scores::{Summary, is_dead};
+use crate::explain::{argmax, probabilities, resize_map};
+use crate::files::write_json;
 use crate::gpu::Gpu;
 use crate::nn::{Exgnet, Mode};
-use rayon::prelude::*;
+use maps::{Scored, Sums, score, zscored};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Most records of a true class whose prediction is taken apart by deletion and insertion: each costs `2 STEPS` forward
+/// passes.
+pub const PERTURBED: usize = 8;
+
+/// Records of a forward pass.
+const BATCH: usize = 32;
 
 /// Logits of each of `records`, in evaluation mode.
 ///
@@ -25,51 +41,219 @@ pub fn logits(gpu: &Gpu, net: &Exgnet, strips: &Strips, records: &[usize], batch
     Ok(all)
 }
 
-/// Predictions for `records` of a data set.
-///
-/// # Errors
-/// As [`logits`].
-pub fn evaluate(
-    gpu: &Gpu,
-    net: &Exgnet,
-    data: &Dataset,
-    strips: &Strips,
-    records: &[usize],
-) -> Result<Vec<Prediction>> {
-    let rows = logits(gpu, net, strips, records, 32)?;
-    let one = |(&r, row): (&usize, &Vec<f32>)| Prediction {
-        record: data.strips[r].id.clone(),
-        patient: data.strips[r].patient.clone(),
-        truth: data.strips[r].label,
-        probabilities: probabilities(row),
-        explanation: None,
-    };
-    Ok(records.iter().zip(&rows).map(one).collect())
+/// A network, and what it is tested on.
+pub struct Tested<'a> {
+    /// The device.
+    pub gpu: &'a Gpu,
+    /// The network.
+    pub net: &'a Exgnet,
+    /// The data set.
+    pub data: &'a Dataset,
+    /// Its strips.
+    pub strips: &'a Strips,
+    /// Tested records, as indices into the data set.
+    pub records: &'a [usize],
+    /// Those of the training fold, where it is known: for the baselines.
+    pub train: Option<&'a [usize]>,
+    /// The experiment: target block, constants of the target, class weights and seed are taken from it.
+    pub experiment: &'a Experiment,
 }
 
-/// Scores the Grad-CAM maps of block `block` for the true class of each prediction's record, in evaluation mode, and
-/// notes them in the predictions; returns their means per true class.
+/// What a test gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// One of each tested record: `predictions.csv`.
+    pub predictions: Vec<Prediction>,
+    /// `metrics.json`.
+    pub metrics: Metrics,
+    /// `explanation.json`.
+    pub explanation: Explanations,
+    /// `sanity.json`, where it was asked for.
+    pub sanity: Option<Sanity>,
+}
+
+/// The content of `explanation.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanations {
+    /// Maps for the true class, grouped by it.
+    pub true_class: Summary,
+    /// Maps for the predicted class, grouped by that.
+    pub predicted_class: Summary,
+    /// Deletion and insertion by the maps for the true class.
+    pub perturbation: Perturbation,
+}
+
+/// Deletion and insertion of a subset: evenly spaced records of each true class, [`PERTURBED`] at most.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Perturbation {
+    /// Steps of a curve.
+    pub steps: usize,
+    /// Chosen records, of all classes.
+    pub records: usize,
+    /// Those with a dead map, which are left out.
+    pub dead: usize,
+    /// One entry a class, in the order of the classes.
+    pub per_class: Vec<ClassAreas>,
+}
+
+/// One class of a [`Perturbation`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassAreas {
+    /// Name of the class.
+    pub class: String,
+    /// Its chosen records.
+    pub records: usize,
+    /// Those with a dead map.
+    pub dead: usize,
+    /// Mean area under deletion of the others; `None` without any.
+    pub deletion_auc: Option<f64>,
+    /// Mean area under insertion.
+    pub insertion_auc: Option<f64>,
+}
+
+impl Evaluation {
+    /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there is one, `sanity.json`.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] for what cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        predictions::write(&dir.join("predictions.csv"), &self.metrics.classes, &self.predictions)?;
+        write_json(&dir.join("explanation.json"), &self.explanation)?;
+        if let Some(sanity) = &self.sanity {
+            write_json(&dir.join("sanity.json"), sanity)?;
+        }
+        write_json(&dir.join("metrics.json"), &self.metrics)
+    }
+}
+
+/// Tests a network in evaluation mode. `sanity` also scores the maps of no use and fits the classifier on the features:
+/// nearly twice the time.
 ///
 /// # Errors
-/// As [`logits`]; [`crate::Error::Data`] for a class that the data set does not have.
-pub fn explain_predictions(
-    gpu: &Gpu,
-    net: &Exgnet,
-    data: &Dataset,
-    (strips, records): (&Strips, &[usize]),
-    (block, constants): (usize, &GuidanceConfig),
-    predictions: &mut [Prediction],
-) -> Result<Summary> {
-    for (part, predicted) in records.chunks(32).zip(predictions.chunks_mut(32)) {
-        let out = net.forward(&strips.batch(gpu, part)?, &Mode::EVAL)?;
-        let cam = grad_cam(&out, block, &strips.batch_labels(gpu, part)?, false)?;
-        let maps = cam.map.to_vec()?;
-        let maps: Vec<&[f32]> = maps.chunks(cam.map.dim(1)).collect();
-        predicted.par_iter_mut().enumerate().for_each(|(i, p)| {
-            let strip = &data.strips[part[i]];
-            p.explanation = MapScores::of(maps[i], &strip.r_peaks, data.fs, strip.signal.len(), constants);
-        });
+/// As [`logits`]; [`crate::Error::Data`] for no records, classes that the network does not have and predictions that are no
+/// finite number.
+pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
+    let Tested { gpu, net, data, records, train, experiment, .. } = *tested;
+    let block = experiment.losses.weights(net.config().widths.len())?.block;
+    let seed = experiment.train.seed;
+    let random_seed = seed.wrapping_add(RANDOM_SEED);
+    let random = if sanity { Some(Exgnet::new(gpu, net.config(), net.classes(), false, random_seed)?) } else { None };
+    let mut scored = Vec::with_capacity(records.len());
+    for part in records.chunks(BATCH) {
+        scored.extend(score(tested, part, block, random.as_ref())?);
     }
-    let rows: Vec<(usize, Option<MapScores>)> = predictions.iter().map(|p| (p.truth, p.explanation)).collect();
-    summary(&rows, &data.classes)
+    let truth: Vec<usize> = records.iter().map(|&r| data.strips[r].label).collect();
+    let (chosen, found) = perturb(tested, &truth, &scored)?;
+    let fitted = train.filter(|t| sanity && !t.is_empty());
+    let by_features = fitted.map(|train| by_features(data, train, records, experiment.losses.class_weights, seed));
+    let predictions: Vec<Prediction> = (0..records.len())
+        .map(|i| Prediction {
+            record: data.strips[records[i]].id.clone(),
+            patient: data.strips[records[i]].patient.clone(),
+            truth: truth[i],
+            probabilities: probabilities(&scored[i].logits),
+            explanation: scored[i].scores.truth,
+            areas: found[i],
+            by_features: by_features.as_ref().map(|rows| argmax(&rows[i])),
+        })
+        .collect();
+    let counts = train.map(|records| class_counts(data, records));
+    let metrics = Metrics::of(&data.classes, &predictions, counts.as_deref())?;
+    let sums = Sums { classes: &data.classes, truth: &truth, scored: &scored };
+    let explanation = Explanations {
+        true_class: sums.by_truth(|s| s.truth)?,
+        predicted_class: sums.by_prediction()?,
+        perturbation: perturbation(&data.classes, &truth, &chosen, &found),
+    };
+    let sanity = match sanity {
+        false => None,
+        true => Some(Sanity {
+            uniform: sums.by_truth(|s| s.uniform)?,
+            pointing_chance: sums.chance(),
+            slope: sums.by_truth(|s| s.slope)?,
+            random_network: sums.by_truth(|s| s.random)?,
+            random_seed,
+            features: match &by_features {
+                Some(rows) => {
+                    let ids: Vec<String> = predictions.iter().map(|p| p.record.clone()).collect();
+                    Some(Metrics::compute(&data.classes, &ids, &truth, rows, None)?)
+                }
+                None => None,
+            },
+        }),
+    };
+    Ok(Evaluation { predictions, metrics, explanation, sanity })
+}
+
+/// Places of the records to take apart, and for every tested record its areas: those chosen with a live map have some.
+fn perturb(tested: &Tested<'_>, truth: &[usize], scored: &[Scored]) -> Result<(Vec<usize>, Vec<Option<Areas>>)> {
+    let chosen = chosen(truth, tested.data.classes.len(), PERTURBED);
+    let live: Vec<usize> = chosen.iter().copied().filter(|&i| !is_dead(&scored[i].map)).collect();
+    let subject = |&i: &usize| {
+        let signal = zscored(&tested.data.strips[tested.records[i]]);
+        Subject { map: resize_map(&scored[i].map, signal.len()), signal, class: truth[i] }
+    };
+    let subjects: Vec<Subject> = live.iter().map(subject).collect();
+    let mut found = vec![None; truth.len()];
+    for (i, one) in live.into_iter().zip(areas(tested.gpu, tested.net, &subjects, STEPS)?) {
+        found[i] = Some(one);
+    }
+    Ok((chosen, found))
+}
+
+/// Places of at most `most` records of each class, evenly spaced among those of the class, in order.
+fn chosen(truth: &[usize], classes: usize, most: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..classes)
+        .flat_map(|class| {
+            let own: Vec<usize> = (0..truth.len()).filter(|&i| truth[i] == class).collect();
+            let n = own.len().min(most);
+            (0..n).map(|i| own[i * own.len() / n]).collect::<Vec<_>>()
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+fn perturbation(classes: &[String], truth: &[usize], chosen: &[usize], found: &[Option<Areas>]) -> Perturbation {
+    let class = |(c, name): (usize, &String)| {
+        let own: Vec<usize> = chosen.iter().copied().filter(|&i| truth[i] == c).collect();
+        let live: Vec<Areas> = own.iter().filter_map(|&i| found[i]).collect();
+        let mean =
+            |of: fn(&Areas) -> f64| (!live.is_empty()).then(|| live.iter().map(of).sum::<f64>() / live.len() as f64);
+        ClassAreas {
+            class: name.clone(),
+            records: own.len(),
+            dead: own.len() - live.len(),
+            deletion_auc: mean(|a| a.deletion),
+            insertion_auc: mean(|a| a.insertion),
+        }
+    };
+    let per_class: Vec<ClassAreas> = classes.iter().enumerate().map(class).collect();
+    let dead = per_class.iter().map(|c| c.dead).sum();
+    Perturbation { steps: STEPS, records: chosen.len(), dead, per_class }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_of_each_class_evenly_spaced() {
+        let truth = [0, 0, 1, 0, 0, 0, 0, 2, 0, 2];
+        assert_eq!(chosen(&truth, 4, 3), [0, 2, 3, 5, 7, 9]);
+        assert_eq!(chosen(&truth, 4, 100).len(), 10);
+        assert_eq!((chosen(&truth, 4, 0), chosen(&[], 2, 3)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn dead_maps_are_counted_and_left_out() {
+        let names = ["SR", "AF", "SB"].map(String::from);
+        let some = |deletion, insertion| Some(Areas { deletion, insertion });
+        let found = [some(0.25, 0.5), None, some(0.75, 1.0), None, None];
+        let p = perturbation(&names, &[0, 0, 0, 1, 2], &[0, 1, 2, 3], &found);
+        assert_eq!((p.steps, p.records, p.dead), (STEPS, 4, 2));
+        let class = |c: usize| (p.per_class[c].records, p.per_class[c].dead, p.per_class[c].deletion_auc);
+        assert_eq!((class(0), class(1), class(2)), ((3, 1, Some(0.5)), (1, 1, None), (0, 0, None)));
+        assert_eq!(p.per_class[0].insertion_auc, Some(0.75));
+    }
 }

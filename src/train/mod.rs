@@ -1,7 +1,7 @@
-//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches),
-//! [`augment`], [`estimate`] (what a run will cost), [`losses`], [`fit`] (the loop), [`step`] (one step of it),
-//! [`evaluate`](mod@evaluate), [`metrics`], [`run_folder`], [`report`] (a run's figures), [`checkpoint`],
-//! [`stats`] and [`table`] (over several runs).
+//! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`augment`],
+//! [`estimate`] (what a run will cost), [`losses`], [`fit`] (the loop), [`step`] (one step of it), [`checkpoint`],
+//! [`evaluate`](mod@evaluate), [`metrics`], [`sanity`] and [`feature_classifier`] (what a network is held against),
+//! [`run_folder`], [`report`] (a run's figures), [`sweep`], [`collect`], [`stats`] and [`table`] (over several runs).
 
 pub mod augment;
 pub mod checkpoint;
@@ -10,12 +10,15 @@ pub mod config;
 pub mod data;
 pub mod estimate;
 pub mod evaluate;
+pub mod feature_classifier;
 pub mod fit;
 mod journal;
 pub mod losses;
 pub mod metrics;
+pub mod predictions;
 pub mod report;
 pub mod run_folder;
+pub mod sanity;
 pub mod stats;
 pub mod step;
 pub mod sweep;
@@ -24,7 +27,7 @@ pub mod targets;
 
 pub use config::Experiment;
 pub use data::Strips;
-pub use evaluate::{evaluate, explain_predictions};
+pub use evaluate::{Evaluation, Tested, evaluate};
 pub use fit::{Observer, Training};
 pub use metrics::Metrics;
 pub use run_folder::RunFolder;

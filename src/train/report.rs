@@ -1,14 +1,12 @@
 //! The figures of a run: curves, confusion matrix, Grad-CAM of one strip per class.
 
-use super::data::Strips;
+use super::evaluate::Tested;
 use super::metrics::Metrics;
-use super::run_folder::{EpochLog, Prediction, RunFolder};
-use crate::ecg::Dataset;
+use super::predictions::Prediction;
+use super::run_folder::{EpochLog, RunFolder};
 use crate::error::Result;
-use crate::explain::{argmax, explain_strips, probabilities, resize_map};
+use crate::explain::{explain_strips, probabilities, resize_map};
 use crate::figures::{EpochRow, GradCamFigure, confusion, curves, gradcam};
-use crate::gpu::Gpu;
-use crate::nn::Exgnet;
 use crate::nn::config::NetworkConfig;
 
 /// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.
@@ -47,7 +45,7 @@ pub fn draw_confusion(folder: &RunFolder, metrics: &Metrics) -> Result<()> {
 /// The records to show: of each class the first `per_class` that were predicted right, or simply the first where none
 /// was. The first, not the best: what is drawn is not picked by its looks.
 fn examples(predictions: &[Prediction], classes: usize, per_class: usize) -> Vec<usize> {
-    let right = |p: &Prediction| argmax(&p.probabilities) == p.truth;
+    let right = |p: &Prediction| p.predicted() == p.truth;
     let mut all = Vec::new();
     for class in 0..classes {
         let of: Vec<usize> = (0..predictions.len()).filter(|&i| predictions[i].truth == class).collect();
@@ -60,28 +58,17 @@ fn examples(predictions: &[Prediction], classes: usize, per_class: usize) -> Vec
     all
 }
 
-/// A tested network with what it was tested on.
-pub struct Tested<'a> {
-    /// The device.
-    pub gpu: &'a Gpu,
-    /// The network.
-    pub net: &'a Exgnet,
-    /// The data set.
-    pub data: &'a Dataset,
-    /// Its strips, z-scored.
-    pub strips: &'a Strips,
-    /// Tested records, as indices into the data set.
-    pub records: &'a [usize],
-    /// The prediction for each of `records`.
-    pub predictions: &'a [Prediction],
-}
-
 /// Draws Grad-CAM maps of `per_class` examples of each class, one figure each and one panel of the first of every class.
 ///
 /// # Errors
 /// As [`draw_curves`], and [`crate::Error::Gpu`].
-pub fn draw_grad_cam(folder: &RunFolder, tested: &Tested<'_>, per_class: usize) -> Result<()> {
-    let Tested { gpu, net, data, strips, records, predictions } = *tested;
+pub fn draw_grad_cam(
+    folder: &RunFolder,
+    tested: &Tested<'_>,
+    predictions: &[Prediction],
+    per_class: usize,
+) -> Result<()> {
+    let Tested { gpu, net, data, strips, records, .. } = *tested;
     let shown = examples(predictions, data.classes.len(), per_class);
     if shown.is_empty() {
         return Ok(());

@@ -3,11 +3,8 @@
 mod record;
 
 use super::config::Experiment;
-use super::metrics::Metrics;
 use crate::error::{Error, Result};
-use crate::explain::argmax;
-use crate::explain::scores::{MapScores, Summary};
-use crate::files::{TEMPORARY, temporary, write_atomically};
+use crate::files::{TEMPORARY, temporary, write_atomically, write_json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,13 +12,14 @@ use std::path::{Path, PathBuf};
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
 /// The files of a run, apart from figures.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "run.json",
     "log.jsonl",
     "split.json",
     "folds.json",
     "metrics.json",
     "explanation.json",
+    "sanity.json",
     "predictions.csv",
     "model.safetensors",
     "checkpoint.safetensors",
@@ -150,7 +148,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`] if it cannot be written.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
-        self.write_json("run.json", record)
+        write_json(&self.dir.join("run.json"), record)
     }
 
     /// `checkpoint.safetensors`: there while the run is not finished.
@@ -217,7 +215,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`] if it cannot be written.
     pub fn write_split(&self, split: &SplitRecord) -> Result<()> {
-        self.write_json("split.json", split)
+        write_json(&self.dir.join("split.json"), split)
     }
 
     /// Reads the division back.
@@ -229,31 +227,6 @@ impl RunFolder {
         let fail = |e: String| Error::file(&path, e, "train writes it: see whether the run began, or name a data set");
         let text = std::fs::read_to_string(&path).map_err(|e| fail(format!("cannot be read: {e}")))?;
         serde_json::from_str(&text).map_err(|e| fail(format!("is no division of records: {e}")))
-    }
-
-    /// Writes `explanation.json`: scores of the maps per class.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
-    pub fn write_explanation(&self, summary: &Summary) -> Result<()> {
-        self.write_json("explanation.json", summary)
-    }
-
-    /// Writes `metrics.json`.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
-    pub fn write_metrics(&self, metrics: &Metrics) -> Result<()> {
-        self.write_json("metrics.json", metrics)
-    }
-
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        let path = self.dir.join(name);
-        let mut text = serde_json::to_string_pretty(value).map_err(|e| {
-            Error::file(&path, format!("cannot be put into JSON: {e}"), "this is a fault of exgnet: report it")
-        })?;
-        text.push('\n');
-        write_atomically(&path, text.as_bytes())
     }
 
     /// Adds a line to `log.jsonl`.
@@ -287,36 +260,6 @@ impl RunFolder {
             })
         };
         whole.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
-    }
-
-    /// Writes `predictions.csv`: record, patient, true and predicted class by name, a column `p_CLASS` per class, scores of
-    /// the map for the true class (empty where there are none).
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written; [`Error::Data`] for a prediction that does not fit the classes.
-    pub fn write_predictions(&self, classes: &[String], predictions: &[Prediction]) -> Result<()> {
-        let path = self.dir.join("predictions.csv");
-        let fail = |e: String| Error::file(&path, format!("cannot be written: {e}"), OUT_HINT);
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        let columns = ["record", "patient", "true", "predicted"].map(String::from).into_iter();
-        let scores = ["ncc", "ncc_beats", "ncc_intervals", "energy", "pointing"].map(String::from);
-        let columns = columns.chain(classes.iter().map(|c| format!("p_{c}"))).chain(scores);
-        csv.write_record(columns).map_err(|e| fail(e.to_string()))?;
-        for p in predictions {
-            if p.probabilities.len() != classes.len() || p.truth >= classes.len() {
-                let (found, k) = (p.probabilities.len(), classes.len());
-                let what = format!("found {found} probabilities and class {} for {k} classes", p.truth);
-                return Err(Error::data(&p.record, what, "model and data set must have the same classes"));
-            }
-            let predicted = &classes[argmax(&p.probabilities)];
-            let cells = [&p.record, &p.patient, &classes[p.truth], predicted].map(String::clone).into_iter();
-            let scores = p.explanation.map_or(std::array::from_fn(|_| String::new()), |s| {
-                [s.ncc, s.ncc_beats, s.ncc_intervals, s.energy, f64::from(u8::from(s.pointing))].map(|v| v.to_string())
-            });
-            let row = cells.chain(p.probabilities.iter().map(f64::to_string)).chain(scores);
-            csv.write_record(row).map_err(|e| fail(e.to_string()))?;
-        }
-        write_atomically(&path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
     }
 }
 
@@ -354,21 +297,6 @@ fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f
 
 fn number_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
-}
-
-/// One row of `predictions.csv`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prediction {
-    /// Id of the record.
-    pub record: String,
-    /// Id of its patient.
-    pub patient: String,
-    /// True class, an index.
-    pub truth: usize,
-    /// Probability of every class.
-    pub probabilities: Vec<f64>,
-    /// Scores of the Grad-CAM map for the true class; `None` where none was made or the record has no valid target.
-    pub explanation: Option<MapScores>,
 }
 
 /// Names of the entries of a folder; those that are no Unicode are none of ours.

@@ -25,6 +25,7 @@ pub struct Table {
     labels: String,
     columns: Vec<Column>,
     rows: Vec<(String, Vec<Cell>)>,
+    notes: Vec<String>,
 }
 
 /// A column: its head, and how its numbers are printed.
@@ -125,7 +126,7 @@ impl Cell {
 impl Table {
     /// A table without rows; `labels` is the head of the column of row labels.
     pub fn new(title: impl Into<String>, labels: impl Into<String>, columns: Vec<Column>) -> Self {
-        Self { title: title.into(), labels: labels.into(), columns, rows: Vec::new() }
+        Self { title: title.into(), labels: labels.into(), columns, rows: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a row.
@@ -141,6 +142,11 @@ impl Table {
         }
         self.rows.push((label, cells));
         Ok(())
+    }
+
+    /// Adds a note, printed below the table (not in CSV).
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 
     /// The cells of a column that are printed bold, by row.

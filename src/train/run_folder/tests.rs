@@ -1,5 +1,4 @@
 use super::*;
-use crate::explain::scores::MapScores;
 use crate::train::config::Fold;
 
 fn folder() -> (tempfile::TempDir, RunFolder) {
@@ -20,7 +19,9 @@ fn a_run_is_not_written_over_unless_forced() {
 
     let write = |name: &str| std::fs::write(folder.dir().join(name), "x").unwrap();
     folder.figure("losses.svg").unwrap();
-    for name in ["model.safetensors", ".exgnet-1.tmp", "notes.txt", "figures/losses.svg", "figures/mine.svg"] {
+    for name in
+        ["model.safetensors", "sanity.json", ".exgnet-1.tmp", "notes.txt", "figures/losses.svg", "figures/mine.svg"]
+    {
         write(name);
     }
     RunFolder::create(folder.dir(), true).unwrap();
@@ -97,27 +98,9 @@ fn the_log_comes_back_with_nulls_as_nan_and_without_a_half_line() {
 }
 
 #[test]
-fn predictions_and_records() {
+fn records_of_a_run() {
     let (_keep, folder) = folder();
     let classes = ["SR".to_string(), "AFIB/AFL".to_string()];
-    let one = |record: &str, truth, p: &[f64]| Prediction {
-        record: record.into(),
-        patient: "p,1".into(),
-        truth,
-        probabilities: p.to_vec(),
-        explanation: None,
-    };
-    let scores =
-        MapScores { ncc: 0.5, ncc_beats: 0.25, ncc_intervals: -0.5, energy: 0.75, pointing: true, dead: false };
-    let scored = Prediction { explanation: Some(scores), ..one("b", 1, &[0.5, 0.5]) };
-    folder.write_predictions(&classes, &[one("a", 0, &[0.25, 0.75]), scored]).unwrap();
-    let text = std::fs::read_to_string(folder.dir().join("predictions.csv")).unwrap();
-    let expected = "record,patient,true,predicted,p_SR,p_AFIB/AFL,ncc,ncc_beats,ncc_intervals,energy,pointing\n\
-                    a,\"p,1\",SR,AFIB/AFL,0.25,0.75,,,,,\nb,\"p,1\",AFIB/AFL,SR,0.5,0.5,0.5,0.25,-0.5,0.75,1\n";
-    assert_eq!(text, expected);
-    let message = folder.write_predictions(&classes, &[one("c", 2, &[0.5, 0.5])]).unwrap_err().to_string();
-    assert!(message.starts_with("c: "), "{message}");
-    assert!(folder.write_predictions(&classes, &[one("d", 0, &[0.5])]).is_err());
 
     let mut run = RunRecord::start(&Experiment::default(), Some("a GPU".into()), None);
     folder.write_run(&run).unwrap();

@@ -68,7 +68,7 @@ impl Form {
 }
 
 impl Table {
-    /// A GitHub-flavoured Markdown table under its title, columns padded so that it reads well as it is.
+    /// A GitHub-flavoured Markdown table under its title and above its notes, columns padded so that it reads well as it is.
     pub fn markdown(&self) -> String {
         let rows = MARKDOWN.cells(self);
         let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0).max(3);
@@ -86,10 +86,11 @@ impl Table {
         let title = if title.is_empty() { title } else { format!("**{title}**\n\n") };
         let rules: Vec<String> = (0..widths.len()).map(rule).collect();
         let body: String = rows[1..].iter().map(|row| line(row)).collect();
-        format!("{title}{}{}{body}", line(&rows[0]), line(&rules))
+        let notes: String = self.notes.iter().map(|note| format!("\n{}\n", escape_markdown(note))).collect();
+        format!("{title}{}{}{body}{notes}", line(&rows[0]), line(&rules))
     }
 
-    /// The numbers with all their digits, comma-separated, for reading by programs. The title is left out.
+    /// The numbers with all their digits, comma-separated, for reading by programs. Title and notes are left out.
     ///
     /// A column `NAME` becomes one of the values, named `NAME_mean` where one of its cells is a mean, and where its
     /// cells have them `NAME_sd`, `NAME_low` and `NAME_high`. The unit follows in parentheses. Missing: empty.
@@ -130,7 +131,7 @@ impl Table {
         text
     }
 
-    /// A LaTeX `table` with its caption; needs `\usepackage{booktabs}`.
+    /// A LaTeX `table` with its caption and notes; needs `\usepackage{booktabs}`.
     pub fn latex(&self) -> String {
         let rows = LATEX.cells(self);
         let line = |row: &Vec<String>| format!("{} \\\\\n", row.join(" & "));
@@ -139,9 +140,11 @@ impl Table {
         let caption = if caption.is_empty() { caption } else { format!("\\caption{{{caption}}}\n") };
         let body: String = rows[1..].iter().map(line).collect();
         let head = line(&rows[0]);
+        let note = |note: &String| format!("\\par\\smallskip{{\\footnotesize {}}}\n", escape_latex(note));
+        let notes: String = self.notes.iter().map(note).collect();
         format!(
             "\\begin{{table}}\n\\centering\n{caption}\\begin{{tabular}}{{l{kinds}}}\n\\toprule\n{head}\\midrule\n{body}\
-             \\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
+             \\bottomrule\n\\end{{tabular}}\n{notes}\\end{{table}}\n"
         )
     }
 
