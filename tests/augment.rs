@@ -20,7 +20,7 @@ fn a_shift_moves_signal_and_target_together() {
     let ones = Tensor::full(&gpu, &[data.classes.len()], 1.0).expect("uploaded");
     let guided = |shifts: &[isize]| {
         let batch = targets.batch_shifted(&gpu, &strips, (&records, shifts), &ones, 0.0).expect("targets");
-        let (truth, weight) = batch.guidance.expect("guided");
+        let (truth, weight) = &batch.guidance[0];
         (truth.to_vec().expect("read"), weight.to_vec().expect("read"))
     };
     let still = strips.batch(&gpu, &records).expect("a batch").to_vec().expect("read");
@@ -43,7 +43,7 @@ fn a_shift_moves_signal_and_target_together() {
     }
     // not moved: the same bits as without augmentation
     let batch = targets.batch(&gpu, &strips, &records, &ones, 0.0).expect("targets");
-    let (at_rest, _) = batch.guidance.expect("guided");
+    let (at_rest, _) = batch.guidance.into_iter().next().expect("guided");
     assert_eq!(guided(&vec![0; records.len()]).0, at_rest.to_vec().expect("read"));
     // a target out of sight teaches nothing, and the others share its weight
     shifts[3] = samples as isize;

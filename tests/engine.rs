@@ -2,7 +2,7 @@
 //! differences of the oracle, equal bits when run twice; every shader against naga within WebGPU's default limits.
 
 use exgnet::autograd::check::check_case;
-use exgnet::gpu::{Gpu, embedded_shaders};
+use exgnet::gpu::{Gpu, Setting, embedded_shaders, expand};
 use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
 use exgnet::tensor::Tensor;
 use std::sync::OnceLock;
@@ -15,7 +15,10 @@ fn gpu() -> &'static Gpu {
 #[test]
 fn operations_to_second_order() {
     let mut failed = Vec::new();
-    for op in REGISTRY {
+    // convolutions have a version for some adapters beside the plain one
+    let plain = REGISTRY.iter().filter(|op| op.name.starts_with("conv1d") || op.name == "branches");
+    for (op, plain) in REGISTRY.iter().map(|op| (op, false)).chain(plain.map(|op| (op, true))) {
+        gpu().use_plain(plain);
         let (mut cases, mut worst) = (0, [0.0f64; 3]);
         for case in (op.cases)() {
             let report = match check_case(gpu(), &case) {
@@ -39,21 +42,89 @@ fn operations_to_second_order() {
             op.name, worst[0], worst[1], worst[2]
         );
     }
+    gpu().use_plain(false);
     assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
 }
+
+/// Constants that the templates are expanded with here: the usual ones, and odd ones for other subgroups.
+const TEMPLATES: [(&str, &[&[Setting]]); 2] = [
+    (
+        "conv1d_tile.wgsl",
+        &[
+            &[
+                ("lanes", 8),
+                ("oc", 5),
+                ("p", 12),
+                ("taps", 11),
+                ("shift", 3),
+                ("mo", 2),
+                ("mq", 4),
+                ("split", 1),
+                ("add", 0),
+            ],
+            &[
+                ("lanes", 4),
+                ("oc", 3),
+                ("p", 4),
+                ("taps", 21),
+                ("shift", 2),
+                ("mo", 2),
+                ("mq", 4),
+                ("split", 2),
+                ("add", 1),
+            ],
+            &[
+                ("lanes", 32),
+                ("oc", 1),
+                ("p", 8),
+                ("taps", 1),
+                ("shift", 0),
+                ("mo", 1),
+                ("mq", 8),
+                ("split", 1),
+                ("add", 0),
+            ],
+        ],
+    ),
+    (
+        "conv1d_weight_tile.wgsl",
+        &[
+            &[("lanes", 8), ("oc", 5), ("uc", 2), ("p", 8), ("taps", 11), ("shift", 3), ("mj", 8)],
+            &[("lanes", 16), ("oc", 1), ("uc", 1), ("p", 4), ("taps", 33), ("shift", 1), ("mj", 4)],
+        ],
+    ),
+];
+
+/// What plain WGSL is expanded with: nothing.
+const PLAIN: &[&[Setting]] = &[&[]];
 
 #[test]
 fn shaders_are_valid() {
     for (name, text) in embedded_shaders() {
-        let module =
-            naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
-        let mut validator =
-            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
-        validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}"));
-        let storage =
-            module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
-        assert!(storage.count() <= 8, "{name}: more storage buffers than WebGPU's default of 8");
+        let settings = TEMPLATES.iter().find(|(template, _)| template == name).map_or(PLAIN, |(_, all)| *all);
+        assert!(!text.contains("{%") || !settings[0].is_empty(), "{name}: a template, give it constants");
+        for constants in settings {
+            let text = expand(name, (*text).into(), constants).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let module =
+                naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+            let subgroups = naga::valid::Capabilities::SUBGROUP;
+            let allowed = if constants.is_empty() { naga::valid::Capabilities::empty() } else { subgroups };
+            let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
+            validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
+            validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
+            validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let storage =
+                module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
+            assert!(storage.count() <= 8, "{name}: more storage buffers than WebGPU's default of 8");
+        }
     }
+}
+
+#[test]
+fn a_template_without_its_constants_is_told() {
+    let e =
+        expand("conv1d_tile", "{% for i in range(n) %}{% endfor %}".into(), &[]).expect_err("n is missing").to_string();
+    assert!(e.contains("conv1d_tile.wgsl") && e.contains("HINT"), "{e}");
 }
 
 #[test]

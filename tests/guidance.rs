@@ -8,11 +8,19 @@ use exgnet::autograd::grad;
 use exgnet::nn::Mode;
 use exgnet::ops;
 use exgnet::tensor::Tensor;
-use exgnet::train::losses::{BatchTargets, LossWeights, losses};
+use exgnet::train::losses::{BatchTargets, LossWeights, XaiGoal, losses};
 use golden::{Golden, Worst, gpu, network};
 
 /// The weights that the goldens' terms are added with.
-const WEIGHTS: LossWeights = LossWeights { joint: 0.5, feature: 0.1, xai: 0.5, block: 1, detach_alpha: false };
+const WEIGHTS: LossWeights = LossWeights {
+    joint: 0.5,
+    feature: 0.1,
+    xai: 0.5,
+    block: 1,
+    detach_alpha: false,
+    goal: XaiGoal::Mixed,
+    irregular: 0.0,
+};
 
 fn targets(g: &Golden, bins: usize) -> BatchTargets {
     let truth = g.leaf("in.truth").detach();
@@ -27,10 +35,10 @@ fn targets(g: &Golden, bins: usize) -> BatchTargets {
         distribution: ops::cross_entropy_targets(&classes, &ones, 0.0).expect("targets"),
         classes,
         features: Some(g.leaf("in.features").detach()),
-        guidance: Some((
+        guidance: vec![(
             ops::reshape(&pooled, &[batch, bins]).expect("2-D"),
             Tensor::from_f32(gpu(), &[batch], &valid).expect("uploaded"),
-        )),
+        )],
     }
 }
 
@@ -110,7 +118,7 @@ fn without_valid_records_or_weights_the_terms_are_left_out() {
     let g = Golden::open("exgnet_parallel");
     let net = network(&g);
     let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-    let none = BatchTargets { guidance: None, ..targets(&g, 5) };
+    let none = BatchTargets { guidance: Vec::new(), ..targets(&g, 5) };
     let terms = losses(&net, &out, &none, &WEIGHTS, &Mode::EVAL).expect("losses");
     assert!(terms.xai.is_none() && terms.map.is_none() && terms.joint.is_some());
     let plain = LossWeights { joint: 0.0, feature: 0.0, xai: 0.0, ..WEIGHTS };

@@ -1,20 +1,24 @@
 //! Where a training step goes: per kernel and phase, what each guidance adds, and an inference batch beside it.
 //!
-//! The batch is synthetic ECG of the experiment's rate and length; the time of a step does not depend on what it shows.
+//! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
-use crate::autograd::{grad, no_grad};
-use crate::ecg::labels::RHYTHM6;
-use crate::ecg::synthesize;
+use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
-use crate::nn::{Exgnet, Mode, Optimizer};
-use crate::ops::{DropoutState, Hyper};
+use crate::nn::Mode;
 use crate::tensor::Tensor;
-use crate::train::losses::{LossWeights, losses};
-use crate::train::{Experiment, Strips, Targets};
+use crate::train::Experiment;
+use crate::train::config::LossConfig;
+use crate::train::estimate::random_batch;
+use crate::train::losses::BatchTargets;
+use crate::train::step::Stepper;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// Which guidance each variant has: features, XAI.
+const GUIDANCE: [(&str, bool, bool); 4] =
+    [("plain", false, false), ("features", true, false), ("xai", false, true), ("both", true, true)];
 
 /// Median, smallest and largest of several times, ms.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -91,102 +95,65 @@ pub struct Profile {
     pub peak_memory_bytes: u64,
 }
 
-/// One network with its optimiser and a batch, to be stepped again and again.
-struct Bench<'a> {
-    gpu: &'a Gpu,
-    net: Exgnet,
-    optimizer: Optimizer,
-    dropout: DropoutState,
-    strips: Strips,
-    targets: Targets,
-    records: Vec<usize>,
-    weights: LossWeights,
-    class_weights: Tensor,
-    smoothing: f64,
+/// A network in training and its batch, to be stepped again and again.
+struct Bench {
+    stepper: Stepper,
+    x: Tensor,
+    targets: BatchTargets,
     lr: f64,
 }
 
-impl<'a> Bench<'a> {
-    fn new(gpu: &'a Gpu, e: &Experiment, weights: LossWeights, batch: usize, classes: usize) -> Result<Self> {
-        let mut options = e.data.synthetic_options();
-        options.records = batch;
-        options.classes = RHYTHM6.classes.iter().take(classes).map(|c| (*c).to_string()).collect();
-        let set = synthesize(&options)?;
-        let k = set.classes.len();
-        let net = Exgnet::new(gpu, &e.network, k, weights.train_only(), e.train.seed)?;
-        let hyper = Hyper { lr: e.train.lr, clip: e.train.clip, ..Hyper::default() };
-        let records: Vec<usize> = (0..set.strips.len()).collect();
-        let bins = e.network.block_lengths(set.samples())[weights.block];
-        Ok(Self {
-            gpu,
-            optimizer: Optimizer::new(net.params(), hyper)?,
-            dropout: DropoutState::new(gpu, e.train.seed)?,
-            strips: Strips::new(&set),
-            targets: Targets::new(&set, &records, None, &weights, &e.guidance, bins),
-            records,
-            class_weights: Tensor::full(gpu, &[k], 1.0)?,
-            smoothing: e.losses.label_smoothing,
-            lr: e.train.lr,
-            weights,
-            net,
-        })
+impl Bench {
+    fn new(gpu: &Gpu, e: &Experiment, classes: usize) -> Result<Self> {
+        let (x, targets) = random_batch(gpu, e, classes, e.data.samples())?;
+        Ok(Self { stepper: Stepper::new(gpu, e, &vec![1.0; classes], None)?, x, targets, lr: e.train.lr })
     }
 
     /// Records and submits a step, and waits; ms for recording and for the rest.
     fn step(&mut self) -> Result<[f64; 2]> {
         let start = Instant::now();
-        self.dropout.set(1, self.optimizer.steps())?;
-        self.gpu.phase("forward");
-        let x = self.strips.batch(self.gpu, &self.records)?;
-        let targets = self.targets.batch(self.gpu, &self.strips, &self.records, &self.class_weights, self.smoothing)?;
-        let mode = Mode::train(&self.dropout);
-        let out = self.net.forward(&x, &mode)?;
-        self.gpu.phase("loss");
-        let terms = losses(&self.net, &out, &targets, &self.weights, &mode)?;
-        self.gpu.phase("backward");
-        let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
-        let gradients = grad(&terms.total, &params, None, false)?;
-        self.gpu.phase("optimizer");
-        self.optimizer.step(self.net.params(), &gradients, self.lr)?;
+        self.stepper.step(&self.x, &self.targets, self.lr)?;
         let recorded = start.elapsed();
-        self.gpu.finish()?;
+        self.x.gpu().finish()?;
         Ok([recorded, start.elapsed() - recorded].map(|d| 1e3 * d.as_secs_f64()))
     }
 
     /// An inference batch until its logits are on the host, ms.
     fn infer(&self) -> Result<f64> {
         let start = Instant::now();
-        let x = self.strips.batch(self.gpu, &self.records)?;
-        no_grad(|| self.net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
+        no_grad(|| self.stepper.net.forward(&self.x, &Mode::EVAL))?.logits.to_vec()?;
         Ok(1e3 * start.elapsed().as_secs_f64())
     }
 }
 
-/// Profiles `steps` steps of an experiment at `batch` records, after one to warm up.
+/// Profiles `steps` steps of an experiment, after one to warm up.
 ///
 /// # Errors
 /// [`crate::Error::Config`] for a network that cannot be; [`crate::Error::Gpu`].
-pub fn profile(gpu: &Gpu, experiment: &Experiment, batch: usize, steps: usize) -> Result<Profile> {
+pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profile> {
     let classes = experiment.data.synthetic.classes.len().max(2);
-    let own = experiment.losses.weights(experiment.network.widths.len())?;
-    // a guidance that the experiment leaves out is measured with the default weight
-    let default = crate::train::config::LossConfig::default();
-    let or = |value: f64, default: f64| if value > 0.0 { value } else { default };
-    let (joint, feature) = (or(own.joint, default.joint), or(own.feature, default.feature));
-    let xai = or(own.xai, default.xai);
-    let variants = [
-        ("plain", LossWeights { joint: 0.0, feature: 0.0, xai: 0.0, ..own }),
-        ("features", LossWeights { joint, feature, xai: 0.0, ..own }),
-        ("xai", LossWeights { joint: 0.0, feature: 0.0, xai, ..own }),
-        ("both", LossWeights { joint, feature, xai, ..own }),
-    ];
-    let mut configured = Bench::new(gpu, experiment, own, batch, classes)?;
+    let mut configured = Bench::new(gpu, experiment, classes)?;
     configured.step()?;
     configured.infer()?;
     let peak_memory_bytes = gpu.pool_stats().peak;
     let mut benches = Vec::new();
-    for (name, weights) in variants {
-        let mut bench = Bench::new(gpu, experiment, weights, batch, classes)?;
+    for (name, features, xai) in GUIDANCE {
+        let mut e = experiment.clone();
+        // a guidance that the experiment leaves out is measured with its usual weight
+        let usual = LossConfig::default();
+        let weight = |on: bool, own: f64, usual: f64| {
+            if !on {
+                0.0
+            } else if own > 0.0 {
+                own
+            } else {
+                usual
+            }
+        };
+        e.losses.joint = weight(features, e.losses.joint, usual.joint);
+        e.losses.feature = weight(features, e.losses.feature, usual.feature);
+        e.losses.xai = weight(xai, e.losses.xai, usual.xai);
+        let mut bench = Bench::new(gpu, &e, classes)?;
         bench.step()?;
         benches.push((name, bench, Vec::new()));
     }
@@ -217,9 +184,9 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, batch: usize, steps: usize) -
     let (train_step, infer_batch) = (Spread::of(train), Spread::of(infer));
     Ok(Profile {
         adapter: format!("{} ({} {})", report.name, report.driver, report.driver_info),
-        batch,
-        samples: configured.strips.len_of_strip(),
-        parameters: configured.net.params().count(),
+        batch: experiment.train.batch,
+        samples: experiment.data.samples(),
+        parameters: configured.stepper.net.params().count(),
         train_step_ms: train_step.median,
         train_step,
         infer_batch_ms: infer_batch.median,

@@ -21,6 +21,7 @@ mod train;
 use crate::error::Result;
 use crate::gpu::{AdapterChoice, Gpu, ShaderSource};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,6 +47,9 @@ struct Common {
     /// Worker threads for reading data; 0: one per core
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Use the plain version of every kernel instead of those chosen for the adapter
+    #[arg(long, global = true)]
+    no_tuned: bool,
     /// Tell more: every note and every excluded record
     #[arg(short, long, global = true)]
     verbose: bool,
@@ -64,7 +68,21 @@ impl Common {
             Some(dir) => ShaderSource::folder(dir)?,
             None => ShaderSource::from_env()?,
         };
-        Gpu::open(&choice, shaders)
+        let gpu = Gpu::open(&choice, shaders)?;
+        gpu.use_plain(self.no_tuned);
+        Ok(gpu)
+    }
+
+    /// These options again, for another process of this program.
+    fn arguments(&self) -> Vec<OsString> {
+        let mut all: Vec<OsString> = Vec::new();
+        all.extend(self.adapter.iter().flat_map(|a| ["--adapter".into(), a.into()]));
+        all.extend(self.shader_dir.iter().flat_map(|d| ["--shader-dir".into(), d.into()]));
+        all.extend(self.no_tuned.then(|| "--no-tuned".into()));
+        if self.threads > 0 {
+            all.extend(["--threads".into(), self.threads.to_string().into()]);
+        }
+        all
     }
 
     /// A line for the person at the terminal, on standard error.

@@ -40,7 +40,7 @@ pub(super) fn run(common: &Common, args: &ProfileArgs) -> Result<ExitCode> {
     if !(1..=10_000).contains(&args.steps) {
         return Err(Error::config(format!("--steps {}: expected 1 to 10000", args.steps), "5 is usual"));
     }
-    let found = profile(&common.gpu()?, &experiment, experiment.train.batch, args.steps)?;
+    let found = profile(&common.gpu()?, &experiment, args.steps)?;
     if args.json {
         print_json(&found, true);
     } else {

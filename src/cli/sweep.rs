@@ -1,21 +1,25 @@
 //! `exgnet sweep`: a grid of runs.
 
-use super::train::{Begin, Device, INTERRUPTED, STOP, job};
+use super::train::{Begin, Device, INTERRUPTED, STOP, job, stop_on_signal};
 use super::{Common, print_line};
 use crate::error::{Error, Result};
+use crate::gpu::lock;
 use crate::train::RunFolder;
 use crate::train::sweep::{Sweep, Task};
 use clap::Args;
+use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Run variants of an experiment over folds and seeds
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  exgnet sweep experiments/mitbih-ablation.toml            all that is not finished yet\n  \
                   exgnet sweep experiments/mitbih-ablation.toml --list     the tasks, one a line\n  \
-                  exgnet sweep experiments/mitbih-ablation.toml --task 3   one of them\n\n\
+                  exgnet sweep experiments/mitbih-ablation.toml --task 3   one of them\n  \
+                  exgnet sweep experiments/mitbih-ablation.toml --jobs 2   two runs at once\n\n\
                   Finished runs are skipped, interrupted ones go on from their checkpoint."
 )]
 pub(super) struct SweepArgs {
@@ -27,6 +31,9 @@ pub(super) struct SweepArgs {
     /// Run this task only
     #[arg(long, value_name = "N", conflicts_with = "list")]
     task: Option<usize>,
+    /// Runs at once, each in a process of its own; on a software adapter as many as there are cores make the most of them
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["list", "task"])]
+    jobs: usize,
     /// Folder for the runs, instead of the file's own
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -52,20 +59,10 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         })?;
         return job(common, &Device::new(common), &task.experiment, &task.dir, Begin::Resume);
     }
-    let mut failed = Vec::new();
-    let mut device = Device::new(common);
-    for (i, task) in tasks.iter().enumerate() {
-        common.say(format!("task {i} of {}: {}, fold {}, seed {}", tasks.len(), task.variant, task.fold, task.seed));
-        if let Err(e) = job(common, &device, &task.experiment, &task.dir, Begin::Resume) {
-            // one failed run does not end the others; should the device be the cause, the next run opens it anew
-            device = Device::new(common);
-            common.say(format!("failed: {e}"));
-            failed.push(format!("task {i} ({})", task.dir.display()));
-        }
-        if STOP.load(Ordering::Relaxed) {
-            common.say("stopped; the same command goes on");
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
+    let failed = if args.jobs > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) };
+    if STOP.load(Ordering::Relaxed) {
+        common.say("stopped; the same command goes on");
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     if failed.is_empty() {
         common.say(format!(
@@ -80,4 +77,74 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         format!("{} of {} runs failed: {}", failed.len(), tasks.len(), failed.join(", ")),
         "see their messages above; the same command tries them again",
     ))
+}
+
+fn told(tasks: &[Task], i: usize) -> String {
+    let task = &tasks[i];
+    format!("task {i} of {}: {}, fold {}, seed {}", tasks.len(), task.variant, task.fold, task.seed)
+}
+
+/// Runs all tasks in this process; returns those that failed. One failed run does not end the others.
+fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<String> {
+    let mut failed = Vec::new();
+    let mut device = Device::new(common);
+    for (i, task) in tasks.iter().enumerate() {
+        common.say(told(tasks, i));
+        if let Err(e) = job(common, &device, &task.experiment, &task.dir, Begin::Resume) {
+            // should the device be the cause, the next run opens it anew
+            device = Device::new(common);
+            common.say(format!("failed: {e}"));
+            failed.push(format!("task {i} ({})", task.dir.display()));
+        }
+        if STOP.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    failed
+}
+
+/// The same in processes of their own, some at once; the cores are divided among them. A software adapter's workers wait
+/// for each other at every dispatch, so runs side by side use the cores better than one run on all.
+fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec<String>> {
+    let fail =
+        |e: std::io::Error| Error::data("exgnet sweep", format!("cannot start itself: {e}"), "run with --jobs 1");
+    let program = std::env::current_exe().map_err(fail)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = (cores / args.jobs).max(1).to_string();
+    let mut todo = Vec::new();
+    for (i, task) in tasks.iter().enumerate() {
+        if !is_finished(task)? {
+            todo.push(i);
+        }
+    }
+    stop_on_signal();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    let worker = || {
+        while let Some(&i) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if STOP.load(Ordering::Relaxed) {
+                break;
+            }
+            common.say(told(tasks, i));
+            let mut command = Command::new(&program);
+            command.args(common.arguments()).arg("sweep").arg(&args.grid).args(["--task", &i.to_string(), "--quiet"]);
+            command.args(args.out.iter().flat_map(|out| [OsStr::new("--out"), out.as_os_str()]));
+            // Mesa's software driver: threads of one process
+            if std::env::var_os("LP_NUM_THREADS").is_none() {
+                command.env("LP_NUM_THREADS", &share);
+            }
+            if common.threads == 0 {
+                command.args(["--threads", &share]);
+            }
+            let done = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+            let interrupted = done.as_ref().is_ok_and(|s| s.code() == Some(i32::from(INTERRUPTED)));
+            if interrupted {
+                STOP.store(true, Ordering::Relaxed);
+            } else if !done.is_ok_and(|s| s.success()) {
+                lock(&failed).push(format!("task {i} ({})", tasks[i].dir.display()));
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..args.jobs.min(todo.len())).for_each(|_| drop(scope.spawn(worker))));
+    Ok(std::mem::take(&mut *lock(&failed)))
 }

@@ -291,7 +291,7 @@ pub(super) const INTERRUPTED: u8 = 130;
 pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The first Ctrl-C (or SIGTERM) ends the training after its step, with a checkpoint; the second ends the program.
-fn stop_on_signal() {
+pub(super) fn stop_on_signal() {
     // a second training in one program finds the handler in place
     let _ = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {

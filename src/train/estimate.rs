@@ -17,7 +17,7 @@
 //! The pool rounds buffers up, by a quarter at most and some 5 % usually, which is not counted.
 
 use super::config::Experiment;
-use super::losses::{BatchTargets, LossWeights};
+use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::nn::config::{BlockKind, NetworkConfig};
@@ -167,9 +167,15 @@ pub fn random_batch(
     let features = if weights.train_only() { Some(noise(&[batch, FEATURES], -spread, spread)?) } else { None };
     let guidance = if weights.xai > 0.0 {
         let bins = experiment.network.block_lengths(samples)[weights.block];
-        Some((noise(&[batch, bins], 0.0, 1.0)?, Tensor::full(gpu, &[batch], 1.0 / batch as f32)?))
+        let terms = match weights.goal {
+            XaiGoal::Mixed => 1,
+            XaiGoal::Separate => 2,
+        };
+        let weight = 1.0 / (terms * batch) as f32;
+        let term = |_| Ok((noise(&[batch, bins], 0.0, 1.0)?, Tensor::full(gpu, &[batch], weight)?));
+        (0..terms).map(term).collect::<Result<_>>()?
     } else {
-        None
+        Vec::new()
     };
     let distribution = ops::cross_entropy_targets(&labels, &ones, experiment.losses.label_smoothing as f32)?;
     Ok((x, BatchTargets { classes: labels, distribution, features, guidance }))

@@ -6,6 +6,7 @@ use crate::explain::grad_cam;
 use crate::nn::{Exgnet, Mode, Output};
 use crate::ops;
 use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 /// Weight of each term, and where the guided map is taken. A term of weight 0 is not computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +21,20 @@ pub struct LossWeights {
     pub block: usize,
     /// Take the channel weights of the map as constants: no gradient of a gradient. For comparison.
     pub detach_alpha: bool,
+    /// What the map is drawn to.
+    pub goal: XaiGoal,
+    /// How much more an irregular record weighs in the XAI guidance: `1 + irregular rho`.
+    pub irregular: f64,
+}
+
+/// What XAI guidance draws the map to; `B`, `I`, `G` and `rho` as in [`crate::ecg::guidance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XaiGoal {
+    /// `1 - NCC(M, G)`: the target of beats and intervals mixed.
+    Mixed,
+    /// `(1 - rho) (1 - NCC(M, B)) + rho (1 - NCC(M, I))`: beats and intervals each in a term of its own.
+    Separate,
 }
 
 impl LossWeights {
@@ -38,9 +53,10 @@ pub struct BatchTargets {
     pub distribution: Tensor,
     /// Standardised features `[B, 17]`; needed with a weight of `joint` or `feature`.
     pub features: Option<Tensor>,
-    /// Guidance target pooled to the map's resolution `[B, T]`, and weight of each record `[B]`: 1 / number of valid
-    /// ones, or 0. `None` where no record is valid or XAI guidance is off.
-    pub guidance: Option<(Tensor, Tensor)>,
+    /// What the maps are drawn to, one term or several: a curve pooled to the map's resolution `[B, T]`, and the weight of
+    /// each record in it `[B]`, 0 where it is not valid; all weights sum to 1. Empty where no record is valid or XAI
+    /// guidance is off.
+    pub guidance: Vec<(Tensor, Tensor)>,
 }
 
 /// The terms of the loss, scalars `[1]`, before their weights; `None` where not computed.
@@ -90,14 +106,22 @@ pub fn losses(
             terms.feature = Some(term);
         }
     }
-    if let Some((truth, valid)) = targets.guidance.as_ref().filter(|_| weights.xai > 0.0) {
+    if weights.xai > 0.0 && !targets.guidance.is_empty() {
         let cam = grad_cam(out, weights.block, &targets.classes, !weights.detach_alpha)?;
-        let score = ops::ncc(&cam.map, truth)?;
-        // sum of w (1 - NCC); the weights sum to 1
-        let gap = ops::add_scalar(&ops::neg(&score)?, 1.0)?;
-        let term = ops::sum(&ops::mul(&gap, valid)?, &[0])?;
-        terms.add(&term, weights.xai)?;
-        terms.xai = Some(term);
+        let mut xai: Option<Tensor> = None;
+        for (truth, weight) in &targets.guidance {
+            // sum of w (1 - NCC)
+            let gap = ops::add_scalar(&ops::neg(&ops::ncc(&cam.map, truth)?)?, 1.0)?;
+            let term = ops::sum(&ops::mul(&gap, weight)?, &[0])?;
+            xai = Some(match xai {
+                Some(sum) => ops::add(&sum, &term)?,
+                None => term,
+            });
+        }
+        if let Some(term) = xai {
+            terms.add(&term, weights.xai)?;
+            terms.xai = Some(term);
+        }
         terms.map = Some(cam.map);
     }
     Ok(terms)

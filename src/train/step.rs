@@ -1,4 +1,5 @@
-//! One step of a training, on a batch from anywhere: what the loop repeats, and what `train --dry-run` measures.
+//! One step of a training, on a batch from anywhere: what the loop repeats, and what `train --dry-run` and
+//! `profile` measure.
 
 use super::checkpoint::Checkpoint;
 use super::config::{Experiment, Optimizer as Rule};
@@ -68,10 +69,15 @@ impl Stepper {
     pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
         self.dropout.set(self.seed, self.optimizer.steps())?;
         let mode = Mode::train(&self.dropout);
+        let gpu = x.gpu();
+        gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
+        gpu.phase("loss");
         let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
         let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
+        gpu.phase("backward");
         let gradients = grad(&terms.total, &params, None, false)?;
+        gpu.phase("optimizer");
         self.optimizer.step(self.net.params(), &gradients, lr)?;
         Ok((terms, out.logits))
     }

@@ -3,7 +3,7 @@
 
 use super::augment::shift;
 use super::data::Strips;
-use super::losses::{BatchTargets, LossWeights};
+use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::ecg::features::FeatureScale;
 use crate::ecg::{Dataset, GuidanceConfig, Samples, Strip, guidance};
 use crate::error::Result;
@@ -17,13 +17,28 @@ use std::borrow::Cow;
 #[derive(Debug)]
 pub struct Targets {
     features: Option<(FeatureScale, Vec<[f32; 17]>)>,
-    /// Pooled target of each record, `None` where it is not valid.
-    guidance: Option<Vec<Option<Vec<f32>>>>,
-    /// What shifted targets are made from.
-    origin: Option<Origin>,
+    guidance: Option<Guided>,
 }
 
-/// What the targets of all records are made from.
+/// What XAI guidance draws the map of each record to.
+#[derive(Debug)]
+struct Guided {
+    origin: Origin,
+    bins: usize,
+    /// Pooled; `None` where a record is not valid.
+    goals: Vec<Option<Goal>>,
+}
+
+/// What one map is drawn to.
+#[derive(Debug, Clone)]
+struct Goal {
+    /// Weight of the record among the valid ones of a batch.
+    weight: f32,
+    /// Curves, and the share of each in the record's loss; the shares sum to 1.
+    curves: Vec<(Vec<f32>, f32)>,
+}
+
+/// What the goals of all records are made from.
 #[derive(Debug)]
 struct Origin {
     /// Target of the prepared file, where it was made with the same constants, and R peaks.
@@ -31,19 +46,51 @@ struct Origin {
     fs: f64,
     samples: usize,
     constants: GuidanceConfig,
+    goal: XaiGoal,
+    irregular: f64,
 }
 
 impl Origin {
-    fn new(data: &Dataset, constants: &GuidanceConfig) -> Self {
+    fn new(data: &Dataset, constants: &GuidanceConfig, weights: &LossWeights) -> Self {
         let usable = |strip: &Strip| strip.target.clone().filter(|_| data.guidance == *constants);
         let records = data.strips.iter().map(|s| (usable(s), s.r_peaks.clone())).collect();
-        Self { records, fs: data.fs, samples: data.samples(), constants: constants.clone() }
+        Self {
+            records,
+            fs: data.fs,
+            samples: data.samples(),
+            constants: constants.clone(),
+            goal: weights.goal,
+            irregular: weights.irregular,
+        }
     }
 
-    /// The target of a record, one value a sample.
-    fn target(&self, record: usize) -> Vec<f32> {
+    /// The goal of a record, its curves one value a sample, moved by `by` samples; `None` where it is not valid.
+    fn goal(&self, record: usize, by: isize) -> Option<Goal> {
         let (made, r_peaks) = &self.records[record];
-        made.as_ref().map_or_else(|| guidance(r_peaks, self.fs, self.samples, &self.constants).target, |t| t.to_vec())
+        let plain = self.goal == XaiGoal::Mixed && self.irregular == 0.0;
+        let mut goal = match made {
+            Some(target) if plain => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)] },
+            _ => {
+                let g = guidance(r_peaks, self.fs, self.samples, &self.constants);
+                let rho = g.irregularity as f32;
+                let curves = match self.goal {
+                    _ if !g.valid => return None,
+                    XaiGoal::Mixed => vec![(g.target, 1.0)],
+                    XaiGoal::Separate => vec![(g.beats, 1.0 - rho), (g.intervals, rho)],
+                };
+                Goal { weight: 1.0 + self.irregular as f32 * rho, curves }
+            }
+        };
+        goal.curves.iter_mut().filter(|_| by != 0).for_each(|(curve, _)| shift(curve, by, [0.0; 2]));
+        // a target that was moved out of the strip says nothing
+        goal.curves.iter().any(|(curve, _)| curve.iter().any(|v| *v > 0.0)).then_some(goal)
+    }
+
+    /// The same, averaged over `bins` parts.
+    fn pooled(&self, record: usize, by: isize, bins: usize) -> Option<Goal> {
+        let mut goal = self.goal(record, by)?;
+        goal.curves.iter_mut().for_each(|(curve, _)| *curve = guidance::pool(curve, bins));
+        Some(goal)
     }
 }
 
@@ -64,11 +111,12 @@ impl Targets {
             let rows = data.strips.iter().map(|s| scale.apply(&s.features)).collect();
             (scale, rows)
         });
-        let origin = (weights.xai > 0.0).then(|| Origin::new(data, constants));
-        let guided = origin
-            .as_ref()
-            .map(|origin| (0..data.strips.len()).into_par_iter().map(|r| pooled(&origin.target(r), bins)).collect());
-        Self { features, guidance: guided, origin }
+        let guided = (weights.xai > 0.0).then(|| {
+            let origin = Origin::new(data, constants, weights);
+            let goals = (0..data.strips.len()).into_par_iter().map(|r| origin.pooled(r, 0, bins)).collect();
+            Guided { origin, bins, goals }
+        });
+        Self { features, guidance: guided }
     }
 
     /// The scale of the features, where there are any.
@@ -116,30 +164,25 @@ impl Targets {
         Ok(BatchTargets { classes, distribution, features, guidance: self.guidance(gpu, records, shifts)? })
     }
 
-    fn guidance(&self, gpu: &Gpu, records: &[usize], shifts: &[isize]) -> Result<Option<(Tensor, Tensor)>> {
-        let (Some(all), Some(origin)) = (&self.guidance, &self.origin) else { return Ok(None) };
-        let moved = |(&r, &by): (&usize, &isize)| {
-            let at_rest = all[r].as_ref()?;
-            if by == 0 {
-                return Some(Cow::Borrowed(at_rest));
-            }
-            let mut target = origin.target(r);
-            shift(&mut target, by, [0.0; 2]);
-            pooled(&target, at_rest.len()).map(Cow::Owned)
+    /// The terms of [`BatchTargets::guidance`].
+    fn guidance(&self, gpu: &Gpu, records: &[usize], shifts: &[isize]) -> Result<Vec<(Tensor, Tensor)>> {
+        let Some(Guided { origin, bins, goals }) = &self.guidance else { return Ok(Vec::new()) };
+        let moved = |(&r, &by): (&usize, &isize)| match by {
+            0 => goals[r].as_ref().map(Cow::Borrowed),
+            _ => origin.pooled(r, by, *bins).map(Cow::Owned),
         };
-        let own: Vec<Option<Cow<'_, Vec<f32>>>> = records.iter().zip(shifts).map(moved).collect();
-        let valid = own.iter().flatten().count();
-        let Some(bins) = own.iter().flatten().map(|t| t.len()).next() else { return Ok(None) };
-        let zeros = vec![0.0; bins];
-        let truth: Vec<f32> = own.iter().flat_map(|t| t.as_deref().unwrap_or(&zeros).iter().copied()).collect();
-        let weight = |t: &Option<Cow<'_, Vec<f32>>>| if t.is_some() { 1.0 / valid as f32 } else { 0.0 };
-        let weights: Vec<f32> = own.iter().map(weight).collect();
+        let own: Vec<Option<Cow<'_, Goal>>> = records.iter().zip(shifts).map(moved).collect();
+        let total: f32 = own.iter().flatten().map(|g| g.weight).sum();
+        let terms = own.iter().flatten().map(|g| g.curves.len()).max().unwrap_or(0);
+        let zeros = vec![0.0; *bins];
         let n = records.len();
-        Ok(Some((Tensor::from_f32(gpu, &[n, bins], &truth)?, Tensor::from_f32(gpu, &[n], &weights)?)))
+        let term = |k: usize| {
+            let part = |g: &Option<Cow<'_, Goal>>| g.as_ref().map(|g| g.weight * g.curves[k].1 / total).unwrap_or(0.0);
+            let curve = |g| Option::as_ref(g).map_or(&zeros, |g: &Cow<'_, Goal>| &g.curves[k].0).iter().copied();
+            let truth: Vec<f32> = own.iter().flat_map(curve).collect();
+            let weights: Vec<f32> = own.iter().map(part).collect();
+            Ok((Tensor::from_f32(gpu, &[n, *bins], &truth)?, Tensor::from_f32(gpu, &[n], &weights)?))
+        };
+        (0..terms).map(term).collect()
     }
-}
-
-/// A target averaged over `bins` parts; `None` where it is zero everywhere.
-fn pooled(target: &[f32], bins: usize) -> Option<Vec<f32>> {
-    target.iter().any(|v| *v > 0.0).then(|| guidance::pool(target, bins))
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::explain::target_block;
-use crate::train::losses::LossWeights;
+use crate::train::losses::{LossWeights, XaiGoal};
 use serde::{Deserialize, Serialize};
 
 /// The `[losses]` table: `CE + joint CE_joint + feature SmoothL1 + xai (1 - NCC)`. A weight of 0 leaves a term out.
@@ -19,6 +19,10 @@ pub struct LossConfig {
     pub target_layer: String,
     /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
     pub detach_alpha: bool,
+    /// What the map is drawn to: `mixed` (the target of beats and intervals) or `separate` (a term for each).
+    pub xai_goal: XaiGoal,
+    /// How much more an irregular record weighs in the XAI guidance: `1 + xai_irregular rho`; 0 = all alike.
+    pub xai_irregular: f64,
     /// Weigh class c with `N / (K n_c)` of the training fold.
     pub class_weights: bool,
     /// Share of the target spread over all classes, 0 to below 1.
@@ -33,6 +37,8 @@ impl Default for LossConfig {
             xai: 0.5,
             target_layer: "last".into(),
             detach_alpha: false,
+            xai_goal: XaiGoal::Mixed,
+            xai_irregular: 0.0,
             class_weights: false,
             label_smoothing: 0.0,
         }
@@ -53,6 +59,8 @@ impl LossConfig {
             xai: self.xai,
             block,
             detach_alpha: self.detach_alpha,
+            goal: self.xai_goal,
+            irregular: self.xai_irregular,
         })
     }
 }
