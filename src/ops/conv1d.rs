@@ -15,8 +15,9 @@ pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_case
 use super::reduce::{Term, launch_sum};
 use super::{Forward, Op, Saved, apply, pad, slice};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::{Gpu, Launch, lock};
 use crate::tensor::{DType, Tensor};
+use std::sync::Mutex;
 
 /// Positions and taps a thread computes: the register tiles written out in `conv1d.wgsl` and `conv1d_weight_grad.wgsl`.
 const POSITIONS: usize = 16;
@@ -303,8 +304,8 @@ impl Op for Conv {
 struct InputGrad {
     spec: ConvSpec,
     len: usize,
-    /// Rows of g for the register tiles, where they were made before.
-    packed: Option<tile::Packed>,
+    /// Rows of g for the register tiles, where they were made before. Let go when used: the history need not hold them.
+    packed: Mutex<Option<tile::Packed>>,
 }
 
 fn input_grad(
@@ -316,7 +317,7 @@ fn input_grad(
 ) -> Result<Tensor> {
     let mut inputs = vec![g];
     inputs.extend(weights);
-    apply(InputGrad { spec: spec.clone(), len, packed }, &inputs)
+    apply(InputGrad { spec: spec.clone(), len, packed: Mutex::new(packed) }, &inputs)
 }
 
 impl Op for InputGrad {
@@ -329,7 +330,8 @@ impl Op for InputGrad {
         let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
         let sizes: Vec<Sizes> = (0..ws.len()).map(|j| self.spec.sizes(j, b, c, self.len, t, &ws)).collect();
-        let rows = self.packed.as_ref().map(|p| &p.g);
+        let packed = lock(&self.packed).take();
+        let rows = packed.as_ref().map(|p| &p.g);
         self.spec.launch_all(gpu, Way::InputGrad, (g, &inputs[1..], &dx), (&sizes, rows))?;
         Ok(dx.into())
     }
@@ -352,8 +354,8 @@ struct WeightGrad {
     spec: ConvSpec,
     j: usize,
     weights: Vec<Vec<usize>>,
-    /// Rows of x and g for the register tiles.
-    packed: Option<tile::Packed>,
+    /// Rows of x and g for the register tiles; let go when used.
+    packed: Mutex<Option<tile::Packed>>,
 }
 
 fn weight_grads(
@@ -366,7 +368,7 @@ fn weight_grads(
 ) -> Result<Vec<Option<Tensor>>> {
     let shapes: Vec<Vec<usize>> = weights.iter().map(|w| w.shape().to_vec()).collect();
     let one = |j: usize| {
-        let op = WeightGrad { spec: spec.clone(), j, weights: shapes.clone(), packed: packed.clone() };
+        let op = WeightGrad { spec: spec.clone(), j, weights: shapes.clone(), packed: Mutex::new(packed.clone()) };
         apply(op, &[x, g])
     };
     needs.iter().enumerate().map(|(j, &need)| if need { one(j).map(Some) } else { Ok(None) }).collect()
@@ -382,7 +384,8 @@ impl Op for WeightGrad {
         let ws: Vec<&[usize]> = self.weights.iter().map(Vec::as_slice).collect();
         let sizes = self.spec.sizes(self.j, x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
         let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
-        let packed = if self.packed.is_some() { self.packed.clone() } else { self.spec.pack(x, g, &ws)? };
+        let made = lock(&self.packed).take();
+        let packed = if made.is_some() { made } else { self.spec.pack(x, g, &ws)? };
         match packed {
             Some(packed) => tile::launch_weight_grad(gpu, &self.spec, (&packed, &dw), (self.j, &sizes))?,
             None => self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes)?,

@@ -3,6 +3,7 @@
 use super::{Branch, ConvSpec, WeightGrad, apply, branches, conv1d, input_grad};
 use crate::autograd::check::{Case, Input};
 use crate::ops::Array;
+use std::sync::Mutex;
 
 /// Calls `f(b, o, c, k, t, i)` for every product of the convolution: output channel `o` (of the whole output) at `t`,
 /// tap `k` of channel `c` within the group, input position `i` of input channel `channel`.
@@ -190,7 +191,8 @@ pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
                 label(s),
                 vec![Input::normal(&[s[0], s[1], s[3]], 77), Input::normal(&[s[0], s[2], t], 78)],
                 move |x| {
-                    let op = WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), packed: None };
+                    let op =
+                        WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), packed: Mutex::default() };
                     apply(op, &[&x[0], &x[1]])
                 },
                 move |x| cpu_weight_grad(&cpu_spec, 0, &cpu_weights, &x[0], &x[1]),
