@@ -74,10 +74,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         {%- for o0 in range(0, oc, mo) %}
         {%- for q0 in range(0, p, mq) %}
         {%- for j in range(taps) %}
-        {% for o in range(o0, [o0 + mo, oc]|min) %}{% for q in range(q0, [q0 + mq, p]|min) %}
-        {%- if j == 0 %}var s{{ o }}_{{ q }} = {% else %}s{{ o }}_{{ q }} += {% endif %}k{{ j }}_{{ o }} * x{{ q + j + shift }}; {% endfor %}{% endfor %}
+        {% for o in range(o0, [o0 + mo, oc]|min) %}{% for q in range(q0, [q0 + mq, p]|min) %}a{{ o }}_{{ q }} += k{{ j }}_{{ o }} * x{{ q + j + shift }}; {% endfor %}{% endfor %}
         {%- endfor %}
-        {% for o in range(o0, [o0 + mo, oc]|min) %}{% for q in range(q0, [q0 + mq, p]|min) %}a{{ o }}_{{ q }} += s{{ o }}_{{ q }}; {% endfor %}{% endfor %}
         {%- endfor %}
         {%- endfor %}
         row += p.pitch;

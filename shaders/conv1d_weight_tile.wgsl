@@ -87,10 +87,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             {%- endfor %}
             {%- for o in range(oc) %}{% for u in range(uc) %}{% for j0 in range(0, taps, mj) %}
             {%- for q in range(p) %}
-            {% for j in range(j0, [j0 + mj, taps]|min) %}
-            {%- if q == 0 %}var s{{ o }}_{{ u }}_{{ j }} = {% else %}s{{ o }}_{{ u }}_{{ j }} += {% endif %}g{{ o }}_{{ q // 4 }}.{{ xyzw[q % 4] }} * x{{ u }}_{{ q + j + shift }}; {% endfor %}
+            {% for j in range(j0, [j0 + mj, taps]|min) %}a{{ o }}_{{ u }}_{{ j }} += g{{ o }}_{{ q // 4 }}.{{ xyzw[q % 4] }} * x{{ u }}_{{ q + j + shift }}; {% endfor %}
             {%- endfor %}
-            {% for j in range(j0, [j0 + mj, taps]|min) %}a{{ o }}_{{ u }}_{{ j }} += s{{ o }}_{{ u }}_{{ j }}; {% endfor %}
             {%- endfor %}{% endfor %}{% endfor %}
             at += {{ lanes * p // 4 }}u;
             g_at += {{ lanes * p // 4 }}u;

@@ -12,7 +12,7 @@
 //! - [`explain`]: where the network looked (Grad-CAM)
 //! - [`figures`]: plots from plain data
 //! - [`train`]: experiment files, the loop, metrics, run folders
-//! - [`bench`]: measurements
+//! - [`mod@bench`]: where a training step goes
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 
 #![deny(unsafe_code)]

@@ -311,7 +311,7 @@ mod tests {
     fn windows_hold_every_tap_once() {
         for transposed in [false, true] {
             for (kernel, stride, pad) in
-                [(1, 1, 0), (5, 1, 2), (21, 2, 10), (16, 2, 7), (7, 3, 0), (4, 4, 3), (1, 2, 0)]
+                [(1_usize, 1_usize, 0), (5, 1, 2), (21, 2, 10), (16, 2, 7), (7, 3, 0), (4, 4, 3), (1, 2, 0)]
             {
                 let lead = pad.max(kernel - 1 - pad).div_ceil(stride).next_multiple_of(4);
                 let w = window(kernel, stride, pad, lead, transposed);
