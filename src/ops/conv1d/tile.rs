@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn tiles_waste_little() {
-        assert_eq!((positions(625, 8, &[12, 8, 4]), positions(157, 8, &[12, 8, 4])), (8, 4));
+        assert_eq!((positions(625, 8, &[12, 8, 4]), positions(157, 8, &[12, 8, 4])), (12, 4));
         assert_eq!((channels(5, 8), channels(10, 8), channels(22, 8), channels(32, 8)), (5, 5, 8, 8));
     }
 }
