@@ -2,6 +2,7 @@
 
 use crate::train::config::{Experiment, Fold, Split};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The content of `run.json`.
@@ -45,7 +46,11 @@ pub struct RunRecord {
 impl RunRecord {
     /// A run of `experiment` that starts now, by this command line.
     pub fn start(experiment: &Experiment, adapter: Option<String>, driver: Option<String>) -> Self {
-        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        // the program by its name: where it lies is nobody's business
+        let program = std::env::args_os().next().map(PathBuf::from);
+        let program = program.as_deref().and_then(Path::file_name).unwrap_or_default().to_os_string();
+        let words = std::iter::once(program).chain(std::env::args_os().skip(1));
+        let words = words.map(|word| word.to_string_lossy().into_owned());
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: commit(),
