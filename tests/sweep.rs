@@ -61,6 +61,10 @@ fn runs_are_listed_run_skipped_and_gathered() {
     }
     assert_eq!(text(&done.stdout).trim_end(), table.trim_end());
     assert!(table.find("| plain ") < table.find("| both "));
+    let done = exgnet(&["collect", &out, "--reference", "both"]);
+    let table = text(&done.stdout);
+    assert!(table.find("| both ") < table.find("| plain ") && table.contains("the one of both"), "{table}");
+    fails(&["collect", &out, "--reference", "xai"], 1, &["'xai'", "both, plain"]);
     let read = |name: &str| std::fs::read_to_string(at(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     for name in ["runs/table.csv", "runs/table.tex", "runs/per_class.md", "runs/per_class.csv", "runs/per_class.tex"] {
         assert!(read(name).contains("plain") && read(name).contains("dx/dt"), "{name}");
@@ -78,4 +82,13 @@ fn runs_are_listed_run_skipped_and_gathered() {
         assert!(row(name).split(',').nth(ncc).is_some_and(|v| v.parse::<f64>().is_ok()), "{name}: {numbers}");
     }
     assert!(!std::path::Path::new(&at("runs/patients.md")).exists(), "every synthetic record is a patient");
+
+    // two at once: the same bytes
+    let twice = at("twice");
+    let done = exgnet(&["sweep", &grid, "--out", &twice, "--jobs", "2"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    for run in ["plain/fold-0-seed-3", "both/fold-1-seed-3"] {
+        let model = |dir: &str| std::fs::read(format!("{dir}/{run}/model.safetensors")).expect("a model");
+        assert!(model(&out) == model(&twice), "{run} differs");
+    }
 }

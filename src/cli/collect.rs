@@ -12,17 +12,20 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(after_help = "Example:\n  exgnet collect results/mitbih-ablation\n\n\
                   table: mean and sd over folds; intervals draw patients, from the records of all folds and seeds, also\n\
-                  for the difference to the reference (`plain`, else the first variant); p and effect (rank-biserial) of\n\
+                  for the difference to the reference (--reference, else `plain`, else the first by name); p and effect (rank-biserial) of\n\
                   Wilcoxon's signed-rank test against it, over fold means where folds are by patient, else over the\n\
                   cells of fold and seed. Below: class prior, the 17 features alone, maps of no use.\n\
                   per_class: the same by class. patients: accuracy of every patient, where patients have several records.")]
 pub(super) struct CollectArgs {
     /// Folder of the sweep
     dir: PathBuf,
+    /// Variant that the others are compared with; without it `plain`, or the first by name
+    #[arg(long, value_name = "VARIANT")]
+    reference: Option<String>,
 }
 
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
-    let found = collect(&args.dir)?;
+    let found = collect(&args.dir, args.reference.as_deref())?;
     let write = |name: &str, text: String| write_atomically(&args.dir.join(name), text.as_bytes());
     for (stem, table) in [("table", &found.table), ("per_class", &found.per_class)] {
         write(&format!("{stem}.md"), table.markdown())?;

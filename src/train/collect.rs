@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use methods::{Method, Outcome, Patients, methods};
 use runs::{Run, read_all};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What [`collect`] found.
@@ -51,14 +51,22 @@ const COLUMNS: [(&str, Of, Best); 8] = [
 /// Seed of the bootstrap.
 const SEED: u64 = 42;
 
-/// Reads `dir/VARIANT/RUN` of every finished run. The first variant of the alphabet, or `plain` where there is one, is the
-/// reference that the others are compared with.
+/// Reads `dir/VARIANT/RUN` of every finished run. The others are compared with the variant `reference`; without one with
+/// `plain`, or the first of the alphabet.
 ///
 /// # Errors
-/// [`Error::File`] for a damaged run; [`Error::Data`] where no run is finished, or runs have different
-/// classes, splits or test records.
-pub fn collect(dir: &Path) -> Result<Collected> {
-    let (runs, unfinished) = read_all(dir)?;
+/// [`Error::File`] for a damaged run; [`Error::Data`] where no run is finished, the reference has none, or runs have
+/// different classes, splits or test records.
+pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
+    let (runs, unfinished) = read_all(dir, reference.unwrap_or("plain"))?;
+    if let Some(reference) = reference.filter(|name| runs[0].variant != **name) {
+        let names: BTreeSet<&str> = runs.iter().map(|r| r.variant.as_str()).collect();
+        return Err(Error::data(
+            dir.display().to_string(),
+            format!("no finished run of variant '{reference}'"),
+            format!("there are {}", names.into_iter().collect::<Vec<_>>().join(", ")),
+        ));
+    }
     let name = dir.file_name().map_or("runs".into(), |n| n.to_string_lossy().into_owned());
     let methods = methods(&runs, &Patients::of(&runs));
     Ok(Collected {

@@ -31,9 +31,9 @@ impl Run {
     }
 }
 
-/// Finished runs in `dir/VARIANT/RUN`, the variant `plain` first and the others by name, and the folders of those that
+/// Finished runs in `dir/VARIANT/RUN`, the variant `reference` first and the others by name, and the folders of those that
 /// are not finished.
-pub(super) fn read_all(dir: &Path) -> Result<(Vec<Run>, Vec<PathBuf>)> {
+pub(super) fn read_all(dir: &Path, reference: &str) -> Result<(Vec<Run>, Vec<PathBuf>)> {
     let (mut runs, mut unfinished) = (Vec::new(), Vec::new());
     for folder in run_folders(dir)? {
         if folder.is_finished()? && folder.dir().join("metrics.json").exists() {
@@ -42,7 +42,7 @@ pub(super) fn read_all(dir: &Path) -> Result<(Vec<Run>, Vec<PathBuf>)> {
             unfinished.push(folder.dir().to_path_buf());
         }
     }
-    runs.sort_by(|a, b| (a.variant != "plain", &a.variant).cmp(&(b.variant != "plain", &b.variant)));
+    runs.sort_by(|a, b| (a.variant != reference, &a.variant).cmp(&(b.variant != reference, &b.variant)));
     let Some(first) = runs.first() else {
         return Err(Error::data(
             dir.display().to_string(),
