@@ -5,10 +5,12 @@
 mod golden;
 
 use exgnet::autograd::grad;
+use exgnet::ecg::{guidance, synthesize};
 use exgnet::nn::Mode;
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use exgnet::train::losses::{BatchTargets, LossWeights, XaiGoal, losses};
+use exgnet::train::{Experiment, Strips, Targets};
 use golden::{Golden, Worst, gpu, network};
 
 /// The weights that the goldens' terms are added with.
@@ -128,4 +130,47 @@ fn without_valid_records_or_weights_the_terms_are_left_out() {
     let without = BatchTargets { features: None, ..targets(&g, 5) };
     let e = losses(&net, &out, &without, &WEIGHTS, &Mode::EVAL).expect_err("no features").to_string();
     assert!(e.contains("without features") && e.contains("HINT"), "{e}");
+}
+
+#[test]
+fn beats_and_intervals_have_terms_of_their_own() {
+    let sets = ["losses.xai_goal=separate", "losses.xai_irregular=3", "data.synthetic.records=8", "data.fs=100"];
+    let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
+    let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
+    let weights = experiment.losses.weights(4).expect("weights");
+    let records: Vec<usize> = (0..data.strips.len()).collect();
+    let (bins, ones) = (50, Tensor::full(gpu(), &[data.classes.len()], 1.0).expect("uploaded"));
+    let targets = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
+    let batch = targets.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
+    let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
+    let read = |t: &Tensor| t.to_vec().expect("read");
+    let made: Vec<_> =
+        data.strips.iter().map(|s| guidance(&s.r_peaks, data.fs, data.samples(), &experiment.guidance)).collect();
+    let total: f64 = made.iter().map(|g| 1.0 + 3.0 * g.irregularity).sum();
+    for (i, g) in made.iter().enumerate() {
+        let weight = (1.0 + 3.0 * g.irregularity) / total;
+        let rho = g.irregularity;
+        for (term, curve, share) in [(beats, &g.beats, 1.0 - rho), (intervals, &g.intervals, rho)] {
+            assert!((f64::from(read(&term.1)[i]) - weight * share).abs() < 1e-6, "weight of {i}");
+            assert_eq!(read(&term.0)[i * bins..(i + 1) * bins], exgnet::ecg::guidance::pool(curve, bins));
+        }
+    }
+    assert!(made.iter().any(|g| g.irregularity > 0.3) && made.iter().any(|g| g.irregularity < 0.1));
+}
+
+#[test]
+fn the_terms_of_xai_guidance_add_up() {
+    let g = Golden::open("exgnet_parallel");
+    let net = network(&g);
+    let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
+    let bins = net.config().block_lengths(200)[1];
+    let one = targets(&g, bins).guidance.pop().expect("a term");
+    let other = (ops::add_scalar(&ops::neg(&one.0).expect("neg"), 1.0).expect("add"), one.1.clone());
+    let xai = |guidance: Vec<(Tensor, Tensor)>| {
+        let batch = BatchTargets { guidance, ..targets(&g, bins) };
+        let terms = losses(&net, &out, &batch, &WEIGHTS, &Mode::EVAL).expect("losses");
+        terms.xai.expect("guided").item().expect("read")
+    };
+    let (a, b) = (xai(vec![one.clone()]), xai(vec![other.clone()]));
+    assert!((xai(vec![one, other]) - (a + b)).abs() < 1e-6 && (a - b).abs() > 1e-3, "{a} {b}");
 }
