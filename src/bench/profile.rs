@@ -131,6 +131,7 @@ impl Bench {
 /// # Errors
 /// [`crate::Error::Config`] for a network that cannot be; [`crate::Error::Gpu`].
 pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profile> {
+    let steps = steps.max(1);
     let classes = experiment.data.synthetic.classes.len().max(2);
     let mut configured = Bench::new(gpu, experiment, classes)?;
     configured.step()?;
@@ -158,7 +159,7 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         benches.push((name, bench, Vec::new()));
     }
     let (mut train, mut host, mut wait, mut infer) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..steps.max(1) {
+    for _ in 0..steps {
         let [h, w] = configured.step()?;
         train.push(h + w);
         host.push(h);
@@ -176,8 +177,8 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
             Guided { name, ratio: Spread::of(ratios).median, step_ms: Spread::of(times) }
         })
         .collect();
-    let times = gpu.profiled(|| (0..steps.max(1)).try_for_each(|_| configured.step().map(|_| ())))?;
-    let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps.max(1))).collect();
+    let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
+    let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps)).collect();
     let mut by_phase = BTreeMap::from([("host", Spread::of(host).median), ("wait", Spread::of(wait).median)]);
     by_kernel.iter().for_each(|k| *by_phase.entry(k.phase).or_default() += k.ms);
     let report = gpu.report();

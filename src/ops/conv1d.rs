@@ -149,6 +149,12 @@ impl ConvSpec {
         tile::pack(x.gpu(), self, (x, g), &sizes, lanes).map(Some)
     }
 
+    /// [`ConvSpec::pack`] where the gradient of a weight is wanted: that of the input alone reads fewer rows.
+    fn pack_for(&self, needs: &[bool], x: &Tensor, g: &Tensor, weights: &[Tensor]) -> Result<Option<tile::Packed>> {
+        let shapes: Vec<&[usize]> = weights.iter().map(Tensor::shape).collect();
+        if needs.contains(&true) { self.pack(x, g, &shapes) } else { Ok(None) }
+    }
+
     /// All branches, in register tiles where the adapter and the shapes allow it.
     fn launch_all(
         &self,
@@ -173,10 +179,6 @@ enum Way {
 
 fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
     weights.iter().map(|w| w.shape()).collect()
-}
-
-fn shapes_of(weights: &[Tensor]) -> Vec<&[usize]> {
-    weights.iter().map(Tensor::shape).collect()
 }
 
 /// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch. Output `[B, sum C_j, T]`.
@@ -210,7 +212,7 @@ impl Op for Conv {
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let (x, ws) = (&s.inputs[0], &s.inputs[1..]);
-        let packed = self.spec.pack(x, grad, &shapes_of(ws))?;
+        let packed = self.spec.pack_for(&s.needs[1..], x, grad, ws)?;
         let dx = if s.needs[0] { Some(input_grad(&self.spec, grad, ws, x.dim(2), packed.clone())?) } else { None };
         let mut all = vec![dx];
         all.extend(weight_grads(&self.spec, x, grad, ws, &s.needs[1..], packed)?);
@@ -261,7 +263,7 @@ impl Op for InputGrad {
         inputs.extend(ws);
         let dg = if s.needs[0] { Some(apply(Conv { spec: self.spec.clone() }, &inputs)?) } else { None };
         let mut all = vec![dg];
-        let packed = if s.needs[1..].contains(&true) { self.spec.pack(grad, g, &shapes_of(ws))? } else { None };
+        let packed = self.spec.pack_for(&s.needs[1..], grad, g, ws)?;
         all.extend(weight_grads(&self.spec, grad, g, ws, &s.needs[1..], packed)?);
         Ok(all)
     }
