@@ -1,7 +1,10 @@
-// Batch normalisation, applied: y = (x - mean[c]) rstd[c] w[c] + b[c].
+// Batch normalisation, applied, and what may follow it, in one pass:
+//   y = f((x - mean[c]) gain[c] + b[c] + z)
+// with z nothing, another tensor, or another one's batch normalisation, and f nothing or max(0, .).
 //
-// x, y  [B, C, T], read and written as vec4 (buffers are padded to whole vec4s)    stats  [3, C]: mean, rstd, ...
-// w, b  [C]
+// x, x2, y  [B, C, T], read and written as vec4 (buffers are padded to whole vec4s)
+// stats, stats2  [5, C] from batch_norm_stats: mean, rstd, variance, gain, b
+// SECOND  0: no z;  1: z = x2;  2: z = (x2 - mean2[c]) gain2[c] + b2[c]     RELU  f is max(0, .)
 // A row owns the vec4s that begin in it; the last of them may reach into the next row, which has the next channel.
 // Dispatch: `main` one group of WG threads per row (b, c) and chunk of `span` vec4s: no division per element; `short`, for
 // rows of fewer than 4 values, one thread per row; both folded over two dimensions. Loops end with their test, see conv1d.wgsl.
@@ -10,11 +13,18 @@ struct Params { rows: u32, channels: u32, len: u32, chunks: u32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read> w: array<f32>;
-@group(0) @binding(4) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read> x2: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> stats2: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
+override SECOND: u32 = 0u;
+override RELU: bool = false;
 override WG: u32 = 64u;
+
+fn f(v: vec4<f32>) -> vec4<f32> {
+    if RELU { return max(v, vec4<f32>()); }
+    return v;
+}
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
@@ -23,9 +33,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     if row >= p.rows { return; }
     let c = row % p.channels;
     let d = (c + 1u) % p.channels;
-    let gain = vec2<f32>(stats[p.channels + c] * w[c], stats[p.channels + d] * w[d]);
     let mean = vec2<f32>(stats[c], stats[d]);
-    let shift = vec2<f32>(b[c], b[d]);
+    let gain = vec2<f32>(stats[3u * p.channels + c], stats[3u * p.channels + d]);
+    let shift = vec2<f32>(stats[4u * p.channels + c], stats[4u * p.channels + d]);
+    let mean2 = vec2<f32>(stats2[c], stats2[d]);
+    let gain2 = vec2<f32>(stats2[3u * p.channels + c], stats2[3u * p.channels + d]);
+    let shift2 = vec2<f32>(stats2[4u * p.channels + c], stats2[4u * p.channels + d]);
     let next = (row + 1u) * p.len;
     let first = (row * p.len + 3u) / 4u + group % p.chunks * p.span;
     let end = min((next + 3u) / 4u, first + p.span);
@@ -33,8 +46,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     if q >= end { return; }
     loop {
         let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
-        let m = select(mean.yyyy, mean.xxxx, own);
-        y[q] = (x[q] - m) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
+        var v = (x[q] - select(mean.yyyy, mean.xxxx, own)) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
+        if SECOND == 1u { v += x2[q]; }
+        if SECOND == 2u {
+            v += (x2[q] - select(mean2.yyyy, mean2.xxxx, own)) * select(gain2.yyyy, gain2.xxxx, own) + select(shift2.yyyy, shift2.xxxx, own);
+        }
+        y[q] = f(v);
         q += WG;
         continuing { break if q >= end; }
     }
@@ -46,6 +63,9 @@ fn short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
     if row >= p.rows { return; }
     let c = row % p.channels;
     for (var i = row * p.len; i < (row + 1u) * p.len; i++) {
-        y[i / 4u][i % 4u] = (x[i / 4u][i % 4u] - stats[c]) * (stats[p.channels + c] * w[c]) + b[c];
+        var v = (x[i / 4u][i % 4u] - stats[c]) * stats[3u * p.channels + c] + stats[4u * p.channels + c];
+        if SECOND == 1u { v += x2[i / 4u][i % 4u]; }
+        if SECOND == 2u { v += (x2[i / 4u][i % 4u] - stats2[c]) * stats2[3u * p.channels + c] + stats2[4u * p.channels + c]; }
+        y[i / 4u][i % 4u] = f(vec4<f32>(v)).x;
     }
 }

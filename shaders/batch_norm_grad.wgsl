@@ -1,7 +1,7 @@
 // Gradient of batch normalisation with respect to its input (train mode: through mean and variance too):
 //   y = w[c] rstd[c] (g - sums[0, c] / N - xhat sums[1, c] / N),  N = B T,  xhat = (x - mean[c]) rstd[c]
 //
-// g, x, y  [B, C, T] as vec4s    stats  [3, C]    w  [C]    sums  [2, C] from batch_norm_sums
+// g, x, y  [B, C, T] as vec4s    stats  from batch_norm_stats    w  [C]    sums  [2, C] from batch_norm_sums
 // Dispatch and rows of vec4s as in batch_norm.wgsl.
 
 struct Params { rows: u32, channels: u32, len: u32, chunks: u32, span: u32 }

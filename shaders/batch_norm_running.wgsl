@@ -1,7 +1,7 @@
 // Running estimates of batch normalisation, in place: r = (1 - momentum) r + momentum (batch estimate); the variance is
 // the unbiased one, as in PyTorch.
 //
-// stats  [3, C]: mean, rstd, unbiased variance    mean, variance  [C]
+// stats  [5, C] from batch_norm_stats    mean, variance  [C]
 // Dispatch: one thread per channel, WG threads per group.
 
 struct Params { channels: u32, momentum: f32 }

@@ -1,37 +1,49 @@
-// 1-D convolution of stride 1 over padded rows, in register tiles, for adapters where a subgroup is the workgroup:
-//   dst[b, v, n] = sum over u, j of w[v, u, j] src[b, u, n + first + j]
-// Both directions of a strided convolution are this, with the phases of the strided side as virtual channels: see
-// conv1d_rows and conv1d_tile_weights. Dilation and groups are left to conv1d.wgsl.
+// 1-D convolutions of stride 1 over padded rows, in register tiles, for adapters where a subgroup is the workgroup:
+//   dst[v, n] = sum over parts i, rows u of part i, taps j of  w_i[v, u, j] src[u, n + first_i + j]
+// Both directions of a strided convolution are this, with the phases of the strided side as virtual channels (see
+// conv1d_rows and conv1d_tile_weights); n runs over all records one behind the other. The input gradient of several
+// branches is one sum of as many parts. Groups of channels are left to conv1d.wgsl.
 //
 // src  from conv1d_rows    w  from conv1d_tile_weights    dst  [B, channels, T]
 // A template (minijinja); its constants:
 //   lanes   of a subgroup; lane i owns the positions [i P, i P + P) of a tile of lanes P
 //   oc, p   virtual channels and positions a thread computes; p a multiple of 4
-//   taps    of the window; shift, 0 to 3: values between a vec4 and the window's start
+//   parts   1 to 4; of part i: taps_i, of its window; shift_i, 0 to 3: values between a vec4 and the window's start;
+//           du_i, rows it takes at once
 //   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
-//   split   phases of the output: virtual channel v is phase v % split of channel v / split, position n is n split + phase
 //   add     adds to what dst holds
+// Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
+// ((n split + phase) folds + f) every of dst's row.
 // Operands: the window's first p values are loaded by their lane, those behind it come from the next lane (the last
 // lane's from an extra load); weights are loaded once a subgroup, a vec4 a lane, and broadcast. A load costs as much as
 // a hundred multiply-adds on a software adapter, a broadcast as much as ten.
-// Dispatch: one group per (b, block of oc channels, tile), folded over two dimensions.
+// Dispatch: one group per (block of oc channels, tile), folded over two dimensions.
+{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set xyzw = ["x", "y", "z", "w"] %}
-{%- set tail = shift + taps - 1 %}
-{%- set edges = (tail + 4 * lanes - 1) // (4 * lanes) %}
-{%- set loads = (taps * oc + 4 * lanes - 1) // (4 * lanes) %}
+{%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
+{%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
+{%- set all_du = [du_0, du_1, du_2, du_3] %}
 
 struct Params {
-    n: u32, tiles: u32, blocks: u32, depth: u32,
-    pitch: u32, rows: u32, first_row: u32, offset: u32,   // pitch and offset in vec4s
-    channels: u32, first: u32, len: u32, width: u32,      // dst: all channels, the first, T, virtual channels
+    n: u32, tiles: u32, records: u32, pitch: u32,    // records: B folds; pitch: places of a record in a row
+    quads: u32, channels: u32, first: u32, len: u32, // vec4s of a row; dst: all channels, the first, T
+    width: u32, split: u32, folds: u32, every: u32,  // width: virtual channels
+    depth_0: u32, row_0: u32, offset_0: u32, w_0: u32, // of a part: rows, the first, vec4s before the window; its weights
+    depth_1: u32, row_1: u32, offset_1: u32, w_1: u32,
+    depth_2: u32, row_2: u32, offset_2: u32, w_2: u32,
+    depth_3: u32, row_3: u32, offset_3: u32, w_3: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> src: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
 
-fn put(row: u32, t: u32, v: f32) {
-    if t < p.len { dst[row + t] {{ "+=" if add else "=" }} v; }
+// Four positions of a row of dst that begins at `row`: `t` and those after it, `step` apart.
+fn put(row: u32, t: u32, step: u32, s: vec4<f32>) {
+    if t < p.len { dst[row + t] {{ "+=" if add else "=" }} s.x; }
+    if t + step < p.len { dst[row + t + step] {{ "+=" if add else "=" }} s.y; }
+    if t + 2u * step < p.len { dst[row + t + 2u * step] {{ "+=" if add else "=" }} s.z; }
+    if t + 3u * step < p.len { dst[row + t + 3u * step] {{ "+=" if add else "=" }} s.w; }
 }
 
 @compute @workgroup_size({{ lanes }})
@@ -39,58 +51,92 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let id = wid.y * nwg.x + wid.x;
     if id >= p.n { return; }
     let tile = id % p.tiles;
-    let block = id / p.tiles % p.blocks;
-    let b = id / p.tiles / p.blocks;
+    let block = id / p.tiles;
     let next = (lane + 1u) % {{ lanes }}u;
     let last = lane == {{ lanes - 1 }}u;
 
     {%- for o in range(oc) %}
     {% for q in range(p) %}var a{{ o }}_{{ q }} = 0.0; {% endfor %}
     {%- endfor %}
-    var row = (b * p.rows + p.first_row) * p.pitch + p.offset + tile * {{ lanes * p // 4 }}u;
-    var wi = block * p.depth * {{ loads * lanes }}u + lane;
-    var depth = p.depth;
-    loop {
-        {%- for i in range(p // 4) %}
-        let v{{ i }} = src[row + lane * {{ p // 4 }}u + {{ i }}u];
-        {%- endfor %}
-        {%- for i in range(edges) %}
-        let e{{ i }} = src[row + {{ lanes * p // 4 + i * lanes }}u + lane];
-        {%- endfor %}
-        {%- for i in range(loads) %}
-        let w{{ i }} = w[wi + {{ i * lanes }}u];
-        {%- endfor %}
-        {%- for j in range(p + tail) %}
-        {%- if j < p %}
-        let x{{ j }} = v{{ j // 4 }}.{{ xyzw[j % 4] }};
-        {%- else %}
-        {%- set f = j - p %}
-        let x{{ j }} = select(subgroupShuffle(x{{ f }}, next), subgroupBroadcast(e{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u), last);
-        {%- endif %}
-        {%- endfor %}
-        {%- for f in range(taps * oc) %}
-        let k{{ f // oc }}_{{ f % oc }} = subgroupBroadcast(w{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u);
-        {%- endfor %}
-        {%- for o0 in range(0, oc, mo) %}
-        {%- for q0 in range(0, p, mq) %}
-        {%- for j in range(taps) %}
-        {% for o in range(o0, [o0 + mo, oc]|min) %}{% for q in range(q0, [q0 + mq, p]|min) %}a{{ o }}_{{ q }} += k{{ j }}_{{ o }} * x{{ q + j + shift }}; {% endfor %}{% endfor %}
-        {%- endfor %}
-        {%- endfor %}
-        {%- endfor %}
-        row += p.pitch;
-        wi += {{ loads * lanes }}u;
-        depth--;
-        continuing { break if depth == 0u; }
+    {%- for i in range(parts) %}
+    {%- set taps = all_taps[i] %}
+    {%- set shift = all_shift[i] %}
+    {%- set du = all_du[i] %}
+    {%- set tail = shift + taps - 1 %}
+    {%- set edges = (tail + 4 * lanes - 1) // (4 * lanes) %}
+    {%- set loads = (taps * oc * du + 4 * lanes - 1) // (4 * lanes) %}
+    {
+        let trips = (p.depth_{{ i }} + {{ du - 1 }}u) / {{ du }}u;
+        let start = p.row_{{ i }} * p.quads + p.offset_{{ i }} + tile * {{ lanes * p // 4 }}u;
+        var wi = p.w_{{ i }} + block * trips * {{ loads * lanes }}u + lane;
+        var u = 0u;
+        loop {
+            {%- for d in range(du) %}
+            {%- if d == 0 %}
+            let r0 = start + u * p.quads;
+            {%- else %}
+            // rows past the end meet weights of zero
+            let r{{ d }} = start + min(u + {{ d }}u, p.depth_{{ i }} - 1u) * p.quads;
+            {%- endif %}
+            {%- for l in range(p // 4) %}
+            let v{{ d }}_{{ l }} = src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u];
+            {%- endfor %}
+            {%- for l in range(edges) %}
+            let e{{ d }}_{{ l }} = src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane];
+            {%- endfor %}
+            {%- endfor %}
+            {%- for l in range(loads) %}
+            let w{{ l }} = w[wi + {{ l * lanes }}u];
+            {%- endfor %}
+            {%- for d in range(du) %}
+            {%- for j in range(p + tail) %}
+            {%- if j < p %}
+            let x{{ d }}_{{ j }} = v{{ d }}_{{ j // 4 }}.{{ xyzw[j % 4] }};
+            {%- else %}
+            {%- set f = j - p %}
+            let x{{ d }}_{{ j }} = select(subgroupShuffle(x{{ d }}_{{ f }}, next), subgroupBroadcast(e{{ d }}_{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u), last);
+            {%- endif %}
+            {%- endfor %}
+            {%- endfor %}
+            {%- for f in range(taps * oc * du) %}
+            let k{{ f // oc }}_{{ f % oc }} = subgroupBroadcast(w{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u);
+            {%- endfor %}
+            {%- for o0 in range(0, oc, mo) %}
+            {%- set o1 = [o0 + mo, oc]|min %}
+            {%- for q0 in range(0, p, mq) %}
+            {%- set q1 = [q0 + mq, p]|min %}
+            {%- for d in range(du) %}
+            {%- for j in range(taps) %}
+            {% for o in range(o0, o1) %}{% for q in range(q0, q1) %}a{{ o }}_{{ q }} += k{{ d * taps + j }}_{{ o }} * x{{ d }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
+            {%- endfor %}
+            {%- endfor %}
+            {%- endfor %}
+            {%- endfor %}
+            wi += {{ loads * lanes }}u;
+            u += {{ du }}u;
+            continuing { break if u >= p.depth_{{ i }}; }
+        }
     }
+    {%- endfor %}
 
+    // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
     let n = (tile * {{ lanes }}u + lane) * {{ p }}u;
+    var b = n / p.pitch;
+    var t = n % p.pitch;
     let v = block * {{ oc }}u;
-    {%- for o in range(oc) %}
-    if v + {{ o }}u < p.width {
-        let to = (b * p.channels + p.first + (v + {{ o }}u) / {{ split }}u) * p.len;
-        let t = n * {{ split }}u + (v + {{ o }}u) % {{ split }}u;
-        {% for q in range(p) %}put(to, t + {{ q * split }}u, a{{ o }}_{{ q }}); {% endfor %}
+    let step = p.split * p.folds * p.every;
+    {%- for q in range(0, p, 4) %}
+    if b < p.records {
+        let fold = b % p.folds;
+        let record = b / p.folds * p.channels + p.first;
+        {%- for o in range(oc) %}
+        if v + {{ o }}u < p.width {
+            let from_t = ((t * p.split + (v + {{ o }}u) % p.split) * p.folds + fold) * p.every;
+            put((record + (v + {{ o }}u) / p.split) * p.len, from_t, step, vec4<f32>(a{{ o }}_{{ q }}, a{{ o }}_{{ q + 1 }}, a{{ o }}_{{ q + 2 }}, a{{ o }}_{{ q + 3 }}));
+        }
+        {%- endfor %}
     }
+    t += 4u;
+    if t >= p.pitch { t = 0u; b++; }
     {%- endfor %}
 }

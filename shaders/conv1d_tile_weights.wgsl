@@ -1,14 +1,15 @@
-// Lays the weights of one branch out for conv1d_tile: OC virtual output channels together, tap by tap.
-//   forward:     v = o,           u = (c, r):  y[block, u, j, i] = w[v, c, k],  k = S (j + j0 - lead) + r + pad
-//   TRANSPOSED:  v = (c, r),      u = o:       y[block, u, j, i] = w[u, c, k],  k = pad + r - S (j + j0 - lead)
-// with v = OC block + i; 0 where v or k is outside. r counts the phases of the strided side, all of them when TRANSPOSED, else those that taps meet.
+// Lays the weights of one branch out for conv1d_tile: OC virtual output channels and DU rows together, tap by tap.
+//   forward:     v = o,           u = (c, r):  y[block, trip, d, j, i] = w[v, c, k],  k = S (j + j0 - lead) + r + pad
+//   TRANSPOSED:  v = (c, r),      u = o:       y[block, trip, d, j, i] = w[u, c, k],  k = pad + r - S (j + j0 - lead)
+// with v = OC block + i, u = DU trip + d; 0 where v, u or k is outside. r counts the phases of the strided side, all of
+// them when TRANSPOSED, else those that taps meet.
 //
-// w  [C_out, C_in, K]    y  [blocks, U, row], a row of taps OC values and zeros up to a multiple of what a subgroup
-// loads at once
-// Dispatch: one thread per value of y, WG threads per group, folded over two dimensions.
+// w  [C_out, C_in, K]    y  [blocks, trips, row] from `base` on, a row of DU taps OC values and zeros up to a multiple of
+// what a subgroup loads at once
+// Dispatch: one group of WG threads per (block, trip), folded over two dimensions.
 
 struct Params {
-    n: u32, row: u32, depth: u32, oc: u32,
+    n: u32, base: u32, row: u32, depth: u32, trips: u32, du: u32, oc: u32,
     taps: u32, stride: u32, phases: u32, pad: i32, first: i32,   // first = j0 - lead
     c_out: u32, c_in: u32, kernel: u32,
 }
@@ -21,18 +22,28 @@ override WG: u32 = 64u;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    let id = wid.y * nwg.x + wid.x;
     if id >= p.n { return; }
-    let f = id % p.row;
-    let u = id / p.row % p.depth;
-    let v = id / p.row / p.depth * p.oc + f % p.oc;
-    let j = f / p.oc;
-    let phased = select(u, v, TRANSPOSED);
-    let o = select(v, u, TRANSPOSED);
-    let c = phased / p.phases;
-    let r = i32(phased % p.phases);
-    let at = i32(p.stride) * (i32(j) + p.first);
-    let k = p.pad + r + select(at, -at, TRANSPOSED);
-    let inside = j < p.taps && o < p.c_out && c < p.c_in && k >= 0 && k < i32(p.kernel);
-    y[id] = select(0.0, w[select(0u, (o * p.c_in + c) * p.kernel + u32(k), inside)], inside);
+    let block = id / p.trips * p.oc;
+    let trip = id % p.trips * p.du;
+    let row = p.base + id * p.row;
+    for (var d = 0u; d < p.du; d++) {
+        let u = trip + d;
+        for (var i = lid; i < p.oc; i += WG) {
+            let v = block + i;
+            let phased = select(u, v, TRANSPOSED);
+            let o = select(v, u, TRANSPOSED);
+            let c = phased / p.phases;
+            let inside = u < p.depth && o < p.c_out && c < p.c_in;
+            let from_w = select(0u, (o * p.c_in + c) * p.kernel, inside);
+            let step = select(i32(p.stride), -i32(p.stride), TRANSPOSED);
+            var k = p.pad + i32(phased % p.phases) + step * p.first;
+            for (var j = 0u; j < p.taps; j++) {
+                let tap = inside && u32(k) < p.kernel;
+                y[row + (d * p.taps + j) * p.oc + i] = select(0.0, w[from_w + select(0u, u32(k), tap)], tap);
+                k += step;
+            }
+        }
+    }
+    for (var f = p.du * p.taps * p.oc + lid; f < p.row; f += WG) { y[row + f] = 0.0; }
 }

@@ -2,7 +2,7 @@
 //! differences of the oracle, equal bits when run twice; every shader against naga within WebGPU's default limits.
 
 use exgnet::autograd::check::check_case;
-use exgnet::gpu::{Gpu, Setting, embedded_shaders, expand};
+use exgnet::gpu::{Gpu, Setting, Variant, embedded_shaders, expand, template_defaults};
 use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
 use exgnet::tensor::Tensor;
 use std::sync::OnceLock;
@@ -15,16 +15,21 @@ fn gpu() -> &'static Gpu {
 #[test]
 fn operations_to_second_order() {
     let mut failed = Vec::new();
-    // convolutions have a version for some adapters beside the plain one
-    let plain = REGISTRY.iter().filter(|op| op.name.starts_with("conv1d") || op.name == "branches");
-    for (op, plain) in REGISTRY.iter().map(|op| (op, false)).chain(plain.map(|op| (op, true))) {
-        gpu().use_plain(plain);
+    // operations with versions for other adapters run in each of them
+    let all = REGISTRY.iter().flat_map(|op| match op.name {
+        "branches" | "matmul" => Variant::ALL.map(|v| (op, Some(v))).to_vec(),
+        name if name.starts_with("conv1d") => Variant::ALL.map(|v| (op, Some(v))).to_vec(),
+        _ => vec![(op, None)],
+    });
+    for (op, variant) in all {
+        gpu().force_variant(variant);
+        let version = variant.map_or("", Variant::name);
         let (mut cases, mut worst) = (0, [0.0f64; 3]);
         for case in (op.cases)() {
             let report = match check_case(gpu(), &case) {
                 Ok(report) => report,
                 Err(e) => {
-                    failed.push(format!("{} {}: {e}", op.name, case.label));
+                    failed.push(format!("{} {version} {}: {e}", op.name, case.label));
                     continue;
                 }
             };
@@ -34,81 +39,54 @@ fn operations_to_second_order() {
                 *w = w.max(d.map_or(0.0, |d| d.error));
             }
             if !report.passed() {
-                failed.push(format!("{} {}: {report:?}", op.name, case.label));
+                failed.push(format!("{} {version} {}: {report:?}", op.name, case.label));
             }
         }
         println!(
-            "{:<20} {cases:>3} cases, worst error: values {:.1e}, first {:.1e}, second {:.1e}",
+            "{:<20} {version:<6} {cases:>3} cases, worst error: values {:.1e}, first {:.1e}, second {:.1e}",
             op.name, worst[0], worst[1], worst[2]
         );
     }
-    gpu().use_plain(false);
+    gpu().force_variant(None);
     assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
 }
 
-/// Constants that the templates are expanded with here: the usual ones, and odd ones for other subgroups.
-const TEMPLATES: [(&str, &[&[Setting]]); 2] = [
+/// Constants, beside their defaults, that the templates are expanded with here: odd ones for other adapters and shapes.
+const TEMPLATES: [(&str, &[&[Setting]]); 4] = [
     (
         "conv1d_tile.wgsl",
         &[
-            &[
-                ("lanes", 8),
-                ("oc", 5),
-                ("p", 12),
-                ("taps", 11),
-                ("shift", 3),
-                ("mo", 2),
-                ("mq", 4),
-                ("split", 1),
-                ("add", 0),
-            ],
-            &[
-                ("lanes", 4),
-                ("oc", 3),
-                ("p", 4),
-                ("taps", 21),
-                ("shift", 2),
-                ("mo", 2),
-                ("mq", 4),
-                ("split", 2),
-                ("add", 1),
-            ],
-            &[
-                ("lanes", 32),
-                ("oc", 1),
-                ("p", 8),
-                ("taps", 1),
-                ("shift", 0),
-                ("mo", 1),
-                ("mq", 8),
-                ("split", 1),
-                ("add", 0),
-            ],
+            &[("lanes", 4), ("oc", 3), ("p", 4), ("taps_0", 21), ("shift_0", 3), ("mo", 2), ("mq", 4), ("add", 1)],
+            &[("lanes", 32), ("oc", 1), ("p", 8), ("taps_0", 1), ("shift_0", 0), ("du_0", 4), ("mo", 1)],
+            &[("parts", 3), ("taps_0", 5), ("taps_1", 11), ("taps_2", 6), ("shift_2", 1), ("du_1", 2)],
         ],
     ),
     (
         "conv1d_weight_tile.wgsl",
         &[
-            &[("lanes", 8), ("oc", 5), ("uc", 2), ("p", 8), ("taps", 11), ("shift", 3), ("mj", 8)],
-            &[("lanes", 16), ("oc", 1), ("uc", 1), ("p", 4), ("taps", 33), ("shift", 1), ("mj", 4)],
+            &[("va", 2), ("ub", 3), ("p", 12), ("taps", 11), ("shift", 3), ("mv", 2), ("mj", 4), ("swap", 1)],
+            &[("lanes", 16), ("va", 3), ("ub", 17), ("p", 4), ("taps", 1), ("shift", 1), ("mj", 4)],
         ],
     ),
+    (
+        "conv1d_wide.wgsl",
+        &[&[("oc", 7), ("taps_0", 64), ("shift_0", 3)], &[("parts", 2), ("taps_1", 11), ("du_1", 2), ("add", 1)]],
+    ),
+    ("conv1d_weight_wide.wgsl", &[&[("ub", 8), ("taps", 1), ("shift", 0), ("swap", 1)], &[("ub", 1), ("taps", 64)]]),
 ];
-
-/// What plain WGSL is expanded with: nothing.
-const PLAIN: &[&[Setting]] = &[&[]];
 
 #[test]
 fn shaders_are_valid() {
     for (name, text) in embedded_shaders() {
-        let settings = TEMPLATES.iter().find(|(template, _)| template == name).map_or(PLAIN, |(_, all)| *all);
-        assert!(!text.contains("{%") || !settings[0].is_empty(), "{name}: a template, give it constants");
-        for constants in settings {
-            let text = expand(name, (*text).into(), constants).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let odd = TEMPLATES.iter().find(|(template, _)| template == name).map_or(&[][..], |(_, all)| *all);
+        assert_eq!(text.contains("{%"), !template_defaults(text).is_empty(), "{name}: a template has defaults");
+        for constants in std::iter::once(&[][..]).chain(odd.iter().copied()) {
+            let text =
+                expand(name, (*text).into(), constants.iter().copied()).unwrap_or_else(|e| panic!("{name}: {e}"));
             let module =
                 naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
             let subgroups = naga::valid::Capabilities::SUBGROUP;
-            let allowed = if constants.is_empty() { naga::valid::Capabilities::empty() } else { subgroups };
+            let allowed = if name.ends_with("_tile.wgsl") { subgroups } else { naga::valid::Capabilities::empty() };
             let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
             validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
             validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
@@ -123,7 +101,7 @@ fn shaders_are_valid() {
 #[test]
 fn a_template_without_its_constants_is_told() {
     let e =
-        expand("conv1d_tile", "{% for i in range(n) %}{% endfor %}".into(), &[]).expect_err("n is missing").to_string();
+        expand("conv1d_tile", "{% for i in range(n) %}{% endfor %}".into(), []).expect_err("n is missing").to_string();
     assert!(e.contains("conv1d_tile.wgsl") && e.contains("HINT"), "{e}");
 }
 

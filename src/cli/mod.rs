@@ -19,7 +19,7 @@ mod synth;
 mod train;
 
 use crate::error::Result;
-use crate::gpu::{AdapterChoice, Gpu, ShaderSource};
+use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -47,15 +47,23 @@ struct Common {
     /// Worker threads for reading data; 0: one per core
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Use the plain version of every kernel instead of those chosen for the adapter
+    /// Ignore what `tune` found: rules of thumb choose the kernels
     #[arg(long, global = true)]
     no_tuned: bool,
+    /// Use one version of every kernel that has it: plain, tile or wide
+    #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
+    kernels: Option<Variant>,
     /// Tell more: every note and every excluded record
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Print results and errors only
     #[arg(long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+}
+
+fn parse_variant(name: &str) -> std::result::Result<Variant, String> {
+    let found = Variant::ALL.into_iter().find(|v| v.name() == name);
+    found.ok_or_else(|| format!("expected one of {}", Variant::ALL.map(Variant::name).join(", ")))
 }
 
 impl Common {
@@ -69,7 +77,7 @@ impl Common {
             None => ShaderSource::from_env()?,
         };
         let gpu = Gpu::open(&choice, shaders)?;
-        gpu.use_plain(self.no_tuned);
+        gpu.force_variant(self.kernels);
         Ok(gpu)
     }
 
@@ -79,6 +87,7 @@ impl Common {
         all.extend(self.adapter.iter().flat_map(|a| ["--adapter".into(), a.into()]));
         all.extend(self.shader_dir.iter().flat_map(|d| ["--shader-dir".into(), d.into()]));
         all.extend(self.no_tuned.then(|| "--no-tuned".into()));
+        all.extend(self.kernels.iter().flat_map(|v| ["--kernels".into(), v.name().into()]));
         if self.threads > 0 {
             all.extend(["--threads".into(), self.threads.to_string().into()]);
         }

@@ -160,7 +160,7 @@ impl Gpu {
         if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
             return Ok(kernel.clone());
         }
-        let text = expand(shader, self.0.shaders.text(shader)?, &settings)?;
+        let text = expand(shader, self.0.shaders.text(shader)?, settings.iter().copied())?;
         let written = reflect(&text);
         let device = &self.0.device;
         let made = self.scoped(|| {
@@ -202,20 +202,33 @@ impl Gpu {
     }
 }
 
-/// The text of a shader; a template (one that has `{%`) with its constants filled in.
+/// The text of a shader; a template (one that has `{%`) with its constants filled in: those given, and for the others
+/// the ones that its line `{# defaults: a=1 b=2 #}` names.
 ///
 /// # Errors
 /// [`Error::Gpu`] with the template engine's words.
-pub fn expand(shader: &str, text: Cow<'static, str>, settings: &[Setting]) -> Result<Cow<'static, str>> {
+pub fn expand<'a>(
+    shader: &str,
+    text: Cow<'static, str>,
+    settings: impl IntoIterator<Item = (&'a str, usize)>,
+) -> Result<Cow<'static, str>> {
     if !text.contains("{%") {
         return Ok(text);
     }
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let values: BTreeMap<&str, usize> = settings.iter().copied().collect();
+    let mut values = template_defaults(&text);
+    values.extend(settings.into_iter().map(|(name, v)| (name.to_owned(), v)));
     env.render_str(&text, values).map(Cow::Owned).map_err(|e| {
         Error::gpu(format!("shader {shader}.wgsl: {e:#}"), "the template's constants are listed in its header comment")
     })
+}
+
+/// Constants of a template with the values that `exgnet shader` prints it with; none for plain WGSL.
+pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
+    let line = text.lines().find_map(|l| l.trim().strip_prefix("{# defaults:")?.split("#}").next());
+    let pairs = line.unwrap_or_default().split_whitespace().filter_map(|pair| pair.split_once('='));
+    pairs.filter_map(|(name, v)| Some((name.to_owned(), v.parse().ok()?))).collect()
 }
 
 /// How profiles name a kernel.

@@ -12,19 +12,21 @@ mod pool;
 mod profile;
 mod record;
 mod shaders;
+mod tuning;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
-pub use kernel::{Launch, Setting, expand};
+pub use kernel::{Launch, Setting, expand, template_defaults};
 pub use pool::{PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use shaders::{ShaderSource, embedded_shaders};
+pub use tuning::{Choice, Choices, Variant};
 
 use crate::error::{Error, Result};
 use kernel::KernelCache;
 use pool::Pool;
 use record::Recorder;
-use std::sync::atomic::{AtomicBool, Ordering};
+use tuning::Tuning;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A handle on one opened device. Cheap to clone; all clones share it.
@@ -40,7 +42,7 @@ struct Inner {
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
     fault: Arc<Mutex<Option<String>>>,
-    plain: AtomicBool,
+    tuning: Mutex<Tuning>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -86,7 +88,7 @@ impl Gpu {
             pool,
             recorder,
             fault,
-            plain: AtomicBool::new(false),
+            tuning: Mutex::default(),
         })))
     }
 
@@ -109,20 +111,6 @@ impl Gpu {
     /// reducing group is one subgroup there; real GPUs take 64.
     pub fn reduce_width(&self) -> u32 {
         if self.0.report.is_software { 8 } else { 64 }
-    }
-
-    /// Use the plain version of every kernel from here on, whatever the adapter (`--no-tuned`), or no longer.
-    pub fn use_plain(&self, plain: bool) {
-        self.0.plain.store(plain, Ordering::Relaxed);
-    }
-
-    /// Lanes of a subgroup where register tiles pay: on a software adapter, whose workgroup is best one subgroup of fixed
-    /// size; `None` elsewhere and with [`Gpu::use_plain`].
-    pub fn tile_lanes(&self) -> Option<usize> {
-        let r = &self.0.report;
-        let [least, most] = r.subgroup_size;
-        let fits = r.is_software && r.subgroups && least == most && (4..=32).contains(&most);
-        (fits && !self.0.plain.load(Ordering::Relaxed)).then_some(most as usize)
     }
 
     /// Memory held by tensors and by the pool.

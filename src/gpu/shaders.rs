@@ -27,6 +27,8 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "conv1d_tile_weights.wgsl",
     "conv1d_weight_grad.wgsl",
     "conv1d_weight_tile.wgsl",
+    "conv1d_weight_wide.wgsl",
+    "conv1d_wide.wgsl",
     "cross_entropy.wgsl",
     "cross_entropy_grad.wgsl",
     "cross_entropy_targets.wgsl",

@@ -2,7 +2,7 @@
 
 use super::params::{Init, ParamBuilder, Params};
 use crate::error::Result;
-use crate::ops::{self, Branch, ConvSpec, DropoutState};
+use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutState, Norm, Plus};
 use crate::tensor::Tensor;
 
 /// BatchNorm's epsilon and momentum (method: PyTorch's defaults).
@@ -58,8 +58,8 @@ impl Convs {
         Self { spec: ConvSpec { stride, groups: 1, branches }, weights }
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::branches(x, &self.weights.iter().collect::<Vec<_>>(), &self.spec)
+    pub(super) fn forward(&self, x: &ConvInput<'_>) -> Result<Tensor> {
+        x.branches(&self.weights.iter().collect::<Vec<_>>(), &self.spec)
     }
 }
 
@@ -89,11 +89,44 @@ impl BatchNorm {
             return ops::batch_norm_eval(x, &self.weight, &self.bias, [&self.mean, &self.variance], EPS);
         }
         let (y, stats) = ops::batch_norm_train(x, &self.weight, &self.bias, EPS)?;
-        if mode.update_running {
-            ops::update_running(&stats, &self.mean, &self.variance, MOMENTUM)?;
+        self.update(&stats, mode)?;
+        Ok(y)
+    }
+
+    /// `max(0, norm + plus)` in one pass.
+    pub(super) fn relu(&self, x: &Tensor, plus: Added<'_>, mode: &Mode<'_>) -> Result<Tensor> {
+        let second = match plus {
+            Added::Nothing => Plus::Nothing,
+            Added::Tensor(z) => Plus::Tensor(z),
+            Added::Norm(z, other) => Plus::Norm(other.norm(z, mode)),
+        };
+        let (y, stats) = ops::batch_norm_relu(&self.norm(x, mode), &second, EPS)?;
+        self.update(&stats[0], mode)?;
+        if let Added::Norm(_, other) = plus {
+            other.update(&stats[1], mode)?;
         }
         Ok(y)
     }
+
+    fn norm<'a>(&'a self, x: &'a Tensor, mode: &Mode<'_>) -> Norm<'a> {
+        let running = (!mode.batch_stats).then_some([&self.mean, &self.variance]);
+        Norm { x, weight: &self.weight, bias: &self.bias, running }
+    }
+
+    fn update(&self, stats: &BatchStats, mode: &Mode<'_>) -> Result<()> {
+        if mode.batch_stats && mode.update_running {
+            ops::update_running(stats, &self.mean, &self.variance, MOMENTUM)?;
+        }
+        Ok(())
+    }
+}
+
+/// What [`BatchNorm::relu`] adds.
+#[derive(Clone, Copy)]
+pub(super) enum Added<'a> {
+    Nothing,
+    Tensor(&'a Tensor),
+    Norm(&'a Tensor, &'a BatchNorm),
 }
 
 /// `x W^T + b` for `x` `[B, in]`.

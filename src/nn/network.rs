@@ -2,11 +2,11 @@
 //! only while training (feature branch, joint head, feature regressor).
 
 use super::config::{BRANCHES, BlockKind, Head, NetworkConfig, branch_channels};
-use super::layers::{BatchNorm, Convs, Linear, Mode};
+use super::layers::{Added, BatchNorm, Convs, Linear, Mode};
 use super::params::{ParamBuilder, Params};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::ops::{self, MaxPool};
+use crate::ops::{self, ConvInput, MaxPool};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 
@@ -147,29 +147,35 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+        let input = ConvInput::new(x);
         let y = match &self.convs {
-            Arrangement::Parallel(convs) => convs.forward(x)?,
+            Arrangement::Parallel(convs) => convs.forward(&input)?,
             Arrangement::Cascade(chain) => {
                 let mut parts = Vec::new();
                 let mut last = x.clone();
                 for conv in chain {
-                    last = conv.forward(&last)?;
+                    last = conv.forward(&ConvInput::new(&last))?;
                     parts.push(last.clone());
                 }
                 ops::concat(&parts.iter().collect::<Vec<_>>(), 1)?
             }
         };
-        let mut y = self.bn.forward(&y, mode)?;
-        if let Some((fc1, fc2)) = &self.squeeze {
-            let s = fc2.forward(&ops::relu(&fc1.forward(&ops::global_avg_pool(&y)?)?)?)?;
-            let s = ops::reshape(&ops::sigmoid(&s)?, &[y.dim(0), y.dim(1), 1])?;
-            y = ops::mul(&y, &s)?;
-        }
         let shortcut = match &self.shortcut {
-            Some((conv, bn)) => bn.forward(&conv.forward(x)?, mode)?,
-            None => x.clone(),
+            Some((conv, bn)) => Some((conv.forward(&input)?, bn)),
+            None => None,
         };
-        ops::relu(&ops::add(&y, &shortcut)?)
+        let added = shortcut.as_ref().map_or(Added::Tensor(x), |(z, bn)| Added::Norm(z, bn));
+        let Some((fc1, fc2)) = &self.squeeze else {
+            return self.bn.relu(&y, added, mode);
+        };
+        let y = self.bn.forward(&y, mode)?;
+        let s = fc2.forward(&ops::relu(&fc1.forward(&ops::global_avg_pool(&y)?)?)?)?;
+        let s = ops::reshape(&ops::sigmoid(&s)?, &[y.dim(0), y.dim(1), 1])?;
+        let y = ops::mul(&y, &s)?;
+        match &shortcut {
+            Some((z, bn)) => ops::relu(&ops::add(&y, &bn.forward(z, mode)?)?),
+            None => ops::relu(&ops::add(&y, x)?),
+        }
     }
 }
 
@@ -240,8 +246,8 @@ impl Exgnet {
     /// # Errors
     /// [`Error::Shape`] for strips shorter than the network's reach; [`Error::Gpu`].
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
-        let y = self.stem.1.forward(&self.stem.0.forward(x)?, mode)?;
-        let mut y = ops::max_pool(&ops::relu(&y)?, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
+        let y = self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x))?, Added::Nothing, mode)?;
+        let mut y = ops::max_pool(&y, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
         let mut blocks = Vec::with_capacity(self.blocks.len());
         for (i, block) in self.blocks.iter().enumerate() {
             let out = block.forward(&y, mode)?;

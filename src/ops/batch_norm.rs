@@ -1,11 +1,11 @@
 //! Batch normalisation of `[B, C, T]` (or `[B, C]`) over batch and time (Ioffe and
-//! Szegedy 2015; eps, biased and unbiased variance as PyTorch), forward and
-//! backward fused (`shaders/batch_norm*.wgsl`). The backward passes' own
-//! derivatives come from their definition in simple operations.
+//! Szegedy 2015; eps, biased and unbiased variance as PyTorch), with the sum and ReLU that end a residual block in the
+//! same pass (`shaders/batch_norm*.wgsl`). The backward passes' own derivatives come from their definition in simple
+//! operations.
 
 use super::{
-    Array, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, mean, mul, reshape, rsqrt, scale,
-    slice, square, sub, sum,
+    Array, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, gate, mean, mul, relu, reshape,
+    rsqrt, scale, slice, square, sub, sum,
 };
 use crate::autograd::check::{Case, Input};
 use crate::autograd::no_grad;
@@ -13,34 +13,79 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
 use crate::tensor::{DType, Tensor};
 
-/// What a batch had: `[3, C]` with mean, `1 / sqrt(var + eps)` (biased) and the unbiased variance.
+/// What a batch had: `[5, C]` with mean, `1 / sqrt(var + eps)` (biased), the unbiased variance, and what scales and shifts.
 pub type BatchStats = Tensor;
+
+/// One batch normalisation: of `x` `[B, C, T]` or `[B, C]`, with weight and bias `[C]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm<'a> {
+    /// What is normalised.
+    pub x: &'a Tensor,
+    /// Scale of each channel.
+    pub weight: &'a Tensor,
+    /// Shift of each channel.
+    pub bias: &'a Tensor,
+    /// Mean and variance `[C]` to normalise by (evaluation); without them the batch's own (training).
+    pub running: Option<[&'a Tensor; 2]>,
+}
+
+/// What is added to a batch normalisation.
+#[derive(Debug, Clone, Copy)]
+pub enum Plus<'a> {
+    /// Nothing.
+    Nothing,
+    /// A tensor of the same shape.
+    Tensor(&'a Tensor),
+    /// Another one's batch normalisation.
+    Norm(Norm<'a>),
+}
 
 /// `[B, C, T]` of a tensor with two or three dimensions.
 fn dims(x: &Tensor) -> [usize; 3] {
     [x.dim(0), x.dim(1), x.dim(2)]
 }
 
-fn check(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<()> {
-    let fits = (2..=3).contains(&x.rank()) && w.shape() == [x.dim(1)] && b.shape() == w.shape();
-    if fits {
-        return Ok(());
+impl Norm<'_> {
+    fn check(&self) -> Result<()> {
+        let (x, w, b) = (self.x, self.weight, self.bias);
+        let fits = (2..=3).contains(&x.rank()) && w.shape() == [x.dim(1)] && b.shape() == w.shape();
+        if !fits {
+            return Err(Error::shape(
+                "batch_norm",
+                format!("input {:?}, weight {:?}, bias {:?}", x.shape(), w.shape(), b.shape()),
+                "input [B, C, T] or [B, C], weight and bias [C]",
+                "weight and bias have one value a channel",
+            ));
+        }
+        if self.running.is_none() && x.numel() == x.dim(1) {
+            return Err(Error::shape(
+                "batch_norm",
+                format!("input {:?} in train mode", x.shape()),
+                "more than one value per channel",
+                "use batches of at least two records",
+            ));
+        }
+        Ok(())
     }
-    Err(Error::shape(
-        "batch_norm",
-        format!("input {:?}, weight {:?}, bias {:?}", x.shape(), w.shape(), b.shape()),
-        "input [B, C, T] or [B, C], weight and bias [C]",
-        "weight and bias have one value a channel",
-    ))
+
+    fn stats(&self, eps: f32) -> Result<BatchStats> {
+        self.check()?;
+        launch_stats(self, eps)
+    }
+
+    /// What the operation takes: x, weight and bias, in evaluation also the estimates.
+    fn inputs(&self) -> impl Iterator<Item = &Tensor> {
+        [self.x, self.weight, self.bias].into_iter().chain(self.running.into_iter().flatten())
+    }
 }
 
 /// Launches a kernel that works on the vec4s of rows `(b, c)` in chunks.
-fn launch_rows(gpu: &Gpu, shader: &'static str, dims: [usize; 3], bind: &[&Tensor]) -> Result<()> {
+fn launch_rows(launch: Launch<'_>, gpu: &Gpu, dims: [usize; 3], bind: &[&Tensor]) -> Result<()> {
     let [b, c, t] = dims;
     // a software adapter likes few threads with much to do
     let (width, span) = if gpu.report().is_software { (8, 512) } else { (64, 256) };
     let chunks = t.div_ceil(4).div_ceil(span);
-    let mut launch = Launch::new(shader).uint([b * c, c, t, chunks, span]);
+    let mut launch = launch.uint([b * c, c, t, chunks, span]);
     for tensor in bind {
         launch = launch.bind(tensor.storage());
     }
@@ -50,25 +95,52 @@ fn launch_rows(gpu: &Gpu, shader: &'static str, dims: [usize; 3], bind: &[&Tenso
     launch.constant("WG", width).groups(gpu, b * c * chunks)
 }
 
-/// Mean and reciprocal standard deviation per channel `[3, C]`, see [`BatchStats`].
-fn launch_stats(gpu: &Gpu, x: &Tensor, eps: f32) -> Result<BatchStats> {
-    let [b, c, t] = dims(x);
-    let part = Tensor::empty(gpu, &[b, c, 2], DType::F32)?;
-    let stats = Tensor::empty(gpu, &[3, c], DType::F32)?;
-    let launch = |entry| {
-        let launch = Launch::new("batch_norm_stats").entry(entry).uint([b, c, t]).float([eps]);
-        launch.bind(x.storage()).bind(part.storage()).bind(stats.storage())
+/// Records a group sums over, and slices of the batch: enough groups to keep the adapter busy, as few as that takes.
+fn slices(gpu: &Gpu, [batch, channels, _]: [usize; 3]) -> [usize; 2] {
+    let wanted = if gpu.report().is_software { 64 } else { 512 };
+    let slice = batch.div_ceil(usize::div_ceil(wanted, channels).clamp(1, batch));
+    [slice, batch.div_ceil(slice)]
+}
+
+/// Mean and reciprocal standard deviation per channel `[5, C]`, see [`BatchStats`].
+fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
+    let (x, gpu) = (norm.x, norm.x.gpu());
+    let all @ [b, c, t] = dims(x);
+    let stats = Tensor::empty(gpu, &[5, c], DType::F32)?;
+    let [slice, slices] = slices(gpu, all);
+    let launch = |entry, part: &Tensor| {
+        let launch = Launch::new("batch_norm_stats").entry(entry).uint([b, c, t, slice, slices]).float([eps]);
+        let launch = launch.bind(x.storage()).bind(norm.weight.storage()).bind(norm.bias.storage());
+        let launch = launch.bind(part.storage()).bind(stats.storage());
+        match entry {
+            "slices" => launch.constant("WG", gpu.reduce_width()).groups(gpu, slices * c),
+            _ => launch.threads(gpu, c, 8),
+        }
     };
-    launch("rows").constant("WG", gpu.reduce_width()).groups(gpu, b * c)?;
-    launch("combine").threads(gpu, c, 8)?;
+    match norm.running {
+        Some([mean, variance]) => {
+            let flat = |t: &Tensor| reshape(t, &[1, c]);
+            let part = no_grad(|| concat(&[&flat(mean)?, &flat(variance)?], 0))?;
+            launch("fixed", &part)?;
+        }
+        None => {
+            let part = Tensor::empty(gpu, &[slices, c, 2], DType::F32)?;
+            launch("slices", &part)?;
+            launch("combine", &part)?;
+        }
+    }
     Ok(stats)
 }
 
-/// Inputs: x, weight, bias. Output as x.
+/// Inputs: those of one [`Norm`], and what is added: nothing, a tensor, or those of another. Output as x.
 #[derive(Debug)]
 struct BatchNorm {
     eps: f32,
-    stats: BatchStats,
+    relu: bool,
+    /// By running estimates.
+    eval: bool,
+    first: BatchStats,
+    second: Option<BatchStats>,
 }
 
 impl Op for BatchNorm {
@@ -77,23 +149,73 @@ impl Op for BatchNorm {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
-        launch_rows(gpu, "batch_norm", dims(&y), &[inputs[0], &self.stats, inputs[1], inputs[2], &y])?;
+        let (x, stats) = (inputs[0], &self.first);
+        let y = Tensor::empty(gpu, x.shape(), DType::F32)?;
+        let (code, x2, stats2) = match (&self.second, inputs.get(self.own())) {
+            (Some(second), Some(x2)) => (2, *x2, second),
+            (None, Some(z)) => (1, *z, stats),
+            _ => (0, x, stats),
+        };
+        let launch = Launch::new("batch_norm").constant("SECOND", code).constant("RELU", self.relu.into());
+        launch_rows(launch, gpu, dims(&y), &[x, stats, x2, stats2, &y])?;
         Ok(y.into())
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let (x, w) = (&s.inputs[0], &s.inputs[1]);
-        let c = x.dim(1);
-        let sums = apply(Sums { eps: self.eps, stats: self.stats.clone() }, &[grad, x])?;
-        let row = |i: usize| reshape(&slice(&sums, 0, i, i + 1)?, &[c]);
-        let dx = if s.needs[0] {
-            Some(apply(InputGrad { eps: self.eps, stats: self.stats.clone() }, &[grad, x, w, &sums])?)
-        } else {
-            None
-        };
-        Ok(vec![dx, Some(row(1)?), Some(row(0)?)])
+        if self.eval {
+            return backward_of_composed(s, grad, |inputs| self.composed(inputs));
+        }
+        let gated = if self.relu { Some(gate(grad, s.output)?) } else { None };
+        let g = gated.as_ref().unwrap_or(grad);
+        let (own, more) = (s.inputs.split_at(self.own()), s.needs.split_at(self.own()));
+        let mut all = gradients(self.eps, &self.first, own.0, more.0, g)?;
+        match &self.second {
+            Some(second) => all.extend(gradients(self.eps, second, own.1, more.1, g)?),
+            None => all.extend(own.1.iter().map(|_| Some(g.clone()))),
+        }
+        Ok(all)
     }
+}
+
+impl BatchNorm {
+    /// Inputs of the first norm.
+    fn own(&self) -> usize {
+        if self.eval { 5 } else { 3 }
+    }
+
+    /// Evaluation in simple operations.
+    fn composed(&self, inputs: &[Tensor]) -> Result<Tensor> {
+        let one = |inputs: &[Tensor]| {
+            let [x, w, b, mean, variance] = [0, 1, 2, 3, 4].map(|i| &inputs[i]);
+            let per_channel: &[usize] = if x.rank() == 3 { &[1, x.dim(1), 1] } else { &[1, x.dim(1)] };
+            let gain = mul(w, &rsqrt(&add_scalar(variance, self.eps)?)?)?;
+            let centred = sub(x, &reshape(mean, per_channel)?)?;
+            add(&mul(&centred, &reshape(&gain, per_channel)?)?, &reshape(b, per_channel)?)
+        };
+        let mut y = one(inputs)?;
+        if self.second.is_some() {
+            y = add(&y, &one(&inputs[self.own()..])?)?;
+        } else if let Some(z) = inputs.get(self.own()) {
+            y = add(&y, z)?;
+        }
+        if self.relu { relu(&y) } else { Ok(y) }
+    }
+}
+
+/// Gradients of a batch's own normalisation with respect to x, weight and bias.
+fn gradients(
+    eps: f32,
+    stats: &BatchStats,
+    inputs: &[Tensor],
+    needs: &[bool],
+    g: &Tensor,
+) -> Result<Vec<Option<Tensor>>> {
+    let (x, w) = (&inputs[0], &inputs[1]);
+    let sums = apply(Sums { eps, stats: stats.clone() }, &[g, x])?;
+    let row = |i: usize| reshape(&slice(&sums, 0, i, i + 1)?, &[x.dim(1)]);
+    let dx =
+        if needs[0] { Some(apply(InputGrad { eps, stats: stats.clone() }, &[g, x, w, &sums])?) } else { None };
+    Ok(vec![dx, Some(row(1)?), Some(row(0)?)])
 }
 
 /// `(x - mean) / sqrt(var + eps)` and `1 / sqrt(var + eps)`, in simple operations.
@@ -117,14 +239,16 @@ impl Op for Sums {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let [b, c, t] = dims(inputs[0]);
-        let part = Tensor::empty(gpu, &[b, c, 2], DType::F32)?;
+        let all @ [b, c, t] = dims(inputs[0]);
+        let [slice, slices] = slices(gpu, all);
+        let part = Tensor::empty(gpu, &[slices, c, 2], DType::F32)?;
         let sums = Tensor::empty(gpu, &[2, c], DType::F32)?;
         let launch = |entry| {
-            let launch = Launch::new("batch_norm_sums").entry(entry).uint([b, c, t]).bind(inputs[0].storage());
+            let launch = Launch::new("batch_norm_sums").entry(entry).uint([b, c, t, slice, slices]);
+            let launch = launch.bind(inputs[0].storage());
             launch.bind(inputs[1].storage()).bind(self.stats.storage()).bind(part.storage()).bind(sums.storage())
         };
-        launch("rows").constant("WG", gpu.reduce_width()).groups(gpu, b * c)?;
+        launch("slices").constant("WG", gpu.reduce_width()).groups(gpu, slices * c)?;
         launch("combine").threads(gpu, c, 8)?;
         Ok(sums.into())
     }
@@ -155,7 +279,7 @@ impl Op for InputGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let [g, x, w, sums] = [inputs[0], inputs[1], inputs[2], inputs[3]];
         let dx = Tensor::empty(gpu, x.shape(), DType::F32)?;
-        launch_rows(gpu, "batch_norm_grad", dims(x), &[g, x, &self.stats, w, sums, &dx])?;
+        launch_rows(Launch::new("batch_norm_grad"), gpu, dims(x), &[g, x, &self.stats, w, sums, &dx])?;
         Ok(dx.into())
     }
 
@@ -178,17 +302,8 @@ impl Op for InputGrad {
 /// # Errors
 /// [`Error::Shape`] if weight or bias do not fit, or for a single value per channel; [`Error::Gpu`].
 pub fn batch_norm_train(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<(Tensor, BatchStats)> {
-    check(x, weight, bias)?;
-    if x.numel() == x.dim(1) {
-        return Err(Error::shape(
-            "batch_norm",
-            format!("input {:?} in train mode", x.shape()),
-            "more than one value per channel",
-            "use batches of at least two records",
-        ));
-    }
-    let stats = launch_stats(x.gpu(), x, eps)?;
-    let y = apply(BatchNorm { eps, stats: stats.clone() }, &[x, weight, bias])?;
+    let norm = Norm { x, weight, bias, running: None };
+    let (y, [stats, _]) = launch(&norm, &Plus::Nothing, false, eps)?;
     Ok((y, stats))
 }
 
@@ -197,11 +312,51 @@ pub fn batch_norm_train(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) ->
 /// # Errors
 /// [`Error::Shape`] if a parameter does not fit; [`Error::Gpu`].
 pub fn batch_norm_eval(x: &Tensor, weight: &Tensor, bias: &Tensor, running: [&Tensor; 2], eps: f32) -> Result<Tensor> {
-    check(x, weight, bias)?;
-    let per_channel: &[usize] = if x.rank() == 3 { &[1, x.dim(1), 1] } else { &[1, x.dim(1)] };
-    let gain = mul(weight, &rsqrt(&add_scalar(running[1], eps)?)?)?;
-    let shift = sub(bias, &mul(running[0], &gain)?)?;
-    add(&mul(x, &reshape(&gain, per_channel)?)?, &reshape(&shift, per_channel)?)
+    let norm = Norm { x, weight, bias, running: Some(running) };
+    Ok(launch(&norm, &Plus::Nothing, false, eps)?.0)
+}
+
+/// `max(0, norm + plus)` in one pass, as a residual block ends. Also returns the statistics of `norm` and, where that is
+/// a batch normalisation too, of `plus` (else those of `norm` again), for [`update_running`].
+///
+/// # Errors
+/// [`Error::Shape`] if shapes differ, if a parameter does not fit, or for a single value per channel in training;
+/// [`Error::Gpu`].
+pub fn batch_norm_relu(norm: &Norm<'_>, plus: &Plus<'_>, eps: f32) -> Result<(Tensor, [BatchStats; 2])> {
+    launch(norm, plus, true, eps)
+}
+
+fn launch(norm: &Norm<'_>, plus: &Plus<'_>, relu: bool, eps: f32) -> Result<(Tensor, [BatchStats; 2])> {
+    let added = match plus {
+        Plus::Nothing => None,
+        Plus::Tensor(z) => Some(*z),
+        Plus::Norm(second) => Some(second.x),
+    };
+    let eval = norm.running.is_some();
+    let mixed = matches!(plus, Plus::Norm(second) if second.running.is_some() != eval);
+    if let Some(z) = added.filter(|z| mixed || z.shape() != norm.x.shape()) {
+        return Err(Error::shape(
+            "batch_norm",
+            format!("{:?} added to {:?}", z.shape(), norm.x.shape()),
+            "two tensors of one shape, both in training or both in evaluation",
+            "the shortcut of a block needs the block's width and stride",
+        ));
+    }
+    let first = norm.stats(eps)?;
+    let mut inputs: Vec<&Tensor> = norm.inputs().collect();
+    let second = match plus {
+        Plus::Nothing => None,
+        Plus::Tensor(z) => {
+            inputs.push(z);
+            None
+        }
+        Plus::Norm(other) => {
+            inputs.extend(other.inputs());
+            Some(other.stats(eps)?)
+        }
+    };
+    let stats = [first.clone(), second.clone().unwrap_or_else(|| first.clone())];
+    Ok((apply(BatchNorm { eps, relu, eval, first, second }, &inputs)?, stats))
 }
 
 /// Moves the running estimates towards a batch's statistics, in place: `r = (1 - momentum) r + momentum batch`.
@@ -263,13 +418,65 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ));
     }
+    // Two normalised tensors, or one and another, and ReLU.
+    for shape in [vec![3, 2, 5], vec![2, 3, 3], vec![1, 2, 9]] {
+        let c = [shape[1]];
+        let one = |seed| vec![Input::normal(&shape, seed), Input::normal(&c, seed + 1), Input::normal(&c, seed + 2)];
+        let norm = |x: &'_ [Tensor], running: bool| -> Result<Tensor> {
+            let of = |i: usize, r: usize| Norm {
+                x: &x[i],
+                weight: &x[i + 1],
+                bias: &x[i + 2],
+                running: running.then(|| [&x[r], &x[r + 1]]),
+            };
+            Ok(batch_norm_relu(&of(0, 6), &Plus::Norm(of(3, 8)), EPS)?.0)
+        };
+        let relu_of = |a: &Array, b: &Array| Array::from_index(&a.shape, |at| (a.broadcast_at(at) + b.broadcast_at(at)).max(0.0));
+        cases.push(Case::new(
+            format!("train, two and relu {shape:?}"),
+            [one(121), one(124)].concat(),
+            move |x| norm(x, false),
+            move |x| {
+                let [a, b] = [0, 3].map(|i| cpu_norm(&x[i], &x[i + 1], &x[i + 2], &cpu_stats(&x[i])));
+                relu_of(&a, &b)
+            },
+        ));
+        let running = vec![
+            Input::normal(&c, 131),
+            Input::positive(&c, 132),
+            Input::normal(&c, 133),
+            Input::positive(&c, 134),
+        ];
+        cases.push(Case::new(
+            format!("eval, two and relu {shape:?}"),
+            [one(121), one(124), running].concat(),
+            move |x| norm(x, true),
+            move |x| {
+                let [a, b] = [(0, 6), (3, 8)].map(|(i, r)| {
+                    let stats: Vec<(f64, f64)> = x[r].data.iter().copied().zip(x[r + 1].data.iter().copied()).collect();
+                    cpu_norm(&x[i], &x[i + 1], &x[i + 2], &stats)
+                });
+                relu_of(&a, &b)
+            },
+        ));
+        cases.push(Case::new(
+            format!("train, plus a tensor and relu {shape:?}"),
+            [one(127), vec![Input::normal(&shape, 130)]].concat(),
+            |x| {
+                let norm = Norm { x: &x[0], weight: &x[1], bias: &x[2], running: None };
+                Ok(batch_norm_relu(&norm, &Plus::Tensor(&x[3]), EPS)?.0)
+            },
+            move |x| relu_of(&cpu_norm(&x[0], &x[1], &x[2], &cpu_stats(&x[0])), &x[3]),
+        ));
+    }
     // Running estimates: in place, so only the values are tested.
     cases.push(
         Case::new(
             "running estimates [3, 2, 5]",
             vec![Input::normal(&[3, 2, 5], 106), Input::normal(&[2], 107), Input::positive(&[2], 108)],
             |x| {
-                let stats = launch_stats(x[0].gpu(), &x[0], EPS)?;
+                let norm = Norm { x: &x[0], weight: &x[1], bias: &x[1], running: None };
+                let stats = norm.stats(EPS)?;
                 let (mean, var) = (scale(&x[1], 1.0)?, scale(&x[2], 1.0)?);
                 update_running(&stats, &mean, &var, 0.1)?;
                 concat(&[&mean, &var], 0)

@@ -3,12 +3,13 @@
 //! convolution is the case of one branch.
 //!
 //! Three operations, bilinear and each other's derivatives: the convolution and
-//! its gradients with respect to the input and to one branch's weight. Each has two
-//! versions: `plain.rs`, for every adapter and every shape, and `tile.rs`, in
-//! register tiles for adapters whose workgroup is best one subgroup.
+//! its gradients with respect to the input and to one branch's weight. Each has a plain
+//! version (`plain.rs`), for every adapter and every shape, and versions in tiles
+//! (`tile.rs`) that read their signals from padded rows (`rows.rs`).
 
 mod cases;
 mod plain;
+mod rows;
 mod tile;
 
 pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_cases};
@@ -17,7 +18,8 @@ use super::{Forward, Op, Saved, apply, pad, slice};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, lock};
 use crate::tensor::{DType, Tensor};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use tile::{GradRows, SharedRows, Tiles};
 
 /// Stride, groups and, a branch each, dilation and padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,40 +143,54 @@ impl ConvSpec {
         }
     }
 
-    /// Rows of `x` and of the output's gradient `g` for the gradients in register tiles; `None` where they go the plain way.
-    fn pack(&self, x: &Tensor, g: &Tensor, ws: &[&[usize]]) -> Result<Option<tile::Packed>> {
-        let Some(lanes) = tile::lanes(x.gpu(), self, ws) else { return Ok(None) };
-        let size = |j| self.sizes(j, x.dim(0), x.dim(1), x.dim(2), g.dim(2), ws);
-        let sizes: Vec<Sizes> = (0..ws.len()).map(size).collect();
-        tile::pack(x.gpu(), self, (x, g), &sizes, lanes).map(Some)
+    fn all_sizes(&self, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Vec<Sizes> {
+        (0..weights.len()).map(|j| self.sizes(j, batch, c_in, len, out_len, weights)).collect()
     }
 
-    /// [`ConvSpec::pack`] where the gradient of a weight is wanted: that of the input alone reads fewer rows.
-    fn pack_for(&self, needs: &[bool], x: &Tensor, g: &Tensor, weights: &[Tensor]) -> Result<Option<tile::Packed>> {
-        let shapes: Vec<&[usize]> = weights.iter().map(Tensor::shape).collect();
-        if needs.contains(&true) { self.pack(x, g, &shapes) } else { Ok(None) }
+    /// The shape as tuning tables name it; batch and length do not matter to the tiles.
+    fn key(&self, pass: Pass, weights: &[&[usize]]) -> String {
+        let list = |of: &dyn Fn(usize) -> usize| {
+            let all: Vec<usize> = (0..weights.len()).map(of).collect();
+            if all.windows(2).all(|w| w[0] == w[1]) { all[0].to_string() } else { join(&all) }
+        };
+        format!(
+            "{} {}->{} k{} s{} d{} g{}",
+            pass.name(),
+            weights[0][1] * self.groups,
+            join(&weights.iter().map(|w| w[0]).collect::<Vec<_>>()),
+            join(&weights.iter().map(|w| w[2]).collect::<Vec<_>>()),
+            self.stride,
+            list(&|j| self.branches[j].dilation),
+            self.groups,
+        )
     }
 
-    /// All branches, in register tiles where the adapter and the shapes allow it.
-    fn launch_all(
-        &self,
-        gpu: &Gpu,
-        way: Way,
-        (src, weights, dst): (&Tensor, &[&Tensor], &Tensor),
-        (sizes, rows): (&[Sizes], Option<&tile::Rows>),
-    ) -> Result<()> {
-        if let Some(lanes) = tile::lanes(gpu, self, &shapes(weights)) {
-            return tile::launch(gpu, self, way == Way::InputGrad, (src, weights, dst), (sizes, rows), lanes);
-        }
-        weights.iter().zip(sizes).enumerate().try_for_each(|(j, (w, s))| self.launch(gpu, way, [src, w, dst], j, s))
+    /// How the tiles go about one pass; `None` where it goes the plain way.
+    fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
+        Tiles::new(gpu, &self.key(pass, weights), self, sizes)
     }
 }
 
-/// Which of the two things that `shaders/conv1d.wgsl` computes.
+fn join(all: &[usize]) -> String {
+    all.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The three things to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Pass {
     Forward,
     InputGrad,
+    WeightGrad,
+}
+
+impl Pass {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "conv1d",
+            Self::InputGrad => "conv1d_input_grad",
+            Self::WeightGrad => "conv1d_weight_grad",
+        }
+    }
 }
 
 fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
@@ -185,11 +201,19 @@ fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
 #[derive(Debug)]
 struct Conv {
     spec: ConvSpec,
+    /// Rows of x, for other convolutions of it and for the gradients.
+    rows: SharedRows,
+}
+
+impl Conv {
+    fn new(spec: ConvSpec) -> Self {
+        Self { spec, rows: Arc::default() }
+    }
 }
 
 impl Op for Conv {
     fn name(&self) -> &'static str {
-        "conv1d"
+        Pass::Forward.name()
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
@@ -205,19 +229,46 @@ impl Op for Conv {
         let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
         let t = self.spec.check(c, l, &ws)?;
         let y = Tensor::empty(gpu, &[b, ws.iter().map(|w| w[0]).sum(), t], DType::F32)?;
-        let sizes: Vec<Sizes> = (0..ws.len()).map(|j| self.spec.sizes(j, b, c, l, t, &ws)).collect();
-        self.spec.launch_all(gpu, Way::Forward, (x, &inputs[1..], &y), (&sizes, None))?;
+        let sizes = self.spec.all_sizes(b, c, l, t, &ws);
+        match self.spec.tiles(gpu, Pass::Forward, &ws, &sizes) {
+            Some(tiles) => tiles.forward(gpu, (x, &self.rows), &inputs[1..], &y, &sizes)?,
+            None => self.spec.launch(gpu, false, (x, &inputs[1..], &y), &sizes)?,
+        }
         Ok(y.into())
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let (x, ws) = (&s.inputs[0], &s.inputs[1..]);
-        let packed = self.spec.pack_for(&s.needs[1..], x, grad, ws)?;
-        let dx = if s.needs[0] { Some(input_grad(&self.spec, grad, ws, x.dim(2), packed.clone())?) } else { None };
-        let mut all = vec![dx];
-        all.extend(weight_grads(&self.spec, x, grad, ws, &s.needs[1..], packed)?);
-        Ok(all)
+        gradients(&self.spec, (x, &self.rows), grad, ws, s.needs)
     }
+}
+
+/// Gradients of a convolution of `x` with respect to `x` and the weights, where `needs` says so; `g` is the output's.
+fn gradients(
+    spec: &ConvSpec,
+    (x, rows): (&Tensor, &SharedRows),
+    g: &Tensor,
+    weights: &[Tensor],
+    needs: &[bool],
+) -> Result<Vec<Option<Tensor>>> {
+    let shapes: Vec<&[usize]> = weights.iter().map(Tensor::shape).collect();
+    let sizes = spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &shapes);
+    let tiles = spec.tiles(x.gpu(), Pass::WeightGrad, &shapes, &sizes);
+    let grad_rows = tiles.map_or_else(|| Ok(GradRows::new()), |t| t.grad_rows(x.gpu(), g, rows, &sizes))?;
+    let mut all = vec![None];
+    if needs[0] {
+        all[0] = Some(input_grad(spec, g, weights, x.dim(2), grad_rows.clone())?);
+    }
+    for (j, &need) in needs[1..].iter().enumerate() {
+        let op = WeightGrad {
+            spec: spec.clone(),
+            j,
+            weights: shapes.iter().map(|w| w.to_vec()).collect(),
+            rows: Mutex::new(Some((rows.clone(), grad_rows.clone()))),
+        };
+        all.push(if need { Some(apply(op, &[x, g])?) } else { None });
+    }
+    Ok(all)
 }
 
 /// Inputs: g `[B, sum C_j, T]`, the weights. Output `[B, C_in, L]`.
@@ -225,35 +276,31 @@ impl Op for Conv {
 struct InputGrad {
     spec: ConvSpec,
     len: usize,
-    /// Rows of g for the register tiles, where they were made before. Let go when used: the history need not hold them.
-    packed: Mutex<Option<tile::Packed>>,
+    /// Rows of g for the tiles, where they were made before. Let go when used: the history need not hold them.
+    rows: Mutex<GradRows>,
 }
 
-fn input_grad(
-    spec: &ConvSpec,
-    g: &Tensor,
-    weights: &[Tensor],
-    len: usize,
-    packed: Option<tile::Packed>,
-) -> Result<Tensor> {
+fn input_grad(spec: &ConvSpec, g: &Tensor, weights: &[Tensor], len: usize, rows: GradRows) -> Result<Tensor> {
     let mut inputs = vec![g];
     inputs.extend(weights);
-    apply(InputGrad { spec: spec.clone(), len, packed: Mutex::new(packed) }, &inputs)
+    apply(InputGrad { spec: spec.clone(), len, rows: Mutex::new(rows) }, &inputs)
 }
 
 impl Op for InputGrad {
     fn name(&self) -> &'static str {
-        "conv1d_input_grad"
+        Pass::InputGrad.name()
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (g, ws) = (inputs[0], shapes(&inputs[1..]));
         let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
-        let sizes: Vec<Sizes> = (0..ws.len()).map(|j| self.spec.sizes(j, b, c, self.len, t, &ws)).collect();
-        let packed = lock(&self.packed).take();
-        let rows = packed.as_ref().map(|p| &p.g);
-        self.spec.launch_all(gpu, Way::InputGrad, (g, &inputs[1..], &dx), (&sizes, rows))?;
+        let sizes = self.spec.all_sizes(b, c, self.len, t, &ws);
+        let rows = std::mem::take(&mut *lock(&self.rows));
+        match self.spec.tiles(gpu, Pass::InputGrad, &ws, &sizes) {
+            Some(tiles) => tiles.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?,
+            None => self.spec.launch(gpu, true, (g, &inputs[1..], &dx), &sizes)?,
+        }
         Ok(dx.into())
     }
 
@@ -261,10 +308,16 @@ impl Op for InputGrad {
         let (g, ws) = (&s.inputs[0], &s.inputs[1..]);
         let mut inputs = vec![grad];
         inputs.extend(ws);
-        let dg = if s.needs[0] { Some(apply(Conv { spec: self.spec.clone() }, &inputs)?) } else { None };
-        let mut all = vec![dg];
-        let packed = self.spec.pack_for(&s.needs[1..], grad, g, ws)?;
-        all.extend(weight_grads(&self.spec, grad, g, ws, &s.needs[1..], packed)?);
+        let conv = Conv::new(self.spec.clone());
+        let rows = conv.rows.clone();
+        let dg = if s.needs[0] { Some(apply(conv, &inputs)?) } else { None };
+        let needs: Vec<bool> = std::iter::once(false).chain(s.needs[1..].iter().copied()).collect();
+        let mut all = if needs.contains(&true) {
+            gradients(&self.spec, (grad, &rows), g, ws, &needs)?
+        } else {
+            vec![None; s.needs.len()]
+        };
+        all[0] = dg;
         Ok(all)
     }
 }
@@ -275,41 +328,24 @@ struct WeightGrad {
     spec: ConvSpec,
     j: usize,
     weights: Vec<Vec<usize>>,
-    /// Rows of x and g for the register tiles; let go when used.
-    packed: Mutex<Option<tile::Packed>>,
-}
-
-fn weight_grads(
-    spec: &ConvSpec,
-    x: &Tensor,
-    g: &Tensor,
-    weights: &[Tensor],
-    needs: &[bool],
-    packed: Option<tile::Packed>,
-) -> Result<Vec<Option<Tensor>>> {
-    let shapes: Vec<Vec<usize>> = weights.iter().map(|w| w.shape().to_vec()).collect();
-    let one = |j: usize| {
-        let op = WeightGrad { spec: spec.clone(), j, weights: shapes.clone(), packed: Mutex::new(packed.clone()) };
-        apply(op, &[x, g])
-    };
-    needs.iter().enumerate().map(|(j, &need)| if need { one(j).map(Some) } else { Ok(None) }).collect()
+    /// Rows of x and g for the tiles; let go when used.
+    rows: Mutex<Option<(SharedRows, GradRows)>>,
 }
 
 impl Op for WeightGrad {
     fn name(&self) -> &'static str {
-        "conv1d_weight_grad"
+        Pass::WeightGrad.name()
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, g) = (inputs[0], inputs[1]);
         let ws: Vec<&[usize]> = self.weights.iter().map(Vec::as_slice).collect();
-        let sizes = self.spec.sizes(self.j, x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
+        let sizes = self.spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
         let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
-        let made = lock(&self.packed).take();
-        let packed = if made.is_some() { made } else { self.spec.pack(x, g, &ws)? };
-        match packed {
-            Some(packed) => tile::launch_weight_grad(gpu, &self.spec, (&packed, &dw), (self.j, &sizes))?,
-            None => self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes)?,
+        let (rows, grad_rows) = lock(&self.rows).take().unwrap_or_default();
+        match self.spec.tiles(gpu, Pass::WeightGrad, &ws, &sizes) {
+            Some(tiles) => tiles.weight_grad(gpu, (x, &rows), (g, grad_rows), (&dw, self.j, &sizes))?,
+            None => self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes[self.j])?,
         }
         Ok(dw.into())
     }
@@ -321,12 +357,13 @@ impl Op for WeightGrad {
         let end = first + self.weights[self.j][0];
         let one = ConvSpec::single(self.spec.stride, self.spec.groups, self.spec.branches[self.j]);
         let dx = if s.needs[0] {
-            Some(input_grad(&one, &slice(g, 1, first, end)?, std::slice::from_ref(grad), x.dim(2), None)?)
+            let part = slice(g, 1, first, end)?;
+            Some(input_grad(&one, &part, std::slice::from_ref(grad), x.dim(2), GradRows::new())?)
         } else {
             None
         };
         let dg = if s.needs[1] {
-            let part = apply(Conv { spec: one }, &[x, grad])?;
+            let part = apply(Conv::new(one), &[x, grad])?;
             Some(pad(&part, 1, first, g.dim(1) - end)?)
         } else {
             None
@@ -350,7 +387,29 @@ pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch:
 /// # Errors
 /// As [`conv1d`], and where the branches' output lengths differ.
 pub fn branches(x: &Tensor, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
-    let mut inputs = vec![x];
-    inputs.extend(weights);
-    apply(Conv { spec: spec.clone() }, &inputs)
+    ConvInput::new(x).branches(weights, spec)
+}
+
+/// The input of several convolutions, which is laid out for them once.
+#[derive(Debug)]
+pub struct ConvInput<'a> {
+    x: &'a Tensor,
+    rows: SharedRows,
+}
+
+impl<'a> ConvInput<'a> {
+    /// Input `x` `[B, C_in, L]`.
+    pub fn new(x: &'a Tensor) -> Self {
+        Self { x, rows: Arc::default() }
+    }
+
+    /// As [`branches`], of this input.
+    ///
+    /// # Errors
+    /// As [`branches`].
+    pub fn branches(&self, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
+        let mut inputs = vec![self.x];
+        inputs.extend(weights);
+        apply(Conv { spec: spec.clone(), rows: self.rows.clone() }, &inputs)
+    }
 }

@@ -50,7 +50,7 @@ const UNARY: &[Unary] = &[
     Unary { name: "neg", code: 0, cpu: |x, _| -x, backward: |_, _, g, _| neg(g), input: any, scalars: [0.0; 2] },
     Unary { name: "scale", code: 1, cpu: |x, s| s[0] * x, backward: |_, _, g, s| scale(g, s[0]), input: any, scalars: [-1.5, 0.0] },
     Unary { name: "add_scalar", code: 2, cpu: |x, s| x + s[0], backward: |_, _, g, _| Ok(g.clone()), input: any, scalars: [0.75, 0.0] },
-    Unary { name: "relu", code: 3, cpu: |x, _| x.max(0.0), backward: |x, _, g, _| binary(GATE, g, x, [0.0; 2]), input: spaced, scalars: [0.0; 2] },
+    Unary { name: "relu", code: 3, cpu: |x, _| x.max(0.0), backward: |x, _, g, _| gate(g, x), input: spaced, scalars: [0.0; 2] },
     Unary { name: "sigmoid", code: 4, cpu: |x, _| 1.0 / (1.0 + (-x).exp()), backward: |_, y, g, _| mul(g, &sub(y, &square(y)?)?), input: any, scalars: [0.0; 2] },
     Unary { name: "tanh", code: 5, cpu: |x, _| x.tanh(), backward: |_, y, g, _| sub(g, &mul(g, &square(y)?)?), input: any, scalars: [0.0; 2] },
     Unary { name: "exp", code: 6, cpu: |x, _| x.exp(), backward: |_, y, g, _| mul(g, y), input: any, scalars: [0.0; 2] },
@@ -204,6 +204,14 @@ fn unary(name: &str, x: &Tensor, scalars: [f32; 2]) -> Result<Tensor> {
 
 fn binary(row: usize, a: &Tensor, b: &Tensor, scalars: [f32; 2]) -> Result<Tensor> {
     apply(BinaryOp { row, scalars }, &[a, b])
+}
+
+/// `g` where `y` is positive, else 0: the gradient that passes a ReLU with output (or input) `y`.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Gpu`].
+pub(super) fn gate(g: &Tensor, y: &Tensor) -> Result<Tensor> {
+    binary(GATE, g, y, [0.0; 2])
 }
 
 macro_rules! unary_functions {

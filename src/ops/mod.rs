@@ -20,14 +20,15 @@ mod shaping;
 pub use adam::{AdamState, Hyper, adam_step, sum_of_squares};
 pub use array::Array;
 pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
-pub use batch_norm::{BatchStats, batch_norm_eval, batch_norm_train, update_running};
-pub use conv1d::{Branch, ConvSpec, branches, conv1d};
+pub use batch_norm::{BatchStats, Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
+pub use conv1d::{Branch, ConvInput, ConvSpec, branches, conv1d};
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
 pub use dropout::{DropoutState, dropout, philox};
 pub use elementwise::{
     abs, add, add_scalar, clamp, div, exp, huber, log, mul, neg, recip, relu, rsqrt, scale, sigmoid, sqrt, square, sub,
     tanh,
 };
+use elementwise::gate;
 pub use index::{pick, place};
 pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;

@@ -1,6 +1,6 @@
 //! Oracles and cases of the convolution family.
 
-use super::{Branch, ConvSpec, WeightGrad, apply, branches, conv1d, input_grad};
+use super::{Branch, ConvSpec, GradRows, WeightGrad, apply, branches, conv1d, input_grad};
 use crate::autograd::check::{Case, Input};
 use crate::ops::Array;
 use std::sync::Mutex;
@@ -172,7 +172,7 @@ pub(in crate::ops) fn input_grad_cases() -> Vec<Case> {
             Case::new(
                 label(s),
                 vec![Input::normal(&[s[0], s[2], t], 75), Input::normal(&w, 76)],
-                move |x| input_grad(&spec, &x[0], &x[1..], len, None),
+                move |x| input_grad(&spec, &x[0], &x[1..], len, GradRows::new()),
                 move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], len),
             )
         })
@@ -192,7 +192,7 @@ pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
                 vec![Input::normal(&[s[0], s[1], s[3]], 77), Input::normal(&[s[0], s[2], t], 78)],
                 move |x| {
                     let op =
-                        WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), packed: Mutex::default() };
+                        WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), rows: Mutex::default() };
                     apply(op, &[&x[0], &x[1]])
                 },
                 move |x| cpu_weight_grad(&cpu_spec, 0, &cpu_weights, &x[0], &x[1]),

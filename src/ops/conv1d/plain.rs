@@ -1,7 +1,7 @@
 //! The plain convolutions: `shaders/conv1d.wgsl` (forward and input gradient) and `conv1d_weight_grad.wgsl`;
 //! `conv1d_pack.wgsl` lays out what they read four channels at a time.
 
-use super::{Branch, ConvSpec, Sizes, Way};
+use super::{Branch, ConvSpec, Sizes};
 use crate::error::Result;
 use crate::gpu::{Gpu, Launch};
 use crate::ops::reduce::{Term, launch_sum};
@@ -12,11 +12,29 @@ const POSITIONS: usize = 16;
 const TAPS: usize = 12;
 
 impl ConvSpec {
-    /// One branch of the convolution (`src` = x, `dst` = y), or (`transposed`) of its input gradient (`src` = the
-    /// output's gradient, `dst` = the input's; all branches but the first add to it).
-    pub(super) fn launch(&self, gpu: &Gpu, way: Way, [src, w, dst]: [&Tensor; 3], j: usize, s: &Sizes) -> Result<()> {
+    /// The convolution (`src` = x, `dst` = y) or its input gradient (`transposed`; `src` = the output's gradient, `dst`
+    /// = the input's), branch by branch.
+    pub(super) fn launch(
+        &self,
+        gpu: &Gpu,
+        transposed: bool,
+        (src, weights, dst): (&Tensor, &[&Tensor], &Tensor),
+        sizes: &[Sizes],
+    ) -> Result<()> {
+        let mut all = weights.iter().zip(sizes).enumerate();
+        all.try_for_each(|(j, (w, s))| self.launch_one(gpu, transposed, [src, w, dst], j, s))
+    }
+
+    /// One branch; in the input gradient all branches but the first add to `dst`.
+    fn launch_one(
+        &self,
+        gpu: &Gpu,
+        transposed: bool,
+        [src, w, dst]: [&Tensor; 3],
+        j: usize,
+        s: &Sizes,
+    ) -> Result<()> {
         let Branch { dilation, pad_left, .. } = self.branches[j];
-        let transposed = way == Way::InputGrad;
         let input = [s.c_in, 0, s.len, s.in_g];
         let output = [s.channels, s.first, s.out_len, s.out_g];
         let (from, to) = if transposed { (output, input) } else { (input, output) };

@@ -1,94 +1,84 @@
-//! The convolutions in register tiles (`shaders/conv1d_tile.wgsl`, `conv1d_weight_tile.wgsl`): launches for adapters where
-//! [`Gpu::tile_lanes`] says so. Dilated and grouped convolutions go the plain way.
-//!
-//! Both directions become convolutions of stride 1 over padded rows. With `S` the stride, row `(c, r)` of a signal x holds
-//! `x[S (m - lead) + r]` at place `m`; a tap `k` of a branch then reads place `n + j` with
-//! - forward: `k = S (j - lead) + r + pad`, from x's rows to the output,
-//! - input gradient: `k = pad + r - S (j - lead)`, from the gradient's rows to phase `r` of the input.
+//! The convolutions in register tiles (`shaders/conv1d_tile.wgsl`, `conv1d_weight_tile.wgsl`) and in workgroup tiles
+//! (`conv1d_wide.wgsl`, `conv1d_weight_wide.wgsl`): plans and launches. Groups of channels go the plain way.
 
+use super::rows::{Geometry, LONGEST, MOST_POSITIONS, Reduced, Rows};
 use super::{ConvSpec, Sizes};
-use crate::error::Result;
-use crate::gpu::{Gpu, Launch, Setting};
+use crate::error::{Error, Result};
+use crate::gpu::{Choice, Gpu, Launch, Setting, Variant};
 use crate::ops::reduce::{Term, launch_sum};
 use crate::tensor::{DType, Tensor};
+use std::sync::{Arc, Mutex};
 
-/// Longest kernel that is unrolled into a tile.
-const LONGEST: usize = 64;
+/// Branches that one kernel sums at most.
+const MOST_PARTS: usize = 4;
+/// Positions of a group of `conv1d_wide`.
+const WIDE_POSITIONS: usize = 128;
+/// Rows of side a, and times `ub` those of side b, of a group of `conv1d_weight_wide`.
+const WIDE_ROWS: [usize; 2] = [16, 4];
 
-/// Lanes of the adapter's subgroup if all branches of the convolution can go this way.
-pub(super) fn lanes(gpu: &Gpu, spec: &ConvSpec, weights: &[&[usize]]) -> Option<usize> {
-    let fits = spec.groups == 1
-        && spec.stride <= 4
-        && spec.branches.iter().all(|b| b.dilation == 1)
-        && weights.iter().all(|w| w[2] <= LONGEST);
-    gpu.tile_lanes().filter(|_| fits)
-}
-
-/// First place and number of the taps of one branch's window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Window {
-    first: usize,
-    taps: usize,
-}
-
-impl Window {
-    fn shift(self) -> usize {
-        self.first % 4
-    }
-}
-
-/// A signal in padded rows.
+/// A convolution whose branches all fit the tiles, with the way to run it.
 #[derive(Debug, Clone)]
-pub(super) struct Rows {
-    data: Tensor,
-    /// Zeros before a row.
-    lead: usize,
-    /// Length of a row, a multiple of 4.
-    pitch: usize,
-    /// Rows of a record.
-    rows: usize,
-}
-
-/// What the gradients of one convolution read: the rows of its input and of its output's gradient.
-#[derive(Debug, Clone)]
-pub(super) struct Packed {
-    pub(super) x: Rows,
-    pub(super) g: Rows,
+pub(super) struct Tiles {
+    pub(super) choice: Choice,
+    reduced: Vec<Reduced>,
+    geometry: Geometry,
     lanes: usize,
 }
 
-/// Zeros before the rows: enough for the farthest branch on either side, a multiple of 4.
-fn lead(spec: &ConvSpec, sizes: &[Sizes]) -> usize {
-    let far = spec.branches.iter().zip(sizes).map(|(b, s)| b.pad_left.max((s.kernel - 1).saturating_sub(b.pad_left)));
-    far.max().unwrap_or(0).div_ceil(spec.stride).next_multiple_of(4)
-}
+/// The input of convolutions with its rows, kept for others that read it and for the gradients.
+#[derive(Debug, Default)]
+pub(super) struct Shared(Mutex<Vec<Rows>>);
 
-/// Phases of the input that taps of a forward convolution meet: all, or one for kernels of a single unpadded tap.
-fn phases(spec: &ConvSpec, sizes: &[Sizes]) -> usize {
-    let single = spec.branches.iter().zip(sizes).all(|(b, s)| s.kernel == 1 && b.pad_left == 0);
-    if single { 1 } else { spec.stride }
-}
+/// What the gradients of one convolution read of the output's gradient: its rows, one entry for each way of folding.
+pub(super) type GradRows = Vec<(Reduced, Rows)>;
 
-/// Places that the taps of a kernel take, over all phases.
-fn window(kernel: usize, stride: usize, pad: usize, lead: usize, transposed: bool) -> Window {
-    let (s, pad, lead) = (stride as isize, pad as isize, lead as isize);
-    let place = |k: isize| {
-        // forward: the phase of tap k is (k - pad) mod S; input gradient: every phase r = (k - pad) mod S
-        let r = (k - pad).rem_euclid(s);
-        if transposed { lead + (pad + r - k) / s } else { lead + (k - pad - r) / s }
-    };
-    let places = (0..kernel as isize).map(place);
-    let first = places.clone().min().unwrap_or(0);
-    let last = places.max().unwrap_or(0);
-    Window { first: first as usize, taps: (last - first + 1) as usize }
-}
+impl Tiles {
+    /// `None` where the plain version is chosen, or the only one that can.
+    pub(super) fn new(gpu: &Gpu, key: &str, spec: &ConvSpec, sizes: &[Sizes]) -> Option<Self> {
+        let choice = gpu.choice(key);
+        let lanes = match choice.variant {
+            Variant::Plain => return None,
+            Variant::Tile => gpu.tile_lanes()?,
+            Variant::Wide => WIDE_ROWS[0],
+        };
+        if spec.groups > 1 || sizes.iter().any(|s| s.kernel > LONGEST) {
+            return None;
+        }
+        let reduced = (0..sizes.len()).map(|j| Reduced::new(spec, j)).collect::<Option<Vec<_>>>()?;
+        if reduced.iter().any(|r| r.stride > 4 || r.folds > 64) {
+            return None;
+        }
+        let geometry = Geometry::new(reduced.iter().zip(sizes));
+        Some(Self { choice, reduced, geometry, lanes })
+    }
 
-/// Positions a lane computes: the multiple of 4 whose tiles waste least of `len`, larger ones before smaller.
-fn positions(len: usize, lanes: usize, choices: &[usize]) -> usize {
-    let cost = |p: usize| len.div_ceil(lanes * p) * lanes * p;
-    let best = choices.iter().map(|&p| cost(p)).min().unwrap_or(0);
-    // a few wasted positions cost less than more loads of weights
-    *choices.iter().find(|&&p| cost(p) * 16 <= best * 17).unwrap_or(&4)
+    /// Rows of input `x` for branch `j`: those that are there, or new ones that stay.
+    fn input_rows(&self, gpu: &Gpu, x: &Tensor, shared: &Shared, j: usize, kernel: usize) -> Result<Rows> {
+        let r = &self.reduced[j];
+        let phases = r.phases(kernel);
+        let mut all = crate::gpu::lock(&shared.0);
+        if let Some(rows) = all.iter().find_map(|rows| rows.serve(r, phases, &self.geometry)) {
+            return Ok(rows);
+        }
+        let rows = Rows::pack(gpu, x, r, Some(phases), self.geometry)?;
+        all.push(rows.clone());
+        Ok(rows)
+    }
+
+    /// Rows of the output's gradient `g`, laid out as the input's rows in `shared` are (the weight's gradient goes
+    /// along both).
+    pub(super) fn grad_rows(&self, gpu: &Gpu, g: &Tensor, shared: &Shared, sizes: &[Sizes]) -> Result<GradRows> {
+        let mut all = GradRows::new();
+        for (r, s) in self.reduced.iter().zip(sizes) {
+            if all.iter().any(|(other, _)| other.folds == r.folds && other.same_rows(r)) {
+                continue;
+            }
+            let serving = crate::gpu::lock(&shared.0).iter().find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry));
+            let geometry = serving.map_or(self.geometry, |x| x.geometry);
+            all.push((*r, Rows::pack(gpu, g, r, None, geometry)?));
+        }
+        Ok(all)
+    }
 }
 
 /// Channels a group computes: the number up to `most` that wastes least of `n`, larger ones first.
@@ -96,243 +86,308 @@ fn channels(n: usize, most: usize) -> usize {
     (1..=most.min(n)).rev().min_by_key(|&c| n.div_ceil(c) * c + n.div_ceil(c)).unwrap_or(1)
 }
 
-/// Vec4s behind a tile that a window's tail is read from.
-fn edge_quads(w: Window, lanes: usize) -> usize {
-    (w.shift() + w.taps - 1).div_ceil(4 * lanes) * lanes
+/// Positions of a thread: what the rule says, or fewer where the signal is short.
+fn positions(places: usize, lanes: usize, rule: usize) -> usize {
+    [rule, 8, 4].into_iter().find(|&p| lanes * p <= places.max(1)).unwrap_or(4).min(rule)
 }
 
-/// Lays the rows of `x` `[B, C, L]` out in the first `phases` of `stride`; `reach` values of a row are read.
-fn rows(gpu: &Gpu, x: &Tensor, (stride, phases): (usize, usize), lead: usize, reach: usize) -> Result<Rows> {
-    let [b, c, len] = [x.dim(0), x.dim(1), x.dim(2)];
-    let pitch = reach.next_multiple_of(4);
-    let rows = c * phases;
-    let data = Tensor::empty(gpu, &[b, rows, pitch], DType::F32)?;
-    let chunks = (pitch / 4).div_ceil(4 * 32);
-    let n = b * rows * chunks;
-    Launch::new("conv1d_rows")
-        .constant("WG", 32)
-        .uint([n, chunks, pitch / 4, stride, phases, lead, len])
-        .bind(x.storage())
-        .bind(data.storage())
-        .groups(gpu, n)?;
-    Ok(Rows { data, lead, pitch, rows })
-}
-
-/// One branch of a convolution or of its input gradient as the tile kernel sees it.
-struct Tile {
-    window: Window,
-    /// Positions and channels of a group.
-    p: usize,
+/// Constants of `conv1d_tile`.
+struct Shape {
     oc: usize,
-    /// Positions and virtual channels of the destination, phases of it.
-    len: usize,
+    p: usize,
+    mo: usize,
+    mq: usize,
+    du: usize,
+}
+
+impl Shape {
+    /// For windows of at most `taps` and `width` virtual channels. The unrolled body (`taps oc p` multiply-adds) must fit
+    /// the instruction cache, and every weight and sample serve as many of them as may be.
+    fn new(choice: &Choice, taps: usize, width: usize, places: usize, lanes: usize) -> Self {
+        let (most, p, mo, mq, du) = match (choice.variant, taps) {
+            // what is staged must fit 16 KiB of workgroup memory
+            (Variant::Wide, ..=15) => (16, 8, 2, 4, 4),
+            (Variant::Wide, _) => (16, 8, 2, 4, 2),
+            (_, 1) => (32, 8, 2, 4, 4),
+            (_, 2..=15) => (8, 24, 2, 4, 1),
+            _ => (5, 16, 5, 2, 1),
+        };
+        let p = positions(places, lanes, choice.get("p", p)).min(MOST_POSITIONS);
+        let oc = channels(width, choice.get("oc", most));
+        Self { oc, p, mo: choice.get("mo", mo).min(oc), mq: choice.get("mq", mq), du: choice.get("du", du) }
+    }
+}
+
+/// A part of a sum of convolutions: the rows it reads and the weight it multiplies them with.
+struct Part<'a> {
+    rows: Rows,
+    first_row: usize,
+    weight: &'a Tensor,
+    reduced: Reduced,
+    s: &'a Sizes,
+}
+
+/// Where the sums go.
+struct Target<'a> {
+    dst: &'a Tensor,
+    /// Channels of `dst` and the first one written; virtual channels, phases of a channel.
+    channels: usize,
+    first: usize,
     width: usize,
     split: usize,
+    /// From one position of the convolution to the next in `dst`.
+    every: usize,
+    len: usize,
+    add: bool,
 }
 
-impl Tile {
-    fn new(spec: &ConvSpec, j: usize, s: &Sizes, lanes: usize, lead: usize, transposed: bool) -> Self {
-        let window = window(s.kernel, spec.stride, spec.branches[j].pad_left, lead, transposed);
-        let (len, width, split) =
-            if transposed { (s.len, s.c_in * spec.stride, spec.stride) } else { (s.out_len, s.out_g, 1) };
-        let positions = positions(len.div_ceil(split), lanes, &[12, 8, 4]);
-        // all channels share the window; how many sums stay near is what limits them
-        let most = if window.taps == 1 { 16 } else { 8 };
-        Self { window, p: positions, oc: channels(width, most), len, width, split }
-    }
+/// Names of a part's constants in the template.
+const PART_SETTINGS: [[&str; 3]; MOST_PARTS] = [
+    ["taps_0", "shift_0", "du_0"],
+    ["taps_1", "shift_1", "du_1"],
+    ["taps_2", "shift_2", "du_2"],
+    ["taps_3", "shift_3", "du_3"],
+];
 
-    fn tiles(&self, lanes: usize) -> usize {
-        self.len.div_ceil(self.split).div_ceil(lanes * self.p)
-    }
-
-    /// Samples of a row that the tiles read.
-    fn reach(&self, lanes: usize) -> usize {
-        self.tiles(lanes) * lanes * self.p + self.window.first / 4 * 4 + 4 * edge_quads(self.window, lanes)
-    }
-}
-
-/// The tiles of all branches, and the rows they read from: of x, or (`transposed`) of the output's gradient.
-fn plan(spec: &ConvSpec, transposed: bool, sizes: &[Sizes], lead: usize, lanes: usize) -> (Vec<Tile>, usize) {
-    let all: Vec<Tile> =
-        sizes.iter().enumerate().map(|(j, s)| Tile::new(spec, j, s, lanes, lead, transposed)).collect();
-    let reach = all.iter().map(|t| t.reach(lanes)).max().unwrap_or(0);
-    (all, reach)
-}
-
-/// Rows of input `x` and of the output's gradient `g` for all gradients of a convolution.
-pub(super) fn pack(
-    gpu: &Gpu,
-    spec: &ConvSpec,
-    (x, g): (&Tensor, &Tensor),
-    sizes: &[Sizes],
-    lanes: usize,
-) -> Result<Packed> {
-    let lead = lead(spec, sizes);
-    let (_, g_reach) = plan(spec, true, sizes, lead, lanes);
-    let weight: Vec<WeightTile> = (0..sizes.len()).map(|j| WeightTile::new(spec, j, &sizes[j], lanes, lead)).collect();
-    let x_reach = weight.iter().map(|t| t.reach(lanes)).max().unwrap_or(0);
-    let covered = weight.iter().map(|t| t.covered(lanes)).max().unwrap_or(0);
-    Ok(Packed {
-        x: rows(gpu, x, (spec.stride, phases(spec, sizes)), lead, x_reach)?,
-        g: rows(gpu, g, (1, 1), lead, g_reach.max(lead + covered))?,
-        lanes,
-    })
-}
-
-/// The convolution (`source` = x, `dst` = y), or its input gradient (`transposed`; `source` = the output's gradient, `dst` =
-/// the input's); `packed` are the source's rows where they were made before.
-pub(super) fn launch(
-    gpu: &Gpu,
-    spec: &ConvSpec,
-    transposed: bool,
-    (source, weights, dst): (&Tensor, &[&Tensor], &Tensor),
-    (sizes, packed): (&[Sizes], Option<&Rows>),
-    lanes: usize,
-) -> Result<()> {
-    let lead = lead(spec, sizes);
-    let (all, reach) = plan(spec, transposed, sizes, lead, lanes);
-    let phases = if transposed { spec.stride } else { phases(spec, sizes) };
-    let from = match packed {
-        Some(rows) => rows.clone(),
-        None if transposed => rows(gpu, source, (1, 1), lead, reach)?,
-        None => rows(gpu, source, (spec.stride, phases), lead, reach)?,
-    };
-    debug_assert!(from.pitch >= reach && from.lead == lead, "rows of another convolution");
-    for (j, (tile, s)) in all.iter().zip(sizes).enumerate() {
-        let depth = if transposed { s.out_g } else { from.rows };
-        let blocks = tile.width.div_ceil(tile.oc);
-        let row = (tile.window.taps * tile.oc).next_multiple_of(4 * lanes);
-        let laid = Tensor::empty(gpu, &[blocks * depth, row], DType::F32)?;
-        let n = blocks * depth * row;
-        Launch::new("conv1d_tile_weights")
-            .constant("TRANSPOSED", transposed.into())
-            .uint([n, row, depth, tile.oc, tile.window.taps, spec.stride, phases, spec.branches[j].pad_left])
-            .int([tile.window.first as isize - lead as isize])
-            .uint([s.out_g, s.c_in, s.kernel])
-            .bind(weights[j].storage())
+impl Tiles {
+    fn sum(&self, gpu: &Gpu, transposed: bool, parts: &[Part<'_>], to: &Target<'_>) -> Result<()> {
+        let rows = &parts[0].rows;
+        let places = rows.records * rows.geometry.pitch;
+        let windows: Vec<_> = parts
+            .iter()
+            .map(|p| p.reduced.window(p.s.kernel, p.rows.geometry.lead, transposed))
+            .collect();
+        let taps = windows.iter().map(|w| w.taps).max().unwrap_or(1);
+        let shape = Shape::new(&self.choice, taps, to.width, places, self.lanes);
+        let load = if self.choice.variant == Variant::Tile { 4 * self.lanes } else { 4 };
+        let blocks = to.width.div_ceil(shape.oc);
+        let trips = |p: &Part<'_>| p.depth(transposed).div_ceil(shape.du);
+        let row = |taps: usize| (taps * shape.oc * shape.du).next_multiple_of(load);
+        let sizes: Vec<usize> = parts.iter().zip(&windows).map(|(p, w)| blocks * trips(p) * row(w.taps)).collect();
+        let laid = Tensor::empty(gpu, &[sizes.iter().sum()], DType::F32)?;
+        let mut settings: Vec<Setting> = vec![
+            ("lanes", self.lanes),
+            ("oc", shape.oc),
+            ("p", shape.p),
+            ("parts", parts.len()),
+            ("mo", shape.mo),
+            ("mq", shape.mq),
+            ("add", to.add.into()),
+        ];
+        let mut numbers = Vec::new();
+        let mut base = 0;
+        for (i, names) in PART_SETTINGS.iter().enumerate() {
+            let Some((part, w)) = parts.get(i).zip(windows.get(i)) else {
+                settings.extend(names.map(|name| (name, 0)));
+                continue;
+            };
+            let (r, s) = (&part.reduced, part.s);
+            let phases = if transposed { r.stride } else { part.rows.phases };
+            let n = blocks * trips(part);
+            Launch::new("conv1d_tile_weights")
+                .constant("TRANSPOSED", transposed.into())
+                .constant("WG", if gpu.report().is_software { 8 } else { 32 })
+                .uint([n, base, row(w.taps), part.depth(transposed), trips(part), shape.du, shape.oc])
+                .uint([w.taps, r.stride, phases, r.pad])
+                .int([w.first as isize - part.rows.geometry.lead as isize])
+                .uint([s.out_g, s.c_in, s.kernel])
+                .bind(part.weight.storage())
+                .bind(laid.storage())
+                .groups(gpu, n)?;
+            settings.extend(names.iter().copied().zip([w.taps, w.shift(), shape.du]));
+            numbers.extend([part.depth(transposed), part.first_row, w.first / 4, base / 4]);
+            base += sizes[i];
+        }
+        let (shader, tiles) = match self.choice.variant {
+            Variant::Wide => ("conv1d_wide", places.div_ceil(WIDE_POSITIONS)),
+            _ => ("conv1d_tile", places.div_ceil(self.lanes * shape.p)),
+        };
+        let n = tiles * blocks;
+        Launch::new(shader)
+            .settings(&settings)
+            .uint([n, tiles, rows.records, rows.geometry.pitch, rows.quads, to.channels, to.first, to.len])
+            .uint([to.width, to.split, parts[0].reduced.folds, to.every])
+            .uint(numbers)
+            .bind(rows.data.storage())
             .bind(laid.storage())
-            .threads(gpu, n, 64)?;
-        let tiles = tile.tiles(lanes);
-        let n = s.batch * blocks * tiles;
-        let (first_row, channels, first) = if transposed { (s.first, s.c_in, 0) } else { (0, s.channels, s.first) };
+            .bind(to.dst.storage())
+            .groups(gpu, n)
+    }
+
+    /// The convolution of `x` into `y`, branch by branch.
+    pub(super) fn forward(
+        &self,
+        gpu: &Gpu,
+        (x, shared): (&Tensor, &Shared),
+        weights: &[&Tensor],
+        y: &Tensor,
+        sizes: &[Sizes],
+    ) -> Result<()> {
+        for (j, (weight, s)) in weights.iter().zip(sizes).enumerate() {
+            let rows = self.input_rows(gpu, x, shared, j, s.kernel)?;
+            let part = Part { rows, first_row: 0, weight, reduced: self.reduced[j], s };
+            let to = Target {
+                dst: y,
+                channels: s.channels,
+                first: s.first,
+                width: s.out_g,
+                split: 1,
+                every: 1,
+                len: s.out_len,
+                add: false,
+            };
+            self.sum(gpu, false, &[part], &to)?;
+        }
+        Ok(())
+    }
+
+    /// The gradient with respect to the input into `dx`: one sum over all branches that can read the same rows.
+    pub(super) fn input_grad(
+        &self,
+        gpu: &Gpu,
+        (g, rows): (&Tensor, GradRows),
+        weights: &[&Tensor],
+        dx: &Tensor,
+        sizes: &[Sizes],
+    ) -> Result<()> {
+        let rows = if rows.is_empty() { self.grad_rows(gpu, g, &Shared::default(), sizes)? } else { rows };
+        let mut add = false;
+        for (r, rows) in rows {
+            let of = (0..sizes.len()).filter(|&j| self.reduced[j].same_rows(&r));
+            let parts: Vec<Part<'_>> = of
+                .map(|j| Part {
+                    rows: rows.clone(),
+                    first_row: sizes[j].first,
+                    weight: weights[j],
+                    reduced: self.reduced[j],
+                    s: &sizes[j],
+                })
+                .collect();
+            if r.every > 1 && !add {
+                // samples that no tap reads
+                gpu.record_clear(dx.storage());
+                add = true;
+            }
+            for parts in parts.chunks(MOST_PARTS) {
+                let s = parts[0].s;
+                let to = Target {
+                    dst: dx,
+                    channels: s.c_in,
+                    first: 0,
+                    width: s.c_in * r.stride,
+                    split: r.stride,
+                    every: r.every,
+                    len: s.len,
+                    add,
+                };
+                self.sum(gpu, true, parts, &to)?;
+                add = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Part<'_> {
+    /// Rows that a sum runs over.
+    fn depth(&self, transposed: bool) -> usize {
+        if transposed { self.s.out_g } else { self.rows.rows }
+    }
+}
+
+impl Tiles {
+    /// The gradient `dw` of branch `j`'s weight.
+    pub(super) fn weight_grad(
+        &self,
+        gpu: &Gpu,
+        (x, shared): (&Tensor, &Shared),
+        (g, grad): (&Tensor, GradRows),
+        (dw, j, sizes): (&Tensor, usize, &[Sizes]),
+    ) -> Result<()> {
+        let (s, r) = (&sizes[j], &self.reduced[j]);
+        let x_rows = self.input_rows(gpu, x, shared, j, s.kernel)?;
+        let grad = if grad.is_empty() { self.grad_rows(gpu, g, shared, sizes)? } else { grad };
+        let g_rows = grad.into_iter().find(|(other, rows)| other.same_rows(r) && rows.geometry == x_rows.geometry);
+        let Some((_, g_rows)) = g_rows else {
+            return Err(Error::gpu("rows of another convolution", "please report it"));
+        };
+        let lead = x_rows.geometry.lead;
+        let w = r.window(s.kernel, lead, false);
+        let lanes = self.lanes;
+        // lanes hold rows of the side that leaves fewer of them idle
+        let idle = |n: usize| n.next_multiple_of(lanes) * 100 / n;
+        let swap = self.choice.get("swap", usize::from(idle(x_rows.rows) < idle(s.out_g))) == 1;
+        let (a_rows, b_rows) = if swap { (x_rows.rows, s.out_g) } else { (s.out_g, x_rows.rows) };
+        let wide = self.choice.variant == Variant::Wide;
+        let (va, ub, p) = match w.taps {
+            1 if wide => (1, 8, 32),
+            _ if wide => (1, 32_usize.div_ceil(w.taps).min(4), 32),
+            1 => (4, 16, 8),
+            2..=7 => (4, 8, 8),
+            8..=11 => (2, 4, 8),
+            _ => (1, 4, 8),
+        };
+        let va = channels(a_rows.div_ceil(lanes), self.choice.get("va", va));
+        let ub = channels(b_rows, self.choice.get("ub", ub));
+        let p = self.choice.get("p", p).min(MOST_POSITIONS);
+        let [mv, mj] = if va == 1 { [1, 8] } else { [2, 4] };
+        let (a_blocks, b_blocks) = (a_rows.div_ceil(va * lanes), b_rows.div_ceil(if wide { WIDE_ROWS[1] * ub } else { ub }));
+        let trips = (x_rows.records * x_rows.geometry.pitch).div_ceil(p);
+        let wanted = if gpu.report().is_software { 64 } else { 1024 };
+        let slices = usize::div_ceil(wanted, a_blocks * b_blocks).clamp(1, trips);
+        let slice = trips.div_ceil(slices);
+        let slices = trips.div_ceil(slice);
+        let part = if slices == 1 { dw.clone() } else { Tensor::empty(gpu, &[slices, dw.numel()], DType::F32)? };
+        let n = slices * a_blocks * b_blocks;
+        // where the other side's window begins when this one's position is at the lead
+        let mirrored = 2 * lead + 1 - w.first - w.taps;
+        let first = if swap { mirrored } else { w.first };
+        let x_side = [x_rows.quads, 0, x_rows.rows];
+        let g_side = [g_rows.quads, s.first, s.out_g];
+        let (a, b) = if swap { (x_side, g_side) } else { (g_side, x_side) };
         let settings: [Setting; 9] = [
             ("lanes", lanes),
-            ("oc", tile.oc),
-            ("p", tile.p),
-            ("taps", tile.window.taps),
-            ("shift", tile.window.shift()),
-            ("mo", 2),
-            ("mq", 4),
-            ("split", tile.split),
-            ("add", usize::from(transposed && j > 0)),
+            ("va", va),
+            ("ub", ub),
+            ("p", p),
+            ("taps", w.taps),
+            ("shift", first % 4),
+            ("mv", self.choice.get("mv", mv).min(va)),
+            ("mj", self.choice.get("mj", mj)),
+            ("swap", swap.into()),
         ];
-        Launch::new("conv1d_tile")
+        let (a_data, b_data) = if swap { (&x_rows.data, &g_rows.data) } else { (&g_rows.data, &x_rows.data) };
+        let shader = if wide { "conv1d_weight_wide" } else { "conv1d_weight_tile" };
+        Launch::new(shader)
             .settings(&settings)
-            .uint([n, tiles, blocks, depth, from.pitch / 4, from.rows, first_row, tile.window.first / 4])
-            .uint([channels, first, tile.len, tile.width])
-            .bind(from.data.storage())
-            .bind(laid.storage())
-            .bind(dst.storage())
+            .uint([n, a_blocks, b_blocks, trips, slice])
+            .uint(a)
+            .uint([lead / 4])
+            .uint(b)
+            .uint([first / 4, s.out_g, s.c_in, s.kernel, r.stride, x_rows.phases, r.pad])
+            .int([w.first as isize - lead as isize])
+            .bind(a_data.storage())
+            .bind(b_data.storage())
+            .bind(part.storage())
             .groups(gpu, n)?;
-    }
-    Ok(())
-}
-
-/// The weight gradient of one branch as its kernel sees it.
-struct WeightTile {
-    window: Window,
-    /// Positions a lane loads at once, and tiles of a row.
-    p: usize,
-    tiles: usize,
-}
-
-impl WeightTile {
-    fn new(spec: &ConvSpec, j: usize, s: &Sizes, lanes: usize, lead: usize) -> Self {
-        let p = positions(s.out_len, lanes, &[8, 4]);
-        let window = window(s.kernel, spec.stride, spec.branches[j].pad_left, lead, false);
-        Self { window, p, tiles: s.out_len.div_ceil(lanes * p) }
-    }
-
-    /// Positions that the tiles cover.
-    fn covered(&self, lanes: usize) -> usize {
-        self.tiles * lanes * self.p
-    }
-
-    /// Values of a row of x that the tiles read.
-    fn reach(&self, lanes: usize) -> usize {
-        self.covered(lanes) + self.window.first / 4 * 4 + 4 * edge_quads(self.window, lanes)
+        if slices > 1 {
+            launch_sum(gpu, &part, [1, slices, dw.numel()], Term::Value, dw)?;
+        }
+        Ok(())
     }
 }
 
-/// The gradient `dw` of branch `j`'s weight.
-pub(super) fn launch_weight_grad(
-    gpu: &Gpu,
-    spec: &ConvSpec,
-    (packed, dw): (&Packed, &Tensor),
-    (j, s): (usize, &Sizes),
-) -> Result<()> {
-    let Packed { x, g, lanes } = packed;
-    let lanes = *lanes;
-    let tile = WeightTile::new(spec, j, s, lanes, x.lead);
-    let w = tile.window;
-    // a group keeps about 128 sums, of as many input as output channels
-    let sums = (128 / w.taps).max(1);
-    let oc = channels(s.out_g, sums.min(8));
-    let uc = channels(x.rows, (sums / oc).clamp(1, 8));
-    let (o_blocks, u_blocks) = (s.out_g.div_ceil(oc), x.rows.div_ceil(uc));
-    let slices = usize::div_ceil(64, o_blocks * u_blocks).clamp(1, s.batch);
-    let slice = s.batch.div_ceil(slices);
-    let slices = s.batch.div_ceil(slice);
-    let part = if slices == 1 { dw.clone() } else { Tensor::empty(gpu, &[slices, dw.numel()], DType::F32)? };
-    let n = slices * o_blocks * u_blocks;
-    let settings: [Setting; 7] =
-        [("lanes", lanes), ("oc", oc), ("uc", uc), ("p", tile.p), ("taps", w.taps), ("shift", w.shift()), ("mj", 8)];
-    Launch::new("conv1d_weight_tile")
-        .settings(&settings)
-        .uint([n, o_blocks, u_blocks, tile.tiles, x.pitch / 4, x.rows, w.first / 4])
-        .uint([g.pitch / 4, g.rows, s.first, g.lead / 4, s.batch, slice, s.out_g, s.c_in, s.kernel, spec.stride])
-        .uint([x.rows / s.c_in, spec.branches[j].pad_left])
-        .int([w.first as isize - x.lead as isize])
-        .bind(x.data.storage())
-        .bind(g.data.storage())
-        .bind(part.storage())
-        .groups(gpu, n)?;
-    if slices > 1 {
-        launch_sum(gpu, &part, [1, slices, dw.numel()], Term::Value, dw)?;
-    }
-    Ok(())
-}
+/// Rows that several operations share.
+pub(super) type SharedRows = Arc<Shared>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn windows_hold_every_tap_once() {
-        for transposed in [false, true] {
-            for (kernel, stride, pad) in
-                [(1_usize, 1_usize, 0), (5, 1, 2), (21, 2, 10), (16, 2, 7), (7, 3, 0), (4, 4, 3), (1, 2, 0)]
-            {
-                let lead = pad.max(kernel - 1 - pad).div_ceil(stride).next_multiple_of(4);
-                let w = window(kernel, stride, pad, lead, transposed);
-                let mut seen = vec![0; kernel];
-                for j in w.first..w.first + w.taps {
-                    for r in 0..stride as isize {
-                        let at = stride as isize * (j as isize - lead as isize);
-                        let k = pad as isize + r + if transposed { -at } else { at };
-                        if (0..kernel as isize).contains(&k) {
-                            seen[k as usize] += 1;
-                        }
-                    }
-                }
-                assert_eq!(seen, vec![1; kernel], "{kernel} {stride} {pad} {transposed}");
-            }
-        }
-    }
-
-    #[test]
     fn tiles_waste_little() {
-        assert_eq!((positions(625, 8, &[12, 8, 4]), positions(157, 8, &[12, 8, 4])), (12, 4));
         assert_eq!((channels(5, 8), channels(10, 8), channels(22, 8), channels(32, 8)), (5, 5, 8, 8));
+        assert_eq!((channels(85, 5), channels(86, 5)), (5, 5));
+        assert_eq!((positions(5000, 8, 24), positions(100, 8, 24), positions(40, 8, 24)), (24, 8, 4));
     }
 }

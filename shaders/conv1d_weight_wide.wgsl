@@ -1,0 +1,89 @@
+// conv1d_weight_tile for wide adapters, in workgroup tiles, without subgroups:
+//   part[s, o, c, k] = sum over n in slice s of g[first_g + o, n] x[(c, r), n + j0 + j],  k = S (j + j0 - lead) + r + pad
+//
+// a, b  from conv1d_rows: g and x    part  [slices, C_out, C_in, K]
+// A template (minijinja); its constants:
+//   ub       rows of b a thread works on, all taps of each
+//   p        positions a trip takes, a multiple of 4
+//   taps     of the window; shift, 0 to 3: values between a vec4 and the window's start
+//   swap     a is x, b is g, and the taps run in reverse
+//   (lanes, va, mv and mj are conv1d_weight_tile's and have no meaning here)
+// 64 threads stage p positions of 16 rows of a and 4 ub rows of b; a thread keeps the sums of one row of a and ub of b.
+// Dispatch: one group per (slice, 16 rows of a, 4 ub rows of b), folded over two dimensions.
+{# defaults: lanes=16 va=1 ub=2 p=32 taps=21 shift=2 mv=1 mj=8 swap=0 #}
+{%- set a_quads = p // 4 %}
+{%- set b_quads = (p + shift + taps - 1 + 3) // 4 %}
+
+struct Params {
+    n: u32, a_blocks: u32, b_blocks: u32,
+    trips: u32, slice: u32,
+    a_quads: u32, a_first: u32, a_rows: u32, a_offset: u32,
+    b_quads: u32, b_first: u32, b_rows: u32, b_offset: u32,
+    out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> part: array<f32>;
+
+// one vec4 more a row, so that threads of neighbouring rows meet other banks
+var<workgroup> a_tile: array<vec4<f32>, {{ 16 * (a_quads + 1) }}>;
+var<workgroup> b_tile: array<vec4<f32>, {{ 4 * ub * b_quads }}>;
+
+fn b_at(i: u32) -> f32 { return b_tile[i / 4u][i % 4u]; }
+
+fn put(slice: u32, ra: u32, rb: u32, j: u32, sum: f32) {
+    {%- if swap %}
+    let o = rb;
+    let u = ra;
+    let tap = {{ taps - 1 }} - i32(j);
+    {%- else %}
+    let o = ra;
+    let u = rb;
+    let tap = i32(j);
+    {%- endif %}
+    let k = i32(p.stride) * (tap + p.first) + i32(u % p.phases) + p.pad;
+    let c = u / p.phases;
+    if o < p.out && c < p.c_in && k >= 0 && k < i32(p.kernel) {
+        part[((slice * p.out + o) * p.c_in + c) * p.kernel + u32(k)] = sum;
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let id = wid.y * nwg.x + wid.x;
+    // groups past the end work on the last tile and store nothing: barriers want all of them alike
+    let group = min(id, p.n - 1u);
+    let rb = group % p.b_blocks * {{ 4 * ub }}u;
+    let ra = group / p.b_blocks % p.a_blocks * 16u;
+    let slice = group / p.b_blocks / p.a_blocks;
+    let own_a = lid % 16u;
+    let own_b = lid / 16u * {{ ub }}u;
+    {%- for u in range(ub) %}
+    {% for j in range(taps) %}var s{{ u }}_{{ j }} = 0.0; {% endfor %}
+    {%- endfor %}
+    let end = min(p.trips, (slice + 1u) * p.slice);
+    for (var trip = slice * p.slice; trip < end; trip++) {
+        // rows past the end are the last one again; nobody stores them
+        for (var f = lid; f < {{ 16 * a_quads }}u; f += 64u) {
+            let row = p.a_first + min(ra + f / {{ a_quads }}u, p.a_rows - 1u);
+            a_tile[f / {{ a_quads }}u * {{ a_quads + 1 }}u + f % {{ a_quads }}u] = a[row * p.a_quads + p.a_offset + trip * {{ a_quads }}u + f % {{ a_quads }}u];
+        }
+        for (var f = lid; f < {{ 4 * ub * b_quads }}u; f += 64u) {
+            let row = p.b_first + min(rb + f / {{ b_quads }}u, p.b_rows - 1u);
+            b_tile[f] = b[row * p.b_quads + p.b_offset + trip * {{ a_quads }}u + f % {{ b_quads }}u];
+        }
+        workgroupBarrier();
+        for (var q = 0u; q < {{ p }}u; q++) {
+            let v = a_tile[own_a * {{ a_quads + 1 }}u + q / 4u][q % 4u];
+            {%- for u in range(ub) %}
+            {% for j in range(taps) %}s{{ u }}_{{ j }} += v * b_at((own_b + {{ u }}u) * {{ 4 * b_quads }}u + q + {{ j + shift }}u); {% endfor %}
+            {%- endfor %}
+        }
+        workgroupBarrier();
+    }
+    if id >= p.n { return; }
+    {%- for u in range(ub) %}
+    {% for j in range(taps) %}put(slice, ra + own_a, rb + own_b + {{ u }}u, {{ j }}u, s{{ u }}_{{ j }}); {% endfor %}
+    {%- endfor %}
+}

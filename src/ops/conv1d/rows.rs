@@ -1,0 +1,213 @@
+//! What the tile kernels read: signals in padded rows (`shaders/conv1d_rows.wgsl`), and the windows that kernels cut out
+//! of them.
+//!
+//! A convolution with stride S and dilation D becomes one of stride 1 and dilation 1. With `d = gcd(S, D)` only every
+//! d-th sample counts (where the padding is a multiple of d). After that either the dilation is 1, and the S phases of
+//! the input are channels of their own; or the stride is 1, and the D phases of input and output are records of their own
+//! (folds). In both cases a row holds `x[d (step m + r)]` at place m, and a tap `k` reads place `n + j` with
+//! - forward: `k = S (j - lead) + r + pad`, from x's rows to the output,
+//! - input gradient: `k = pad + r - S (j - lead)`, from the gradient's rows to phase `r` of the input,
+//!
+//! where `S` and `pad` are those that are left.
+
+use super::{ConvSpec, Sizes, gcd};
+use crate::error::Result;
+use crate::gpu::{Gpu, Launch};
+use crate::tensor::{DType, Tensor};
+
+/// Most positions that one thread of a tile kernel takes: rows are padded for it.
+pub(super) const MOST_POSITIONS: usize = 32;
+/// Longest kernel that is unrolled into a tile.
+pub(super) const LONGEST: usize = 64;
+
+/// One branch as a convolution of stride 1 over rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reduced {
+    /// Only every so many samples of the input count.
+    pub(super) every: usize,
+    /// What is left of the stride: phases of the input.
+    pub(super) stride: usize,
+    /// What is left of the dilation: folds of input and output.
+    pub(super) folds: usize,
+    /// What is left of the padding before the input.
+    pub(super) pad: usize,
+}
+
+impl Reduced {
+    /// `None` where stride and dilation do not go together, or the padding with them.
+    pub(super) fn new(spec: &ConvSpec, j: usize) -> Option<Self> {
+        let (b, every) = (&spec.branches[j], gcd(spec.stride, spec.branches[j].dilation));
+        let (stride, folds) = (spec.stride / every, b.dilation / every);
+        let fits = (stride == 1 || folds == 1) && b.pad_left.is_multiple_of(every * folds);
+        fits.then_some(Self { every, stride, folds, pad: b.pad_left / (every * folds) })
+    }
+
+    /// Branches that can read the same rows and be summed in one kernel.
+    pub(super) fn same_rows(&self, other: &Self) -> bool {
+        (self.every, self.stride, self.folds) == (other.every, other.stride, other.folds)
+    }
+
+    /// Phases of the input that taps of a forward convolution meet: all, or one for kernels of a single unpadded tap.
+    pub(super) fn phases(&self, kernel: usize) -> usize {
+        if kernel == 1 && self.pad == 0 { 1 } else { self.stride }
+    }
+
+    /// Places of a row before a position and behind it that the taps of a kernel take.
+    fn places(&self, kernel: usize, transposed: bool) -> (isize, isize) {
+        let (s, pad) = (self.stride as isize, self.pad as isize);
+        let place = |k: isize| {
+            // forward: the phase of tap k is (k - pad) mod S; input gradient: every phase r = (k - pad) mod S
+            let r = (k - pad).rem_euclid(s);
+            if transposed { (pad + r - k) / s } else { (k - pad - r) / s }
+        };
+        let places = (0..kernel as isize).map(place);
+        (places.clone().min().unwrap_or(0), places.max().unwrap_or(0))
+    }
+
+    /// The window of a kernel in rows with `lead` zeros before them.
+    pub(super) fn window(&self, kernel: usize, lead: usize, transposed: bool) -> Window {
+        let (first, last) = self.places(kernel, transposed);
+        Window { first: (first + lead as isize) as usize, taps: (last - first + 1) as usize }
+    }
+}
+
+/// First place and number of the taps of one branch's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) first: usize,
+    pub(super) taps: usize,
+}
+
+impl Window {
+    /// Values between a vec4 and the window's start.
+    pub(super) fn shift(self) -> usize {
+        self.first % 4
+    }
+}
+
+/// How records lie in rows: zeros before the first, and places from one to the next; multiples of 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Geometry {
+    pub(super) lead: usize,
+    pub(super) pitch: usize,
+}
+
+impl Geometry {
+    /// Room for the windows of some branches, in both directions: the gradients read the rows of the forward pass.
+    pub(super) fn new<'a>(branches: impl Iterator<Item = (&'a Reduced, &'a Sizes)>) -> Self {
+        let (mut reach, mut samples) = (0, 0);
+        for (r, s) in branches {
+            for transposed in [false, true] {
+                let (first, last) = r.places(s.kernel, transposed);
+                reach = reach.max(last.max(-first).max(0) as usize);
+            }
+            let fold = s.out_len.div_ceil(r.folds);
+            samples = samples.max(fold).max(s.len.div_ceil(r.every).div_ceil(r.stride * r.folds));
+        }
+        Self { lead: reach.next_multiple_of(4), pitch: (samples + reach).next_multiple_of(4) }
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        self.lead >= other.lead && self.pitch >= other.pitch
+    }
+}
+
+/// A signal in padded rows.
+#[derive(Debug, Clone)]
+pub(super) struct Rows {
+    pub(super) data: Tensor,
+    pub(super) geometry: Geometry,
+    /// Vec4s of a row; from one row to the next that counts.
+    pub(super) quads: usize,
+    /// Rows that count, and phases of a channel among them.
+    pub(super) rows: usize,
+    pub(super) phases: usize,
+    /// Records with their folds.
+    pub(super) records: usize,
+    layout: (usize, usize, usize),
+}
+
+impl Rows {
+    /// Lays `x` `[B, C, L]` out for the input side of a convolution (`phases` of its stride), or, as the output side, in
+    /// one phase.
+    pub(super) fn pack(gpu: &Gpu, x: &Tensor, r: &Reduced, phases: Option<usize>, geometry: Geometry) -> Result<Self> {
+        let [b, c, len] = [x.dim(0), x.dim(1), x.dim(2)];
+        let (every, step) = if phases.is_some() { (r.every, r.stride * r.folds) } else { (1, r.folds) };
+        let phases = phases.unwrap_or(1);
+        let records = b * r.folds;
+        let lanes = gpu.tile_lanes().unwrap_or(64);
+        let tail = MOST_POSITIONS * lanes + geometry.lead + 4 * lanes + LONGEST + 8;
+        let quads = (geometry.lead + records * geometry.pitch + tail).div_ceil(4);
+        let data = Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?;
+        let width = if gpu.report().is_software { 32 } else { 64 };
+        let chunks = (geometry.pitch / 4).div_ceil(4 * width as usize);
+        let n = c * phases * records * chunks;
+        Launch::new("conv1d_rows")
+            .constant("WG", width)
+            .uint([n, chunks, records, c, quads, geometry.pitch / 4, geometry.lead / 4])
+            .uint([every * step, every, phases, r.folds, len])
+            .bind(x.storage())
+            .bind(data.storage())
+            .groups(gpu, n)?;
+        Ok(Self { data, geometry, quads, rows: c * phases, phases, records, layout: (every, step, r.folds) })
+    }
+
+    /// These rows for a branch that asks for `phases` of them and this much room; `None` if they do not serve.
+    pub(super) fn serve(&self, r: &Reduced, phases: usize, geometry: &Geometry) -> Option<Self> {
+        let same = self.layout == (r.every, r.stride * r.folds, r.folds) && self.geometry.holds(geometry);
+        if !same || phases > self.phases {
+            return None;
+        }
+        if phases == self.phases {
+            return Some(self.clone());
+        }
+        let skip = self.phases;
+        // the first phase of every channel
+        (phases == 1).then(|| Self { quads: self.quads * skip, rows: self.rows / skip, phases: 1, ..self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Branch;
+
+    #[test]
+    fn windows_hold_every_tap_once() {
+        for transposed in [false, true] {
+            for (kernel, stride, pad) in
+                [(1_usize, 1_usize, 0), (5, 1, 2), (21, 2, 10), (16, 2, 7), (7, 3, 0), (4, 4, 3), (1, 2, 0)]
+            {
+                let r = Reduced { every: 1, stride, folds: 1, pad };
+                let lead = pad.max(kernel - 1 - pad).div_ceil(stride).next_multiple_of(4);
+                let w = r.window(kernel, lead, transposed);
+                let mut seen = vec![0; kernel];
+                for j in w.first..w.first + w.taps {
+                    for r in 0..stride as isize {
+                        let at = stride as isize * (j as isize - lead as isize);
+                        let k = pad as isize + r + if transposed { -at } else { at };
+                        if (0..kernel as isize).contains(&k) {
+                            seen[k as usize] += 1;
+                        }
+                    }
+                }
+                assert_eq!(seen, vec![1; kernel], "{kernel} {stride} {pad} {transposed}");
+            }
+        }
+    }
+
+    #[test]
+    fn strides_and_dilations_reduce() {
+        let of = |stride, kernel, dilation| {
+            Reduced::new(&ConvSpec::single(stride, 1, Branch::same(kernel, dilation)), 0)
+                .map(|r| (r.every, r.stride, r.folds, r.pad))
+        };
+        assert_eq!(of(1, 21, 1), Some((1, 1, 1, 10)));
+        assert_eq!(of(2, 21, 1), Some((1, 2, 1, 10)));
+        assert_eq!(of(1, 5, 4), Some((1, 1, 4, 2)));
+        assert_eq!(of(2, 5, 4), Some((2, 1, 2, 2)));
+        assert_eq!(of(4, 5, 2), Some((2, 2, 1, 2)));
+        assert_eq!(of(2, 5, 3), None, "neither is left");
+        assert_eq!(of(1, 4, 2), None, "padding of 3 and dilation 2");
+    }
+}
