@@ -1,9 +1,9 @@
-// Dropout: y[i] = x[i] / (1 - rate) where uniform(i) >= rate, else 0. The uniform comes from Philox4x32-10 (Salmon et
-// al. 2011) with key = seed and counter = (i / 4, site, step, 0), word i mod 4: the same for the same seed, step and
-// site on every device, and nothing has to be kept for the backward pass.
+// Dropout: y[i] = scale x[i] where uniform(i) >= threshold, else 0, with uniform numbers of 16 bits. They come from
+// Philox4x32-10 (Salmon et al. 2011) with key = seed and counter = (i / 8, site, step, 0): halves of its words, the lower
+// one first. The same for the same seed, step and site on every device, and nothing has to be kept for the backward pass.
 //
 // x, y   [n] as vec4s (buffers are padded to whole ones)    state  [3]: seed low word, seed high word, step
-// Dispatch: one thread per four elements, WG threads per group, folded over two dimensions.
+// Dispatch: one thread per eight elements, WG threads per group, folded over two dimensions.
 
 struct Params { n: u32, site: u32, threshold: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -39,8 +39,14 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let q = (wid.y * nwg.x + wid.x) * WG + lid;
-    if q * 4u >= p.n { return; }
-    let words = philox(vec4<u32>(q, p.site, state[2], 0u), vec2<u32>(state[0], state[1]));
-    y[q] = select(vec4<f32>(), x[q] * p.scale, words >= vec4<u32>(p.threshold));
+    let pair = (wid.y * nwg.x + wid.x) * WG + lid;
+    if pair * 8u >= p.n { return; }
+    let words = philox(vec4<u32>(pair, p.site, state[2], 0u), vec2<u32>(state[0], state[1]));
+    let low = words & vec4<u32>(0xffffu);
+    let high = words >> vec4<u32>(16u);
+    let q = 2u * pair;
+    y[q] = select(vec4<f32>(), x[q] * p.scale, vec4<u32>(low.x, high.x, low.y, high.y) >= vec4<u32>(p.threshold));
+    if q * 4u + 4u < p.n {
+        y[q + 1u] = select(vec4<f32>(), x[q + 1u] * p.scale, vec4<u32>(low.z, high.z, low.w, high.w) >= vec4<u32>(p.threshold));
+    }
 }

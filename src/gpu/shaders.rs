@@ -23,6 +23,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "conv1d.wgsl",
     "conv1d_pack.wgsl",
     "conv1d_rows.wgsl",
+    "conv1d_rows_run.wgsl",
     "conv1d_tile.wgsl",
     "conv1d_tile_weights.wgsl",
     "conv1d_weight_grad.wgsl",

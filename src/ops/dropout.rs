@@ -36,9 +36,14 @@ struct Dropout {
 }
 
 impl Dropout {
-    /// A word below this is dropped.
+    /// A number of 16 bits below this is dropped.
     fn threshold(&self) -> u32 {
-        (f64::from(self.rate) * 4_294_967_296.0) as u32
+        (f64::from(self.rate) * 65536.0).round().min(65535.0) as u32
+    }
+
+    /// What is kept grows by one over the share that is.
+    fn scale(&self) -> f64 {
+        65536.0 / f64::from(65536 - self.threshold())
     }
 }
 
@@ -51,11 +56,11 @@ impl Op for Dropout {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
         Launch::new("dropout")
             .uint([y.numel(), self.site as usize, self.threshold() as usize])
-            .float([1.0 / (1.0 - self.rate)])
+            .float([self.scale() as f32])
             .bind(inputs[0].storage())
             .bind(inputs[1].storage())
             .bind(y.storage())
-            .threads(gpu, y.numel().div_ceil(4), 64)?;
+            .threads(gpu, y.numel().div_ceil(8), 64)?;
         Ok(y.into())
     }
 
@@ -64,7 +69,7 @@ impl Op for Dropout {
     }
 }
 
-/// Sets a share `rate` of the elements to zero and divides the others by `1 - rate`. `site` tells the places of a
+/// Sets a share `rate` (rounded to 1 / 65536) of the elements to zero and divides the others by the share that is kept. `site` tells the places of a
 /// network apart: each draws numbers of its own.
 ///
 /// # Errors
@@ -100,9 +105,11 @@ pub(super) fn cases() -> Vec<Case> {
             move |x| dropout(&x[0], rate, &DropoutState(x[1].clone()), site),
             move |x| {
                 let s = &x[1].data;
-                let word = |i: usize| philox([(i / 4) as u32, site, s[2] as u32, 0], [s[0] as u32, s[1] as u32])[i % 4];
-                let keep =
-                    |(i, v): (usize, &f64)| if word(i) >= op.threshold() { v / (1.0 - f64::from(rate)) } else { 0.0 };
+                let number = |i: usize| {
+                    let words = philox([(i / 8) as u32, site, s[2] as u32, 0], [s[0] as u32, s[1] as u32]);
+                    words[i % 8 / 2] >> (16 * (i % 2)) & 0xffff
+                };
+                let keep = |(i, v): (usize, &f64)| if number(i) >= op.threshold() { v * op.scale() } else { 0.0 };
                 Array::new(&x[0].shape, x[0].data.iter().enumerate().map(keep).collect())
             },
         ));

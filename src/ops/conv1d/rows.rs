@@ -139,16 +139,30 @@ impl Rows {
         let tail = MOST_POSITIONS * lanes + geometry.lead + 4 * lanes + LONGEST + 8;
         let quads = (geometry.lead + records * geometry.pitch + tail).div_ceil(4);
         let data = Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?;
-        let width = if gpu.report().is_software { 32 } else { 64 };
-        let chunks = (geometry.pitch / 4).div_ceil(4 * width as usize);
-        let n = c * phases * records * chunks;
-        Launch::new("conv1d_rows")
-            .constant("WG", width)
-            .uint([n, chunks, records, c, quads, geometry.pitch / 4, geometry.lead / 4])
-            .uint([every * step, every, phases, r.folds, len])
-            .bind(x.storage())
-            .bind(data.storage())
-            .groups(gpu, n)?;
+        let [pitch, lead] = [geometry.pitch / 4, geometry.lead / 4];
+        if gpu.report().is_software && r.folds == 1 && every == 1 && step == phases && step <= 2 {
+            let runs = pitch.div_ceil(16);
+            let places = (quads - lead).div_ceil(pitch);
+            let n = c * places * runs;
+            Launch::new("conv1d_rows_run")
+                .constant("STEP", step as u32)
+                .uint([n, runs, places, records, c, quads, pitch, lead, pitch.div_ceil(runs), len])
+                .uint([x.numel().div_ceil(4) - 1])
+                .bind(x.storage())
+                .bind(data.storage())
+                .threads(gpu, n, 8)?;
+        } else {
+            let width = if gpu.report().is_software { 32 } else { 64 };
+            let chunks = pitch.div_ceil(4 * width as usize);
+            let n = c * phases * records * chunks;
+            Launch::new("conv1d_rows")
+                .constant("WG", width)
+                .uint([n, chunks, records, c, quads, pitch, lead])
+                .uint([every * step, every, phases, r.folds, len])
+                .bind(x.storage())
+                .bind(data.storage())
+                .groups(gpu, n)?;
+        }
         Ok(Self { data, geometry, quads, rows: c * phases, phases, records, layout: (every, step, r.folds) })
     }
 

@@ -108,8 +108,9 @@ impl Shape {
             // what is staged must fit 16 KiB of workgroup memory
             (Variant::Wide, ..=15) => (16, 8, 2, 4, 4),
             (Variant::Wide, _) => (16, 8, 2, 4, 2),
-            (_, 1) => (32, 8, 2, 4, 4),
-            (_, 2..=15) => (8, 24, 2, 4, 1),
+            (_, 1) => (32, 8, 4, 2, 4),
+            (_, 2..=3) => (16, 16, 4, 2, 1),
+            (_, 4..=15) => (8, 24, 2, 4, 1),
             _ => (5, 16, 5, 2, 1),
         };
         let p = positions(places, lanes, choice.get("p", p)).min(MOST_POSITIONS);
@@ -322,7 +323,7 @@ impl Tiles {
         let (va, ub, p) = match w.taps {
             1 if wide => (1, 8, 32),
             _ if wide => (1, 32_usize.div_ceil(w.taps).min(4), 32),
-            1 => (4, 16, 8),
+            1 => (8, 16, 4),
             2..=7 => (4, 8, 8),
             8..=11 => (2, 4, 8),
             _ => (1, 4, 8),
@@ -330,7 +331,11 @@ impl Tiles {
         let va = channels(a_rows.div_ceil(lanes), self.choice.get("va", va));
         let ub = channels(b_rows, self.choice.get("ub", ub));
         let p = self.choice.get("p", p).min(MOST_POSITIONS);
-        let [mv, mj] = if va == 1 { [1, 8] } else { [2, 4] };
+        let [mv, mj] = match (va, w.taps) {
+            (1, _) => [1, 8],
+            (_, 1) => [4, 1],
+            _ => [2, 4],
+        };
         let (a_blocks, b_blocks) = (a_rows.div_ceil(va * lanes), b_rows.div_ceil(if wide { WIDE_ROWS[1] * ub } else { ub }));
         let trips = (x_rows.records * x_rows.geometry.pitch).div_ceil(p);
         let wanted = if gpu.report().is_software { 64 } else { 1024 };
