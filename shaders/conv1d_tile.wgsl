@@ -119,24 +119,26 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     }
     {%- endfor %}
 
-    // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
-    let n = (tile * {{ lanes }}u + lane) * {{ p }}u;
-    var b = n / p.pitch;
-    var t = n % p.pitch;
-    let v = block * {{ oc }}u;
-    let step = p.split * p.folds * p.every;
-    {%- for q in range(0, p, 4) %}
-    if b < p.records {
-        let fold = b % p.folds;
-        let record = b / p.folds * p.channels + p.first;
-        {%- for o in range(oc) %}
-        if v + {{ o }}u < p.width {
-            let from_t = ((t * p.split + (v + {{ o }}u) % p.split) * p.folds + fold) * p.every;
-            put((record + (v + {{ o }}u) / p.split) * p.len, from_t, step, vec4<f32>(a{{ o }}_{{ q }}, a{{ o }}_{{ q + 1 }}, a{{ o }}_{{ q + 2 }}, a{{ o }}_{{ q + 3 }}));
-        }
-        {%- endfor %}
-    }
-    t += 4u;
-    if t >= p.pitch { t = 0u; b++; }
+    // by way of an array and in loops: stores written out take longer to compile than all the rest
+    var sums: array<f32, {{ oc * p }}>;
+    {%- for o in range(oc) %}
+    {% for q in range(p) %}sums[{{ o * p + q }}] = a{{ o }}_{{ q }}; {% endfor %}
     {%- endfor %}
+    let n = (tile * {{ lanes }}u + lane) * {{ p }}u;
+    let step = p.split * p.folds * p.every;
+    for (var o = 0u; o < min({{ oc }}u, p.width - block * {{ oc }}u); o++) {
+        let v = block * {{ oc }}u + o;
+        // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
+        var b = n / p.pitch;
+        var t = n % p.pitch;
+        for (var q = o * {{ p }}u; q < (o + 1u) * {{ p }}u; q += 4u) {
+            if b < p.records {
+                let row = b / p.folds * p.channels + p.first + v / p.split;
+                let from_t = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;
+                put(row * p.len, from_t, step, vec4<f32>(sums[q], sums[q + 1u], sums[q + 2u], sums[q + 3u]));
+            }
+            t += 4u;
+            if t >= p.pitch { t = 0u; b++; }
+        }
+    }
 }

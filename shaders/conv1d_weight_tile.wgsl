@@ -112,7 +112,18 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         continuing { break if at >= end; }
     }
 
+    // by way of an array and in loops: stores written out take longer to compile than all the rest
+    var sums: array<f32, {{ va * ub * taps }}>;
     {%- for v in range(va) %}{% for u in range(ub) %}
-    {% for j in range(taps) %}put(slice, ra + {{ v * lanes }}u + lane, rb + {{ u }}u, {{ j }}u, s{{ v }}_{{ u }}_{{ j }}); {% endfor %}
+    {% for j in range(taps) %}sums[{{ (v * ub + u) * taps + j }}] = s{{ v }}_{{ u }}_{{ j }}; {% endfor %}
     {%- endfor %}{% endfor %}
+    var f = 0u;
+    for (var v = 0u; v < {{ va }}u; v++) {
+        for (var u = 0u; u < {{ ub }}u; u++) {
+            for (var j = 0u; j < {{ taps }}u; j++) {
+                put(slice, ra + v * {{ lanes }}u + lane, rb + u, j, sums[f]);
+                f++;
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
+use super::Spread;
 use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
@@ -19,27 +20,6 @@ use std::time::Instant;
 /// Which guidance each variant has: features, XAI.
 const GUIDANCE: [(&str, bool, bool); 4] =
     [("plain", false, false), ("features", true, false), ("xai", false, true), ("both", true, true)];
-
-/// Median, smallest and largest of several times, ms.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
-    /// Median.
-    pub median: f64,
-    /// Smallest.
-    pub low: f64,
-    /// Largest.
-    pub high: f64,
-}
-
-impl Spread {
-    /// Of at least one time.
-    pub fn of(mut times: Vec<f64>) -> Self {
-        times.sort_by(f64::total_cmp);
-        let n = times.len();
-        let median = 0.5 * (times[(n - 1) / 2] + times[n / 2]);
-        Self { median, low: times[0], high: times[n - 1] }
-    }
-}
 
 /// A step with some of the guidance terms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,7 +76,7 @@ pub struct Profile {
 }
 
 /// A network in training and its batch, to be stepped again and again.
-struct Bench {
+pub(super) struct Bench {
     stepper: Stepper,
     x: Tensor,
     targets: BatchTargets,
@@ -104,13 +84,13 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(gpu: &Gpu, e: &Experiment, classes: usize) -> Result<Self> {
+    pub(super) fn new(gpu: &Gpu, e: &Experiment, classes: usize) -> Result<Self> {
         let (x, targets) = random_batch(gpu, e, classes, e.data.samples())?;
         Ok(Self { stepper: Stepper::new(gpu, e, &vec![1.0; classes], None)?, x, targets, lr: e.train.lr })
     }
 
     /// Records and submits a step, and waits; ms for recording and for the rest.
-    fn step(&mut self) -> Result<[f64; 2]> {
+    pub(super) fn step(&mut self) -> Result<[f64; 2]> {
         let start = Instant::now();
         self.stepper.step(&self.x, &self.targets, self.lr)?;
         let recorded = start.elapsed();
@@ -119,7 +99,7 @@ impl Bench {
     }
 
     /// An inference batch until its logits are on the host, ms.
-    fn infer(&self) -> Result<f64> {
+    pub(super) fn infer(&self) -> Result<f64> {
         let start = Instant::now();
         no_grad(|| self.stepper.net.forward(&self.x, &Mode::EVAL))?.logits.to_vec()?;
         Ok(1e3 * start.elapsed().as_secs_f64())

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod bench;
 mod check;
 mod collect;
 mod data;
@@ -14,10 +15,13 @@ mod prepare;
 mod profile;
 mod progress;
 mod rpeaks;
+mod shader;
 mod sweep;
 mod synth;
 mod train;
+mod tune;
 
+use crate::bench::tune as tune_table;
 use crate::error::Result;
 use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
 use clap::{Args, Parser, Subcommand};
@@ -77,6 +81,9 @@ impl Common {
             None => ShaderSource::from_env()?,
         };
         let gpu = Gpu::open(&choice, shaders)?;
+        if !self.no_tuned {
+            tune_table::load(&gpu)?;
+        }
         gpu.force_variant(self.kernels);
         Ok(gpu)
     }
@@ -119,6 +126,9 @@ enum Command {
     Grads(grads::GradsArgs),
     Check(check::CheckArgs),
     Profile(profile::ProfileArgs),
+    Bench(bench::BenchArgs),
+    Tune(tune::TuneArgs),
+    Shader(shader::ShaderArgs),
 }
 
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage.
@@ -144,6 +154,9 @@ pub fn main() -> ExitCode {
         Command::Grads(args) => grads::run(&cli.common, args),
         Command::Check(args) => check::run(&cli.common, args),
         Command::Profile(args) => profile::run(&cli.common, args),
+        Command::Bench(args) => bench::run(&cli.common, args),
+        Command::Tune(args) => tune::run(&cli.common, args),
+        Command::Shader(args) => shader::run(&cli.common, args),
     };
     match done {
         Ok(code) => code,

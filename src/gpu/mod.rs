@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 use kernel::KernelCache;
 use pool::Pool;
 use record::Recorder;
-use tuning::Tuning;
 use std::sync::{Arc, Mutex, MutexGuard};
+use tuning::Tuning;
 
 /// A handle on one opened device. Cheap to clone; all clones share it.
 #[derive(Clone)]

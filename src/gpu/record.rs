@@ -207,56 +207,6 @@ impl Gpu {
         self.check()?;
         Ok(out)
     }
-
-    /// Seconds the device itself spent on the work that `f` records, where it
-    /// can tell (timestamps); `None` elsewhere.
-    ///
-    /// # Errors
-    /// Those of `f`, and [`crate::Error::Gpu`].
-    pub fn timed(&self, f: impl FnOnce() -> Result<()>) -> Result<Option<f64>> {
-        self.flush()?;
-        if !self.0.report.timestamps {
-            f()?;
-            self.flush()?;
-            return Ok(None);
-        }
-        let device = &self.0.device;
-        let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
-            label: None,
-            ty: wgpu::QueryType::Timestamp,
-            count: 4,
-        });
-        let stamp = |first: u32| {
-            let mut encoder = device.create_command_encoder(&Default::default());
-            drop(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: None,
-                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
-                    query_set: &queries,
-                    beginning_of_pass_write_index: Some(first),
-                    end_of_pass_write_index: Some(first + 1),
-                }),
-            }));
-            encoder
-        };
-        self.0.queue.submit([stamp(0).finish()]);
-        f()?;
-        self.flush()?;
-        let ticks = self.allocate(32)?;
-        let resolve = device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: 32,
-            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        });
-        let mut encoder = stamp(2);
-        encoder.resolve_query_set(&queries, 0..4, &resolve, 0);
-        encoder.copy_buffer_to_buffer(&resolve, 0, ticks.buffer(), 0, 32);
-        self.0.queue.submit([encoder.finish()]);
-        let bytes = self.read_later(&ticks)?.wait()?;
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
-        let period = f64::from(self.0.queue.get_timestamp_period());
-        Ok(Some(ticks[2].saturating_sub(ticks[1]) as f64 * period * 1e-9))
-    }
 }
 
 pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {

@@ -34,6 +34,8 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "cross_entropy_grad.wgsl",
     "cross_entropy_targets.wgsl",
     "dropout.wgsl",
+    "lab/copy.wgsl",
+    "lab/peak.wgsl",
     "matmul.wgsl",
     "max_pool.wgsl",
     "max_pool_scatter.wgsl",
@@ -86,7 +88,10 @@ impl ShaderSource {
     }
 
     /// The text of `shaders/<name>.wgsl`.
-    pub(super) fn text(&self, name: &str) -> Result<Cow<'static, str>> {
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that cannot be read; [`Error::Gpu`] for a name that no shader has.
+    pub fn text(&self, name: &str) -> Result<Cow<'static, str>> {
         let file = format!("{name}.wgsl");
         if let Some(path) = self.dir.as_ref().map(|dir| dir.join(&file)).filter(|path| path.is_file()) {
             return std::fs::read_to_string(&path)

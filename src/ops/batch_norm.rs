@@ -213,8 +213,7 @@ fn gradients(
     let (x, w) = (&inputs[0], &inputs[1]);
     let sums = apply(Sums { eps, stats: stats.clone() }, &[g, x])?;
     let row = |i: usize| reshape(&slice(&sums, 0, i, i + 1)?, &[x.dim(1)]);
-    let dx =
-        if needs[0] { Some(apply(InputGrad { eps, stats: stats.clone() }, &[g, x, w, &sums])?) } else { None };
+    let dx = if needs[0] { Some(apply(InputGrad { eps, stats: stats.clone() }, &[g, x, w, &sums])?) } else { None };
     Ok(vec![dx, Some(row(1)?), Some(row(0)?)])
 }
 
@@ -431,7 +430,8 @@ pub(super) fn cases() -> Vec<Case> {
             };
             Ok(batch_norm_relu(&of(0, 6), &Plus::Norm(of(3, 8)), EPS)?.0)
         };
-        let relu_of = |a: &Array, b: &Array| Array::from_index(&a.shape, |at| (a.broadcast_at(at) + b.broadcast_at(at)).max(0.0));
+        let relu_of =
+            |a: &Array, b: &Array| Array::from_index(&a.shape, |at| (a.broadcast_at(at) + b.broadcast_at(at)).max(0.0));
         cases.push(Case::new(
             format!("train, two and relu {shape:?}"),
             [one(121), one(124)].concat(),
@@ -441,12 +441,8 @@ pub(super) fn cases() -> Vec<Case> {
                 relu_of(&a, &b)
             },
         ));
-        let running = vec![
-            Input::normal(&c, 131),
-            Input::positive(&c, 132),
-            Input::normal(&c, 133),
-            Input::positive(&c, 134),
-        ];
+        let running =
+            vec![Input::normal(&c, 131), Input::positive(&c, 132), Input::normal(&c, 133), Input::positive(&c, 134)];
         cases.push(Case::new(
             format!("eval, two and relu {shape:?}"),
             [one(121), one(124), running].concat(),

@@ -147,44 +147,54 @@ impl ConvSpec {
         (0..weights.len()).map(|j| self.sizes(j, batch, c_in, len, out_len, weights)).collect()
     }
 
-    /// The shape as tuning tables name it; batch and length do not matter to the tiles.
-    fn key(&self, pass: Pass, weights: &[&[usize]]) -> String {
-        let list = |of: &dyn Fn(usize) -> usize| {
-            let all: Vec<usize> = (0..weights.len()).map(of).collect();
-            if all.windows(2).all(|w| w[0] == w[1]) { all[0].to_string() } else { join(&all) }
+    /// The shapes of a pass as tuning tables name them, one a kernel: the input gradient is one for all branches. Batch and
+    /// length do not matter to the tiles.
+    pub fn keys(&self, pass: Pass, weights: &[&[usize]]) -> Vec<String> {
+        let name = |branches: std::ops::Range<usize>| {
+            let list = |of: &dyn Fn(usize) -> usize| {
+                let all: Vec<String> = branches.clone().map(|j| of(j).to_string()).collect();
+                if all.windows(2).all(|w| w[0] == w[1]) { all[0].clone() } else { all.join(",") }
+            };
+            format!(
+                "{} {}->{} k{} s{} d{} g{}",
+                pass.name(),
+                weights[0][1] * self.groups,
+                list(&|j| weights[j][0]),
+                list(&|j| weights[j][2]),
+                self.stride,
+                list(&|j| self.branches[j].dilation),
+                self.groups,
+            )
         };
-        format!(
-            "{} {}->{} k{} s{} d{} g{}",
-            pass.name(),
-            weights[0][1] * self.groups,
-            join(&weights.iter().map(|w| w[0]).collect::<Vec<_>>()),
-            join(&weights.iter().map(|w| w[2]).collect::<Vec<_>>()),
-            self.stride,
-            list(&|j| self.branches[j].dilation),
-            self.groups,
-        )
+        match pass {
+            Pass::InputGrad => vec![name(0..weights.len())],
+            _ => (0..weights.len()).map(|j| name(j..j + 1)).collect(),
+        }
     }
 
     /// How the tiles go about one pass; `None` where it goes the plain way.
     fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
-        Tiles::new(gpu, &self.key(pass, weights), self, sizes)
+        Tiles::new(gpu, &self.keys(pass, weights), self, sizes)
     }
-}
-
-fn join(all: &[usize]) -> String {
-    all.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The three things to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub enum Pass {
+    /// The convolution.
     Forward,
+    /// Its gradient with respect to the input.
     InputGrad,
+    /// Its gradient with respect to a weight.
     WeightGrad,
 }
 
 impl Pass {
-    fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Forward, Self::InputGrad, Self::WeightGrad];
+
+    /// The operation's name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Forward => "conv1d",
             Self::InputGrad => "conv1d_input_grad",
@@ -412,4 +422,23 @@ impl<'a> ConvInput<'a> {
         inputs.extend(weights);
         apply(Conv { spec: spec.clone(), rows: self.rows.clone() }, &inputs)
     }
+}
+
+/// Gradient of [`branches`] with respect to an input of `len` samples, from the output's gradient `g`.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Gpu`].
+pub fn branches_input_grad(g: &Tensor, weights: &[&Tensor], spec: &ConvSpec, len: usize) -> Result<Tensor> {
+    spec.check(weights[0].dim(1) * spec.groups, len, &shapes(weights))?;
+    let weights: Vec<Tensor> = weights.iter().map(|&w| w.clone()).collect();
+    input_grad(spec, g, &weights, len, GradRows::new())
+}
+
+/// Gradient of [`conv1d`] with respect to a weight of shape `weight`, from its input and its output's gradient `g`.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Gpu`].
+pub fn conv1d_weight_grad(x: &Tensor, g: &Tensor, weight: [usize; 3], spec: &ConvSpec) -> Result<Tensor> {
+    spec.check(x.dim(1), x.dim(2), &[&weight])?;
+    apply(WeightGrad { spec: spec.clone(), j: 0, weights: vec![weight.to_vec()], rows: Mutex::default() }, &[x, g])
 }

@@ -21,14 +21,14 @@ pub use adam::{AdamState, Hyper, adam_step, sum_of_squares};
 pub use array::Array;
 pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
 pub use batch_norm::{BatchStats, Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
-pub use conv1d::{Branch, ConvInput, ConvSpec, branches, conv1d};
+pub use conv1d::{Branch, ConvInput, ConvSpec, Pass, branches, branches_input_grad, conv1d, conv1d_weight_grad};
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
 pub use dropout::{DropoutState, dropout, philox};
+use elementwise::gate;
 pub use elementwise::{
     abs, add, add_scalar, clamp, div, exp, huber, log, mul, neg, recip, relu, rsqrt, scale, sigmoid, sqrt, square, sub,
     tanh,
 };
-use elementwise::gate;
 pub use index::{pick, place};
 pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;

@@ -3,9 +3,10 @@
 //! **Memory** (f32, so four bytes a value) is the sum of four parts:
 //! 1. parameters `P`: themselves, their gradients as they come and gathered for the optimiser, two moments: `5 P`;
 //! 2. activations: the engine keeps the output of every operation of the forward pass until the step ends. Per record
-//!    that is the strip; in the stem `3 C T` (convolution, BatchNorm, ReLU) and `2 C T / 2` (pooling and its index); in a
-//!    block of output `C x T` `4 C T` (convolution, BatchNorm, sum, ReLU), and `C T` for each of: dropout, the
-//!    concatenation of a cascade, the scaling by squeeze-and-excitation, and twice for a shortcut with a convolution;
+//!    that is the strip; in the stem `2 C T` (convolution, BatchNorm with ReLU) and `2 C T / 2` (pooling and its index); in
+//!    a block of output `C x T` `2 C T` (convolution, BatchNorm with sum and ReLU), and `C T` for each of: dropout, the
+//!    concatenation of a cascade, a shortcut with a convolution; `3 C T` for squeeze-and-excitation, whose BatchNorm, sum
+//!    and ReLU are operations of their own; and the input of every convolution once more, in padded rows;
 //! 3. guidance: what the map keeps. `2 C T` in the target block (gradient, gradient times activation) and, because its
 //!    gradient is differentiated again, the reverse pass down to it: `C T` for dropout in the target block and in the
 //!    last one for the average, and in each later block `3 C T` (dropout, ReLU, BatchNorm), `C T` for a shortcut's
@@ -20,7 +21,7 @@ use super::config::Experiment;
 use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::nn::config::{BlockKind, NetworkConfig};
+use crate::nn::config::{BRANCHES, BlockKind, NetworkConfig, branch_channels};
 use crate::nn::network::{FEATURES, expected_tensors};
 use crate::ops;
 use crate::tensor::{Tensor, numel};
@@ -114,13 +115,20 @@ fn parts(network: &NetworkConfig, classes: usize, train_only: bool, samples: usi
     parts
 }
 
+/// Places of a record in a padded row (`ops::conv1d`), with a share of the row's end.
+fn padded(samples: usize, reach: usize) -> usize {
+    (samples + reach).next_multiple_of(4) + 12
+}
+
 /// Values of activations, guidance and gradients in flight that one record asks for.
 fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: usize) -> [usize; 3] {
     let lengths = network.block_lengths(samples);
     let stem = network.stem_channels * samples.div_ceil(2);
     let dropout = usize::from(network.dropout > 0.0);
     let (guided, twice) = (weights.xai > 0.0, weights.xai > 0.0 && !weights.detach_alpha);
-    let [mut kept, mut map, mut flying] = [samples + 3 * stem + 2 * (stem / 2), 0, 3 * stem];
+    let stem_rows = 2 * padded(samples.div_ceil(2), network.stem_kernel.div_ceil(4));
+    let [mut kept, mut map, mut flying] = [samples + stem_rows + 2 * stem + 2 * (stem / 2), 0, 3 * stem];
+    let mut length = samples.div_ceil(2) / 2;
     let mut input = stem / 2;
     for (i, (c_in, width, stride)) in network.blocks().enumerate() {
         let output = width * lengths[i];
@@ -128,7 +136,13 @@ fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: us
         let squeeze = usize::from(network.se_reduction > 0);
         let cascade = usize::from(network.kind == BlockKind::Cascade);
         let last = usize::from(i + 1 == lengths.len());
-        kept += output * (4 + dropout + cascade + squeeze + 2 * shortcut);
+        kept += output * (2 + dropout + cascade + 3 * squeeze + shortcut);
+        let reach = |j: usize| (network.branch_kernels()[j] / 2 * network.branch_dilations()[j]).div_ceil(stride);
+        kept += c_in * stride * padded(length.div_ceil(stride), (0..BRANCHES).map(reach).max().unwrap_or(0));
+        if cascade == 1 {
+            kept += branch_channels(width)[..BRANCHES - 1].iter().sum::<usize>() * padded(lengths[i], reach(0));
+        }
+        length = lengths[i];
         if guided && i == weights.block {
             map += output * (1 + usize::from(twice) * (1 + dropout * last));
         }

@@ -191,8 +191,7 @@ pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
                 label(s),
                 vec![Input::normal(&[s[0], s[1], s[3]], 77), Input::normal(&[s[0], s[2], t], 78)],
                 move |x| {
-                    let op =
-                        WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), rows: Mutex::default() };
+                    let op = WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), rows: Mutex::default() };
                     apply(op, &[&x[0], &x[1]])
                 },
                 move |x| cpu_weight_grad(&cpu_spec, 0, &cpu_weights, &x[0], &x[1]),

@@ -26,14 +26,7 @@ impl ConvSpec {
     }
 
     /// One branch; in the input gradient all branches but the first add to `dst`.
-    fn launch_one(
-        &self,
-        gpu: &Gpu,
-        transposed: bool,
-        [src, w, dst]: [&Tensor; 3],
-        j: usize,
-        s: &Sizes,
-    ) -> Result<()> {
+    fn launch_one(&self, gpu: &Gpu, transposed: bool, [src, w, dst]: [&Tensor; 3], j: usize, s: &Sizes) -> Result<()> {
         let Branch { dilation, pad_left, .. } = self.branches[j];
         let input = [s.c_in, 0, s.len, s.in_g];
         let output = [s.channels, s.first, s.out_len, s.out_g];

@@ -19,7 +19,8 @@ const WIDE_ROWS: [usize; 2] = [16, 4];
 /// A convolution whose branches all fit the tiles, with the way to run it.
 #[derive(Debug, Clone)]
 pub(super) struct Tiles {
-    pub(super) choice: Choice,
+    /// One a branch, or a single one for all.
+    choices: Vec<Choice>,
     reduced: Vec<Reduced>,
     geometry: Geometry,
     lanes: usize,
@@ -34,9 +35,14 @@ pub(super) type GradRows = Vec<(Reduced, Rows)>;
 
 impl Tiles {
     /// `None` where the plain version is chosen, or the only one that can.
-    pub(super) fn new(gpu: &Gpu, key: &str, spec: &ConvSpec, sizes: &[Sizes]) -> Option<Self> {
-        let choice = gpu.choice(key);
-        let lanes = match choice.variant {
+    pub(super) fn new(gpu: &Gpu, keys: &[String], spec: &ConvSpec, sizes: &[Sizes]) -> Option<Self> {
+        let choices: Vec<Choice> = keys.iter().map(|key| gpu.choice(key)).collect();
+        let variant = choices.first()?.variant;
+        // branches share their rows, whose layout depends on the version
+        if choices.iter().any(|c| c.variant != variant) {
+            return None;
+        }
+        let lanes = match variant {
             Variant::Plain => return None,
             Variant::Tile => gpu.tile_lanes()?,
             Variant::Wide => WIDE_ROWS[0],
@@ -49,7 +55,11 @@ impl Tiles {
             return None;
         }
         let geometry = Geometry::new(reduced.iter().zip(sizes));
-        Some(Self { choice, reduced, geometry, lanes })
+        Some(Self { choices, reduced, geometry, lanes })
+    }
+
+    fn choice(&self, j: usize) -> &Choice {
+        &self.choices[j.min(self.choices.len() - 1)]
     }
 
     /// Rows of input `x` for branch `j`: those that are there, or new ones that stay.
@@ -73,7 +83,8 @@ impl Tiles {
             if all.iter().any(|(other, _)| other.folds == r.folds && other.same_rows(r)) {
                 continue;
             }
-            let serving = crate::gpu::lock(&shared.0).iter().find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry));
+            let serving =
+                crate::gpu::lock(&shared.0).iter().find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry));
             let geometry = serving.map_or(self.geometry, |x| x.geometry);
             all.push((*r, Rows::pack(gpu, g, r, None, geometry)?));
         }
@@ -151,16 +162,14 @@ const PART_SETTINGS: [[&str; 3]; MOST_PARTS] = [
 ];
 
 impl Tiles {
-    fn sum(&self, gpu: &Gpu, transposed: bool, parts: &[Part<'_>], to: &Target<'_>) -> Result<()> {
+    fn sum(&self, gpu: &Gpu, choice: &Choice, transposed: bool, parts: &[Part<'_>], to: &Target<'_>) -> Result<()> {
         let rows = &parts[0].rows;
         let places = rows.records * rows.geometry.pitch;
-        let windows: Vec<_> = parts
-            .iter()
-            .map(|p| p.reduced.window(p.s.kernel, p.rows.geometry.lead, transposed))
-            .collect();
+        let windows: Vec<_> =
+            parts.iter().map(|p| p.reduced.window(p.s.kernel, p.rows.geometry.lead, transposed)).collect();
         let taps = windows.iter().map(|w| w.taps).max().unwrap_or(1);
-        let shape = Shape::new(&self.choice, taps, to.width, places, self.lanes);
-        let load = if self.choice.variant == Variant::Tile { 4 * self.lanes } else { 4 };
+        let shape = Shape::new(choice, taps, to.width, places, self.lanes);
+        let load = if choice.variant == Variant::Tile { 4 * self.lanes } else { 4 };
         let blocks = to.width.div_ceil(shape.oc);
         let trips = |p: &Part<'_>| p.depth(transposed).div_ceil(shape.du);
         let row = |taps: usize| (taps * shape.oc * shape.du).next_multiple_of(load);
@@ -199,7 +208,7 @@ impl Tiles {
             numbers.extend([part.depth(transposed), part.first_row, w.first / 4, base / 4]);
             base += sizes[i];
         }
-        let (shader, tiles) = match self.choice.variant {
+        let (shader, tiles) = match choice.variant {
             Variant::Wide => ("conv1d_wide", places.div_ceil(WIDE_POSITIONS)),
             _ => ("conv1d_tile", places.div_ceil(self.lanes * shape.p)),
         };
@@ -237,7 +246,7 @@ impl Tiles {
                 len: s.out_len,
                 add: false,
             };
-            self.sum(gpu, false, &[part], &to)?;
+            self.sum(gpu, self.choice(j), false, &[part], &to)?;
         }
         Ok(())
     }
@@ -281,7 +290,7 @@ impl Tiles {
                     len: s.len,
                     add,
                 };
-                self.sum(gpu, true, parts, &to)?;
+                self.sum(gpu, self.choice(0), true, parts, &to)?;
                 add = true;
             }
         }
@@ -305,7 +314,7 @@ impl Tiles {
         (g, grad): (&Tensor, GradRows),
         (dw, j, sizes): (&Tensor, usize, &[Sizes]),
     ) -> Result<()> {
-        let (s, r) = (&sizes[j], &self.reduced[j]);
+        let (s, r, choice) = (&sizes[j], &self.reduced[j], self.choice(j));
         let x_rows = self.input_rows(gpu, x, shared, j, s.kernel)?;
         let grad = if grad.is_empty() { self.grad_rows(gpu, g, shared, sizes)? } else { grad };
         let g_rows = grad.into_iter().find(|(other, rows)| other.same_rows(r) && rows.geometry == x_rows.geometry);
@@ -317,9 +326,9 @@ impl Tiles {
         let lanes = self.lanes;
         // lanes hold rows of the side that leaves fewer of them idle
         let idle = |n: usize| n.next_multiple_of(lanes) * 100 / n;
-        let swap = self.choice.get("swap", usize::from(idle(x_rows.rows) < idle(s.out_g))) == 1;
+        let swap = choice.get("swap", usize::from(idle(x_rows.rows) < idle(s.out_g))) == 1;
         let (a_rows, b_rows) = if swap { (x_rows.rows, s.out_g) } else { (s.out_g, x_rows.rows) };
-        let wide = self.choice.variant == Variant::Wide;
+        let wide = choice.variant == Variant::Wide;
         let (va, ub, p) = match w.taps {
             1 if wide => (1, 8, 32),
             _ if wide => (1, 32_usize.div_ceil(w.taps).min(4), 32),
@@ -328,15 +337,16 @@ impl Tiles {
             8..=11 => (2, 4, 8),
             _ => (1, 4, 8),
         };
-        let va = channels(a_rows.div_ceil(lanes), self.choice.get("va", va));
-        let ub = channels(b_rows, self.choice.get("ub", ub));
-        let p = self.choice.get("p", p).min(MOST_POSITIONS);
+        let va = channels(a_rows.div_ceil(lanes), choice.get("va", va));
+        let ub = channels(b_rows, choice.get("ub", ub));
+        let p = choice.get("p", p).min(MOST_POSITIONS);
         let [mv, mj] = match (va, w.taps) {
             (1, _) => [1, 8],
             (_, 1) => [4, 1],
             _ => [2, 4],
         };
-        let (a_blocks, b_blocks) = (a_rows.div_ceil(va * lanes), b_rows.div_ceil(if wide { WIDE_ROWS[1] * ub } else { ub }));
+        let (a_blocks, b_blocks) =
+            (a_rows.div_ceil(va * lanes), b_rows.div_ceil(if wide { WIDE_ROWS[1] * ub } else { ub }));
         let trips = (x_rows.records * x_rows.geometry.pitch).div_ceil(p);
         let wanted = if gpu.report().is_software { 64 } else { 1024 };
         let slices = usize::div_ceil(wanted, a_blocks * b_blocks).clamp(1, trips);
@@ -357,8 +367,8 @@ impl Tiles {
             ("p", p),
             ("taps", w.taps),
             ("shift", first % 4),
-            ("mv", self.choice.get("mv", mv).min(va)),
-            ("mj", self.choice.get("mj", mj)),
+            ("mv", choice.get("mv", mv).min(va)),
+            ("mj", choice.get("mj", mj)),
             ("swap", swap.into()),
         ];
         let (a_data, b_data) = if swap { (&x_rows.data, &g_rows.data) } else { (&g_rows.data, &x_rows.data) };

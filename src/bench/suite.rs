@@ -1,0 +1,304 @@
+//! All measurements for the tables of one network: its layers, where its step goes, how it scales, and other engines
+//! beside it (`experiments/kernels.toml`, `exgnet bench --suite`).
+
+use super::Spread;
+use super::ceilings::Ceilings;
+use super::kernels::{Row, Subject, layers, measure};
+use super::peers::{Compared, Peer, PeerConfig, compare};
+use super::profile::{Bench, Profile, profile};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::ops::Pass;
+use crate::train::Experiment;
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+/// The `[suite]` table beside the tables of an experiment.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SuiteConfig {
+    /// Times that everything is measured.
+    pub rounds: usize,
+    /// Samples of a strip, for the scaling with the length.
+    pub lengths: Vec<usize>,
+    /// Records of a batch, for the scaling with the batch.
+    pub batches: Vec<usize>,
+    /// Threads that peers may use.
+    pub threads: usize,
+    /// Programs to compare with.
+    pub peers: Vec<PeerConfig>,
+}
+
+impl Default for SuiteConfig {
+    fn default() -> Self {
+        Self { rounds: 5, lengths: Vec::new(), batches: Vec::new(), threads: 2, peers: Vec::new() }
+    }
+}
+
+/// Reads a suite's file: its experiment and its `[suite]` table.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Config`].
+pub fn read(path: &Path, sets: &[String]) -> Result<(Experiment, SuiteConfig)> {
+    let hint = "experiments/kernels.toml is an example";
+    let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e.to_string(), hint))?;
+    let mut tables: toml::Table = text.parse().map_err(|e| Error::file(path, format!("{e}"), hint))?;
+    let suite = match tables.remove("suite") {
+        Some(value) => value.try_into().map_err(|e| Error::file(path, format!("[suite]: {e}"), hint))?,
+        None => SuiteConfig::default(),
+    };
+    let rest = toml::to_string(&tables).map_err(|e| Error::file(path, e.to_string(), hint))?;
+    Ok((Experiment::parse_with(&rest, &path.display().to_string(), sets)?, suite))
+}
+
+/// A training step and an inference batch at one size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scaled {
+    /// Records a batch.
+    pub batch: usize,
+    /// Samples a strip.
+    pub samples: usize,
+    /// A training step, ms.
+    pub train_ms: Spread,
+    /// An inference batch, ms.
+    pub infer_ms: Spread,
+    /// Time of a step per sample, as a multiple of that at the suite's own size: linear growth is 1.
+    pub relative: f64,
+}
+
+/// What the suite found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Adapter and driver.
+    pub adapter: String,
+    /// What its kernels reach at most.
+    pub ceilings: Ceilings,
+    /// Every convolution of the network, in its three passes.
+    pub layers: Vec<Row>,
+    /// Where a step goes.
+    pub step: Profile,
+    /// Rate of the convolutions within the step, GFLOP/s: forward, input gradient, weight gradient.
+    pub conv_gflops: [f64; 3],
+    /// Share of the step's device time outside the convolutions.
+    pub outside: f64,
+    /// Growth with length and batch.
+    pub lengths: Vec<Scaled>,
+    /// Growth with the batch.
+    pub batches: Vec<Scaled>,
+    /// Ours, then the peers.
+    pub peers: Vec<Compared>,
+    /// Seconds from the start of a process to the end of the quick start's first step, with the driver's shader cache as
+    /// it is and with an empty one.
+    pub first_step_seconds: [f64; 2],
+}
+
+/// Kernels that are convolutions themselves, without laying out what they read: forward or input gradient, weight gradient.
+fn conv_kernel(name: &str) -> Option<bool> {
+    let first = name.split_whitespace().next().unwrap_or_default();
+    match first {
+        "conv1d" | "conv1d_tile" | "conv1d_wide" => Some(false),
+        "conv1d_weight_grad" | "conv1d_weight_tile" | "conv1d_weight_wide" => Some(true),
+        _ => None,
+    }
+}
+
+/// Measures everything. `tell` hears what comes next.
+///
+/// # Errors
+/// Those of the measurements.
+pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tell: impl Fn(&str)) -> Result<Report> {
+    let (batch, samples) = (e.train.batch, e.data.samples());
+    tell("peers");
+    let mut all = Vec::new();
+    let ours = PeerConfig { name: "exgnet".into(), command: serve.to_vec(), infer: true };
+    for config in std::iter::once(&ours).chain(&suite.peers) {
+        let filled: Vec<String> = config.command.iter().map(|a| fill(a, batch, samples, suite.threads)).collect();
+        let Some((program, arguments)) = filled.split_first() else { continue };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        all.push((config.clone(), Peer::start(&config.name, command)?));
+    }
+    let peers = compare(&mut all, suite.rounds)?;
+    drop(all);
+    tell("first step");
+    let first_step_seconds = first_step(serve)?;
+    tell("step");
+    let step = profile(gpu, e, suite.rounds)?;
+    tell("layers");
+    let named = layers(&e.network, batch, samples);
+    let mut subjects = Vec::new();
+    for (name, shape) in &named {
+        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
+            subjects.push((Some(name.clone()), *shape, Subject::conv(gpu, pass, *shape)?));
+        }
+    }
+    let (ceilings, layers) = measure(gpu, &subjects, &[None], suite.rounds)?;
+    drop(subjects);
+    let flops = |pass: Pass| -> f64 {
+        let of = layers.iter().filter(|r| r.operation == pass.name());
+        of.map(|r| r.gflops * r.ms.median * 1e6).sum()
+    };
+    let ms = |phase: &str, weight: bool| -> f64 {
+        let of = step.by_kernel.iter().filter(|k| k.phase == phase && conv_kernel(&k.kernel) == Some(weight));
+        of.map(|k| k.ms).sum()
+    };
+    let conv = [ms("forward", false), ms("backward", false), ms("backward", true)];
+    let conv_gflops = [
+        1e-6 * flops(Pass::Forward) / conv[0],
+        1e-6 * flops(Pass::InputGrad) / conv[1],
+        1e-6 * flops(Pass::WeightGrad) / conv[2],
+    ];
+    let total: f64 = step.by_kernel.iter().map(|k| k.ms).sum();
+    let outside = 1.0 - conv.iter().sum::<f64>() / total;
+    tell("scaling");
+    let base = step.train_step_ms / (batch * samples) as f64;
+    let at = |batch: usize, samples: usize| scaled(gpu, e, (batch, samples), suite.rounds.min(3), base);
+    Ok(Report {
+        adapter: step.adapter.clone(),
+        ceilings,
+        conv_gflops,
+        outside,
+        lengths: suite.lengths.iter().map(|&l| at(batch, l)).collect::<Result<_>>()?,
+        batches: suite.batches.iter().map(|&b| at(b, samples)).collect::<Result<_>>()?,
+        layers,
+        step,
+        peers,
+        first_step_seconds,
+    })
+}
+
+fn fill(text: &str, batch: usize, samples: usize, threads: usize) -> String {
+    let text = text.replace("{batch}", &batch.to_string()).replace("{samples}", &samples.to_string());
+    text.replace("{threads}", &threads.to_string())
+}
+
+fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: usize, base: f64) -> Result<Scaled> {
+    let mut e = e.clone();
+    e.train.batch = batch;
+    e.data.seconds = samples as f64 / e.data.fs;
+    let mut bench = Bench::new(gpu, &e, 5)?;
+    bench.step()?;
+    bench.infer()?;
+    let (mut train, mut infer) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.max(1) {
+        train.push(bench.step()?.iter().sum());
+        infer.push(bench.infer()?);
+    }
+    let train_ms = Spread::of(train);
+    let relative = train_ms.median / (base * (batch * samples) as f64);
+    Ok(Scaled { batch, samples, train_ms, infer_ms: Spread::of(infer), relative })
+}
+
+/// Starts the quick start's step in a new process: with the driver's cache (after one start that fills it), and without.
+fn first_step(serve: &[String]) -> Result<[f64; 2]> {
+    let Some(program) = serve.first() else { return Err(Error::config("no program", "please report it")) };
+    let start = |cache: Option<&Path>| {
+        let mut command = Command::new(program);
+        command.args(["bench", "--serve"]);
+        if let Some(dir) = cache {
+            command.env("MESA_SHADER_CACHE_DIR", dir);
+        }
+        Ok::<f64, Error>(Peer::start("exgnet", command)?.start_seconds)
+    };
+    start(None)?;
+    let warm = start(None)?;
+    let dir = std::env::temp_dir().join(format!("exgnet-cold-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)
+        .map_err(|e| Error::file(dir.clone(), e.to_string(), "set TMPDIR to a folder that can be written"))?;
+    let cold = start(Some(&dir));
+    // a few megabytes in the temporary folder: not worth a failure
+    let _ = std::fs::remove_dir_all(&dir);
+    Ok([warm, cold?])
+}
+
+impl Report {
+    /// The goals and what was measured, as a Markdown table.
+    pub fn goals(&self) -> String {
+        let of = |name: &str| self.peers.iter().find(|p| p.name.starts_with(name));
+        let torch = of("PyTorch");
+        let guided = self.step.guidance.iter().find(|g| g.name == "xai").map(|g| 100.0 * (g.ratio - 1.0));
+        let memory = torch.zip(self.peers.first()).map(|(t, ours)| ours.memory_bytes as f64 / t.memory_bytes as f64);
+        let worst = self.lengths.iter().chain(&self.batches).map(|s| s.relative);
+        let larger = self.lengths.iter().chain(&self.batches);
+        let grown = larger
+            .filter(|s| s.batch * s.samples >= self.step.batch * self.step.samples)
+            .map(|s| s.relative)
+            .fold(f64::NAN, f64::max);
+        let _ = worst;
+        // name, unit, measured, goal, aim, whether less is better
+        let rows: [(&str, &str, Option<f64>, f64, f64, bool); 13] = [
+            ("training step against PyTorch CPU", "x", torch.map(|t| t.train_ratio), 2.0, 1.0, true),
+            ("inference batch against PyTorch CPU", "x", torch.and_then(|t| t.infer_ratio), 1.8, 1.0, true),
+            ("training step against burn's CPU backend", "x", of("burn").map(|b| b.train_ratio), 0.7, 0.35, true),
+            ("convolutions, forward", " GFLOP/s", Some(self.conv_gflops[0]), 50.0, 80.0, false),
+            ("convolutions, input gradient", " GFLOP/s", Some(self.conv_gflops[1]), 45.0, 75.0, false),
+            ("convolutions, weight gradient", " GFLOP/s", Some(self.conv_gflops[2]), 35.0, 60.0, false),
+            ("time outside convolutions", " %", Some(100.0 * self.outside), 25.0, 12.0, true),
+            ("XAI guidance adds to a step", " %", guided, 8.0, 3.0, true),
+            (
+                "first step after process start, shader cache warm",
+                " s",
+                Some(self.first_step_seconds[0]),
+                1.5,
+                0.7,
+                true,
+            ),
+            (
+                "first step after process start, shader cache cold",
+                " s",
+                Some(self.first_step_seconds[1]),
+                12.0,
+                6.0,
+                true,
+            ),
+            ("peak memory of the process against PyTorch's", "x", memory, 1.0, 0.6, true),
+            ("time per sample at larger batches and lengths", "x", Some(grown), 1.05, 1.0, true),
+            (
+                "forward convolutions, share of the multiply-add ceiling",
+                " %",
+                Some(100.0 * self.conv_gflops[0] / self.ceilings.gflops),
+                25.0,
+                40.0,
+                false,
+            ),
+        ];
+        let mut text = String::from("| | measured | goal | then | met |\n|---|---|---|---|---|\n");
+        for (name, unit, found, goal, aim, less) in rows {
+            let bound = if less { "at most" } else { "at least" };
+            let (cell, met) = match found {
+                Some(v) if v.is_finite() => {
+                    let met = if less { v <= goal } else { v >= goal };
+                    (format!("{v:.2}{unit}"), if met { "yes" } else { "no" })
+                }
+                _ => ("-".to_owned(), "-"),
+            };
+            // writing into a String cannot fail
+            let _ = writeln!(text, "| {name} | {cell} | {bound} {goal}{unit} | {aim}{unit} | {met} |");
+        }
+        text
+    }
+
+    /// Peers side by side, as a Markdown table.
+    pub fn peers_table(&self) -> String {
+        let mut text = String::from(
+            "| | training step, ms | ours / its | inference batch, ms | ours / its | memory, MiB |\n|---|---|---|---|---|---|\n",
+        );
+        let spread = |s: Spread| format!("{:.0} ({:.0} to {:.0})", s.median, s.low, s.high);
+        for p in &self.peers {
+            let (infer, ratio) =
+                (p.infer_ms.map_or("-".into(), spread), p.infer_ratio.map_or("-".into(), |r| format!("{r:.2}")));
+            let memory = p.memory_bytes as f64 / f64::from(1 << 20);
+            // writing into a String cannot fail
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.2} | {infer} | {ratio} | {memory:.0} |",
+                p.version,
+                spread(p.train_ms),
+                p.train_ratio
+            );
+        }
+        text
+    }
+}
