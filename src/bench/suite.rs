@@ -213,6 +213,16 @@ fn first_step(serve: &[String]) -> Result<[f64; 2]> {
     Ok([warm, cold?])
 }
 
+/// A row of the table of goals; `less` is better, or more.
+struct Goal {
+    name: &'static str,
+    found: Option<f64>,
+    unit: &'static str,
+    goal: f64,
+    aim: f64,
+    less: bool,
+}
+
 impl Report {
     /// The goals and what was measured, as a Markdown table.
     pub fn goals(&self) -> String {
@@ -220,52 +230,34 @@ impl Report {
         let torch = of("PyTorch");
         let guided = self.step.guidance.iter().find(|g| g.name == "xai").map(|g| 100.0 * (g.ratio - 1.0));
         let memory = torch.zip(self.peers.first()).map(|(t, ours)| ours.memory_bytes as f64 / t.memory_bytes as f64);
-        let worst = self.lengths.iter().chain(&self.batches).map(|s| s.relative);
         let larger = self.lengths.iter().chain(&self.batches);
         let grown = larger
             .filter(|s| s.batch * s.samples >= self.step.batch * self.step.samples)
             .map(|s| s.relative)
             .fold(f64::NAN, f64::max);
-        let _ = worst;
-        // name, unit, measured, goal, aim, whether less is better
-        let rows: [(&str, &str, Option<f64>, f64, f64, bool); 13] = [
-            ("training step against PyTorch CPU", "x", torch.map(|t| t.train_ratio), 2.0, 1.0, true),
-            ("inference batch against PyTorch CPU", "x", torch.and_then(|t| t.infer_ratio), 1.8, 1.0, true),
-            ("training step against burn's CPU backend", "x", of("burn").map(|b| b.train_ratio), 0.7, 0.35, true),
-            ("convolutions, forward", " GFLOP/s", Some(self.conv_gflops[0]), 50.0, 80.0, false),
-            ("convolutions, input gradient", " GFLOP/s", Some(self.conv_gflops[1]), 45.0, 75.0, false),
-            ("convolutions, weight gradient", " GFLOP/s", Some(self.conv_gflops[2]), 35.0, 60.0, false),
-            ("time outside convolutions", " %", Some(100.0 * self.outside), 25.0, 12.0, true),
-            ("XAI guidance adds to a step", " %", guided, 8.0, 3.0, true),
-            (
-                "first step after process start, shader cache warm",
-                " s",
-                Some(self.first_step_seconds[0]),
-                1.5,
-                0.7,
-                true,
-            ),
-            (
-                "first step after process start, shader cache cold",
-                " s",
-                Some(self.first_step_seconds[1]),
-                12.0,
-                6.0,
-                true,
-            ),
-            ("peak memory of the process against PyTorch's", "x", memory, 1.0, 0.6, true),
-            ("time per sample at larger batches and lengths", "x", Some(grown), 1.05, 1.0, true),
-            (
-                "forward convolutions, share of the multiply-add ceiling",
-                " %",
-                Some(100.0 * self.conv_gflops[0] / self.ceilings.gflops),
-                25.0,
-                40.0,
-                false,
-            ),
+        let conv = self.conv_gflops.map(Some);
+        let [warm, cold] = self.first_step_seconds.map(Some);
+        let share = Some(100.0 * self.conv_gflops[0] / self.ceilings.gflops);
+        let at_most = |name, found, unit, goal, aim| Goal { name, found, unit, goal, aim, less: true };
+        let at_least = |name, found, unit, goal, aim| Goal { name, found, unit, goal, aim, less: false };
+        let burn = of("burn").map(|b| b.train_ratio);
+        let rows = [
+            at_most("training step against PyTorch CPU", torch.map(|t| t.train_ratio), "x", 2.0, 1.0),
+            at_most("inference batch against PyTorch CPU", torch.and_then(|t| t.infer_ratio), "x", 1.8, 1.0),
+            at_most("training step against burn's CPU backend", burn, "x", 0.7, 0.35),
+            at_least("convolutions, forward", conv[0], " GFLOP/s", 50.0, 80.0),
+            at_least("convolutions, input gradient", conv[1], " GFLOP/s", 45.0, 75.0),
+            at_least("convolutions, weight gradient", conv[2], " GFLOP/s", 35.0, 60.0),
+            at_least("convolutions, forward, of the multiply-add ceiling", share, " %", 25.0, 40.0),
+            at_most("time outside convolutions", Some(100.0 * self.outside), " %", 25.0, 12.0),
+            at_most("XAI guidance adds to a step", guided, " %", 8.0, 3.0),
+            at_most("first step after process start, shader cache warm", warm, " s", 1.5, 0.7),
+            at_most("first step after process start, shader cache cold", cold, " s", 12.0, 6.0),
+            at_most("peak memory of the process against PyTorch's", memory, "x", 1.0, 0.6),
+            at_most("time per sample at larger batches and lengths", Some(grown), "x", 1.05, 1.0),
         ];
         let mut text = String::from("| | measured | goal | then | met |\n|---|---|---|---|---|\n");
-        for (name, unit, found, goal, aim, less) in rows {
+        for Goal { name, found, unit, goal, aim, less } in rows {
             let bound = if less { "at most" } else { "at least" };
             let (cell, met) = match found {
                 Some(v) if v.is_finite() => {
