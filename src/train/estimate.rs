@@ -65,7 +65,7 @@ impl Estimate {
         let count = |keep: &dyn Fn(&Part) -> bool| parts.iter().filter(|p| keep(p)).map(|p| p.parameters).sum();
         let parameters: usize = count(&|_| true);
         let bytes = |values: usize| 4 * values as u64;
-        let [kept, guided, flying] = values_per_record(network, weights, samples);
+        let [kept, guided, flying] = values_per_record(network, weights, samples, batch);
         Self {
             parameters,
             parameters_inference: count(&|p| !TRAIN_ONLY.contains(&p.name.as_str())),
@@ -115,18 +115,18 @@ fn parts(network: &NetworkConfig, classes: usize, train_only: bool, samples: usi
     parts
 }
 
-/// Places of a record in a padded row (`ops::conv1d`), with a share of the row's end.
-fn padded(samples: usize, reach: usize) -> usize {
-    (samples + reach).next_multiple_of(4) + 12
+/// Places of a record in a padded row (`ops::conv1d`), with its share of the row's end.
+fn padded(samples: usize, reach: usize, batch: usize) -> usize {
+    (samples + reach).next_multiple_of(4) + 370 / batch
 }
 
 /// Values of activations, guidance and gradients in flight that one record asks for.
-fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: usize) -> [usize; 3] {
+fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: usize, batch: usize) -> [usize; 3] {
     let lengths = network.block_lengths(samples);
     let stem = network.stem_channels * samples.div_ceil(2);
     let dropout = usize::from(network.dropout > 0.0);
     let (guided, twice) = (weights.xai > 0.0, weights.xai > 0.0 && !weights.detach_alpha);
-    let stem_rows = 2 * padded(samples.div_ceil(2), network.stem_kernel.div_ceil(4));
+    let stem_rows = 2 * padded(samples.div_ceil(2), network.stem_kernel.div_ceil(4), batch);
     let [mut kept, mut map, mut flying] = [samples + stem_rows + 2 * stem + 2 * (stem / 2), 0, 3 * stem];
     let mut length = samples.div_ceil(2) / 2;
     let mut input = stem / 2;
@@ -138,9 +138,9 @@ fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: us
         let last = usize::from(i + 1 == lengths.len());
         kept += output * (2 + dropout + cascade + 3 * squeeze + shortcut);
         let reach = |j: usize| (network.branch_kernels()[j] / 2 * network.branch_dilations()[j]).div_ceil(stride);
-        kept += c_in * stride * padded(length.div_ceil(stride), (0..BRANCHES).map(reach).max().unwrap_or(0));
+        kept += c_in * stride * padded(length.div_ceil(stride), (0..BRANCHES).map(reach).max().unwrap_or(0), batch);
         if cascade == 1 {
-            kept += branch_channels(width)[..BRANCHES - 1].iter().sum::<usize>() * padded(lengths[i], reach(0));
+            kept += branch_channels(width)[..BRANCHES - 1].iter().sum::<usize>() * padded(lengths[i], reach(0), batch);
         }
         length = lengths[i];
         if guided && i == weights.block {
@@ -226,7 +226,9 @@ mod tests {
     fn memory_grows_with_what_needs_it() {
         let base = estimate(&[], 5, 5000);
         assert!(base.memory_bytes() > base.activation_bytes && base.guidance_bytes > 0);
-        assert_eq!(estimate(&["train.batch=64"], 5, 5000).activation_bytes, 2 * base.activation_bytes);
+        let twice = estimate(&["train.batch=64"], 5, 5000).activation_bytes as f64 / base.activation_bytes as f64;
+        // the end of a padded row serves the whole batch
+        assert!((1.98..=2.0).contains(&twice), "{twice}");
         let deeper = estimate(&["losses.target_layer=blocks.2"], 5, 5000);
         assert!(deeper.guidance_bytes > 3 * base.guidance_bytes);
         assert!(estimate(&["losses.detach_alpha=true"], 5, 5000).guidance_bytes < base.guidance_bytes);
