@@ -44,6 +44,20 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_atomically(path, text.as_bytes())
 }
 
+/// Where prepared sources and tuning tables are kept: `EXGNET_CACHE`, else `exgnet` in the user's cache folder. `None` where
+/// `EXGNET_CACHE` is `off` or there is no such folder.
+pub fn cache_dir() -> Option<std::path::PathBuf> {
+    let named = |key: &str| std::env::var_os(key).filter(|v| !v.is_empty()).map(std::path::PathBuf::from);
+    match named("EXGNET_CACHE") {
+        Some(dir) if dir.as_os_str() == "off" => None,
+        Some(dir) => Some(dir),
+        None => named("XDG_CACHE_HOME")
+            .or_else(|| named("LOCALAPPDATA"))
+            .or_else(|| named("HOME").map(|home| home.join(".cache")))
+            .map(|dir| dir.join("exgnet")),
+    }
+}
+
 /// A temporary file in `dir`, which is removed when dropped.
 pub(crate) fn temporary(dir: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();

@@ -6,6 +6,7 @@ use super::ceilings::device_seconds;
 use super::kernels::noise;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
+use crate::files::cache_dir;
 use crate::gpu::{AdapterReport, Choice, Choices, Gpu, Variant};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::{self, Branch, ConvSpec, Pass};
@@ -28,15 +29,15 @@ const LONGEST_BODY: usize = 3200;
 pub struct Found {
     /// The best candidate.
     pub choice: Choice,
-    /// Its time, that of the rule of thumb and that of the plain version, ms.
+    /// Its time, ms.
     pub ms: f64,
-    /// The rule of thumb's.
+    /// That of the rule of thumb, ms.
     pub rule_ms: f64,
-    /// The plain version's.
+    /// That of the plain version, ms.
     pub plain_ms: f64,
-    /// Candidates timed, and those rejected for their values.
+    /// Candidates that were timed.
     pub timed: usize,
-    /// Rejected.
+    /// Candidates that were rejected, for their values or because they do not compile.
     pub rejected: usize,
 }
 
@@ -61,11 +62,9 @@ pub fn file_name(report: &AdapterReport) -> String {
     format!("{}.json", words.join("-"))
 }
 
-/// The user's own table for an adapter, in the cache folder (`EXGNET_CACHE`, else the system's).
+/// The user's own table for an adapter, in the cache folder ([`cache_dir`]).
 pub fn user_file(report: &AdapterReport) -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    Some(base.join("exgnet").join("tuning").join(file_name(report)))
+    Some(cache_dir()?.join("tuning").join(file_name(report)))
 }
 
 fn parse(text: &str, path: &str) -> Result<Table> {

@@ -1,7 +1,7 @@
 //! From an experiment to the strips of a training and a test fold, and from those to batches.
 
 use super::config::{DataConfig, Experiment, Fold};
-use crate::ecg::prepared::{self, cache_dir, through_cache};
+use crate::ecg::prepared::{self, through_cache};
 use crate::ecg::sources::Progress;
 use crate::ecg::{self, Dataset, GuidanceConfig, Samples, SavedSplit, zscore};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 /// another rate, length, lead, scheme or cleaning than the experiment.
 pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
     if config.prepared.is_empty() {
-        let dir = cache_dir().filter(|_| config.cache);
+        let dir = crate::files::cache_dir().filter(|_| config.cache);
         return through_cache(&config.sources()?, &config.load_options(), guidance, dir.as_deref(), watch);
     }
     let path = ecg::resolve(config.prepared.as_ref());

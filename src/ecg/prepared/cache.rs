@@ -8,22 +8,8 @@ use crate::ecg::sources::{self, Kind, Progress, Source, load_all};
 use crate::error::Result;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
-
-/// Where prepared sources are kept: `EXGNET_CACHE`, else `exgnet` in the user's cache folder. `None` where
-/// `EXGNET_CACHE` is `off` or there is no such folder.
-pub fn cache_dir() -> Option<PathBuf> {
-    let named = |key: &str| std::env::var_os(key).filter(|v| !v.is_empty()).map(PathBuf::from);
-    match named("EXGNET_CACHE") {
-        Some(dir) if dir.as_os_str() == "off" => None,
-        Some(dir) => Some(dir),
-        None => named("XDG_CACHE_HOME")
-            .or_else(|| named("LOCALAPPDATA"))
-            .or_else(|| named("HOME").map(|home| home.join(".cache")))
-            .map(|dir| dir.join("exgnet")),
-    }
-}
 
 /// Loads sources by way of the cache `dir`: prepares them into it if they are not there yet, or if a file of theirs, an
 /// option or the program itself has changed since. Sources that hold nothing but synthetic ECG, and a cache that

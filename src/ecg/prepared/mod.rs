@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use std::path::{Path, PathBuf};
 
-pub use cache::{cache_dir, through_cache};
+pub use cache::through_cache;
 pub use reader::{is_prepared, read};
 use writer::Writer;
 
