@@ -123,6 +123,24 @@ pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Str
     all
 }
 
+/// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
+///
+/// # Errors
+/// As [`Subject::conv`].
+pub fn layer_subjects(
+    gpu: &Gpu,
+    network: &NetworkConfig,
+    (batch, samples): (usize, usize),
+) -> Result<Vec<(Option<String>, Shape, Subject)>> {
+    let mut all = Vec::new();
+    for (name, shape) in layers(network, batch, samples) {
+        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
+            all.push((Some(name.clone()), shape, Subject::conv(gpu, pass, shape)?));
+        }
+    }
+    Ok(all)
+}
+
 /// Values of an operation at one place, in f64.
 type Reference = Box<dyn Fn(usize) -> f64>;
 

@@ -3,7 +3,7 @@
 
 use super::Spread;
 use super::ceilings::Ceilings;
-use super::kernels::{Row, Subject, layers, measure};
+use super::kernels::{Row, layer_subjects, measure};
 use super::peers::{Compared, Peer, PeerConfig, compare};
 use super::profile::{Bench, Profile, profile};
 use crate::error::{Error, Result};
@@ -127,13 +127,7 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tel
     tell("step");
     let step = profile(gpu, e, suite.rounds)?;
     tell("layers");
-    let named = layers(&e.network, batch, samples);
-    let mut subjects = Vec::new();
-    for (name, shape) in &named {
-        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
-            subjects.push((Some(name.clone()), *shape, Subject::conv(gpu, pass, *shape)?));
-        }
-    }
+    let subjects = layer_subjects(gpu, &e.network, (batch, samples))?;
     let (ceilings, layers) = measure(gpu, &subjects, &[None], suite.rounds)?;
     drop(subjects);
     let flops = |pass: Pass| -> f64 {

@@ -13,7 +13,7 @@ use crate::ops::{self, Branch, ConvSpec, Pass};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The committed table of the software adapter.
 const LLVMPIPE: &str = include_str!("../../results/tuning/llvmpipe.json");
@@ -67,9 +67,38 @@ pub fn user_file(report: &AdapterReport) -> Option<PathBuf> {
     Some(cache_dir()?.join("tuning").join(file_name(report)))
 }
 
+/// Whether a template can take a setting: a table may have been edited.
+fn fits(name: &str, v: usize) -> bool {
+    match name {
+        "p" => v.is_multiple_of(4) && (4..=32).contains(&v),
+        "swap" => v <= 1,
+        "oc" | "mo" | "mq" | "du" | "va" | "ub" | "mv" | "mj" => (1..=64).contains(&v),
+        _ => false,
+    }
+}
+
 fn parse(text: &str, path: &str) -> Result<Table> {
-    serde_json::from_str(text)
-        .map_err(|e| Error::file(path, format!("not a tuning table: {e}"), "delete it, or run `exgnet tune` again"))
+    let bad = |what: String| Error::file(path, what, "delete it and run `exgnet tune` again, or use --no-tuned");
+    let table: Table = serde_json::from_str(text).map_err(|e| bad(format!("not a tuning table: {e}")))?;
+    for (key, found) in &table.found {
+        if let Some((name, v)) = found.choice.settings.iter().find(|(name, v)| !fits(name, **v)) {
+            return Err(bad(format!("{key}: {name}={v} is no setting of these kernels")));
+        }
+    }
+    Ok(table)
+}
+
+/// Reads a table; `None` if there is none.
+///
+/// # Errors
+/// [`Error::File`] for a file that is no table or cannot be read.
+pub fn read(path: &Path) -> Result<Option<Table>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Error::file(path, e.to_string(), "delete it, or use --no-tuned"))?;
+    parse(&text, &path.display().to_string()).map(Some)
 }
 
 /// Puts the committed table of this adapter, and the user's own over it, into force.
@@ -82,10 +111,8 @@ pub fn load(gpu: &Gpu) -> Result<()> {
     if file_name(gpu.report()) == "llvmpipe.json" {
         take(parse(LLVMPIPE, "results/tuning/llvmpipe.json (built in)")?);
     }
-    if let Some(path) = user_file(gpu.report()).filter(|p| p.is_file()) {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| Error::file(path.clone(), e.to_string(), "delete it, or use --no-tuned"))?;
-        take(parse(&text, &path.display().to_string())?);
+    if let Some(table) = user_file(gpu.report()).map_or(Ok(None), |path| read(&path))? {
+        take(table);
     }
     gpu.set_choices(choices);
     Ok(())
@@ -288,7 +315,7 @@ fn tune_all(
         let medians: Vec<f64> = kept.iter().map(|(_, times)| Spread::of(times.clone()).median).collect();
         let of = |variant: Variant| kept.iter().position(|(c, _)| c.variant == variant && c.settings.is_empty());
         let mut best = (0..kept.len()).min_by(|&a, &b| medians[a].total_cmp(&medians[b])).unwrap_or(0);
-        let usual = if gpu.report().is_software { Variant::Tile } else { Variant::Wide };
+        let usual = gpu.usual_variant();
         let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);
         // the rule's kernels serve many shapes: another one has to be worth its compilation
         best = of(usual).filter(|&rule| medians[best] > WORTH * medians[rule]).unwrap_or(best);
@@ -305,4 +332,25 @@ fn tune_all(
     }
     let report = gpu.report();
     Ok(Table { adapter: report.name.clone(), driver: format!("{} {}", report.driver, report.driver_info), found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edited_tables_are_refused_not_run() {
+        assert!(parse(LLVMPIPE, "built in").is_ok_and(|t| !t.found.is_empty()));
+        let with = |setting: &str| {
+            let choice = format!(r#"{{"variant": "tile", "settings": {{{setting}}}}}"#);
+            let found =
+                format!(r#"{{"choice": {choice}, "ms": 1, "rule_ms": 1, "plain_ms": 1, "timed": 1, "rejected": 0}}"#);
+            parse(&format!(r#"{{"adapter": "", "driver": "", "found": {{"a key": {found}}}}}"#), "a.json")
+        };
+        assert!(with(r#""p": 16, "oc": 5"#).is_ok());
+        for wrong in [r#""p": 0"#, r#""p": 6"#, r#""oc": 0"#, r#""lanes": 8"#, r#""swap": 2"#] {
+            let said = with(wrong).expect_err(wrong).to_string();
+            assert!(said.contains("a.json") && said.contains("a key") && said.contains("HINT"), "{said}");
+        }
+    }
 }

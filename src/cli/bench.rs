@@ -1,12 +1,11 @@
 //! `exgnet bench`: operations, and a whole network beside other engines.
 
 use super::{Common, print_json, print_line};
-use crate::bench::kernels::{OPERATIONS, Row, Shape, Subject, layers, measure, versions};
+use crate::bench::kernels::{Row, Shape, Subject, layer_subjects, measure, versions};
 use crate::bench::{ceilings::Ceilings, peers, suite};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::gpu::{Gpu, Variant};
-use crate::ops::Pass;
 use crate::train::Experiment;
 use clap::Args;
 use serde::Serialize;
@@ -113,22 +112,10 @@ fn experiment(path: Option<&Path>, sets: &[String]) -> Result<Experiment> {
 fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<(Option<String>, Shape, Subject)>> {
     if let Some(op) = &args.op {
         let shape = Shape::parse(args.shape.as_deref().unwrap_or(""))?;
-        if !OPERATIONS.contains(&op.as_str()) {
-            return Err(Error::config(
-                format!("no benchmark of '{op}'"),
-                format!("known are {}", OPERATIONS.join(", ")),
-            ));
-        }
         return Ok(vec![(None, shape, Subject::new(gpu, op, shape)?)]);
     }
     let e = experiment(args.config.as_deref(), &args.sets)?;
-    let mut all = Vec::new();
-    for (name, shape) in layers(&e.network, e.train.batch, e.data.samples()) {
-        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
-            all.push((Some(name.clone()), shape, Subject::conv(gpu, pass, shape)?));
-        }
-    }
-    Ok(all)
+    layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()))
 }
 
 fn table(c: &Ceilings, rows: &[Row]) {

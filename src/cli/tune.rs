@@ -1,7 +1,7 @@
 //! `exgnet tune`: finds the kernels that suit a network on this adapter.
 
 use super::{Common, print_json, print_line};
-use crate::bench::tune::{Table, tune, user_file};
+use crate::bench::tune::{read, tune, user_file};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::train::Experiment;
@@ -49,12 +49,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
             ));
         }
     };
-    let before: Option<Table> = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(serde_json::from_str(&text).map_err(|e| {
-            Error::file(path.clone(), format!("not a tuning table: {e}"), "delete it or choose another file with --out")
-        })?),
-        Err(_) => None,
-    };
+    let before = read(&path)?;
     let size = (e.train.batch, e.data.samples());
     let mut table = tune(&gpu, &e.network, size, args.rounds, |i, n, key, f| {
         common.say(format!(

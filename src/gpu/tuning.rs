@@ -85,7 +85,8 @@ impl Gpu {
         }
     }
 
-    fn usual_variant(&self) -> Variant {
+    /// The version that suits the adapter where nothing was tuned.
+    pub fn usual_variant(&self) -> Variant {
         if !self.0.report.is_software {
             Variant::Wide
         } else if self.tile_lanes().is_some() {
