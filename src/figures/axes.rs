@@ -39,8 +39,13 @@ impl Axis {
 
     /// A linear axis over whole numbers, from the first to the last, with ticks on whole numbers.
     pub fn whole(first: usize, last: usize) -> Self {
+        Self::whole_within(first, last, 10)
+    }
+
+    /// The same with at most about `most` ticks.
+    pub fn whole_within(first: usize, last: usize, most: usize) -> Self {
         let span = last.saturating_sub(first);
-        let step = nice(span as f64 / 10.0).max(1.0);
+        let step = nice(span as f64 / most.max(1) as f64).max(1.0);
         let pad = if span == 0 { 0.5 } else { 0.02 * span as f64 };
         let (min, max) = (first as f64 - pad, last as f64 + pad);
         Self { min, max, ..Self::with_ticks(min, max, step) }

@@ -87,7 +87,7 @@ pub fn draw_metrics(path: impl AsRef<Path>, rows: &[EpochRow]) -> Result<()> {
 }
 
 /// The log's name of a metric as people write it: `train_macro_f1` is macro-F1 (training). Others stay as they are.
-fn metric_name(log: &str) -> String {
+pub(super) fn metric_name(log: &str) -> String {
     let parts = [("train_", " (training)"), ("validation_", " (validation)"), ("test_", " (test)")];
     let found = parts.iter().find_map(|(start, part)| Some((log.strip_prefix(start)?, *part)));
     let (metric, part) = found.unwrap_or((log, ""));
@@ -127,7 +127,18 @@ fn series(rows: &[EpochRow], what: &str, of: impl Fn(&EpochRow) -> &Vec<(String,
         let entry = Entry { name: (*name).to_owned(), color: series_color(i), dash };
         Series { entry, points: rows.iter().map(|r| (r.epoch as f64, value(r, name))).collect() }
     };
-    Ok(names.iter().enumerate().map(one).collect())
+    let mut all: Vec<Series> = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let next = one((i, name));
+        let same = |a: &(f64, f64), b: &(f64, f64)| a.1 == b.1 || (a.1.is_nan() && b.1.is_nan());
+        let twin = |s: &&mut Series| s.points.iter().zip(&next.points).all(|(a, b)| same(a, b));
+        // a curve under another one is not seen: both names stand at one
+        match all.iter_mut().find(twin) {
+            Some(twin) => twin.entry.name += &format!(" = {name}"),
+            None => all.push(next),
+        }
+    }
+    Ok(all)
 }
 
 /// The axis of the epochs and its label, which tells the steps of an epoch where all have as many.

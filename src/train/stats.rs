@@ -8,6 +8,7 @@
 //! folds then cannot give less than p = 1/16. An interval over patients ([`bootstrap_difference`]) says more.
 
 mod bootstrap;
+pub mod ranking;
 mod wilcoxon;
 
 pub use bootstrap::{

@@ -147,15 +147,7 @@ pub fn bootstrap(
     if patients == 1 {
         return Ok(Bootstrap { low: f64::NAN, high: f64::NAN, estimate });
     }
-    let resample = |b: usize| {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(b as u64);
-        let mut drawn = vec![0_u32; patients];
-        for _ in 0..patients {
-            drawn[rng.random_range(0..drawable) as usize] += 1;
-        }
-        statistic(&drawn)
-    };
+    let resample = |b: usize| statistic(&draw(drawable, seed, b));
     let mut found: Vec<f64> = (0..resamples).into_par_iter().map(resample).collect();
     if found.iter().any(|v| v.is_nan()) {
         return Ok(Bootstrap { low: f64::NAN, high: f64::NAN, estimate });
@@ -164,8 +156,19 @@ pub fn bootstrap(
     Ok(Bootstrap { low: percentile(&found, 0.025), high: percentile(&found, 0.975), estimate })
 }
 
+/// How often each of `patients` is drawn in resample `b`.
+pub(super) fn draw(patients: u32, seed: u64, b: usize) -> Vec<u32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(b as u64);
+    let mut drawn = vec![0_u32; patients as usize];
+    for _ in 0..patients {
+        drawn[rng.random_range(0..patients) as usize] += 1;
+    }
+    drawn
+}
+
 /// NumPy's linear percentile of sorted values.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn percentile(sorted: &[f64], share: f64) -> f64 {
     let at = share * (sorted.len() - 1) as f64;
     let (i, fraction) = (at.floor() as usize, at.fract());
     let (below, above) = (sorted[i], sorted[(i + 1).min(sorted.len() - 1)]);
