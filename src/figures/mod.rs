@@ -15,22 +15,29 @@
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 
 pub mod axes;
+pub mod bars;
 pub mod canvas;
 mod caption;
 pub mod confusion;
 pub mod curves;
 pub mod dataset;
+pub mod explained;
+pub mod features;
 pub mod figure;
 pub mod gradcam;
 pub mod guidance;
 mod output;
+pub mod panels;
 pub mod paper;
+pub mod ranking;
 pub mod raster;
 pub mod reduced;
 pub mod rpeaks;
 mod strips;
 pub mod style;
 pub mod text;
+pub mod training;
+pub mod violins;
 
 pub use curves::EpochRow;
 pub use figure::{Figure, Format};

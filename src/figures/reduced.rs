@@ -4,7 +4,7 @@
 use super::axes::number;
 use super::canvas::{Canvas, Point, Type};
 use super::paper::mark;
-use super::style::{INK, MM_PER_PT, PAPER, PAPER_LARGE, PAPER_SMALL, Rgb, class_color};
+use super::style::{INK, MM_PER_PT, PAPER, PAPER_LARGE, PAPER_SMALL, Rgb, class_color, mix, viridis};
 use crate::error::{Error, Result};
 
 /// Longest stretch that is drawn of a strip, s.
@@ -27,6 +27,12 @@ const MARK: f64 = 0.75;
 const MARK_ROOM: f64 = 2.3;
 /// The trace, pt.
 const TRACE: f64 = 0.8;
+/// A trace that is coloured by a map, and the rim behind it, pt.
+const MAPPED: (f64, f64) = (0.9, 1.7);
+/// Colours in which a map is drawn.
+const LEVELS: f64 = 24.0;
+/// How strongly a map tints the paper at its maximum, 0..1.
+const TINT: f64 = 0.55;
 /// Of the samples within this width the lowest and the highest are drawn, mm.
 const COLUMN: f64 = 0.07;
 
@@ -77,6 +83,8 @@ pub struct Trace<'a> {
     pub below: f64,
     /// Samples that the paper cuts off.
     pub cut: usize,
+    /// Colours the trace and tints the paper, 0 to 1.
+    map: Option<&'a [f32]>,
 }
 
 impl<'a> Trace<'a> {
@@ -110,7 +118,17 @@ impl<'a> Trace<'a> {
         let lowest = finite.iter().map(of).filter(|v| *v >= -BELOW.1).fold(0.0, f64::min);
         let (above, below) = (squares(highest + room, ABOVE), squares(0.05 - lowest, BELOW));
         let cut = finite.iter().map(of).filter(|v| *v > above || *v < -below).count();
-        Ok(Self { signal, r_peaks, fs, shown, baseline, scale, above, below, cut })
+        Ok(Self { signal, r_peaks, fs, shown, baseline, scale, above, below, cut, map: None })
+    }
+
+    /// The same, coloured by a map, 0 to 1, as long as the strip; one of another length is left out.
+    pub fn with_map(self, map: &'a [f32]) -> Self {
+        Self { map: (map.len() == self.signal.len()).then_some(map), ..self }
+    }
+
+    /// The same on `above` and `below` mV of paper, where that is more than its own.
+    pub fn on_paper(self, above: f64, below: f64) -> Self {
+        Self { above: self.above.max(above), below: self.below.max(below), ..self }
     }
 
     /// Duration of the whole strip, s.
@@ -148,6 +166,23 @@ impl<'a> Trace<'a> {
         out
     }
 
+    /// Stretches of drawn samples of one level of the map; none without a map.
+    fn levels(&self) -> Vec<(usize, usize, f64)> {
+        let Some(map) = self.map else { return Vec::new() };
+        let level = |i: usize| {
+            let v = f64::from(map[i]);
+            if v.is_finite() { (v.clamp(0.0, 1.0) * LEVELS).round() / LEVELS } else { f64::NAN }
+        };
+        let mut out: Vec<(usize, usize, f64)> = Vec::new();
+        for i in 0..self.shown {
+            match out.last_mut() {
+                Some(last) if last.2.to_bits() == level(i).to_bits() => last.1 = i + 1,
+                _ => out.push((i, i + 1, level(i))),
+            }
+        }
+        out
+    }
+
     /// Height of a sample above the baseline, mm, within the paper; nothing for a gap.
     fn height_of(&self, i: usize) -> Option<f64> {
         let v = f64::from(*self.signal.get(i)?);
@@ -161,6 +196,12 @@ impl<'a> Trace<'a> {
         let (left, right) = (at.0 - LEAD_IN * time, at.0 + seconds * time);
         let (top, bottom, base) = (at.1, at.1 + self.height(), at.1 + self.above * gain);
         c.rect((left, top), (right, bottom), PAPER);
+        let x = |i: usize| at.0 + i as f64 / self.fs * time;
+        let levels = self.levels();
+        for &(from, to, level) in levels.iter().filter(|l| l.2 > 0.0) {
+            let tint = mix(c.page().theme.color(PAPER), viridis(level), TINT * level);
+            c.rect((x(from), top), (x(to).min(right), bottom), tint);
+        }
         let large = (LARGE.0 * time, LARGE.1 * gain);
         if self.scale.has_small() {
             grid(c, (left, top), (right, bottom), (large.0 / SMALL, large.1 / SMALL), 0.15, PAPER_SMALL);
@@ -169,10 +210,16 @@ impl<'a> Trace<'a> {
         // The calibration pulse: 1 mV high and 0.2 s long.
         let pulse = [(-0.36, 0.0), (-0.3, 0.0), (-0.3, 1.0), (-0.1, 1.0), (-0.1, 0.0), (-0.04, 0.0)];
         c.polyline(&pulse.map(|(s, mv)| (at.0 + s * time, base - mv * gain)), TRACE, INK);
-        let x = |i: usize| at.0 + i as f64 / self.fs * time;
         let point = |i: usize| self.height_of(i).map(|mm| (x(i), base - mm));
+        let width = if levels.is_empty() { TRACE } else { MAPPED.1 };
         for line in thinned(self.shown, point) {
-            c.polyline(&line, TRACE, INK);
+            c.polyline(&line, width, INK);
+        }
+        for &(from, to, level) in &levels {
+            // each colour runs on to the next one's first sample
+            for line in thinned((to + 1).min(self.shown) - from, |i| point(from + i)) {
+                c.polyline(&line, MAPPED.0, viridis(level));
+            }
         }
         for r in self.peaks() {
             let near = (0.06 * self.fs) as usize;

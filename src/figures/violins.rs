@@ -1,0 +1,297 @@
+//! Distributions: a row a group, as a violin with its box, as a box alone, or as single points; and curves of deletion
+//! and insertion.
+
+use super::axes::{Axis, Entry, Frame, legend, legend_height};
+use super::canvas::{Canvas, Type};
+use super::figure::Figure;
+use super::panels::{Grid, Line, band, bottom_axis, letter, line, remark, title};
+use super::style::{GRID, INK, INK_SOFT, Look, MM_PER_PT, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Rgb, WHITE};
+use crate::error::{Error, Result};
+
+/// Places at which a density is computed.
+const PLACES: usize = 80;
+/// With fewer values every one is drawn, and no density.
+const FEW: usize = 12;
+
+/// The values of a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its colour.
+    pub color: Rgb,
+    /// Its values; those that are not finite are left out.
+    pub values: Vec<f64>,
+}
+
+/// A score of several groups.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distribution {
+    /// The score, with its unit.
+    pub name: String,
+    /// Groups, from the top.
+    pub groups: Vec<Group>,
+    /// Values to hold them against: name and value, drawn as upright lines.
+    pub lines: Vec<(String, f64)>,
+    /// The axis must hold these.
+    pub range: Vec<f64>,
+}
+
+/// How distributions are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A violin with a box.
+    Violin,
+    /// A box.
+    Box,
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    finite.sort_by(f64::total_cmp);
+    finite
+}
+
+/// The linear quantile of sorted values.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let at = q * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    low + (high - low) * at.fract()
+}
+
+/// A Gaussian kernel density (Silverman's width) between the least and the largest of sorted values: place and density,
+/// the highest being 1.
+fn density(sorted: &[f64]) -> Vec<(f64, f64)> {
+    let n = sorted.len() as f64;
+    let mean = sorted.iter().sum::<f64>() / n;
+    let sd = (sorted.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 1.34;
+    let h = 0.9 * if spread > 0.0 { sd.min(spread) } else { sd } * n.powf(-0.2);
+    let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
+    if h.is_nan() || h <= 0.0 || high <= low {
+        return Vec::new();
+    }
+    let at = |i: usize| low + (high - low) * i as f64 / (PLACES - 1) as f64;
+    let weight = |x: f64| sorted.iter().map(|v| (-0.5 * ((x - v) / h).powi(2)).exp()).sum::<f64>();
+    let raw: Vec<(f64, f64)> = (0..PLACES).map(|i| (at(i), weight(at(i)))).collect();
+    let top = raw.iter().map(|p| p.1).fold(0.0, f64::max);
+    raw.into_iter().map(|(x, w)| (x, w / top)).collect()
+}
+
+/// Draws distributions, a panel a score, `columns` of them at 180 mm.
+///
+/// # Errors
+/// Without a panel or a group, and with more than 24 groups.
+pub fn distributions<'a>(
+    look: &Look,
+    stem: &str,
+    panels: Vec<Distribution>,
+    (shape, columns): (Shape, usize),
+    caption: &str,
+) -> Result<Figure<'a>> {
+    let rows = panels.iter().map(|p| p.groups.len()).max().unwrap_or(0);
+    if rows == 0 || rows > 24 {
+        let what = format!("{rows} groups, expected 1 to 24");
+        return Err(Error::data(stem, what, "give runs that tested, and fewer folders"));
+    }
+    let width = look.width();
+    let columns = ((columns as f64 * width / 180.0) as usize).max(1);
+    let small = Type::new(PT_SMALL);
+    let names = panels.iter().flat_map(|p| &p.groups).map(|g| small.width(&g.name)).fold(0.0, f64::max);
+    let left = names.min(width / columns as f64 * 0.35) + 3.5;
+    let pitch = if shape == Shape::Violin { 7.0 } else { 4.2 };
+    let height = pitch * rows as f64 + 1.0;
+    let has_lines = panels.iter().any(|p| !p.lines.is_empty());
+    let top = if has_lines { 9.0 } else { 6.0 };
+    let grid = Grid { width, columns, left, right: 4.0, top, height, bottom: 7.5 };
+    let (frames, end) = grid.frames(panels.len(), 0.5);
+    Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
+        for (panel, frame) in panels.iter().zip(&frames) {
+            let label = Type::new(PT_LABEL).bold();
+            let above = frame.y0 - if has_lines { 4.6 } else { 1.6 };
+            c.text((frame.x0, above), &label.shorten(&panel.name, frame.x1 - frame.x0 + 3.0), &label);
+            let all = panel.groups.iter().flat_map(|g| g.values.iter().copied());
+            let most = if (frame.x1 - frame.x0) < 35.0 { 3 } else { 5 };
+            let x = Axis::linear(all.chain(panel.range.iter().copied()).chain(panel.lines.iter().map(|l| l.1)), most);
+            reference_lines(c, frame, &x, &panel.lines);
+            bottom_axis(c, frame, &x, None);
+            for (i, group) in panel.groups.iter().enumerate() {
+                let middle = frame.y0 + 0.5 + pitch * (i as f64 + 0.5);
+                let name = small.shorten(&group.name, frame.x0.min(left) - 2.5);
+                c.text((frame.x0 - 1.5, middle + small.drop()), &name, &small.end());
+                draw_group(c, frame, &x, (middle, pitch), group, shape);
+            }
+        }
+        Ok(())
+    }))
+}
+
+fn reference_lines(c: &mut Canvas, frame: &Frame, x: &Axis, lines: &[(String, f64)]) {
+    let style = Type::new(PT_MIN).color(INK_SOFT);
+    let mut right = f64::NEG_INFINITY;
+    let mut placed: Vec<(f64, &str)> =
+        lines.iter().filter_map(|(name, v)| Some((frame.x0 + x.place(*v)? * (frame.x1 - frame.x0), &**name))).collect();
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (at, name) in placed {
+        c.line((at, frame.y0 - 0.5), (at, frame.y1), 0.6, INK_SOFT);
+        let half = style.width(name) / 2.0;
+        let x = at.max(right + half + 1.0).min(frame.x1 + 3.0 - half);
+        c.text((x, frame.y0 - 1.2), name, &style.middle());
+        right = x + half;
+    }
+}
+
+fn draw_group(
+    c: &mut Canvas,
+    frame: &Frame,
+    x: &Axis,
+    (middle, pitch): (f64, f64),
+    group: &Group,
+    shape: Shape,
+) {
+    let at = |v: f64| x.place(v).map(|t| frame.x0 + t * (frame.x1 - frame.x0));
+    c.line((frame.x0, middle), (frame.x1, middle), PT_GRID, GRID);
+    let values = sorted(&group.values);
+    if values.is_empty() {
+        let row = Frame { y0: middle - 1.0, y1: middle + 1.6, ..*frame };
+        return remark(c, &row, "no value");
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let half = 0.42 * pitch;
+    if values.len() < FEW {
+        let pale = c.tint(group.color, 0.6);
+        values.iter().filter_map(|v| at(*v)).for_each(|x| c.disc((x, middle), 0.8, pale));
+    } else {
+        if shape == Shape::Violin {
+            let outline: Vec<(f64, f64, f64)> = density(&values)
+                .iter()
+                .filter_map(|(v, w)| Some((at(*v)?, middle - half * w, middle + half * w)))
+                .collect();
+            c.band(&outline, group.color, 0.35);
+        }
+        let high = if shape == Shape::Violin { 0.9 } else { 0.3 * pitch };
+        let [low, first, median, third, top] =
+            [0.05, 0.25, 0.5, 0.75, 0.95].map(|q| at(quantile(&values, q)).unwrap_or(frame.x0));
+        c.line((low, middle), (top, middle), 0.8, group.color);
+        c.rect((first, middle - high), (third.max(first + 0.2), middle + high), group.color);
+        c.line((median, middle - high), (median, middle + high), 1.4, WHITE);
+    }
+    if let Some(x) = at(mean).filter(|_| shape == Shape::Violin || values.len() < FEW) {
+        c.disc((x, middle), 1.0, INK);
+        c.disc((x, middle), 0.6, WHITE);
+    }
+}
+
+/// Mean curves of a group: place, mean, and half the width of the band.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeanCurve {
+    /// Its name, with what is told of it.
+    pub name: String,
+    /// Its colour.
+    pub color: Rgb,
+    /// Dashes, mm.
+    pub dash: f64,
+    /// Place, mean, lower and upper end of the band; NaN for no band.
+    pub points: Vec<(f64, f64, f64, f64)>,
+}
+
+/// A panel of mean curves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CurvePanel {
+    /// What it shows.
+    pub name: String,
+    /// The curves.
+    pub curves: Vec<MeanCurve>,
+}
+
+/// Labels of the axes of [`mean_curves`].
+#[derive(Debug, Clone, Copy)]
+pub struct Labels<'a> {
+    /// Below.
+    pub x: &'a str,
+    /// On the left.
+    pub y: &'a str,
+}
+
+/// Draws panels of mean curves with bands, all on the same axes; the legend is that of the first panel, or stands in
+/// every panel if they differ.
+///
+/// # Errors
+/// Without a curve.
+pub fn mean_curves<'a>(
+    look: &Look,
+    stem: &str,
+    panels: Vec<CurvePanel>,
+    labels: Labels<'a>,
+    (columns, from_zero): (usize, bool),
+    caption: &str,
+) -> Result<Figure<'a>> {
+    let points = || panels.iter().flat_map(|p| &p.curves).flat_map(|c| &c.points);
+    if points().all(|p| !p.1.is_finite()) {
+        return Err(Error::data(stem, "no curve has a value", "test on records of every class"));
+    }
+    let width = look.width();
+    let columns = ((columns as f64 * width / 180.0).round() as usize).max(1);
+    let small = Type::new(PT_SMALL);
+    let names = |p: &CurvePanel| p.curves.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    let shared = panels.iter().all(|p| names(p) == names(&panels[0]));
+    let entries: Vec<Entry> = panels[0]
+        .curves
+        .iter()
+        .map(|c| Entry { name: c.name.clone(), color: c.color, dash: c.dash })
+        .collect();
+    let above = if shared { 3.0 + legend_height(&entries, width - 18.0) } else { 0.5 };
+    let most = panels.iter().map(|p| p.curves.len()).max().unwrap_or(0) as f64;
+    let bottom = 11.5 + if shared { 0.0 } else { 3.7 * most + 1.0 };
+    let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 6.5, height: 36.0, bottom };
+    let (frames, end) = grid.frames(panels.len(), above);
+    let ticks = if width / columns as f64 > 70.0 { 6 } else { 4 };
+    let x = Axis::linear(points().map(|p| p.0), ticks);
+    let floor = from_zero.then_some([0.0, 1.0]).into_iter().flatten();
+    let y = Axis::linear(points().flat_map(|p| [p.1, p.2, p.3]).chain(floor), 5);
+    let y = if from_zero { Axis::with_ticks(y.min.max(-1.0), y.max.min(1.0), 0.25) } else { y };
+    Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
+        if shared {
+            legend(c, &entries, (14.0, 2.0), width - 18.0);
+        }
+        for (k, (panel, frame)) in panels.iter().zip(&frames).enumerate() {
+            frame.draw(c, &x, &y, Some(labels.x), if k % columns == 0 { labels.y } else { "" });
+            title(c, frame, &panel.name);
+            if panels.len() == 2 && columns == 2 {
+                letter(c, (frame.x0 - 12.5, frame.y0 - 1.8), k);
+            }
+            for curve in &panel.curves {
+                let ends: Vec<_> = curve.points.iter().map(|p| (p.0, p.2, p.3)).collect();
+                band(c, frame, (&x, &y), &ends, curve.color, 0.18);
+            }
+            for curve in &panel.curves {
+                let points: Vec<_> = curve.points.iter().map(|p| (p.0, p.1)).collect();
+                line(c, frame, (&x, &y), &points, Line { dash: curve.dash, ..Line::new(curve.color) });
+            }
+            if panel.curves.is_empty() {
+                remark(c, frame, "no record");
+            }
+            for (i, curve) in panel.curves.iter().enumerate().filter(|_| !shared) {
+                let base = frame.y1 + 14.0 + 3.7 * i as f64;
+                c.disc((frame.x0 + 1.2, base - small.drop()), 2.6 * MM_PER_PT, curve.color);
+                c.text((frame.x0 + 3.4, base), &small.shorten(&curve.name, frame.x1 - frame.x0), &small);
+            }
+        }
+        Ok(())
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn densities_and_quantiles() {
+        let values: Vec<f64> = (0..=100).map(f64::from).collect();
+        assert_eq!([0.0, 0.25, 0.5, 1.0].map(|q| quantile(&values, q)), [0.0, 25.0, 50.0, 100.0]);
+        let found = density(&values);
+        assert!(found.len() == PLACES && found.iter().all(|p| p.1 > 0.0 && p.1 <= 1.0));
+        assert!(density(&[2.0; 20]).is_empty(), "equal values have no density");
+        assert_eq!(sorted(&[f64::NAN, 2.0, 1.0]), [1.0, 2.0]);
+    }
+}
