@@ -2,7 +2,8 @@
 
 use super::axes::{Frame, color_bar};
 use super::canvas::{Canvas, Point, Type, save};
-use super::style::{INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, PT_TITLE, Page, Theme, WHITE, blues, text_on};
+use super::figure::Figure;
+use super::style::{INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, Look, PT_TITLE, Page, Theme, WHITE, blues, text_on};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -17,6 +18,92 @@ const NAME: f64 = 30.0;
 /// # Errors
 /// Without a class, with more than 60, if `counts` is not square, or if the file cannot be written.
 pub fn draw(path: impl AsRef<Path>, classes: &[String], counts: &[Vec<u64>], title: Option<&str>) -> Result<()> {
+    let matrix = Matrix { classes, counts, title, dpi: Page::DPI };
+    let (layout, page) = matrix.layout(None)?;
+    save(path, page, |c| matrix.draw(c, &layout))
+}
+
+/// The same as a figure of the width that is asked for, if it is not narrower.
+///
+/// # Errors
+/// As [`draw`].
+pub fn figure<'a>(
+    look: &Look,
+    stem: &str,
+    classes: &'a [String],
+    counts: Vec<Vec<u64>>,
+    caption: &str,
+) -> Result<Figure<'a>> {
+    let (layout, page) =
+        Matrix { classes, counts: &counts, title: None, dpi: look.dpi }.layout(Some(look.width()))?;
+    let page = Page { theme: look.theme, ..page };
+    Ok(Figure::new(stem, page, caption, move |c: &mut Canvas| {
+        Matrix { classes, counts: &counts, title: None, dpi: page.dpi }.draw(c, &layout)
+    }))
+}
+
+/// Draws several small matrices, one a fold, with counts in their cells and the share of the row as colour.
+///
+/// # Errors
+/// As [`draw`]; also without a matrix.
+pub fn folds<'a>(
+    look: &Look,
+    stem: &str,
+    classes: &'a [String],
+    folds: Vec<(String, Vec<Vec<u64>>)>,
+    caption: &str,
+) -> Result<Figure<'a>> {
+    for (_, counts) in &folds {
+        check(classes, counts)?;
+    }
+    if folds.is_empty() {
+        return Err(Error::data(stem, "no fold was tested", "give runs that tested"));
+    }
+    let (n, width, least) = (classes.len() as f64, look.width(), Type::new(PT_MIN));
+    let names: Vec<String> = classes.iter().map(|name| least.shorten(name, 16.0)).collect();
+    let widest = names.iter().map(|name| least.width(name)).fold(0.0, f64::max);
+    let left = widest + 2.6;
+    let columns = ((width / (left + n * 6.2 + 2.0)) as usize).clamp(1, folds.len());
+    let cell = ((width / columns as f64 - left - 2.5) / n).min(9.0);
+    let pitch = (left + n * cell + 2.5, 6.0 + n * cell + widest + 4.0);
+    let rows = folds.len().div_ceil(columns);
+    let page = look.page(4.5 + pitch.1 * rows as f64);
+    Ok(Figure::new(stem, page, caption, move |c: &mut Canvas| {
+        for (k, (name, counts)) in folds.iter().enumerate() {
+            let corner = ((k % columns) as f64 * pitch.0 + left, (k / columns) as f64 * pitch.1 + 5.5);
+            let style = Type::new(PT_SMALL).bold();
+            c.text((corner.0, corner.1 - 1.3), &style.shorten(name, n * cell), &style);
+            for (i, row) in counts.iter().enumerate() {
+                let total: f64 = row.iter().map(|v| *v as f64).sum();
+                let y = corner.1 + cell * i as f64;
+                if k % columns == 0 {
+                    c.text((corner.0 - 1.3, y + cell / 2.0 + least.drop()), &names[i], &least.end());
+                }
+                for (j, &count) in row.iter().enumerate() {
+                    let x = corner.0 + cell * j as f64;
+                    let color = blues(count as f64 / total);
+                    c.rect((x, y), (x + cell, y + cell), color);
+                    let (text, style) = fitting(count, cell - 0.4);
+                    let style = Type { pt: style.pt.min(PT_SMALL), ..style }.color(text_on(color)).middle();
+                    c.text((x + cell / 2.0, y + cell / 2.0 + style.drop()), &text, &style);
+                }
+            }
+            outline(
+                c,
+                Frame { x0: corner.0, y0: corner.1, x1: corner.0 + n * cell, y1: corner.1 + n * cell },
+            );
+            for (j, name) in names.iter().enumerate() {
+                let x = corner.0 + cell * (j as f64 + 0.5) + least.drop();
+                c.text((x, corner.1 + n * cell + 1.3), name, &least.upwards().end());
+            }
+        }
+        let style = Type::new(PT_SMALL).color(INK_SOFT);
+        c.text((left, page.height_mm - 1.8), "true class by row, predicted class by column", &style);
+        Ok(())
+    }))
+}
+
+fn check(classes: &[String], counts: &[Vec<u64>]) -> Result<()> {
     let n = classes.len();
     if n == 0 || n > MOST {
         let hint = "give one name for every row of the matrix";
@@ -27,28 +114,58 @@ pub fn draw(path: impl AsRef<Path>, classes: &[String], counts: &[Vec<u64>], tit
         let found = format!("{} rows of {widths:?} counts for {n} classes", counts.len());
         return Err(Error::data("confusion matrix", found, "one row per true class, one column per predicted class"));
     }
-    let label = Type::new(PT_LABEL);
-    let names: Vec<String> = classes.iter().map(|name| label.shorten(name, NAME)).collect();
-    let widest = names.iter().map(|name| label.width(name)).fold(0.0, f64::max);
-    // Cells for the text of a count; a small matrix is not blown up to the width of the page.
-    let cell = (96.0 / n as f64).clamp(12.0, 22.0);
-    let upright = widest > cell - 1.5;
-    let (left, top) = (11.0 + widest, 5.0 + if title.is_some() { 6.0 } else { 0.0 });
-    let size = cell * n as f64;
-    let frame = Frame { x0: left, y0: top, x1: left + size, y1: top + size };
-    let below = if upright { widest + 3.0 } else { 5.5 };
-    let page = Page {
-        width_mm: frame.x1 + 24.0,
-        height_mm: frame.y1 + below + 8.0,
-        dpi: if size > 200.0 { 150.0 } else { Page::DPI },
-        theme: Theme::Paper,
-    };
-    save(path, page, |c| {
-        if let Some(title) = title {
+    Ok(())
+}
+
+struct Matrix<'a> {
+    classes: &'a [String],
+    counts: &'a [Vec<u64>],
+    title: Option<&'a str>,
+    dpi: f64,
+}
+
+/// Where a matrix stands.
+struct Layout {
+    names: Vec<String>,
+    cell: f64,
+    frame: Frame,
+    upright: bool,
+    /// Room for the names of the columns.
+    below: f64,
+}
+
+impl Matrix<'_> {
+    /// Cells for the text of a count, in `width` mm as far as they stay readable; a small matrix is not blown up.
+    fn layout(&self, width: Option<f64>) -> Result<(Layout, Page)> {
+        check(self.classes, self.counts)?;
+        let n = self.classes.len() as f64;
+        let label = Type::new(PT_LABEL);
+        let names: Vec<String> = self.classes.iter().map(|name| label.shorten(name, NAME)).collect();
+        let widest = names.iter().map(|name| label.width(name)).fold(0.0, f64::max);
+        let (left, top) = (11.0 + widest, 5.0 + if self.title.is_some() { 6.0 } else { 0.0 });
+        let cell = (96.0 / n).clamp(12.0, 22.0);
+        let cell = width.map_or(cell, |width| ((width - left - 24.0) / n).clamp(9.0, cell.max(9.0)));
+        let upright = widest > cell - 1.5;
+        let size = cell * n;
+        let frame = Frame { x0: left, y0: top, x1: left + size, y1: top + size };
+        let below = if upright { widest + 3.0 } else { 5.5 };
+        let page = Page {
+            width_mm: frame.x1 + 24.0,
+            height_mm: frame.y1 + below + 8.0,
+            dpi: if size > 200.0 { self.dpi.min(150.0) } else { self.dpi },
+            theme: Theme::Paper,
+        };
+        Ok((Layout { names, cell, frame, upright, below }, page))
+    }
+
+    fn draw(&self, c: &mut Canvas, layout: &Layout) -> Result<()> {
+        let Layout { names, cell, frame, upright, below } = layout;
+        let (label, size, cell) = (Type::new(PT_LABEL), frame.x1 - frame.x0, *cell);
+        if let Some(title) = self.title {
             let style = Type::new(PT_TITLE).bold();
-            c.text((4.0, 7.5), &style.shorten(title, page.width_mm - 8.0), &style);
+            c.text((4.0, 7.5), &style.shorten(title, frame.x1 + 16.0), &style);
         }
-        for (i, row) in counts.iter().enumerate() {
+        for (i, row) in self.counts.iter().enumerate() {
             let total: f64 = row.iter().map(|v| *v as f64).sum();
             for (j, &count) in row.iter().enumerate() {
                 let at = (frame.x0 + cell * j as f64, frame.y0 + cell * i as f64);
@@ -66,13 +183,13 @@ pub fn draw(path: impl AsRef<Path>, classes: &[String], counts: &[Vec<u64>], tit
         let (x, y) = (frame.x0 + size / 2.0, frame.y0 + size / 2.0);
         c.text((x, frame.y1 + below + 4.0), "predicted class", &label.bold().middle());
         c.text((6.5, y), "true class", &label.bold().middle().upwards());
-        outline(c, frame);
+        outline(c, *frame);
         let half = (size / 2.0).min(45.0);
         let bar = Frame { x0: frame.x1 + 5.0, y0: y - half, x1: frame.x1 + 8.5, y1: y + half };
         let ticks = [(0.0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1.0, "100")];
         color_bar(c, bar, blues, &ticks, if half < 12.0 { "% of row" } else { "share of the row (%)" }, PT_SMALL);
         Ok(())
-    })
+    }
 }
 
 fn draw_cell(c: &mut Canvas, (x, y): Point, cell: f64, count: u64, share: f64) {

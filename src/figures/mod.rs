@@ -26,6 +26,8 @@ pub mod features;
 pub mod figure;
 pub mod gradcam;
 pub mod guidance;
+pub mod kernels;
+pub mod network;
 mod output;
 pub mod panels;
 pub mod paper;
