@@ -8,6 +8,7 @@ mod dry_run;
 mod evaluate;
 mod explain;
 mod export;
+mod figures;
 mod grads;
 mod info;
 mod predict;
@@ -123,6 +124,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
     Export(export::ExportArgs),
+    Figures(figures::FiguresArgs),
     Grads(grads::GradsArgs),
     Check(check::CheckArgs),
     Profile(profile::ProfileArgs),
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&cli.common, args),
         Command::Explain(args) => explain::run(&cli.common, args),
         Command::Export(args) => export::run(&cli.common, args),
+        Command::Figures(args) => figures::run(&cli.common, args),
         Command::Grads(args) => grads::run(&cli.common, args),
         Command::Check(args) => check::run(&cli.common, args),
         Command::Profile(args) => profile::run(&cli.common, args),

@@ -122,6 +122,63 @@ pub fn read(path: &Path, classes: &[String]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// Reads `predictions.csv` of a run of `classes` with probabilities and scores. Whether a map was dead is not in the file
+/// and told as false.
+///
+/// # Errors
+/// As [`read`]; also for a cell that is no number.
+pub fn read_all(path: &Path, classes: &[String]) -> Result<Vec<Prediction>> {
+    let rows = read(path, classes)?;
+    let bad = |e: String| {
+        let hint = "write it anew: exgnet evaluate --model RUN --out RUN";
+        Error::file(path, format!("cannot be used: {e}"), hint)
+    };
+    let mut csv = csv::Reader::from_path(path).map_err(|e| bad(e.to_string()))?;
+    let head = csv.headers().map_err(|e| bad(e.to_string()))?.clone();
+    let place = |name: &str| head.iter().position(|h| h == name);
+    let number = |row: &csv::StringRecord, column: Option<usize>| -> Result<Option<f64>> {
+        let text = column.and_then(|c| row.get(c)).unwrap_or("");
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| bad(format!("'{text}' in a column of numbers")))
+    };
+    let of_class: Vec<Option<usize>> = classes.iter().map(|c| place(&format!("p_{c}"))).collect();
+    if let Some(k) = of_class.iter().position(Option::is_none) {
+        return Err(bad(format!("no column p_{}", classes[k])));
+    }
+    let scores = SCORES.map(place);
+    let one = |(row, basic): (csv::Result<csv::StringRecord>, Row)| {
+        let row = row.map_err(|e| bad(e.to_string()))?;
+        let probabilities = of_class.iter().map(|c| Ok(number(&row, *c)?.unwrap_or(f64::NAN))).collect::<Result<_>>()?;
+        let [ncc, beats, intervals, energy, pointing, deletion, insertion] = {
+            let mut found = [None; SCORES.len()];
+            for (value, column) in found.iter_mut().zip(scores) {
+                *value = number(&row, column)?;
+            }
+            found
+        };
+        let explanation = ncc.map(|ncc| MapScores {
+            ncc,
+            ncc_beats: beats.unwrap_or(f64::NAN),
+            ncc_intervals: intervals.unwrap_or(f64::NAN),
+            energy: energy.unwrap_or(f64::NAN),
+            pointing: pointing == Some(1.0),
+            dead: false,
+        });
+        Ok(Prediction {
+            record: basic.record,
+            patient: basic.patient,
+            truth: basic.truth,
+            probabilities,
+            explanation,
+            areas: deletion.zip(insertion).map(|(deletion, insertion)| Areas { deletion, insertion }),
+            by_features: basic.by_features,
+        })
+    };
+    csv.records().zip(rows).map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +222,13 @@ mod tests {
             by_features,
         };
         assert_eq!(read(&path, &classes).unwrap(), [row("a", 0, 1, None), row("b", 1, 0, Some(1))]);
+        let scored = Prediction {
+            explanation: Some(scores),
+            areas: Some(Areas { deletion: 0.125, insertion: 0.875 }),
+            by_features: Some(1),
+            ..prediction("b", 1, &[0.5, 0.5])
+        };
+        assert_eq!(read_all(&path, &classes).unwrap(), [prediction("a", 0, &[0.25, 0.75]), scored]);
     }
 
     #[test]
