@@ -122,7 +122,10 @@ fn tick_text(v: f64, step: f64) -> String {
     if !(1e-4..1e6).contains(&step.abs()) || v.abs() >= 1e6 {
         return number(v);
     }
-    let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+    let least = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+    // a step of 0.25 needs one decimal more than its size tells
+    let whole = |d: &usize| (step * 10f64.powi(*d as i32) - (step * 10f64.powi(*d as i32)).round()).abs() < 1e-6;
+    let decimals = (least..least + 3).find(whole).unwrap_or(least);
     format!("{v:.decimals$}").replace('-', "−")
 }
 
@@ -290,6 +293,8 @@ mod tests {
             axis.ticks.iter().map(|t| t.1.as_str()).collect::<Vec<_>>(),
             ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
+        let quarters = Axis::with_ticks(0.0, 1.0, 0.25);
+        assert_eq!(quarters.ticks.iter().map(|t| t.1.as_str()).collect::<Vec<_>>()[1..3], ["0.25", "0.50"]);
         assert_eq!(Axis::whole(1, 5).ticks.len(), 5);
         assert_eq!(Axis::whole(1, 1).ticks, [(1.0, "1".to_owned())]);
         let one = Axis::linear([1e-3], 5);

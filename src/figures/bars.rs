@@ -150,14 +150,16 @@ pub fn ablation<'a>(
             letter(c, (frame.x0 - 12.5, frame.y0 - 5.6), k);
             let style = Type::new(PT_LABEL).bold();
             c.text((frame.x0, frame.y0 - 5.6), &style.shorten(&panel.name, frame.x1 - frame.x0), &style);
+            if let Some((name, _)) = panel.lines.first() {
+                let text = format!("dashed: {name}");
+                let free = frame.x1 - frame.x0 - style.width(&panel.name) - 3.0;
+                c.text((frame.x1, frame.y0 - 5.6), &small.shorten(&text, free), &small.color(INK_SOFT).end());
+            }
             let pitch = (frame.x1 - frame.x0) / n as f64;
             let middle = |v: usize| v as f64 + 0.5;
-            for (name, value) in &panel.lines {
+            for (_, value) in &panel.lines {
                 let dashes = Line { dash: 0.9, ..Line::new(NONE) };
                 line(c, frame, (&none, &y), &[(0.0, *value), (n as f64, *value)], dashes);
-                if let Some(at) = frame.at(&none, &y, (n as f64, *value)) {
-                    c.text((at.0, at.1 - 0.7), name, &least.color(INK_SOFT).end());
-                }
             }
             let cells = panel.values.iter().map(Vec::len).max().unwrap_or(0);
             let place = |v: usize, cell: usize| panel.values[v].get(cell).copied().unwrap_or(f64::NAN);

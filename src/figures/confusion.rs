@@ -67,7 +67,7 @@ pub fn folds<'a>(
     let cell = ((width / columns as f64 - left - 2.5) / n).min(9.0);
     let pitch = (left + n * cell + 2.5, 6.0 + n * cell + widest + 4.0);
     let rows = folds.len().div_ceil(columns);
-    let page = look.page(4.5 + pitch.1 * rows as f64);
+    let page = look.narrow((pitch.0 * columns as f64 + 2.0).max(75.0), 4.5 + pitch.1 * rows as f64);
     Ok(Figure::new(stem, page, caption, move |c: &mut Canvas| {
         for (k, (name, counts)) in folds.iter().enumerate() {
             let corner = ((k % columns) as f64 * pitch.0 + left, (k / columns) as f64 * pitch.1 + 5.5);

@@ -7,7 +7,7 @@ use super::figure::Figure;
 use super::paper::mark;
 use super::reduced::{LEAD_IN, Scale, Trace, class_name, thinned, time_axis, window};
 use super::style::{
-    GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, WARN, blues, viridis,
+    GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis,
 };
 use crate::error::{Error, Result};
 
@@ -101,7 +101,7 @@ impl Sizes {
             let x = x + i as f64 / one.fs * self.scale.time;
             v.is_finite().then(|| (x, base - v.clamp(0.0, 1.0) * self.track))
         };
-        let color = blues(0.8);
+        let color = TARGET;
         for line in thinned(shown, at) {
             let area: Vec<_> = line.iter().map(|p| (p.0, p.1, base)).collect();
             c.band(&area, color, 0.3);
@@ -136,7 +136,7 @@ fn legend(c: &mut Canvas, (x, base): Point, expert: bool, scale: Scale, width: f
     let beats = if expert { "expert beats" } else { "detected R peaks" };
     c.text((x + 2.6, base), beats, &small);
     let mut at = x + 2.6 + small.width(beats) + 4.0;
-    let color = blues(0.8);
+    let color = TARGET;
     c.text((at, base), "G", &small.bold().color(color));
     let target = "guidance target (0–1)";
     c.text((at + 2.6, base), target, &small);

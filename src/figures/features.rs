@@ -1,6 +1,6 @@
 //! The 17 features: regressed against measured.
 
-use super::axes::{Axis, Entry, legend, legend_height};
+use super::axes::{Axis, Entry, legend, legend_height, nice};
 use super::canvas::{Canvas, Type};
 use super::figure::Figure;
 use super::panels::{Grid, Line, line, remark};
@@ -56,8 +56,8 @@ pub fn regression<'a>(
         .map(|(k, name)| Entry { name: name.clone(), color: class_color(name, k), dash: 0.0 })
         .collect();
     let above = 3.0 + legend_height(&entries, width - 14.0);
-    let side = width / columns as f64 - 11.5;
-    let grid = Grid { width, columns, left: 9.5, right: 2.0, top: 6.0, height: side, bottom: 6.0 };
+    let side = width / columns as f64 - 13.5;
+    let grid = Grid { width, columns, left: 9.5, right: 4.0, top: 6.0, height: side, bottom: 6.0 };
     let (frames, end) = grid.frames(features.len(), above);
     let panels: Vec<(Regressed, Axis, f64)> = features
         .into_iter()
@@ -65,7 +65,13 @@ pub fn regression<'a>(
             let mut values: Vec<f64> = feature.points.iter().map(|p| p.1).filter(|v| v.is_finite()).collect();
             values.sort_by(f64::total_cmp);
             let at = |q: f64| values.get((q * values.len().saturating_sub(1) as f64).round() as usize).copied();
-            let axis = Axis::linear([at(0.01), at(0.99)].into_iter().flatten(), 3);
+            let axis = match (at(0.01), at(0.99)) {
+                (Some(low), Some(high)) if high > low => {
+                    let pad = 0.04 * (high - low);
+                    Axis::with_ticks(low - pad, high + pad, nice((high - low) / 3.0))
+                }
+                (one, _) => Axis::linear(one, 3),
+            };
             let r = correlation(&feature.points);
             let every = feature.points.len().div_ceil(MOST).max(1);
             feature.points = feature.points.into_iter().step_by(every).collect();
@@ -78,9 +84,9 @@ pub fn regression<'a>(
         for ((feature, axis, r), frame) in panels.iter().zip(&frames) {
             frame.draw(c, axis, axis, Some(""), "");
             let style = Type::new(PT_SMALL).bold();
-            c.text((frame.x0, frame.y0 - 1.2), &style.shorten(&feature.name, side * 0.68), &style);
+            c.text((frame.x0, frame.y0 - 1.2), &style.shorten(&feature.name, side + 3.0), &style);
             let r = if r.is_finite() { format!("r = {r:.2}").replace('-', "−") } else { "r unknown".into() };
-            c.text((frame.x1, frame.y0 - 1.2), &r, &least.color(INK_SOFT).end());
+            c.text((frame.x0 + 1.0, frame.y0 + 2.6), &r, &least.color(INK_SOFT));
             let ends = [(axis.min, axis.min), (axis.max, axis.max)];
             line(c, frame, (axis, axis), &ends, Line { pt: 0.6, ..Line::new(GRID) });
             let mut drawn = 0;

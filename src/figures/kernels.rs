@@ -1,6 +1,6 @@
 //! Kernels: roofline, versions of a kernel at each shape, where a step's time goes, and time against length and batch.
 
-use super::axes::{Axis, Entry, Frame, legend, legend_height};
+use super::axes::{Axis, Entry, Frame, legend, legend_height, number};
 use super::canvas::{Canvas, Type};
 use super::figure::Figure;
 use super::panels::{Grid, Line, bottom_axis, letter, line, title};
@@ -31,10 +31,16 @@ pub struct Ceilings {
 
 /// A logarithmic axis that holds all values, with room.
 fn log_axis(stem: &str, values: impl Iterator<Item = f64> + Clone) -> Result<Axis> {
-    let there = values.filter(|v| v.is_finite() && *v > 0.0);
+    let there = values.filter(|v| (1e-12..1e12).contains(v));
     let (low, high) = there.fold((f64::MAX, 0.0_f64), |b, v| (b.0.min(v), b.1.max(v)));
-    let spread = [low / 1.3, (high * 1.3).max(low * 4.0)];
-    Axis::logarithmic(spread, 1.0).ok_or_else(|| Error::data(stem, "no value above 0", "measure with exgnet bench"))
+    if high <= 0.0 {
+        return Err(Error::data(stem, "no value above 0", "measure with exgnet bench"));
+    }
+    let (min, max) = (low / 1.3, (high * 1.3).max(low * 4.0));
+    let steps: &[f64] = if max / min < 400.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let decades = min.log10().floor() as i32..=max.log10().ceil() as i32;
+    let ticks = decades.flat_map(|e| steps.iter().map(move |m| m * 10f64.powi(e))).filter(|v| (min..=max).contains(v));
+    Ok(Axis { min, max, log: true, ticks: ticks.map(|v| (v, number(v))).collect() })
 }
 
 /// Draws rates over intensities below the measured ceilings.

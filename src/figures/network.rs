@@ -115,7 +115,7 @@ pub fn draw<'a>(look: &Look, stem: &str, net: Network, caption: &str) -> Result<
     let row_height = TALL + 19.0;
     let below = 4.0 + rows as f64 * row_height;
     let wide = look.is_wide();
-    let detail: f64 = if net.cascade { 41.0 } else { 36.0 };
+    let detail: f64 = if net.cascade { 43.0 } else { 39.0 };
     let train: f64 = if net.train_only.is_empty() { 12.0 } else { 36.0 };
     let height = below + if wide { detail.max(train) } else { detail + train } + 8.0;
     Ok(Figure::new(stem, look.page(height), caption, move |c: &mut Canvas| {
@@ -160,7 +160,7 @@ pub fn draw<'a>(look: &Look, stem: &str, net: Network, caption: &str) -> Result<
                 c.text((x, top + TALL + 3.6 + 3.1 * k as f64), &text, &style);
             }
             if net.guided.is_some_and(|g| i == g + 2) {
-                let style = Type::new(PT_MIN).bold().color(TRAIN).middle();
+                let style = Type::new(PT_MIN).bold().middle();
                 c.text((x, middle - h / 2.0 - 1.0), "Grad-CAM", &style);
             }
         }

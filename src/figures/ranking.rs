@@ -57,13 +57,13 @@ pub fn curves<'a>(
         let what = "no class has records and others beside them";
         return Err(Error::data(stem, what, "test on records of at least two classes"));
     }
-    let unit = Axis::with_ticks(0.0, 1.0, 0.25);
+    let unit = Axis::with_ticks(0.0, 1.0, 0.2);
     let columns = if look.is_wide() { 2 } else { 1 };
     let width = look.width();
     let side = (width / columns as f64 - 21.0).min(64.0);
     let rows = classes.len() as f64 * 3.7 + if absent.is_empty() { 0.0 } else { 3.7 };
     let right = width / columns as f64 - 15.5 - side;
-    let grid = Grid { width, columns, left: 15.5, right, top: 4.0, height: side, bottom: 15.0 + rows };
+    let grid = Grid { width, columns, left: 15.5, right, top: 4.0, height: side, bottom: 17.0 + rows };
     let (frames, end) = grid.frames(2, 1.0);
     let absent = absent.join(", ");
     Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
@@ -144,7 +144,7 @@ pub fn reliability<'a>(look: &Look, stem: &str, methods: Vec<Reliability>, capti
         return Err(Error::data(stem, what, "give fewer folders, or runs that tested"));
     }
     let width = look.width().min(85.0);
-    let unit = Axis::with_ticks(0.0, 1.0, 0.25);
+    let unit = Axis::with_ticks(0.0, 1.0, 0.2);
     let most = methods.iter().filter(|m| total(m) > 0);
     let most = most.flat_map(|m| m.bins.iter().map(|b| b.0 as f64 / total(m) as f64)).fold(0.0, f64::max);
     let share = Axis::linear([0.0, most], 2);

@@ -27,14 +27,15 @@ const MARK: f64 = 0.75;
 const MARK_ROOM: f64 = 2.3;
 /// The trace, pt.
 const TRACE: f64 = 0.8;
-/// A trace that is coloured by a map, and the rim behind it, pt.
+/// A trace that is coloured by a map, and the rim behind it, pt; and those of the smallest scales.
 const MAPPED: (f64, f64) = (0.9, 1.7);
+const MAPPED_FINE: (f64, f64) = (0.7, 1.2);
 /// Colours in which a map is drawn.
-const LEVELS: f64 = 24.0;
+const LEVELS: f64 = 16.0;
 /// How strongly a map tints the paper at its maximum, 0..1.
 const TINT: f64 = 0.55;
 /// Of the samples within this width the lowest and the highest are drawn, mm.
-const COLUMN: f64 = 0.07;
+const COLUMN: f64 = 0.1;
 
 /// The scale of a paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -211,14 +212,15 @@ impl<'a> Trace<'a> {
         let pulse = [(-0.36, 0.0), (-0.3, 0.0), (-0.3, 1.0), (-0.1, 1.0), (-0.1, 0.0), (-0.04, 0.0)];
         c.polyline(&pulse.map(|(s, mv)| (at.0 + s * time, base - mv * gain)), TRACE, INK);
         let point = |i: usize| self.height_of(i).map(|mm| (x(i), base - mm));
-        let width = if levels.is_empty() { TRACE } else { MAPPED.1 };
+        let mapped = if self.scale.has_small() { MAPPED } else { MAPPED_FINE };
+        let width = if levels.is_empty() { TRACE } else { mapped.1 };
         for line in thinned(self.shown, point) {
             c.polyline(&line, width, INK);
         }
         for &(from, to, level) in &levels {
             // each colour runs on to the next one's first sample
             for line in thinned((to + 1).min(self.shown) - from, |i| point(from + i)) {
-                c.polyline(&line, MAPPED.0, viridis(level));
+                c.polyline(&line, mapped.0, viridis(level));
             }
         }
         for r in self.peaks() {

@@ -65,6 +65,7 @@ impl Theme {
             PAPER_SMALL => [0x33, 0x26, 0x28],
             PAPER_LARGE => [0x58, 0x3a, 0x3c],
             SERIES_BLACK => [0xdd, 0xdd, 0xdd],
+            TARGET => [0x7f, 0xb2, 0xf0],
             SERIES_BLUE => [0x45, 0x9f, 0xdc],
             _ => c,
         }
@@ -167,6 +168,8 @@ pub const GRID: Rgb = [0xdd, 0xdd, 0xdd];
 pub const WHITE: Rgb = [0xff; 3];
 /// What has no value: map samples that are not finite, rows without records.
 pub const NONE: Rgb = [0xb4, 0xb4, 0xb4];
+/// The guidance target.
+pub const TARGET: Rgb = [0x24, 0x55, 0x9e];
 /// Warnings in a figure (what is cut off).
 pub const WARN: Rgb = [0xd5, 0x5e, 0x00];
 /// ECG paper.

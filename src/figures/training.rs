@@ -24,7 +24,7 @@ pub struct Runs<'a> {
 }
 
 /// What a panel shows of a row.
-type Of<'a> = Box<dyn Fn(&EpochRow) -> f64 + 'a>;
+type Of<'a> = Box<dyn Fn(&EpochRow) -> Option<f64> + 'a>;
 
 struct Panel<'a> {
     name: String,
@@ -43,8 +43,9 @@ fn names<'a>(groups: &[Runs<'a>], of: impl Fn(&'a EpochRow) -> &'a Vec<(String, 
     names
 }
 
-fn value(values: &[(String, f64)], name: &str) -> f64 {
-    values.iter().find(|v| v.0 == name).map_or(f64::NAN, |v| v.1)
+/// The named value; `None` where a row does not have it, which is no gap.
+fn value(values: &[(String, f64)], name: &str) -> Option<f64> {
+    values.iter().find(|v| v.0 == name).map(|v| v.1)
 }
 
 /// Draws every loss term, and the learning rate. A term that is the same as another in every row shares its panel.
@@ -56,7 +57,8 @@ pub fn losses<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Fig
     let rows = || groups.iter().flat_map(|g| &g.logs).flat_map(|log| log.iter());
     let mut shared: Vec<Vec<&str>> = Vec::new();
     for term in terms {
-        let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+        let nan = |v: Option<f64>| v.is_some_and(f64::is_nan);
+        let same = |a: Option<f64>, b: Option<f64>| a == b || (nan(a) && nan(b));
         let twin = |other: &Vec<&str>| rows().all(|r| same(value(&r.losses, term), value(&r.losses, other[0])));
         match shared.iter_mut().find(|other| twin(other)) {
             Some(other) => other.push(term),
@@ -74,7 +76,7 @@ pub fn losses<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Fig
             Panel { name, of: Box::new(move |row: &EpochRow| value(&row.losses, first)), log: true }
         })
         .collect();
-    panels.push(Panel { name: "learning rate".into(), of: Box::new(|row| row.lr), log: false });
+    panels.push(Panel { name: "learning rate".into(), of: Box::new(|row| Some(row.lr)), log: false });
     draw(look, "losses", groups, panels, caption)
 }
 
@@ -106,7 +108,8 @@ struct Curves {
 impl Curves {
     fn new(color: Rgb, logs: &[&[EpochRow]], of: &Of) -> Self {
         let runs: Vec<Vec<(f64, f64)>> =
-            logs.iter().map(|log| log.iter().map(|row| (row.epoch as f64, of(row))).collect()).collect();
+            logs.iter().map(|log| log.iter().filter_map(|row| Some((row.epoch as f64, of(row)?))).collect()).collect();
+        let runs: Vec<Vec<(f64, f64)>> = runs.into_iter().filter(|run: &Vec<_>| !run.is_empty()).collect();
         let mut mean = Vec::new();
         let mut band = Vec::new();
         let longest = runs.iter().max_by_key(|run| run.len()).cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Distributions: a row a group, as a violin with its box, as a box alone, or as single points; and curves of deletion
 //! and insertion.
 
-use super::axes::{Axis, Entry, Frame, legend, legend_height};
+use super::axes::{Axis, Entry, Frame, legend, legend_height, nice};
 use super::canvas::{Canvas, Type};
 use super::figure::Figure;
 use super::panels::{Grid, Line, band, bottom_axis, letter, line, remark, title};
@@ -108,11 +108,13 @@ pub fn distributions<'a>(
     Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
         for (panel, frame) in panels.iter().zip(&frames) {
             let label = Type::new(PT_LABEL).bold();
-            let above = frame.y0 - if has_lines { 4.6 } else { 1.6 };
+            let above = frame.y0 - if panel.lines.is_empty() { 1.6 } else { 4.6 };
             c.text((frame.x0, above), &label.shorten(&panel.name, frame.x1 - frame.x0 + 3.0), &label);
             let all = panel.groups.iter().flat_map(|g| g.values.iter().copied());
             let most = if (frame.x1 - frame.x0) < 35.0 { 3 } else { 5 };
-            let x = Axis::linear(all.chain(panel.range.iter().copied()).chain(panel.lines.iter().map(|l| l.1)), most);
+            let drawn: Vec<f64> = if shape == Shape::Violin { all.collect() } else { whiskers(&panel.groups) };
+            let held = drawn.into_iter().chain(panel.range.iter().copied()).chain(panel.lines.iter().map(|l| l.1));
+            let x = Axis::linear(held, most);
             reference_lines(c, frame, &x, &panel.lines);
             bottom_axis(c, frame, &x, None);
             for (i, group) in panel.groups.iter().enumerate() {
@@ -124,6 +126,15 @@ pub fn distributions<'a>(
         }
         Ok(())
     }))
+}
+
+/// What boxes show: the 5th and 95th percentile of each group, or all values of a small one.
+fn whiskers(groups: &[Group]) -> Vec<f64> {
+    let ends = |g: &Group| match sorted(&g.values) {
+        few if few.len() < FEW => few,
+        many => vec![quantile(&many, 0.05), quantile(&many, 0.95)],
+    };
+    groups.iter().flat_map(ends).collect()
 }
 
 fn reference_lines(c: &mut Canvas, frame: &Frame, x: &Axis, lines: &[(String, f64)]) {
@@ -174,7 +185,9 @@ fn draw_group(
             [0.05, 0.25, 0.5, 0.75, 0.95].map(|q| at(quantile(&values, q)).unwrap_or(frame.x0));
         c.line((low, middle), (top, middle), 0.8, group.color);
         c.rect((first, middle - high), (third.max(first + 0.2), middle + high), group.color);
-        c.line((median, middle - high), (median, middle + high), 1.4, WHITE);
+        // a median in a narrow box is seen only where it stands out of it
+        let (reach, pt, color) = if third - first > 2.0 { (0.0, 1.2, WHITE) } else { (0.5, 0.9, INK) };
+        c.line((median, middle - high - reach), (median, middle + high + reach), pt, color);
     }
     if let Some(x) = at(mean).filter(|_| shape == Shape::Violin || values.len() < FEW) {
         c.disc((x, middle), 1.0, INK);
@@ -213,7 +226,7 @@ pub struct Labels<'a> {
     pub y: &'a str,
 }
 
-/// Draws panels of mean curves with bands, all on the same axes; the legend is that of the first panel, or stands in
+/// Draws panels of mean curves with bands, all on the same axes (upright from 0 to 1 with the flag); the legend is that of the first panel, or stands in
 /// every panel if they differ.
 ///
 /// # Errors
@@ -246,10 +259,12 @@ pub fn mean_curves<'a>(
     let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 6.5, height: 36.0, bottom };
     let (frames, end) = grid.frames(panels.len(), above);
     let ticks = if width / columns as f64 > 70.0 { 6 } else { 4 };
-    let x = Axis::linear(points().map(|p| p.0), ticks);
-    let floor = from_zero.then_some([0.0, 1.0]).into_iter().flatten();
-    let y = Axis::linear(points().flat_map(|p| [p.1, p.2, p.3]).chain(floor), 5);
-    let y = if from_zero { Axis::with_ticks(y.min.max(-1.0), y.max.min(1.0), 0.25) } else { y };
+    let ends = points().map(|p| p.0).filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |b, v| (b.0.min(v), b.1.max(v)));
+    let x = Axis::with_ticks(ends.0, ends.1, nice((ends.1 - ends.0) / ticks as f64));
+    let y = match from_zero {
+        true => Axis::with_ticks(0.0, 1.0, 0.2),
+        false => Axis::linear(points().flat_map(|p| [p.1, p.2, p.3]), 5),
+    };
     Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
         if shared {
             legend(c, &entries, (14.0, 2.0), width - 18.0);

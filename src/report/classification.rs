@@ -246,7 +246,8 @@ fn over_folds(material: &Material, variant: &str, of: Of) -> Vec<Bar> {
     let bar = |class: usize| {
         let all = material.of(variant).filter_map(|r| Some(of(&r.metrics.as_ref()?.per_class.get(class)?.1)));
         let (mean, sd) = mean_sd(&all.filter(|v| v.is_finite()).collect::<Vec<_>>());
-        Bar { value: mean, interval: (mean - sd, mean + sd) }
+        let interval = if sd.is_nan() { (sd, sd) } else { ((mean - sd).max(0.0), (mean + sd).min(1.0)) };
+        Bar { value: mean, interval }
     };
     (0..material.classes.len()).map(bar).collect()
 }
@@ -300,7 +301,8 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
         Some(Compared {
             name: (*name).into(),
             values: all.iter().map(|own| cells.iter().map(|c| own.get(c).copied().unwrap_or(f64::NAN)).collect()).collect(),
-            means: all.iter().map(|own| interval(&fold_means(own))).collect(),
+            // every one of these numbers ends at 1, and all but NCC at 0
+            means: all.iter().map(|own| interval(&fold_means(own), if which == 2 { -1.0 } else { 0.0 })).collect(),
             p: all.iter().enumerate().map(|(i, own)| if i == 0 { f64::NAN } else { test(own) }).collect(),
             lines: lines(which),
         })
@@ -310,7 +312,7 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
     let least = 2.0 / 2f64.powi(if grouped { folds.len() } else { cells.len() }.min(60) as i32);
     let caption = format!(
         "Variants on the same test folds: pale points are {} ({}), joined across the variants; circles are means of the \
-         folds (seeds averaged within) with their 95 % t interval. p: Wilcoxon's signed-rank test against {reference} \
+         folds (seeds averaged within) with their 95 % t interval (cut at the ends of a metric's range). p: Wilcoxon's signed-rank test against {reference} \
          over the {test}, which cannot give less than {least:.3} here; not corrected for the number of comparisons. \
          Dashed lines: what the numbers are held against (mean over the runs of {reference}).",
         count(cells.len(), "run"),
@@ -320,11 +322,11 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
     ablation(look, "ablation", &material.variants, panels, &caption)
 }
 
-/// Mean and 95 % t interval.
-fn interval(values: &[f64]) -> Bar {
+/// Mean and 95 % t interval, cut where the values cannot be: below `least` and above 1.
+fn interval(values: &[f64], least: f64) -> Bar {
     let (mean, sd) = mean_sd(values);
     let half = student(values.len().saturating_sub(1)) * sd / (values.len() as f64).sqrt();
-    Bar { value: mean, interval: (mean - half, mean + half) }
+    Bar { value: mean, interval: if half.is_nan() { (half, half) } else { ((mean - half).max(least), (mean + half).min(1.0)) } }
 }
 
 /// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.

@@ -50,7 +50,7 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Loo
         .collect();
     let caption = format!(
         "The 17 quantitative features of the test records ({}; {}), measured from the R peaks. Bars: quartiles with the median \
-         in white; whiskers: 5th to 95th percentile; points where a class has fewer than 12 values. Features that are not \
+         as a line; whiskers: 5th to 95th percentile; points where a class has fewer than 12 values. Features that are not \
          defined for a record are left out.",
         per_class.join(", "),
         count(material.of(variant).count(), "run"),

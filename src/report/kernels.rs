@@ -137,6 +137,8 @@ fn family(kernel: &str) -> String {
     match first {
         "conv1d" | "conv1d_tile" | "conv1d_wide" => "conv1d: forward, input gradient".into(),
         "conv1d_weight_grad" | "conv1d_weight_tile" | "conv1d_weight_wide" => "conv1d: weight gradient".into(),
+        "binary" => "element-wise, two inputs".into(),
+        "unary" => "element-wise, one input".into(),
         name if name.starts_with("conv1d_rows") => "conv1d: layout of rows".into(),
         name => name.to_owned(),
     }
@@ -153,7 +155,7 @@ fn adapter(text: &str) -> String {
 
 fn shape_name(row: &Row) -> String {
     let s = &row.shape;
-    let place = row.layer.clone().unwrap_or_else(|| format!("{}×{}×{} → {}", s.batch, s.c_in, s.len, s.out));
+    let place = row.layer.clone().unwrap_or_else(|| format!("{}×{}×{} to {}", s.batch, s.c_in, s.len, s.out));
     let stride = if s.stride == 1 { String::new() } else { format!(" s{}", s.stride) };
     let pass = row.operation.trim_start_matches("conv1d").trim_start_matches('_').replace('_', " ");
     let pass = if pass.is_empty() { "forward".to_owned() } else { pass };
@@ -228,7 +230,7 @@ fn variants<'a>(drawn: &mut Drawn<'a>, m: &'a Measured, look: &Look, stem: &str,
         );
         drawn.add(stem, versions(look, stem, names, shapes, &caption));
     } else if !m.found.is_empty() {
-        let name = |key: &str| key.trim_end_matches(" d1 g1").trim_end_matches(" g1").replace("->", " → ");
+        let name = |key: &str| key.trim_end_matches(" d1 g1").trim_end_matches(" g1").replace("->", " to ");
         let shape = |(key, t): (&String, &Tuned)| Versions { shape: name(key), ms: vec![t.plain_ms, t.rule_ms, t.ms] };
         let shapes: Vec<Versions> = m.found.iter().map(shape).collect();
         let shown = shapes.len().min(48);
@@ -327,8 +329,8 @@ fn step_figures<'a>(
         m.peers.iter().filter_map(|p| Some(spread(&short(&p.version), 0.0, p.infer_ms.as_ref()?))).collect();
     let panels: Vec<(String, Vec<Times>)> = vec![
         ("training step, by guidance".into(), guidance),
-        ("training step".into(), train),
-        ("inference batch".into(), infer),
+        ("training step, by engine".into(), train),
+        ("inference batch, by engine".into(), infer),
     ];
     if panels.iter().any(|p| !p.1.is_empty()) {
         let caption = format!(

@@ -30,23 +30,23 @@ fn network<'a>(run: &Run, classes: usize, look: &Look) -> crate::Result<Figure<'
         let output = found.map_or((0, 0), |p| (p.output[0], p.output.get(1).copied().unwrap_or(0)));
         Part { name: name.into(), does, output, parameters: found.map_or(0, |p| p.parameters) }
     };
-    let mut trunk = vec![part("stem", format!("k{}, stride 2, pool 2", net.stem_kernel))];
+    let mut trunk = vec![part("stem", format!("{} taps, stride 2, pool 2", net.stem_kernel))];
     for (i, (_, _, stride)) in net.blocks().enumerate() {
         trunk.push(part(&format!("blocks.{i}"), if stride == 1 { "stride 1".into() } else { format!("stride {stride}") }));
     }
     let head = part("head", if net.head == Head::Linear { "linear".into() } else { format!("mlp, {}", net.head_hidden) });
     let describe = |name: &str| match name {
-        "feature" => "features 17 → 128 → 64".to_owned(),
-        "joint" => format!("[average, feature] → {classes} classes"),
-        _ => "average → 17 features".to_owned(),
+        "feature" => "features: 17 to 128 to 64".to_owned(),
+        "joint" => format!("average and feature to {classes} classes"),
+        _ => "average to 17 features".to_owned(),
     };
     let train_only = estimate.parts.iter().filter(|p| ["feature", "joint", "regressor"].contains(&p.name.as_str()));
     let (kernels, dilations) = (net.branch_kernels(), net.branch_dilations());
     let last = net.widths.last().copied().unwrap_or(1);
     let channels = branch_channels(last);
     let branch = |j: usize| match dilations[j] {
-        1 => format!("k{} → C/3", kernels[j]),
-        d => format!("k{} d{d} → C/3", kernels[j]),
+        1 => format!("{} taps: C/3", kernels[j]),
+        d => format!("{} taps, dilation {d}: C/3", kernels[j]),
     };
     let caption = format!(
         "The network: heights are the logarithm of the length, widths the channels (numbers: channels × samples; below \
