@@ -70,7 +70,8 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
     // slides are laid out narrower and drawn larger: there must be room left
     if look.width() < 80.0 {
         let least = (80.0 * args.theme.scale()).ceil();
-        let what = format!("--width-mm {} with --theme {}: expected at least {least}", args.width_mm, args.theme.name());
+        let what =
+            format!("--width-mm {} with --theme {}: expected at least {least}", args.width_mm, args.theme.name());
         return Err(Error::config(what, "a slide's figure takes its whole width, for instance 180"));
     }
     let material = Material::read(&args.paths)?;
@@ -85,7 +86,10 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
         for figure in &found.figures {
             let paths = figure.write(&out, &args.format)?;
             drawn += 1;
-            paths.iter().filter(|p| p.extension().is_none_or(|e| e != "txt")).for_each(|p| print_line(&p.display().to_string()));
+            paths
+                .iter()
+                .filter(|p| p.extension().is_none_or(|e| e != "txt"))
+                .for_each(|p| print_line(&p.display().to_string()));
         }
         if asked && found.figures.is_empty() && found.missing.is_empty() {
             let what = if kind == Kind::Kernels { "no measurements of kernels given" } else { "no run folder given" };
@@ -98,7 +102,11 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
     }
     if drawn == 0 {
         let (figure, why) = missing.into_iter().next().unwrap_or_default();
-        return Err(Error::data("figures", format!("nothing could be drawn; {figure}: {why}"), "give other folders, or draw other kinds"));
+        return Err(Error::data(
+            "figures",
+            format!("nothing could be drawn; {figure}: {why}"),
+            "give other folders, or draw other kinds",
+        ));
     }
     common.say(format!("{drawn} figures: {}", out.display()));
     Ok(ExitCode::SUCCESS)

@@ -147,13 +147,13 @@ pub fn ablation<'a>(
             let all = panel.values.iter().flatten().copied().chain(ends).chain(panel.lines.iter().map(|l| l.1));
             let y = Axis::linear(all, 5);
             frame.draw(c, &none, &y, None, "");
-            letter(c, (frame.x0 - 12.5, frame.y0 - 5.6), k);
+            letter(c, (frame.x0 - 12.5, frame.y0 - 6.2), k);
             let style = Type::new(PT_LABEL).bold();
-            c.text((frame.x0, frame.y0 - 5.6), &style.shorten(&panel.name, frame.x1 - frame.x0), &style);
+            c.text((frame.x0, frame.y0 - 6.2), &style.shorten(&panel.name, frame.x1 - frame.x0), &style);
             if let Some((name, _)) = panel.lines.first() {
                 let text = format!("dashed: {name}");
                 let free = frame.x1 - frame.x0 - style.width(&panel.name) - 3.0;
-                c.text((frame.x1, frame.y0 - 5.6), &small.shorten(&text, free), &small.color(INK_SOFT).end());
+                c.text((frame.x1, frame.y0 - 6.2), &small.shorten(&text, free), &small.color(INK_SOFT).end());
             }
             let pitch = (frame.x1 - frame.x0) / n as f64;
             let middle = |v: usize| v as f64 + 0.5;
@@ -170,7 +170,7 @@ pub fn ablation<'a>(
                     line(c, frame, (&none, &y), pair, thin);
                 }
             }
-            for v in 0..n {
+            for (v, variant) in variants.iter().enumerate() {
                 let color = series_color(v);
                 for cell in 0..cells {
                     if let Some(at) = frame.at(&none, &y, (middle(v) - 0.12, place(v, cell))) {
@@ -191,14 +191,14 @@ pub fn ablation<'a>(
                     c.disc(at, 0.5, super::style::WHITE);
                 }
                 let x = frame.x0 + pitch * middle(v);
-                let style = if small.width(&variants[v]) > pitch - 1.0 { least } else { small };
-                let name = style.shorten(&variants[v], pitch - 0.5);
+                let style = if small.width(variant) > pitch - 1.0 { least } else { small };
+                let name = style.shorten(variant, pitch - 0.5);
                 c.text((x, frame.y1 + 2.0 + 2.0 * style.drop()), &name, &style.middle());
                 let p = panel.p.get(v).copied().unwrap_or(f64::NAN);
                 if p.is_finite() {
                     let text = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
                     let style = if least.width(&text) > pitch { least } else { small };
-                    c.text((x, frame.y0 - 1.4), &text, &style.color(INK_SOFT).middle());
+                    c.text((x, frame.y0 - 2.0), &text, &style.color(INK_SOFT).middle());
                 }
             }
             c.line((frame.x0, frame.y0), (frame.x1, frame.y0), PT_GRID, GRID);

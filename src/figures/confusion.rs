@@ -3,7 +3,9 @@
 use super::axes::{Frame, color_bar};
 use super::canvas::{Canvas, Point, Type, save};
 use super::figure::Figure;
-use super::style::{INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, Look, PT_TITLE, Page, Theme, WHITE, blues, text_on};
+use super::style::{
+    INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, PT_TITLE, Page, Theme, WHITE, blues, text_on,
+};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -34,8 +36,7 @@ pub fn figure<'a>(
     counts: Vec<Vec<u64>>,
     caption: &str,
 ) -> Result<Figure<'a>> {
-    let (layout, page) =
-        Matrix { classes, counts: &counts, title: None, dpi: look.dpi }.layout(Some(look.width()))?;
+    let (layout, page) = Matrix { classes, counts: &counts, title: None, dpi: look.dpi }.layout(Some(look.width()))?;
     let page = Page { theme: look.theme, ..page };
     Ok(Figure::new(stem, page, caption, move |c: &mut Canvas| {
         Matrix { classes, counts: &counts, title: None, dpi: page.dpi }.draw(c, &layout)
@@ -88,10 +89,7 @@ pub fn folds<'a>(
                     c.text((x + cell / 2.0, y + cell / 2.0 + style.drop()), &text, &style);
                 }
             }
-            outline(
-                c,
-                Frame { x0: corner.0, y0: corner.1, x1: corner.0 + n * cell, y1: corner.1 + n * cell },
-            );
+            outline(c, Frame { x0: corner.0, y0: corner.1, x1: corner.0 + n * cell, y1: corner.1 + n * cell });
             for (j, name) in names.iter().enumerate() {
                 let x = corner.0 + cell * (j as f64 + 0.5) + least.drop();
                 c.text((x, corner.1 + n * cell + 1.3), name, &least.upwards().end());

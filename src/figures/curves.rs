@@ -98,6 +98,7 @@ pub(super) fn metric_name(log: &str) -> String {
         "macro_specificity" => "macro-specificity",
         "macro_auroc" => "macro-AUROC",
         "ncc" => "NCC",
+        "dead_maps" => "dead maps",
         _ => return log.to_owned(),
     };
     format!("{name}{part}")

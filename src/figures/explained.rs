@@ -6,9 +6,7 @@ use super::canvas::{Canvas, Point, Type};
 use super::figure::Figure;
 use super::paper::mark;
 use super::reduced::{LEAD_IN, Scale, Trace, class_name, thinned, time_axis, window};
-use super::style::{
-    GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis,
-};
+use super::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis};
 use crate::error::{Error, Result};
 
 /// Most strips of a figure.
@@ -250,7 +248,8 @@ pub fn compare<'a>(
         let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL));
         let lead = sizes.left - LEAD_IN * sizes.scale.time;
         let paper = (sizes.seconds + LEAD_IN) * sizes.scale.time;
-        let corner = |k: usize| 1.0 + if wide { k as f64 * (sizes.left + sizes.seconds * sizes.scale.time + 1.5) } else { 0.0 };
+        let corner =
+            |k: usize| 1.0 + if wide { k as f64 * (sizes.left + sizes.seconds * sizes.scale.time + 1.5) } else { 0.0 };
         let right = corner(if wide { 1 } else { 0 }) + lead + paper;
         legend(c, (1.0 + lead, 4.6), rows[0][0].expert_beats, sizes.scale, right - lead);
         if wide {

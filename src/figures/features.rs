@@ -25,11 +25,8 @@ fn correlation(points: &[(usize, f64, f64)]) -> f64 {
     let n = there.len() as f64;
     let (mx, my) = (there.iter().map(|p| p.1).sum::<f64>() / n, there.iter().map(|p| p.2).sum::<f64>() / n);
     let sum = |f: &dyn Fn(&(usize, f64, f64)) -> f64| there.iter().map(|p| f(p)).sum::<f64>();
-    let (xy, xx, yy) = (
-        sum(&|p| (p.1 - mx) * (p.2 - my)),
-        sum(&|p| (p.1 - mx) * (p.1 - mx)),
-        sum(&|p| (p.2 - my) * (p.2 - my)),
-    );
+    let (xy, xx, yy) =
+        (sum(&|p| (p.1 - mx) * (p.2 - my)), sum(&|p| (p.1 - mx) * (p.1 - mx)), sum(&|p| (p.2 - my) * (p.2 - my)));
     xy / (xx * yy).sqrt()
 }
 
@@ -68,7 +65,7 @@ pub fn regression<'a>(
             let axis = match (at(0.01), at(0.99)) {
                 (Some(low), Some(high)) if high > low => {
                     let pad = 0.04 * (high - low);
-                    Axis::with_ticks(low - pad, high + pad, nice((high - low) / 3.0))
+                    Axis::with_ticks(low - pad, high + pad, nice((high - low) / 4.0))
                 }
                 (one, _) => Axis::linear(one, 3),
             };

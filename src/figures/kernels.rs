@@ -96,7 +96,7 @@ pub fn roofline<'a>(
         }
         if let Some(at) = frame.at(&x, &y, (ridge, gflops)) {
             let text = format!("copy: {gb_per_s:.1} GB/s");
-            c.text((at.0 - 3.0, at.1 + 1.0), &text, &small.end());
+            c.text((at.0 - 6.5, at.1 + 4.0), &text, &small.end());
         }
         for point in &points {
             let index = names.iter().position(|n| *n == point.operation).unwrap_or(0);
@@ -177,8 +177,7 @@ pub fn versions<'a>(
         .collect();
     let above = 3.0 + legend_height(&entries, width - left - 4.0);
     let pitch = 3.7;
-    let frame =
-        Frame { x0: left, y0: above + 1.0, x1: width - 5.0, y1: above + 2.0 + pitch * shapes.len() as f64 };
+    let frame = Frame { x0: left, y0: above + 1.0, x1: width - 5.0, y1: above + 2.0 + pitch * shapes.len() as f64 };
     Ok(Figure::new(stem, look.narrow(150.0, frame.y1 + 10.5), caption, move |c: &mut Canvas| {
         legend(c, &entries, (left, 2.0), width - left - 4.0);
         for (value, _) in &x.ticks {
@@ -255,8 +254,7 @@ pub fn step<'a>(
         .collect();
     let above = 3.0 + legend_height(&entries, width - left - 4.0);
     let pitch = 5.0;
-    let frame =
-        Frame { x0: left, y0: above + 1.0, x1: width - 26.0, y1: above + 2.0 + pitch * shares.len() as f64 };
+    let frame = Frame { x0: left, y0: above + 1.0, x1: width - 26.0, y1: above + 2.0 + pitch * shares.len() as f64 };
     let x = Axis::linear([0.0, shares.iter().map(of).fold(0.0, f64::max)], 5);
     Ok(Figure::new(stem, look.narrow(150.0, frame.y1 + 10.5), caption, move |c: &mut Canvas| {
         legend(c, &entries, (left, 2.0), width - left - 4.0);

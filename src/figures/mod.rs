@@ -13,6 +13,17 @@
 //! - [`dataset`]: strips per class, heart rates and irregularity, example strips (on [`reduced`] paper)
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
+//!
+//! Those of `exgnet figures` (see [`crate::report`]) take a [`Look`] and give a [`Figure`], which has a caption:
+//! - [`panels`]: small multiples, their lines and bands
+//! - [`training`]: curves of one or several runs
+//! - [`ranking`]: ROC, precision and recall, reliability
+//! - [`bars`]: metrics per class; variants against each other
+//! - [`explained`]: strips with maps and targets, plain against guided
+//! - [`violins`]: distributions by variant or class; mean curves
+//! - [`features`]: regressed against measured
+//! - [`network`]: the network's parts, shapes and parameters
+//! - [`kernels`]: roofline, versions, step, growth, times
 
 pub mod axes;
 pub mod bars;
@@ -42,8 +53,8 @@ pub mod training;
 pub mod violins;
 
 pub use curves::EpochRow;
-pub use figure::{Figure, Format};
 pub use dataset::{ClassSummary, ExampleStrip};
+pub use figure::{Figure, Format};
 pub use gradcam::GradCamFigure;
 pub use guidance::GuidanceFigure;
 pub use rpeaks::RPeakRow;

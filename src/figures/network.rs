@@ -2,9 +2,7 @@
 
 use super::canvas::{Canvas, Type};
 use super::figure::Figure;
-use super::style::{
-    GRID, INK, INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb,
-};
+use super::style::{GRID, INK, INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb};
 use crate::error::{Error, Result};
 
 /// A part in the order of the signal.
@@ -100,7 +98,7 @@ fn worded(c: &mut Canvas, at: (f64, f64), size: (f64, f64), color: Rgb, dashed: 
 /// Without a block, and with more than 24.
 pub fn draw<'a>(look: &Look, stem: &str, net: Network, caption: &str) -> Result<Figure<'a>> {
     let n = net.trunk.len();
-    if n < 2 || n > 25 {
+    if !(2..=25).contains(&n) {
         let what = format!("{} blocks, expected 1 to 24", n.saturating_sub(1));
         return Err(Error::data(stem, what, "draw a smaller network"));
     }
@@ -202,7 +200,8 @@ fn block(c: &mut Canvas, (x, y): (f64, f64), width: f64, net: &Network) {
     c.line((x, middle), (at(7.0), middle), 0.9, INK_SOFT);
     arrow(c, (at(45.0), middle), (at(48.5), middle));
     let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-    let norm = if net.squeeze { words(&["concat", "BatchNorm", "squeeze-exc."]) } else { words(&["concat", "BatchNorm"]) };
+    let norm =
+        if net.squeeze { words(&["concat", "BatchNorm", "squeeze-exc."]) } else { words(&["concat", "BatchNorm"]) };
     let tall = 10.5;
     worded(c, (at(49.0), middle - tall / 2.0), (20.0 * unit, tall), BLOCK, false, &norm);
     arrow(c, (at(69.0), middle), (at(73.5), middle));

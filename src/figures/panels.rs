@@ -34,12 +34,7 @@ impl Grid {
         let pitch = (self.width / columns as f64, self.top + self.height + self.bottom);
         let frame = |i: usize| {
             let (x, y) = ((i % columns) as f64 * pitch.0, from + (i / columns) as f64 * pitch.1);
-            Frame {
-                x0: x + self.left,
-                y0: y + self.top,
-                x1: x + pitch.0 - self.right,
-                y1: y + self.top + self.height,
-            }
+            Frame { x0: x + self.left, y0: y + self.top, x1: x + pitch.0 - self.right, y1: y + self.top + self.height }
         };
         ((0..n).map(frame).collect(), from + n.div_ceil(columns) as f64 * pitch.1)
     }
@@ -84,14 +79,7 @@ pub fn line(c: &mut Canvas, frame: &Frame, (x, y): (&Axis, &Axis), points: &[(f6
 }
 
 /// Draws the area between two curves, broken where one has no place.
-pub fn band(
-    c: &mut Canvas,
-    frame: &Frame,
-    (x, y): (&Axis, &Axis),
-    points: &[(f64, f64, f64)],
-    color: Rgb,
-    alpha: f64,
-) {
+pub fn band(c: &mut Canvas, frame: &Frame, (x, y): (&Axis, &Axis), points: &[(f64, f64, f64)], color: Rgb, alpha: f64) {
     let clamp = |p: Point| (p.0, p.1.clamp(frame.y0, frame.y1));
     let place = |p: &(f64, f64, f64)| {
         let (low, high) = (clamp(frame.at(x, y, (p.0, p.1))?), clamp(frame.at(x, y, (p.0, p.2))?));

@@ -79,7 +79,7 @@ pub fn curves<'a>(
             let of = |class: &ClassCurves| if k == 0 { class.roc.clone() } else { class.precision.clone() };
             for class in &classes {
                 let color = class_color(&class.name, class.index);
-                band(c, frame, (&unit, &unit), &of(class).band, color, 0.15);
+                band(c, frame, (&unit, &unit), &of(class).band, color, 0.1);
             }
             for class in &classes {
                 let color = class_color(&class.name, class.index);
@@ -168,7 +168,8 @@ pub fn reliability<'a>(look: &Look, stem: &str, methods: Vec<Reliability>, capti
             let all = total(method).max(1) as f64;
             for (b, bin) in method.bins.iter().enumerate() {
                 let from = (b as f64 + 0.1 + 0.8 * i as f64 / n) / parts;
-                let ends = [(from, 0.0), (from + 0.8 / n / parts, bin.0 as f64 / all)].map(|p| lower.at(&unit, &share, p));
+                let ends =
+                    [(from, 0.0), (from + 0.8 / n / parts, bin.0 as f64 / all)].map(|p| lower.at(&unit, &share, p));
                 if let [Some(a), Some(z)] = ends {
                     c.rect(a, z, color);
                 }

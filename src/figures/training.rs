@@ -115,7 +115,8 @@ impl Curves {
         let longest = runs.iter().max_by_key(|run| run.len()).cloned().unwrap_or_default();
         for (i, (epoch, _)) in longest.iter().enumerate() {
             // the mean of some runs is none of all: there it has a gap
-            let values: Vec<f64> = runs.iter().filter_map(|r| r.get(i).filter(|p| p.0 == *epoch)).map(|p| p.1).collect();
+            let values: Vec<f64> =
+                runs.iter().filter_map(|r| r.get(i).filter(|p| p.0 == *epoch)).map(|p| p.1).collect();
             let n = values.len() as f64;
             let m = if values.len() == runs.len() { values.iter().sum::<f64>() / n } else { f64::NAN };
             let sd = (values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();

@@ -152,14 +152,7 @@ fn reference_lines(c: &mut Canvas, frame: &Frame, x: &Axis, lines: &[(String, f6
     }
 }
 
-fn draw_group(
-    c: &mut Canvas,
-    frame: &Frame,
-    x: &Axis,
-    (middle, pitch): (f64, f64),
-    group: &Group,
-    shape: Shape,
-) {
+fn draw_group(c: &mut Canvas, frame: &Frame, x: &Axis, (middle, pitch): (f64, f64), group: &Group, shape: Shape) {
     let at = |v: f64| x.place(v).map(|t| frame.x0 + t * (frame.x1 - frame.x0));
     c.line((frame.x0, middle), (frame.x1, middle), PT_GRID, GRID);
     let values = sorted(&group.values);
@@ -248,18 +241,16 @@ pub fn mean_curves<'a>(
     let small = Type::new(PT_SMALL);
     let names = |p: &CurvePanel| p.curves.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
     let shared = panels.iter().all(|p| names(p) == names(&panels[0]));
-    let entries: Vec<Entry> = panels[0]
-        .curves
-        .iter()
-        .map(|c| Entry { name: c.name.clone(), color: c.color, dash: c.dash })
-        .collect();
+    let entries: Vec<Entry> =
+        panels[0].curves.iter().map(|c| Entry { name: c.name.clone(), color: c.color, dash: c.dash }).collect();
     let above = if shared { 3.0 + legend_height(&entries, width - 18.0) } else { 0.5 };
     let most = panels.iter().map(|p| p.curves.len()).max().unwrap_or(0) as f64;
     let bottom = 11.5 + if shared { 0.0 } else { 3.7 * most + 1.0 };
     let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 6.5, height: 36.0, bottom };
     let (frames, end) = grid.frames(panels.len(), above);
     let ticks = if width / columns as f64 > 70.0 { 6 } else { 4 };
-    let ends = points().map(|p| p.0).filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |b, v| (b.0.min(v), b.1.max(v)));
+    let ends =
+        points().map(|p| p.0).filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |b, v| (b.0.min(v), b.1.max(v)));
     let x = Axis::with_ticks(ends.0, ends.1, nice((ends.1 - ends.0) / ticks as f64));
     let y = match from_zero {
         true => Axis::with_ticks(0.0, 1.0, 0.2),

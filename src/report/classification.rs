@@ -44,7 +44,9 @@ fn pooled<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     }
     match n {
         1 => "test fold of one run".into(),
-        _ => format!("pooled over {} ({}, {})", count(n, "run"), count(folds.len(), "fold"), count(seeds.len(), "seed")),
+        _ => {
+            format!("pooled over {} ({}, {})", count(n, "run"), count(folds.len(), "fold"), count(seeds.len(), "seed"))
+        }
     }
 }
 
@@ -213,10 +215,16 @@ pub(super) fn metrics<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &
     });
     let names: Vec<String> = variants.iter().map(|v| (*v).clone()).collect();
     let intervals = match whole {
-        true => format!("Bars: all test records, {}; whiskers: 95 % intervals of {RESAMPLES} bootstrap resamples of the \
-                         patients.", pooled(material.of(variants[0]))),
-        false => "Bars: means over the runs in which the class has records; whiskers: ± 1 standard deviation over them \
-                  (predictions.csv is missing, so that patients cannot be drawn).".into(),
+        true => format!(
+            "Bars: all test records, {}; whiskers: 95 % intervals of {RESAMPLES} bootstrap resamples of the \
+                         patients.",
+            pooled(material.of(variants[0]))
+        ),
+        false => {
+            "Bars: means over the runs in which the class has records; whiskers: ± 1 standard deviation over them \
+                  (predictions.csv is missing, so that patients cannot be drawn)."
+                .into()
+        }
     };
     let caption = format!(
         "Metrics of each class against the rest. {intervals} Variants: {}. A dash: no record of the class.",
@@ -274,15 +282,18 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
         let mean = |values: Vec<f64>| mean_sd(&values).0;
         let runs = || material.of(reference);
         match which {
-            0 => vec![
-                ("17 features alone".into(), mean(runs().filter_map(|r| Some(r.sanity.as_ref()?.features.as_ref()?.macro_f1)).collect())),
-            ],
-            2 => vec![
-                ("|dx/dt|".into(), mean(runs().filter_map(|r| Some(r.sanity.as_ref()?.slope.overall.means?.ncc)).collect())),
-            ],
-            3 => vec![
-                ("chance".into(), mean(runs().filter_map(|r| r.sanity.as_ref()?.pointing_chance.overall).collect())),
-            ],
+            0 => vec![(
+                "17 features alone".into(),
+                mean(runs().filter_map(|r| Some(r.sanity.as_ref()?.features.as_ref()?.macro_f1)).collect()),
+            )],
+            2 => vec![(
+                "|dx/dt|".into(),
+                mean(runs().filter_map(|r| Some(r.sanity.as_ref()?.slope.overall.means?.ncc)).collect()),
+            )],
+            3 => vec![(
+                "chance".into(),
+                mean(runs().filter_map(|r| r.sanity.as_ref()?.pointing_chance.overall).collect()),
+            )],
             _ => Vec::new(),
         }
         .into_iter()
@@ -300,7 +311,10 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
         };
         Some(Compared {
             name: (*name).into(),
-            values: all.iter().map(|own| cells.iter().map(|c| own.get(c).copied().unwrap_or(f64::NAN)).collect()).collect(),
+            values: all
+                .iter()
+                .map(|own| cells.iter().map(|c| own.get(c).copied().unwrap_or(f64::NAN)).collect())
+                .collect(),
             // every one of these numbers ends at 1, and all but NCC at 0
             means: all.iter().map(|own| interval(&fold_means(own), if which == 2 { -1.0 } else { 0.0 })).collect(),
             p: all.iter().enumerate().map(|(i, own)| if i == 0 { f64::NAN } else { test(own) }).collect(),
@@ -311,12 +325,12 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
     let test = if grouped { "means of the folds (patients are on one side each)" } else { "cells of fold and seed" };
     let least = 2.0 / 2f64.powi(if grouped { folds.len() } else { cells.len() }.min(60) as i32);
     let caption = format!(
-        "Variants on the same test folds: pale points are {} ({}), joined across the variants; circles are means of the \
+        "Variants on the same test folds: pale points are single runs ({}, {}), joined across the variants; circles are means of the \
          folds (seeds averaged within) with their 95 % t interval (cut at the ends of a metric's range). p: Wilcoxon's signed-rank test against {reference} \
          over the {test}, which cannot give less than {least:.3} here; not corrected for the number of comparisons. \
          Dashed lines: what the numbers are held against (mean over the runs of {reference}).",
-        count(cells.len(), "run"),
         count(folds.len(), "fold"),
+        count(cells.iter().map(|c| c.1).collect::<BTreeSet<u64>>().len(), "seed"),
     );
     let panels: Vec<Compared> = panels.collect();
     ablation(look, "ablation", &material.variants, panels, &caption)
@@ -326,14 +340,17 @@ fn ablation_figure<'a>(material: &'a Material, look: &Look) -> crate::Result<Fig
 fn interval(values: &[f64], least: f64) -> Bar {
     let (mean, sd) = mean_sd(values);
     let half = student(values.len().saturating_sub(1)) * sd / (values.len() as f64).sqrt();
-    Bar { value: mean, interval: if half.is_nan() { (half, half) } else { ((mean - half).max(least), (mean + half).min(1.0)) } }
+    Bar {
+        value: mean,
+        interval: if half.is_nan() { (half, half) } else { ((mean - half).max(least), (mean + half).min(1.0)) },
+    }
 }
 
 /// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.
 pub(super) fn student(freedom: usize) -> f64 {
     const T: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-        2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+        2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
     ];
     match freedom {
         0 => f64::NAN,

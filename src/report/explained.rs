@@ -69,7 +69,9 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Loo
         drawn.add(&stem, strips(look, &stem, chosen, &caption));
     }
     match material.pair() {
-        None => drawn.miss("gradcam-compare", "one variant only; give a sweep, or two run folders on the same test fold"),
+        None => {
+            drawn.miss("gradcam-compare", "one variant only; give a sweep, or two run folders on the same test fold")
+        }
         Some(names) => match compared(material, names, look) {
             Ok(figure) => drawn.add("gradcam-compare", figure),
             Err(why) => drawn.miss("gradcam-compare", why),
@@ -79,18 +81,15 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Loo
 }
 
 /// The same strips by two variants; what stands in the way otherwise.
-fn compared<'a>(
-    material: &'a Material,
-    names: [&'a str; 2],
-    look: &Look,
-) -> Result<crate::Result<Figure<'a>>, String> {
+fn compared<'a>(material: &'a Material, names: [&'a str; 2], look: &Look) -> Result<crate::Result<Figure<'a>>, String> {
     let kept = |name: &'a str| material.of(name).filter_map(|r| Some((r, r.shown.as_ref()?)));
     for name in names {
         if kept(name).next().is_none() {
             return Err(no_file(name, material.of(name).next()));
         }
     }
-    let both = kept(names[0]).find_map(|a| Some((a, kept(names[1]).find(|b| b.0.fold == a.0.fold && b.0.seed == a.0.seed)?)));
+    let both =
+        kept(names[0]).find_map(|a| Some((a, kept(names[1]).find(|b| b.0.fold == a.0.fold && b.0.seed == a.0.seed)?)));
     let Some(((run, first), (_, second))) = both else {
         return Err(format!("no fold and seed with an {} of both {} and {}", Shown::FILE, names[0], names[1]));
     };
@@ -120,8 +119,16 @@ fn compared<'a>(
     Ok(compare(look, "gradcam-compare", names, rows, &caption))
 }
 
-/// Means of one class over runs: map, its standard deviation over the records, target, and the records.
-fn pool(all: &[&Aligned]) -> Option<(Vec<f64>, Vec<f64>, Vec<f64>, usize)> {
+/// Means of one class over runs.
+struct Pooled {
+    map: Vec<f64>,
+    /// Standard deviation of the map over the records.
+    sd: Vec<f64>,
+    target: Vec<f64>,
+    records: usize,
+}
+
+fn pool(all: &[&Aligned]) -> Option<Pooled> {
     let there: Vec<&&Aligned> = all.iter().filter(|a| a.records > 0).collect();
     let bins = there.first()?.map.len();
     if bins == 0 || there.iter().any(|a| a.map.len() != bins || a.map_sd.len() != bins || a.target.len() != bins) {
@@ -140,7 +147,8 @@ fn pool(all: &[&Aligned]) -> Option<(Vec<f64>, Vec<f64>, Vec<f64>, usize)> {
         (squares.sum::<f64>() / (n - 1.0)).sqrt()
     };
     let over = |f: &dyn Fn(usize) -> f64| (0..bins).map(f).collect::<Vec<f64>>();
-    Some((over(&|i| mean(|a| &a.map, i)), over(&sd), over(&|i| mean(|a| &a.target, i)), n as usize))
+    let target = over(&|i| mean(|a| &a.target, i));
+    Some(Pooled { map: over(&|i| mean(|a| &a.map, i)), sd: over(&sd), target, records: n as usize })
 }
 
 fn aligned<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Look) {
@@ -159,7 +167,7 @@ fn aligned<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Look) {
             let shown = material.of(variant).filter_map(|r| r.shown.as_ref());
             let fs = shown.clone().next().map_or(1.0, |s| s.fs);
             let all: Vec<&Aligned> = shown.filter(|s| s.fs == fs).filter_map(|s| s.aligned.get(k)).collect();
-            let Some((mean, sd, goal, n)) = pool(&all) else { continue };
+            let Some(Pooled { map: mean, sd, target: goal, records: n }) = pool(&all) else { continue };
             let place = |i: usize| i as f64 / fs - (BEFORE * fs).round() / fs;
             let color = if single { class_color(class, k) } else { series_color(v) };
             let point = |i: usize| (place(i), mean[i], mean[i] - sd[i], mean[i] + sd[i]);

@@ -171,7 +171,8 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Loo
 
 fn one<'a>(drawn: &mut Drawn<'a>, m: &'a Measured, look: &Look, suffix: &str) {
     let stem = |name: &str| format!("kernels-{name}{suffix}");
-    let on = adapter(m.step.as_ref().map_or(&m.adapter, |s| if m.adapter.is_empty() { &s.adapter } else { &m.adapter }));
+    let on =
+        adapter(m.step.as_ref().map_or(&m.adapter, |s| if m.adapter.is_empty() { &s.adapter } else { &m.adapter }));
     match (m.ceilings, m.layers.is_empty()) {
         (Some(c), false) => {
             let point = |r: &Row| Point {
@@ -201,7 +202,9 @@ fn one<'a>(drawn: &mut Drawn<'a>, m: &'a Measured, look: &Look, suffix: &str) {
             let ceilings = Ceilings { gflops: c.gflops, gb_per_s: c.gb_per_s };
             drawn.add(&stem("roofline"), roofline(look, &stem("roofline"), points, ceilings, &caption));
         }
-        _ if m.found.is_empty() => drawn.miss(&stem("roofline"), "no layers with ceilings: measure with exgnet bench --json"),
+        _ if m.found.is_empty() => {
+            drawn.miss(&stem("roofline"), "no layers with ceilings: measure with exgnet bench --json")
+        }
         _ => {}
     }
     variants(drawn, m, look, &stem("versions"), &on);
@@ -242,7 +245,10 @@ fn variants<'a>(drawn: &mut Drawn<'a>, m: &'a Measured, look: &Look, stem: &str,
         );
         drawn.add(stem, versions(look, stem, names, shapes, &caption));
     } else {
-        drawn.miss(stem, "one version of each kernel only: measure with exgnet bench --variant all --json, or exgnet tune");
+        drawn.miss(
+            stem,
+            "one version of each kernel only: measure with exgnet bench --variant all --json, or exgnet tune",
+        );
     }
 }
 
@@ -250,13 +256,7 @@ fn spread(name: &str, size: f64, s: &Spread) -> Times {
     Times { name: name.into(), points: vec![(size, s.median, s.low, s.high)] }
 }
 
-fn step_figures<'a>(
-    drawn: &mut Drawn<'a>,
-    m: &'a Measured,
-    look: &Look,
-    stem: &dyn Fn(&str) -> String,
-    on: &str,
-) {
+fn step_figures<'a>(drawn: &mut Drawn<'a>, m: &'a Measured, look: &Look, stem: &dyn Fn(&str) -> String, on: &str) {
     let tuned_only = !m.found.is_empty();
     match &m.step {
         Some(profile) if !profile.by_kernel.is_empty() => {
@@ -287,7 +287,9 @@ fn step_figures<'a>(
             );
             drawn.add(&stem("step"), step(look, &stem("step"), phases, shares, &caption));
         }
-        _ if !tuned_only => drawn.miss(&stem("step"), "no profile of a step: measure with exgnet profile --json or bench --suite"),
+        _ if !tuned_only => {
+            drawn.miss(&stem("step"), "no profile of a step: measure with exgnet profile --json or bench --suite")
+        }
         _ => {}
     }
     let series = |all: &[Scaled], of: fn(&Scaled) -> usize| {
@@ -325,8 +327,7 @@ fn step_figures<'a>(
     let guidance = m.step.iter().flat_map(|s| &s.guidance).map(|g| spread(&g.name, 0.0, &g.step_ms)).collect();
     let short = |version: &str| version.split(" on ").next().unwrap_or(version).to_owned();
     let train = m.peers.iter().map(|p| spread(&short(&p.version), 0.0, &p.train_ms)).collect();
-    let infer =
-        m.peers.iter().filter_map(|p| Some(spread(&short(&p.version), 0.0, p.infer_ms.as_ref()?))).collect();
+    let infer = m.peers.iter().filter_map(|p| Some(spread(&short(&p.version), 0.0, p.infer_ms.as_ref()?))).collect();
     let panels: Vec<(String, Vec<Times>)> = vec![
         ("training step, by guidance".into(), guidance),
         ("training step, by engine".into(), train),

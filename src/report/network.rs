@@ -30,11 +30,15 @@ fn network<'a>(run: &Run, classes: usize, look: &Look) -> crate::Result<Figure<'
         let output = found.map_or((0, 0), |p| (p.output[0], p.output.get(1).copied().unwrap_or(0)));
         Part { name: name.into(), does, output, parameters: found.map_or(0, |p| p.parameters) }
     };
-    let mut trunk = vec![part("stem", format!("{} taps, stride 2, pool 2", net.stem_kernel))];
+    let mut trunk = vec![part("stem", "stride 2, pool 2".into())];
     for (i, (_, _, stride)) in net.blocks().enumerate() {
-        trunk.push(part(&format!("blocks.{i}"), if stride == 1 { "stride 1".into() } else { format!("stride {stride}") }));
+        trunk.push(part(
+            &format!("blocks.{i}"),
+            if stride == 1 { "stride 1".into() } else { format!("stride {stride}") },
+        ));
     }
-    let head = part("head", if net.head == Head::Linear { "linear".into() } else { format!("mlp, {}", net.head_hidden) });
+    let head =
+        part("head", if net.head == Head::Linear { "linear".into() } else { format!("mlp, {}", net.head_hidden) });
     let describe = |name: &str| match name {
         "feature" => "features: 17 to 128 to 64".to_owned(),
         "joint" => format!("average and feature to {classes} classes"),

@@ -6,9 +6,7 @@ use super::{Drawn, count};
 use crate::explain::scores::Summary;
 use crate::figures::Look;
 use crate::figures::style::{class_color, series_color};
-use crate::figures::violins::{
-    CurvePanel, Distribution, Group, Labels, MeanCurve, Shape, distributions, mean_curves,
-};
+use crate::figures::violins::{CurvePanel, Distribution, Group, Labels, MeanCurve, Shape, distributions, mean_curves};
 use crate::train::explanations::{Shown, ShownCurves};
 use crate::train::predictions::Prediction;
 use crate::train::stats::mean_sd;
@@ -48,7 +46,9 @@ fn by_variant<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Look) {
             let runs = material.of(variant);
             match (whole, which) {
                 (true, _) => runs.filter_map(|r| r.predictions.as_ref()).flatten().filter_map(of).collect(),
-                (false, 0..4) => runs.filter_map(|r| Some(means(&r.explanation.as_ref()?.true_class)?[which])).collect(),
+                (false, 0..4) => {
+                    runs.filter_map(|r| Some(means(&r.explanation.as_ref()?.true_class)?[which])).collect()
+                }
                 (false, 4) => runs.filter_map(|r| r.metrics.as_ref()?.explanation.deletion_auc).collect(),
                 (false, _) => runs.filter_map(|r| r.metrics.as_ref()?.explanation.insertion_auc).collect(),
             }
@@ -68,7 +68,10 @@ fn by_variant<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Look) {
             mean_sd(&first.filter_map(|r| Some(means(of(r.sanity.as_ref()?))?[which])).collect::<Vec<_>>()).0
         };
         let lines: Vec<(String, f64)> = match which {
-            0..2 => vec![("|dx/dt|".to_owned(), against(|s| &s.slope)), ("random net".to_owned(), against(|s| &s.random_network))],
+            0..2 => vec![
+                ("|dx/dt|".to_owned(), against(|s| &s.slope)),
+                ("random net".to_owned(), against(|s| &s.random_network)),
+            ],
             _ => Vec::new(),
         };
         let lines = lines.into_iter().filter(|l| l.1.is_finite()).collect();
@@ -79,10 +82,14 @@ fn by_variant<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Look) {
         return;
     }
     let what = match whole {
-        true => "Violins: density over the records (Gaussian kernel, Silverman's width); bars: quartiles with the median in \
-                 white; whiskers: 5th to 95th percentile; circles: means. With fewer than 12 values every one is a point.",
-        false => "Points: means of single runs (predictions.csv is missing, so that single records are not known); circles: \
-                  means of those.",
+        true => {
+            "Violins: density over the records (Gaussian kernel, Silverman's width); bars: quartiles with the median in \
+                 white; whiskers: 5th to 95th percentile; circles: means. With fewer than 12 values every one is a point."
+        }
+        false => {
+            "Points: means of single runs (predictions.csv is missing, so that single records are not known); circles: \
+                  means of those."
+        }
     };
     let caption = format!(
         "Scores of the Grad-CAM maps for the true class against the guidance target, by variant; up to {} a row; deletion \

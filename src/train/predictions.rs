@@ -150,7 +150,8 @@ pub fn read_all(path: &Path, classes: &[String]) -> Result<Vec<Prediction>> {
     let scores = SCORES.map(place);
     let one = |(row, basic): (csv::Result<csv::StringRecord>, Row)| {
         let row = row.map_err(|e| bad(e.to_string()))?;
-        let probabilities = of_class.iter().map(|c| Ok(number(&row, *c)?.unwrap_or(f64::NAN))).collect::<Result<_>>()?;
+        let probabilities =
+            of_class.iter().map(|c| Ok(number(&row, *c)?.unwrap_or(f64::NAN))).collect::<Result<_>>()?;
         let [ncc, beats, intervals, energy, pointing, deletion, insertion] = {
             let mut found = [None; SCORES.len()];
             for (value, column) in found.iter_mut().zip(scores) {

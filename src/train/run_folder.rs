@@ -29,7 +29,21 @@ const FILES: [&str; 12] = [
     "config.toml",
 ];
 /// How the names of figures begin: those are removed with a run, other files in `figures/` are not.
-pub const FIGURES: [&str; 4] = ["losses", "metrics", "confusion", "gradcam"];
+pub const FIGURES: [&str; 10] = [
+    "losses",
+    "metrics",
+    "confusion",
+    "gradcam",
+    // of `exgnet figures`
+    "ranking",
+    "reliability",
+    "per-class",
+    "scores",
+    "perturbation",
+    "features",
+];
+/// The figure of the network; names that only begin so are somebody else's.
+const NETWORK: [&str; 3] = ["network.svg", "network.png", "network.txt"];
 
 const OUT_HINT: &str = "choose a folder that can be written to: --out DIR, or output.dir in the experiment";
 
@@ -122,7 +136,7 @@ impl RunFolder {
     }
 
     /// Path of a figure such as `losses.svg` in `figures/`, which is made. Its name begins with one of [`FIGURES`]
-    /// and ends in svg or png: by that a run knows its own figures again.
+    /// and ends in svg, png or (its caption) txt: by that a run knows its own figures again.
     ///
     /// # Errors
     /// [`Error::File`] for another name, and where `figures/` cannot be made.
@@ -130,7 +144,7 @@ impl RunFolder {
         let figures = self.dir.join("figures");
         if !is_figure(name) {
             let what = format!("{name} is no name of a figure, expected one that begins with {}", FIGURES.join(", "));
-            return Err(Error::file(figures, what, "and that ends in .svg or .png, without a folder"));
+            return Err(Error::file(figures, what, "and that ends in .svg, .png or .txt, without a folder"));
         }
         std::fs::create_dir_all(&figures)
             .map_err(|e| Error::file(&figures, format!("cannot be made: {e}"), OUT_HINT))?;
@@ -315,7 +329,8 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
 /// The name of a figure that a run may write.
 fn is_figure(name: &str) -> bool {
     let plain = !name.contains(['/', '\\', ':']);
-    plain && FIGURES.iter().any(|f| name.starts_with(f)) && (name.ends_with(".svg") || name.ends_with(".png"))
+    let ends = [".svg", ".png", ".txt"].iter().any(|end| name.ends_with(end));
+    NETWORK.contains(&name) || (plain && ends && FIGURES.iter().any(|f| name.starts_with(f)))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn a_folder_that_cannot_be_is_told() {
 fn names_of_figures() {
     let (_keep, folder) = folder();
     assert!(folder.figure("gradcam_AFIB-AFL_0.png").unwrap().parent().unwrap().is_dir());
-    for bad in ["x.svg", "losses.txt", "losses/../x.svg", "gradcam_AFIB/AFL.svg"] {
+    for bad in ["x.svg", "losses.pdf", "losses/../x.svg", "gradcam_AFIB/AFL.svg"] {
         assert!(folder.figure(bad).is_err(), "{bad}");
     }
 }

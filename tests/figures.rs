@@ -1,0 +1,436 @@
+//! Figures from run folders that the tests write themselves: what is drawn, what is told of what cannot be, and the odd
+//! runs: one epoch, a class missing in a fold, losses that are no number, ten thousand epochs.
+
+mod common;
+
+use common::{exgnet, fails, path, text};
+use exgnet::figures::{Format, Look, Theme};
+use exgnet::report::{Drawn, Kind, Material, draw};
+use exgnet::train::config::Experiment;
+use exgnet::train::explanations::{Aligned, Shown, ShownCurves, ShownFeatures, ShownStrip};
+use exgnet::train::metrics::Metrics;
+use exgnet::train::predictions::{self, Prediction};
+use exgnet::train::run_folder::{EpochLog, RunFolder, RunRecord};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+const FS: f64 = 100.0;
+const SAMPLES: usize = 1000;
+
+/// A run to be written.
+struct Fake {
+    variant: &'static str,
+    fold: usize,
+    epochs: usize,
+    /// Classes with test records.
+    there: Vec<usize>,
+    /// Losses of these epochs are no number.
+    broken: std::ops::Range<usize>,
+    explained: bool,
+}
+
+impl Fake {
+    fn new(variant: &'static str, fold: usize) -> Self {
+        Self { variant, fold, epochs: 4, there: vec![0, 1, 2], broken: 0..0, explained: true }
+    }
+
+    fn classes() -> Vec<String> {
+        ["SR", "SB", "AFIB/AFL"].map(String::from).to_vec()
+    }
+
+    /// Numbers that look random and are the same everywhere.
+    fn noise(i: usize) -> f64 {
+        ((i * 7919 + 13) % 1009) as f64 / 1009.0
+    }
+
+    fn predictions(&self) -> Vec<Prediction> {
+        let one = |i: usize| {
+            let truth = self.there[i % self.there.len()];
+            let mut p: Vec<f64> = (0..3).map(|k| 0.2 + Self::noise(i * 3 + k + self.fold)).collect();
+            p[truth] += 0.7;
+            let total: f64 = p.iter().sum();
+            Prediction {
+                record: format!("r{i}"),
+                patient: format!("p{}", i / 2),
+                truth,
+                probabilities: p.iter().map(|v| v / total).collect(),
+                explanation: None,
+                areas: None,
+                by_features: None,
+            }
+        };
+        (0..30).map(one).collect()
+    }
+
+    fn strip(class: usize, i: usize) -> ShownStrip {
+        let beat = 60 + 20 * class;
+        let r_peaks: Vec<u32> = (0..SAMPLES / beat).map(|k| (k * beat + beat / 2) as u32).collect();
+        let near = |t: usize| r_peaks.iter().map(|p| (*p as f64 - t as f64).abs()).fold(f64::MAX, f64::min);
+        let wave = |width: f64| (0..SAMPLES).map(|t| (-(near(t) / width).powi(2)).exp() as f32).collect::<Vec<f32>>();
+        ShownStrip {
+            record: format!("class {class} no. {i}"),
+            class,
+            predicted: i % 3,
+            probabilities: vec![0.5, 0.3, 0.2],
+            ncc: 0.75,
+            expert_beats: true,
+            signal: wave(2.0),
+            target: wave(5.0),
+            map: (0..50).map(|t| Self::noise(t + i) as f32).collect(),
+            r_peaks,
+        }
+    }
+
+    fn shown(&self) -> Shown {
+        let strips = self.there.iter().flat_map(|&k| (0..2).map(move |i| Self::strip(k, i))).collect();
+        let mean = |k: usize| {
+            if !self.there.contains(&k) {
+                return Aligned::default();
+            }
+            let values: Vec<f32> = (0..=100).map(|t| (-((t as f32 - 40.0) / 10.0).powi(2)).exp()).collect();
+            Aligned {
+                records: 10,
+                beats: 90,
+                map_sd: vec![0.1; 101],
+                target: values.clone(),
+                signal: values.clone(),
+                map: values,
+            }
+        };
+        let curves = self.there.iter().flat_map(|&class| {
+            (0..4).map(move |i| ShownCurves {
+                class,
+                deletion: (0..=10).map(|s| 1.0 - 0.09 * s as f32 - 0.01 * i as f32).collect(),
+                insertion: (0..=10).map(|s| 0.09 * s as f32 + 0.01 * i as f32).collect(),
+            })
+        });
+        let features = (0..30).map(|i| {
+            let measured: [f32; 17] = std::array::from_fn(|j| 800.0 + 100.0 * Self::noise(i + j) as f32);
+            let regressed = (self.variant == "both").then_some(measured.map(|v| v * 0.9 + 80.0));
+            ShownFeatures { class: self.there[i % self.there.len()], measured, regressed }
+        });
+        Shown {
+            classes: Self::classes(),
+            fs: FS,
+            layer: "blocks.1".into(),
+            strips,
+            aligned: (0..3).map(mean).collect(),
+            curves: curves.collect(),
+            features: features.collect(),
+        }
+    }
+
+    fn log(&self, epoch: usize) -> EpochLog {
+        let fall = 1.0 / (1.0 + epoch as f64 / 10.0) + 0.01 * Self::noise(epoch + self.fold);
+        let ce = if self.broken.contains(&epoch) { f64::NAN } else { fall };
+        let mut losses = vec![("ce".to_string(), ce)];
+        if self.variant == "both" {
+            losses.push(("xai".into(), fall / 2.0));
+            losses.push(("total".into(), ce + fall / 4.0));
+        } else {
+            losses.push(("total".into(), ce));
+        }
+        let metrics = vec![("train_accuracy".into(), 1.0 - fall / 2.0), ("train_macro_f1".into(), 1.0 - fall / 1.5)];
+        EpochLog { epoch, step: epoch * 10, lr: 1e-3 / epoch as f64, losses, metrics, seconds: 1.0 }
+    }
+
+    fn write(&self, root: &Path) -> PathBuf {
+        let dir = root.join(self.variant).join(format!("fold-{}-seed-1", self.fold));
+        let folder = RunFolder::create(&dir, false).expect("a folder");
+        let guided = if self.variant == "both" { "0.5" } else { "0" };
+        let experiment = Experiment::parse(
+            &format!(
+                "[data]\nfs = {FS:?}\nseconds = 10.0\nsplit = 'stratified'\n[network]\nwidths = [6, 8]\nstrides = [1, 2]\n\
+                 stem_channels = 6\n[losses]\njoint = {guided}\nfeature = {guided}\nxai = {guided}\n\
+                 [train]\nfold = {}\nseed = 1\n",
+                self.fold
+            ),
+            "test",
+        )
+        .expect("an experiment");
+        folder.write_config(&experiment).expect("written");
+        let mut record = RunRecord::start(&experiment, None, None);
+        record.finish(1.0);
+        folder.write_run(&record).expect("written");
+        let lines: String =
+            (1..=self.epochs).map(|e| serde_json::to_string(&self.log(e)).expect("JSON") + "\n").collect();
+        std::fs::write(dir.join("log.jsonl"), lines).expect("written");
+        let rows = self.predictions();
+        predictions::write(&dir.join("predictions.csv"), &Self::classes(), &rows).expect("written");
+        let metrics = Metrics::of(&Self::classes(), &rows, None).expect("metrics");
+        std::fs::write(dir.join("metrics.json"), serde_json::to_string(&metrics).expect("JSON")).expect("written");
+        if self.explained {
+            self.shown().write(&folder.explanations()).expect("written");
+        }
+        dir
+    }
+}
+
+fn material(paths: &[&Path]) -> Material {
+    Material::read(&paths.iter().map(|p| p.to_path_buf()).collect::<Vec<_>>()).expect("material")
+}
+
+/// Figures of a kind by name, as SVG.
+fn svgs(kind: Kind, material: &Material, look: &Look) -> (BTreeMap<String, String>, Vec<String>) {
+    let Drawn { figures, missing } = draw(kind, material, look);
+    let of = |f: &exgnet::figures::Figure| (f.stem.clone(), f.svg().unwrap_or_else(|e| panic!("{}: {e}", f.stem)));
+    (figures.iter().map(of).collect(), missing.into_iter().map(|m| format!("{}: {}", m.figure, m.why)).collect())
+}
+
+/// The texts of a drawing, in the order of drawing.
+fn texts(svg: &str) -> Vec<String> {
+    let inner = |part: &str| {
+        let (_, rest) = part.split_once('>')?;
+        Some(rest.split("</text>").next()?.trim().to_owned())
+    };
+    svg.split("<text ").skip(1).filter_map(inner).collect()
+}
+
+/// Smallest font size of a drawing, pt; the drawing has 100 units to the millimetre.
+fn smallest(svg: &str) -> f64 {
+    let sizes = svg.split("font-size=\"").skip(1).filter_map(|p| p.split('"').next()?.parse::<f64>().ok());
+    sizes.fold(f64::MAX, f64::min) / 100.0 * 72.0 / 25.4
+}
+
+/// What a drawing is made of: elements by kind, and the texts.
+fn summary(svg: &str) -> String {
+    let mut out = String::new();
+    for element in ["rect", "line", "polyline", "polygon", "circle"] {
+        let n = svg.matches(&format!("<{element} ")).count();
+        write!(out, "{element} {n}  ").expect("written");
+    }
+    format!("{}\n  {}\n", out.trim_end(), texts(svg).join(" | "))
+}
+
+/// Compares with `tests/goldens/figures/NAME.txt`, which `UPDATE_GOLDENS=1` writes.
+fn golden(name: &str, found: &str) {
+    let path = format!("{}/tests/goldens/figures/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::create_dir_all(Path::new(&path).parent().expect("a folder")).expect("made");
+        std::fs::write(&path, found).expect("written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    for (i, (a, b)) in expected.lines().zip(found.lines()).enumerate() {
+        assert_eq!(a, b, "{name}, line {}: UPDATE_GOLDENS=1 writes it anew", i + 1);
+    }
+    assert_eq!(expected.lines().count(), found.lines().count(), "{name}");
+}
+
+fn sweep(root: &Path) {
+    for variant in ["plain", "both"] {
+        for fold in 0..3 {
+            Fake::new(variant, fold).write(root);
+        }
+    }
+}
+
+#[test]
+fn the_structure_of_every_figure_of_a_sweep() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    sweep(tmp.path());
+    let material = material(&[tmp.path()]);
+    assert_eq!(material.variants, ["plain", "both"]);
+    for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::Kernels) {
+        let (found, missing) = svgs(kind, &material, &Look::default());
+        // these runs have no scores of maps
+        let expected = if kind == Kind::Scores { 1 } else { 0 };
+        assert_eq!(missing.len(), expected, "{kind:?}: {missing:?}");
+        let told: String = found.iter().map(|(stem, svg)| format!("{stem}: {}", summary(svg))).collect();
+        golden(kind.name(), &told);
+    }
+}
+
+#[test]
+fn letters_are_readable_at_every_width_and_glyphs_are_there() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    sweep(tmp.path());
+    let material = material(&[tmp.path()]);
+    for (width_mm, theme) in [(85.0, Theme::Paper), (180.0, Theme::Dark), (180.0, Theme::Slides)] {
+        let look = Look { width_mm, theme, ..Look::default() };
+        for kind in Kind::ALL {
+            for (stem, svg) in svgs(kind, &material, &look).0 {
+                // laid out smaller and drawn larger
+                let smallest = smallest(&svg) * theme.scale();
+                assert!((5.9..10.0).contains(&smallest), "{stem} at {width_mm} mm: {smallest} pt");
+                let page: f64 =
+                    svg.split("width=\"").nth(1).and_then(|p| p.split("mm").next()?.parse().ok()).expect("a width");
+                assert!(page <= width_mm + 1e-6, "{stem}: {page} mm");
+                for text in texts(&svg) {
+                    let plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+                    assert!(exgnet::figures::text::has_all(&plain), "{stem}: no glyph for all of '{plain}'");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plain_run_shows_all_its_losses() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = Fake::new("plain", 0).write(tmp.path());
+    let (found, _) = svgs(Kind::Training, &material(&[&dir]), &Look::default());
+    let words = texts(&found["losses"]);
+    assert!(words.contains(&"loss: ce = total".to_owned()), "{words:?}");
+    assert!(!words.iter().any(|w| w.contains("gaps")), "{words:?}");
+}
+
+#[test]
+fn losses_that_are_no_number_are_gaps() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let run = Fake { epochs: 30, broken: 10..20, ..Fake::new("both", 0) };
+    let dir = run.write(tmp.path());
+    let (found, _) = svgs(Kind::Training, &material(&[&dir]), &Look::default());
+    let losses = &found["losses"];
+    assert_eq!(texts(losses).iter().filter(|w| *w == "gaps: no finite value").count(), 2, "ce and total, not xai");
+    let whole = Fake { epochs: 30, ..Fake::new("both", 1) }.write(tmp.path());
+    let (whole, _) = svgs(Kind::Training, &material(&[&whole]), &Look::default());
+    let lines = |svg: &str| svg.matches("<polyline ").count();
+    assert_eq!(lines(losses), lines(&whole["losses"]) + 2, "two curves are broken in two");
+    // all of it
+    let none = Fake { epochs: 3, broken: 0..9, ..Fake::new("plain", 2) }.write(tmp.path());
+    let (none, missing) = svgs(Kind::Training, &material(&[&none]), &Look::default());
+    assert!(texts(&none["losses"]).contains(&"no finite value".to_owned()) && missing.is_empty());
+    // the mean of a sweep has a gap where one run has
+    let (both, _) = svgs(Kind::Training, &material(&[&tmp.path().join("both")]), &Look::default());
+    assert!(texts(&both["losses"]).contains(&"gaps: no finite value".to_owned()));
+}
+
+#[test]
+fn one_epoch_and_ten_thousand() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let one = Fake { epochs: 1, ..Fake::new("one", 0) }.write(tmp.path());
+    let (found, missing) = svgs(Kind::Training, &material(&[&one]), &Look::default());
+    assert!(missing.is_empty() && found["losses"].contains("<circle "), "a single value is a mark");
+    let long = Fake { epochs: 10_000, broken: 5000..5001, ..Fake::new("long", 0) }.write(tmp.path());
+    let (found, missing) = svgs(Kind::Training, &material(&[&long]), &Look::default());
+    let svg = &found["losses"];
+    assert!(missing.is_empty() && svg.len() < 400_000, "{} bytes", svg.len());
+    let ticks: Vec<_> = texts(svg).into_iter().filter(|w| w == "10000").collect();
+    assert!(!ticks.is_empty(), "{:?}", texts(svg));
+    // a run that has not begun
+    let empty = Fake { epochs: 0, ..Fake::new("empty", 0) }.write(tmp.path());
+    let (found, missing) = svgs(Kind::Training, &material(&[&empty]), &Look::default());
+    assert!(found.is_empty() && missing.len() == 2 && missing[0].contains("no loss term"), "{missing:?}");
+}
+
+#[test]
+fn a_class_missing_in_a_fold_is_told_and_not_made_up() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = Fake { there: vec![0, 2], ..Fake::new("plain", 0) }.write(tmp.path());
+    let material = material(&[&dir]);
+    let (found, _) = svgs(Kind::Confusion, &material, &Look::default());
+    assert_eq!(texts(&found["confusion"]).iter().filter(|w| *w == "n/a").count(), 3, "the row of SB");
+    let (found, _) = svgs(Kind::Ranking, &material, &Look::default());
+    assert!(texts(&found["ranking"]).contains(&"no curve: SB".to_owned()));
+    let (found, _) = svgs(Kind::Metrics, &material, &Look::default());
+    // no sensitivity, predictive value and F1
+    assert_eq!(texts(&found["per-class"]).iter().filter(|w| *w == "–").count(), 3);
+    let drawn = draw(Kind::Gradcam, &material, &Look::default());
+    let panel = drawn.figures.iter().find(|f| f.stem == "gradcam").expect("strips");
+    assert!(panel.caption.contains("No test record of SB"), "{}", panel.caption);
+    let (found, _) = svgs(Kind::Gradcam, &material, &Look::default());
+    assert!(texts(&found["gradcam-aligned"]).contains(&"no record".to_owned()));
+}
+
+#[test]
+fn an_old_run_is_drawn_as_far_as_it_goes() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = Fake { explained: false, ..Fake::new("plain", 0) }.write(tmp.path());
+    let out = path(tmp.path(), "out");
+    let done = exgnet(&["figures", &dir.to_string_lossy(), "--out", &out, "--format", "svg"]);
+    let said = text(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    for part in [
+        "not drawn: gradcam: no explanations.safetensors of plain, fold 0",
+        "not drawn: features:",
+        "exgnet evaluate --model RUN",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    for name in ["losses.svg", "confusion.svg", "ranking.svg", "network.svg", "losses.txt"] {
+        assert!(Path::new(&out).join(name).is_file(), "{name}");
+    }
+    assert!(!Path::new(&out).join("losses.png").exists());
+    fails(
+        &["figures", &dir.to_string_lossy(), "--only", "gradcam", "--out", &out],
+        1,
+        &["nothing could be drawn", "explanations"],
+    );
+    std::fs::remove_file(dir.join("predictions.csv")).expect("removed");
+    let (found, missing) = svgs(Kind::Ranking, &material(&[&dir]), &Look::default());
+    assert!(found.is_empty() && missing.iter().all(|m| m.contains("predictions.csv")), "{missing:?}");
+    let drawn = draw(Kind::Metrics, &material(&[&dir]), &Look::default()).figures.len();
+    assert_eq!(drawn, 1, "bars from metrics.json");
+}
+
+#[test]
+fn bad_input_is_told() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = Fake::new("plain", 0).write(tmp.path());
+    let run = dir.to_string_lossy().into_owned();
+    let at = |name: &str| path(tmp.path(), name);
+    fails(&["figures", &at("none")], 1, &["does not exist", "HINT"]);
+    std::fs::create_dir(at("empty")).expect("made");
+    fails(&["figures", &at("empty")], 1, &["holds no run folder"]);
+    fails(&["figures", &run, "--only", "pictures"], 2, &["expected one of training, confusion"]);
+    fails(&["figures", &run, "--format", "pdf"], 2, &["expected png or svg"]);
+    for width in ["10", "NaN", "1e9"] {
+        fails(&["figures", &run, "--width-mm", width], 1, &["--width-mm", "expected 80 to 400"]);
+    }
+    fails(&["figures", &run, "--width-mm", "85", "--theme", "slides"], 1, &["expected at least 120"]);
+    fails(&["figures", &run, "--dpi", "0"], 1, &["--dpi 0: expected 50 to 1200"]);
+    std::fs::write(at("odd.json"), b"{}").expect("written");
+    fails(&["figures", &at("odd.json")], 1, &["holds no measurements"]);
+    fails(&["figures", &run, "--only", "kernels"], 1, &["no measurements of kernels given"]);
+    std::fs::write(dir.join("explanations.safetensors"), b"broken").expect("written");
+    fails(&["figures", &run], 1, &["explanations.safetensors", "cannot be used", "HINT"]);
+    std::fs::remove_file(dir.join("explanations.safetensors")).expect("removed");
+    std::fs::write(dir.join("metrics.json"), b"{").expect("written");
+    fails(&["figures", &run], 1, &["metrics.json", "HINT"]);
+}
+
+#[test]
+fn kernels_are_drawn_from_measurements() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let results = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results/kernels"));
+    let (found, missing) = svgs(Kind::Kernels, &material(&[&results]), &Look::default());
+    let names: Vec<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(names, ["kernels-growth", "kernels-roofline", "kernels-step", "kernels-times"]);
+    assert!(missing.len() == 1 && missing[0].contains("--variant all"), "{missing:?}");
+    assert!(texts(&found["kernels-roofline"]).iter().any(|w| w.contains("GFLOP/s")));
+    let tuned = tmp.path().join("tuned.json");
+    let shapes =
+        r#"{"adapter": "a", "found": {"conv1d 1->8 k5 s1 d1 g1": {"ms": 1.0, "rule_ms": 2.0, "plain_ms": 4.0}}}"#;
+    std::fs::write(&tuned, shapes).expect("written");
+    let (found, missing) = svgs(Kind::Kernels, &material(&[&tuned]), &Look::default());
+    assert!(found.len() == 1 && missing.is_empty(), "{missing:?}");
+    assert!(texts(&found["kernels-versions"]).contains(&"conv1d 1 to 8 k5 s1".to_owned()));
+    // nothing was measured in time
+    let none = r#"{"adapter": "a", "ceilings": {"gflops": 0, "gb_per_s": 0}, "rows": [{"layer": null, "operation": "add",
+        "shape": {"batch": 1, "c_in": 1, "len": 1, "out": 1, "k": 1, "stride": 1}, "variant": "default",
+        "ms": {"median": 0, "low": 0, "high": 0}, "gflops": 0, "gb_per_s": 0}]}"#;
+    std::fs::write(&tuned, none).expect("written");
+    let (found, missing) = svgs(Kind::Kernels, &material(&[&tuned]), &Look::default());
+    assert!(found.is_empty() && missing.iter().any(|m| m.contains("ceilings of 0")), "{missing:?}");
+}
+
+#[test]
+fn files_and_captions_are_written() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    sweep(tmp.path());
+    let material = material(&[tmp.path()]);
+    let look = Look { width_mm: 85.0, dpi: 100.0, theme: Theme::Paper };
+    let drawn = draw(Kind::Metrics, &material, &look);
+    let ablation = drawn.figures.iter().find(|f| f.stem == "ablation").expect("an ablation figure");
+    let out = tmp.path().join("out");
+    let paths = ablation.write(&out, &[Format::Png, Format::Svg]).expect("written");
+    let names: Vec<_> = paths.iter().filter_map(|p| p.file_name()).map(|n| n.to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["ablation.png", "ablation.svg", "ablation.txt"]);
+    let caption = std::fs::read_to_string(out.join("ablation.txt")).expect("a caption");
+    for part in ["single runs (3 folds, 1 seed)", "95 % t interval", "Wilcoxon", "cannot give less than 0.250"] {
+        assert!(caption.contains(part), "{part}: {caption}");
+    }
+    let png = std::fs::read(out.join("ablation.png")).expect("a bitmap");
+    assert_eq!(u32::from_be_bytes(png[16..20].try_into().expect("four bytes")), 335, "85 mm at 100 dpi");
+}
