@@ -137,7 +137,9 @@ pub fn ablation<'a>(
     }
     let width = look.width();
     let columns = if look.is_wide() { 2 } else { 1 };
-    let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 10.5, height: 40.0, bottom: 8.0 };
+    // under each other they would be taller than a page
+    let height = if columns > 1 { 40.0 } else { 26.0 };
+    let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 10.5, height, bottom: 8.0 };
     let (frames, end) = grid.frames(panels.len(), 0.0);
     let none = Axis { ticks: Vec::new(), ..Axis::with_ticks(0.0, n as f64, 1.0) };
     Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {

@@ -371,7 +371,8 @@ pub fn png(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<V
     let (width, height) = page.pixels();
     let target = Target::Bitmap(Raster::new(width as usize, height as usize));
     let mut canvas = Canvas { page, target, widths: Vec::new(), failed: None };
-    canvas.rect((0.0, 0.0), (page.width_mm, page.height_mm), WHITE);
+    // to the last pixel, of which the page may hold but a part
+    canvas.rect((0.0, 0.0), (page.width_mm + 1.0, page.height_mm + 1.0), WHITE);
     draw(&mut canvas)?;
     if let Some(what) = canvas.failed.take() {
         return Err(fault(what));

@@ -63,12 +63,14 @@ pub fn folds<'a>(
     let (n, width, least) = (classes.len() as f64, look.width(), Type::new(PT_MIN));
     let names: Vec<String> = classes.iter().map(|name| least.shorten(name, 16.0)).collect();
     let widest = names.iter().map(|name| least.width(name)).fold(0.0, f64::max);
-    let left = widest + 2.6;
-    let columns = ((width / (left + n * 6.2 + 2.0)) as usize).clamp(1, folds.len());
-    let cell = ((width / columns as f64 - left - 2.5) / n).min(9.0);
-    let pitch = (left + n * cell + 2.5, 6.0 + n * cell + widest + 4.0);
+    let (left, gap) = (widest + 2.6, 4.0);
+    // only the first column has the names of the rows
+    let room = width - left - 2.0;
+    let columns = (((room + gap) / (n * 6.2 + gap)) as usize).clamp(1, folds.len());
+    let cell = ((room - gap * (columns - 1) as f64) / columns as f64 / n).clamp(5.0, 9.0);
+    let pitch = (n * cell + gap, 6.0 + n * cell + widest + 4.0);
     let rows = folds.len().div_ceil(columns);
-    let page = look.narrow((pitch.0 * columns as f64 + 2.0).max(75.0), 4.5 + pitch.1 * rows as f64);
+    let page = look.narrow((left + pitch.0 * columns as f64).max(75.0), 4.5 + pitch.1 * rows as f64);
     Ok(Figure::new(stem, page, caption, move |c: &mut Canvas| {
         for (k, (name, counts)) in folds.iter().enumerate() {
             let corner = ((k % columns) as f64 * pitch.0 + left, (k / columns) as f64 * pitch.1 + 5.5);

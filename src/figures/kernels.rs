@@ -96,7 +96,7 @@ pub fn roofline<'a>(
         }
         if let Some(at) = frame.at(&x, &y, (ridge, gflops)) {
             let text = format!("copy: {gb_per_s:.1} GB/s");
-            c.text((at.0 - 6.5, at.1 + 4.0), &text, &small.end());
+            c.text((at.0 + 0.5, at.1 + 4.4), &text, &small);
         }
         for point in &points {
             let index = names.iter().position(|n| *n == point.operation).unwrap_or(0);

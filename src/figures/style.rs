@@ -66,7 +66,7 @@ impl Theme {
             PAPER_LARGE => [0x58, 0x3a, 0x3c],
             SERIES_BLACK => [0xdd, 0xdd, 0xdd],
             TARGET => [0x7f, 0xb2, 0xf0],
-            SERIES_BLUE => [0x45, 0x9f, 0xdc],
+            SERIES_BLUE => [0x2e, 0x7c, 0xd6],
             _ => c,
         }
     }

@@ -95,7 +95,7 @@ pub fn distributions<'a>(
         return Err(Error::data(stem, what, "give runs that tested, and fewer folders"));
     }
     let width = look.width();
-    let columns = ((columns as f64 * width / 180.0) as usize).max(1);
+    let columns = ((columns as f64 * width / 180.0).ceil() as usize).max(1);
     let small = Type::new(PT_SMALL);
     let names = panels.iter().flat_map(|p| &p.groups).map(|g| small.width(&g.name)).fold(0.0, f64::max);
     let left = names.min(width / columns as f64 * 0.35) + 3.5;
