@@ -108,7 +108,8 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
             "give other folders, or draw other kinds",
         ));
     }
-    common.say(format!("{drawn} figures: {}", out.display()));
+    let plural = if drawn == 1 { "" } else { "s" };
+    common.say(format!("{drawn} figure{plural}: {}", out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -132,7 +132,7 @@ pub fn ablation<'a>(
 ) -> Result<Figure<'a>> {
     let n = variants.len();
     if panels.is_empty() || !(2..=12).contains(&n) {
-        let what = format!("{n} variants with finished runs, expected 2 to 12");
+        let what = format!("variants with finished runs: {n}, expected 2 to 12");
         return Err(Error::data(stem, what, "give the folder of a sweep with several variants"));
     }
     let width = look.width();

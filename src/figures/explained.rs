@@ -5,7 +5,7 @@ use super::axes::{Frame, color_bar};
 use super::canvas::{Canvas, Point, Type};
 use super::figure::Figure;
 use super::paper::mark;
-use super::reduced::{LEAD_IN, Scale, Trace, class_name, thinned, time_axis, window};
+use super::reduced::{LEAD_IN, Scale, Trace, class_name, simplified, thinned, time_axis, window};
 use super::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis};
 use crate::error::{Error, Result};
 
@@ -100,7 +100,7 @@ impl Sizes {
             v.is_finite().then(|| (x, base - v.clamp(0.0, 1.0) * self.track))
         };
         let color = TARGET;
-        for line in thinned(shown, at) {
+        for line in thinned(shown, at).iter().map(|line| simplified(line)) {
             let area: Vec<_> = line.iter().map(|p| (p.0, p.1, base)).collect();
             c.band(&area, color, 0.3);
             c.polyline(&line, 0.8, color);

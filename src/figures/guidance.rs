@@ -3,7 +3,7 @@
 
 use super::canvas::{Canvas, Point, Type, save};
 use super::paper::mark;
-use super::reduced::{LEAD_IN, Scale, Trace, class_name, thinned, time_axis, window};
+use super::reduced::{LEAD_IN, Scale, TOLERANCE, Trace, class_name, simplified, thinned, time_axis, window};
 use super::style::{GRID, INK, INK_SOFT, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, Rgb, WARN, blues, mix};
 use super::style::{NONE, WHITE};
 use crate::error::{Error, Result};
@@ -17,8 +17,6 @@ const MARGIN: f64 = 4.0;
 const LINE: f64 = 4.3;
 /// Curves of the tracks, pt.
 const CURVE: f64 = 0.9;
-/// By how much the drawn curve of a track may leave the true one, mm.
-const TOLERANCE: f64 = 0.02;
 
 /// A strip and its guidance target.
 #[derive(Debug, Clone)]
@@ -181,25 +179,6 @@ impl Look {
             c.text((x0 - 3.6, middle + bold.drop()), symbol, &bold);
         }
     }
-}
-
-/// A curve without the points that lie on the straight line between their neighbours, within [`TOLERANCE`].
-fn simplified(line: &[Point]) -> Vec<Point> {
-    let mut out: Vec<Point> = line.first().copied().into_iter().collect();
-    let (mut start, mut low, mut high) = (0, f64::NEG_INFINITY, f64::INFINITY);
-    for i in 1..line.len() {
-        // Slopes from the last kept point that pass all points since then.
-        let slope = |dy: f64| (line[i].1 + dy - line[start].1) / (line[i].0 - line[start].0);
-        if i > start + 1 && !(low..=high).contains(&slope(0.0)) {
-            start = i - 1;
-            out.push(line[start]);
-            (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
-        }
-        let slope = |dy: f64| (line[i].1 + dy - line[start].1) / (line[i].0 - line[start].0);
-        (low, high) = (low.max(slope(-TOLERANCE)), high.min(slope(TOLERANCE)));
-    }
-    out.extend(line.last().filter(|_| line.len() > 1));
-    out
 }
 
 /// Fills the area between a curve and `base`.

@@ -33,7 +33,7 @@ pub fn finish_svg(document: &str, page: Page, size: (u32, u32), widths: &[f64]) 
         page.width_mm * page.theme.scale(),
         page.height_mm * page.theme.scale()
     );
-    let document = document.replacen(&pixels, &physical, 1).replace(SVG_CENTRED, "");
+    let document = document.replacen(&pixels, &physical, 1).replace(SVG_CENTRED, "").replace(" opacity=\"1\"", "");
     let mut parts = document.split("<text ");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for (part, width) in parts.zip(widths) {

@@ -27,6 +27,8 @@ const MARK: f64 = 0.75;
 const MARK_ROOM: f64 = 2.3;
 /// The trace, pt.
 const TRACE: f64 = 0.8;
+/// By how much the drawn curve may leave the true one, mm.
+pub(super) const TOLERANCE: f64 = 0.02;
 /// A trace that is coloured by a map, and the rim behind it, pt; and those of the smallest scales.
 const MAPPED: (f64, f64) = (0.9, 1.7);
 const MAPPED_FINE: (f64, f64) = (0.7, 1.2);
@@ -215,12 +217,12 @@ impl<'a> Trace<'a> {
         let mapped = if self.scale.has_small() { MAPPED } else { MAPPED_FINE };
         let width = if levels.is_empty() { TRACE } else { mapped.1 };
         for line in thinned(self.shown, point) {
-            c.polyline(&line, width, INK);
+            c.polyline(&simplified(&line), width, INK);
         }
         for &(from, to, level) in &levels {
             // each colour runs on to the next one's first sample
             for line in thinned((to + 1).min(self.shown) - from, |i| point(from + i)) {
-                c.polyline(&line, mapped.0, viridis(level));
+                c.polyline(&simplified(&line), mapped.0, viridis(level));
             }
         }
         for r in self.peaks() {
@@ -265,6 +267,25 @@ pub fn thinned(samples: usize, point: impl Fn(usize) -> Option<Point>) -> Vec<Ve
     keep(&column, &mut line);
     out.push(line);
     out.retain(|line| !line.is_empty());
+    out
+}
+
+/// A curve without the points that lie on the straight line between their neighbours, within [`TOLERANCE`].
+pub(super) fn simplified(line: &[Point]) -> Vec<Point> {
+    let mut out: Vec<Point> = line.first().copied().into_iter().collect();
+    let (mut start, mut low, mut high) = (0, f64::NEG_INFINITY, f64::INFINITY);
+    for i in 1..line.len() {
+        // Slopes from the last kept point that pass all points since then.
+        let slope = |dy: f64| (line[i].1 + dy - line[start].1) / (line[i].0 - line[start].0);
+        if i > start + 1 && !(low..=high).contains(&slope(0.0)) {
+            start = i - 1;
+            out.push(line[start]);
+            (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
+        }
+        let slope = |dy: f64| (line[i].1 + dy - line[start].1) / (line[i].0 - line[start].0);
+        (low, high) = (low.max(slope(-TOLERANCE)), high.min(slope(TOLERANCE)));
+    }
+    out.extend(line.last().filter(|_| line.len() > 1));
     out
 }
 

@@ -36,6 +36,18 @@ fn first_of_each(shown: &Shown) -> Vec<usize> {
     (0..shown.classes.len()).filter_map(|k| shown.strips.iter().position(|s| s.class == k)).collect()
 }
 
+/// The first of those that keep strips of the most classes: some folds have none of one.
+fn fullest<'a, T>(all: impl Iterator<Item = T>, of: impl Fn(&T) -> &'a Shown) -> Option<T> {
+    let mut best: Option<(usize, T)> = None;
+    for one in all {
+        let classes = first_of_each(of(&one)).len();
+        if best.as_ref().is_none_or(|b| classes > b.0) {
+            best = Some((classes, one));
+        }
+    }
+    best.map(|b| b.1)
+}
+
 fn no_file(variant: &str, run: Option<&Run>) -> String {
     let fold = run.map_or(String::new(), |r| format!(", {}", r.label()));
     format!("no {} of {variant}{fold} (strips, maps and targets); {EVALUATE}", Shown::FILE)
@@ -43,13 +55,14 @@ fn no_file(variant: &str, run: Option<&Run>) -> String {
 
 const HOW: &str = "Each strip of a record that the network never saw is coloured, and its paper tinted, by the Grad-CAM map for \
                    its true class, scaled to a maximum of 1; G is the guidance target made from the R peaks (triangles). \
-                   Strips are picked by their place in the test fold, not by looks. In parentheses the probability of the \
+                   Strips are picked by their place in the test fold, not by looks, and the fold is the first with strips of the most classes. In parentheses the probability of the \
                    predicted class; NCC: normalised cross-correlation of map and target.";
 
 pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Look) {
     for variant in &material.variants {
         let stem = format!("gradcam{}", material.suffix(variant));
-        let Some((run, shown)) = material.of(variant).find_map(|r| Some((r, r.shown.as_ref()?))) else {
+        let kept = material.of(variant).filter_map(|r| Some((r, r.shown.as_ref()?)));
+        let Some((run, shown)) = fullest(kept, |k| k.1) else {
             drawn.miss(&stem, no_file(variant, material.of(variant).next()));
             continue;
         };
@@ -88,8 +101,9 @@ fn compared<'a>(material: &'a Material, names: [&'a str; 2], look: &Look) -> Res
             return Err(no_file(name, material.of(name).next()));
         }
     }
-    let both =
-        kept(names[0]).find_map(|a| Some((a, kept(names[1]).find(|b| b.0.fold == a.0.fold && b.0.seed == a.0.seed)?)));
+    let same = |a: &Run, b: &Run| (a.fold, a.seed) == (b.fold, b.seed);
+    let pairs = kept(names[0]).filter_map(|a| Some((a, kept(names[1]).find(|b| same(a.0, b.0))?)));
+    let both = fullest(pairs, |pair| pair.0.1);
     let Some(((run, first), (_, second))) = both else {
         return Err(format!("no fold and seed with an {} of both {} and {}", Shown::FILE, names[0], names[1]));
     };

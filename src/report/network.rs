@@ -15,14 +15,15 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material, look: &Loo
     }) else {
         return;
     };
+    if material.classes.len() < 2 {
+        return drawn.miss("network", "neither metrics.json nor split.json tells the classes: train the run");
+    }
     drawn.add("network", network(run, material.classes.len(), look));
 }
 
 fn network<'a>(run: &Run, classes: usize, look: &Look) -> crate::Result<Figure<'a>> {
     let e = &run.experiment;
     let (net, weights) = (&e.network, e.losses.weights(e.network.widths.len())?);
-    // a run that tested nothing does not tell its classes here: the head is drawn for two
-    let classes = classes.max(2);
     let samples = e.data.samples();
     let estimate = Estimate::new(net, &weights, classes, samples, 1);
     let part = |name: &str, does: String| {

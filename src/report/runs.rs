@@ -32,6 +32,8 @@ pub struct Run {
     pub grouped: bool,
     /// The complete experiment.
     pub experiment: Experiment,
+    /// Names of its classes, where `metrics.json` or `split.json` tells them.
+    pub classes: Option<Vec<String>>,
     /// Its epochs; of the metrics those that are drawn.
     pub log: Vec<EpochRow>,
     /// `metrics.json`.
@@ -63,7 +65,7 @@ pub struct Material {
     pub runs: Vec<Run>,
     /// Variants in that order.
     pub variants: Vec<String>,
-    /// Names of the classes, those of the first run that tested.
+    /// Names of the classes, those of the first run that tells them.
     pub classes: Vec<String>,
     /// Measurements of kernels.
     pub measured: Vec<Measured>,
@@ -124,7 +126,7 @@ impl Material {
                 self.variants.push(run.variant.clone());
             }
         }
-        let tested = || runs.iter().filter_map(|r| Some((r, &r.metrics.as_ref()?.classes)));
+        let tested = || runs.iter().filter_map(|r| Some((r, r.classes.as_ref()?)));
         if let Some((first, classes)) = tested().next() {
             if let Some((other, found)) = tested().find(|(_, found)| *found != classes) {
                 return Err(Error::data(
@@ -198,6 +200,8 @@ fn read(folder: &RunFolder) -> Result<Run> {
         let what = format!("classes {:?}, expected {:?} as in metrics.json", shown.classes, metrics.classes);
         return Err(Error::file(folder.explanations(), what, EVALUATE));
     }
+    let split = || folder.read_split().ok().map(|s| s.classes).filter(|classes| !classes.is_empty());
+    let classes = metrics.as_ref().map(|m| m.classes.clone()).or_else(split);
     let name = |path: Option<&Path>| path.and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
     // a relative path such as `.` has a name all the same
     let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
@@ -211,6 +215,7 @@ fn read(folder: &RunFolder) -> Result<Run> {
         seed: record.as_ref().map_or(experiment.train.seed, |r| r.seed),
         grouped: record.as_ref().map_or(experiment.data.split, |r| r.split) == Split::Grouped,
         experiment,
+        classes,
         log: log.collect(),
         metrics,
         predictions,
