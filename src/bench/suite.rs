@@ -177,7 +177,7 @@ fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: u
     bench.infer()?;
     let (mut train, mut infer) = (Vec::new(), Vec::new());
     for _ in 0..rounds.max(1) {
-        train.push(bench.step()?.iter().sum());
+        train.push(bench.step()?.step());
         infer.push(bench.infer()?);
     }
     let train_ms = Spread::of(train);

@@ -7,6 +7,7 @@
 //! back as the error of the next call.
 
 mod adapter;
+mod capture;
 mod kernel;
 mod pool;
 mod profile;
@@ -15,8 +16,9 @@ mod shaders;
 mod tuning;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
+pub use capture::{Arena, Recording};
 pub use kernel::{Launch, Setting, expand, template_defaults};
-pub use pool::{PoolStats, Storage};
+pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use shaders::{ShaderSource, embedded_shaders};
@@ -41,6 +43,8 @@ struct Inner {
     kernels: Mutex<KernelCache>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
+    /// Held by the thread that captures.
+    capturing: Mutex<()>,
     fault: Arc<Mutex<Option<String>>>,
     tuning: Mutex<Tuning>,
 }
@@ -87,6 +91,7 @@ impl Gpu {
             kernels,
             pool,
             recorder,
+            capturing: Mutex::default(),
             fault,
             tuning: Mutex::default(),
         })))

@@ -3,7 +3,7 @@
 use super::params::Params;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::ops::{AdamState, Hyper, adam_step};
+use crate::ops::{AdamState, Hyper, adam_update};
 use crate::tensor::Tensor;
 
 /// Adam or AdamW over all parameters of a network.
@@ -64,10 +64,27 @@ impl Optimizer {
     /// # Errors
     /// [`crate::Error::Gpu`].
     pub fn step(&mut self, params: &Params, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
+        self.begin(lr)?;
+        self.update(params, gradients)
+    }
+
+    /// Begins a step: counts it and puts its settings on the device. The part of [`Optimizer::step`] that changes from
+    /// step to step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn begin(&mut self, lr: f64) -> Result<()> {
         self.step += 1;
+        self.state.set(&Hyper { lr, ..self.hyper }, self.step)
+    }
+
+    /// The part of [`Optimizer::step`] that can be recorded.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn update(&self, params: &Params, gradients: &[Option<Tensor>]) -> Result<()> {
         params.gather(gradients, &self.grads);
-        let hyper = Hyper { lr, ..self.hyper };
-        no_grad(|| adam_step(params.flat(), &self.grads, &self.state, &hyper, self.step))?;
+        no_grad(|| adam_update(params.flat(), &self.grads, &self.state))?;
         Ok(())
     }
 }

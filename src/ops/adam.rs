@@ -58,6 +58,14 @@ impl AdamState {
     pub fn new(gpu: &Gpu, n: usize) -> Result<Self> {
         Ok(Self { m: Tensor::zeros(gpu, &[n])?, v: Tensor::zeros(gpu, &[n])?, hyper: Tensor::zeros(gpu, &[9])? })
     }
+
+    /// Puts the settings of a step on the device; `step` counts from 1.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn set(&self, hyper: &Hyper, step: u32) -> Result<()> {
+        self.hyper.overwrite(&hyper.words(step))
+    }
 }
 
 /// Sum of the squares of all elements, `[1]`, in a fixed order.
@@ -75,8 +83,16 @@ pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// [`crate::Error::Gpu`].
 pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hyper, step: u32) -> Result<Tensor> {
+    state.set(hyper, step)?;
+    adam_update(weights, grads, state)
+}
+
+/// [`adam_step`] with the settings that [`AdamState::set`] put on the device.
+///
+/// # Errors
+/// [`crate::Error::Gpu`].
+pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Result<Tensor> {
     assert_eq!(weights.numel(), grads.numel(), "a gradient for each weight");
-    state.hyper.overwrite(&hyper.words(step))?;
     let norm2 = sum_of_squares(grads)?;
     Launch::new("adam")
         .uint([weights.numel()])

@@ -6,7 +6,7 @@ use super::config::{Experiment, Optimizer as Rule};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
 use crate::autograd::grad;
 use crate::error::Result;
-use crate::gpu::Gpu;
+use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper};
 use crate::tensor::Tensor;
@@ -24,7 +24,11 @@ pub struct Stepper {
     pub weights: LossWeights,
     /// Weight of each class `[K]`, for [`crate::train::Targets::batch`].
     pub class_weights: Tensor,
+    /// Record a step once for each shape of batch, and replay it (`true` at first); to the same bits as without.
+    pub replay: bool,
     seed: u64,
+    arena: Arena,
+    recorded: Vec<RecordedStep>,
 }
 
 impl Stepper {
@@ -56,18 +60,52 @@ impl Stepper {
             dropout: DropoutState::new(gpu, t.seed)?,
             weights,
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
+            replay: true,
             seed: t.seed,
+            arena: gpu.arena(),
+            recorded: Vec::new(),
         })
     }
 
     /// One optimiser step on strips `x` `[B, 1, L]` at rate `lr`; records it and returns the loss's terms and the logits
-    /// `[B, K]` without waiting for them.
+    /// `[B, K]` without waiting for them. What they hold is that of the latest step.
     ///
     /// # Errors
     /// [`crate::Error::Config`] where `targets` lack what the loss asks for; [`crate::Error::Shape`];
     /// [`crate::Error::Gpu`].
     pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
         self.dropout.set(self.seed, self.optimizer.steps())?;
+        self.optimizer.begin(lr)?;
+        if !self.replay {
+            return self.work(x, targets);
+        }
+        let at = match self.recorded.iter().position(|r| r.fits(x, targets)) {
+            Some(at) => at,
+            None => {
+                let step = self.record(x, targets)?;
+                self.recorded.push(step);
+                self.recorded.len() - 1
+            }
+        };
+        let step = &self.recorded[at];
+        step.fill(x, targets);
+        step.work.replay();
+        Ok((step.terms.clone(), step.logits.clone()))
+    }
+
+    /// Records a step on batches of these shapes.
+    fn record(&self, x: &Tensor, targets: &BatchTargets) -> Result<RecordedStep> {
+        let gpu = x.gpu();
+        let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.room()?);
+        let (work, (terms, logits)) = gpu.capture(&self.arena, || {
+            let (terms, logits) = self.work(&x, &targets)?;
+            Ok((terms.detached(), logits.detach()))
+        })?;
+        Ok(RecordedStep { x, targets, work, terms, logits })
+    }
+
+    /// What repeats from step to step.
+    fn work(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let mode = Mode::train(&self.dropout);
         let gpu = x.gpu();
         gpu.phase("forward");
@@ -78,7 +116,33 @@ impl Stepper {
         gpu.phase("backward");
         let gradients = grad(&terms.total, &params, None, false)?;
         gpu.phase("optimizer");
-        self.optimizer.step(self.net.params(), &gradients, lr)?;
+        self.optimizer.update(self.net.params(), &gradients)?;
         Ok((terms, out.logits))
+    }
+}
+
+/// A step on batches of fixed shapes, recorded once.
+#[derive(Debug)]
+struct RecordedStep {
+    x: Tensor,
+    targets: BatchTargets,
+    work: Recording,
+    terms: Terms,
+    logits: Tensor,
+}
+
+impl RecordedStep {
+    /// Whether it can work on a batch: one of the same shapes.
+    fn fits(&self, x: &Tensor, targets: &BatchTargets) -> bool {
+        let (own, given) = (self.targets.tensors(), targets.tensors());
+        self.x.shape() == x.shape()
+            && own.iter().map(|t| t.shape()).eq(given.iter().map(|t| t.shape()))
+            && self.targets.features.is_some() == targets.features.is_some()
+    }
+
+    /// Copies a batch into its inputs.
+    fn fill(&self, x: &Tensor, targets: &BatchTargets) {
+        self.x.copy_from(0, x);
+        self.targets.tensors().into_iter().zip(targets.tensors()).for_each(|(own, given)| own.copy_from(0, given));
     }
 }
