@@ -21,6 +21,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "batch_norm_sums.wgsl",
     "binary.wgsl",
     "conv1d.wgsl",
+    "conv1d_fast_rows.wgsl",
     "conv1d_pack.wgsl",
     "conv1d_rows.wgsl",
     "conv1d_rows_run.wgsl",
