@@ -10,11 +10,15 @@
 //
 // src  [rows, 4 quads] from conv1d_rows    v  [7, rows, 4 vquads], 0 where src ends
 // SHIFT  0 to 3
+// A template (minijinja); its constant: half, src holds f16, see include/quad.wgsl
 // Dispatch: one thread per (u, four m), folded over two dimensions.
+
+{# defaults: half=0 #}
+{% include "include/quad.wgsl" %}
 
 struct Params { n: u32, rows: u32, quads: u32, vquads: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> src: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> src: array<Quad>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
 
 override SHIFT: u32 = 0u;
@@ -28,13 +32,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let m = id % p.vquads * 4u;
     let inside = m + 5u < p.quads;
     let q = select(0u, u * p.quads + m, inside);
-    let a2 = src[q + 2u];
-    let a3 = src[q + 3u];
-    let a4 = src[q + 4u];
+    let a1 = unpacked(src[q + 1u]);
+    let a2 = unpacked(src[q + 2u]);
+    let a3 = unpacked(src[q + 3u]);
+    let a4 = unpacked(src[q + 4u]);
     // column c: value c of a vec4, for the four tiles
-    let t0 = transpose(mat4x4<f32>(src[q], src[q + 1u], a2, a3));
-    let t1 = transpose(mat4x4<f32>(src[q + 1u], a2, a3, a4));
-    let t2 = transpose(mat4x4<f32>(a2, a3, a4, src[q + 5u]));
+    let t0 = transpose(mat4x4<f32>(unpacked(src[q]), a1, a2, a3));
+    let t1 = transpose(mat4x4<f32>(a1, a2, a3, a4));
+    let t2 = transpose(mat4x4<f32>(a2, a3, a4, unpacked(src[q + 5u])));
     var x = array<vec4<f32>, 12>(t0[0], t0[1], t0[2], t0[3], t1[0], t1[1], t1[2], t1[3], t2[0], t2[1], t2[2], t2[3]);
     let d1 = x[SHIFT + 1u];
     let d2 = x[SHIFT + 2u];

@@ -15,18 +15,21 @@
 //   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
 //   add     adds to what dst holds
 //   fast    seven points
+//   half    src holds f16, see include/quad.wgsl
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
 // Operands: the window's first p values are loaded by their lane, those behind it come from the next lane (the last
 // lane's from an extra load); weights are loaded once a subgroup, a vec4 a lane, and broadcast. A load costs as much as
 // a hundred multiply-adds on a software adapter, a broadcast as much as ten.
 // Dispatch: one group per (block of oc channels, tile), folded over two dimensions.
-{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 fast=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
+{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set xyzw = ["x", "y", "z", "w"] %}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
 {%- set all_du = [du_0, du_1, du_2, du_3] %}
 {%- set each = 4 if fast else 1 %}
+
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,    // records: B folds; pitch: places of a record in a row
@@ -39,7 +42,7 @@ struct Params {
     depth_3: u32, row_3: u32, offset_3: u32, w_3: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> src: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> src: array<Quad>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
 {%- if fast %}
@@ -102,10 +105,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             let r{{ d }} = start + min(u + {{ d }}u, p.depth_{{ i }} - 1u) * p.quads;
             {%- endif %}
             {%- for l in range(p // 4) %}
-            let v{{ d }}_{{ l }} = src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u];
+            let v{{ d }}_{{ l }} = unpacked(src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u]);
             {%- endfor %}
             {%- for l in range(edges) %}
-            let e{{ d }}_{{ l }} = src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane];
+            let e{{ d }}_{{ l }} = unpacked(src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane]);
             {%- endfor %}
             {%- endfor %}
             {%- for l in range(loads) %}

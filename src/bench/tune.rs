@@ -155,7 +155,7 @@ fn shapes(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Pass, S
             }
         }
         if network.kind == BlockKind::Parallel {
-            let spec = ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect() };
+            let spec = ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect(), half: false };
             let weights = branches.iter().map(|b| b.0).collect();
             all.push((Pass::InputGrad, Shape { spec, weights, batch, len }));
         }

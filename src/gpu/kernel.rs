@@ -1,6 +1,6 @@
 //! Compiled kernels, and the description of one launch.
 
-use super::{Gpu, Storage, lock};
+use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -160,7 +160,7 @@ impl Gpu {
         if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
             return Ok(kernel.clone());
         }
-        let text = expand(shader, self.0.shaders.text(shader)?, settings.iter().copied())?;
+        let text = expand(&self.0.shaders, shader, self.0.shaders.text(shader)?, settings.iter().copied())?;
         let written = reflect(&text);
         let device = &self.0.device;
         let made = self.scoped(|| {
@@ -203,11 +203,12 @@ impl Gpu {
 }
 
 /// The text of a shader; a template (one that has `{%`) with its constants filled in: those given, and for the others
-/// the ones that its line `{# defaults: a=1 b=2 #}` names.
+/// the ones that its line `{# defaults: a=1 b=2 #}` names. What it includes comes from `source` too.
 ///
 /// # Errors
 /// [`Error::Gpu`] with the template engine's words.
 pub fn expand<'a>(
+    source: &ShaderSource,
     shader: &str,
     text: Cow<'static, str>,
     settings: impl IntoIterator<Item = (&'a str, usize)>,
@@ -217,6 +218,8 @@ pub fn expand<'a>(
     }
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let source = source.clone();
+    env.set_loader(move |name| Ok(source.text(name.trim_end_matches(".wgsl")).ok().map(Cow::into_owned)));
     let mut values = template_defaults(&text);
     values.extend(settings.into_iter().map(|(name, v)| (name.to_owned(), v)));
     env.render_str(&text, values).map(Cow::Owned).map_err(|e| {

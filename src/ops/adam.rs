@@ -47,6 +47,8 @@ pub struct AdamState {
     pub m: Tensor,
     /// Mean of the squared gradient, `[n]`.
     pub v: Tensor,
+    /// Factor that the loss was multiplied with, and steps since it changed, `[2]`, see [`update_loss_scale`].
+    pub scale: Tensor,
     hyper: Tensor,
 }
 
@@ -56,7 +58,12 @@ impl AdamState {
     /// # Errors
     /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(gpu: &Gpu, n: usize) -> Result<Self> {
-        Ok(Self { m: Tensor::zeros(gpu, &[n])?, v: Tensor::zeros(gpu, &[n])?, hyper: Tensor::zeros(gpu, &[9])? })
+        Ok(Self {
+            m: Tensor::zeros(gpu, &[n])?,
+            v: Tensor::zeros(gpu, &[n])?,
+            scale: Tensor::from_f32(gpu, &[2], &[1.0, 0.0])?,
+            hyper: Tensor::zeros(gpu, &[9])?,
+        })
     }
 
     /// Puts the settings of a step on the device; `step` counts from 1.
@@ -99,11 +106,21 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
         .bind(grads.storage())
         .bind(norm2.storage())
         .bind(state.hyper.storage())
+        .bind(state.scale.storage())
         .bind(weights.storage())
         .bind(state.m.storage())
         .bind(state.v.storage())
         .threads(weights.gpu(), weights.numel(), 64)?;
     Ok(norm2)
+}
+
+/// Moves a loss scale `[2]` (factor, steps since it changed) after a step whose gradients had the squared norm `norm2`
+/// `[1]`: halved where that is no number, doubled after 500 steps without (Micikevicius et al. 2018, section 3.2).
+///
+/// # Errors
+/// [`crate::Error::Gpu`].
+pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
+    Launch::new("loss_scale").bind(norm2.storage()).bind(scale.storage()).threads(scale.gpu(), 1, 1)
 }
 
 pub(super) fn cases() -> Vec<Case> {

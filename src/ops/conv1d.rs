@@ -33,6 +33,9 @@ pub struct ConvSpec {
     pub groups: usize,
     /// The branches, in the order of their channels in the output.
     pub branches: Vec<Branch>,
+    /// Keep what the kernels read of signals and of gradients (their padded rows) in f16: half the memory. Sums are in f32;
+    /// the plain version knows no rows and keeps f32.
+    pub half: bool,
 }
 
 /// What may differ from branch to branch beside the weight.
@@ -83,7 +86,7 @@ fn gcd(a: usize, b: usize) -> usize {
 impl ConvSpec {
     /// One branch.
     pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
-        Self { stride, groups, branches: vec![branch] }
+        Self { stride, groups, branches: vec![branch], half: false }
     }
 
     fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
@@ -167,7 +170,7 @@ impl ConvSpec {
                 self.stride,
                 list(&|j| self.branches[j].dilation),
                 self.groups,
-            )
+            ) + if self.half { " f16" } else { "" }
         };
         match pass {
             Pass::InputGrad => vec![name(0..weights.len())],

@@ -157,6 +157,8 @@ impl Training<'_> {
             skip = 0;
             let mut log = std::mem::take(&mut seen).log(self.classes, epoch + 1, step, lr)?;
             log.metrics.extend(self.validate(&stepper.net)?);
+            log.metrics
+                .extend(stepper.optimizer.loss_scale()?.map(|[scale, _]| ("loss_scale".into(), f64::from(scale))));
             log.seconds = start.elapsed().as_secs_f64();
             observer.epoch(&log)?;
             if t.select == Select::Best {
@@ -211,6 +213,7 @@ impl Training<'_> {
             step,
             values: stepper.net.params().read()?,
             moments: stepper.optimizer.moments()?,
+            loss_scale: stepper.optimizer.loss_scale()?,
             seen: seen.clone(),
             best: best.clone(),
         };

@@ -2,7 +2,7 @@
 //! `profile` measure.
 
 use super::checkpoint::Checkpoint;
-use super::config::{Experiment, Optimizer as Rule};
+use super::config::{Experiment, Optimizer as Rule, Precision};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
 use crate::autograd::grad;
 use crate::error::Result;
@@ -10,6 +10,9 @@ use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper};
 use crate::tensor::Tensor;
+
+/// Loss scale of a training in f16 before it adapts itself, and the steps since it changed.
+const FIRST_LOSS_SCALE: [f32; 2] = [4096.0, 0.0];
 
 /// A network in training with all that a step needs besides its batch.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub struct Stepper {
     /// Record a step once for each shape of batch, and replay it (`true` at first); to the same bits as without.
     pub replay: bool,
     seed: u64,
+    half: bool,
     arena: Arena,
     recorded: Vec<RecordedStep>,
 }
@@ -50,10 +54,13 @@ impl Stepper {
             clip: t.clip,
             ..Hyper::default()
         };
-        let optimizer = match from {
+        let mut optimizer = match from {
             Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
             None => Optimizer::new(net.params(), hyper)?,
         };
+        if t.precision == Precision::F16 {
+            optimizer = optimizer.with_loss_scale(from.and_then(|c| c.loss_scale).unwrap_or(FIRST_LOSS_SCALE))?;
+        }
         Ok(Self {
             net,
             optimizer,
@@ -62,6 +69,7 @@ impl Stepper {
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
             replay: true,
             seed: t.seed,
+            half: t.precision == Precision::F16,
             arena: gpu.arena(),
             recorded: Vec::new(),
         })
@@ -106,7 +114,7 @@ impl Stepper {
 
     /// What repeats from step to step.
     fn work(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
-        let mode = Mode::train(&self.dropout);
+        let mode = Mode { half: self.half, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
@@ -114,7 +122,7 @@ impl Stepper {
         let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
         let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
         gpu.phase("backward");
-        let gradients = grad(&terms.total, &params, None, false)?;
+        let gradients = grad(&self.optimizer.scale_loss(&terms.total)?, &params, None, false)?;
         gpu.phase("optimizer");
         self.optimizer.update(self.net.params(), &gradients)?;
         Ok((terms, out.logits))

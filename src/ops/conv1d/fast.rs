@@ -67,6 +67,7 @@ impl Transformed {
         let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
         let n = rows.rows * quads;
         Launch::new("conv1d_fast_rows")
+            .settings(&[("half", rows.half.into())])
             .constant("SHIFT", fast.shift as u32)
             .uint([n, rows.rows, rows.quads, quads])
             .bind(rows.data.storage())

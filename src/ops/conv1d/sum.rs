@@ -162,6 +162,8 @@ impl Tiles {
             ("mq", shape.mq),
             ("add", to.add.into()),
             ("fast", from.fast.is_some().into()),
+            // transforms are in f32
+            ("half", (rows.half && from.fast.is_none()).into()),
         ];
         let mut numbers = Vec::new();
         let mut base = 0;

@@ -21,6 +21,7 @@ pub(super) struct Tiles {
     pub(super) reduced: Vec<Reduced>,
     geometry: Geometry,
     pub(super) lanes: usize,
+    half: bool,
 }
 
 /// The input of convolutions with its rows, kept for others that read it and for the gradients.
@@ -53,7 +54,7 @@ impl Tiles {
             return None;
         }
         let geometry = Geometry::new(reduced.iter().zip(sizes));
-        Some(Self { choices, reduced, geometry, lanes })
+        Some(Self { choices, reduced, geometry, lanes, half: spec.half })
     }
 
     pub(super) fn choice(&self, j: usize) -> &Choice {
@@ -65,10 +66,10 @@ impl Tiles {
         let r = &self.reduced[j];
         let phases = r.phases(kernel);
         let mut all = crate::gpu::lock(&shared.0);
-        if let Some(rows) = all.iter().find_map(|rows| rows.serve(r, phases, &self.geometry)) {
+        if let Some(rows) = all.iter().find_map(|rows| rows.serve(r, phases, &self.geometry, self.half)) {
             return Ok(rows);
         }
-        let rows = Rows::pack(gpu, x, r, Some(phases), self.geometry)?;
+        let rows = Rows::pack(gpu, (x, self.half), r, Some(phases), self.geometry)?;
         all.push(rows.clone());
         Ok(rows)
     }
@@ -81,10 +82,11 @@ impl Tiles {
             if all.iter().any(|(other, _)| other.same_rows(r)) {
                 continue;
             }
-            let serving =
-                crate::gpu::lock(&shared.0).iter().find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry));
+            let serving = crate::gpu::lock(&shared.0)
+                .iter()
+                .find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry, self.half));
             let geometry = serving.map_or(self.geometry, |x| x.geometry);
-            all.push((*r, Rows::pack(gpu, g, r, None, geometry)?));
+            all.push((*r, Rows::pack(gpu, (g, self.half), r, None, geometry)?));
         }
         Ok(all)
     }
@@ -155,7 +157,7 @@ impl Tiles {
         let x_side = [x_rows.quads, 0, x_rows.rows];
         let g_side = [g_rows.quads, s.first, s.out_g];
         let (a, b) = if swap { (x_side, g_side) } else { (g_side, x_side) };
-        let settings: [Setting; 9] = [
+        let settings: [Setting; 10] = [
             ("lanes", lanes),
             ("va", va),
             ("ub", ub),
@@ -165,6 +167,7 @@ impl Tiles {
             ("mv", choice.get("mv", mv).min(va)),
             ("mj", choice.get("mj", mj)),
             ("swap", swap.into()),
+            ("half", self.half.into()),
         ];
         let (a_data, b_data) = if swap { (&x_rows.data, &g_rows.data) } else { (&g_rows.data, &x_rows.data) };
         let shader = if wide { "conv1d_weight_wide" } else { "conv1d_weight_tile" };
