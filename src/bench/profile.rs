@@ -239,9 +239,12 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         .collect();
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps)).collect();
-    let parts: [(_, fn(&StepTime) -> f64); 4] =
-        [("host", |t| t.host), ("submit", |t| t.submit), ("wait", |t| t.wait), ("read_back", |t| t.read_back)];
-    let mut by_phase: BTreeMap<_, _> = parts.into_iter().map(|(name, of)| (name, spread(&train, of).median)).collect();
+    let mut by_phase = BTreeMap::from([
+        ("host", spread(&train, |t| t.host).median),
+        ("submit", spread(&train, |t| t.submit).median),
+        ("wait", spread(&train, |t| t.wait).median),
+        ("read_back", spread(&train, |t| t.read_back).median),
+    ]);
     by_kernel.iter().for_each(|k| *by_phase.entry(k.phase).or_default() += k.ms);
     let report = gpu.report();
     let (train_step, infer_batch) = (spread(&train, StepTime::step), Spread::of(infer));

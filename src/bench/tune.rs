@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 const LLVMPIPE: &str = include_str!("../../results/tuning/llvmpipe.json");
 /// A candidate may differ from the plain version by this share of its largest value.
 const TOLERANCE: f64 = 1e-4;
-/// A candidate must take at most this share of the rule of thumb's time.
-const WORTH: f64 = 0.85;
+/// A candidate must take at most this share of the rule of thumb's time, and save so many ms a call: the rule's kernels
+/// serve many shapes, and a further one costs about half a second to compile.
+const WORTH: (f64, f64) = (0.85, 1.0);
 /// Multiply-adds of an unrolled body that no instruction cache holds.
 const LONGEST_BODY: usize = 3200;
 
@@ -324,8 +325,8 @@ fn tune_all(
         let weights: Vec<&[usize]> = shape.weights.iter().map(<[usize; 3]>::as_slice).collect();
         let usual = shape.spec.usual(gpu, *pass, &weights)[0];
         let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);
-        // the rule's kernels serve many shapes: another one has to be worth its compilation
-        best = of(usual).filter(|&rule| medians[best] > WORTH * medians[rule]).unwrap_or(best);
+        let worth = |rule: f64| medians[best] <= WORTH.0 * rule && medians[best] <= rule - WORTH.1;
+        best = of(usual).filter(|&rule| !worth(medians[rule])).unwrap_or(best);
         let result = Found {
             choice: kept[best].0.clone(),
             ms: medians[best],

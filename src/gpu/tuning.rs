@@ -92,6 +92,22 @@ impl Gpu {
         }
     }
 
+    /// Which kernels run, in words that differ where they do: a run's bits depend on them.
+    pub fn kernels_in_words(&self) -> String {
+        let tuning = lock(&self.0.tuning);
+        let table = serde_json::to_string(&tuning.choices).unwrap_or_default();
+        // FNV-1a
+        let digest = table.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        let tuned = match tuning.choices.len() {
+            0 => "rules of thumb".to_owned(),
+            n => format!("a table of {n} tuned shapes ({digest:08x})"),
+        };
+        match tuning.forced {
+            Some(variant) => format!("{} by force, {tuned}", variant.name()),
+            None => tuned,
+        }
+    }
+
     /// The version that suits the adapter where nothing was tuned.
     pub fn usual_variant(&self) -> Variant {
         if !self.0.report.is_software {

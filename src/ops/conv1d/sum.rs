@@ -53,29 +53,18 @@ struct Part<'a> {
 }
 
 /// Where the sums go.
-#[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
-    pub(super) dst: &'a Tensor,
+struct Target<'a> {
+    dst: &'a Tensor,
     /// Channels of `dst` and the first one written; virtual channels, phases of a channel.
-    pub(super) channels: usize,
-    pub(super) first: usize,
-    pub(super) width: usize,
-    pub(super) split: usize,
+    channels: usize,
+    first: usize,
+    width: usize,
+    split: usize,
     /// Records of a record; from one position of the convolution to the next in `dst`.
-    pub(super) folds: usize,
-    pub(super) every: usize,
-    pub(super) len: usize,
-    pub(super) add: bool,
-}
-
-/// What the sums read: rows of a signal, or of its transforms at several points.
-struct Source<'a> {
-    data: &'a Tensor,
-    /// Vec4s of a row.
-    quads: usize,
-    /// Its transforms, where it is not the signal itself, and rows from one to the next.
-    fast: Option<Fast>,
-    point: usize,
+    folds: usize,
+    every: usize,
+    len: usize,
+    add: bool,
 }
 
 /// Names of a part's constants in the template.
@@ -98,10 +87,10 @@ impl Part<'_> {
 }
 
 impl Tiles {
-    /// Windows of the branches that go the fast way on rows like `r`: they can read one transform.
-    fn fast_windows(&self, r: &Reduced, lead: usize, sizes: &[Sizes], transposed: bool) -> Vec<Window> {
+    /// Windows of a forward pass's branches that go the fast way on rows like `r`: they can read one transform.
+    fn fast_windows(&self, r: &Reduced, lead: usize, sizes: &[Sizes]) -> Vec<Window> {
         let of = (0..sizes.len()).filter(|&j| self.reduced[j].same_rows(r));
-        let windows = of.map(|j| (j, self.reduced[j].window(sizes[j].kernel, lead, transposed)));
+        let windows = of.map(|j| (j, self.reduced[j].window(sizes[j].kernel, lead, false)));
         windows.filter(|(j, w)| self.is_fast(*j, w.taps)).map(|(_, w)| w).collect()
     }
 
@@ -109,39 +98,20 @@ impl Tiles {
         self.choice(j).variant == Variant::Fast && taps >= PIECE
     }
 
-    fn sum(&self, gpu: &Gpu, choice: &Choice, transposed: bool, parts: &[Part<'_>], to: &Target<'_>) -> Result<()> {
-        let rows = &parts[0].rows;
-        let windows: Vec<_> = parts.iter().map(|p| p.window(transposed)).collect();
-        let from = Source { data: &rows.data, quads: rows.quads, fast: None, point: 0 };
-        self.launch(gpu, choice, transposed, &from, (parts, &windows), to)
-    }
-
-    /// The same at seven points.
-    fn fast_sum(
+    /// The sum of `parts`, over their rows or over a transform of them.
+    fn sum(
         &self,
         gpu: &Gpu,
         choice: &Choice,
         transposed: bool,
-        (v, parts): (&Transformed, &[Part<'_>]),
+        (parts, transform): (&[Part<'_>], Option<&Transformed>),
         to: &Target<'_>,
     ) -> Result<()> {
         let rows = &parts[0].rows;
-        let windows: Vec<_> = parts.iter().map(|p| v.fast.window(p.window(transposed))).collect();
-        let from = Source { data: &v.data, quads: v.quads, fast: Some(v.fast), point: rows.rows };
-        self.launch(gpu, choice, transposed, &from, (parts, &windows), to)
-    }
-
-    fn launch(
-        &self,
-        gpu: &Gpu,
-        choice: &Choice,
-        transposed: bool,
-        from: &Source<'_>,
-        (parts, windows): (&[Part<'_>], &[Window]),
-        to: &Target<'_>,
-    ) -> Result<()> {
-        let points = if from.fast.is_some() { POINTS } else { 1 };
-        let rows = &parts[0].rows;
+        let windows = parts.iter().map(|p| p.window(transposed));
+        let windows: Vec<_> = windows.map(|w| transform.map_or(w, |v| v.fast.window(w))).collect();
+        let (data, quads, point) = transform.map_or((&rows.data, rows.quads, 0), |v| (&v.data, v.quads, rows.rows));
+        let points = if transform.is_some() { POINTS } else { 1 };
         let places = if points > 1 { Transformed::places(rows) } else { rows.records * rows.geometry.pitch };
         let taps = windows.iter().map(|w| w.taps).max().unwrap_or(1);
         let shape = Shape::new(choice, taps, to.width, places, self.lanes);
@@ -151,7 +121,7 @@ impl Tiles {
         let trips = |p: &Part<'_>| p.depth(transposed).div_ceil(shape.du);
         let row = |taps: usize| (taps * shape.oc * shape.du).next_multiple_of(load);
         let sizes: Vec<usize> =
-            parts.iter().zip(windows).map(|(p, w)| points * blocks * trips(p) * row(w.taps)).collect();
+            parts.iter().zip(&windows).map(|(p, w)| points * blocks * trips(p) * row(w.taps)).collect();
         let laid = Tensor::empty(gpu, &[sizes.iter().sum()], DType::F32)?;
         let mut settings: Vec<Setting> = vec![
             ("lanes", self.lanes),
@@ -161,9 +131,9 @@ impl Tiles {
             ("mo", shape.mo),
             ("mq", shape.mq),
             ("add", to.add.into()),
-            ("fast", from.fast.is_some().into()),
+            ("fast", transform.is_some().into()),
             // transforms are in f32
-            ("half", (rows.half && from.fast.is_none()).into()),
+            ("half", (rows.half && transform.is_none()).into()),
         ];
         let mut numbers = Vec::new();
         let mut base = 0;
@@ -175,10 +145,10 @@ impl Tiles {
             let (r, s) = (&part.reduced, part.s);
             let phases = if transposed { r.stride } else { part.rows.phases };
             let n = blocks * trips(part);
-            let place = from.fast.map_or(w.first, |f| f.place(w.first));
+            let place = transform.map_or(w.first, |v| v.fast.place(w.first));
             Launch::new("conv1d_tile_weights")
                 .constant("TRANSPOSED", transposed.into())
-                .constant("FAST", from.fast.is_some().into())
+                .constant("FAST", transform.is_some().into())
                 .constant("WG", if gpu.report().is_software { 8 } else { 32 })
                 .uint([n, base, row(w.taps), part.depth(transposed), trips(part), shape.du, shape.oc])
                 .uint([w.taps, r.stride, phases, r.pad])
@@ -199,12 +169,12 @@ impl Tiles {
         let n = tiles * blocks;
         let mut launch = Launch::new(shader)
             .settings(&settings)
-            .uint([n, tiles, rows.records, rows.geometry.pitch, from.quads, to.channels, to.first, to.len])
+            .uint([n, tiles, rows.records, rows.geometry.pitch, quads, to.channels, to.first, to.len])
             .uint([to.width, to.split, to.folds, to.every]);
         if !wide {
-            launch = launch.uint([blocks, from.point]);
+            launch = launch.uint([blocks, point]);
         }
-        launch.uint(numbers).bind(from.data.storage()).bind(laid.storage()).bind(to.dst.storage()).groups(gpu, n)
+        launch.uint(numbers).bind(data.storage()).bind(laid.storage()).bind(to.dst.storage()).groups(gpu, n)
     }
 
     /// The convolution of `x` into `y`, branch by branch.
@@ -233,16 +203,16 @@ impl Tiles {
                 add: false,
             };
             if !self.is_fast(j, part.window(false).taps) {
-                self.sum(gpu, self.choice(j), false, &[part], &to)?;
+                self.sum(gpu, self.choice(j), false, (&[part], None), &to)?;
                 continue;
             }
             let r = &part.reduced;
             if !transforms.iter().any(|(other, _)| other.same_rows(r)) {
-                let fast = Fast::new(&self.fast_windows(r, part.rows.geometry.lead, sizes, false));
+                let fast = Fast::new(&self.fast_windows(r, part.rows.geometry.lead, sizes));
                 transforms.push((*r, Transformed::new(gpu, &part.rows, fast)?));
             }
             if let Some((_, v)) = transforms.iter().find(|(other, _)| other.same_rows(r)) {
-                self.fast_sum(gpu, self.choice(j), false, (v, &[part]), &to)?;
+                self.sum(gpu, self.choice(j), false, (&[part], Some(v)), &to)?;
             }
         }
         Ok(())
@@ -292,10 +262,7 @@ impl Tiles {
                     len: s.len,
                     add,
                 };
-                match &transform {
-                    Some(v) => self.fast_sum(gpu, self.choice(0), true, (v, parts), &to)?,
-                    None => self.sum(gpu, self.choice(0), true, parts, &to)?,
-                }
+                self.sum(gpu, self.choice(0), true, (parts, transform.as_ref()), &to)?;
                 add = true;
             }
         }
