@@ -3,10 +3,8 @@
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
 use super::Spread;
-use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
-use crate::nn::Mode;
 use crate::tensor::Tensor;
 use crate::train::Experiment;
 use crate::train::config::LossConfig;
@@ -155,9 +153,9 @@ impl Bench {
     }
 
     /// An inference batch until its logits are on the host, ms.
-    pub(super) fn infer(&self) -> Result<f64> {
+    pub(super) fn infer(&mut self) -> Result<f64> {
         let start = Instant::now();
-        no_grad(|| self.stepper.net.forward(&self.x, &Mode::EVAL))?.logits.to_vec()?;
+        self.stepper.infer(&self.x)?.to_vec()?;
         Ok(1e3 * start.elapsed().as_secs_f64())
     }
 }

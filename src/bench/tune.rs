@@ -20,8 +20,8 @@ const LLVMPIPE: &str = include_str!("../../results/tuning/llvmpipe.json");
 /// A candidate may differ from the plain version by this share of its largest value.
 const TOLERANCE: f64 = 1e-4;
 /// A candidate must take at most this share of the rule of thumb's time, and save so many ms a call: the rule's kernels
-/// serve many shapes, and a further one costs about half a second to compile.
-const WORTH: (f64, f64) = (0.85, 1.0);
+/// serve many shapes, and a further one costs up to three seconds to compile, and half a second when it is found compiled.
+const WORTH: (f64, f64) = (0.85, 2.0);
 /// Multiply-adds of an unrolled body that no instruction cache holds.
 const LONGEST_BODY: usize = 3200;
 

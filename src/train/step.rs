@@ -4,7 +4,7 @@
 use super::checkpoint::Checkpoint;
 use super::config::{Experiment, Optimizer as Rule, Precision};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
-use crate::autograd::grad;
+use crate::autograd::{grad, no_grad};
 use crate::error::Result;
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
@@ -33,6 +33,7 @@ pub struct Stepper {
     half: bool,
     arena: Arena,
     recorded: Vec<RecordedStep>,
+    forwards: Vec<RecordedForward>,
 }
 
 impl Stepper {
@@ -72,6 +73,7 @@ impl Stepper {
             half: t.precision == Precision::F16,
             arena: gpu.arena(),
             recorded: Vec::new(),
+            forwards: Vec::new(),
         })
     }
 
@@ -112,6 +114,29 @@ impl Stepper {
         Ok(RecordedStep { x, targets, work, terms, logits })
     }
 
+    /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
+    /// replayed as a step is, in the same memory.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`]; [`crate::Error::Gpu`].
+    pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
+        let at = match self.forwards.iter().position(|f| f.x.shape() == x.shape()) {
+            Some(at) => at,
+            None => {
+                let gpu = x.gpu();
+                let x = Tensor::empty(gpu, x.shape(), x.dtype())?;
+                let forward = || no_grad(|| self.net.forward(&x, &Mode::EVAL));
+                let (work, out) = gpu.capture(&self.arena, forward)?;
+                self.forwards.push(RecordedForward { work, logits: out.logits, x });
+                self.forwards.len() - 1
+            }
+        };
+        let forward = &self.forwards[at];
+        forward.x.copy_from(0, x);
+        forward.work.replay();
+        Ok(forward.logits.clone())
+    }
+
     /// What repeats from step to step.
     fn work(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let mode = Mode { half: self.half, ..Mode::train(&self.dropout) };
@@ -136,6 +161,14 @@ struct RecordedStep {
     targets: BatchTargets,
     work: Recording,
     terms: Terms,
+    logits: Tensor,
+}
+
+/// A forward pass in evaluation on batches of a fixed shape.
+#[derive(Debug)]
+struct RecordedForward {
+    x: Tensor,
+    work: Recording,
     logits: Tensor,
 }
 
