@@ -50,6 +50,10 @@ impl std::fmt::Debug for Recording {
 }
 
 impl Recording {
+    pub(super) fn commands(&self) -> &[Command] {
+        &self.stream.commands
+    }
+
     /// Runs it, in order with what is recorded before and after.
     pub fn replay(&self) {
         self.gpu.record(Command::Captured(self.stream.clone()));

@@ -7,6 +7,7 @@
 //! back as the error of the next call.
 
 mod adapter;
+mod ahead;
 mod capture;
 mod kernel;
 mod pool;
@@ -25,6 +26,7 @@ pub use shaders::{ShaderSource, embedded_shaders};
 pub use tuning::{Choice, Choices, Variant};
 
 use crate::error::{Error, Result};
+use ahead::Ahead;
 use kernel::KernelCache;
 use pool::Pool;
 use record::Recorder;
@@ -36,6 +38,7 @@ use tuning::Tuning;
 pub struct Gpu(Arc<Inner>);
 
 struct Inner {
+    adapter: wgpu::Adapter,
     device: wgpu::Device,
     queue: wgpu::Queue,
     report: AdapterReport,
@@ -47,6 +50,7 @@ struct Inner {
     capturing: Mutex<()>,
     fault: Arc<Mutex<Option<String>>>,
     tuning: Mutex<Tuning>,
+    ahead: Mutex<Option<Ahead>>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -84,6 +88,7 @@ impl Gpu {
         let recorder = Mutex::new(Recorder::new(&device));
         let kernels = Mutex::new(KernelCache::default());
         Ok(Self(Arc::new(Inner {
+            adapter,
             device,
             queue,
             report,
@@ -94,6 +99,7 @@ impl Gpu {
             capturing: Mutex::default(),
             fault,
             tuning: Mutex::default(),
+            ahead: Mutex::default(),
         })))
     }
 

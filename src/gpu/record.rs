@@ -52,6 +52,16 @@ pub(super) enum Command {
     Captured(Arc<Stream>),
 }
 
+impl Command {
+    /// The kernel that it launches.
+    pub(super) fn kernel(&self) -> Option<&Arc<Kernel>> {
+        match self {
+            Self::Dispatch { kernel, .. } => Some(kernel),
+            _ => None,
+        }
+    }
+}
+
 impl Stream {
     /// For so many dispatches.
     pub(super) fn new(device: &wgpu::Device, launches: usize) -> Self {
@@ -241,6 +251,9 @@ impl Gpu {
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = wgpu::PollType::Wait { submission_index, timeout: None };
         self.0.device.poll(poll).map_err(|e| gpu_fault(&format!("waiting for the device: {e}")))?;
+        if let Some(ahead) = &*lock(&self.0.ahead) {
+            ahead.stop();
+        }
         Ok(())
     }
 

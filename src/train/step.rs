@@ -93,6 +93,7 @@ impl Stepper {
             Some(at) => at,
             None => {
                 let step = self.record(x, targets)?;
+                x.gpu().compile_ahead(&step.work);
                 self.recorded.push(step);
                 self.recorded.len() - 1
             }
