@@ -54,7 +54,7 @@ struct Common {
     /// Ignore what `tune` found: rules of thumb choose the kernels
     #[arg(long, global = true)]
     no_tuned: bool,
-    /// Use one version of every kernel that has it: plain, tile or wide
+    /// Use one version of every kernel that has it: plain, tile, fast or wide
     #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
     kernels: Option<Variant>,
     /// Tell more: every note and every excluded record
