@@ -20,6 +20,7 @@ mod caption;
 pub mod confusion;
 pub mod curves;
 pub mod dataset;
+pub mod figure;
 pub mod gradcam;
 pub mod guidance;
 mod output;
@@ -32,8 +33,9 @@ pub mod style;
 pub mod text;
 
 pub use curves::EpochRow;
+pub use figure::{Figure, Format};
 pub use dataset::{ClassSummary, ExampleStrip};
 pub use gradcam::GradCamFigure;
 pub use guidance::GuidanceFigure;
 pub use rpeaks::RPeakRow;
-pub use style::Page;
+pub use style::{Look, Page, Theme};
