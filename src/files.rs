@@ -131,9 +131,18 @@ impl<'a> Safetensors<'a> {
 
     /// Shape and values of a tensor of floats.
     pub(crate) fn tensor(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
+        self.typed(name, Dtype::F32)
+    }
+
+    /// Shape and values of a tensor of whole numbers.
+    pub(crate) fn integers(&self, name: &str) -> Result<(Vec<usize>, Vec<i32>), String> {
+        self.typed(name, Dtype::I32)
+    }
+
+    fn typed<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype) -> Result<(Vec<usize>, Vec<T>), String> {
         let view = self.tensors.tensor(name).map_err(|_| format!("the tensor '{name}' is missing"))?;
-        if view.dtype() != Dtype::F32 {
-            return Err(format!("'{name}' is {:?}, expected F32", view.dtype()));
+        if view.dtype() != dtype {
+            return Err(format!("'{name}' is {:?}, expected {dtype:?}", view.dtype()));
         }
         Ok((view.shape().to_vec(), bytemuck::pod_collect_to_vec(view.data())))
     }

@@ -61,6 +61,7 @@ fn a_network_and_what_it_is_held_against() {
     let mut experiment = Experiment::default();
     experiment.losses.target_layer = "blocks.0".into();
     let tested = Tested {
+        scale: None,
         gpu: gpu(),
         net: &net,
         data: &data,

@@ -40,7 +40,7 @@ pub(super) struct EvaluateArgs {
     /// Print metrics.json on standard output
     #[arg(long)]
     json: bool,
-    /// Folder for metrics.json, explanation.json, sanity.json and predictions.csv
+    /// Folder for metrics.json, explanation.json, sanity.json, predictions.csv and explanations.safetensors
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -161,6 +161,7 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
         strips: &strips,
         records: &records,
         train: training.as_deref(),
+        scale: model.info.features.as_ref(),
         experiment: &experiment,
     };
     let found = evaluate(&tested, args.out.is_some())?;

@@ -271,6 +271,7 @@ pub(super) fn job(
             strips: &strips,
             records: &division.test,
             train: Some(&division.train),
+            scale: targets.scale(),
             experiment,
         };
         let found = evaluate(&tested, true)?;

@@ -84,12 +84,36 @@ pub struct Areas {
     pub insertion: f64,
 }
 
-/// Areas under the curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps`
-/// forward passes a subject: the curves share their ends.
+/// The curves of one strip: the probability of its class at `steps + 1` equally spaced shares, 0 to 1, of its samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curves {
+    /// As the most relevant samples are taken away.
+    pub deletion: Vec<f64>,
+    /// As only they are left.
+    pub insertion: Vec<f64>,
+}
+
+impl Curves {
+    /// The areas under them.
+    pub fn areas(&self) -> Areas {
+        Areas { deletion: area(&self.deletion), insertion: area(&self.insertion) }
+    }
+}
+
+/// Areas under the [`curves`].
+///
+/// # Errors
+/// As [`curves`].
+pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Areas>> {
+    Ok(curves(gpu, net, subjects, steps)?.iter().map(Curves::areas).collect())
+}
+
+/// Curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps` forward passes a
+/// subject: the curves share their ends.
 ///
 /// # Errors
 /// As [`deletion_steps`]; [`Error::Shape`], [`Error::Gpu`].
-pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Areas>> {
+pub fn curves(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Curves>> {
     let (each, k) = (2 * steps, net.classes());
     let mut found = Vec::with_capacity(subjects.len());
     for group in subjects.chunks((STRIPS / each.max(1)).max(1)) {
@@ -104,7 +128,7 @@ pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Res
             let p: Vec<f64> = rows.chunks(k).map(|row| probabilities(row)[s.class]).collect();
             let (deletion, inner) = p.split_at(steps + 1);
             let insertion = [&deletion[steps..], inner, &deletion[..1]].concat();
-            found.push(Areas { deletion: area(deletion), insertion: area(&insertion) });
+            found.push(Curves { deletion: deletion.to_vec(), insertion });
         }
     }
     Ok(found)

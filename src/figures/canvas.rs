@@ -2,9 +2,10 @@
 
 use super::output;
 use super::raster::Raster;
-use super::style::{INK, MM_PER_PT, PT_LABEL, Page, Rgb};
+use super::style::{INK, MM_PER_PT, PT_LABEL, Page, Rgb, WHITE, mix};
 use super::text::{self, Weight};
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use plotters::prelude::{DrawingBackend, FontDesc, FontFamily, FontStyle, SVGBackend, TextStyle};
 use plotters::style::{Color, RGBColor, text_anchor};
 use std::path::Path;
@@ -131,8 +132,15 @@ impl Canvas<'_> {
         }
     }
 
+    /// `color` mixed with the page: 0 is the page, 1 the colour.
+    pub fn tint(&self, color: Rgb, strength: f64) -> Rgb {
+        let theme = self.page.theme;
+        mix(theme.color(WHITE), theme.color(color), strength)
+    }
+
     /// A filled rectangle between two corners.
     pub fn rect(&mut self, a: Point, b: Point, color: Rgb) {
+        let color = self.page.theme.color(color);
         let ((x0, x1), (y0, y1)) = ((a.0.min(b.0), a.0.max(b.0)), (a.1.min(b.1), a.1.max(b.1)));
         let page = self.page;
         let corners = self.scaled(&[(x0, y0), (x1, y1)], UNITS);
@@ -155,6 +163,7 @@ impl Canvas<'_> {
             let edge = |v: f64| (page.px(v) - width / 2.0).round();
             let (x0, x1) = (edge(a.0.min(b.0)), edge(a.0.max(b.0)) + width);
             let (y0, y1) = (edge(a.1.min(b.1)), edge(a.1.max(b.1)) + width);
+            let color = page.theme.color(color);
             return r.rect((x0, y0), (x1, y1), color);
         }
         self.polyline(&[a, b], pt, color);
@@ -167,6 +176,7 @@ impl Canvas<'_> {
             return self.disc(first, pt * MM_PER_PT / 2.0, color);
         }
         let page = self.page;
+        let color = page.theme.color(color);
         let path = self.scaled(points, UNITS);
         match &mut self.target {
             Target::Bitmap(r) => {
@@ -183,9 +193,32 @@ impl Canvas<'_> {
         }
     }
 
+    /// The area between two curves, `alpha` (0 to 1) opaque: at every `x`, ascending, from one `y` to the other.
+    pub fn band(&mut self, points: &[(f64, f64, f64)], color: Rgb, alpha: f64) {
+        if points.len() < 2 {
+            return;
+        }
+        let page = self.page;
+        let color = page.theme.color(color);
+        let there = points.iter().map(|p| (p.0, p.1));
+        let outline: Vec<Point> = there.chain(points.iter().rev().map(|p| (p.0, p.2))).collect();
+        let path = self.scaled(&outline, UNITS);
+        match &mut self.target {
+            Target::Bitmap(r) => {
+                let points: Vec<_> = points.iter().map(|p| (page.px(p.0), page.px(p.1), page.px(p.2))).collect();
+                r.band(&points, color, alpha);
+            }
+            Target::Svg(svg) => {
+                let drawn = svg.fill_polygon(path, &rgb(color).mix(alpha));
+                self.note(drawn);
+            }
+        }
+    }
+
     /// A filled convex polygon.
     pub fn convex(&mut self, points: &[Point], color: Rgb) {
         let page = self.page;
+        let color = page.theme.color(color);
         let path = self.scaled(points, UNITS);
         match &mut self.target {
             Target::Bitmap(r) => {
@@ -202,6 +235,7 @@ impl Canvas<'_> {
     /// A filled disc of radius `mm`.
     pub fn disc(&mut self, centre: Point, mm: f64, color: Rgb) {
         let page = self.page;
+        let color = page.theme.color(color);
         let at = self.scaled(&[centre], UNITS)[0];
         match &mut self.target {
             Target::Bitmap(r) => {
@@ -222,6 +256,7 @@ impl Canvas<'_> {
             return;
         }
         let (page, width) = (self.page, style.width(&text));
+        let style = &style.color(page.theme.color(style.color));
         let svg_at = self.scaled(&[at], UNITS)[0];
         match &mut self.target {
             Target::Bitmap(r) => {
@@ -269,57 +304,85 @@ fn rgb(c: Rgb) -> RGBColor {
 /// If `path` ends in neither `.png` nor `.svg`, if the page is not one, or if the file cannot be written.
 pub fn save(path: impl AsRef<Path>, page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<()> {
     let path = path.as_ref();
+    let named = |e: Error| match e {
+        Error::Data { subject, what, hint } if subject == FIGURE => Error::file(path, what, hint),
+        other => other,
+    };
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let svg = match extension.as_deref() {
-        Some("png") => false,
-        Some("svg") => true,
+    let bytes = match extension.as_deref() {
+        Some("png") => png(page, draw).map_err(named)?,
+        Some("svg") => svg(page, draw).map_err(named)?.into_bytes(),
         _ => return Err(Error::file(path, "a figure is written as PNG or SVG", "end the name in .png or .svg")),
     };
+    write_atomically(path, &bytes)
+}
+
+/// Subject of errors that know no file.
+const FIGURE: &str = "figure";
+
+fn check(page: Page) -> Result<()> {
     let sized = |mm: f64| (1.0..=5000.0).contains(&mm);
     let (width, height) = page.pixels();
-    if !(sized(page.width_mm) && sized(page.height_mm) && page.dpi > 0.0)
-        || u64::from(width) * u64::from(height) > 200_000_000
+    if sized(page.width_mm)
+        && sized(page.height_mm)
+        && page.dpi > 0.0
+        && u64::from(width) * u64::from(height) <= 200_000_000
     {
-        let what = format!("a page of {} x {} mm at {} dpi cannot be drawn", page.width_mm, page.height_mm, page.dpi);
-        return Err(Error::file(path, what, "draw fewer strips, classes or series in one figure"));
+        return Ok(());
     }
-    let failed = |what: String| Error::file(path, what, "this is a fault of the figure code: please report it");
-    let document = if svg {
-        let mut document = String::new();
-        let size = ((page.width_mm * UNITS).round() as u32, (page.height_mm * UNITS).round() as u32);
-        let mut canvas = Canvas {
-            page,
-            target: Target::Svg(SVGBackend::with_string(&mut document, size)),
-            widths: Vec::new(),
-            failed: None,
-        };
-        canvas.rect((0.0, 0.0), (page.width_mm, page.height_mm), super::style::WHITE);
-        draw(&mut canvas)?;
-        if let Target::Svg(backend) = &mut canvas.target {
-            let done = backend.present();
-            canvas.note(done);
-        }
-        let (widths, fault) = (std::mem::take(&mut canvas.widths), canvas.failed.take());
-        drop(canvas);
-        match fault {
-            Some(what) => return Err(failed(what)),
-            None => output::finish_svg(&document, page, size, &widths),
-        }
-    } else {
-        let target = Target::Bitmap(Raster::new(width as usize, height as usize));
-        let mut canvas = Canvas { page, target, widths: Vec::new(), failed: None };
-        draw(&mut canvas)?;
-        if let Some(what) = canvas.failed.take() {
-            return Err(failed(what));
-        }
-        let Target::Bitmap(raster) = canvas.target else { return Err(failed("not a bitmap".into())) };
-        return output::write_png(path, &raster, page.dpi);
-    };
-    output::write_svg(path, &document)
+    let what = format!("a page of {} x {} mm at {} dpi cannot be drawn", page.width_mm, page.height_mm, page.dpi);
+    Err(Error::data(FIGURE, what, "draw fewer strips, classes or series in one figure"))
+}
+
+fn fault(what: String) -> Error {
+    Error::data(FIGURE, what, "this is a fault of the figure code: please report it")
+}
+
+/// Draws a figure as an SVG document.
+///
+/// # Errors
+/// If the page is not one, and whatever `draw` says.
+pub fn svg(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<String> {
+    check(page)?;
+    let mut document = String::new();
+    let size = ((page.width_mm * UNITS).round() as u32, (page.height_mm * UNITS).round() as u32);
+    let target = Target::Svg(SVGBackend::with_string(&mut document, size));
+    let mut canvas = Canvas { page, target, widths: Vec::new(), failed: None };
+    canvas.rect((0.0, 0.0), (page.width_mm, page.height_mm), WHITE);
+    draw(&mut canvas)?;
+    if let Target::Svg(backend) = &mut canvas.target {
+        let done = backend.present();
+        canvas.note(done);
+    }
+    let (widths, failed) = (std::mem::take(&mut canvas.widths), canvas.failed.take());
+    drop(canvas);
+    match failed {
+        Some(what) => Err(fault(what)),
+        None => Ok(output::finish_svg(&document, page, size, &widths)),
+    }
+}
+
+/// Draws a figure as the bytes of a PNG.
+///
+/// # Errors
+/// As [`svg`].
+pub fn png(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<Vec<u8>> {
+    check(page)?;
+    let (width, height) = page.pixels();
+    let target = Target::Bitmap(Raster::new(width as usize, height as usize));
+    let mut canvas = Canvas { page, target, widths: Vec::new(), failed: None };
+    canvas.rect((0.0, 0.0), (page.width_mm, page.height_mm), WHITE);
+    draw(&mut canvas)?;
+    if let Some(what) = canvas.failed.take() {
+        return Err(fault(what));
+    }
+    let Target::Bitmap(raster) = canvas.target else { return Err(fault("not a bitmap".into())) };
+    output::png(&raster, page.dpi).map_err(|e| fault(format!("cannot be encoded: {e}")))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::style::Theme;
     use super::*;
     use std::fs;
 
@@ -345,7 +408,7 @@ mod tests {
     #[test]
     fn files_have_their_size_and_resolution() {
         let dir = tempfile::tempdir().unwrap();
-        let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 254.0 };
+        let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 254.0, theme: Theme::Paper };
         let png = dir.path().join("new/folder/a.PNG");
         save(&png, page, scene).unwrap();
         assert_eq!(header(&png), (200, 100, 10_000));
@@ -361,7 +424,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_said_and_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 100.0 };
+        let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 100.0, theme: Theme::Paper };
         let said = |name: &str, page: Page| save(dir.path().join(name), page, scene).unwrap_err().to_string();
         assert!(said("a.pdf", page).contains(".png or .svg") && said("a", page).contains(".png or .svg"));
         assert!(said("a.png", Page { width_mm: f64::NAN, ..page }).contains("cannot be drawn"));

@@ -2,7 +2,7 @@
 
 use super::axes::{Frame, color_bar};
 use super::canvas::{Canvas, Point, Type, save};
-use super::style::{INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, PT_TITLE, Page, WHITE, blues, text_on};
+use super::style::{INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, PT_TITLE, Page, Theme, WHITE, blues, text_on};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -41,6 +41,7 @@ pub fn draw(path: impl AsRef<Path>, classes: &[String], counts: &[Vec<u64>], tit
         width_mm: frame.x1 + 24.0,
         height_mm: frame.y1 + below + 8.0,
         dpi: if size > 200.0 { 150.0 } else { Page::DPI },
+        theme: Theme::Paper,
     };
     save(path, page, |c| {
         if let Some(title) = title {

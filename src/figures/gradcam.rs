@@ -4,7 +4,7 @@ use super::axes::{Frame, color_bar};
 use super::canvas::{Canvas, save};
 use super::caption::{LEFT, LINE, SMALL, heading, panel_heading, panel_legend, set};
 use super::paper::{LARGE, LEAD_IN, ONE_ROW, ROW, SPEED, Strip, seconds};
-use super::style::{Page, WARN, viridis};
+use super::style::{Page, Theme, WARN, viridis};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -71,7 +71,7 @@ pub fn draw(path: impl AsRef<Path>, fig: &GradCamFigure) -> Result<()> {
     let foot = if strip.cut > 0 { LINE } else { 0.0 };
     let pitch = strip.height() + NUMBERS + 2.0;
     let height = top + pitch * rows.len() as f64 + NAME + foot + 1.0;
-    save(path, Page { width_mm: width, height_mm: height, dpi: DPI }, |c| {
+    save(path, Page { width_mm: width, height_mm: height, dpi: DPI, theme: Theme::Paper }, |c| {
         set(c, &heading, 4.0);
         for (i, &(from, to)) in rows.iter().enumerate() {
             let origin = (MARGIN.0 + LEAD_IN, top + pitch * i as f64 + strip.above);
@@ -110,7 +110,7 @@ pub fn draw_panel(path: impl AsRef<Path>, figs: &[GradCamFigure]) -> Result<()> 
         top += heading.len() as f64 * LINE + BENEATH + strip.height() + 3.2;
     }
     let height = top + NUMBERS + NAME - 1.0;
-    save(path, Page { width_mm: width, height_mm: height, dpi: PANEL_DPI }, |c| {
+    save(path, Page { width_mm: width, height_mm: height, dpi: PANEL_DPI, theme: Theme::Paper }, |c| {
         set(c, &legend, 3.0);
         let mut bottom = 0.0;
         for (((strip, heading), &(from, to)), &top) in strips.iter().zip(&headings).zip(&first).zip(&tops) {

@@ -12,6 +12,8 @@
 //! - [`confusion`]: confusion matrices
 //! - [`dataset`]: strips per class, heart rates and irregularity, example strips (on [`reduced`] paper)
 //! - [`guidance`]: what the XAI guidance points at
+//! - [`network`]: the diagram of a configured EXGnet
+//! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 
 pub mod axes;
@@ -20,8 +22,11 @@ mod caption;
 pub mod confusion;
 pub mod curves;
 pub mod dataset;
+pub mod figure;
 pub mod gradcam;
 pub mod guidance;
+pub mod kernels;
+pub mod network;
 mod output;
 pub mod paper;
 pub mod raster;
@@ -33,7 +38,8 @@ pub mod text;
 
 pub use curves::EpochRow;
 pub use dataset::{ClassSummary, ExampleStrip};
+pub use figure::{Figure, Format};
 pub use gradcam::GradCamFigure;
 pub use guidance::GuidanceFigure;
 pub use rpeaks::RPeakRow;
-pub use style::Page;
+pub use style::{Look, Page, Theme};

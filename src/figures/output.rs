@@ -1,20 +1,16 @@
-//! Files of figures: PNG with a resolution, SVG with a size in millimetres, each written whole or not at all.
+//! Formats of figures: PNG with a resolution, SVG with a size in millimetres.
 
 use super::raster::Raster;
 use super::style::Page;
-use crate::error::{Error, Result};
-use crate::files::write_atomically;
-use std::path::Path;
 
 /// plotters' mark of a text that it centred; ours stand on their baseline.
 const SVG_CENTRED: &str = " dy=\"0.5ex\"";
 
-/// Writes a bitmap of `dpi` dots per inch; the file says its resolution.
-pub fn write_png(path: &Path, raster: &Raster, dpi: f64) -> Result<()> {
+/// The bytes of a bitmap of `dpi` dots per inch; they say its resolution.
+pub fn png(raster: &Raster, dpi: f64) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
-    encode_png(&mut bytes, raster, dpi)
-        .map_err(|e| Error::file(path, format!("cannot be encoded: {e}"), "draw a smaller page"))?;
-    write_atomically(path, &bytes)
+    encode_png(&mut bytes, raster, dpi)?;
+    Ok(bytes)
 }
 
 fn encode_png(out: &mut Vec<u8>, raster: &Raster, dpi: f64) -> Result<(), png::EncodingError> {
@@ -28,18 +24,14 @@ fn encode_png(out: &mut Vec<u8>, raster: &Raster, dpi: f64) -> Result<(), png::E
     encoder.write_header()?.write_image_data(&raster.rgb)
 }
 
-/// Writes an SVG document.
-pub fn write_svg(path: &Path, document: &str) -> Result<()> {
-    write_atomically(path, document.as_bytes())
-}
-
 /// The SVG with its size in mm, round line ends, and texts that stand on their baseline and are as wide as they were
 /// measured, whichever font the viewer has.
 pub fn finish_svg(document: &str, page: Page, size: (u32, u32), widths: &[f64]) -> String {
     let pixels = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
     let physical = format!(
         "width=\"{}mm\" height=\"{}mm\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
-        page.width_mm, page.height_mm
+        page.width_mm * page.theme.scale(),
+        page.height_mm * page.theme.scale()
     );
     let document = document.replacen(&pixels, &physical, 1).replace(SVG_CENTRED, "");
     let mut parts = document.split("<text ");

@@ -68,6 +68,27 @@ impl Raster {
         }
     }
 
+    /// The area between two curves: at every `x`, ascending, from one `y` to the other.
+    pub fn band(&mut self, points: &[(f64, f64, f64)], color: Rgb, alpha: f64) {
+        for pair in points.windows(2) {
+            let ((x0, a0, b0), (x1, a1, b1)) = (pair[0], pair[1]);
+            if ![x0, a0, b0, x1, a1, b1].iter().all(|v| v.is_finite()) || x1 <= x0 {
+                continue;
+            }
+            for x in Self::span(x0, x1, self.width) {
+                // the part of this column between the two points, and the curves in its middle
+                let (from, to) = (x0.max(x as f64), x1.min(x as f64 + 1.0));
+                let t = (f64::midpoint(from, to) - x0) / (x1 - x0);
+                let (a, b) = (a0 + (a1 - a0) * t, b0 + (b1 - b0) * t);
+                let (top, bottom) = (a.min(b), a.max(b));
+                for y in Self::span(top, bottom, self.height) {
+                    let rows = (bottom.min(y as f64 + 1.0) - top.max(y as f64)).clamp(0.0, 1.0);
+                    self.blend(x, y, color, alpha * rows * (to - from));
+                }
+            }
+        }
+    }
+
     /// A convex polygon.
     pub fn convex(&mut self, points: &[(f64, f64)], color: Rgb) {
         if points.len() < 3 || !points.iter().all(|p| p.0.is_finite() && p.1.is_finite()) {

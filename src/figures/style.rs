@@ -15,6 +15,99 @@ pub struct Page {
     pub height_mm: f64,
     /// Dots per inch of the bitmap (an SVG has none).
     pub dpi: f64,
+    /// Colours, and how much larger than laid out it is drawn.
+    pub theme: Theme,
+}
+
+/// For what a figure is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// A paper: sizes in points as they are, on white.
+    #[default]
+    Paper,
+    /// A talk: letters and lines half as large again, on white.
+    Slides,
+    /// A dark page: sizes of a paper, light on dark.
+    Dark,
+}
+
+impl Theme {
+    /// Every theme.
+    pub const ALL: [Self; 3] = [Self::Paper, Self::Slides, Self::Dark];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Slides => "slides",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// A figure is laid out at its width divided by this, and drawn so much larger.
+    pub fn scale(self) -> f64 {
+        if self == Self::Slides { 1.5 } else { 1.0 }
+    }
+
+    /// The colour that stands for one of this file's on the theme's page: dark pages turn paper, ink and what lies
+    /// between them around; colours of data stay.
+    pub fn color(self, c: Rgb) -> Rgb {
+        if self != Self::Dark {
+            return c;
+        }
+        match c {
+            WHITE => [0x12, 0x14, 0x18],
+            INK => [0xee, 0xee, 0xee],
+            INK_SOFT => [0xb4, 0xb8, 0xbe],
+            GRID => [0x36, 0x3a, 0x40],
+            NONE => [0x70, 0x74, 0x7a],
+            PAPER => [0x20, 0x1a, 0x1c],
+            PAPER_SMALL => [0x33, 0x26, 0x28],
+            PAPER_LARGE => [0x58, 0x3a, 0x3c],
+            SERIES_BLACK => [0xdd, 0xdd, 0xdd],
+            SERIES_BLUE => [0x45, 0x9f, 0xdc],
+            _ => c,
+        }
+    }
+}
+
+/// How figures are to look: the same for all of a command.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Width of the page, mm.
+    pub width_mm: f64,
+    /// Dots per inch of bitmaps.
+    pub dpi: f64,
+    /// Theme.
+    pub theme: Theme,
+}
+
+impl Look {
+    /// Width that a figure is laid out at, mm.
+    pub fn width(&self) -> f64 {
+        self.width_mm / self.theme.scale()
+    }
+
+    /// A page of a height as laid out, mm.
+    pub fn page(&self, height: f64) -> Page {
+        Page { width_mm: self.width(), height_mm: height, dpi: self.dpi, theme: self.theme }
+    }
+
+    /// The same page, narrower: of `width` mm as laid out, if that is less.
+    pub fn narrow(&self, width: f64, height: f64) -> Page {
+        Page { width_mm: self.width().min(width), ..self.page(height) }
+    }
+
+    /// Whether a page holds two columns of panels.
+    pub fn is_wide(&self) -> bool {
+        self.width() >= 110.0
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { width_mm: Page::WIDTH_MM, dpi: Page::DPI, theme: Theme::Paper }
+    }
 }
 
 impl Page {
@@ -25,17 +118,17 @@ impl Page {
 
     /// A page of the default width and resolution.
     pub const fn paper(height_mm: f64) -> Self {
-        Self { width_mm: Self::WIDTH_MM, height_mm, dpi: Self::DPI }
+        Self { width_mm: Self::WIDTH_MM, height_mm, dpi: Self::DPI, theme: Theme::Paper }
     }
 
     /// Pixels of a length in mm.
     pub fn px(&self, mm: f64) -> f64 {
-        mm * self.dpi / 25.4
+        mm * self.theme.scale() * self.dpi / 25.4
     }
 
     /// Pixels of a length in points.
     pub fn pt_px(&self, pt: f64) -> f64 {
-        pt * self.dpi / 72.0
+        pt * self.theme.scale() * self.dpi / 72.0
     }
 
     /// Width and height of the bitmap, pixels; at least 1 x 1.
@@ -83,15 +176,21 @@ pub const PAPER_SMALL: Rgb = [0xfb, 0xdf, 0xda];
 /// Its 5 mm lines.
 pub const PAPER_LARGE: Rgb = [0xf2, 0xaf, 0xa6];
 
+const SERIES_BLUE: Rgb = [0x00, 0x72, 0xb2];
+const SERIES_BLACK: Rgb = [0x00, 0x00, 0x00];
+/// Ink and white on a colour of data, which no theme turns around.
+const INK_ON: Rgb = [0x1a, 0x1a, 0x1b];
+const WHITE_ON: Rgb = [0xff, 0xff, 0xfe];
+
 /// The colours of Okabe and Ito (2008), told apart by the colour-blind, in the order in which series take them.
 pub const OKABE_ITO: [Rgb; 8] = [
-    [0x00, 0x72, 0xb2], // blue
+    SERIES_BLUE,
     [0xd5, 0x5e, 0x00], // vermillion
     [0x00, 0x9e, 0x73], // bluish green
     [0xcc, 0x79, 0xa7], // reddish purple
     [0xe6, 0x9f, 0x00], // orange
     [0x56, 0xb4, 0xe9], // sky blue
-    [0x00, 0x00, 0x00], // black
+    SERIES_BLACK,
     [0xf0, 0xe4, 0x42], // yellow: last, it is pale on white
 ];
 
@@ -178,7 +277,7 @@ pub fn luminance(c: Rgb) -> f64 {
 /// Ink or white, whichever stands out more from `background`.
 pub fn text_on(background: Rgb) -> Rgb {
     let l = luminance(background) + 0.05;
-    if 1.05 / l > l / (luminance(INK) + 0.05) { WHITE } else { INK }
+    if 1.05 / l > l / (luminance(INK) + 0.05) { WHITE_ON } else { INK_ON }
 }
 
 fn oklab_to_srgb(l: f64, a: f64, b: f64) -> Rgb {
@@ -208,7 +307,7 @@ mod tests {
         let page = Page::paper(60.0);
         assert_eq!(page.pixels(), (2126, 709));
         assert!((page.pt_px(7.2) - 30.0).abs() < 1e-9);
-        assert_eq!(Page { width_mm: f64::NAN, height_mm: -3.0, dpi: 300.0 }.pixels().1, 1, "never an empty bitmap");
+        assert_eq!(Page { width_mm: f64::NAN, height_mm: -3.0, dpi: 300.0, theme: Theme::Paper }.pixels().1, 1, "never an empty bitmap");
     }
 
     #[test]
@@ -233,6 +332,19 @@ mod tests {
 
     #[test]
     fn text_stands_out_from_its_background() {
-        assert_eq!((text_on([255; 3]), text_on([0, 20, 90])), (INK, WHITE));
+        assert_eq!((text_on([255; 3]), text_on([0, 20, 90])), (INK_ON, WHITE_ON));
+        assert_eq!([INK_ON, WHITE_ON].map(|c| Theme::Dark.color(c)), [INK_ON, WHITE_ON]);
+    }
+
+    #[test]
+    fn themes_keep_contrast_and_true_sizes() {
+        for theme in Theme::ALL {
+            let (page, ink) = (luminance(theme.color(WHITE)), luminance(theme.color(INK)));
+            assert!((page.max(ink) + 0.05) / (page.min(ink) + 0.05) > 12.0, "{theme:?}");
+            let look = Look { width_mm: 85.0, theme, ..Look::default() };
+            assert_eq!(look.page(30.0).pixels().0, 1004, "{theme:?}: a page has the width that was asked for");
+        }
+        let slides = Look { theme: Theme::Slides, ..Look::default() }.page(30.0);
+        assert!((slides.pt_px(8.0) - 1.5 * Page::paper(30.0).pt_px(8.0)).abs() < 1e-9);
     }
 }

@@ -286,4 +286,13 @@ impl Exgnet {
         let joint = part.joint.forward(&ops::concat(&[embedding, &g], 1)?)?;
         Ok((joint, part.regressor.forward(embedding)?))
     }
+
+    /// The standardised features `[B, 17]` that the regressor makes of an embedding; `None` for a network without the
+    /// train-only part.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Gpu`].
+    pub fn regress(&self, embedding: &Tensor) -> Result<Option<Tensor>> {
+        self.train_only.as_ref().map(|part| part.regressor.forward(embedding)).transpose()
+    }
 }

@@ -1,16 +1,19 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
 mod maps;
+mod shown;
 
 use super::config::Experiment;
 use super::data::Strips;
 use super::metrics::Metrics;
+use super::explanations::Shown;
 use super::predictions::{self, Prediction};
 use super::sanity::{RANDOM_SEED, Sanity, by_features, class_counts};
 use crate::autograd::no_grad;
 use crate::ecg::Dataset;
+use crate::ecg::features::FeatureScale;
 use crate::error::Result;
-use crate::explain::perturbation::{Areas, STEPS, Subject, areas};
+use crate::explain::perturbation::{Areas, Curves, STEPS, Subject, curves};
 use crate::explain::scores::{Summary, is_dead};
 use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
@@ -66,6 +69,8 @@ pub struct Tested<'a> {
     pub records: &'a [usize],
     /// Those of the training fold, where it is known: for the baselines.
     pub train: Option<&'a [usize]>,
+    /// Scale of the features, for a network that regresses them.
+    pub scale: Option<&'a FeatureScale>,
     /// The experiment: target block, constants of the target, class weights and seed are taken from it.
     pub experiment: &'a Experiment,
 }
@@ -81,6 +86,8 @@ pub struct Evaluation {
     pub explanation: Explanations,
     /// `sanity.json`, where it was asked for.
     pub sanity: Option<Sanity>,
+    /// `explanations.safetensors`, where `sanity.json` was asked for.
+    pub shown: Option<Shown>,
 }
 
 /// The content of `explanation.json`.
@@ -123,7 +130,8 @@ pub struct ClassAreas {
 }
 
 impl Evaluation {
-    /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there is one, `sanity.json`.
+    /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there are some, `sanity.json` and
+    /// `explanations.safetensors`.
     ///
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.
@@ -133,12 +141,15 @@ impl Evaluation {
         if let Some(sanity) = &self.sanity {
             write_json(&dir.join("sanity.json"), sanity)?;
         }
+        if let Some(shown) = &self.shown {
+            shown.write(&dir.join(Shown::FILE))?;
+        }
         write_json(&dir.join("metrics.json"), &self.metrics)
     }
 }
 
-/// Tests a network in evaluation mode. `sanity` also scores the maps of no use and fits the classifier on the features:
-/// nearly twice the time.
+/// Tests a network in evaluation mode. `sanity` also scores the maps of no use, fits the classifier on the features and
+/// keeps what figures need: nearly twice the time.
 ///
 /// # Errors
 /// As [`logits`]; [`crate::Error::Data`] for no records, classes that the network does not have and predictions that are no
@@ -164,7 +175,7 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
             truth: truth[i],
             probabilities: probabilities(&scored[i].logits),
             explanation: scored[i].scores.truth,
-            areas: found[i],
+            areas: found[i].as_ref().map(Curves::areas),
             by_features: by_features.as_ref().map(|rows| argmax(&rows[i])),
         })
         .collect();
@@ -193,11 +204,12 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
             },
         }),
     };
-    Ok(Evaluation { predictions, metrics, explanation, sanity })
+    let shown = sanity.is_some().then(|| shown::shown(tested, block, &scored, &found));
+    Ok(Evaluation { predictions, metrics, explanation, sanity, shown })
 }
 
-/// Places of the records to take apart, and for every tested record its areas: those chosen with a live map have some.
-fn perturb(tested: &Tested<'_>, truth: &[usize], scored: &[Scored]) -> Result<(Vec<usize>, Vec<Option<Areas>>)> {
+/// Places of the records to take apart, and for every tested record its curves: those chosen with a live map have some.
+fn perturb(tested: &Tested<'_>, truth: &[usize], scored: &[Scored]) -> Result<(Vec<usize>, Vec<Option<Curves>>)> {
     let chosen = chosen(truth, tested.data.classes.len(), PERTURBED);
     let live: Vec<usize> = chosen.iter().copied().filter(|&i| !is_dead(&scored[i].map)).collect();
     let subject = |&i: &usize| {
@@ -206,7 +218,7 @@ fn perturb(tested: &Tested<'_>, truth: &[usize], scored: &[Scored]) -> Result<(V
     };
     let subjects: Vec<Subject> = live.iter().map(subject).collect();
     let mut found = vec![None; truth.len()];
-    for (i, one) in live.into_iter().zip(areas(tested.gpu, tested.net, &subjects, STEPS)?) {
+    for (i, one) in live.into_iter().zip(curves(tested.gpu, tested.net, &subjects, STEPS)?) {
         found[i] = Some(one);
     }
     Ok((chosen, found))
@@ -225,10 +237,10 @@ fn chosen(truth: &[usize], classes: usize, most: usize) -> Vec<usize> {
     all
 }
 
-fn perturbation(classes: &[String], truth: &[usize], chosen: &[usize], found: &[Option<Areas>]) -> Perturbation {
+fn perturbation(classes: &[String], truth: &[usize], chosen: &[usize], found: &[Option<Curves>]) -> Perturbation {
     let class = |(c, name): (usize, &String)| {
         let own: Vec<usize> = chosen.iter().copied().filter(|&i| truth[i] == c).collect();
-        let live: Vec<Areas> = own.iter().filter_map(|&i| found[i]).collect();
+        let live: Vec<Areas> = own.iter().filter_map(|&i| Some(found[i].as_ref()?.areas())).collect();
         let mean =
             |of: fn(&Areas) -> f64| (!live.is_empty()).then(|| live.iter().map(of).sum::<f64>() / live.len() as f64);
         ClassAreas {
@@ -259,7 +271,7 @@ mod tests {
     #[test]
     fn dead_maps_are_counted_and_left_out() {
         let names = ["SR", "AF", "SB"].map(String::from);
-        let some = |deletion, insertion| Some(Areas { deletion, insertion });
+        let some = |deletion, insertion| Some(Curves { deletion: vec![deletion], insertion: vec![insertion] });
         let found = [some(0.25, 0.5), None, some(0.75, 1.0), None, None];
         let p = perturbation(&names, &[0, 0, 0, 1, 2], &[0, 1, 2, 3], &found);
         assert_eq!((p.steps, p.records, p.dead), (STEPS, 4, 2));

@@ -1,6 +1,6 @@
 //! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`augment`],
 //! [`estimate`] (what a run will cost), [`losses`], [`fit`] (the loop), [`step`] (one step of it), [`checkpoint`],
-//! [`evaluate`](mod@evaluate), [`metrics`], [`sanity`] and [`feature_classifier`] (what a network is held against),
+//! [`evaluate`](mod@evaluate), [`explanations`] (what figures need of a test), [`metrics`], [`sanity`] and [`feature_classifier`] (what a network is held against),
 //! [`run_folder`], [`report`] (a run's figures), [`sweep`], [`collect`], [`stats`] and [`table`] (over several runs).
 
 pub mod augment;
@@ -8,8 +8,10 @@ pub mod checkpoint;
 pub mod collect;
 pub mod config;
 pub mod data;
+pub mod diagram;
 pub mod estimate;
 pub mod evaluate;
+pub mod explanations;
 pub mod feature_classifier;
 pub mod fit;
 mod journal;

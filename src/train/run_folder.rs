@@ -3,6 +3,7 @@
 mod record;
 
 use super::config::Experiment;
+use super::explanations::Shown;
 use crate::error::{Error, Result};
 use crate::files::{TEMPORARY, temporary, write_atomically, write_json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
 /// The files of a run, apart from figures.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "run.json",
     "log.jsonl",
     "split.json",
@@ -21,6 +22,7 @@ const FILES: [&str; 11] = [
     "explanation.json",
     "sanity.json",
     "predictions.csv",
+    "explanations.safetensors",
     "model.safetensors",
     "checkpoint.safetensors",
     // last: while files are being removed, the folder still counts as that of a run
@@ -149,6 +151,11 @@ impl RunFolder {
     /// [`Error::File`] if it cannot be written.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
         write_json(&self.dir.join("run.json"), record)
+    }
+
+    /// `explanations.safetensors`: what figures need of maps and features.
+    pub fn explanations(&self) -> PathBuf {
+        self.dir.join(Shown::FILE)
     }
 
     /// `checkpoint.safetensors`: there while the run is not finished.

@@ -6,6 +6,7 @@ use crate::ecg::{Strip, zscore};
 use crate::error::Result;
 use crate::explain::scores::{MapScores, Summary, pointing_chance, slope_map, summary, uniform};
 use crate::explain::{argmax, grad_cam};
+use crate::nn::network::FEATURES;
 use crate::nn::{Exgnet, Mode, Output};
 use crate::tensor::Tensor;
 use crate::train::sanity::Chance;
@@ -18,6 +19,8 @@ pub(super) struct Scored {
     /// Map for the true class, at the target block's resolution.
     pub map: Vec<f32>,
     pub scores: Scores,
+    /// Features that the regressor made of the strip, standardised; `None` without one.
+    pub regressed: Option<Vec<f32>>,
 }
 
 /// Scores of the maps of one record; all `None` where its target is not valid.
@@ -63,6 +66,10 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     } else {
         None
     };
+    let regressed = match tested.scale.and(net.regress(&out.embedding)?) {
+        Some(values) => Some(values.to_vec()?),
+        None => None,
+    };
     drop(out);
     let random = match random {
         Some(net) => Some(maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)?),
@@ -83,7 +90,8 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
             scores.slope = against(&slope_map(&zscored(strip), bins));
             scores.random = against(&random[i]);
         }
-        Scored { logits: logits[i].to_vec(), predicted: predicted[i], map: own[i].clone(), scores }
+        let regressed = regressed.as_ref().map(|rows| rows[i * FEATURES..(i + 1) * FEATURES].to_vec());
+        Scored { logits: logits[i].to_vec(), predicted: predicted[i], map: own[i].clone(), scores, regressed }
     };
     Ok((0..part.len()).into_par_iter().map(one).collect())
 }
