@@ -1,0 +1,59 @@
+//! `exgnet report`: one page about runs.
+
+use super::{Common, print_json, print_line};
+use crate::error::Result;
+use crate::files::write_atomically;
+use crate::report::{STRIPS, report};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Write one HTML page about runs: tables, figures, strips to look through
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
+                  exgnet report results/mitbih-ablation --out report.html --strips 6\n\n\
+                  The page needs no network and no other file. What a run does not have is told on it, with the\n\
+                  command that makes it. Its address takes filters: report.html#true=AFIB/AFL&result=wrong&sort=ncc-low"
+)]
+pub(super) struct ReportArgs {
+    /// Run folders, or folders of sweeps
+    #[arg(required = true, value_name = "RUN_OR_SWEEP")]
+    runs: Vec<PathBuf>,
+    /// The page
+    #[arg(long, value_name = "F.html", default_value = "report.html")]
+    out: PathBuf,
+    /// Strips of each true class and variant, at most (one of 10 s at 500 Hz takes about 20 kB)
+    #[arg(long, value_name = "N", default_value_t = STRIPS)]
+    strips: usize,
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
+    let page = report(&args.runs, args.strips)?;
+    write_atomically(&args.out, page.html.as_bytes())?;
+    for missing in &page.missing {
+        let command = missing.command.as_ref().map_or(String::new(), |c| format!(" ({c})"));
+        common.say(format!("missing: {}: {}{command}", missing.place, missing.what));
+    }
+    let (shown, kept) = page.strips;
+    if args.json {
+        let (out, bytes) = (args.out.display().to_string(), page.html.len());
+        let strips = json!({"shown": shown, "kept": kept});
+        let missing = page.missing.len();
+        let found = json!({"out": out, "bytes": bytes, "runs": page.runs, "figures": page.figures, "maps": strips, "missing": missing});
+        print_json(&found, false);
+    } else {
+        print_line(&format!(
+            "{}: {:.2} MB; {} runs, {} figures, {shown} of {kept} maps",
+            args.out.display(),
+            page.html.len() as f64 / 1e6,
+            page.runs,
+            page.figures
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
