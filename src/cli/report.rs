@@ -3,7 +3,7 @@
 use super::{Common, print_json, print_line};
 use crate::error::Result;
 use crate::files::write_atomically;
-use crate::report::{STRIPS, report};
+use crate::report::{STRIPS, by_kind, places, report};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -11,12 +11,10 @@ use std::process::ExitCode;
 
 /// Write one HTML page about runs: tables, figures, strips to look through
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
+#[command(after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
                   exgnet report results/mitbih-ablation --out report.html --strips 6\n\n\
                   The page needs no network and no other file. What a run does not have is told on it, with the\n\
-                  command that makes it. Its address takes filters: report.html#true=AFIB/AFL&result=wrong&sort=ncc-low"
-)]
+                  command that makes it. Its address takes filters: report.html#true=AFIB/AFL&result=wrong&sort=ncc-low")]
 pub(super) struct ReportArgs {
     /// Run folders, or folders of sweeps
     #[arg(required = true, value_name = "RUN_OR_SWEEP")]
@@ -35,16 +33,19 @@ pub(super) struct ReportArgs {
 pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
     let page = report(&args.runs, args.strips)?;
     write_atomically(&args.out, page.html.as_bytes())?;
-    for missing in &page.missing {
-        let command = missing.command.as_ref().map_or(String::new(), |c| format!(" ({c})"));
-        common.say(format!("missing: {}: {}{command}", missing.place, missing.what));
+    for (what, of) in by_kind(&page.missing) {
+        common.say(format!("missing: {}: {what}", places(&of)));
+        if let Some(command) = of.iter().find_map(|m| m.command.as_ref()) {
+            common.say(format!("  {}{command}", if of.len() > 1 { "for example " } else { "" }));
+        }
     }
     let (shown, kept) = page.strips;
     if args.json {
         let (out, bytes) = (args.out.display().to_string(), page.html.len());
         let strips = json!({"shown": shown, "kept": kept});
-        let missing = page.missing.len();
-        let found = json!({"out": out, "bytes": bytes, "runs": page.runs, "figures": page.figures, "maps": strips, "missing": missing});
+        let (runs, figures, missing) = (page.runs, page.figures, page.missing.len());
+        let found =
+            json!({"out": out, "bytes": bytes, "runs": runs, "figures": figures, "maps": strips, "missing": missing});
         print_json(&found, false);
     } else {
         print_line(&format!(

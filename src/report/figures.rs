@@ -27,7 +27,8 @@ pub struct PageFigure {
 impl PageFigure {
     /// The figure as it stands in the page.
     pub fn html(&self) -> String {
-        let caption = if self.caption.is_empty() { String::new() } else { format!("<p>{}</p>", escape_html(&self.caption)) };
+        let caption =
+            if self.caption.is_empty() { String::new() } else { format!("<p>{}</p>", escape_html(&self.caption)) };
         format!(
             "<figure>\n<div class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">{}</div>\n<figcaption><b>{title}</b>\
              {caption}</figcaption>\n</figure>\n",
@@ -154,7 +155,8 @@ impl Page {
         let sum = |i: usize, j: usize| same.iter().map(|m| m.confusion[i][j] as u64).fold(0, u64::saturating_add);
         let counts: Vec<Vec<u64>> = (0..k).map(|i| (0..k).map(|j| sum(i, j)).collect()).collect();
         let runs = if same.len() == 1 { "1 run".to_owned() } else { format!("{} runs together", same.len()) };
-        let caption = format!("Records by true and predicted class, counts and percent of the row, test records of {runs}.");
+        let caption =
+            format!("Records by true and predicted class, counts and percent of the row, test records of {runs}.");
         let title = format!("Confusion matrix: {}", own[0].variant);
         self.draw(title, &caption, |path| confusion::draw(path, &first.classes, &counts, None));
     }

@@ -88,17 +88,41 @@ fn nothing(what: &str) -> String {
     format!("<p class=\"nothing\">{}: see <a href=\"#missing\">what is missing</a>.</p>\n", escape_html(what))
 }
 
+/// What is missing, each kind once with all that lack it.
+pub fn by_kind(missing: &[Missing]) -> Vec<(&str, Vec<&Missing>)> {
+    let mut kinds: Vec<(&str, Vec<&Missing>)> = Vec::new();
+    for one in missing {
+        match kinds.iter_mut().find(|(what, _)| *what == one.what) {
+            Some((_, of)) => of.push(one),
+            None => kinds.push((&one.what, vec![one])),
+        }
+    }
+    kinds
+}
+
+/// Where something is missing: by name, or how many runs.
+pub fn places(of: &[&Missing]) -> String {
+    match of.len() {
+        0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
+        n => format!("{n} runs"),
+    }
+}
+
 /// What is missing, and the commands that make it; nothing where all is there.
 fn missing(found: &Found) -> String {
     if found.missing.is_empty() {
         return String::new();
     }
-    let one = |m: &Missing| {
-        let command = m.command.as_ref().map(|c| format!("<br/><code>{}</code>", escape_html(c)));
-        let (place, what) = (escape_html(&m.place), escape_html(&m.what));
-        format!("<li><b>{place}</b>: {what}{}</li>\n", command.unwrap_or_default())
+    let one = |(what, of): &(&str, Vec<&Missing>)| {
+        let commands: Vec<String> = of.iter().filter_map(|m| m.command.as_deref().map(escape_html)).collect();
+        let commands = match &commands[..] {
+            [] => String::new(),
+            [one] => format!("<br/><code>{one}</code>"),
+            all => format!("\n<details><summary>The commands</summary>\n<pre>{}</pre></details>", all.join("\n")),
+        };
+        format!("<li><b>{}</b>: {}{commands}</li>\n", escape_html(&places(of)), escape_html(what))
     };
-    let list: String = found.missing.iter().map(one).collect();
+    let list: String = by_kind(&found.missing).iter().map(one).collect();
     format!("<section id=\"missing\" class=\"notice\">\n<h2>What is missing</h2>\n<ul>\n{list}</ul>\n</section>\n")
 }
 

@@ -114,7 +114,7 @@
     parent.appendChild(element);
     return element;
   }
-  const SPEED = 25, GAIN = 10, MOST = 40, LEFT = 5, LANE = 6;
+  const SPEED = 25, GAIN = 10, MOST = 40, LEFT = 5, RIGHT = 2.5, LANE = 6;
   const round = (v) => Math.round(v * 100) / 100;
   const levels = data.ramp.length - 1;
   const level = (v) => v === v ? Math.round(Math.min(Math.max(v, 0), 1) * levels) : -1;
@@ -139,12 +139,12 @@
   }
   function draw(holder, s, m, p, last) {
     const x = (i) => i / s.fs * SPEED, height = p.above + p.below;
-    const total = height + (last ? LANE + 7 : 0.5), w = p.width + LEFT + 1;
+    const total = height + (last ? LANE + 7 : 0.5), w = p.width + LEFT + RIGHT;
     // one that is longer than about 10 s scrolls
     const long = Math.max(1, p.width / 300);
     const svg = add(holder, "svg", {
       viewBox: `${-LEFT} ${-p.above} ${w} ${total}`, tabindex: "0", role: "img",
-      style: `width:${round(100 * long)}%;min-width:${Math.round(2.9 * w)}px`,
+      style: `width:${round(100 * long)}%;min-width:${Math.round(3.4 * w)}px`,
       "aria-label": `Strip ${s.record}, ${data.variants[m.variant]}: true ${data.classes[m.truth]}, predicted ${data.classes[m.predicted]}. Arrow keys read values.`,
     });
     add(svg, "rect", { x: 0, y: -p.above, width: p.width, height, class: "paper" });
@@ -224,7 +224,8 @@
       "data-confidence": shown(first.confidence, 6), "data-ncc": first.ncc === null ? "" : first.ncc, "data-variant": data.variants[first.variant],
     };
     const article = add(holder, "article", attributes);
-    const head = add(article, "h3", {}, s.record);
+    const top = add(article, "div", { class: "top" });
+    const head = add(top, "h3", {}, s.record);
     chip(head, "true", first.truth);
     add(head, "span", { class: "soft" }, `${shown(s.y.length / s.fs, 1)} s, ${s.fs} Hz`);
     if (p && p.cut) { add(head, "span", { class: "wrong" }, `${p.cut} samples are cut at the paper's edge`); }
@@ -247,7 +248,7 @@
       const name = same ? `${data.variants[m.variant]} (${m.run})` : data.variants[m.variant];
       return Object.assign(draw(sheet, s, m, p, i + 1 === maps.length), { m, name, sheet });
     }).filter((part) => part);
-    const read = add(article, "p", { class: "read", role: "status" }, "");
+    const read = add(top, "p", { class: "read", role: "status" }, "");
     if (parts.length) { pointing(s, p, parts, read); }
   }
 
@@ -273,7 +274,7 @@
       const svg = part.svg;
       const move = (event) => {
         const box = svg.getBoundingClientRect();
-        const mm = (event.clientX - box.left) / box.width * (p.width + LEFT + 1) - LEFT;
+        const mm = (event.clientX - box.left) / box.width * (p.width + LEFT + RIGHT) - LEFT;
         if (mm < 0 || mm / SPEED * s.fs > s.y.length - 0.5) { hide(); } else { show(Math.round(mm / SPEED * s.fs)); }
       };
       svg.addEventListener("pointermove", move);

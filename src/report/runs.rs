@@ -140,7 +140,8 @@ fn variant(dir: &Path, input: &Path) -> String {
 fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
     let is_run = |dir: &PathBuf| RunFolder::open(dir).is_ok();
     if !input.is_dir() {
-        let what = if input.exists() { "is a file, expected a run folder" } else { "is not there, expected a run folder" };
+        let what =
+            if input.exists() { "is a file, expected a run folder" } else { "is not there, expected a run folder" };
         return Err(Error::file(input, what, HINT));
     }
     if is_run(&input.to_path_buf()) {

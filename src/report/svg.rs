@@ -6,9 +6,34 @@ use quick_xml::{Reader, Writer, XmlVersion};
 /// Elements that draw, in small letters. Others are left out with all that is in them: they may run, fetch, or be of other
 /// languages. Style sheets are among those: they would hold for the whole page.
 const DRAWING: [&str; 28] = [
-    "svg", "g", "a", "defs", "symbol", "use", "title", "desc", "path", "rect", "circle", "ellipse", "line", "polyline",
-    "polygon", "text", "tspan", "textpath", "image", "clippath", "mask", "pattern", "marker", "lineargradient",
-    "radialgradient", "stop", "switch", "view",
+    "svg",
+    "g",
+    "a",
+    "defs",
+    "symbol",
+    "use",
+    "title",
+    "desc",
+    "path",
+    "rect",
+    "circle",
+    "ellipse",
+    "line",
+    "polyline",
+    "polygon",
+    "text",
+    "tspan",
+    "textpath",
+    "image",
+    "clippath",
+    "mask",
+    "pattern",
+    "marker",
+    "lineargradient",
+    "radialgradient",
+    "stop",
+    "switch",
+    "view",
 ];
 
 /// The `<svg>` of a document, with `prefix` before every id and every reference to one. Scripts, event handlers and
@@ -86,7 +111,8 @@ fn cleaned(start: &BytesStart<'_>, prefix: &str) -> Result<BytesStart<'static>, 
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|e| format!("no SVG: {e}"))?;
         let key = attribute.key.as_ref().to_owned();
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| format!("no SVG: {e}"))?.into_owned();
+        let value =
+            attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| format!("no SVG: {e}"))?.into_owned();
         if let Some(value) = attribute_value(&key, value, prefix) {
             clean.push_attribute((key.as_str(), value.as_str()));
         }
@@ -152,7 +178,14 @@ mod tests {
                    <text>a &lt; b &#38; c</text></g></svg>\n";
         let out = embedded(svg, "f1-").unwrap();
         assert!(out.starts_with("<svg xmlns=") && out.ends_with("</svg>"), "{out}");
-        for part in ["id=\"f1-c\"", "clip-path=\"url(#f1-c)\"", "#f1-c", "stroke:url(#f1-d)", "href=\"#f1-c\"", "a &lt; b &#38; c"] {
+        for part in [
+            "id=\"f1-c\"",
+            "clip-path=\"url(#f1-c)\"",
+            "#f1-c",
+            "stroke:url(#f1-d)",
+            "href=\"#f1-c\"",
+            "a &lt; b &#38; c",
+        ] {
             assert!(out.contains(part), "{part}: {out}");
         }
     }

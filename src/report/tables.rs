@@ -114,7 +114,10 @@ fn ran(runs: &[Run]) -> Result<String> {
     facts("adapter", records().map(|r| commit(&r.adapter)).collect());
     facts("driver", records().map(|r| commit(&r.driver)).collect());
     let split = |s| serde_json::to_value(s).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-    facts("split", records().map(|r| format!("{}, {} folds, seed {}", split(r.split), r.folds, r.split_seed)).collect());
+    facts(
+        "split",
+        records().map(|r| format!("{}, {} folds, seed {}", split(r.split), r.folds, r.split_seed)).collect(),
+    );
     let classes = |m: &Metrics| m.classes.join(", ");
     facts("classes", runs.iter().filter_map(|r| r.metrics.as_ref()).map(classes).collect());
     html += "</dl>\n";
@@ -180,13 +183,22 @@ const NUMBERS: [(&str, Of); 5] = [
     ("macro-AUROC", |m| m.macro_auroc),
 ];
 
+const MAPS: [(&str, Of, Best); 5] = [
+    ("NCC", |m| m.explanation.ncc, Best::Largest),
+    ("energy", |m| m.explanation.energy, Best::Largest),
+    ("pointing", |m| m.explanation.pointing, Best::Largest),
+    ("deletion", |m| m.explanation.deletion_auc, Best::Smallest),
+    ("insertion", |m| m.explanation.insertion_auc, Best::Largest),
+];
+
 fn over_folds(tested: &[(&Run, &Metrics)]) -> Result<Table> {
     let mut columns = vec![Column::new("runs", 0)];
     columns.extend(NUMBERS.map(|(name, _)| Column::new(name, 3).best(Best::Largest)));
+    columns.extend(MAPS.map(|(name, _, best)| Column::new(name, 3).best(best)));
     let mut table = Table::new("Mean and sd over folds, seeds averaged within a fold", "variant", columns);
     for own in tested.chunk_by(|a, b| a.0.variant == b.0.variant) {
         let mut row = vec![count(own.len())];
-        row.extend(NUMBERS.map(|(_, of)| {
+        row.extend(NUMBERS.map(|(_, of)| of).into_iter().chain(MAPS.map(|(_, of, _)| of)).map(|of| {
             let cell = |(run, m): &(&Run, &Metrics)| Some((run.fold_and_seed()?, of(m)?));
             let cells: BTreeMap<(usize, u64), f64> = own.iter().filter_map(cell).collect();
             let (mean, sd) = mean_sd(&fold_means(&cells));
@@ -269,8 +281,12 @@ fn explanation(runs: &[Run]) -> Result<String> {
         let row = |of: &str, g: &GroupScores, areas: [Option<f64>; 2]| {
             let mut row = vec![words(of), words(run.cell()), count(g.strips), count(g.valid), count(g.dead)];
             let means = g.means;
-            let scores =
-                [means.map(|m| m.ncc), means.map(|m| m.ncc_beats), means.map(|m| m.ncc_intervals), means.map(|m| m.energy)];
+            let scores = [
+                means.map(|m| m.ncc),
+                means.map(|m| m.ncc_beats),
+                means.map(|m| m.ncc_intervals),
+                means.map(|m| m.energy),
+            ];
             row.extend(scores.into_iter().chain([means.map(|m| m.pointing)]).chain(areas).map(value));
             row
         };
