@@ -12,6 +12,7 @@
 //! - [`explain`]: where the network looked (Grad-CAM)
 //! - [`figures`]: plots from plain data
 //! - [`train`]: experiment files, the loop, metrics, run folders
+//! - [`report`]: one page about runs
 //! - [`mod@bench`]: where a training step goes
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 
@@ -28,6 +29,7 @@ pub mod files;
 pub mod gpu;
 pub mod nn;
 pub mod ops;
+pub mod report;
 pub mod tensor;
 pub mod train;
 

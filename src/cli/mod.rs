@@ -14,6 +14,7 @@ mod predict;
 mod prepare;
 mod profile;
 mod progress;
+mod report;
 mod rpeaks;
 mod shader;
 mod sweep;
@@ -119,6 +120,7 @@ enum Command {
     Train(train::TrainArgs),
     Sweep(sweep::SweepArgs),
     Collect(collect::CollectArgs),
+    Report(report::ReportArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
@@ -146,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => synth::run(&cli.common, args),
         Command::Train(args) => train::run(&cli.common, args),
         Command::Collect(args) => collect::run(&cli.common, args),
+        Command::Report(args) => report::run(&cli.common, args),
         Command::Sweep(args) => sweep::run(&cli.common, args),
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),
