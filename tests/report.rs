@@ -45,7 +45,8 @@ fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
     let mut experiment = Experiment::default();
     experiment.train.fold = Fold::Index(fold);
     folder.write_config(&experiment).expect("written");
-    let mut record = RunRecord::start(&experiment, Some("an <adapter>".into()), None);
+    let mut record = RunRecord::start(&experiment);
+    record.adapter = Some("an <adapter>".into());
     record.finish(61.0);
     folder.write_run(&record).expect("written");
     for epoch in 1..=2 {

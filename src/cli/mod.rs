@@ -8,6 +8,7 @@ mod dry_run;
 mod evaluate;
 mod explain;
 mod export;
+mod figures;
 mod grads;
 mod info;
 mod predict;
@@ -120,6 +121,7 @@ enum Command {
     Train(train::TrainArgs),
     Sweep(sweep::SweepArgs),
     Collect(collect::CollectArgs),
+    Figures(figures::FiguresArgs),
     Report(report::ReportArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
@@ -148,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => synth::run(&cli.common, args),
         Command::Train(args) => train::run(&cli.common, args),
         Command::Collect(args) => collect::run(&cli.common, args),
+        Command::Figures(args) => figures::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Sweep(args) => sweep::run(&cli.common, args),
         Command::Evaluate(args) => evaluate::run(&cli.common, args),

@@ -307,7 +307,11 @@ mod tests {
         let page = Page::paper(60.0);
         assert_eq!(page.pixels(), (2126, 709));
         assert!((page.pt_px(7.2) - 30.0).abs() < 1e-9);
-        assert_eq!(Page { width_mm: f64::NAN, height_mm: -3.0, dpi: 300.0, theme: Theme::Paper }.pixels().1, 1, "never an empty bitmap");
+        assert_eq!(
+            Page { width_mm: f64::NAN, height_mm: -3.0, dpi: 300.0, theme: Theme::Paper }.pixels().1,
+            1,
+            "never an empty bitmap"
+        );
     }
 
     #[test]

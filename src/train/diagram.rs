@@ -17,7 +17,7 @@ pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram
     let (c, samples) = (&experiment.network, experiment.data.samples());
     c.validate()?;
     let weights = experiment.losses.weights(c.widths.len())?;
-    let estimate = Estimate::new(c, &weights, classes, samples, experiment.train.batch);
+    let estimate = Estimate::new(c, &weights, classes, samples, &experiment.train);
     let tensors = expected_tensors(c, classes, weights.train_only());
     let parameters = |part: &str| estimate.parts.iter().find(|p| p.name == part).map_or(0, |p| p.parameters);
     let shape = |name: &str| tensors.iter().find(|t| t.0 == name).map(|t| t.1.as_slice());

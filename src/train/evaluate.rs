@@ -5,8 +5,8 @@ mod shown;
 
 use super::config::Experiment;
 use super::data::Strips;
-use super::metrics::Metrics;
 use super::explanations::Shown;
+use super::metrics::Metrics;
 use super::predictions::{self, Prediction};
 use super::sanity::{RANDOM_SEED, Sanity, by_features, class_counts};
 use crate::autograd::no_grad;

@@ -42,9 +42,11 @@ pub(super) fn shown(tested: &Tested<'_>, block: usize, scored: &[Scored], found:
         Some(ShownCurves { class, deletion: narrow(deletion), insertion: narrow(insertion) })
     });
     let features = |(i, strip): (usize, &&Strip)| {
-        let regressed = scored[i].regressed.as_ref().zip(scale).map(|(row, scale)| {
-            std::array::from_fn(|j| (f64::from(row[j]) * scale.sd[j] + scale.mean[j]) as f32)
-        });
+        let regressed = scored[i]
+            .regressed
+            .as_ref()
+            .zip(scale)
+            .map(|(row, scale)| std::array::from_fn(|j| (f64::from(row[j]) * scale.sd[j] + scale.mean[j]) as f32));
         ShownFeatures { class: strip.label, measured: strip.features, regressed }
     };
     Shown {
