@@ -144,7 +144,7 @@
     const long = Math.max(1, p.width / 300);
     const svg = add(holder, "svg", {
       viewBox: `${-LEFT} ${-p.above} ${w} ${total}`, tabindex: "0", role: "img",
-      style: `width:${round(100 * long)}%;min-width:${Math.round(3.4 * w)}px`,
+      style: `width:${round(100 * long)}%;min-width:${Math.round(3.2 * w)}px`,
       "aria-label": `Strip ${s.record}, ${data.variants[m.variant]}: true ${data.classes[m.truth]}, predicted ${data.classes[m.predicted]}. Arrow keys read values.`,
     });
     add(svg, "rect", { x: 0, y: -p.above, width: p.width, height, class: "paper" });
