@@ -300,3 +300,46 @@ fn committed_figures_are_those_of_the_results() {
         }
     }
 }
+
+/// Runs the program; its exit code, standard output and standard error.
+fn exgnet(args: &[&str]) -> (Option<i32>, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_exgnet")).arg("figures").args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_command_draws_what_a_folder_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let kernels = root("results/kernels");
+    let kernels = kernels.to_str().unwrap();
+    let (code, told, _) = exgnet(&[
+        kernels,
+        "--only",
+        "roofline",
+        "--width-mm",
+        "85",
+        "--theme",
+        "dark",
+        "--format",
+        "svg",
+        "--out",
+        out,
+    ]);
+    assert_eq!((code, told.lines().count()), (Some(0), 2), "{told}");
+    let svg = std::fs::read_to_string(dir.path().join("roofline.svg")).unwrap();
+    assert!(svg.contains("width=\"85mm\""), "{}", &svg[..200]);
+    let run = root("results/mitbih-ablation/both/fold-2-seed-1");
+    let (code, told, _) = exgnet(&[run.to_str().unwrap(), "--out", out]);
+    assert!(code == Some(0) && told.contains("network.png") && dir.path().join("network.txt").is_file(), "{told}");
+    for (args, word) in [
+        (&[kernels, "--width-mm", "NaN", "--out", out][..], "HINT"),
+        (&[kernels, "--only", "network", "--out", out], "nothing there"),
+        (&["no-such-folder", "--out", out], "HINT"),
+        (&[out, "--out", out], "HINT"),
+    ] {
+        let (code, _, told) = exgnet(args);
+        assert!(code == Some(1) && told.contains(word) && !told.contains("panicked"), "{args:?}: {told}");
+    }
+}
