@@ -39,6 +39,21 @@ fn train(gpu: &Gpu, replay: bool) -> Vec<u32> {
 }
 
 #[test]
+fn what_cannot_be_recorded_is_an_error_and_leaves_the_device_in_order() {
+    let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
+    let arena = gpu.arena();
+    let x = Tensor::full(&gpu, &[3], 2.0).expect("uploaded");
+    let twice = || exgnet::ops::scale(&x, 2.0);
+    let said = gpu.capture(&arena, || twice()?.to_vec()).expect_err("a tensor is read").to_string();
+    assert!(said.contains("being recorded") && said.contains("HINT"), "{said}");
+    let said = gpu.capture(&arena, || gpu.capture(&arena, twice)).expect_err("one inside another").to_string();
+    assert!(said.contains("inside of one") && said.contains("HINT"), "{said}");
+    let (work, y) = gpu.capture(&arena, twice).expect("recorded");
+    work.replay();
+    assert_eq!(y.to_vec().expect("read back"), [4.0; 3]);
+}
+
+#[test]
 fn a_replayed_step_is_the_step_itself() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let described = train(&gpu, false);

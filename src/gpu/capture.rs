@@ -4,7 +4,7 @@
 use super::pool::Pool;
 use super::record::{Command, Stream};
 use super::{Gpu, lock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::sync::Arc;
 use std::thread::ThreadId;
 
@@ -72,6 +72,12 @@ impl Gpu {
     /// # Errors
     /// Those of `f`; [`crate::Error::Gpu`] if `f` waits for the device or captures in turn.
     pub fn capture<T>(&self, arena: &Arena, f: impl FnOnce() -> Result<T>) -> Result<(Recording, T)> {
+        if self.arena_in_use().is_some() {
+            return Err(Error::gpu(
+                "recording a step inside of one that is being recorded",
+                "record one after the other",
+            ));
+        }
         // one at a time, whichever thread
         let _turn = lock(&self.0.capturing);
         let stream = Stream::new(&self.0.device, MAX_CAPTURED);

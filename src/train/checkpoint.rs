@@ -130,7 +130,10 @@ impl Checkpoint {
             None => None,
         };
         let loss_scale = match file.names().contains(&LOSS_SCALE) {
-            true => <[f32; 2]>::try_from(file.tensor(LOSS_SCALE)?.1).ok(),
+            true => {
+                let bad = |v: Vec<f32>| format!("'{LOSS_SCALE}' has {} values, expected 2", v.len());
+                Some(<[f32; 2]>::try_from(file.tensor(LOSS_SCALE)?.1).map_err(bad)?)
+            }
             false => None,
         };
         Ok(Self {
