@@ -1,5 +1,6 @@
-// Fast short convolution, the transform of its input (the rest is done by conv1d_tile): Toom-Cook F(4, 4) in one dimension. A convolution is cut into pieces of four taps and its output into tiles of four positions; a piece and a tile
-// need seven multiplications instead of sixteen, those of the values that two polynomials take at seven points:
+// Fast short convolution, the transform of its input (the rest is done by conv1d_tile): Toom-Cook F(4, 4) in one dimension.
+// A convolution is cut into pieces of four taps and its output into tiles of four positions; a piece and a tile need seven
+// multiplications instead of sixteen, those of the values that two polynomials take at seven points:
 //   y[4 m .. 4 m + 4) = A sum over pieces i, rows u of (G w_i)[u] * (B x)[u, m + i]
 // As a tile is as long as a piece, all pieces (and all branches) read one transform B x of the input, made here:
 //   v[t, u, m] = sum over j of B[t, j] x[u, 4 m + SHIFT + j],  j < 7

@@ -1,6 +1,6 @@
 //! Which figures are on the page.
 
-use super::runs::{Found, Missing, Run};
+use super::runs::{Found, Missing, Run, first_line};
 use super::svg::embedded;
 use crate::error::{Error, Result};
 use crate::figures::{EpochRow, confusion, curves};
@@ -16,8 +16,6 @@ const MOST_RUNS: usize = 12;
 pub struct PageFigure {
     /// What and of which runs, in words.
     pub title: String,
-    /// The SVG document.
-    pub svg: String,
     /// The text below it.
     pub caption: String,
     /// The drawing as it stands in the page.
@@ -99,7 +97,7 @@ impl Page {
     /// Adds a figure, its ids made different from those of all others.
     fn push(&mut self, title: String, svg: String, caption: String) {
         match embedded(&svg, &format!("f{}-", self.figures.len() + 1)) {
-            Ok(ready) => self.figures.push(PageFigure { title, svg, caption, ready }),
+            Ok(ready) => self.figures.push(PageFigure { title, caption, ready }),
             Err(what) => self.missing.push(Missing { place: title, what, command: None }),
         }
     }
@@ -118,8 +116,8 @@ impl Page {
         match drawn() {
             Ok(svg) => self.push(title, svg, caption.into()),
             Err(e) => {
-                let what = e.to_string().lines().next().unwrap_or_default().to_owned();
-                self.missing.push(Missing { place: title, what: format!("not drawn: {what}"), command: None });
+                let what = format!("not drawn: {}", first_line(&e));
+                self.missing.push(Missing { place: title, what, command: None });
             }
         }
     }

@@ -5,7 +5,8 @@ use crate::train::config::Fold;
 use crate::train::evaluate::Explanations;
 use crate::train::explanations::Shown;
 use crate::train::metrics::Metrics;
-use crate::train::run_folder::{EpochLog, RunFolder, RunRecord};
+
+use crate::train::run_folder::{EpochLog, RunFolder, RunRecord, quoted};
 use crate::train::sanity::Sanity;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -166,13 +167,6 @@ fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
     Ok(dirs)
 }
 
-/// A path for a shell.
-fn word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "-_./:,+@%=".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     let mut run = Run {
         config: std::fs::read_to_string(dir.join("config.toml")).ok(),
@@ -185,7 +179,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         sanity: None,
         shown: None,
     };
-    let at = word(&run.dir);
+    let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) =
         (format!("exgnet evaluate --model {at} --out {at}"), format!("exgnet train --out {at} --resume"));
     let mut told = Vec::new();
@@ -244,7 +238,7 @@ fn consistent(m: &Metrics) -> bool {
 }
 
 /// An error without its hint.
-fn first_line(e: &Error) -> String {
+pub(super) fn first_line(e: &Error) -> String {
     e.to_string().lines().next().unwrap_or_default().to_owned()
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+pub(crate) use record::quoted;
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
 /// The files of a run, apart from figures.

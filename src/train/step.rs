@@ -59,7 +59,8 @@ impl Stepper {
             Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
             None => Optimizer::new(net.params(), hyper)?,
         };
-        if t.precision == Precision::F16 {
+        let half = t.precision == Precision::F16;
+        if half {
             optimizer = optimizer.with_loss_scale(from.and_then(|c| c.loss_scale).unwrap_or(FIRST_LOSS_SCALE))?;
         }
         Ok(Self {
@@ -70,7 +71,7 @@ impl Stepper {
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
             replay: true,
             seed: t.seed,
-            half: t.precision == Precision::F16,
+            half,
             arena: gpu.arena(),
             recorded: Vec::new(),
             forwards: Vec::new(),

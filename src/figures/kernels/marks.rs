@@ -1,13 +1,11 @@
 //! What the figures of kernels share: marks, their legend, logarithmic axes, and where a label has room.
 
-use crate::figures::axes::{Axis, number};
+use crate::figures::axes::{Axis, LINE, flow, number};
 use crate::figures::canvas::{Canvas, Point, Type};
 use crate::figures::style::{PT_SMALL, Rgb, WHITE, series_color};
 
 /// Half the size of a mark, mm.
 pub const MARK: f64 = 0.78;
-/// Height of a line of a legend, mm.
-const LINE: f64 = 4.2;
 
 /// A series of marks: its name, shape and colour.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,29 +45,19 @@ fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
     }
 }
 
-fn flow(marks: &[Mark], width: f64) -> (Vec<Point>, f64) {
-    let style = Type::new(PT_SMALL);
-    let (mut at, mut x, mut y) = (Vec::new(), 0.0, 0.0);
-    for mark in marks {
-        let wide = 3.2 + style.width(&style.shorten(&mark.name, width - 4.0));
-        if x > 0.0 && x + wide > width {
-            (x, y) = (0.0, y + LINE);
-        }
-        at.push((x, y));
-        x += wide + 4.0;
-    }
-    (at, if marks.is_empty() { 0.0 } else { y + LINE })
+fn places(marks: &[Mark], width: f64) -> (Vec<Point>, f64) {
+    flow(marks.iter().map(|m| m.name.as_str()), width, (3.2, 4.0))
 }
 
 /// Height of a legend set in lines of `width` mm.
 pub fn legend_height(marks: &[Mark], width: f64) -> f64 {
-    flow(marks, width).1
+    places(marks, width).1
 }
 
 /// Draws a legend in lines of `width` mm below (`x`, `y`).
 pub fn legend(c: &mut Canvas, marks: &[Mark], (x, y): Point, width: f64) {
     let style = Type::new(PT_SMALL);
-    for (mark, (dx, dy)) in marks.iter().zip(flow(marks, width).0) {
+    for (mark, (dx, dy)) in marks.iter().zip(places(marks, width).0) {
         let middle = (x + dx + MARK, y + dy + LINE / 2.0);
         mark.draw(c, middle);
         let name = style.shorten(&mark.name, width - 4.0);

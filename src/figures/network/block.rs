@@ -1,9 +1,10 @@
 //! One multiresolution block in detail.
 
-use super::{Block, Conv, arrow, corners, outline, shape, thousands};
+use super::{Block, Conv, arrow, corners, outline, shape};
 use crate::figures::axes::number;
 use crate::figures::canvas::{Canvas, Point, Type};
 use crate::figures::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
+use crate::figures::text::grouped;
 
 /// Height of a box of one line, of a further line, and of the space below a box, mm.
 const BOX: f64 = 4.4;
@@ -25,7 +26,7 @@ fn lines(conv: &Conv) -> Vec<String> {
         }
     }
     lines.push(format!("{} to {}", conv.channels[0], conv.channels[1]));
-    lines.push(thousands(conv.parameters));
+    lines.push(grouped(conv.parameters));
     lines
 }
 
@@ -66,7 +67,7 @@ pub(super) fn draw(c: &mut Canvas, block: &Block, dropout: f64, (x, y): Point, w
     let left = |i: usize| x + (column + gap) * i as f64;
     let end = left(count - 1) + column;
     let (middle, side) = ((x + end) / 2.0, left(count) + 1.0 + column / 2.0);
-    let norm = |channels: usize| vec![format!("BatchNorm ({})", thousands(2 * channels))];
+    let norm = |channels: usize| vec![format!("BatchNorm ({})", grouped(2 * channels))];
 
     let mut top = y;
     label(c, (x, top), (end, top + BOX), &[format!("input {}", shape(block.input))], PLAIN);
@@ -100,8 +101,8 @@ pub(super) fn draw(c: &mut Canvas, block: &Block, dropout: f64, (x, y): Point, w
         arrow(c, (middle, top), (middle, top + SPACE));
         top += SPACE;
         let style = Type::new(PT_SMALL);
-        let long = format!("squeeze-and-excitation, {hidden} hidden ({})", thousands(parameters));
-        let short = format!("squeeze-excite {hidden} ({})", thousands(parameters));
+        let long = format!("squeeze-and-excitation, {hidden} hidden ({})", grouped(parameters));
+        let short = format!("squeeze-excite {hidden} ({})", grouped(parameters));
         let text = if style.width(&long) < end - x - 2.0 { long } else { short };
         label(c, (x, top), (end, top + BOX), &[text], (OKABE_ITO[3], 0.25));
         top += BOX;
@@ -135,7 +136,7 @@ fn shortcut(c: &mut Canvas, block: &Block, (side, column): (f64, f64), [bus, con
     arrow(c, (side, bus), (side, convs));
     label(c, (x0, convs), (x1, convs + tall), &lines(conv), CONV);
     arrow(c, (side, convs + tall), (side, norm));
-    label(c, (x0, norm), (x1, norm + BOX), &[format!("BN ({})", thousands(2 * block.output[0]))], NORM);
+    label(c, (x0, norm), (x1, norm + BOX), &[format!("BN ({})", grouped(2 * block.output[0]))], NORM);
     c.line((side, norm + BOX), (side, sum), PT_AXIS, INK);
 }
 

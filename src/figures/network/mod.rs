@@ -6,6 +6,7 @@ mod trunk;
 use super::canvas::{Canvas, Point, Type};
 use super::figure::Figure;
 use super::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
+use super::text::grouped;
 
 /// What the diagram shows. Shapes are channels and samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,8 +164,8 @@ fn caption(config: &NetworkDiagram, bars: bool) -> String {
     let exported = if extra > 0 {
         format!(
             ", of which {} (broken outlines) exist only while training: an exported model has {}",
-            thousands(extra),
-            thousands(all - extra)
+            grouped(extra),
+            grouped(all - extra)
         )
     } else {
         String::new()
@@ -175,9 +176,9 @@ fn caption(config: &NetworkDiagram, bars: bool) -> String {
          samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
          trainable parameters{exported}.{bars}{}",
         config.name,
-        thousands(config.samples),
+        grouped(config.samples),
         if n == 1 { "block" } else { "blocks" },
-        thousands(all),
+        grouped(all),
         config.blocks.last().map_or(String::new(), |b| format!(
             " Detail: {}, from {} to {}; numbers in its boxes are trainable parameters.",
             b.name,
@@ -189,19 +190,6 @@ fn caption(config: &NetworkDiagram, bars: bool) -> String {
 
 fn shape([channels, samples]: [usize; 2]) -> String {
     format!("{channels} × {samples}")
-}
-
-/// A number with commas between its thousands.
-fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// The first of `texts` that fits in `mm`, or the last one shortened.
@@ -255,7 +243,7 @@ mod tests {
 
     #[test]
     fn numbers_have_commas_and_texts_fit() {
-        assert_eq!([0, 999, 1000, 1_777_339].map(thousands), ["0", "999", "1,000", "1,777,339"]);
+        assert_eq!([0, 999, 1000, 1_777_339].map(grouped), ["0", "999", "1,000", "1,777,339"]);
         let style = Type::new(7.0);
         let texts = ["a long text that says all", "short"].map(String::from);
         assert_eq!((fitting(&texts, &style, 90.0), fitting(&texts, &style, 9.0)), (texts[0].clone(), texts[1].clone()));

@@ -1,8 +1,9 @@
 //! The parts from the strip to the heads, one below the other.
 
-use super::{NetworkDiagram, arrow, corners, fitting, outline, shape, thousands};
+use super::{NetworkDiagram, arrow, corners, fitting, outline, shape};
 use crate::figures::canvas::{Canvas, Point, Type};
 use crate::figures::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
+use crate::figures::text::grouped;
 
 /// Height of a box, and of the space below it, mm.
 const BOX: f64 = 4.4;
@@ -104,7 +105,7 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
 
 impl Row {
     fn number(&self) -> String {
-        self.parameters.map_or(String::new(), thousands)
+        self.parameters.map_or(String::new(), grouped)
     }
 }
 
