@@ -5,8 +5,11 @@
 // Folds are the phases of a dilated convolution: records of their own. One of `phases` and `folds` is 1.
 //
 // x  [B, C, L]    y  [C, phases, 4 quads]; lead and pitch are multiples of 4
+// A template (minijinja); its constant: half, y holds f16, see include/quad.wgsl
 // Dispatch: one group of WG threads per (c, r, b, f) and chunk of 4 WG vec4s, folded over two dimensions: no division per
 // element.
+{# defaults: half=0 #}
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, chunks: u32, records: u32, channels: u32,   // records: B folds
@@ -15,7 +18,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 
 override WG: u32 = 64u;
 
@@ -41,6 +44,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     if record == p.records - 1u && chunk == p.chunks - 1u { end = p.quads; }
     for (var q = first + lid; q < end; q += WG) {
         let i = (i32(q) - i32(zero)) * 4 * step + r;
-        y[phased * p.quads + q] = vec4<f32>(at(row, i), at(row, i + step), at(row, i + 2 * step), at(row, i + 3 * step));
+        y[phased * p.quads + q] = packed(vec4<f32>(at(row, i), at(row, i + step), at(row, i + 2 * step), at(row, i + 3 * step)));
     }
 }

@@ -4,8 +4,11 @@
 //
 // x  [B, C, L]    y  [C, STEP, 4 quads]; lead and pitch are multiples of 4
 // STEP  stride and phases, 1 or 2
+// A template (minijinja); its constant: half, y holds f16, see include/quad.wgsl
 // Dispatch: one thread per (c, place of a record, run of `run` vec4s), folded over two dimensions. Places of records go on
 // behind the last one, to the end of the row.
+{# defaults: half=0 #}
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, runs: u32, places: u32, records: u32, channels: u32,
@@ -14,7 +17,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 
 override STEP: u32 = 1u;
 override WG: u32 = 8u;
@@ -56,13 +59,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         let b = load(from_x + 1);
         let v = inside(shifted(a, b, s), i);
         if STEP == 1u {
-            y[c * p.quads + q] = v;
+            y[c * p.quads + q] = packed(v);
             a = b;
         } else {
             let d = load(from_x + 2);
             let w = inside(shifted(b, d, s), i + 4);
-            y[2u * c * p.quads + q] = vec4<f32>(v.xz, w.xz);
-            y[(2u * c + 1u) * p.quads + q] = vec4<f32>(v.yw, w.yw);
+            y[2u * c * p.quads + q] = packed(vec4<f32>(v.xz, w.xz));
+            y[(2u * c + 1u) * p.quads + q] = packed(vec4<f32>(v.yw, w.yw));
             a = d;
         }
         from_x += i32(STEP);

@@ -3,6 +3,8 @@
 // Both directions of a strided convolution are this, with the phases of the strided side as virtual channels (see
 // conv1d_rows and conv1d_tile_weights); n runs over all records one behind the other. The input gradient of several
 // branches is one sum of as many parts. Groups of channels are left to conv1d.wgsl.
+// As a fast convolution (conv1d_fast_rows) it is seven such sums over transformed rows, one a point, added up to four
+// positions of dst for each place of src:  dst[v, 4 n + e] = sum over points t of A[e, t] sum_t[v, n]
 //
 // src  from conv1d_rows    w  from conv1d_tile_weights    dst  [B, channels, T]
 // A template (minijinja); its constants:
@@ -12,31 +14,50 @@
 //           du_i, rows it takes at once
 //   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
 //   add     adds to what dst holds
+//   fast    seven points
+//   half    src holds f16, see include/quad.wgsl
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
 // Operands: the window's first p values are loaded by their lane, those behind it come from the next lane (the last
 // lane's from an extra load); weights are loaded once a subgroup, a vec4 a lane, and broadcast. A load costs as much as
 // a hundred multiply-adds on a software adapter, a broadcast as much as ten.
 // Dispatch: one group per (block of oc channels, tile), folded over two dimensions.
-{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
+{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set xyzw = ["x", "y", "z", "w"] %}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
 {%- set all_du = [du_0, du_1, du_2, du_3] %}
+{%- set each = 4 if fast else 1 %}
+
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,    // records: B folds; pitch: places of a record in a row
     quads: u32, channels: u32, first: u32, len: u32, // vec4s of a row; dst: all channels, the first, T
     width: u32, split: u32, folds: u32, every: u32,  // width: virtual channels
+    blocks: u32, point: u32,                         // of channels; rows of src from one point to the next
     depth_0: u32, row_0: u32, offset_0: u32, w_0: u32, // of a part: rows, the first, vec4s before the window; its weights
     depth_1: u32, row_1: u32, offset_1: u32, w_1: u32,
     depth_2: u32, row_2: u32, offset_2: u32, w_2: u32,
     depth_3: u32, row_3: u32, offset_3: u32, w_3: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> src: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> src: array<Quad>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
+{%- if fast %}
+
+// A: the powers of the points 0, 1, -1, 2, -2, 1/2 and infinity.
+const AT_POINT = array<vec4<f32>, 7>(
+    vec4<f32>(1.0, 0.0, 0.0, 0.0),
+    vec4<f32>(1.0, 1.0, 1.0, 1.0),
+    vec4<f32>(1.0, -1.0, 1.0, -1.0),
+    vec4<f32>(1.0, 2.0, 4.0, 8.0),
+    vec4<f32>(1.0, -2.0, 4.0, -8.0),
+    vec4<f32>(1.0, 0.5, 0.25, 0.125),
+    vec4<f32>(0.0, 0.0, 0.0, 1.0),
+);
+{%- endif %}
 
 // Four positions of a row of dst that begins at `row`: `t` and those after it, `step` apart.
 fn put(row: u32, t: u32, step: u32, s: vec4<f32>) {
@@ -55,6 +76,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let next = (lane + 1u) % {{ lanes }}u;
     let last = lane == {{ lanes - 1 }}u;
 
+    // sums go through an array and loops: stores written out take longer to compile than all the rest
+    var sums: array<f32, {{ oc * p * each }}>;
+    {%- if fast %}
+    for (var point = 0u; point < 7u; point++) {
+    {%- endif %}
     {%- for o in range(oc) %}
     {% for q in range(p) %}var a{{ o }}_{{ q }} = 0.0; {% endfor %}
     {%- endfor %}
@@ -67,8 +93,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     {%- set loads = (taps * oc * du + 4 * lanes - 1) // (4 * lanes) %}
     {
         let trips = (p.depth_{{ i }} + {{ du - 1 }}u) / {{ du }}u;
-        let start = p.row_{{ i }} * p.quads + p.offset_{{ i }} + tile * {{ lanes * p // 4 }}u;
-        var wi = p.w_{{ i }} + block * trips * {{ loads * lanes }}u + lane;
+        let start = (p.row_{{ i }}{{ " + point * p.point" if fast }}) * p.quads + p.offset_{{ i }} + tile * {{ lanes * p // 4 }}u;
+        var wi = p.w_{{ i }} + ({{ "point * p.blocks + " if fast }}block) * trips * {{ loads * lanes }}u + lane;
         var u = 0u;
         loop {
             {%- for d in range(du) %}
@@ -79,10 +105,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             let r{{ d }} = start + min(u + {{ d }}u, p.depth_{{ i }} - 1u) * p.quads;
             {%- endif %}
             {%- for l in range(p // 4) %}
-            let v{{ d }}_{{ l }} = src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u];
+            let v{{ d }}_{{ l }} = unpacked(src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u]);
             {%- endfor %}
             {%- for l in range(edges) %}
-            let e{{ d }}_{{ l }} = src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane];
+            let e{{ d }}_{{ l }} = unpacked(src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane]);
             {%- endfor %}
             {%- endfor %}
             {%- for l in range(loads) %}
@@ -119,19 +145,26 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     }
     {%- endfor %}
 
-    // by way of an array and in loops: stores written out take longer to compile than all the rest
-    var sums: array<f32, {{ oc * p }}>;
+    {%- if fast %}
+    let k = AT_POINT[point];
+    {%- for o in range(oc) %}
+    {% for q in range(p) %}{% for e in range(4) %}sums[{{ (o * p + q) * 4 + e }}] += k.{{ xyzw[e] }} * a{{ o }}_{{ q }}; {% endfor %}{% endfor %}
+    {%- endfor %}
+    }
+    {%- else %}
     {%- for o in range(oc) %}
     {% for q in range(p) %}sums[{{ o * p + q }}] = a{{ o }}_{{ q }}; {% endfor %}
     {%- endfor %}
-    let n = (tile * {{ lanes }}u + lane) * {{ p }}u;
+    {%- endif %}
+
+    let n = (tile * {{ lanes }}u + lane) * {{ p * each }}u;
     let step = p.split * p.folds * p.every;
     for (var o = 0u; o < min({{ oc }}u, p.width - block * {{ oc }}u); o++) {
         let v = block * {{ oc }}u + o;
         // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
         var b = n / p.pitch;
         var t = n % p.pitch;
-        for (var q = o * {{ p }}u; q < (o + 1u) * {{ p }}u; q += 4u) {
+        for (var q = o * {{ p * each }}u; q < (o + 1u) * {{ p * each }}u; q += 4u) {
             if b < p.records {
                 let row = b / p.folds * p.channels + p.first + v / p.split;
                 let from_t = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;

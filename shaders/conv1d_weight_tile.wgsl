@@ -15,10 +15,12 @@
 // A lane loads its own row of a; b's window is loaded once a subgroup, a vec4 a lane (a lane a row where the window is
 // one tap), and broadcast.
 // Dispatch: one group per (slice, block of rows of a, block of rows of b), folded over two dimensions.
-{# defaults: lanes=8 va=1 ub=4 p=8 taps=21 shift=2 mv=1 mj=8 swap=0 #}
+{# defaults: lanes=8 va=1 ub=4 p=8 taps=21 shift=2 mv=1 mj=8 swap=0 half=0 #}
 {%- set xyzw = ["x", "y", "z", "w"] %}
 {%- set window = p + shift + taps - 1 %}
 {%- set loads = (window + 4 * lanes - 1) // (4 * lanes) %}
+
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, a_blocks: u32, b_blocks: u32,
@@ -28,8 +30,8 @@ struct Params {
     out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,  // first = j0 - lead
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<Quad>;
+@group(0) @binding(2) var<storage, read> b: array<Quad>;
 @group(0) @binding(3) var<storage, read_write> part: array<f32>;
 
 // Writes tap j of rows ra of a and rb of b.
@@ -79,13 +81,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     loop {
         {%- for v in range(va) %}
         {%- for i in range(p // 4) %}
-        let a{{ v }}_{{ i }} = a[ar{{ v }} + at + {{ i }}u];
+        let a{{ v }}_{{ i }} = unpacked(a[ar{{ v }} + at + {{ i }}u]);
         {%- endfor %}
         {%- endfor %}
         {%- if taps == 1 %}
         {%- for u in range(0, ub, lanes) %}
         {%- for i in range((window + 3) // 4) %}
-        let e{{ u }}_{{ i }} = b[br{{ u }} + at + {{ i }}u];
+        let e{{ u }}_{{ i }} = unpacked(b[br{{ u }} + at + {{ i }}u]);
         {%- endfor %}
         {%- for u1 in range(u, [u + lanes, ub]|min) %}
         {%- for j in range(shift, window) %}
@@ -96,7 +98,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         {%- else %}
         {%- for u in range(ub) %}
         {%- for i in range(loads) %}
-        let e{{ u }}_{{ i }} = b[br{{ u }} + at + {{ i * lanes }}u];
+        let e{{ u }}_{{ i }} = unpacked(b[br{{ u }} + at + {{ i * lanes }}u]);
         {%- endfor %}
         {%- for j in range(shift, window) %}
         let b{{ u }}_{{ j }} = subgroupBroadcast(e{{ u }}_{{ j // (4 * lanes) }}.{{ xyzw[j % 4] }}, {{ j % (4 * lanes) // 4 }}u);

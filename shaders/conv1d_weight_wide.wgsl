@@ -10,9 +10,11 @@
 //   (lanes, va, mv and mj are conv1d_weight_tile's and have no meaning here)
 // 64 threads stage p positions of 16 rows of a and 4 ub rows of b; a thread keeps the sums of one row of a and ub of b.
 // Dispatch: one group per (slice, 16 rows of a, 4 ub rows of b), folded over two dimensions.
-{# defaults: lanes=16 va=1 ub=2 p=32 taps=21 shift=2 mv=1 mj=8 swap=0 #}
+{# defaults: lanes=16 va=1 ub=2 p=32 taps=21 shift=2 mv=1 mj=8 swap=0 half=0 #}
 {%- set a_quads = p // 4 %}
 {%- set b_quads = (p + shift + taps - 1 + 3) // 4 %}
+
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, a_blocks: u32, b_blocks: u32,
@@ -22,8 +24,8 @@ struct Params {
     out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<Quad>;
+@group(0) @binding(2) var<storage, read> b: array<Quad>;
 @group(0) @binding(3) var<storage, read_write> part: array<f32>;
 
 // one vec4 more a row, so that threads of neighbouring rows meet other banks
@@ -67,11 +69,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         // rows past the end are the last one again; nobody stores them
         for (var f = lid; f < {{ 16 * a_quads }}u; f += 64u) {
             let row = p.a_first + min(ra + f / {{ a_quads }}u, p.a_rows - 1u);
-            a_tile[f / {{ a_quads }}u * {{ a_quads + 1 }}u + f % {{ a_quads }}u] = a[row * p.a_quads + p.a_offset + trip * {{ a_quads }}u + f % {{ a_quads }}u];
+            a_tile[f / {{ a_quads }}u * {{ a_quads + 1 }}u + f % {{ a_quads }}u] = unpacked(a[row * p.a_quads + p.a_offset + trip * {{ a_quads }}u + f % {{ a_quads }}u]);
         }
         for (var f = lid; f < {{ 4 * ub * b_quads }}u; f += 64u) {
             let row = p.b_first + min(rb + f / {{ b_quads }}u, p.b_rows - 1u);
-            b_tile[f] = b[row * p.b_quads + p.b_offset + trip * {{ a_quads }}u + f % {{ b_quads }}u];
+            b_tile[f] = unpacked(b[row * p.b_quads + p.b_offset + trip * {{ a_quads }}u + f % {{ b_quads }}u]);
         }
         workgroupBarrier();
         for (var q = 0u; q < {{ p }}u; q++) {

@@ -7,17 +7,20 @@
 //   parts   1 to 4; of part i: taps_i, of its window; shift_i, 0 to 3: values between a vec4 and the window's start;
 //           du_i, rows that are staged at once
 //   add     adds to what dst holds
-//   (lanes, p, mo and mq are conv1d_tile's and have no meaning here)
+//   half    src holds f16, see include/quad.wgsl
+//   (lanes, p, mo, mq and fast are conv1d_tile's and have no meaning here)
 // 64 threads stage du rows of 128 positions and their weights, then each computes every channel of two positions, 64
 // apart: neighbours read neighbours, and a weight is the same for all.
 // Dispatch: one group per (block of oc channels, 128 positions), folded over two dimensions.
-{# defaults: lanes=16 oc=16 p=8 parts=1 mo=2 mq=4 add=0 taps_0=21 shift_0=2 du_0=2 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
+{# defaults: lanes=16 oc=16 p=8 parts=1 mo=2 mq=4 add=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=2 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
 {%- set all_du = [du_0, du_1, du_2, du_3] %}
 {%- set taps = all_taps[:parts]|max %}
 {%- set du = all_du[:parts]|max %}
 {%- set quads = (128 + 3 + taps + 3) // 4 %}
+
+{% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,
@@ -29,7 +32,7 @@ struct Params {
     depth_3: u32, row_3: u32, offset_3: u32, w_3: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> src: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> src: array<Quad>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
 
@@ -54,7 +57,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         for (var f = lid; f < {{ all_du[i] * quads }}u; f += 64u) {
             // rows past the end meet weights of zero
             let from_row = p.row_{{ i }} + min(u + f / {{ quads }}u, p.depth_{{ i }} - 1u);
-            window[f] = src[from_row * p.quads + p.offset_{{ i }} + tile * 32u + f % {{ quads }}u];
+            window[f] = unpacked(src[from_row * p.quads + p.offset_{{ i }} + tile * 32u + f % {{ quads }}u]);
         }
         let trips = (p.depth_{{ i }} + {{ all_du[i] - 1 }}u) / {{ all_du[i] }}u;
         for (var f = lid; f < {{ row }}u; f += 64u) {

@@ -12,7 +12,8 @@
 //! - [`explain`]: where the network looked (Grad-CAM)
 //! - [`figures`]: plots from plain data
 //! - [`train`]: experiment files, the loop, metrics, run folders
-//! - [`report`]: every figure of run folders
+//! - [`plates`]: which figures runs give
+//! - [`report`]: one page about runs
 //! - [`mod@bench`]: where a training step goes
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 
@@ -29,6 +30,7 @@ pub mod files;
 pub mod gpu;
 pub mod nn;
 pub mod ops;
+pub mod plates;
 pub mod report;
 pub mod tensor;
 pub mod train;

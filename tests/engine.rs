@@ -2,7 +2,7 @@
 //! differences of the oracle, equal bits when run twice; every shader against naga within WebGPU's default limits.
 
 use exgnet::autograd::check::check_case;
-use exgnet::gpu::{Gpu, Setting, Variant, embedded_shaders, expand, template_defaults};
+use exgnet::gpu::{Gpu, Setting, ShaderSource, Variant, embedded_shaders, expand, template_defaults};
 use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
 use exgnet::tensor::Tensor;
 use std::sync::OnceLock;
@@ -58,6 +58,16 @@ const TEMPLATES: [(&str, &[&[Setting]]); 4] = [
         &[
             &[("lanes", 4), ("oc", 3), ("p", 4), ("taps_0", 21), ("shift_0", 3), ("mo", 2), ("mq", 4), ("add", 1)],
             &[("lanes", 32), ("oc", 1), ("p", 8), ("taps_0", 1), ("shift_0", 0), ("du_0", 4), ("mo", 1)],
+            &[
+                ("fast", 1),
+                ("half", 1),
+                ("parts", 2),
+                ("oc", 3),
+                ("p", 8),
+                ("taps_0", 6),
+                ("taps_1", 2),
+                ("shift_0", 1),
+            ],
             &[("parts", 3), ("taps_0", 5), ("taps_1", 11), ("taps_2", 6), ("shift_2", 1), ("du_1", 2)],
         ],
     ),
@@ -81,12 +91,14 @@ fn shaders_are_valid() {
         let odd = TEMPLATES.iter().find(|(template, _)| template == name).map_or(&[][..], |(_, all)| *all);
         assert_eq!(text.contains("{%"), !template_defaults(text).is_empty(), "{name}: a template has defaults");
         for constants in std::iter::once(&[][..]).chain(odd.iter().copied()) {
-            let text =
-                expand(name, (*text).into(), constants.iter().copied()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let text = expand(&ShaderSource::default(), name, (*text).into(), constants.iter().copied())
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
             let module =
                 naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
-            let subgroups = naga::valid::Capabilities::SUBGROUP;
-            let allowed = if name.ends_with("_tile.wgsl") { subgroups } else { naga::valid::Capabilities::empty() };
+            // pack2x16float and its inverse are in WebGPU's core
+            let core = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+            let subgroups = core | naga::valid::Capabilities::SUBGROUP;
+            let allowed = if name.ends_with("_tile.wgsl") { subgroups } else { core };
             let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
             validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
             validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
@@ -100,8 +112,9 @@ fn shaders_are_valid() {
 
 #[test]
 fn a_template_without_its_constants_is_told() {
-    let e =
-        expand("conv1d_tile", "{% for i in range(n) %}{% endfor %}".into(), []).expect_err("n is missing").to_string();
+    let e = expand(&ShaderSource::default(), "conv1d_tile", "{% for i in range(n) %}{% endfor %}".into(), [])
+        .expect_err("n is missing")
+        .to_string();
     assert!(e.contains("conv1d_tile.wgsl") && e.contains("HINT"), "{e}");
 }
 

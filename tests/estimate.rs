@@ -18,7 +18,7 @@ fn compare(samples: usize, sets: &[&str]) -> (f64, f64) {
         assert!(terms.total.item().expect("a loss").is_finite());
     }
     let weights = e.losses.weights(e.network.widths.len()).expect("weights");
-    let estimate = Estimate::new(&e.network, &weights, 4, samples, e.train.batch);
+    let estimate = Estimate::new(&e.network, &weights, 4, samples, &e.train);
     let (told, held) = (estimate.memory_bytes() as f64, gpu.pool_stats().peak as f64);
     println!("{sets:?}: estimated {told:.3e}, held {held:.3e}, ratio {:.3}", told / held);
     (told, held)
@@ -37,6 +37,7 @@ fn memory_is_as_foretold() {
         &["losses.target_layer=blocks.0"],
         &["losses.detach_alpha=true"],
         &["network.dropout=0"],
+        &["train.precision=f16"],
         &["network.kind=cascade", "network.kernels=16", "network.se_reduction=4"],
     ] {
         let (told, held) = compare(1000, &[&small[..], more].concat());

@@ -327,7 +327,13 @@ pub fn versions(gpu: &Gpu, operation: &str) -> Vec<Option<Variant>> {
     if !operation.starts_with("conv1d") {
         return vec![None];
     }
-    Variant::ALL.into_iter().filter(|v| *v != Variant::Tile || gpu.tile_lanes().is_some()).map(Some).collect()
+    let tiles = gpu.tile_lanes().is_some();
+    let runs = |v: &Variant| match v {
+        Variant::Plain | Variant::Wide => true,
+        Variant::Tile => tiles,
+        Variant::Fast => tiles && operation != "conv1d_weight_grad",
+    };
+    Variant::ALL.into_iter().filter(runs).map(Some).collect()
 }
 
 /// A row of the table.

@@ -113,7 +113,7 @@ pub fn serve(gpu: &Gpu, experiment: &Experiment) -> Result<()> {
     for line in std::io::stdin().lock().lines().map_while(std::result::Result::ok) {
         say(match line.trim() {
             "" => continue,
-            "train" => bench.step()?.iter().sum::<f64>().to_string(),
+            "train" => bench.step()?.step().to_string(),
             "infer" => bench.infer()?.to_string(),
             "memory" => peak_process_bytes().to_string(),
             other => return Err(Error::config(format!("'{other}'"), "expected train, infer or memory")),

@@ -3,10 +3,8 @@
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
 use super::Spread;
-use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
-use crate::nn::Mode;
 use crate::tensor::Tensor;
 use crate::train::Experiment;
 use crate::train::config::LossConfig;
@@ -30,6 +28,30 @@ pub struct Guided {
     pub step_ms: Spread,
     /// Median of the ratios to the plain step of the same round.
     pub ratio: f64,
+}
+
+/// The step as recorded once and replayed, beside the same step described anew each time; in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Replayed {
+    /// Time of a described step, ms.
+    pub described_ms: Spread,
+    /// Median of the ratios of a replayed step to the described one of the same round.
+    pub ratio: f64,
+    /// Host time before a step is submitted, ms: replayed and described.
+    pub host_ms: [f64; 2],
+}
+
+/// Bytes that the tensors of a step hold, by what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Parameters with their gathered gradients and moments, and the batch.
+    pub parameters: u64,
+    /// What the forward pass keeps for the backward pass.
+    pub activations: u64,
+    /// What the losses keep, the maps of XAI guidance above all.
+    pub losses: u64,
+    /// Gradients in flight: the most that the backward pass holds on top.
+    pub backward: u64,
 }
 
 /// Time of one kernel in a step of the experiment.
@@ -66,13 +88,18 @@ pub struct Profile {
     pub infer_batch: Spread,
     /// The same step with each guidance, interleaved.
     pub guidance: Vec<Guided>,
+    /// Replay against description.
+    pub replay: Replayed,
     /// ms a step: device time of `forward`, `loss`, `backward`, `optimizer` (where the device has timestamps); `host`,
-    /// what recording takes before the step is submitted; `wait`, from then until it is done.
+    /// before the step is submitted; `submit`, encoding and handing it over; `wait`, from then until it is done;
+    /// `read_back` of a loss after that.
     pub by_phase: BTreeMap<&'static str, f64>,
     /// Kernels by device time, longest first; empty where the device has no timestamps.
     pub by_kernel: Vec<KernelShare>,
     /// Most bytes that tensors held.
     pub peak_memory_bytes: u64,
+    /// The same by what they are for.
+    pub memory: Memory,
 }
 
 /// A network in training and its batch, to be stepped again and again.
@@ -89,20 +116,63 @@ impl Bench {
         Ok(Self { stepper: Stepper::new(gpu, e, &vec![1.0; classes], None)?, x, targets, lr: e.train.lr })
     }
 
-    /// Records and submits a step, and waits; ms for recording and for the rest.
-    pub(super) fn step(&mut self) -> Result<[f64; 2]> {
+    /// A step, until a loss is on the host; ms of its parts.
+    pub(super) fn step(&mut self) -> Result<StepTime> {
+        let gpu = self.x.gpu().clone();
         let start = Instant::now();
-        self.stepper.step(&self.x, &self.targets, self.lr)?;
-        let recorded = start.elapsed();
-        self.x.gpu().finish()?;
-        Ok([recorded, start.elapsed() - recorded].map(|d| 1e3 * d.as_secs_f64()))
+        let (terms, _) = self.stepper.step(&self.x, &self.targets, self.lr)?;
+        let described = Instant::now();
+        gpu.flush()?;
+        let submitted = Instant::now();
+        gpu.finish()?;
+        let done = Instant::now();
+        terms.total.item()?;
+        let ms = |from: Instant, to: Instant| 1e3 * (to - from).as_secs_f64();
+        Ok(StepTime {
+            host: ms(start, described),
+            submit: ms(described, submitted),
+            wait: ms(submitted, done),
+            read_back: ms(done, Instant::now()),
+        })
+    }
+
+    /// What a step's tensors hold.
+    fn memory(&mut self) -> Result<Memory> {
+        let gpu = self.x.gpu().clone();
+        self.stepper.replay = false;
+        let phases = gpu.memory_by_phase(|| self.step().map(|_| ()))?;
+        self.stepper.replay = true;
+        let of = |name| phases.iter().find(|p| p.phase == name).map_or((0, 0), |p| (p.first, p.most));
+        let [forward, loss, backward] = ["forward", "loss", "backward"].map(of);
+        Ok(Memory {
+            parameters: forward.0,
+            activations: loss.0.saturating_sub(forward.0),
+            losses: backward.0.saturating_sub(loss.0),
+            backward: backward.1.saturating_sub(backward.0),
+        })
     }
 
     /// An inference batch until its logits are on the host, ms.
-    pub(super) fn infer(&self) -> Result<f64> {
+    pub(super) fn infer(&mut self) -> Result<f64> {
         let start = Instant::now();
-        no_grad(|| self.stepper.net.forward(&self.x, &Mode::EVAL))?.logits.to_vec()?;
+        self.stepper.infer(&self.x)?.to_vec()?;
         Ok(1e3 * start.elapsed().as_secs_f64())
+    }
+}
+
+/// ms of the parts of a step, see [`Profile::by_phase`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StepTime {
+    host: f64,
+    submit: f64,
+    wait: f64,
+    read_back: f64,
+}
+
+impl StepTime {
+    /// Until the device is done.
+    pub(super) fn step(&self) -> f64 {
+        self.host + self.submit + self.wait
     }
 }
 
@@ -114,9 +184,13 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
     let steps = steps.max(1);
     let classes = experiment.data.synthetic.classes.len().max(2);
     let mut configured = Bench::new(gpu, experiment, classes)?;
+    let memory = configured.memory()?;
     configured.step()?;
     configured.infer()?;
     let peak_memory_bytes = gpu.pool_stats().peak;
+    let mut described = Bench::new(gpu, experiment, classes)?;
+    described.stepper.replay = false;
+    described.step()?;
     let mut benches = Vec::new();
     for (name, features, xai) in GUIDANCE {
         let mut e = experiment.clone();
@@ -138,17 +212,21 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         bench.step()?;
         benches.push((name, bench, Vec::new()));
     }
-    let (mut train, mut host, mut wait, mut infer) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut train, mut anew, mut infer) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..steps {
-        let [h, w] = configured.step()?;
-        train.push(h + w);
-        host.push(h);
-        wait.push(w);
+        train.push(configured.step()?);
+        anew.push(described.step()?);
         infer.push(configured.infer()?);
         for (_, bench, times) in &mut benches {
-            times.push(bench.step()?.iter().sum::<f64>());
+            times.push(bench.step()?.step());
         }
     }
+    let spread = |times: &[StepTime], part: fn(&StepTime) -> f64| Spread::of(times.iter().map(part).collect());
+    let replay = Replayed {
+        described_ms: spread(&anew, StepTime::step),
+        ratio: Spread::of(train.iter().zip(&anew).map(|(a, b)| a.step() / b.step()).collect()).median,
+        host_ms: [&train, &anew].map(|times| spread(times, |t| t.host).median),
+    };
     let plain: Vec<f64> = benches[0].2.clone();
     let guidance = benches
         .into_iter()
@@ -159,10 +237,15 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         .collect();
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps)).collect();
-    let mut by_phase = BTreeMap::from([("host", Spread::of(host).median), ("wait", Spread::of(wait).median)]);
+    let mut by_phase = BTreeMap::from([
+        ("host", spread(&train, |t| t.host).median),
+        ("submit", spread(&train, |t| t.submit).median),
+        ("wait", spread(&train, |t| t.wait).median),
+        ("read_back", spread(&train, |t| t.read_back).median),
+    ]);
     by_kernel.iter().for_each(|k| *by_phase.entry(k.phase).or_default() += k.ms);
     let report = gpu.report();
-    let (train_step, infer_batch) = (Spread::of(train), Spread::of(infer));
+    let (train_step, infer_batch) = (spread(&train, StepTime::step), Spread::of(infer));
     Ok(Profile {
         adapter: format!("{} ({} {})", report.name, report.driver, report.driver_info),
         batch: experiment.train.batch,
@@ -173,9 +256,11 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         infer_batch_ms: infer_batch.median,
         infer_batch,
         guidance,
+        replay,
         by_phase,
         by_kernel,
         peak_memory_bytes,
+        memory,
     })
 }
 

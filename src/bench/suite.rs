@@ -94,11 +94,12 @@ pub struct Report {
     pub first_step_seconds: [f64; 2],
 }
 
-/// Kernels that are convolutions themselves, without laying out what they read: forward or input gradient, weight gradient.
+/// Kernels that are convolutions themselves (the transform of fast ones with them), without laying out what they read:
+/// forward or input gradient, weight gradient.
 fn conv_kernel(name: &str) -> Option<bool> {
     let first = name.split_whitespace().next().unwrap_or_default();
     match first {
-        "conv1d" | "conv1d_tile" | "conv1d_wide" => Some(false),
+        "conv1d" | "conv1d_tile" | "conv1d_wide" | "conv1d_fast_rows" => Some(false),
         "conv1d_weight_grad" | "conv1d_weight_tile" | "conv1d_weight_wide" => Some(true),
         _ => None,
     }
@@ -177,7 +178,7 @@ fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: u
     bench.infer()?;
     let (mut train, mut infer) = (Vec::new(), Vec::new());
     for _ in 0..rounds.max(1) {
-        train.push(bench.step()?.iter().sum());
+        train.push(bench.step()?.step());
         infer.push(bench.infer()?);
     }
     let train_ms = Spread::of(train);

@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 const LLVMPIPE: &str = include_str!("../../results/tuning/llvmpipe.json");
 /// A candidate may differ from the plain version by this share of its largest value.
 const TOLERANCE: f64 = 1e-4;
-/// A candidate must take at most this share of the rule of thumb's time.
-const WORTH: f64 = 0.85;
+/// A candidate must take at most this share of the rule of thumb's time, and save so many ms a call: the rule's kernels
+/// serve many shapes, and a further one costs up to three seconds to compile, and half a second when it is found compiled.
+const WORTH: (f64, f64) = (0.85, 2.0);
 /// Multiply-adds of an unrolled body that no instruction cache holds.
 const LONGEST_BODY: usize = 3200;
 
@@ -155,7 +156,7 @@ fn shapes(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Pass, S
             }
         }
         if network.kind == BlockKind::Parallel {
-            let spec = ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect() };
+            let spec = ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect(), half: false };
             let weights = branches.iter().map(|b| b.0).collect();
             all.push((Pass::InputGrad, Shape { spec, weights, batch, len }));
         }
@@ -183,16 +184,16 @@ impl Shape {
 
     fn candidates(&self, gpu: &Gpu, pass: Pass) -> Vec<Choice> {
         let mut all: Vec<Choice> = Vec::new();
-        let plain = |variant| Choice { variant, settings: BTreeMap::new() };
-        all.extend([Variant::Plain, Variant::Wide].map(plain));
+        all.extend([Variant::Plain, Variant::Wide].map(Choice::usual));
         if gpu.tile_lanes().is_none() {
             return all;
         }
-        all.push(plain(Variant::Tile));
-        let mut tile = |names: &[&str], values: &[usize]| {
+        all.push(Choice::usual(Variant::Tile));
+        let mut with = |variant, names: &[&str], values: &[usize]| {
             let settings = names.iter().map(|n| (*n).to_owned()).zip(values.iter().copied()).collect();
-            all.push(Choice { variant: Variant::Tile, settings });
+            all.push(Choice { variant, settings });
         };
+        let mut tile = |names: &[&str], values: &[usize]| with(Variant::Tile, names, values);
         let taps = self.taps();
         if pass == Pass::WeightGrad {
             for [va, ub, p, mv, mj] in [
@@ -222,6 +223,12 @@ impl Shape {
             ] {
                 if oc * p * du * taps <= LONGEST_BODY {
                     tile(&["oc", "p", "mo", "mq", "du"], &[oc, p, mo, mq, du]);
+                }
+            }
+            if taps >= 4 {
+                with(Variant::Fast, &[], &[]);
+                for [oc, p, mo, mq] in [[8, 24, 2, 4], [12, 16, 4, 2], [16, 16, 4, 2]] {
+                    with(Variant::Fast, &["oc", "p", "mo", "mq"], &[oc, p, mo, mq]);
                 }
             }
         }
@@ -315,10 +322,11 @@ fn tune_all(
         let medians: Vec<f64> = kept.iter().map(|(_, times)| Spread::of(times.clone()).median).collect();
         let of = |variant: Variant| kept.iter().position(|(c, _)| c.variant == variant && c.settings.is_empty());
         let mut best = (0..kept.len()).min_by(|&a, &b| medians[a].total_cmp(&medians[b])).unwrap_or(0);
-        let usual = gpu.usual_variant();
+        let weights: Vec<&[usize]> = shape.weights.iter().map(<[usize; 3]>::as_slice).collect();
+        let usual = shape.spec.usual(gpu, *pass, &weights)[0];
         let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);
-        // the rule's kernels serve many shapes: another one has to be worth its compilation
-        best = of(usual).filter(|&rule| medians[best] > WORTH * medians[rule]).unwrap_or(best);
+        let worth = |rule: f64| medians[best] <= WORTH.0 * rule && medians[best] <= rule - WORTH.1;
+        best = of(usual).filter(|&rule| !worth(medians[rule])).unwrap_or(best);
         let result = Found {
             choice: kept[best].0.clone(),
             ms: medians[best],

@@ -26,7 +26,7 @@ pub(super) struct BenchArgs {
     /// Sizes of the operation; what is left out is batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1
     #[arg(long, value_name = "NAME=N,...", requires = "op")]
     shape: Option<String>,
-    /// Version of the kernels: plain, tile, wide, all, or default
+    /// Version of the kernels: plain, tile, fast, wide, all, or default
     #[arg(long, value_name = "VERSION", default_value = "default")]
     variant: String,
     /// Times that each is measured, in turn

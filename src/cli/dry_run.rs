@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
         None => (Scheme::by_name(&experiment.data.classes)?.classes.len(), None),
     };
     let weights = experiment.losses.weights(network.widths.len())?;
-    let estimate = Estimate::new(network, &weights, classes, samples, t.batch);
+    let estimate = Estimate::new(network, &weights, classes, samples, t);
     let measured = match common.gpu() {
         Ok(gpu) => Some((step_ms(&gpu, experiment, classes, samples)?, gpu.report().name.clone())),
         Err(e @ Error::NoAdapter { .. }) => {

@@ -1,119 +1,169 @@
-//! `exgnet figures`: the figures of runs and of kernel measurements.
+//! `exgnet figures`: figures for papers, from folders alone.
 
 use super::{Common, print_line};
 use crate::error::{Error, Result};
-use crate::figures::{Format, Look, Page, Theme};
-use crate::report::{Kind, Material, draw};
+use crate::figures::{Figure, Format, Look, Page, Theme, kernels};
+use crate::plates::runs::{Missing, has_runs, read_all};
+use crate::plates::{Kind, Material, NotDrawn, Wanted, draw};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Draw the figures of runs and of kernel measurements, from their folders alone
+/// Narrowest page that figures are laid out for, mm.
+const LEAST_MM: f64 = 80.0;
+
+/// Draw figures for a paper, from the folders of runs, of sweeps and of kernel measurements alone
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  exgnet figures results/quickstart                            all that one run shows, into its figures/\n  \
-                  exgnet figures results/mitbih-ablation --out paper --width-mm 85   folds and variants of a sweep, one column wide\n  \
-                  exgnet figures results/kernels --only kernels --theme dark\n  \
-                  exgnet figures results/run-a results/run-b --only gradcam    two runs on the same strips\n\n\
-                  Kinds: training, confusion, ranking (ROC, precision-recall, reliability), metrics (per class, ablation),\n\
+    after_help = "Examples:\n  exgnet figures results/quickstart                                  all that one run shows, into its figures/\n  \
+                  exgnet figures results/mitbih-ablation --out paper --width-mm 85   folds and variants, one column wide\n  \
+                  exgnet figures run-a run-b --only gradcam-compare                  two runs on the same strips\n  \
+                  exgnet figures results/kernels --only roofline --format svg --theme dark\n\n\
+                  Kinds: training, confusion, ranking (ROC, precision-recall, reliability), performance (per class, ablation),\n\
                   gradcam (strips, plain against guided, averages about the R peak), scores (violins, deletion and insertion),\n\
-                  features, network, kernels (suite.json, or what bench, profile and tune wrote as JSON).\n\
+                  features, network, kernels (what bench --suite, bench --json and profile --json wrote).\n\
                   Beside every figure lies its caption, STEM.txt. Neither a GPU nor the model or the data set is needed."
 )]
 pub(super) struct FiguresArgs {
     /// Run folders, folders of runs such as a sweep's, folders or JSON files of kernel measurements
-    #[arg(required = true, value_name = "RUN_OR_SWEEP")]
+    #[arg(required_unless_present = "list", value_name = "RUN_OR_SWEEP")]
     paths: Vec<PathBuf>,
-    /// Only these kinds, separated by commas
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
-    only: Vec<Kind>,
-    /// File formats, separated by commas: png, svg
-    #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "png,svg", value_parser = format)]
+    /// Draw these alone, separated by commas: kinds, or single figures by name
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = Wanted::parse)]
+    only: Vec<Wanted>,
+    /// List all kinds and their figures
+    #[arg(long)]
+    list: bool,
+    /// File formats, separated by commas
+    #[arg(long, value_name = "png,svg", value_delimiter = ',', default_value = "png,svg", value_parser = format)]
     format: Vec<Format>,
-    /// Width of a figure, mm: 85 is a column, 180 a page; sizes of letters stay as they are
+    /// Width, mm: 85 for a column, 180 for a page; sizes of letters stay as they are
     #[arg(long, value_name = "MM", default_value_t = Page::WIDTH_MM)]
     width_mm: f64,
-    /// Dots per inch of PNG files
+    /// Resolution of bitmaps, dots per inch
     #[arg(long, value_name = "DPI", default_value_t = Page::DPI)]
     dpi: f64,
     /// paper, slides (letters and lines half as large again) or dark
     #[arg(long, value_name = "THEME", default_value = "paper", value_parser = theme)]
     theme: Theme,
-    /// Folder for the figures; without it `figures` in the first folder given
+    /// Folder to write; without it `figures` in the first run's or sweep's, and in each of measurements
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-fn kind(text: &str) -> std::result::Result<Kind, String> {
-    let found = Kind::ALL.into_iter().find(|k| k.name() == text);
-    found.ok_or_else(|| format!("expected one of {}", Kind::ALL.map(Kind::name).join(", ")))
+fn format(name: &str) -> Result<Format, String> {
+    let known = [Format::Png, Format::Svg];
+    known.into_iter().find(|f| f.extension() == name).ok_or_else(|| "expected png or svg".into())
 }
 
-fn format(text: &str) -> std::result::Result<Format, String> {
-    let found = [Format::Png, Format::Svg].into_iter().find(|f| f.extension() == text);
-    found.ok_or_else(|| "expected png or svg".into())
-}
-
-fn theme(text: &str) -> std::result::Result<Theme, String> {
-    let found = Theme::ALL.into_iter().find(|t| t.name() == text);
+fn theme(name: &str) -> Result<Theme, String> {
+    let found = Theme::ALL.into_iter().find(|t| t.name() == name);
     found.ok_or_else(|| format!("expected one of {}", Theme::ALL.map(Theme::name).join(", ")))
 }
 
 pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
-    for (name, value, low, high) in [("--width-mm", args.width_mm, 80.0, 400.0), ("--dpi", args.dpi, 50.0, 1200.0)] {
-        if !(low..=high).contains(&value) {
-            let what = format!("{name} {value}: expected {low} to {high}");
-            return Err(Error::config(what, "85 mm is a journal's column and 180 mm its page; 300 dpi is usual"));
+    if args.list {
+        for kind in Kind::ALL {
+            let figures: Vec<String> = kind.figures().iter().map(|f| format!("{} ({})", f.0, f.1)).collect();
+            print_line(&format!("{:<12} {}", kind.name(), figures.join(", ")));
         }
+        return Ok(ExitCode::SUCCESS);
     }
-    let look = Look { width_mm: args.width_mm, dpi: args.dpi, theme: args.theme };
-    // slides are laid out narrower and drawn larger: there must be room left
-    if look.width() < 80.0 {
-        let least = (80.0 * args.theme.scale()).ceil();
-        let what =
-            format!("--width-mm {} with --theme {}: expected at least {least}", args.width_mm, args.theme.name());
-        return Err(Error::config(what, "a slide's figure takes its whole width, for instance 180"));
+    let look = look(args)?;
+    let (runs, measured): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| has_runs(path));
+    let mut drawing = Drawing { args, look, written: 0, missing: Vec::new() };
+    if !runs.is_empty() {
+        drawing.runs(&runs)?;
     }
-    let material = Material::read(&args.paths)?;
-    let first = &args.paths[0];
-    let beside = if first.is_dir() { first.as_path() } else { first.parent().unwrap_or(first) };
-    let out = args.out.clone().unwrap_or_else(|| beside.join("figures"));
-    let asked = !args.only.is_empty();
-    let kinds = Kind::ALL.into_iter().filter(|k| args.only.contains(k) || (!asked && applies(*k, &material)));
-    let (mut drawn, mut missing) = (0, Vec::new());
-    for kind in kinds {
-        let found = draw(kind, &material, &look);
-        for figure in &found.figures {
-            let paths = figure.write(&out, &args.format)?;
-            drawn += 1;
-            paths
-                .iter()
-                .filter(|p| p.extension().is_none_or(|e| e != "txt"))
-                .for_each(|p| print_line(&p.display().to_string()));
-        }
-        if asked && found.figures.is_empty() && found.missing.is_empty() {
-            let what = if kind == Kind::Kernels { "no measurements of kernels given" } else { "no run folder given" };
-            missing.push((kind.name().to_owned(), what.to_owned()));
-        }
-        missing.extend(found.missing.into_iter().map(|m| (m.figure, m.why)));
+    for path in &measured {
+        drawing.kernels(path)?;
     }
-    for (figure, why) in &missing {
+    let Drawing { written, missing, .. } = drawing;
+    for NotDrawn { figure, why, .. } in &missing {
         common.say(format!("not drawn: {figure}: {why}"));
     }
-    if drawn == 0 {
-        let (figure, why) = missing.into_iter().next().unwrap_or_default();
-        return Err(Error::data(
-            "figures",
-            format!("nothing could be drawn; {figure}: {why}"),
-            "give other folders, or draw other kinds",
-        ));
+    if written == 0 {
+        let none = || "nothing there of what --only names".to_owned();
+        let what = missing.first().map_or_else(none, |m| format!("{}: {}", m.figure, m.why));
+        let hint = "give folders that have it, or draw something else: exgnet figures --list";
+        return Err(Error::data("figures", format!("nothing could be drawn; {what}"), hint));
     }
-    let plural = if drawn == 1 { "" } else { "s" };
-    common.say(format!("{drawn} figure{plural}: {}", out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether a kind makes sense for what was given.
-fn applies(kind: Kind, material: &Material) -> bool {
-    if kind == Kind::Kernels { !material.measured.is_empty() } else { !material.runs.is_empty() }
+/// How figures are to look, if that is possible.
+fn look(args: &FiguresArgs) -> Result<Look> {
+    const HINT: &str = "85 mm is a journal's column and 180 mm its page; 300 dpi is usual";
+    // slides are laid out narrower and drawn larger: there must be room left
+    let least = (LEAST_MM * args.theme.scale()).ceil();
+    for (name, value, low, high) in [("--width-mm", args.width_mm, least, 400.0), ("--dpi", args.dpi, 50.0, 1200.0)] {
+        if !(low..=high).contains(&value) {
+            let theme = if name == "--dpi" { String::new() } else { format!(" for --theme {}", args.theme.name()) };
+            return Err(Error::config(format!("{name} {value}: expected {low} to {high}{theme}"), HINT));
+        }
+    }
+    Ok(Look { width_mm: args.width_mm, dpi: args.dpi, theme: args.theme })
+}
+
+/// What was drawn so far.
+struct Drawing<'a> {
+    args: &'a FiguresArgs,
+    look: Look,
+    written: usize,
+    missing: Vec<NotDrawn>,
+}
+
+impl Drawing<'_> {
+    fn wants(&self, kind: Kind, stem: &str) -> bool {
+        let only = &self.args.only;
+        only.is_empty() || only.iter().any(|w| w.kind == kind && w.has(stem))
+    }
+
+    /// Draws runs together: a sweep's folds and variants, or whatever else was named.
+    fn runs(&mut self, paths: &[PathBuf]) -> Result<()> {
+        let found = read_all(paths)?;
+        // a figure of the other folds would pass for one of all
+        if let Some(Missing { place, what, command, .. }) = found.missing.iter().find(|m| m.damaged) {
+            let mend = "mend or remove the file, or give other folders".to_owned();
+            let hint = command.as_ref().map_or(mend, |command| format!("write it anew: {command}"));
+            return Err(Error::data(place.clone(), what.clone(), hint));
+        }
+        let material = Material::new(&found)?;
+        let beside = paths[0].join("figures");
+        for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::Kernels) {
+            // not even laid out where nobody asks for it
+            if !self.args.only.is_empty() && self.args.only.iter().all(|w| w.kind != kind) {
+                continue;
+            }
+            let drawn = draw(kind, &material, &self.look);
+            self.write(kind, &drawn.figures, &beside)?;
+            let missing = drawn.missing.into_iter().filter(|m| self.wants(kind, &m.figure));
+            let missing: Vec<_> = missing.collect();
+            self.missing.extend(missing);
+        }
+        Ok(())
+    }
+
+    /// Draws measurements, those of each path by themselves.
+    fn kernels(&mut self, path: &Path) -> Result<()> {
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        let data = kernels::read(path).map_err(|e| match e {
+            Error::File { path, what, hint } => Error::file(path, format!("no run folder; {what}"), hint),
+            other => other,
+        })?;
+        self.write(Kind::Kernels, &kernels::all(&data, &self.look), &folder.join("figures"))
+    }
+
+    fn write(&mut self, kind: Kind, figures: &[Figure], beside: &Path) -> Result<()> {
+        let dir = self.args.out.as_deref().unwrap_or(beside);
+        for figure in figures.iter().filter(|f| self.wants(kind, &f.stem)) {
+            std::fs::create_dir_all(dir)
+                .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written with --out"))?;
+            for file in figure.write(dir, &self.args.format)? {
+                print_line(&file.display().to_string());
+            }
+            self.written += 1;
+        }
+        Ok(())
+    }
 }

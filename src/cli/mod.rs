@@ -15,6 +15,7 @@ mod predict;
 mod prepare;
 mod profile;
 mod progress;
+mod report;
 mod rpeaks;
 mod shader;
 mod sweep;
@@ -55,7 +56,7 @@ struct Common {
     /// Ignore what `tune` found: rules of thumb choose the kernels
     #[arg(long, global = true)]
     no_tuned: bool,
-    /// Use one version of every kernel that has it: plain, tile or wide
+    /// Use one version of every kernel that has it: plain, tile, fast or wide
     #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
     kernels: Option<Variant>,
     /// Tell more: every note and every excluded record
@@ -120,6 +121,8 @@ enum Command {
     Train(train::TrainArgs),
     Sweep(sweep::SweepArgs),
     Collect(collect::CollectArgs),
+    Figures(figures::FiguresArgs),
+    Report(report::ReportArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Explain(explain::ExplainArgs),
@@ -148,6 +151,8 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => synth::run(&cli.common, args),
         Command::Train(args) => train::run(&cli.common, args),
         Command::Collect(args) => collect::run(&cli.common, args),
+        Command::Figures(args) => figures::run(&cli.common, args),
+        Command::Report(args) => report::run(&cli.common, args),
         Command::Sweep(args) => sweep::run(&cli.common, args),
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Predict(args) => predict::run(&cli.common, args),

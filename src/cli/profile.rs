@@ -57,7 +57,17 @@ fn table(p: &Profile) {
     };
     line("training step", p.train_step, String::new());
     line("inference batch", p.infer_batch, String::new());
-    print_line(&format!("most memory     {:>9.1} MiB", p.peak_memory_bytes as f64 / f64::from(1 << 20)));
+    let [replayed, described] = p.replay.host_ms;
+    let tail = format!("  {:+.1} % replayed; host {replayed:.2} ms for {described:.2}", 100.0 * (p.replay.ratio - 1.0));
+    line("not replayed", p.replay.described_ms, tail);
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    print_line(&format!("most memory     {:>9.1} MiB", mib(p.peak_memory_bytes)));
+    let m = &p.memory;
+    for (name, bytes) in
+        [("parameters", m.parameters), ("activations", m.activations), ("losses", m.losses), ("backward", m.backward)]
+    {
+        print_line(&format!("  {name:<14}{:>9.1} MiB", mib(bytes)));
+    }
     print_line("\nguidance, interleaved");
     for g in &p.guidance {
         line(&format!("  {}", g.name), g.step_ms, format!("  {:+.1} %", 100.0 * (g.ratio - 1.0)));

@@ -55,7 +55,7 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
         };
         settings.push((n, v));
     }
-    let text = expand(name, text, settings)?;
+    let text = expand(&source, name, text, settings)?;
     if let Some(path) = &args.spirv {
         let words = spirv(name, &text)?;
         files::write_atomically(path, &words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>())?;
@@ -70,8 +70,8 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
 fn spirv(name: &str, text: &str) -> Result<Vec<u32>> {
     let bad = |what: String| Error::gpu(format!("shader {name}.wgsl: {what}"), "compare it with the built-in one");
     let module = naga::front::wgsl::parse_str(text).map_err(|e| bad(e.emit_to_string(text)))?;
-    let mut validator =
-        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::SUBGROUP);
+    let allowed = naga::valid::Capabilities::SUBGROUP | naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
     validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
     let info = validator.validate(&module).map_err(|e| bad(e.emit_to_string(text)))?;

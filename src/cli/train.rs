@@ -183,8 +183,10 @@ pub(super) fn job(
         (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };
     folder.write_config(experiment)?;
-    let driver = format!("{} {}", adapter.driver, adapter.driver_info);
-    let mut record = RunRecord::start(experiment, Some(adapter.name.clone()), Some(driver));
+    let mut record = RunRecord::start(experiment);
+    record.adapter = Some(adapter.name.clone());
+    record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
+    record.kernels = Some(gpu.kernels_in_words());
     record.train_records = division.train.len();
     record.test_records = division.test.len();
     folder.write_run(&record)?;

@@ -36,7 +36,9 @@ pub fn ncc(map: &[f32], truth: &[f32]) -> f64 {
     }
     let (a, b) = (centred(map), centred(truth));
     let norm = |v: &[f64]| (v.iter().map(|x| x * x).sum::<f64>() + 1e-12).sqrt();
-    a.iter().zip(&b).map(|(x, y)| x * y).sum::<f64>() / (norm(&a) * norm(&b) + 1e-6)
+    let found = a.iter().zip(&b).map(|(x, y)| x * y).sum::<f64>() / (norm(&a) * norm(&b) + 1e-6);
+    // the roots are rounded
+    found.clamp(-1.0, 1.0)
 }
 
 fn centred(x: &[f32]) -> Vec<f64> {
@@ -347,6 +349,12 @@ mod tests {
             (vec![0.0; 2], vec![0.0; 2], vec![])
         );
         assert!(is_dead(&slope_map(&[0.0, f32::INFINITY, 0.0], 3)) && is_dead(&slope_map(&[1.0; 9], 3)));
+    }
+
+    #[test]
+    fn rounding_does_not_carry_a_correlation_out_of_its_range() {
+        let (map, truth) = ([-248_856_580_000.0, 0.0], [-0.273_679_3, -394_126_840_000_000.0]);
+        assert_eq!(ncc(&map, &truth), -1.0);
     }
 
     /// Any value a slice can hold.

@@ -197,31 +197,43 @@ pub struct Entry {
     pub dash: f64,
 }
 
-/// The lines of a legend: where each entry stands from the upper left corner, and the height of all, mm.
-fn flow(entries: &[Entry], width: f64) -> (Vec<Point>, f64) {
-    const LINE: f64 = 4.2;
+/// Height of a line of a legend, mm.
+pub(super) const LINE: f64 = 4.2;
+
+/// The lines of a legend of `width` mm: where each name's sign stands from the upper left corner, and the height of all, mm.
+/// A sign takes `sign` mm before its name, which is shortened to what `less` mm leave of the width.
+pub(super) fn flow<'a>(
+    names: impl Iterator<Item = &'a str>,
+    width: f64,
+    (sign, less): (f64, f64),
+) -> (Vec<Point>, f64) {
     let style = Type::new(PT_SMALL);
     let (mut at, mut x, mut y) = (Vec::new(), 0.0, 0.0);
-    for entry in entries {
-        let wide = 8.0 + style.width(&style.shorten(&entry.name, width - 10.0));
+    for name in names {
+        let wide = sign + style.width(&style.shorten(name, width - less));
         if x > 0.0 && x + wide > width {
             (x, y) = (0.0, y + LINE);
         }
         at.push((x, y));
         x += wide + 4.0;
     }
-    (at, if entries.is_empty() { 0.0 } else { y + LINE })
+    let height = if at.is_empty() { 0.0 } else { y + LINE };
+    (at, height)
+}
+
+fn places(entries: &[Entry], width: f64) -> (Vec<Point>, f64) {
+    flow(entries.iter().map(|e| e.name.as_str()), width, (8.0, 10.0))
 }
 
 /// Height of a legend set in lines of `width` mm.
 pub fn legend_height(entries: &[Entry], width: f64) -> f64 {
-    flow(entries, width).1
+    places(entries, width).1
 }
 
 /// Draws a legend in lines of `width` mm below (`x`, `y`).
 pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
     let style = Type::new(PT_SMALL);
-    for (entry, (dx, dy)) in entries.iter().zip(flow(entries, width).0) {
+    for (entry, (dx, dy)) in entries.iter().zip(places(entries, width).0) {
         let (left, middle) = (x + dx, y + dy + 2.0);
         curve(c, &[(left, middle), (left + 6.0, middle)], entry);
         let name = style.shorten(&entry.name, width - 10.0);

@@ -5,6 +5,7 @@ use super::canvas::{Canvas, Point, Type, save};
 use super::confusion::percent;
 use super::reduced::class_name;
 use super::style::{GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, class_color};
+use super::text::grouped;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -35,19 +36,6 @@ fn check(classes: &[ClassSummary]) -> Result<()> {
     Ok(())
 }
 
-/// A count with its thousands set apart.
-fn grouped(count: u128) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Draws the number of strips of every class as bars, with their share of all.
 ///
 /// # Errors
@@ -57,7 +45,7 @@ pub fn draw_counts(path: impl AsRef<Path>, classes: &[ClassSummary]) -> Result<(
     let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL));
     let total: u128 = classes.iter().map(|class| class.strips as u128).sum();
     let share = |class: &ClassSummary| percent(class.strips as f64 / total as f64);
-    let texts: Vec<String> = classes.iter().map(|c| format!("{} ({})", grouped(c.strips as u128), share(c))).collect();
+    let texts: Vec<String> = classes.iter().map(|c| format!("{} ({})", grouped(c.strips), share(c))).collect();
     let widest = |texts: &mut dyn Iterator<Item = f64>| texts.fold(0.0, f64::max);
     let names = widest(&mut classes.iter().map(|class| label.bold().width(&class.name))).min(45.0);
     let behind = widest(&mut texts.iter().map(|text| label.width(text)));
@@ -193,11 +181,11 @@ impl Histogram {
             None => {}
         }
         if self.missing > 0 {
-            parts.push(format!("{} without value", grouped(self.missing as u128)));
+            parts.push(format!("{} without value", grouped(self.missing)));
         }
         let beyond = self.beyond.0 + self.beyond.1;
         if beyond > 0 {
-            parts.push(format!("{} off axis", grouped(beyond as u128)));
+            parts.push(format!("{} off axis", grouped(beyond)));
         }
         parts.join("; ")
     }
@@ -216,7 +204,7 @@ pub fn draw_rates(path: impl AsRef<Path>, classes: &[ClassSummary]) -> Result<()
     let pitch = height + 5.2;
     let (first, last) = (5.0, 5.0 + pitch * (n - 1) as f64 + height);
     let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL).color(INK_SOFT));
-    let counts: Vec<String> = classes.iter().map(|class| format!("n = {}", grouped(class.strips as u128))).collect();
+    let counts: Vec<String> = classes.iter().map(|class| format!("n = {}", grouped(class.strips))).collect();
     let widths =
         classes.iter().zip(&counts).map(|(class, n)| small.width(n).max(4.5 + label.bold().width(&class.name)));
     let names = widths.fold(14.0, f64::max).min(36.0);

@@ -14,7 +14,7 @@
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 //!
-//! Those of `exgnet figures` (see [`crate::report`]) take a [`Look`] and give a [`Figure`], which has a caption:
+//! Those of `exgnet figures` (see [`crate::plates`]) take a [`Look`] and give a [`Figure`], which has a caption:
 //! - [`panels`]: small multiples, their lines and bands
 //! - [`training`]: curves of one or several runs
 //! - [`ranking`]: ROC, precision and recall, reliability
@@ -22,8 +22,8 @@
 //! - [`explained`]: strips with maps and targets, plain against guided
 //! - [`violins`]: distributions by variant or class; mean curves
 //! - [`features`]: regressed against measured
-//! - [`network`]: the network's parts, shapes and parameters
-//! - [`kernels`]: roofline, versions, step, growth, times
+//! - [`network`]: the diagram of a configured EXGnet
+//! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
 pub mod axes;
 pub mod bars;

@@ -17,6 +17,19 @@ const LONGEST: usize = 240;
 /// Sub-pixels per pixel of a mask, in each direction.
 const SUB: usize = 4;
 
+/// A whole number, 0 or more, with its thousands set apart.
+pub fn grouped(count: impl std::fmt::Display) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// Weight of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {

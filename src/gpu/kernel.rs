@@ -1,6 +1,6 @@
 //! Compiled kernels, and the description of one launch.
 
-use super::{Gpu, Storage, lock};
+use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// alignment of dynamic offsets).
 pub(super) const PARAM_SLOT: u64 = 256;
 
-type Key = (&'static str, &'static str, Vec<(&'static str, u64)>, Vec<Setting>);
+pub(super) type Key = (&'static str, &'static str, Vec<(&'static str, u64)>, Vec<Setting>);
 
 /// A constant of a shader template.
 pub type Setting = (&'static str, usize);
@@ -25,7 +25,9 @@ pub(super) struct Kernel {
     pub(super) layout: wgpu::BindGroupLayout,
     /// `shader`, `shader.entry`, and the constants other than WG: the name in profiles.
     pub(super) label: String,
-    bindings: usize,
+    pub(super) bindings: usize,
+    /// What it was made from.
+    pub(super) key: Key,
 }
 
 /// One launch of a kernel: shader, tuned constants, parameters, buffers, groups.
@@ -156,58 +158,64 @@ impl Gpu {
         constants: Vec<(&'static str, f64)>,
         settings: Vec<Setting>,
     ) -> Result<Arc<Kernel>> {
-        let key = (shader, entry, constants.iter().map(|&(n, v)| (n, v.to_bits())).collect(), settings.clone());
+        let key = (shader, entry, constants.iter().map(|&(n, v)| (n, v.to_bits())).collect(), settings);
         if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
             return Ok(kernel.clone());
         }
-        let text = expand(shader, self.0.shaders.text(shader)?, settings.iter().copied())?;
-        let written = reflect(&text);
-        let device = &self.0.device;
-        let made = self.scoped(|| {
-            let source = wgpu::ShaderSource::Wgsl(text);
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(shader), source });
-            let entry_of = |binding: usize, ty, dynamic| wgpu::BindGroupLayoutEntry {
-                binding: binding as u32,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
-                count: None,
-            };
-            let mut entries = vec![entry_of(0, wgpu::BufferBindingType::Uniform, true)];
-            for (i, &w) in written.iter().enumerate() {
-                entries.push(entry_of(i + 1, wgpu::BufferBindingType::Storage { read_only: !w }, false));
-            }
-            let layout = device
-                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(shader), entries: &entries });
-            let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(shader),
-                bind_group_layouts: &[Some(&layout)],
-                immediate_size: 0,
-            });
-            let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(shader),
-                layout: Some(&pipeline_layout),
-                module: &module,
-                entry_point: Some(entry),
-                compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
-                cache: None,
-            });
-            Kernel { pipeline, layout, label: label(shader, entry, &constants, &settings), bindings: written.len() }
-        });
+        let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key));
         let kernel = Arc::new(made.map_err(|e| match e {
             Error::Gpu { what, hint } => Error::gpu(format!("shader {shader}.wgsl: {what}"), hint),
             e => e,
-        })?);
+        })??);
         lock(&self.0.kernels).kernels.insert(key, kernel.clone());
         Ok(kernel)
     }
 }
 
+/// Compiles a kernel as far as the device does before the first launch.
+pub(super) fn build(device: &wgpu::Device, shaders: &ShaderSource, key: &Key) -> Result<Kernel> {
+    let (shader, entry, constants, settings) = key;
+    let constants: Vec<_> = constants.iter().map(|&(name, bits)| (name, f64::from_bits(bits))).collect();
+    let text = expand(shaders, shader, shaders.text(shader)?, settings.iter().copied())?;
+    let written = reflect(&text);
+    let source = wgpu::ShaderSource::Wgsl(text);
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(shader), source });
+    let entry_of = |binding: usize, ty, dynamic| wgpu::BindGroupLayoutEntry {
+        binding: binding as u32,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
+        count: None,
+    };
+    let mut entries = vec![entry_of(0, wgpu::BufferBindingType::Uniform, true)];
+    for (i, &w) in written.iter().enumerate() {
+        entries.push(entry_of(i + 1, wgpu::BufferBindingType::Storage { read_only: !w }, false));
+    }
+    let layout =
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(shader), entries: &entries });
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(shader),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(shader),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some(entry),
+        compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+        cache: None,
+    });
+    let label = label(shader, entry, &constants, settings);
+    Ok(Kernel { pipeline, layout, label, bindings: written.len(), key: key.clone() })
+}
+
 /// The text of a shader; a template (one that has `{%`) with its constants filled in: those given, and for the others
-/// the ones that its line `{# defaults: a=1 b=2 #}` names.
+/// the ones that its line `{# defaults: a=1 b=2 #}` names. What it includes comes from `source` too.
 ///
 /// # Errors
 /// [`Error::Gpu`] with the template engine's words.
 pub fn expand<'a>(
+    source: &ShaderSource,
     shader: &str,
     text: Cow<'static, str>,
     settings: impl IntoIterator<Item = (&'a str, usize)>,
@@ -217,6 +225,8 @@ pub fn expand<'a>(
     }
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let source = source.clone();
+    env.set_loader(move |name| Ok(source.text(name.trim_end_matches(".wgsl")).ok().map(Cow::into_owned)));
     let mut values = template_defaults(&text);
     values.extend(settings.into_iter().map(|(name, v)| (name.to_owned(), v)));
     env.render_str(&text, values).map(Cow::Owned).map_err(|e| {

@@ -7,6 +7,8 @@
 //! back as the error of the next call.
 
 mod adapter;
+mod ahead;
+mod capture;
 mod kernel;
 mod pool;
 mod profile;
@@ -15,14 +17,16 @@ mod shaders;
 mod tuning;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
+pub use capture::{Arena, Recording};
 pub use kernel::{Launch, Setting, expand, template_defaults};
-pub use pool::{PoolStats, Storage};
+pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use shaders::{ShaderSource, embedded_shaders};
 pub use tuning::{Choice, Choices, Variant};
 
 use crate::error::{Error, Result};
+use ahead::Ahead;
 use kernel::KernelCache;
 use pool::Pool;
 use record::Recorder;
@@ -34,6 +38,7 @@ use tuning::Tuning;
 pub struct Gpu(Arc<Inner>);
 
 struct Inner {
+    adapter: wgpu::Adapter,
     device: wgpu::Device,
     queue: wgpu::Queue,
     report: AdapterReport,
@@ -41,8 +46,11 @@ struct Inner {
     kernels: Mutex<KernelCache>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
+    /// Held by the thread that captures.
+    capturing: Mutex<()>,
     fault: Arc<Mutex<Option<String>>>,
     tuning: Mutex<Tuning>,
+    ahead: Mutex<Option<Ahead>>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -80,6 +88,7 @@ impl Gpu {
         let recorder = Mutex::new(Recorder::new(&device));
         let kernels = Mutex::new(KernelCache::default());
         Ok(Self(Arc::new(Inner {
+            adapter,
             device,
             queue,
             report,
@@ -87,8 +96,10 @@ impl Gpu {
             kernels,
             pool,
             recorder,
+            capturing: Mutex::default(),
             fault,
             tuning: Mutex::default(),
+            ahead: Mutex::default(),
         })))
     }
 

@@ -10,13 +10,37 @@ use std::sync::{Arc, Mutex};
 
 #[derive(Default)]
 pub(super) struct Pool {
-    state: Mutex<State>,
+    free: Mutex<HashMap<u64, Vec<wgpu::Buffer>>>,
+    /// Of a device: the pools of its recordings count into the same.
+    stats: Arc<Mutex<Stats>>,
 }
 
 #[derive(Default)]
-struct State {
-    free: HashMap<u64, Vec<wgpu::Buffer>>,
-    stats: PoolStats,
+struct Stats {
+    pool: PoolStats,
+    /// Kept while somebody asks for them.
+    phases: Option<Vec<PhaseMemory>>,
+}
+
+impl Stats {
+    fn grow(&mut self, bytes: u64) {
+        self.pool.in_use += bytes;
+        self.pool.peak = self.pool.peak.max(self.pool.in_use);
+        if let Some(phase) = self.phases.as_mut().and_then(|p| p.last_mut()) {
+            phase.most = phase.most.max(self.pool.in_use);
+        }
+    }
+}
+
+/// Memory of tensors while one phase of a step was recorded, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseMemory {
+    /// See [`Gpu::phase`].
+    pub phase: &'static str,
+    /// When it began.
+    pub first: u64,
+    /// Most during it.
+    pub most: u64,
 }
 
 /// Bytes of device memory that tensors use and that the pool holds.
@@ -32,7 +56,31 @@ pub struct PoolStats {
 
 impl Pool {
     pub(super) fn stats(&self) -> PoolStats {
-        lock(&self.state).stats
+        lock(&self.stats).pool
+    }
+
+    /// An empty pool of the same device.
+    pub(super) fn apart(&self) -> Self {
+        Self { free: Mutex::default(), stats: self.stats.clone() }
+    }
+
+    pub(super) fn begin_phase(&self, phase: &'static str) {
+        let mut stats = lock(&self.stats);
+        let now = stats.pool.in_use;
+        if let Some(phases) = &mut stats.phases {
+            phases.push(PhaseMemory { phase, first: now, most: now });
+        }
+    }
+
+    fn take(&self, class: u64) -> Option<wgpu::Buffer> {
+        lock(&self.free).get_mut(&class).and_then(Vec::pop)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let free: u64 = lock(&self.free).iter().map(|(class, buffers)| class * buffers.len() as u64).sum();
+        lock(&self.stats).pool.allocated -= free;
     }
 }
 
@@ -53,9 +101,8 @@ struct Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let mut state = lock(&self.pool.state);
-        state.stats.in_use -= self.class;
-        state.free.entry(self.class).or_default().push(self.buffer.clone());
+        lock(&self.pool.stats).pool.in_use -= self.class;
+        lock(&self.pool.free).entry(self.class).or_default().push(self.buffer.clone());
     }
 }
 
@@ -103,6 +150,17 @@ impl Storage {
 }
 
 impl Gpu {
+    /// Memory of the phases that `f` goes through, in order.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn memory_by_phase(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<PhaseMemory>> {
+        lock(&self.0.pool.stats).phases = Some(Vec::new());
+        let done = f();
+        let phases = lock(&self.0.pool.stats).phases.take();
+        done.map(|()| phases.unwrap_or_default())
+    }
+
     /// A buffer of `bytes` bytes with undefined content.
     ///
     /// # Errors
@@ -116,25 +174,20 @@ impl Gpu {
             ));
         }
         let class = size_class(bytes).min(limit / 4 * 4).max(bytes);
-        let reused = {
-            let mut state = lock(&self.0.pool.state);
-            state.free.get_mut(&class).and_then(Vec::pop)
-        };
-        let buffer = match reused {
+        let arena = self.arena_in_use();
+        let pool = arena.as_ref().unwrap_or(&self.0.pool);
+        let buffer = match pool.take(class).or_else(|| self.0.pool.take(class)) {
             Some(buffer) => buffer,
             None => {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
                 let desc = wgpu::BufferDescriptor { label: None, size: class, usage, mapped_at_creation: false };
                 let buffer = self.scoped(|| self.0.device.create_buffer(&desc))?;
-                lock(&self.0.pool.state).stats.allocated += class;
+                lock(&pool.stats).pool.allocated += class;
                 buffer
             }
         };
-        let mut state = lock(&self.0.pool.state);
-        state.stats.in_use += class;
-        state.stats.peak = state.stats.peak.max(state.stats.in_use);
-        drop(state);
-        Ok(Storage { owner: Arc::new(Owner { buffer, class, pool: self.0.pool.clone() }), offset: 0, bytes })
+        lock(&pool.stats).grow(class);
+        Ok(Storage { owner: Arc::new(Owner { buffer, class, pool: pool.clone() }), offset: 0, bytes })
     }
 }
 

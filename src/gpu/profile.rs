@@ -22,7 +22,6 @@ pub struct KernelTime {
 #[derive(Default)]
 pub(super) struct Profile {
     phase: &'static str,
-    phases: Vec<(usize, &'static str)>,
     batches: Vec<Batch>,
 }
 
@@ -33,11 +32,9 @@ struct Batch {
 
 impl Profile {
     /// As [`encode`], a pass a dispatch.
-    pub(super) fn encode(&mut self, device: &wgpu::Device, encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+    pub(super) fn encode(&mut self, device: &wgpu::Device, encoder: &mut wgpu::CommandEncoder, commands: &[&Command]) {
         let dispatches = commands.iter().filter(|c| matches!(c, Command::Dispatch { .. })).count() as u32;
-        let mut changes = std::mem::take(&mut self.phases).into_iter().peekable();
         if dispatches == 0 {
-            self.phase = changes.last().map_or(self.phase, |(_, phase)| phase);
             return encode(encoder, commands);
         }
         let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -47,7 +44,7 @@ impl Profile {
         });
         let mut labels = Vec::new();
         for (i, command) in commands.iter().enumerate() {
-            while let Some((_, phase)) = changes.next_if(|(at, _)| *at <= i) {
+            if let Command::Phase(phase) = command {
                 self.phase = phase;
             }
             let Command::Dispatch { kernel, group, param_offset, groups } = command else {
@@ -68,7 +65,6 @@ impl Profile {
             pass.dispatch_workgroups(groups[0], groups[1], 1);
             labels.push((self.phase, kernel.label.clone()));
         }
-        self.phase = changes.last().map_or(self.phase, |(_, phase)| phase);
         let size = 16 * u64::from(dispatches);
         let buffer = |usage| {
             device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
@@ -82,15 +78,6 @@ impl Profile {
 }
 
 impl Gpu {
-    /// Names what the work recorded from here on is for, in a profile under way.
-    pub fn phase(&self, name: &'static str) {
-        let mut recorder = lock(&self.0.recorder);
-        let at = recorder.commands.len();
-        if let Some(profile) = &mut recorder.profile {
-            profile.phases.push((at, name));
-        }
-    }
-
     /// Time per phase and kernel of the work that `f` records and submits, longest first; `None` where the device has
     /// no timestamps. Timing every dispatch by itself forbids overlap: the sum may exceed the time without a profile.
     ///

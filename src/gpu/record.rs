@@ -1,9 +1,10 @@
 //! Recording work in order, submitting it in batches, reading back.
 
+use super::capture::Capture;
 use super::kernel::{Kernel, PARAM_SLOT};
 use super::profile::Profile;
 use super::{Gpu, Storage, gpu_fault, lock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::sync::{Arc, mpsc};
 
 /// Launches held back before they are submitted on their own.
@@ -12,28 +13,120 @@ const MAX_RECORDED: usize = 1024;
 const MAX_IN_FLIGHT: usize = 4;
 
 pub(super) struct Recorder {
-    pub(super) commands: Vec<Command>,
-    params: Vec<u8>,
-    param_buffer: wgpu::Buffer,
+    /// What is submitted next.
+    stream: Stream,
+    pub(super) capture: Option<Capture>,
     in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
     pub(super) profile: Option<Profile>,
 }
 
+/// Commands in order, and the parameters of their dispatches.
+pub(super) struct Stream {
+    pub(super) commands: Vec<Command>,
+    pub(super) params: Vec<u8>,
+    pub(super) param_buffer: wgpu::Buffer,
+}
+
 pub(super) enum Command {
-    Dispatch { kernel: Arc<Kernel>, group: wgpu::BindGroup, param_offset: u32, groups: [u32; 2] },
-    Copy { from: wgpu::Buffer, from_offset: u64, to: wgpu::Buffer, to_offset: u64, bytes: u64 },
-    Clear { buffer: wgpu::Buffer, offset: u64, bytes: u64 },
+    Dispatch {
+        kernel: Arc<Kernel>,
+        group: wgpu::BindGroup,
+        param_offset: u32,
+        groups: [u32; 2],
+    },
+    Copy {
+        from: wgpu::Buffer,
+        from_offset: u64,
+        to: wgpu::Buffer,
+        to_offset: u64,
+        bytes: u64,
+    },
+    Clear {
+        buffer: wgpu::Buffer,
+        offset: u64,
+        bytes: u64,
+    },
+    /// Names what follows, for profiles.
+    Phase(&'static str),
+    /// What was captured before, once more.
+    Captured(Arc<Stream>),
+}
+
+impl Command {
+    /// The kernel that it launches.
+    pub(super) fn kernel(&self) -> Option<&Arc<Kernel>> {
+        match self {
+            Self::Dispatch { kernel, .. } => Some(kernel),
+            _ => None,
+        }
+    }
+}
+
+impl Stream {
+    /// For so many dispatches.
+    pub(super) fn new(device: &wgpu::Device, launches: usize) -> Self {
+        let param_buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("parameters"),
+            size: launches as u64 * PARAM_SLOT,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Self { commands: Vec::new(), params: Vec::new(), param_buffer }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.params.len() as u64 >= self.param_buffer.size()
+    }
+
+    fn dispatch(
+        &mut self,
+        device: &wgpu::Device,
+        kernel: Arc<Kernel>,
+        params: &[u32],
+        bindings: &[&Storage],
+        groups: [u32; 2],
+    ) {
+        let param_offset = self.params.len() as u32;
+        self.params.extend_from_slice(bytemuck::cast_slice(params));
+        self.params.resize(param_offset as usize + PARAM_SLOT as usize, 0);
+        let param_binding = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.param_buffer,
+            offset: 0,
+            size: wgpu::BufferSize::new(PARAM_SLOT),
+        });
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: param_binding }];
+        for (i, s) in bindings.iter().enumerate() {
+            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: s.binding() });
+        }
+        let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
+        let group = device.create_bind_group(&desc);
+        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups });
+    }
+
+    /// Its commands, captured ones in their place.
+    fn flat(&self) -> Vec<&Command> {
+        fn own(command: &Command) -> Vec<&Command> {
+            match command {
+                Command::Captured(stream) => stream.commands.iter().collect(),
+                command => vec![command],
+            }
+        }
+        self.commands.iter().flat_map(own).collect()
+    }
 }
 
 impl Recorder {
     pub(super) fn new(device: &wgpu::Device) -> Self {
-        let param_buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("parameters"),
-            size: MAX_RECORDED as u64 * PARAM_SLOT,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Self { commands: Vec::new(), params: Vec::new(), param_buffer, in_flight: Default::default(), profile: None }
+        let stream = Stream::new(device, MAX_RECORDED);
+        Self { stream, capture: None, in_flight: Default::default(), profile: None }
+    }
+
+    /// Where this thread's work goes.
+    fn target(&mut self) -> &mut Stream {
+        match &mut self.capture {
+            Some(capture) if capture.is_mine() => &mut capture.stream,
+            _ => &mut self.stream,
+        }
     }
 }
 
@@ -51,46 +144,36 @@ impl Gpu {
     ) -> Result<()> {
         let mut recorder = lock(&self.0.recorder);
         // Again if another thread filled it meanwhile.
-        while recorder.params.len() as u64 >= MAX_RECORDED as u64 * PARAM_SLOT {
+        while recorder.target().is_full() {
             drop(recorder);
             self.flush()?;
             recorder = lock(&self.0.recorder);
         }
-        let param_offset = recorder.params.len() as u32;
-        recorder.params.extend_from_slice(bytemuck::cast_slice(params));
-        recorder.params.resize(param_offset as usize + PARAM_SLOT as usize, 0);
-        let param_binding = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &recorder.param_buffer,
-            offset: 0,
-            size: wgpu::BufferSize::new(PARAM_SLOT),
-        });
-        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: param_binding }];
-        for (i, s) in bindings.iter().enumerate() {
-            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: s.binding() });
-        }
-        let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
-        let group = self.0.device.create_bind_group(&desc);
-        recorder.commands.push(Command::Dispatch { kernel, group, param_offset, groups });
+        recorder.target().dispatch(&self.0.device, kernel, params, bindings, groups);
         Ok(())
+    }
+
+    pub(super) fn record(&self, command: Command) {
+        lock(&self.0.recorder).target().commands.push(command);
+    }
+
+    /// Names what the work recorded from here on is for, in a profile under way.
+    pub fn phase(&self, name: &'static str) {
+        self.0.pool.begin_phase(name);
+        self.record(Command::Phase(name));
     }
 
     /// Records a copy of `bytes` bytes (a multiple of 4) between two storages.
     pub(crate) fn record_copy(&self, from: &Storage, from_offset: u64, to: &Storage, to_offset: u64, bytes: u64) {
         let (from_offset, to_offset) = (from.offset() + from_offset, to.offset() + to_offset);
         let (from, to) = (from.buffer().clone(), to.buffer().clone());
-        lock(&self.0.recorder).commands.push(Command::Copy {
-            from,
-            from_offset,
-            to,
-            to_offset,
-            bytes: copy_size(bytes),
-        });
+        self.record(Command::Copy { from, from_offset, to, to_offset, bytes: copy_size(bytes) });
     }
 
     /// Records filling a storage with zero bytes.
     pub(crate) fn record_clear(&self, s: &Storage) {
         let (buffer, offset, bytes) = (s.buffer().clone(), s.offset(), copy_size(s.bytes()));
-        lock(&self.0.recorder).commands.push(Command::Clear { buffer, offset, bytes });
+        self.record(Command::Clear { buffer, offset, bytes });
     }
 
     /// Writes `data` into a storage, in recorded order (what was recorded before still sees the old content).
@@ -110,13 +193,7 @@ impl Gpu {
         }
         staging.unmap();
         let (dst, to_offset) = (to.buffer().clone(), to.offset());
-        lock(&self.0.recorder).commands.push(Command::Copy {
-            from: staging,
-            from_offset: 0,
-            to: dst,
-            to_offset,
-            bytes,
-        });
+        self.record(Command::Copy { from: staging, from_offset: 0, to: dst, to_offset, bytes });
         Ok(())
     }
 
@@ -127,23 +204,30 @@ impl Gpu {
     pub fn flush(&self) -> Result<()> {
         // Held until submitted: the order of batches is the order of recording, whichever thread submits.
         let mut recorder = lock(&self.0.recorder);
-        let commands = std::mem::take(&mut recorder.commands);
-        if commands.is_empty() {
+        if recorder.capture.as_ref().is_some_and(Capture::is_mine) {
+            return Err(Error::gpu(
+                "waiting for the device inside a step that is being recorded",
+                "a step to record may not read its tensors, nor launch more kernels than a recording holds",
+            ));
+        }
+        let Recorder { stream, profile, .. } = &mut *recorder;
+        if stream.commands.is_empty() {
             return self.check();
         }
         let submitted = self.scoped(|| {
             // Ordered after the work submitted before, so one parameter buffer serves all batches.
-            if !recorder.params.is_empty() {
-                self.0.queue.write_buffer(&recorder.param_buffer, 0, &recorder.params);
+            if !stream.params.is_empty() {
+                self.0.queue.write_buffer(&stream.param_buffer, 0, &stream.params);
             }
             let mut encoder = self.0.device.create_command_encoder(&Default::default());
-            match &mut recorder.profile {
-                None => encode(&mut encoder, &commands),
-                Some(profile) => profile.encode(&self.0.device, &mut encoder, &commands),
+            match profile {
+                None => encode(&mut encoder, &stream.flat()),
+                Some(profile) => profile.encode(&self.0.device, &mut encoder, &stream.flat()),
             }
             self.0.queue.submit([encoder.finish()])
         });
-        recorder.params.clear();
+        stream.commands.clear();
+        stream.params.clear();
         recorder.in_flight.push_back(submitted?);
         let overdue = if recorder.in_flight.len() > MAX_IN_FLIGHT { recorder.in_flight.pop_front() } else { None };
         drop(recorder);
@@ -167,6 +251,9 @@ impl Gpu {
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = wgpu::PollType::Wait { submission_index, timeout: None };
         self.0.device.poll(poll).map_err(|e| gpu_fault(&format!("waiting for the device: {e}")))?;
+        if let Some(ahead) = &*lock(&self.0.ahead) {
+            ahead.stop();
+        }
         Ok(())
     }
 
@@ -186,7 +273,7 @@ impl Gpu {
             to_offset: 0,
             bytes: size,
         };
-        lock(&self.0.recorder).commands.push(command);
+        self.record(command);
         Ok(PendingRead { gpu: self.clone(), staging, bytes: from.bytes() as usize })
     }
 
@@ -209,30 +296,29 @@ impl Gpu {
     }
 }
 
-pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
-    let mut rest = commands;
-    while let Some(first) = rest.first() {
+pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[&Command]) {
+    let mut rest = commands.iter().filter(|c| !matches!(c, Command::Phase(_))).peekable();
+    while let Some(first) = rest.peek() {
         match first {
             Command::Copy { from, from_offset, to, to_offset, bytes } => {
                 encoder.copy_buffer_to_buffer(from, *from_offset, to, *to_offset, *bytes);
-                rest = &rest[1..];
+                rest.next();
             }
             Command::Clear { buffer, offset, bytes } => {
                 encoder.clear_buffer(buffer, *offset, Some(*bytes));
-                rest = &rest[1..];
+                rest.next();
             }
             Command::Dispatch { .. } => {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
-                let mut taken = 0;
-                for command in rest {
-                    let Command::Dispatch { kernel, group, param_offset, groups } = command else { break };
+                while let Some(Command::Dispatch { kernel, group, param_offset, groups }) =
+                    rest.next_if(|c| matches!(c, Command::Dispatch { .. }))
+                {
                     pass.set_pipeline(&kernel.pipeline);
                     pass.set_bind_group(0, group, &[*param_offset]);
                     pass.dispatch_workgroups(groups[0], groups[1], 1);
-                    taken += 1;
                 }
-                rest = &rest[taken..];
             }
+            Command::Phase(_) | Command::Captured(_) => unreachable!("left out above, or flat"),
         }
     }
 }

@@ -12,19 +12,22 @@ pub enum Variant {
     Plain,
     /// Register tiles for adapters whose workgroup is best one subgroup (a CPU that plays the GPU).
     Tile,
+    /// Register tiles over a transform that needs fewer multiplications, for convolutions of several taps.
+    Fast,
     /// Workgroup tiles for wide adapters; needs no subgroups.
     Wide,
 }
 
 impl Variant {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Tile, Self::Wide];
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Tile, Self::Fast, Self::Wide];
 
     /// Its name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Tile => "tile",
+            Self::Fast => "fast",
             Self::Wide => "wide",
         }
     }
@@ -41,6 +44,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// A version with the settings that its rule of thumb gives.
+    pub fn usual(variant: Variant) -> Self {
+        Self { variant, settings: BTreeMap::new() }
+    }
+
     /// A setting, or what the rule of thumb says.
     pub fn get(&self, name: &str, rule: usize) -> usize {
         self.settings.get(name).copied().unwrap_or(rule)
@@ -72,16 +80,31 @@ impl Gpu {
         lock(&self.0.tuning).choices.clone()
     }
 
-    /// What to run for a shape: what is forced, else what was tuned, else what suits the adapter.
-    pub fn choice(&self, key: &str) -> Choice {
+    /// What is forced, or was tuned, for a shape.
+    pub fn decided(&self, key: &str) -> Option<Choice> {
         let tuning = lock(&self.0.tuning);
-        let plain = |variant| Choice { variant, settings: BTreeMap::new() };
         let tuned = tuning.choices.get(key);
-        match (tuning.forced, tuned) {
-            (None, Some(choice)) => choice.clone(),
-            (Some(variant), Some(choice)) if choice.variant == variant => choice.clone(),
-            (Some(variant), _) => plain(variant),
-            (None, None) => plain(self.usual_variant()),
+        match tuning.forced {
+            None => tuned.cloned(),
+            Some(variant) => {
+                Some(tuned.filter(|c| c.variant == variant).cloned().unwrap_or_else(|| Choice::usual(variant)))
+            }
+        }
+    }
+
+    /// Which kernels run, in words that differ where they do: a run's bits depend on them.
+    pub fn kernels_in_words(&self) -> String {
+        let tuning = lock(&self.0.tuning);
+        let table = serde_json::to_string(&tuning.choices).unwrap_or_default();
+        // FNV-1a
+        let digest = table.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        let tuned = match tuning.choices.len() {
+            0 => "rules of thumb".to_owned(),
+            n => format!("a table of {n} tuned shapes ({digest:08x})"),
+        };
+        match tuning.forced {
+            Some(variant) => format!("{} by force, {tuned}", variant.name()),
+            None => tuned,
         }
     }
 

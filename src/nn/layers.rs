@@ -18,15 +18,17 @@ pub struct Mode<'a> {
     pub update_running: bool,
     /// Draw dropout from this state; `None` switches it off.
     pub dropout: Option<&'a DropoutState>,
+    /// Keep what convolutions read in f16, see [`ConvSpec::half`].
+    pub half: bool,
 }
 
 impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
-    pub const EVAL: Self = Self { batch_stats: false, update_running: false, dropout: None };
+    pub const EVAL: Self = Self { batch_stats: false, update_running: false, dropout: None, half: false };
 
     /// Training with dropout from `state`.
     pub fn train(state: &'a DropoutState) -> Self {
-        Self { batch_stats: true, update_running: true, dropout: Some(state) }
+        Self { batch_stats: true, update_running: true, dropout: Some(state), half: false }
     }
 
     /// Dropout of a share `rate` at a place of the network.
@@ -55,11 +57,12 @@ impl Convs {
     pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Self {
         let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect();
         let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();
-        Self { spec: ConvSpec { stride, groups: 1, branches }, weights }
+        Self { spec: ConvSpec { stride, groups: 1, branches, half: false }, weights }
     }
 
-    pub(super) fn forward(&self, x: &ConvInput<'_>) -> Result<Tensor> {
-        x.branches(&self.weights.iter().collect::<Vec<_>>(), &self.spec)
+    pub(super) fn forward(&self, x: &ConvInput<'_>, mode: &Mode<'_>) -> Result<Tensor> {
+        let spec = ConvSpec { half: mode.half, ..self.spec.clone() };
+        x.branches(&self.weights.iter().collect::<Vec<_>>(), &spec)
     }
 }
 

@@ -149,19 +149,19 @@ impl Block {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         let input = ConvInput::new(x);
         let y = match &self.convs {
-            Arrangement::Parallel(convs) => convs.forward(&input)?,
+            Arrangement::Parallel(convs) => convs.forward(&input, mode)?,
             Arrangement::Cascade(chain) => {
                 let mut parts = Vec::new();
                 let mut last = x.clone();
                 for conv in chain {
-                    last = conv.forward(&ConvInput::new(&last))?;
+                    last = conv.forward(&ConvInput::new(&last), mode)?;
                     parts.push(last.clone());
                 }
                 ops::concat(&parts.iter().collect::<Vec<_>>(), 1)?
             }
         };
         let shortcut = match &self.shortcut {
-            Some((conv, bn)) => Some((conv.forward(&input)?, bn)),
+            Some((conv, bn)) => Some((conv.forward(&input, mode)?, bn)),
             None => None,
         };
         let added = shortcut.as_ref().map_or(Added::Tensor(x), |(z, bn)| Added::Norm(z, bn));
@@ -246,7 +246,7 @@ impl Exgnet {
     /// # Errors
     /// [`Error::Shape`] for strips shorter than the network's reach; [`Error::Gpu`].
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
-        let y = self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x))?, Added::Nothing, mode)?;
+        let y = self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode)?;
         let mut y = ops::max_pool(&y, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
         let mut blocks = Vec::with_capacity(self.blocks.len());
         for (i, block) in self.blocks.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::params::Params;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::ops::{AdamState, Hyper, adam_step};
+use crate::ops::{AdamState, Hyper, adam_update, mul, slice, update_loss_scale};
 use crate::tensor::Tensor;
 
 /// Adam or AdamW over all parameters of a network.
@@ -13,6 +13,8 @@ pub struct Optimizer {
     state: AdamState,
     grads: Tensor,
     step: u32,
+    /// The loss is multiplied with a factor that adapts itself.
+    scaled: bool,
 }
 
 impl Optimizer {
@@ -22,7 +24,13 @@ impl Optimizer {
     /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(params: &Params, hyper: Hyper) -> Result<Self> {
         let flat = params.flat();
-        Ok(Self { hyper, state: AdamState::new(flat.gpu(), flat.numel())?, grads: params.flat_zeros()?, step: 0 })
+        Ok(Self {
+            hyper,
+            state: AdamState::new(flat.gpu(), flat.numel())?,
+            grads: params.flat_zeros()?,
+            step: 0,
+            scaled: false,
+        })
     }
 
     /// Goes on after `step` steps with the moments that [`Optimizer::moments`] gave.
@@ -54,6 +62,40 @@ impl Optimizer {
         Ok([self.state.m.to_vec()?, self.state.v.to_vec()?])
     }
 
+    /// Scales the loss from here on ([`Optimizer::scale_loss`]), at first with the factor `scale[0]`, which has not changed for
+    /// `scale[1]` steps.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn with_loss_scale(mut self, scale: [f32; 2]) -> Result<Self> {
+        self.scaled = true;
+        self.state.scale.overwrite(&scale)?;
+        Ok(self)
+    }
+
+    /// `loss` `[1]` times the factor that [`Optimizer::update`] takes out of the gradients again.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn scale_loss(&self, loss: &Tensor) -> Result<Tensor> {
+        if !self.scaled {
+            return Ok(loss.clone());
+        }
+        mul(loss, &no_grad(|| slice(&self.state.scale, 0, 0, 1))?)
+    }
+
+    /// The loss scale and the steps since it changed, where the loss is scaled.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn loss_scale(&self) -> Result<Option<[f32; 2]>> {
+        if !self.scaled {
+            return Ok(None);
+        }
+        let values = self.state.scale.to_vec()?;
+        Ok(Some([values[0], values[1]]))
+    }
+
     /// Steps done.
     pub fn steps(&self) -> u32 {
         self.step
@@ -64,11 +106,30 @@ impl Optimizer {
     /// # Errors
     /// [`crate::Error::Gpu`].
     pub fn step(&mut self, params: &Params, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
+        self.begin(lr)?;
+        self.update(params, gradients)
+    }
+
+    /// Begins a step: counts it and puts its settings on the device. The part of [`Optimizer::step`] that changes from
+    /// step to step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn begin(&mut self, lr: f64) -> Result<()> {
         self.step += 1;
+        self.state.set(&Hyper { lr, ..self.hyper }, self.step)
+    }
+
+    /// The part of [`Optimizer::step`] that can be recorded.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn update(&self, params: &Params, gradients: &[Option<Tensor>]) -> Result<()> {
         params.gather(gradients, &self.grads);
-        let hyper = Hyper { lr, ..self.hyper };
-        no_grad(|| adam_step(params.flat(), &self.grads, &self.state, &hyper, self.step))?;
-        Ok(())
+        no_grad(|| {
+            let norm2 = adam_update(params.flat(), &self.grads, &self.state)?;
+            if self.scaled { update_loss_scale(&self.state.scale, &norm2) } else { Ok(()) }
+        })
     }
 }
 

@@ -47,6 +47,8 @@ pub struct AdamState {
     pub m: Tensor,
     /// Mean of the squared gradient, `[n]`.
     pub v: Tensor,
+    /// Factor that the loss was multiplied with, and steps since it changed, `[2]`, see [`update_loss_scale`].
+    pub scale: Tensor,
     hyper: Tensor,
 }
 
@@ -56,7 +58,20 @@ impl AdamState {
     /// # Errors
     /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(gpu: &Gpu, n: usize) -> Result<Self> {
-        Ok(Self { m: Tensor::zeros(gpu, &[n])?, v: Tensor::zeros(gpu, &[n])?, hyper: Tensor::zeros(gpu, &[9])? })
+        Ok(Self {
+            m: Tensor::zeros(gpu, &[n])?,
+            v: Tensor::zeros(gpu, &[n])?,
+            scale: Tensor::from_f32(gpu, &[2], &[1.0, 0.0])?,
+            hyper: Tensor::zeros(gpu, &[9])?,
+        })
+    }
+
+    /// Puts the settings of a step on the device; `step` counts from 1.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn set(&self, hyper: &Hyper, step: u32) -> Result<()> {
+        self.hyper.overwrite(&hyper.words(step))
     }
 }
 
@@ -75,19 +90,37 @@ pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// [`crate::Error::Gpu`].
 pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hyper, step: u32) -> Result<Tensor> {
+    state.set(hyper, step)?;
+    adam_update(weights, grads, state)
+}
+
+/// [`adam_step`] with the settings that [`AdamState::set`] put on the device.
+///
+/// # Errors
+/// [`crate::Error::Gpu`].
+pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Result<Tensor> {
     assert_eq!(weights.numel(), grads.numel(), "a gradient for each weight");
-    state.hyper.overwrite(&hyper.words(step))?;
     let norm2 = sum_of_squares(grads)?;
     Launch::new("adam")
         .uint([weights.numel()])
         .bind(grads.storage())
         .bind(norm2.storage())
         .bind(state.hyper.storage())
+        .bind(state.scale.storage())
         .bind(weights.storage())
         .bind(state.m.storage())
         .bind(state.v.storage())
         .threads(weights.gpu(), weights.numel(), 64)?;
     Ok(norm2)
+}
+
+/// Moves a loss scale `[2]` (factor, steps since it changed) after a step whose gradients had the squared norm `norm2`
+/// `[1]`: halved where that is no number, doubled after 500 steps without (Micikevicius et al. 2018, section 3.2).
+///
+/// # Errors
+/// [`crate::Error::Gpu`].
+pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
+    Launch::new("loss_scale").bind(norm2.storage()).bind(scale.storage()).threads(scale.gpu(), 1, 1)
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -5,18 +5,21 @@
 //! Three operations, bilinear and each other's derivatives: the convolution and
 //! its gradients with respect to the input and to one branch's weight. Each has a plain
 //! version (`plain.rs`), for every adapter and every shape, and versions in tiles
-//! (`tile.rs`) that read their signals from padded rows (`rows.rs`).
+//! (`tile.rs`, `sum.rs`) that read their signals from padded rows (`rows.rs`), two of
+//! the three also as a fast convolution with fewer multiplications (`fast.rs`).
 
 mod cases;
+mod fast;
 mod plain;
 mod rows;
+mod sum;
 mod tile;
 
 pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_cases};
 
 use super::{Forward, Op, Saved, apply, pad, slice};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, lock};
+use crate::gpu::{Choice, Gpu, Variant, lock};
 use crate::tensor::{DType, Tensor};
 use std::sync::{Arc, Mutex};
 use tile::{GradRows, SharedRows, Tiles};
@@ -30,6 +33,9 @@ pub struct ConvSpec {
     pub groups: usize,
     /// The branches, in the order of their channels in the output.
     pub branches: Vec<Branch>,
+    /// Keep what the kernels read of signals and of gradients (their padded rows) in f16: half the memory. Sums are in f32;
+    /// the plain version knows no rows and keeps f32.
+    pub half: bool,
 }
 
 /// What may differ from branch to branch beside the weight.
@@ -80,7 +86,7 @@ fn gcd(a: usize, b: usize) -> usize {
 impl ConvSpec {
     /// One branch.
     pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
-        Self { stride, groups, branches: vec![branch] }
+        Self { stride, groups, branches: vec![branch], half: false }
     }
 
     fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
@@ -164,7 +170,7 @@ impl ConvSpec {
                 self.stride,
                 list(&|j| self.branches[j].dilation),
                 self.groups,
-            )
+            ) + if self.half { " f16" } else { "" }
         };
         match pass {
             Pass::InputGrad => vec![name(0..weights.len())],
@@ -172,9 +178,29 @@ impl ConvSpec {
         }
     }
 
+    /// The versions that rules of thumb take, one for each of [`ConvSpec::keys`].
+    pub fn usual(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]]) -> Vec<Variant> {
+        let usual = gpu.usual_variant();
+        let fast = |kernel: usize, depth: usize, width: usize| {
+            usual == Variant::Tile && self.groups == 1 && fast::pays(kernel.div_ceil(self.stride), depth, width)
+        };
+        let version = |fast: bool| if fast { Variant::Fast } else { usual };
+        let phased = weights[0][1] * self.stride;
+        match pass {
+            Pass::Forward => weights.iter().map(|w| version(fast(w[2], phased, w[0]))).collect(),
+            Pass::InputGrad => {
+                let longest = weights.iter().map(|w| w[2]).max().unwrap_or(1);
+                vec![version(fast(longest, weights.iter().map(|w| w[0]).sum(), phased))]
+            }
+            Pass::WeightGrad => vec![usual; weights.len()],
+        }
+    }
+
     /// How the tiles go about one pass; `None` where it goes the plain way.
     fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
-        Tiles::new(gpu, &self.keys(pass, weights), self, sizes)
+        let keys = self.keys(pass, weights).into_iter().zip(self.usual(gpu, pass, weights));
+        let choices = keys.map(|(key, usual)| gpu.decided(&key).unwrap_or_else(|| Choice::usual(usual)));
+        Tiles::new(gpu, choices.collect(), self, sizes)
     }
 }
 

@@ -17,7 +17,7 @@ mod max_pool;
 mod reduce;
 mod shaping;
 
-pub use adam::{AdamState, Hyper, adam_step, sum_of_squares};
+pub use adam::{AdamState, Hyper, adam_step, adam_update, sum_of_squares, update_loss_scale};
 pub use array::Array;
 pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
 pub use batch_norm::{BatchStats, Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};

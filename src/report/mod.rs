@@ -1,133 +1,137 @@
-//! Every figure of run folders and of kernel measurements: what is there is drawn, and what cannot be is told, with the
-//! reason. Nothing here needs a GPU, a model or a data set.
+//! One page about one or several runs: tables, figures, and strips that can be looked through. The page holds all that it
+//! shows (no network, no other file), and is written from run folders alone.
 //!
-//! [`Material::read`] gathers the folders, [`draw`] makes the figures of one [`Kind`]; a [`Figure`] gives an SVG document
-//! or writes its files.
+//! - [`tables`]: what ran, metrics, classes, explanation scores
+//! - [`figures`]: the only place that says which figures are on the page
+//! - [`svg`]: drawings made harmless and fit to stand beside others
+//! - [`strips`]: the data of the strips' browser
+//! - `page.html`, `page.css`, `page.js`: the page itself; a copy of a report can be edited with those alone
 
-mod classification;
-mod explained;
-mod features;
-mod kernels;
-mod network;
-mod runs;
-mod scores;
-mod training;
+pub mod figures;
+pub mod strips;
+pub mod svg;
+pub mod tables;
 
 use crate::error::{Error, Result};
-use crate::figures::{Figure, Look};
-pub use kernels::Measured;
-pub use runs::{Material, Run};
+use crate::plates::runs::{self, Found, Missing};
+use crate::train::run_folder::rfc3339;
+use crate::train::table::escape_html;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
-/// A kind of figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Losses, learning rate and metrics over the epochs.
-    Training,
-    /// Confusion matrices, pooled and by fold.
-    Confusion,
-    /// ROC, precision and recall; reliability.
-    Ranking,
-    /// Metrics per class; variants against each other.
-    Metrics,
-    /// Strips with their maps; plain against guided; means about the R peak.
-    Gradcam,
-    /// Scores of the maps; deletion and insertion.
-    Scores,
-    /// The 17 features per class; regressed against measured.
-    Features,
-    /// The network with shapes and parameters.
-    Network,
-    /// Roofline, versions, step, growth.
-    Kernels,
-}
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 9] = [
-        Self::Training,
-        Self::Confusion,
-        Self::Ranking,
-        Self::Metrics,
-        Self::Gradcam,
-        Self::Scores,
-        Self::Features,
-        Self::Network,
-        Self::Kernels,
-    ];
+/// Strips of each class and variant that are put into a page, where nothing else is asked for.
+pub const STRIPS: usize = 12;
 
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Training => "training",
-            Self::Confusion => "confusion",
-            Self::Ranking => "ranking",
-            Self::Metrics => "metrics",
-            Self::Gradcam => "gradcam",
-            Self::Scores => "scores",
-            Self::Features => "features",
-            Self::Network => "network",
-            Self::Kernels => "kernels",
-        }
-    }
-}
-
-/// A figure that is not drawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// Its name.
-    pub figure: String,
-    /// What is missing, and how it is had.
-    pub why: String,
-}
-
-/// The figures of a kind.
-#[derive(Debug, Default)]
-pub struct Drawn<'a> {
-    /// What can be drawn.
-    pub figures: Vec<Figure<'a>>,
-    /// What cannot.
+/// A page, and what it tells of itself.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The HTML document; also well-formed XML.
+    pub html: String,
+    /// Runs on the page.
+    pub runs: usize,
+    /// Figures on the page.
+    pub figures: usize,
+    /// Maps that can be looked through, and those that the runs kept.
+    pub strips: (usize, usize),
+    /// What the runs do not have, with the command that makes it.
     pub missing: Vec<Missing>,
 }
 
-impl<'a> Drawn<'a> {
-    fn add(&mut self, stem: &str, figure: Result<Figure<'a>>) {
-        match figure {
-            Ok(figure) => self.figures.push(figure),
-            Err(Error::Data { what, hint, .. }) => self.miss(stem, format!("{what}; {hint}")),
-            Err(e) => self.miss(stem, e.to_string().replace('\n', "; ")),
+/// Makes the page of run folders, or of folders of a sweep, with at most `per_class` strips of each true class and variant.
+///
+/// What a run does not have, or has damaged, is told on the page.
+///
+/// # Errors
+/// [`Error::File`] for a path that is neither a run nor a folder of runs; [`Error::Data`] where nothing is given.
+pub fn report(inputs: &[PathBuf], per_class: usize) -> Result<Report> {
+    let mut found = runs::read_all(inputs)?;
+    let tables = tables::tables(&mut found)?;
+    let (drawn, not_drawn) = figures::figures(&found);
+    found.missing.extend(not_drawn);
+    let figures: Vec<String> = drawn.iter().map(figures::PageFigure::html).collect();
+    let strips = strips::strips(&found.runs, per_class);
+    let title = match &found.names[..] {
+        [one] => format!("Report: {one}"),
+        all => format!("Report: {}", all.join(", ")),
+    };
+    let html = fill(&[
+        ("title", escape_html(&title)),
+        ("made", escape_html(&format!("exgnet {}, {}", env!("CARGO_PKG_VERSION"), rfc3339(SystemTime::now())))),
+        ("style", STYLE.to_owned()),
+        ("script", SCRIPT.to_owned()),
+        ("missing", missing(&found)),
+        ("ran", tables.ran),
+        ("metrics", tables.metrics),
+        ("classes", tables.classes),
+        ("explanation", tables.explanation),
+        ("figures", if figures.is_empty() { nothing("No figure could be drawn") } else { figures.concat() }),
+        ("ramp", strips::ramp()),
+        ("data", strips.json()),
+    ])?;
+    Ok(Report {
+        html,
+        runs: found.runs.len(),
+        figures: figures.len(),
+        strips: (strips.maps.len(), strips.kept),
+        missing: found.missing,
+    })
+}
+
+/// A sentence in the place of what is not there.
+fn nothing(what: &str) -> String {
+    format!("<p class=\"nothing\">{}: see <a href=\"#missing\">what is missing</a>.</p>\n", escape_html(what))
+}
+
+/// What is missing, each kind once with all that lack it.
+pub fn by_kind(missing: &[Missing]) -> Vec<(&str, Vec<&Missing>)> {
+    let mut kinds: Vec<(&str, Vec<&Missing>)> = Vec::new();
+    for one in missing {
+        match kinds.iter_mut().find(|(what, _)| *what == one.what) {
+            Some((_, of)) => of.push(one),
+            None => kinds.push((&one.what, vec![one])),
         }
     }
+    kinds
+}
 
-    fn miss(&mut self, figure: &str, why: impl Into<String>) {
-        self.missing.push(Missing { figure: figure.to_owned(), why: why.into() });
+/// Where something is missing: by name, or how many runs.
+pub fn places(of: &[&Missing]) -> String {
+    match of.len() {
+        0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
+        n => format!("{n} runs"),
     }
 }
 
-/// Lays out the figures of a kind; whatever was given decides which there are.
-pub fn draw<'a>(kind: Kind, material: &'a Material, look: &Look) -> Drawn<'a> {
-    let mut drawn = Drawn::default();
-    if kind == Kind::Kernels {
-        kernels::draw(&mut drawn, material, look);
-        return drawn;
+/// What is missing, and the commands that make it; nothing where all is there.
+fn missing(found: &Found) -> String {
+    if found.missing.is_empty() {
+        return String::new();
     }
-    if material.runs.is_empty() {
-        return drawn;
-    }
-    match kind {
-        Kind::Training => training::draw(&mut drawn, material, look),
-        Kind::Confusion => classification::confusion(&mut drawn, material, look),
-        Kind::Ranking => classification::ranking(&mut drawn, material, look),
-        Kind::Metrics => classification::metrics(&mut drawn, material, look),
-        Kind::Gradcam => explained::draw(&mut drawn, material, look),
-        Kind::Scores => scores::draw(&mut drawn, material, look),
-        Kind::Features => features::draw(&mut drawn, material, look),
-        Kind::Network => network::draw(&mut drawn, material, look),
-        Kind::Kernels => {}
-    }
-    drawn
+    let one = |(what, of): &(&str, Vec<&Missing>)| {
+        let commands: Vec<String> = of.iter().filter_map(|m| m.command.as_deref().map(escape_html)).collect();
+        let commands = match &commands[..] {
+            [] => String::new(),
+            [one] => format!("<br/><code>{one}</code>"),
+            all => format!("\n<details><summary>The commands</summary>\n<pre>{}</pre></details>", all.join("\n")),
+        };
+        format!("<li><b>{}</b>: {}{commands}</li>\n", escape_html(&places(of)), escape_html(what))
+    };
+    let list: String = by_kind(&found.missing).iter().map(one).collect();
+    format!("<section id=\"missing\" class=\"notice\">\n<h2>What is missing</h2>\n<ul>\n{list}</ul>\n</section>\n")
 }
 
-/// How many, in words: `1 run`, `3 runs`.
-fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+/// The template with its parts in place. They are finished HTML: whoever made them has escaped what users named.
+fn fill(parts: &[(&'static str, String)]) -> Result<String> {
+    let mut env = minijinja::Environment::new();
+    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    let values: std::collections::BTreeMap<&str, minijinja::Value> =
+        parts.iter().map(|(name, text)| (*name, minijinja::Value::from_safe_string(text.clone()))).collect();
+    env.render_str(PAGE, values).map_err(|e| {
+        Error::data("report", format!("the page cannot be filled in: {e:#}"), "this is a fault of exgnet: report it")
+    })
 }

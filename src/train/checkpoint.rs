@@ -18,6 +18,7 @@ use std::path::Path;
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-checkpoint-1";
 const MOMENTS: [&str; 2] = ["adam.m", "adam.v"];
+const LOSS_SCALE: &str = "adam.loss_scale";
 /// Before the names of the best epoch's values.
 const BEST: &str = "best.";
 
@@ -65,6 +66,8 @@ pub struct Checkpoint {
     pub values: Vec<NamedTensor>,
     /// First and second moment of the optimiser, laid out like the parameters' flat buffer.
     pub moments: [Vec<f32>; 2],
+    /// The loss scale and the steps since it changed, where the loss is scaled.
+    pub loss_scale: Option<[f32; 2]>,
     /// What the epoch has shown so far.
     pub(super) seen: Seen,
     /// The best epoch so far, where one is selected.
@@ -81,6 +84,7 @@ impl Checkpoint {
         for (name, values) in MOMENTS.iter().zip(&self.moments) {
             tensors.push(((*name).to_string(), vec![values.len()], values.clone()));
         }
+        tensors.extend(self.loss_scale.map(|scale| (LOSS_SCALE.to_string(), vec![2], scale.to_vec())));
         let best = self.best.iter().flat_map(|b| &b.values);
         tensors.extend(best.map(|(name, shape, v)| (format!("{BEST}{name}"), shape.clone(), v.clone())));
         let mut metadata = vec![
@@ -112,7 +116,7 @@ impl Checkpoint {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = Safetensors::parse(bytes, FORMAT)?;
         let [mut values, mut best_values] = [const { Vec::new() }; 2];
-        for name in file.names().into_iter().filter(|name| !MOMENTS.contains(name)) {
+        for name in file.names().into_iter().filter(|name| !MOMENTS.contains(name) && *name != LOSS_SCALE) {
             let (shape, v) = file.tensor(name)?;
             match name.strip_prefix(BEST) {
                 Some(name) => best_values.push((name.to_string(), shape, v)),
@@ -125,6 +129,13 @@ impl Checkpoint {
             }
             None => None,
         };
+        let loss_scale = match file.names().contains(&LOSS_SCALE) {
+            true => {
+                let bad = |v: Vec<f32>| format!("'{LOSS_SCALE}' has {} values, expected 2", v.len());
+                Some(<[f32; 2]>::try_from(file.tensor(LOSS_SCALE)?.1).map_err(bad)?)
+            }
+            false => None,
+        };
         Ok(Self {
             experiment: file.text("experiment")?.to_string(),
             epoch: file.number("epoch")?,
@@ -132,6 +143,7 @@ impl Checkpoint {
             step: file.number("step")?,
             values,
             moments: [file.tensor(MOMENTS[0])?.1, file.tensor(MOMENTS[1])?.1],
+            loss_scale,
             seen: serde_json::from_str(file.text("seen")?).map_err(|e| format!("'seen' in the metadata: {e}"))?,
             best,
         })

@@ -3,10 +3,11 @@
 //! **Memory** (f32, so four bytes a value) is the sum of four parts:
 //! 1. parameters `P`: themselves, their gradients as they come and gathered for the optimiser, two moments: `5 P`;
 //! 2. activations: the engine keeps the output of every operation of the forward pass until the step ends. Per record
-//!    that is the strip; in the stem `2 C T` (convolution, BatchNorm with ReLU) and `2 C T / 2` (pooling and its index); in
+//!    that is the strip, once more as the input of the recorded step; in the stem `2 C T` (convolution, BatchNorm with ReLU) and `2 C T / 2` (pooling and its index); in
 //!    a block of output `C x T` `2 C T` (convolution, BatchNorm with sum and ReLU), and `C T` for each of: dropout, the
 //!    concatenation of a cascade, a shortcut with a convolution; `3 C T` for squeeze-and-excitation, whose BatchNorm, sum
-//!    and ReLU are operations of their own; and the input of every convolution once more, in padded rows;
+//!    and ReLU are operations of their own; and the input of every convolution once more, in padded rows (half
+//!    of it in f16);
 //! 3. guidance: what the map keeps. `2 C T` in the target block (gradient, gradient times activation) and, because its
 //!    gradient is differentiated again, the reverse pass down to it: `C T` for dropout in the target block and in the
 //!    last one for the average, and in each later block `3 C T` (dropout, ReLU, BatchNorm), `C T` for a shortcut's
@@ -17,7 +18,7 @@
 //!
 //! The pool rounds buffers up, by a quarter at most and some 5 % usually, which is not counted.
 
-use super::config::Experiment;
+use super::config::{Experiment, Precision, TrainConfig};
 use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -59,13 +60,20 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// For a network of `classes` classes in training on batches of `batch` strips of `samples` samples.
-    pub fn new(network: &NetworkConfig, weights: &LossWeights, classes: usize, samples: usize, batch: usize) -> Self {
+    /// For a network of `classes` classes in training on strips of `samples` samples; batch and precision are `train`'s.
+    pub fn new(
+        network: &NetworkConfig,
+        weights: &LossWeights,
+        classes: usize,
+        samples: usize,
+        train: &TrainConfig,
+    ) -> Self {
+        let batch = train.batch;
         let parts = parts(network, classes, weights.train_only(), samples);
         let count = |keep: &dyn Fn(&Part) -> bool| parts.iter().filter(|p| keep(p)).map(|p| p.parameters).sum();
         let parameters: usize = count(&|_| true);
         let bytes = |values: usize| 4 * values as u64;
-        let [kept, guided, flying] = values_per_record(network, weights, samples, batch);
+        let [kept, guided, flying] = values_per_record(network, weights, samples, train);
         Self {
             parameters,
             parameters_inference: count(&|p| !TRAIN_ONLY.contains(&p.name.as_str())),
@@ -121,13 +129,21 @@ fn padded(samples: usize, reach: usize, batch: usize) -> usize {
 }
 
 /// Values of activations, guidance and gradients in flight that one record asks for.
-fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: usize, batch: usize) -> [usize; 3] {
+fn values_per_record(
+    network: &NetworkConfig,
+    weights: &LossWeights,
+    samples: usize,
+    train: &TrainConfig,
+) -> [usize; 3] {
+    let batch = train.batch;
+    // rows in f16 take half a value each
+    let rows = |values: usize| if train.precision == Precision::F16 { values / 2 } else { values };
     let lengths = network.block_lengths(samples);
     let stem = network.stem_channels * samples.div_ceil(2);
     let dropout = usize::from(network.dropout > 0.0);
     let (guided, twice) = (weights.xai > 0.0, weights.xai > 0.0 && !weights.detach_alpha);
-    let stem_rows = 2 * padded(samples.div_ceil(2), network.stem_kernel.div_ceil(4), batch);
-    let [mut kept, mut map, mut flying] = [samples + stem_rows + 2 * stem + 2 * (stem / 2), 0, 3 * stem];
+    let stem_rows = rows(2 * padded(samples.div_ceil(2), network.stem_kernel.div_ceil(4), batch));
+    let [mut kept, mut map, mut flying] = [2 * samples + stem_rows + 2 * stem + 2 * (stem / 2), 0, 3 * stem];
     let mut length = samples.div_ceil(2) / 2;
     let mut input = stem / 2;
     for (i, (c_in, width, stride)) in network.blocks().enumerate() {
@@ -138,9 +154,11 @@ fn values_per_record(network: &NetworkConfig, weights: &LossWeights, samples: us
         let last = usize::from(i + 1 == lengths.len());
         kept += output * (2 + dropout + cascade + 3 * squeeze + shortcut);
         let reach = |j: usize| (network.branch_kernels()[j] / 2 * network.branch_dilations()[j]).div_ceil(stride);
-        kept += c_in * stride * padded(length.div_ceil(stride), (0..BRANCHES).map(reach).max().unwrap_or(0), batch);
+        let longest = (0..BRANCHES).map(reach).max().unwrap_or(0);
+        kept += rows(c_in * stride * padded(length.div_ceil(stride), longest, batch));
         if cascade == 1 {
-            kept += branch_channels(width)[..BRANCHES - 1].iter().sum::<usize>() * padded(lengths[i], reach(0), batch);
+            let channels = branch_channels(width)[..BRANCHES - 1].iter().sum::<usize>();
+            kept += rows(channels * padded(lengths[i], reach(0), batch));
         }
         length = lengths[i];
         if guided && i == weights.block {
@@ -203,7 +221,7 @@ mod tests {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_string()).collect();
         let e = Experiment::parse_with("", "e.toml", &sets).expect("an experiment");
         let weights = e.losses.weights(e.network.widths.len()).expect("weights");
-        Estimate::new(&e.network, &weights, classes, samples, e.train.batch)
+        Estimate::new(&e.network, &weights, classes, samples, &e.train)
     }
 
     #[test]

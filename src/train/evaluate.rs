@@ -19,6 +19,7 @@ use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
 use crate::gpu::Gpu;
 use crate::nn::{Exgnet, Mode};
+use crate::tensor::Tensor;
 use maps::{Scored, Sums, score, zscored};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -35,11 +36,21 @@ const BATCH: usize = 32;
 /// # Errors
 /// [`crate::Error::Shape`], [`crate::Error::Gpu`].
 pub fn logits(gpu: &Gpu, net: &Exgnet, strips: &Strips, records: &[usize], batch: usize) -> Result<Vec<Vec<f32>>> {
+    logits_by(gpu, strips, records, batch, |x| Ok(no_grad(|| net.forward(x, &Mode::EVAL))?.logits))
+}
+
+/// [`logits`] by a forward pass of the caller's: from strips `[B, 1, L]` to logits `[B, K]`.
+pub(super) fn logits_by(
+    gpu: &Gpu,
+    strips: &Strips,
+    records: &[usize],
+    batch: usize,
+    mut forward: impl FnMut(&Tensor) -> Result<Tensor>,
+) -> Result<Vec<Vec<f32>>> {
     let mut all = Vec::with_capacity(records.len());
     for part in records.chunks(batch) {
-        let x = strips.batch(gpu, part)?;
-        let values = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
-        all.extend(values.chunks(net.classes()).map(<[f32]>::to_vec));
+        let rows = forward(&strips.batch(gpu, part)?)?;
+        all.extend(rows.to_vec()?.chunks(rows.dim(1)).map(<[f32]>::to_vec));
     }
     Ok(all)
 }

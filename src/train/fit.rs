@@ -4,7 +4,7 @@ use super::augment::Augment;
 use super::checkpoint::{Best, Checkpoint};
 use super::config::{Experiment, Schedule, Select};
 use super::data::{Strips, batches};
-use super::evaluate::logits;
+use super::evaluate::logits_by;
 use super::journal::{Journal, Seen, named_metrics};
 use super::losses::BatchTargets;
 use super::run_folder::EpochLog;
@@ -156,7 +156,9 @@ impl Training<'_> {
             }
             skip = 0;
             let mut log = std::mem::take(&mut seen).log(self.classes, epoch + 1, step, lr)?;
-            log.metrics.extend(self.validate(&stepper.net)?);
+            log.metrics.extend(self.validate(&mut stepper)?);
+            log.metrics
+                .extend(stepper.optimizer.loss_scale()?.map(|[scale, _]| ("loss_scale".into(), f64::from(scale))));
             log.seconds = start.elapsed().as_secs_f64();
             observer.epoch(&log)?;
             if t.select == Select::Best {
@@ -211,6 +213,7 @@ impl Training<'_> {
             step,
             values: stepper.net.params().read()?,
             moments: stepper.optimizer.moments()?,
+            loss_scale: stepper.optimizer.loss_scale()?,
             seen: seen.clone(),
             best: best.clone(),
         };
@@ -218,11 +221,12 @@ impl Training<'_> {
     }
 
     /// The validation records' metrics by name.
-    fn validate(&self, net: &Exgnet) -> Result<Vec<(String, f64)>> {
+    fn validate(&self, stepper: &mut Stepper) -> Result<Vec<(String, f64)>> {
         if self.validation.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = logits(self.gpu, net, self.strips, self.validation, self.experiment.train.batch)?;
+        let batch = self.experiment.train.batch;
+        let rows = logits_by(self.gpu, self.strips, self.validation, batch, |x| stepper.infer(x))?;
         let truth: Vec<usize> = self.validation.iter().map(|&r| self.strips.label(r)).collect();
         let rows: Vec<Vec<f64>> = rows.iter().map(|row| probabilities(row)).collect();
         named_metrics("validation", self.classes, &truth, &rows)

@@ -59,8 +59,30 @@ pub struct BatchTargets {
     pub guidance: Vec<(Tensor, Tensor)>,
 }
 
+impl BatchTargets {
+    /// All tensors, in a fixed order.
+    pub fn tensors(&self) -> Vec<&Tensor> {
+        let guidance = self.guidance.iter().flat_map(|(truth, weight)| [truth, weight]);
+        [&self.classes, &self.distribution].into_iter().chain(&self.features).chain(guidance).collect()
+    }
+
+    /// Room for other targets of the same shapes.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where memory is out.
+    pub fn room(&self) -> Result<Self> {
+        let like = |t: &Tensor| Tensor::empty(t.gpu(), t.shape(), t.dtype());
+        Ok(Self {
+            classes: like(&self.classes)?,
+            distribution: like(&self.distribution)?,
+            features: self.features.as_ref().map(like).transpose()?,
+            guidance: self.guidance.iter().map(|(a, b)| Ok((like(a)?, like(b)?))).collect::<Result<_>>()?,
+        })
+    }
+}
+
 /// The terms of the loss, scalars `[1]`, before their weights; `None` where not computed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Terms {
     /// Cross-entropy of the signal head.
     pub ce: Tensor,
@@ -131,6 +153,19 @@ impl Terms {
     fn add(&mut self, term: &Tensor, weight: f64) -> Result<()> {
         self.total = ops::add(&self.total, &ops::scale(term, weight as f32)?)?;
         Ok(())
+    }
+
+    /// The values without their history.
+    pub fn detached(&self) -> Self {
+        let value = |term: &Option<Tensor>| term.as_ref().map(Tensor::detach);
+        Self {
+            ce: self.ce.detach(),
+            joint: value(&self.joint),
+            feature: value(&self.feature),
+            xai: value(&self.xai),
+            map: value(&self.map),
+            total: self.total.detach(),
+        }
     }
 
     /// The terms that were computed, by the names that logs use; `total` last.

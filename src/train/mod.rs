@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod collect;
 pub mod config;
 pub mod data;
+pub mod diagram;
 pub mod estimate;
 pub mod evaluate;
 pub mod explanations;

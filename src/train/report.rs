@@ -11,7 +11,19 @@ use crate::nn::config::NetworkConfig;
 
 /// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.
 fn is_drawn(metric: &str) -> bool {
-    metric.ends_with("_accuracy") || metric.ends_with("_macro_f1")
+    ["_accuracy", "_macro_f1", "_dead_maps"].iter().any(|end| metric.ends_with(end))
+}
+
+/// The epochs with the metrics that tell something.
+pub fn drawn_rows(log: &[EpochLog]) -> Vec<EpochRow> {
+    let row = |e: &EpochLog| EpochRow {
+        epoch: e.epoch,
+        step: e.step,
+        lr: e.lr,
+        losses: e.losses.clone(),
+        metrics: e.metrics.iter().filter(|(name, _)| is_drawn(name)).cloned().collect(),
+    };
+    log.iter().map(row).collect()
 }
 
 /// Draws losses and metrics over the epochs.
@@ -19,16 +31,7 @@ fn is_drawn(metric: &str) -> bool {
 /// # Errors
 /// [`crate::Error::File`] where a figure cannot be written.
 pub fn draw_curves(folder: &RunFolder, log: &[EpochLog]) -> Result<()> {
-    let rows: Vec<EpochRow> = log
-        .iter()
-        .map(|e| EpochRow {
-            epoch: e.epoch,
-            step: e.step,
-            lr: e.lr,
-            losses: e.losses.clone(),
-            metrics: e.metrics.iter().filter(|(name, _)| is_drawn(name)).cloned().collect(),
-        })
-        .collect();
+    let rows = drawn_rows(log);
     curves::draw_losses(folder.figure("losses.png")?, &rows)?;
     curves::draw_metrics(folder.figure("metrics.png")?, &rows)
 }

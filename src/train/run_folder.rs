@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+pub(crate) use record::quoted;
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
 /// The files of a run, apart from figures.
@@ -29,7 +30,7 @@ const FILES: [&str; 12] = [
     "config.toml",
 ];
 /// How the names of figures begin: those are removed with a run, other files in `figures/` are not.
-pub const FIGURES: [&str; 10] = [
+pub const FIGURES: [&str; 11] = [
     "losses",
     "metrics",
     "confusion",
@@ -38,6 +39,7 @@ pub const FIGURES: [&str; 10] = [
     "ranking",
     "reliability",
     "per-class",
+    "ablation",
     "scores",
     "perturbation",
     "features",
@@ -326,8 +328,8 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-/// The name of a figure that a run may write.
-fn is_figure(name: &str) -> bool {
+/// The name of a figure that a run may write, or `exgnet figures`.
+pub(crate) fn is_figure(name: &str) -> bool {
     let plain = !name.contains(['/', '\\', ':']);
     let ends = [".svg", ".png", ".txt"].iter().any(|end| name.ends_with(end));
     NETWORK.contains(&name) || (plain && ends && FIGURES.iter().any(|f| name.starts_with(f)))

@@ -2,14 +2,17 @@
 //! `profile` measure.
 
 use super::checkpoint::Checkpoint;
-use super::config::{Experiment, Optimizer as Rule};
+use super::config::{Experiment, Optimizer as Rule, Precision};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
-use crate::autograd::grad;
+use crate::autograd::{grad, no_grad};
 use crate::error::Result;
-use crate::gpu::Gpu;
+use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper};
 use crate::tensor::Tensor;
+
+/// Loss scale of a training in f16 before it adapts itself, and the steps since it changed.
+const FIRST_LOSS_SCALE: [f32; 2] = [4096.0, 0.0];
 
 /// A network in training with all that a step needs besides its batch.
 #[derive(Debug)]
@@ -24,7 +27,13 @@ pub struct Stepper {
     pub weights: LossWeights,
     /// Weight of each class `[K]`, for [`crate::train::Targets::batch`].
     pub class_weights: Tensor,
+    /// Record a step once for each shape of batch, and replay it (`true` at first); to the same bits as without.
+    pub replay: bool,
     seed: u64,
+    half: bool,
+    arena: Arena,
+    recorded: Vec<RecordedStep>,
+    forwards: Vec<RecordedForward>,
 }
 
 impl Stepper {
@@ -46,29 +55,93 @@ impl Stepper {
             clip: t.clip,
             ..Hyper::default()
         };
-        let optimizer = match from {
+        let mut optimizer = match from {
             Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
             None => Optimizer::new(net.params(), hyper)?,
         };
+        let half = t.precision == Precision::F16;
+        if half {
+            optimizer = optimizer.with_loss_scale(from.and_then(|c| c.loss_scale).unwrap_or(FIRST_LOSS_SCALE))?;
+        }
         Ok(Self {
             net,
             optimizer,
             dropout: DropoutState::new(gpu, t.seed)?,
             weights,
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
+            replay: true,
             seed: t.seed,
+            half,
+            arena: gpu.arena(),
+            recorded: Vec::new(),
+            forwards: Vec::new(),
         })
     }
 
     /// One optimiser step on strips `x` `[B, 1, L]` at rate `lr`; records it and returns the loss's terms and the logits
-    /// `[B, K]` without waiting for them.
+    /// `[B, K]` without waiting for them. What they hold is that of the latest step.
     ///
     /// # Errors
     /// [`crate::Error::Config`] where `targets` lack what the loss asks for; [`crate::Error::Shape`];
     /// [`crate::Error::Gpu`].
     pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
         self.dropout.set(self.seed, self.optimizer.steps())?;
-        let mode = Mode::train(&self.dropout);
+        self.optimizer.begin(lr)?;
+        if !self.replay {
+            return self.work(x, targets);
+        }
+        let at = match self.recorded.iter().position(|r| r.fits(x, targets)) {
+            Some(at) => at,
+            None => {
+                let step = self.record(x, targets)?;
+                x.gpu().compile_ahead(&step.work);
+                self.recorded.push(step);
+                self.recorded.len() - 1
+            }
+        };
+        let step = &self.recorded[at];
+        step.fill(x, targets);
+        step.work.replay();
+        Ok((step.terms.clone(), step.logits.clone()))
+    }
+
+    /// Records a step on batches of these shapes.
+    fn record(&self, x: &Tensor, targets: &BatchTargets) -> Result<RecordedStep> {
+        let gpu = x.gpu();
+        let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.room()?);
+        let (work, (terms, logits)) = gpu.capture(&self.arena, || {
+            let (terms, logits) = self.work(&x, &targets)?;
+            Ok((terms.detached(), logits.detach()))
+        })?;
+        Ok(RecordedStep { x, targets, work, terms, logits })
+    }
+
+    /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
+    /// replayed as a step is, in the same memory.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`]; [`crate::Error::Gpu`].
+    pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
+        let at = match self.forwards.iter().position(|f| f.x.shape() == x.shape()) {
+            Some(at) => at,
+            None => {
+                let gpu = x.gpu();
+                let x = Tensor::empty(gpu, x.shape(), x.dtype())?;
+                let forward = || no_grad(|| self.net.forward(&x, &Mode::EVAL));
+                let (work, out) = gpu.capture(&self.arena, forward)?;
+                self.forwards.push(RecordedForward { work, logits: out.logits, x });
+                self.forwards.len() - 1
+            }
+        };
+        let forward = &self.forwards[at];
+        forward.x.copy_from(0, x);
+        forward.work.replay();
+        Ok(forward.logits.clone())
+    }
+
+    /// What repeats from step to step.
+    fn work(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
+        let mode = Mode { half: self.half, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
@@ -76,9 +149,43 @@ impl Stepper {
         let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
         let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
         gpu.phase("backward");
-        let gradients = grad(&terms.total, &params, None, false)?;
+        let gradients = grad(&self.optimizer.scale_loss(&terms.total)?, &params, None, false)?;
         gpu.phase("optimizer");
-        self.optimizer.step(self.net.params(), &gradients, lr)?;
+        self.optimizer.update(self.net.params(), &gradients)?;
         Ok((terms, out.logits))
+    }
+}
+
+/// A step on batches of fixed shapes, recorded once.
+#[derive(Debug)]
+struct RecordedStep {
+    x: Tensor,
+    targets: BatchTargets,
+    work: Recording,
+    terms: Terms,
+    logits: Tensor,
+}
+
+/// A forward pass in evaluation on batches of a fixed shape.
+#[derive(Debug)]
+struct RecordedForward {
+    x: Tensor,
+    work: Recording,
+    logits: Tensor,
+}
+
+impl RecordedStep {
+    /// Whether it can work on a batch: one of the same shapes.
+    fn fits(&self, x: &Tensor, targets: &BatchTargets) -> bool {
+        let (own, given) = (self.targets.tensors(), targets.tensors());
+        self.x.shape() == x.shape()
+            && own.iter().map(|t| t.shape()).eq(given.iter().map(|t| t.shape()))
+            && self.targets.features.is_some() == targets.features.is_some()
+    }
+
+    /// Copies a batch into its inputs.
+    fn fill(&self, x: &Tensor, targets: &BatchTargets) {
+        self.x.copy_from(0, x);
+        self.targets.tensors().into_iter().zip(targets.tensors()).for_each(|(own, given)| own.copy_from(0, given));
     }
 }

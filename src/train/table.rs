@@ -1,8 +1,10 @@
-//! A small table of results, written as Markdown, CSV and LaTeX. What is missing is `-` (CSV: empty), never 0.
+//! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 
 mod render;
 
 use crate::error::{Error, Result};
+
+pub use render::escape_html;
 
 /// Most decimals that mean anything for an f64.
 const MOST_DECIMALS: usize = 17;
@@ -142,6 +144,11 @@ impl Table {
         }
         self.rows.push((label, cells));
         Ok(())
+    }
+
+    /// Rows so far.
+    pub fn row_count(&self) -> usize {
+        self.rows.len()
     }
 
     /// Adds a note, printed below the table (not in CSV).

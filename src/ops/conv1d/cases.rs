@@ -206,6 +206,7 @@ pub(in crate::ops) fn branches_cases() -> Vec<Case> {
         .map(|(stride, dilations, groups)| {
             let kernels = [5, 11, 21];
             let spec = ConvSpec {
+                half: false,
                 stride,
                 groups,
                 branches: kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect(),

@@ -12,7 +12,7 @@
 
 use super::{ConvSpec, Sizes, gcd};
 use crate::error::Result;
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::{Gpu, Launch, Setting};
 use crate::tensor::{DType, Tensor};
 
 /// Most positions that one thread of a tile kernel takes: rows are padded for it.
@@ -124,13 +124,21 @@ pub(super) struct Rows {
     pub(super) phases: usize,
     /// Records with their folds.
     pub(super) records: usize,
+    /// Whether it is kept in f16.
+    pub(super) half: bool,
     layout: (usize, usize, usize),
 }
 
 impl Rows {
     /// Lays `x` `[B, C, L]` out for the input side of a convolution (`phases` of its stride), or, as the output side, in
     /// one phase.
-    pub(super) fn pack(gpu: &Gpu, x: &Tensor, r: &Reduced, phases: Option<usize>, geometry: Geometry) -> Result<Self> {
+    pub(super) fn pack(
+        gpu: &Gpu,
+        (x, half): (&Tensor, bool),
+        r: &Reduced,
+        phases: Option<usize>,
+        geometry: Geometry,
+    ) -> Result<Self> {
         let [b, c, len] = [x.dim(0), x.dim(1), x.dim(2)];
         let (every, step) = if phases.is_some() { (r.every, r.stride * r.folds) } else { (1, r.folds) };
         let phases = phases.unwrap_or(1);
@@ -138,13 +146,18 @@ impl Rows {
         let lanes = gpu.tile_lanes().unwrap_or(64);
         let tail = MOST_POSITIONS * lanes + geometry.lead + 4 * lanes + LONGEST + 8;
         let quads = (geometry.lead + records * geometry.pitch + tail).div_ceil(4);
-        let data = Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?;
+        let data = match half {
+            true => Tensor::empty(gpu, &[c * phases, 2 * quads], DType::U32)?,
+            false => Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?,
+        };
+        let stored: [Setting; 1] = [("half", half.into())];
         let [pitch, lead] = [geometry.pitch / 4, geometry.lead / 4];
         if gpu.report().is_software && r.folds == 1 && every == 1 && step == phases && step <= 2 {
             let runs = pitch.div_ceil(16);
             let places = (quads - lead).div_ceil(pitch);
             let n = c * places * runs;
             Launch::new("conv1d_rows_run")
+                .settings(&stored)
                 .constant("STEP", step as u32)
                 .uint([n, runs, places, records, c, quads, pitch, lead, pitch.div_ceil(runs), len])
                 .uint([x.numel().div_ceil(4) - 1])
@@ -156,6 +169,7 @@ impl Rows {
             let chunks = pitch.div_ceil(4 * width as usize);
             let n = c * phases * records * chunks;
             Launch::new("conv1d_rows")
+                .settings(&stored)
                 .constant("WG", width)
                 .uint([n, chunks, records, c, quads, pitch, lead])
                 .uint([every * step, every, phases, r.folds, len])
@@ -163,12 +177,13 @@ impl Rows {
                 .bind(data.storage())
                 .groups(gpu, n)?;
         }
-        Ok(Self { data, geometry, quads, rows: c * phases, phases, records, layout: (every, step, r.folds) })
+        Ok(Self { data, geometry, quads, rows: c * phases, phases, records, half, layout: (every, step, r.folds) })
     }
 
     /// These rows for a branch that asks for `phases` of them and this much room; `None` if they do not serve.
-    pub(super) fn serve(&self, r: &Reduced, phases: usize, geometry: &Geometry) -> Option<Self> {
-        let same = self.layout == (r.every, r.stride * r.folds, r.folds) && self.geometry.holds(geometry);
+    pub(super) fn serve(&self, r: &Reduced, phases: usize, geometry: &Geometry, half: bool) -> Option<Self> {
+        let same =
+            self.half == half && self.layout == (r.every, r.stride * r.folds, r.folds) && self.geometry.holds(geometry);
         if !same || phases > self.phases {
             return None;
         }

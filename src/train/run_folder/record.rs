@@ -16,6 +16,9 @@ pub struct RunRecord {
     pub adapter: Option<String>,
     /// Its driver, with version.
     pub driver: Option<String>,
+    /// Which kernels ran, see [`crate::gpu::Gpu::kernels_in_words`].
+    #[serde(default)]
+    pub kernels: Option<String>,
     /// The command line.
     pub command: String,
     /// Start, RFC 3339 in UTC.
@@ -45,7 +48,7 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// A run of `experiment` that starts now, by this command line.
-    pub fn start(experiment: &Experiment, adapter: Option<String>, driver: Option<String>) -> Self {
+    pub fn start(experiment: &Experiment) -> Self {
         // the program by its name: where it lies is nobody's business
         let program = std::env::args_os().next().map(PathBuf::from);
         let program = program.as_deref().and_then(Path::file_name).unwrap_or_default().to_os_string();
@@ -54,8 +57,9 @@ impl RunRecord {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: commit(),
-            adapter,
-            driver,
+            adapter: None,
+            driver: None,
+            kernels: None,
             command: words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" "),
             start: rfc3339(SystemTime::now()),
             end: None,
@@ -93,7 +97,7 @@ pub struct SplitRecord {
 }
 
 /// A word as a shell would need it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -102,7 +102,8 @@ fn records_of_a_run() {
     let (_keep, folder) = folder();
     let classes = ["SR".to_string(), "AFIB/AFL".to_string()];
 
-    let mut run = RunRecord::start(&Experiment::default(), Some("a GPU".into()), None);
+    let mut run = RunRecord::start(&Experiment::default());
+    run.adapter = Some("a GPU".into());
     folder.write_run(&run).unwrap();
     let read = || -> serde_json::Value {
         serde_json::from_str(&std::fs::read_to_string(folder.dir().join("run.json")).unwrap()).unwrap()

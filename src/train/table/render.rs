@@ -1,4 +1,4 @@
-//! The three forms of a table.
+//! The four forms of a table.
 
 use super::{Cell, Column, Table};
 
@@ -29,6 +29,15 @@ const LATEX: Form = Form {
     missing: r"\mbox{-}",
     plain: ["$", "$"],
     bold: [r"$\mathbf{", "}$"],
+};
+
+const HTML: Form = Form {
+    escape: escape_html,
+    plus_minus: "±",
+    less: "&lt;",
+    missing: MISSING,
+    plain: ["", ""],
+    bold: ["<b>", "</b>"],
 };
 
 impl Form {
@@ -148,6 +157,26 @@ impl Table {
         )
     }
 
+    /// An HTML table with its title as caption, and its notes below; also well-formed XML. Numbers are of the class `n`.
+    pub fn html(&self) -> String {
+        let rows = HTML.cells(self);
+        let numbers: Vec<bool> = (0..=self.columns.len()).map(|c| c > 0 && !self.words(c - 1)).collect();
+        let class = |c: usize| if numbers[c] { " class=\"n\"" } else { "" };
+        let head = |(c, text): (usize, &String)| format!("<th scope=\"col\"{}>{text}</th>", class(c));
+        let cell = |(c, text): (usize, &String)| match c {
+            0 => format!("<th scope=\"row\">{text}</th>"),
+            _ => format!("<td{}>{text}</td>", class(c)),
+        };
+        let heads: String = rows[0].iter().enumerate().map(head).collect();
+        let line = |row: &Vec<String>| format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>());
+        let body: String = rows[1..].iter().map(line).collect();
+        let title = escape_html(&self.title);
+        let title = if title.is_empty() { title } else { format!("<caption>{title}</caption>\n") };
+        let note = |note: &String| format!("<p class=\"note\">{}</p>\n", escape_html(note));
+        let notes: String = self.notes.iter().map(note).collect();
+        format!("<table>\n{title}<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{notes}")
+    }
+
     /// A column of words alone, to be set from the left.
     fn words(&self, c: usize) -> bool {
         let mut cells = self.rows.iter().map(|(_, cells)| &cells[c]).peekable();
@@ -181,6 +210,24 @@ fn escape_markdown(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '\\' | '|' | '*' | '_' | '`' | '[' | ']' | '~' | '$' => escaped.extend(['\\', c]),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Words for HTML and XML, in a text or in a quoted attribute; control characters, which XML has none of, are blanks.
+pub fn escape_html(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\n' | '\t' => escaped.push(c),
+            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => escaped.push(' '),
             _ => escaped.push(c),
         }
     }

@@ -1,0 +1,60 @@
+//! `exgnet report`: one page about runs.
+
+use super::{Common, print_json, print_line};
+use crate::error::Result;
+use crate::files::write_atomically;
+use crate::report::{STRIPS, by_kind, places, report};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Write one HTML page about runs: tables, figures, strips to look through
+#[derive(Args)]
+#[command(after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
+                  exgnet report results/mitbih-ablation --out report.html --strips 6\n\n\
+                  The page needs no network and no other file. What a run does not have is told on it, with the\n\
+                  command that makes it. Its address takes filters: report.html#true=AFIB/AFL&result=wrong&sort=ncc-low")]
+pub(super) struct ReportArgs {
+    /// Run folders, or folders of sweeps
+    #[arg(required = true, value_name = "RUN_OR_SWEEP")]
+    runs: Vec<PathBuf>,
+    /// The page
+    #[arg(long, value_name = "F.html", default_value = "report.html")]
+    out: PathBuf,
+    /// Strips of each true class and variant, at most (one of 10 s at 500 Hz takes about 20 kB)
+    #[arg(long, value_name = "N", default_value_t = STRIPS)]
+    strips: usize,
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
+    let page = report(&args.runs, args.strips)?;
+    write_atomically(&args.out, page.html.as_bytes())?;
+    for (what, of) in by_kind(&page.missing) {
+        common.say(format!("missing: {}: {what}", places(&of)));
+        if let Some(command) = of.iter().find_map(|m| m.command.as_ref()) {
+            common.say(format!("  {}{command}", if of.len() > 1 { "for example " } else { "" }));
+        }
+    }
+    let (shown, kept) = page.strips;
+    if args.json {
+        let (out, bytes) = (args.out.display().to_string(), page.html.len());
+        let strips = json!({"shown": shown, "kept": kept});
+        let (runs, figures, missing) = (page.runs, page.figures, page.missing.len());
+        let found =
+            json!({"out": out, "bytes": bytes, "runs": runs, "figures": figures, "maps": strips, "missing": missing});
+        print_json(&found, false);
+    } else {
+        print_line(&format!(
+            "{}: {:.2} MB; {} runs, {} figures, {shown} of {kept} maps",
+            args.out.display(),
+            page.html.len() as f64 / 1e6,
+            page.runs,
+            page.figures
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,59 @@
+//! Kernels by what they do, from the names of their shaders.
+
+/// The family of a kernel called `name`: shader, entry point and constants. Kernels of no known family stand alone.
+pub fn family(name: &str) -> &str {
+    let shader = name.split(|c: char| c.is_whitespace() || c == '.').next().unwrap_or_default();
+    let fast = name.split_whitespace().any(|word| word.eq_ignore_ascii_case("fast=1"));
+    match shader {
+        "conv1d" | "conv1d_tile" | "conv1d_wide" if fast => "fast convolution",
+        "conv1d" | "conv1d_tile" | "conv1d_wide" => "direct convolution",
+        "conv1d_fast_rows" => "fast transform",
+        "conv1d_weight_grad" | "conv1d_weight_tile" | "conv1d_weight_wide" => "weight gradient",
+        s if s.starts_with("conv1d_") => "convolution layout",
+        s if s.starts_with("batch_norm") => "batch normalisation",
+        s if s.starts_with("max_pool") => "max pooling",
+        s if s.starts_with("cross_entropy") => "cross-entropy",
+        "binary" | "unary" => "element-wise",
+        "reduce" => "sums",
+        "strided" => "copies",
+        "matmul" => "linear layers",
+        "adam" => "Adam",
+        "" => "unnamed",
+        other => other,
+    }
+}
+
+/// Whether a family does the multiplications of convolutions, their operands laid out.
+pub fn is_convolution(family: &str) -> bool {
+    ["direct convolution", "fast convolution", "weight gradient"].contains(&family)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{family, is_convolution};
+
+    #[test]
+    fn kernels_have_families() {
+        let found = [
+            "conv1d_tile lanes=8 add=0 fast=1 half=0",
+            "conv1d_tile lanes=8 add=0 fast=0",
+            "conv1d_tile_weights TRANSPOSED=1 FAST=1",
+            "batch_norm_sums.slices",
+            "reduce.rows OP=1",
+            "gather BIG=1",
+            "",
+        ]
+        .map(family);
+        let expected = [
+            "fast convolution",
+            "direct convolution",
+            "convolution layout",
+            "batch normalisation",
+            "sums",
+            "gather",
+            "unnamed",
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(found.map(is_convolution), [true, true, false, false, false, false, false]);
+    }
+}

@@ -1,0 +1,134 @@
+//! What the figures of kernels share: marks, their legend, logarithmic axes, and where a label has room.
+
+use crate::figures::axes::{Axis, LINE, flow, number};
+use crate::figures::canvas::{Canvas, Point, Type};
+use crate::figures::style::{PT_SMALL, Rgb, WHITE, series_color};
+
+/// Half the size of a mark, mm.
+pub const MARK: f64 = 0.78;
+
+/// A series of marks: its name, shape and colour.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark {
+    /// Name in the legend.
+    pub name: String,
+    /// Which of six shapes, told apart without colour.
+    pub shape: usize,
+    /// Colour.
+    pub color: Rgb,
+}
+
+impl Mark {
+    /// Series `index`: shape and colour by its place.
+    pub fn new(name: impl Into<String>, index: usize) -> Self {
+        Self { name: name.into(), shape: index, color: series_color(index) }
+    }
+
+    /// Draws it with a rim of the page's colour, so that marks on each other stay apart.
+    pub fn draw(&self, c: &mut Canvas, at: Point) {
+        shape(c, at, self.shape, MARK + 0.2, WHITE);
+        shape(c, at, self.shape, MARK, self.color);
+    }
+}
+
+fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
+    let mut polygon = |points: &[Point]| {
+        c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);
+    };
+    match index % 6 {
+        0 => c.disc((x, y), r, color),
+        1 => polygon(&[(-1.15, 0.9), (1.15, 0.9), (0.0, -1.15)]),
+        2 => polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]),
+        3 => polygon(&[(-1.25, 0.0), (0.0, -1.25), (1.25, 0.0), (0.0, 1.25)]),
+        4 => polygon(&[(-1.15, -0.9), (1.15, -0.9), (0.0, 1.15)]),
+        _ => polygon(&[(-0.9, -1.15), (-0.9, 1.15), (1.15, 0.0)]),
+    }
+}
+
+fn places(marks: &[Mark], width: f64) -> (Vec<Point>, f64) {
+    flow(marks.iter().map(|m| m.name.as_str()), width, (3.2, 4.0))
+}
+
+/// Height of a legend set in lines of `width` mm.
+pub fn legend_height(marks: &[Mark], width: f64) -> f64 {
+    places(marks, width).1
+}
+
+/// Draws a legend in lines of `width` mm below (`x`, `y`).
+pub fn legend(c: &mut Canvas, marks: &[Mark], (x, y): Point, width: f64) {
+    let style = Type::new(PT_SMALL);
+    for (mark, (dx, dy)) in marks.iter().zip(places(marks, width).0) {
+        let middle = (x + dx + MARK, y + dy + LINE / 2.0);
+        mark.draw(c, middle);
+        let name = style.shorten(&mark.name, width - 4.0);
+        c.text((middle.0 + 2.0, middle.1 + style.drop()), &name, &style);
+    }
+}
+
+/// A logarithmic axis from 1, 2 or 5 times a power of ten to another, both of which `low` and `high` lie between, with
+/// ticks at least `apart` of its length from each other. Both must be positive numbers.
+pub fn log_axis(low: f64, high: f64, apart: f64) -> Axis {
+    let steps = |e: i32| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(e));
+    let (bottom, top) = (low.log10().floor() as i32 - 1, high.log10().ceil() as i32 + 1);
+    let all: Vec<f64> = (bottom..=top).flat_map(steps).collect();
+    let min = all.iter().copied().rfind(|v| *v <= low * 1.000_001).unwrap_or(low);
+    let max = all.iter().copied().find(|v| *v >= high * 0.999_999 && *v > min).unwrap_or(high.max(2.0 * min));
+    let decades = (max / min).log10();
+    let inside: Vec<f64> = all.into_iter().filter(|v| (min..=max).contains(v)).collect();
+    // all of 1, 2, 5 where they have room (1 to 2 and 5 to 10 are nearest), else powers of ten, else every n-th of them
+    let ticks: Vec<f64> = if 0.301 / decades >= apart {
+        inside
+    } else {
+        let every = (apart * decades).ceil().max(1.0) as i32;
+        let power = |v: &f64| {
+            let e = v.log10().round();
+            (10f64.powi(e as i32) / v - 1.0).abs() < 1e-6 && (e as i32).rem_euclid(every) == 0
+        };
+        inside.into_iter().filter(power).collect()
+    };
+    Axis { min, max, log: true, ticks: ticks.into_iter().map(|v| (v, number(v))).collect() }
+}
+
+/// Where `count` points hide least of a text of `width` x `height` mm: the first of `places` (left end of its baseline)
+/// with the fewest points in the text's box.
+pub fn place(places: &[Point], (width, height): (f64, f64), points: &[Point]) -> Option<Point> {
+    let hidden = |p: &Point| {
+        let within = |q: &&Point| {
+            (p.0 - 1.2..=p.0 + width + 1.2).contains(&q.0) && (p.1 - height - 1.0..=p.1 + 1.0).contains(&q.1)
+        };
+        points.iter().filter(within).count()
+    };
+    places.iter().copied().min_by_key(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_hold_their_values_and_ticks_have_room() {
+        for (low, high) in [(5.3, 444.0), (8.8, 117.0), (1.0, 1.0), (1e-9, 1e12), (30.0, 31.0), (2.0, 5.0)] {
+            let axis = log_axis(low, high, 0.12);
+            assert!(axis.min <= low * 1.00001 && axis.max >= high * 0.99999 && axis.max > axis.min, "{axis:?}");
+            let at: Vec<f64> = axis.ticks.iter().filter_map(|t| axis.place(t.0)).collect();
+            assert!(at.windows(2).all(|w| w[1] - w[0] >= 0.119), "{axis:?}");
+        }
+        let texts = |low, high| log_axis(low, high, 0.1).ticks.into_iter().map(|t| t.1).collect::<Vec<_>>();
+        assert_eq!(texts(8.8, 117.0), ["5", "10", "20", "50", "100", "200"]);
+    }
+
+    #[test]
+    fn labels_go_where_no_point_is() {
+        let places = [(0.0, 10.0), (20.0, 10.0)];
+        assert_eq!(place(&places, (5.0, 3.0), &[(2.0, 9.0)]), Some((20.0, 10.0)));
+        assert_eq!(place(&places, (5.0, 3.0), &[]), Some((0.0, 10.0)));
+        assert_eq!(place(&[], (5.0, 3.0), &[]), None);
+    }
+
+    #[test]
+    fn legends_wrap() {
+        let marks: Vec<Mark> = (0..4).map(|i| Mark::new("a series with a name", i)).collect();
+        assert!(legend_height(&marks, 40.0) > legend_height(&marks, 200.0));
+        assert_eq!(legend_height(&[], 40.0), 0.0);
+    }
+}

@@ -1,0 +1,247 @@
+//! The versions of a kernel at each shape.
+
+use super::marks::{Mark, legend, legend_height, log_axis};
+use super::{KernelData, Row, Table, adapter_note, drawable, missing_note, pass, passes, sizes, three};
+use crate::figures::axes::Axis;
+use crate::figures::canvas::{Canvas, Type};
+use crate::figures::figure::Figure;
+use crate::figures::style::{GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL};
+
+/// Most shapes in the figure: of more the costliest.
+const MOST: usize = 14;
+/// Most versions with a mark of their own.
+const MOST_VERSIONS: usize = 6;
+/// The versions that kernels have, slowest first in most cases.
+const KNOWN: [&str; 4] = ["plain", "wide", "tile", "fast"];
+
+/// One line: a shape, and for each pass the rows of its versions.
+struct Line {
+    name: String,
+    sizes: String,
+    cost: f64,
+    rows: Vec<Row>,
+}
+
+/// Rate of every version at every shape, a panel for each pass. `None` without operations in several versions.
+pub fn variants(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
+    let table = data.variants.as_ref()?;
+    let (mut lines, missing) = lines(table);
+    let all = lines.len();
+    if all > MOST {
+        let mut costs: Vec<f64> = lines.iter().map(|l| l.cost).collect();
+        costs.sort_by(|a, b| b.total_cmp(a));
+        lines.retain(|l| l.cost >= costs[MOST - 1]);
+        lines.truncate(MOST);
+    }
+    let rows: Vec<&Row> = lines.iter().flat_map(|l| &l.rows).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let passes = passes(rows.iter().copied());
+    let mut names: Vec<String> = Vec::new();
+    for row in &rows {
+        if !names.contains(&row.variant) {
+            names.push(row.variant.clone());
+        }
+    }
+    names.sort_by_key(|n| KNOWN.iter().position(|k| k == n).unwrap_or(KNOWN.len()));
+    let marks: Vec<Mark> =
+        names.iter().enumerate().map(|(i, name)| Mark::new(name, i.min(MOST_VERSIONS - 1))).collect();
+    let ceiling = table.ceilings.map(|c| c.gflops).filter(|v| drawable(*v));
+    let values = || rows.iter().flat_map(|r| rates(r)).chain(ceiling);
+    let low = values().fold(f64::INFINITY, f64::min);
+    let high = values().fold(0.0, f64::max);
+    let caption = caption(table, &lines, all, missing, ceiling);
+    let layout = Layout::new(look, &lines, &passes, &marks);
+    let x = log_axis(low, high, 6.5 / layout.width);
+    let page = look.page(layout.height);
+    Some(Figure::new("variants", page, caption, move |c| {
+        legend(c, &marks, (layout.left, 2.0), page.width_mm - 3.0 - layout.left);
+        for (i, operation) in passes.iter().enumerate() {
+            layout.panel(c, i, pass(operation), &x, ceiling, &lines);
+            for (k, line) in lines.iter().enumerate() {
+                let own: Vec<&Row> = line.rows.iter().filter(|r| r.operation == *operation).collect();
+                layout.marks(c, (i, k), &x, &own, &names, &marks);
+            }
+        }
+        Ok(())
+    }))
+}
+
+/// Rate at the median time, and where known at the longest and the shortest.
+fn rates(row: &Row) -> impl Iterator<Item = f64> + use<> {
+    let work = row.gflops * row.ms.median;
+    [row.gflops, work / row.ms.high, work / row.ms.low].into_iter().filter(|v| drawable(*v))
+}
+
+/// False where another version takes the place of the one asked for, and would be drawn twice: weight gradients and
+/// kernels of fewer than four taps a phase of the stride have no fast version.
+fn exists(row: &Row) -> bool {
+    row.variant != "fast"
+        || (row.operation != "conv1d_weight_grad" && row.shape.is_none_or(|s| s.k.div_ceil(s.stride.max(1)) > 3))
+}
+
+/// The lines in the order of the table; the measurements without a rate are only counted.
+fn lines(table: &Table) -> (Vec<Line>, usize) {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut index = std::collections::HashMap::new();
+    let mut missing = 0;
+    for row in &table.rows {
+        if !exists(row) {
+            continue;
+        }
+        if !drawable(row.gflops) {
+            missing += 1;
+            continue;
+        }
+        let at = *index.entry((&row.layer, row.shape)).or_insert(lines.len());
+        if at == lines.len() {
+            let sizes = row.shape.as_ref().filter(|_| !row.layer.is_empty()).map(sizes).unwrap_or_default();
+            lines.push(Line { name: row.name(), sizes, cost: 0.0, rows: Vec::new() });
+        }
+        let cost = row.gflops * row.ms.median;
+        lines[at].cost = lines[at].cost.max(if cost.is_finite() { cost } else { 0.0 });
+        lines[at].rows.push(row.clone());
+    }
+    (lines, missing)
+}
+
+/// Where panels and lines stand, mm.
+struct Layout {
+    wide: bool,
+    left: f64,
+    top: f64,
+    width: f64,
+    pitch: f64,
+    panels: usize,
+    lines: usize,
+    height: f64,
+}
+
+/// Space between panels beside each other, and below a panel for its axis.
+const GAP: f64 = 5.0;
+const FOOT: f64 = 10.5;
+/// Height of a panel's name.
+const HEAD: f64 = 5.0;
+
+impl Layout {
+    fn new(look: &Look, lines: &[Line], passes: &[String], marks: &[Mark]) -> Self {
+        let wide = look.is_wide() && passes.len() <= 4;
+        let (small, tiny) = (Type::new(PT_SMALL), Type::new(PT_MIN));
+        let names = lines.iter().map(|l| small.width(&l.name).max(if wide { tiny.width(&l.sizes) } else { 0.0 }));
+        let left = 3.0 + names.fold(8.0, f64::max).min(look.width() * 0.28) + 2.0;
+        let count = passes.len().max(1);
+        let room = look.width() - 3.0 - left;
+        let width = if wide { (room - GAP * (count - 1) as f64) / count as f64 } else { room };
+        let pitch = if wide { 6.2 } else { 4.4 };
+        let top = 2.0 + legend_height(marks, room) + 0.5;
+        let panel = HEAD + pitch * lines.len() as f64 + FOOT;
+        let height = top + if wide { panel } else { (panel - FOOT) * count as f64 + FOOT + 3.0 * (count - 1) as f64 };
+        Self { wide, left, top, width, pitch, panels: count, lines: lines.len(), height }
+    }
+
+    /// Left and upper edge of panel `i`'s lines.
+    fn corner(&self, i: usize) -> (f64, f64) {
+        if self.wide {
+            return (self.left + (self.width + GAP) * i as f64, self.top + HEAD);
+        }
+        (self.left, self.top + HEAD + (HEAD + 3.0 + self.pitch * self.lines as f64) * i as f64)
+    }
+
+    fn panel(&self, c: &mut Canvas, i: usize, name: &str, x: &Axis, ceiling: Option<f64>, lines: &[Line]) {
+        let (x0, y0) = self.corner(i);
+        let (x1, y1) = (x0 + self.width, y0 + self.pitch * lines.len() as f64);
+        let (small, tiny, label) = (Type::new(PT_SMALL), Type::new(PT_MIN).color(INK_SOFT), Type::new(PT_LABEL));
+        c.text((x0, y0 - 1.6), &label.bold().shorten(name, self.width), &label.bold());
+        let numbered = self.wide || i + 1 == self.panels;
+        for (value, text) in &x.ticks {
+            let Some(t) = x.place(*value) else { continue };
+            let at = x0 + t * self.width;
+            c.line((at, y0), (at, y1), PT_GRID, GRID);
+            c.line((at, y1), (at, y1 + 1.0), PT_AXIS, INK);
+            if numbered {
+                c.text((at, y1 + 1.8 + 2.0 * small.drop()), text, &small.middle());
+            }
+        }
+        if let Some(t) = ceiling.and_then(|v| x.place(v)) {
+            let at = x0 + t * self.width;
+            let mut y = y0;
+            while y < y1 {
+                c.line((at, y), (at, (y + 1.2).min(y1)), PT_AXIS * 1.6, INK_SOFT);
+                y += 2.4;
+            }
+        }
+        c.line((x0, y0), (x0, y1), PT_AXIS, INK);
+        c.line((x0, y1), (x1, y1), PT_AXIS, INK);
+        if numbered {
+            c.text(((x0 + x1) / 2.0, y1 + 8.2), "rate (GFLOP/s)", &label.middle());
+        }
+        if self.wide && i > 0 {
+            return;
+        }
+        for (k, line) in lines.iter().enumerate() {
+            let (right, middle) = (x0 - 1.8, y0 + self.pitch * (k as f64 + 0.5));
+            let room = right - 2.0;
+            let lift = if self.wide && !line.sizes.is_empty() { 1.25 } else { 0.0 };
+            c.text((right, middle + small.drop() - lift), &small.shorten(&line.name, room), &small.end());
+            if lift > 0.0 {
+                c.text((right, middle + tiny.drop() + lift + 0.1), &tiny.shorten(&line.sizes, room), &tiny.end());
+            }
+        }
+    }
+
+    fn marks(&self, c: &mut Canvas, (i, k): (usize, usize), x: &Axis, rows: &[&Row], names: &[String], marks: &[Mark]) {
+        let (x0, y0) = self.corner(i);
+        let middle = y0 + self.pitch * (k as f64 + 0.5);
+        let at = |v: f64| x.place(v).map(|t| x0 + t * self.width);
+        let found: Vec<(f64, &&Row)> = rows.iter().filter_map(|r| Some((at(r.gflops)?, r))).collect();
+        let (low, high) = found.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), f| (l.min(f.0), h.max(f.0)));
+        if low < high {
+            c.line((low, middle), (high, middle), PT_AXIS, NONE);
+        }
+        for (_, row) in &found {
+            let ends: Vec<f64> = rates(row).filter_map(at).collect();
+            if let [_, slow, quick] = ends[..]
+                && quick - slow > 2.2
+            {
+                // only where it stands out of the mark
+                c.line((slow, middle), (quick, middle), PT_AXIS * 2.4, INK_SOFT);
+            }
+        }
+        for (centre, row) in found {
+            let mark = names.iter().position(|n| *n == row.variant).and_then(|n| marks.get(n));
+            if let Some(mark) = mark {
+                mark.draw(c, (centre, middle));
+            }
+        }
+    }
+}
+
+fn caption(table: &Table, lines: &[Line], all: usize, missing: usize, ceiling: Option<f64>) -> String {
+    let shown = if lines.len() < all { format!("the {} costliest of {all} shapes", lines.len()) } else { shapes(all) };
+    let sizes: Vec<String> =
+        lines.iter().filter(|l| !l.sizes.is_empty()).map(|l| format!("{} {}", l.name, l.sizes)).collect();
+    let sizes = if sizes.is_empty() {
+        String::new()
+    } else {
+        format!(" Sizes (channels × samples to channels): {}.", sizes.join("; "))
+    };
+    let ceiling = ceiling.map_or(String::new(), |v| {
+        format!(
+            " Broken line: most multiply-adds that kernels reach on this adapter, {} GFLOP/s; rates count the \
+             multiplications of the direct sum, of which fast (Toom-Cook) kernels do fewer.",
+            three(v)
+        )
+    });
+    format!(
+        "Versions of the kernels: rate of each at {shown}, a panel for every pass. Marks: medians over the rounds; thick bars, \
+         where they are longer than a mark: from the slowest to the fastest round. Weight \
+         gradients and kernels of few taps have no fast version; a line without marks was not measured in that pass.{ceiling}{sizes} {}{}",
+        adapter_note(&table.adapter),
+        missing_note(missing)
+    )
+}
+
+fn shapes(n: usize) -> String {
+    if n == 1 { "one shape".into() } else { format!("{n} shapes") }
+}

@@ -1,0 +1,271 @@
+//! The diagram of a configured EXGnet: its parts with their shapes and parameters, and one block in detail.
+
+mod block;
+mod trunk;
+
+use super::canvas::{Canvas, Point, Type};
+use super::figure::Figure;
+use super::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
+use super::text::grouped;
+
+/// What the diagram shows. Shapes are channels and samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkDiagram {
+    /// Name of the network, for the caption and the file.
+    pub name: String,
+    /// Samples of the input strip, of one lead.
+    pub samples: usize,
+    /// The stem.
+    pub stem: Stem,
+    /// The blocks of the trunk in order.
+    pub blocks: Vec<Block>,
+    /// Share of activations dropped after every block while training.
+    pub dropout: f64,
+    /// The signal head on the average of the last block.
+    pub head: Linears,
+    /// The parts that exist only while training.
+    pub train_only: Option<TrainOnly>,
+}
+
+/// The stem: convolution, BatchNorm, ReLU, max pooling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stem {
+    /// Kernel, samples.
+    pub kernel: usize,
+    /// Stride of the convolution.
+    pub stride: usize,
+    /// Kernel and stride of the pooling.
+    pub pool: usize,
+    /// Shape of the output.
+    pub output: [usize; 2],
+    /// Trainable parameters.
+    pub parameters: usize,
+}
+
+/// A multiresolution block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Its name in the model file.
+    pub name: String,
+    /// Shape of the input.
+    pub input: [usize; 2],
+    /// Shape of the output.
+    pub output: [usize; 2],
+    /// Stride.
+    pub stride: usize,
+    /// Whether each convolution reads the output of the one before; else all read the input.
+    pub cascade: bool,
+    /// The convolutions whose outputs are concatenated.
+    pub convs: Vec<Conv>,
+    /// Hidden units and parameters of squeeze-and-excitation.
+    pub squeeze: Option<[usize; 2]>,
+    /// The shortcut's convolution; without one the input itself is added.
+    pub shortcut: Option<Conv>,
+    /// Trainable parameters of all of it.
+    pub parameters: usize,
+}
+
+/// A convolution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conv {
+    /// Channels of its input and its output.
+    pub channels: [usize; 2],
+    /// Kernel, samples.
+    pub kernel: usize,
+    /// Stride.
+    pub stride: usize,
+    /// Dilation.
+    pub dilation: usize,
+    /// Trainable parameters.
+    pub parameters: usize,
+}
+
+/// Linear layers one after another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linears {
+    /// Size of the input, and of every layer's output.
+    pub sizes: Vec<usize>,
+    /// Trainable parameters.
+    pub parameters: usize,
+}
+
+impl Linears {
+    /// `256 to 64 to 5`.
+    fn words(&self) -> String {
+        self.sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" to ")
+    }
+
+    fn output(&self) -> usize {
+        self.sizes.last().copied().unwrap_or(0)
+    }
+}
+
+/// What an exported model does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainOnly {
+    /// From the quantitative features.
+    pub feature: Linears,
+    /// The head on embedding and feature branch.
+    pub joint: Linears,
+    /// From the embedding to the features.
+    pub regressor: Linears,
+}
+
+impl NetworkDiagram {
+    /// Trainable parameters: of all parts, and of those that exist only while training.
+    pub fn parameters(&self) -> (usize, usize) {
+        let extra = self.train_only.as_ref();
+        let extra = extra.map_or(0, |t| t.feature.parameters + t.joint.parameters + t.regressor.parameters);
+        let trunk: usize = self.blocks.iter().map(|b| b.parameters).sum();
+        (self.stem.parameters + trunk + self.head.parameters + extra, extra)
+    }
+}
+
+/// Draws the diagram: beside each other or one below the other the trunk and its last block.
+pub fn network(config: &NetworkDiagram, look: &Look) -> Figure<'static> {
+    let config = config.clone();
+    let wide = look.is_wide();
+    let (edge, gap) = (3.0, 7.0);
+    let all = look.width() - 2.0 * edge;
+    let left = if wide { (all - gap) * 0.52 } else { all };
+    let right = if wide { all - gap - left } else { all };
+    let rows = trunk::rows(&config);
+    let heading = 6.0;
+    let trunk_height = heading + trunk::height(&rows);
+    let last = config.blocks.last().cloned();
+    let block_height = last.as_ref().map_or(0.0, |b| heading + block::height(b));
+    let height = if wide { trunk_height.max(block_height) } else { trunk_height + 5.0 + block_height } + 3.0;
+    let caption = caption(&config, trunk::has_bars(&rows, left));
+    Figure::new("network", look.page(height), caption, move |c| {
+        let label = Type::new(PT_LABEL);
+        let title = |c: &mut Canvas, (x, y): Point, letter: &str, text: &str, room: f64| {
+            c.text((x, y + 4.0), letter, &label.bold());
+            c.text((x + 4.0, y + 4.0), &label.shorten(text, room - 4.0), &label);
+        };
+        let both = last.is_some();
+        title(c, (edge, 0.0), if both { "a" } else { "" }, "network", left);
+        trunk::draw(c, &rows, (edge, heading), left);
+        if let Some(last) = &last {
+            let (x, y) = if wide { (edge + left + gap, 0.0) } else { (edge, trunk_height + 5.0) };
+            title(c, (x, y), "b", &format!("{} in detail", last.name), right);
+            block::draw(c, last, config.dropout, (x, y + heading), right);
+        }
+        Ok(())
+    })
+}
+
+fn caption(config: &NetworkDiagram, bars: bool) -> String {
+    let (all, extra) = config.parameters();
+    let n = config.blocks.len();
+    let kind = match config.blocks.first() {
+        Some(b) if b.cascade => "each of convolutions one after another, whose outputs are concatenated",
+        _ => "each of parallel convolutions with different kernels",
+    };
+    let exported = if extra > 0 {
+        format!(
+            ", of which {} (broken outlines) exist only while training: an exported model has {}",
+            grouped(extra),
+            grouped(all - extra)
+        )
+    } else {
+        String::new()
+    };
+    let bars = if bars { " Bars: parameters, in proportion." } else { "" };
+    format!(
+        "Network {}: one ECG lead of {} samples, {n} multiresolution {}, {kind}, and the signal head. Shapes are channels × \
+         samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
+         trainable parameters{exported}.{bars}{}",
+        config.name,
+        grouped(config.samples),
+        if n == 1 { "block" } else { "blocks" },
+        grouped(all),
+        config.blocks.last().map_or(String::new(), |b| format!(
+            " Detail: {}, from {} to {}; numbers in its boxes are trainable parameters.",
+            b.name,
+            shape(b.input),
+            shape(b.output)
+        ))
+    )
+}
+
+fn shape([channels, samples]: [usize; 2]) -> String {
+    format!("{channels} × {samples}")
+}
+
+/// The first of `texts` that fits in `mm`, or the last one shortened.
+pub(super) fn fitting<T: AsRef<str>>(texts: &[T], style: &Type, mm: f64) -> String {
+    let fits = texts.iter().find(|t| style.width(t.as_ref()) <= mm).or(texts.last());
+    fits.map_or(String::new(), |t| style.shorten(t.as_ref(), mm))
+}
+
+/// An arrow from `a` to `b`, upright or level.
+fn arrow(c: &mut Canvas, a: Point, b: Point) {
+    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+    let length = dx.hypot(dy);
+    if length <= 0.0 {
+        return;
+    }
+    let (ux, uy) = (dx / length, dy / length);
+    let (long, half) = (1.3_f64.min(length), 0.6);
+    let neck = (b.0 - ux * long, b.1 - uy * long);
+    c.line(a, neck, PT_AXIS, INK);
+    c.convex(&[b, (neck.0 - uy * half, neck.1 + ux * half), (neck.0 + uy * half, neck.1 - ux * half)], INK);
+}
+
+/// A filled convex outline, broken if `dashed`.
+fn outline(c: &mut Canvas, corners: &[Point], fill: (Rgb, f64), dashed: bool) {
+    let tint = c.tint(fill.0, fill.1);
+    c.convex(corners, tint);
+    for (i, &a) in corners.iter().enumerate() {
+        let b = corners[(i + 1) % corners.len()];
+        if !dashed {
+            c.line(a, b, PT_AXIS, INK_SOFT);
+            continue;
+        }
+        let length = (b.0 - a.0).hypot(b.1 - a.1);
+        let at = |s: f64| (a.0 + (b.0 - a.0) * s / length, a.1 + (b.1 - a.1) * s / length);
+        let mut s = 0.0;
+        while s < length {
+            c.line(at(s), at((s + 1.0).min(length)), PT_AXIS, INK_SOFT);
+            s += 1.8;
+        }
+    }
+}
+
+/// The corners of a box between two x and two y.
+fn corners((x0, y0): Point, (x1, y1): Point) -> [Point; 4] {
+    [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas_and_texts_fit() {
+        assert_eq!([0, 999, 1000, 1_777_339].map(grouped), ["0", "999", "1,000", "1,777,339"]);
+        let style = Type::new(7.0);
+        let texts = ["a long text that says all", "short"].map(String::from);
+        assert_eq!((fitting(&texts, &style, 90.0), fitting(&texts, &style, 9.0)), (texts[0].clone(), texts[1].clone()));
+        assert!(fitting(&texts, &style, 4.0).ends_with('…') && fitting::<&str>(&[], &style, 4.0).is_empty());
+    }
+
+    #[test]
+    fn a_network_without_blocks_is_drawn() {
+        let empty = Linears { sizes: vec![], parameters: 0 };
+        let stem = Stem { kernel: 1, stride: 1, pool: 1, output: [0, 0], parameters: 0 };
+        let none = NetworkDiagram {
+            name: String::new(),
+            samples: 0,
+            stem,
+            blocks: vec![],
+            dropout: f64::NAN,
+            head: empty,
+            train_only: None,
+        };
+        for width_mm in [85.0, 180.0] {
+            let look = Look { width_mm, ..Look::default() };
+            assert!(network(&none, &look).svg().unwrap().contains("stem"));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The parts from the strip to the heads, one below the other.
+
+use super::{NetworkDiagram, arrow, corners, fitting, outline, shape};
+use crate::figures::canvas::{Canvas, Point, Type};
+use crate::figures::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
+use crate::figures::text::grouped;
+
+/// Height of a box, and of the space below it, mm.
+const BOX: f64 = 4.4;
+const SPACE: f64 = 2.1;
+/// Height of the column heads, and of the line above the parts that exist only while training.
+const HEAD: f64 = 4.2;
+const EXTRA: f64 = 4.6;
+/// Room on the left for the line of the embedding.
+const SIDE: f64 = 4.0;
+/// Narrowest box, as a part of the widest.
+const NARROWEST: f64 = 0.62;
+
+/// Where a row belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Input,
+    Stem,
+    Block,
+    Pool,
+    Head,
+    /// Of the parts that exist only while training: whether it reads the embedding, and the row before.
+    Extra {
+        embedding: bool,
+        before: bool,
+    },
+}
+
+/// A box with its numbers.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    kind: Kind,
+    /// The same in ever fewer words.
+    texts: Vec<String>,
+    output: String,
+    parameters: Option<usize>,
+    /// Samples of input and output; 1 for vectors.
+    samples: [usize; 2],
+}
+
+/// The rows of a network.
+pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
+    let row = |kind, texts: Vec<String>, output: String, parameters, samples| Row {
+        kind,
+        texts,
+        output,
+        parameters,
+        samples,
+    };
+    let s = &n.stem;
+    let mut rows = vec![
+        row(Kind::Input, vec!["one ECG lead".into(), "ECG".into()], shape([1, n.samples]), None, [n.samples; 2]),
+        row(
+            Kind::Stem,
+            vec![
+                format!("stem: conv k {}, stride {}, max pool {}", s.kernel, s.stride, s.pool),
+                format!("stem: k {}, stride {}, pool {}", s.kernel, s.stride, s.pool),
+                format!("stem: k {}", s.kernel),
+                "stem".into(),
+            ],
+            shape(s.output),
+            Some(s.parameters),
+            [n.samples, s.output[1]],
+        ),
+    ];
+    for b in &n.blocks {
+        let name = &b.name;
+        let kernels: Vec<String> = b.convs.iter().map(|c| c.kernel.to_string()).collect();
+        let kernels = if b.cascade { kernels.first().cloned().unwrap_or_default() } else { kernels.join(", ") };
+        let texts = match b.stride {
+            1 => vec![format!("{name}: k {kernels}"), name.clone()],
+            stride => vec![
+                format!("{name}: k {kernels}, stride {stride}"),
+                format!("{name}: stride {stride}"),
+                format!("{name} /{stride}"),
+            ],
+        };
+        rows.push(row(Kind::Block, texts, shape(b.output), Some(b.parameters), [b.input[1], b.output[1]]));
+    }
+    let (channels, samples) = n.blocks.last().map_or((s.output[0], s.output[1]), |b| (b.output[0], b.output[1]));
+    let pool = ["average over time = e", "average = e", "mean = e", "e"].map(String::from).to_vec();
+    rows.push(row(Kind::Pool, pool, channels.to_string(), None, [samples, 1]));
+    let layers = if n.head.sizes.len() > 2 { "head: linear, ReLU, linear" } else { "head: linear" };
+    let head = [layers.to_owned(), "head".into()].to_vec();
+    rows.push(row(Kind::Head, head, n.head.output().to_string(), Some(n.head.parameters), [1, 1]));
+    if let Some(extra) = &n.train_only {
+        let mut add = |texts: Vec<String>, of: &super::Linears, embedding, before| {
+            let kind = Kind::Extra { embedding, before };
+            rows.push(row(kind, texts, of.output().to_string(), Some(of.parameters), [1, 1]));
+        };
+        let f = &extra.feature;
+        let feature = [format!("features {} = g", f.words()), "features = g".into(), "g".into()].to_vec();
+        add(feature, f, false, false);
+        add(["joint head on e and g", "joint on e, g", "joint"].map(String::from).to_vec(), &extra.joint, true, true);
+        let regressor = ["feature regressor on e", "regressor on e", "regressor"].map(String::from).to_vec();
+        add(regressor, &extra.regressor, true, false);
+    }
+    rows
+}
+
+impl Row {
+    fn number(&self) -> String {
+        self.parameters.map_or(String::new(), grouped)
+    }
+}
+
+/// Widths of what stands beside each other, mm.
+struct Columns {
+    side: f64,
+    box_width: f64,
+    output_width: f64,
+    number_width: f64,
+    /// The longest bar; 0 where there is no room for bars.
+    bars: f64,
+}
+
+impl Columns {
+    fn new(rows: &[Row], width: f64) -> Self {
+        let (small, tiny) = (Type::new(PT_SMALL), Type::new(PT_MIN));
+        let output_width = rows.iter().map(|r| small.width(&r.output)).fold(9.0, f64::max);
+        let numbers = rows.iter().map(|r| small.width(&r.number()));
+        let number_width = numbers.fold(tiny.width("parameters"), f64::max);
+        let side = if rows.iter().any(|r| matches!(r.kind, Kind::Extra { .. })) { SIDE } else { 0.0 };
+        let room = width - side - output_width - number_width - 5.0;
+        let bars = Some(room - 46.0).filter(|b| *b >= 6.0).map_or(0.0, |b| b.min(16.0));
+        let box_width = (room - if bars > 0.0 { bars + 2.0 } else { 0.0 }).clamp(8.0, 46.0);
+        Self { side, box_width, output_width, number_width, bars }
+    }
+}
+
+/// Whether `width` mm leave room for bars of the parameters.
+pub(super) fn has_bars(rows: &[Row], width: f64) -> bool {
+    Columns::new(rows, width).bars > 0.0
+}
+
+/// Height of the rows, mm.
+pub(super) fn height(rows: &[Row]) -> f64 {
+    let extra = rows.iter().any(|r| matches!(r.kind, Kind::Extra { .. }));
+    HEAD + (BOX + SPACE) * rows.len() as f64 + if extra { EXTRA } else { 0.0 }
+}
+
+fn fill(kind: Kind, shortens: bool) -> (Rgb, f64) {
+    match kind {
+        Kind::Input => (INK, 0.0),
+        Kind::Stem => (OKABE_ITO[5], 0.4),
+        Kind::Block => (OKABE_ITO[0], if shortens { 0.34 } else { 0.16 }),
+        Kind::Pool => (INK, 0.1),
+        Kind::Head => (OKABE_ITO[2], 0.3),
+        Kind::Extra { .. } => (OKABE_ITO[4], 0.22),
+    }
+}
+
+/// Draws the rows in `width` mm below `(x, y)`.
+pub(super) fn draw(c: &mut Canvas, rows: &[Row], (x, y): Point, width: f64) {
+    let small = Type::new(PT_SMALL);
+    let soft = Type::new(PT_MIN).color(INK_SOFT);
+    let Columns { side, box_width, output_width, number_width, bars } = Columns::new(rows, width);
+    let middle = x + side + box_width / 2.0;
+    let output_x = x + side + box_width + 2.5;
+    let number_x = output_x + output_width + 2.5 + number_width;
+    c.text((output_x, y + 2.4), &soft.shorten("output", output_width + 2.0), &soft);
+    c.text((number_x, y + 2.4), "parameters", &soft.end());
+    let most = rows.iter().filter_map(|r| r.parameters).max().unwrap_or(1).max(1) as f64;
+    let longest = (rows.iter().map(|r| r.samples[0]).max().unwrap_or(1).max(2) as f64).ln();
+    let half = |samples: usize| {
+        let t = (samples.max(1) as f64).ln() / longest;
+        box_width / 2.0 * (NARROWEST + (1.0 - NARROWEST) * t)
+    };
+    let mut top = y + HEAD;
+    let mut pool = None;
+    let mut before_extra = true;
+    for (i, row) in rows.iter().enumerate() {
+        let extra = matches!(row.kind, Kind::Extra { .. });
+        if extra && before_extra {
+            before_extra = false;
+            c.text((x + side, top + 3.0), &soft.shorten("only while training:", width - side), &soft);
+            top += EXTRA;
+        }
+        let from_above = match row.kind {
+            Kind::Input => false,
+            Kind::Extra { before, .. } => before,
+            _ => i > 0,
+        };
+        if from_above {
+            arrow(c, (middle, top - SPACE), (middle, top));
+        }
+        let (upper, lower) = (half(row.samples[0]), half(row.samples[1]));
+        let shape =
+            [(middle - upper, top), (middle + upper, top), (middle + lower, top + BOX), (middle - lower, top + BOX)];
+        // vectors of the heads as wide as the text needs
+        let shape = match row.kind {
+            Kind::Head | Kind::Extra { .. } => {
+                corners((middle - box_width / 2.0, top), (middle + box_width / 2.0, top + BOX))
+            }
+            _ => shape,
+        };
+        let fits = match row.kind {
+            Kind::Head | Kind::Extra { .. } => box_width,
+            _ => upper + lower,
+        };
+        outline(c, &shape, fill(row.kind, row.samples[1] < row.samples[0]), extra);
+        let baseline = top + BOX / 2.0 + small.drop();
+        c.text((middle, baseline), &fitting(&row.texts, &small, fits - 1.6), &small.middle());
+        c.text((output_x, baseline), &row.output, &small);
+        c.text((number_x, baseline), &row.number(), &small.end());
+        if let Some(p) = row.parameters.filter(|_| bars > 0.0) {
+            let tint = c.tint(INK, 0.45);
+            let (at, long) = (number_x + 1.8, bars * p as f64 / most);
+            c.rect((at, top + 0.9), (at + long.max(0.12), top + BOX - 0.9), tint);
+        }
+        match row.kind {
+            Kind::Pool => pool = Some((middle - (upper + lower) / 2.0, top + BOX / 2.0)),
+            Kind::Extra { embedding: true, .. } => {
+                let at = top + BOX / 2.0;
+                if let Some((_, from)) = pool {
+                    c.line((x + 1.0, from), (x + 1.0, at), PT_AXIS, INK);
+                }
+                arrow(c, (x + 1.0, at), (middle - box_width / 2.0, at));
+            }
+            _ => {}
+        }
+        top += BOX + SPACE;
+    }
+    if let (Some((left, at)), true) = (pool, !before_extra) {
+        c.line((x + 1.0, at), (left, at), PT_AXIS, INK);
+        c.text((x + 1.6, at + 1.0 + 2.0 * small.drop()), "e", &small);
+    }
+}

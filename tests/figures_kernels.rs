@@ -1,0 +1,345 @@
+//! Figures of kernels and of the network: what their SVG consists of, and files that are not as one would wish.
+//!
+//! `EXGNET_GOLDENS=write cargo test --test figures_kernels` writes the expected structures anew;
+//! `EXGNET_FIGURES=write` draws the committed figures from `results/kernels`; `EXGNET_FIGURES_DIR=DIR` draws them there in
+//! every theme and width, to be looked at.
+
+use exgnet::figures::{Figure, Format, Look, Theme, kernels, network};
+use exgnet::train::{Experiment, diagram::diagram};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn asked(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|v| v == "write")
+}
+
+const LOOKS: [(f64, Theme); 6] = [
+    (85.0, Theme::Paper),
+    (180.0, Theme::Paper),
+    (85.0, Theme::Slides),
+    (180.0, Theme::Slides),
+    (85.0, Theme::Dark),
+    (180.0, Theme::Dark),
+];
+
+fn look((width_mm, theme): (f64, Theme)) -> Look {
+    Look { width_mm, theme, ..Look::default() }
+}
+
+fn row(layer: &str, operation: &str, k: u64, variant: &str, gflops: f64) -> Value {
+    let (c_in, len, out) = (32, 625 / k.max(1), 64);
+    let work = 2e-6 * (8 * c_in * len * out * k) as f64;
+    let ms = work / gflops;
+    let bytes = 4e-6 * (8 * len * (c_in + out) + c_in * out * k) as f64;
+    json!({
+        "layer": layer, "operation": operation, "variant": variant, "gflops": gflops, "gb_per_s": bytes / ms,
+        "shape": {"batch": 8, "c_in": c_in, "len": len, "out": out, "k": k, "stride": 1, "dilation": 1},
+        "ms": {"median": ms, "low": 0.95 * ms, "high": 1.2 * ms}, "share": 0.5, "error": 1e-6, "first_ms": 3.0,
+    })
+}
+
+const PASSES: [&str; 3] = ["conv1d", "conv1d_input_grad", "conv1d_weight_grad"];
+
+/// A suite of three layers, and its versions.
+fn suite() -> (Value, Value) {
+    let layers = [("stem", 15, 16.0), ("blocks.0 k5", 5, 28.0), ("blocks.0 k21", 21, 110.0)];
+    let kernel = |phase: &str, name: &str, ms: f64| json!({"phase": phase, "kernel": name, "count": 1, "ms": ms});
+    let spread = |ms: f64| json!({"median": ms, "low": 0.9 * ms, "high": 1.1 * ms});
+    let scaled = |batch: u64, samples: u64| {
+        let ms = 20.0 + 0.005 * (batch * samples) as f64;
+        json!({"batch": batch, "samples": samples, "train_ms": spread(ms), "infer_ms": spread(0.3 * ms), "relative": 1.0})
+    };
+    let mut rows = Vec::new();
+    let mut versions = Vec::new();
+    for (layer, k, rate) in layers {
+        for (i, pass) in PASSES.into_iter().enumerate() {
+            rows.push(row(layer, pass, k, "default", rate - 2.0 * i as f64));
+            for (variant, part) in [("plain", 0.4), ("tile", 0.8), ("fast", 1.0), ("wide", 0.06)] {
+                versions.push(row(layer, pass, k, variant, part * rate));
+            }
+        }
+    }
+    let ceilings = json!({"gflops": 98.94, "gb_per_s": 12.24});
+    let suite = json!({
+        "adapter": "an adapter (its driver)", "ceilings": ceilings, "layers": rows,
+        "step": {
+            "adapter": "an adapter (its driver)", "batch": 8, "samples": 5000, "train_step": spread(120.0),
+            "by_kernel": [
+                kernel("forward", "conv1d_tile lanes=8 fast=0", 30.0), kernel("forward", "batch_norm RELU=1", 4.0),
+                kernel("backward", "conv1d_tile lanes=8 fast=1", 40.0), kernel("backward", "conv1d_weight_tile", 20.0),
+                kernel("loss", "cross_entropy", 0.01), kernel("optimizer", "adam", 3.0),
+            ],
+        },
+        "lengths": [scaled(8, 1250), scaled(8, 2500), scaled(8, 5000), scaled(8, 10000)],
+        "batches": [scaled(1, 5000), scaled(4, 5000), scaled(16, 5000)],
+    });
+    (suite, json!({"adapter": "an adapter (its driver)", "ceilings": ceilings, "rows": versions}))
+}
+
+fn write(dir: &Path, name: &str, value: &Value) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::write(&path, value.to_string()).unwrap();
+    path
+}
+
+/// How many elements of each kind an SVG has, and its texts in the order of drawing.
+fn structure(svg: &str) -> String {
+    let count = |tag: &str| svg.matches(&format!("<{tag} ")).count();
+    let mut out = String::new();
+    for tag in ["rect", "polyline", "line", "polygon", "circle", "text"] {
+        writeln!(out, "{tag} {}", count(tag)).unwrap();
+    }
+    for part in svg.split("<text ").skip(1) {
+        let text = part.split_once('>').and_then(|(_, rest)| rest.split_once("</text>")).map_or("", |(text, _)| text);
+        writeln!(out, "| {}", text.trim()).unwrap();
+    }
+    out
+}
+
+/// No text leaves the page, none is smaller than 6 pt, and what is drawn is a number.
+fn check(figure: &Figure, what: &str) -> String {
+    let svg = figure.svg().unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(!svg.contains("NaN") && !svg.contains("\"inf"), "{what}");
+    let number = |part: &str, key: &str| -> f64 {
+        let value = part.split(&format!("{key}=\"")).nth(1).and_then(|p| p.split('"').next());
+        value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("{what}: {key} in {part}"))
+    };
+    // as laid out, before a theme enlarges it
+    let (wide, high) = (100.0 * figure.page.width_mm, 100.0 * figure.page.height_mm);
+    let mut boxes: Vec<(f64, f64, f64, f64, String)> = Vec::new();
+    for part in svg.split("<text ").skip(1) {
+        let (x, y, width) = (number(part, " x"), number(part, " y"), number(part, "textLength"));
+        let em = number(part, "font-size") / 100.0 * 72.0 / 25.4;
+        assert!(em > 5.9, "{what}: {em} pt in {part}");
+        let anchor = part.split("text-anchor=\"").nth(1).and_then(|p| p.split('"').next()).unwrap_or("start");
+        let back = match anchor {
+            "middle" => width / 2.0,
+            "end" => width,
+            _ => 0.0,
+        };
+        let cap = 0.7 * number(part, "font-size");
+        let (x0, y0, x1, y1) = if part.contains("rotate") {
+            (x - cap, y + back - width, x, y + back)
+        } else {
+            (x - back, y - cap, x - back + width, y)
+        };
+        assert!(x0 >= -1.0 && y0 >= -1.0 && x1 <= wide + 1.0 && y1 <= high + 1.0, "{what}: cut off: {part}");
+        let text = part.split('>').nth(1).unwrap_or("").split('<').next().unwrap_or("").trim().to_owned();
+        for (a0, b0, a1, b1, other) in &boxes {
+            let apart = x0 >= *a1 || *a0 >= x1 || y0 >= *b1 || *b0 >= y1;
+            assert!(apart, "{what}: \"{text}\" lies on \"{other}\"");
+        }
+        boxes.push((x0, y0, x1, y1, text));
+    }
+    svg
+}
+
+fn same_as_golden(figure: &Figure, width: f64) {
+    let name = format!("{}-{width}.txt", figure.stem);
+    let path = root("tests/goldens/figures").join(&name);
+    let found = format!("{}\n\n{}", structure(&check(figure, &name)), figure.caption);
+    if asked("EXGNET_GOLDENS") {
+        std::fs::write(&path, found).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert_eq!(found, expected, "{name}: see the head of this file");
+}
+
+fn small_network() -> network::NetworkDiagram {
+    let sets = ["network.preset='exgnet-small'".to_owned(), "data.seconds=10".to_owned()];
+    diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 4).unwrap()
+}
+
+#[test]
+fn figures_consist_of_what_they_should() {
+    let dir = tempfile::tempdir().unwrap();
+    let (suite, versions) = suite();
+    write(dir.path(), "suite.json", &suite);
+    write(dir.path(), "variants.json", &versions);
+    let data = kernels::read(dir.path()).unwrap();
+    for width_mm in [85.0, 180.0] {
+        let look = look((width_mm, Theme::Paper));
+        let figures = kernels::all(&data, &look);
+        let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
+        assert_eq!(stems, ["roofline", "variants", "step-share", "scaling"]);
+        figures.iter().for_each(|f| same_as_golden(f, width_mm));
+        same_as_golden(&network::network(&small_network(), &look), width_mm);
+    }
+}
+
+#[test]
+fn every_theme_and_width_has_room_for_the_real_results() {
+    let data = kernels::read(root("results/kernels")).unwrap();
+    for (i, case) in LOOKS.into_iter().enumerate() {
+        for figure in kernels::all(&data, &look(case)) {
+            check(&figure, &format!("{} {case:?}", figure.stem));
+        }
+        for (kind, preset) in [("parallel", "exgnet"), ("cascade", "exgnet"), ("parallel", "exgnet-small")] {
+            let mut sets = vec![format!("network.preset='{preset}'"), format!("network.kind='{kind}'")];
+            if kind == "cascade" {
+                sets.extend(
+                    ["network.kernels=16", "network.se_reduction=8", "network.dilations=[1,2,4]"].map(String::from),
+                );
+                sets.push("network.head='mlp'".into());
+            }
+            if i % 2 == 1 {
+                sets.extend(["losses.joint=0", "losses.feature=0"].map(String::from));
+            }
+            let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
+            check(&network::network(&network, &look(case)), &format!("network {preset} {kind} {case:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_file_gives_the_figures_that_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let (suite, versions) = suite();
+    let stems = |value: &Value| -> Vec<String> {
+        let data = kernels::read(write(dir.path(), "x.json", value)).unwrap();
+        let all = LOOKS.map(|case| kernels::all(&data, &look(case)));
+        all.iter().flatten().for_each(|f| drop(check(f, &f.stem)));
+        all[0].iter().map(|f| f.stem.clone()).collect()
+    };
+    assert_eq!(stems(&versions), ["roofline", "variants"], "the fastest versions have a roofline");
+    assert_eq!(stems(&suite["step"]), ["step-share"], "what `exgnet profile --json` prints");
+    let only = |keys: &[&str]| {
+        let all = suite.as_object().unwrap();
+        Value::Object(
+            all.iter().filter(|(k, _)| keys.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        )
+    };
+    assert_eq!(stems(&only(&["lengths"])), ["scaling"]);
+    assert_eq!(stems(&only(&["batches", "layers"])), ["roofline", "scaling"], "without ceilings and adapter");
+    let one = json!({"rows": [row("stem", "conv1d", 15, "default", 16.0)], "ceilings": {"gflops": 99.0}});
+    assert_eq!(stems(&one), ["roofline"], "one layer, and one ceiling");
+    let one = json!({"rows": [row("", "conv1d", 3, "a", 16.0), row("", "conv1d", 3, "b", 2.0)], "lengths": [suite["lengths"][0]]});
+    assert_eq!(stems(&one), ["roofline", "variants", "scaling"]);
+}
+
+#[test]
+fn missing_numbers_and_long_names_do_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut suite, mut versions) = suite();
+    let long = "a_very_long_name_of_a_shader_that_nobody_would_write ".repeat(8);
+    let odd = [Value::Null, json!(0), json!(-3.5), json!(1e300), json!(1e-300), json!("x"), json!([1])];
+    for (i, value) in odd.iter().enumerate() {
+        suite["layers"][i]["gflops"] = value.clone();
+        versions["rows"][i]["ms"]["high"] = value.clone();
+        versions["rows"][i + 8]["gflops"] = value.clone();
+        suite["step"]["by_kernel"][i % 6]["ms"] = value.clone();
+        suite["lengths"][i % 4]["train_ms"]["median"] = value.clone();
+        suite["batches"][i % 3]["infer_ms"]["low"] = value.clone();
+        suite["ceilings"]["gb_per_s"] = value.clone();
+        suite["step"]["by_kernel"][1]["kernel"] = json!(long);
+        suite["step"]["by_kernel"][0]["phase"] = json!(long);
+        suite["layers"][8]["layer"] = json!(long);
+        versions["rows"][30]["layer"] = json!(long);
+        versions["rows"][30]["variant"] = json!(long);
+        write(dir.path(), "suite.json", &suite);
+        write(dir.path(), "variants.json", &versions);
+        let data = kernels::read(dir.path()).unwrap();
+        for case in LOOKS {
+            let figures = kernels::all(&data, &look(case));
+            assert!(!figures.is_empty());
+            figures.iter().for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
+        }
+    }
+    suite["layers"][0]["gflops"] = Value::Null;
+    let data = kernels::read(write(dir.path(), "suite.json", &suite)).unwrap();
+    let roofline = kernels::roofline(&data, &Look::default()).unwrap();
+    assert!(roofline.caption.contains("without numbers"), "{}", roofline.caption);
+    // every number missing: nothing is drawn, and nothing fails
+    let nulls = json!({"rows": [{"operation": "conv1d"}], "by_kernel": [{"kernel": "a"}], "lengths": [{"batch": 1, "samples": 2}]});
+    assert!(kernels::all(&kernels::read(write(dir.path(), "n.json", &nulls)).unwrap(), &Look::default()).is_empty());
+}
+
+#[test]
+fn committed_figures_are_those_of_the_results() {
+    let figures = |width_mm: f64| {
+        let look = look((width_mm, Theme::Paper));
+        let mut all: Vec<(&str, Figure)> = Vec::new();
+        for figure in kernels::all(&kernels::read(root("results/kernels")).unwrap(), &look) {
+            all.push(("kernels", figure));
+        }
+        for preset in ["exgnet", "exgnet-small"] {
+            let sets = [format!("network.preset='{preset}'")];
+            let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
+            let mut figure = network::network(&network, &look);
+            figure.stem = preset.into();
+            all.push(("network", figure));
+        }
+        all
+    };
+    for (folder, figure) in figures(180.0) {
+        let dir = root("results/figures").join(folder);
+        if asked("EXGNET_FIGURES") {
+            figure.write(&dir, &[Format::Png, Format::Svg]).unwrap();
+        }
+        for extension in ["png", "svg", "txt"] {
+            let path = dir.join(format!("{}.{extension}", figure.stem));
+            let size = std::fs::metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).len();
+            assert!(size > 0 && size <= 300_000, "{}: {size} bytes", path.display());
+        }
+    }
+    if let Ok(dir) = std::env::var("EXGNET_FIGURES_DIR") {
+        for case in LOOKS {
+            let data = kernels::read(root("results/kernels")).unwrap();
+            let mut all = kernels::all(&data, &look(case));
+            let network = diagram(&Experiment::parse_with("", "e.toml", &[]).unwrap(), 5).unwrap();
+            all.push(network::network(&network, &look(case)));
+            for figure in all {
+                figure.write(&Path::new(&dir).join(format!("{}-{}", case.1.name(), case.0)), &[Format::Png]).unwrap();
+            }
+        }
+    }
+}
+
+/// Runs the program; its exit code, standard output and standard error.
+fn exgnet(args: &[&str]) -> (Option<i32>, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_exgnet")).arg("figures").args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_command_draws_what_a_folder_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let kernels = root("results/kernels");
+    let kernels = kernels.to_str().unwrap();
+    let (code, told, _) = exgnet(&[
+        kernels,
+        "--only",
+        "roofline",
+        "--width-mm",
+        "85",
+        "--theme",
+        "dark",
+        "--format",
+        "svg",
+        "--out",
+        out,
+    ]);
+    assert_eq!((code, told.lines().count()), (Some(0), 2), "{told}");
+    let svg = std::fs::read_to_string(dir.path().join("roofline.svg")).unwrap();
+    assert!(svg.contains("width=\"85mm\""), "{}", &svg[..200]);
+    let run = root("results/mitbih-ablation/both/fold-2-seed-1");
+    let (code, told, _) = exgnet(&[run.to_str().unwrap(), "--out", out]);
+    assert!(code == Some(0) && told.contains("network.png") && dir.path().join("network.txt").is_file(), "{told}");
+    for (args, word) in [
+        (&[kernels, "--width-mm", "NaN", "--out", out][..], "HINT"),
+        (&[kernels, "--only", "network", "--out", out], "nothing there"),
+        (&["no-such-folder", "--out", out], "HINT"),
+        (&[out, "--out", out], "HINT"),
+    ] {
+        let (code, _, told) = exgnet(args);
+        assert!(code == Some(1) && told.contains(word) && !told.contains("panicked"), "{args:?}: {told}");
+    }
+}
