@@ -156,7 +156,8 @@ impl Drawing<'_> {
 
     fn write(&mut self, kind: Kind, figures: &[Figure], beside: &Path) -> Result<()> {
         let dir = self.args.out.as_deref().unwrap_or(beside);
-        for figure in figures.iter().filter(|f| self.wants(kind, &f.stem)) {
+        let wanted: Vec<&Figure> = figures.iter().filter(|f| self.wants(kind, &f.stem)).collect();
+        for figure in wanted {
             std::fs::create_dir_all(dir)
                 .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written with --out"))?;
             for file in figure.write(dir, &self.args.format)? {

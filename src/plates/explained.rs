@@ -1,6 +1,6 @@
 //! Where networks looked: strips with their maps, two variants on the same strips, means about the R peak.
 
-use super::material::{fold, told};
+use super::material::fold;
 use super::runs::Run;
 use super::{Drawn, EVALUATE, Material, count};
 use crate::explain::resize_map;

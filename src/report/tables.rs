@@ -46,8 +46,8 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
                 }
             }
             Err(e) => {
-                let (place, what) = (sweep.display().to_string(), told(&e));
-                found.missing.push(Missing { place, what: format!("no means over its folds: {what}"), command: None });
+                let what = format!("no means over its folds: {}", told(&e));
+                found.missing.push(Missing::new(sweep.display().to_string(), what));
             }
         }
     }
