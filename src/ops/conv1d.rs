@@ -15,9 +15,9 @@ mod rows;
 mod sum;
 mod tile;
 
-pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_cases};
+pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
 
-use super::{Forward, Op, Saved, apply, pad, slice};
+use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu, Variant, lock};
 use crate::tensor::{DType, Tensor};
@@ -233,17 +233,26 @@ fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
     weights.iter().map(|w| w.shape()).collect()
 }
 
-/// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch. Output `[B, sum C_j, T]`.
+/// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch, with `relu` a bias `[sum C_j]`. Output
+/// `[B, sum C_j, T]`.
 #[derive(Debug)]
 struct Conv {
     spec: ConvSpec,
+    /// Ends with `max(0, . + bias)`.
+    relu: bool,
     /// Rows of x, for other convolutions of it and for the gradients.
     rows: SharedRows,
 }
 
 impl Conv {
     fn new(spec: ConvSpec) -> Self {
-        Self { spec, rows: Arc::default() }
+        Self { spec, relu: false, rows: Arc::default() }
+    }
+
+    /// The input, the weights, and the bias where there is one.
+    fn split<'a>(&self, inputs: &'a [&'a Tensor]) -> (&'a Tensor, &'a [&'a Tensor], Option<&'a Tensor>) {
+        let (weights, bias) = inputs[1..].split_at(inputs.len() - 1 - usize::from(self.relu));
+        (inputs[0], weights, bias.first().copied())
     }
 }
 
@@ -253,7 +262,8 @@ impl Op for Conv {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, ws) = (inputs[0], shapes(&inputs[1..]));
+        let (x, weights, bias) = self.split(inputs);
+        let ws = shapes(weights);
         if x.rank() != 3 {
             return Err(Error::shape(
                 "conv1d",
@@ -264,18 +274,34 @@ impl Op for Conv {
         }
         let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
         let t = self.spec.check(c, l, &ws)?;
-        let y = Tensor::empty(gpu, &[b, ws.iter().map(|w| w[0]).sum(), t], DType::F32)?;
+        let channels = ws.iter().map(|w| w[0]).sum();
+        if let Some(bias) = bias.filter(|bias| bias.shape() != [channels]) {
+            return Err(Error::shape(
+                "conv1d",
+                format!("bias {:?}", bias.shape()),
+                format!("[{channels}]"),
+                "a bias has one value a channel of the output, those of all branches",
+            ));
+        }
+        let y = Tensor::empty(gpu, &[b, channels, t], DType::F32)?;
         let sizes = self.spec.all_sizes(b, c, l, t, &ws);
         match self.spec.tiles(gpu, Pass::Forward, &ws, &sizes) {
-            Some(tiles) => tiles.forward(gpu, (x, &self.rows), &inputs[1..], &y, &sizes)?,
-            None => self.spec.launch(gpu, false, (x, &inputs[1..], &y), &sizes)?,
+            Some(tiles) => tiles.forward(gpu, (x, &self.rows), (weights, bias), &y, &sizes)?,
+            None => self.spec.launch(gpu, false, (x, weights, bias, &y), &sizes)?,
         }
         Ok(y.into())
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let (x, ws) = (&s.inputs[0], &s.inputs[1..]);
-        gradients(&self.spec, (x, &self.rows), grad, ws, s.needs)
+        if !self.relu {
+            return gradients(&self.spec, (x, &self.rows), grad, ws, s.needs);
+        }
+        let g = gate(grad, s.output)?;
+        let (bias, needs) = (&ws[ws.len() - 1], &s.needs[..ws.len()]);
+        let mut all = gradients(&self.spec, (x, &self.rows), &g, &ws[..ws.len() - 1], needs)?;
+        all.push(if s.needs[ws.len()] { Some(reshape(&sum(&g, &[0, 2])?, bias.shape())?) } else { None });
+        Ok(all)
     }
 }
 
@@ -335,7 +361,7 @@ impl Op for InputGrad {
         let rows = std::mem::take(&mut *lock(&self.rows));
         match self.spec.tiles(gpu, Pass::InputGrad, &ws, &sizes) {
             Some(tiles) => tiles.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?,
-            None => self.spec.launch(gpu, true, (g, &inputs[1..], &dx), &sizes)?,
+            None => self.spec.launch(gpu, true, (g, &inputs[1..], None, &dx), &sizes)?,
         }
         Ok(dx.into())
     }
@@ -446,7 +472,19 @@ impl<'a> ConvInput<'a> {
     pub fn branches(&self, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
         let mut inputs = vec![self.x];
         inputs.extend(weights);
-        apply(Conv { spec: spec.clone(), rows: self.rows.clone() }, &inputs)
+        apply(Conv { spec: spec.clone(), relu: false, rows: self.rows.clone() }, &inputs)
+    }
+
+    /// `max(0, branches + bias)` for a `bias` `[sum C_j]`, in one pass: a layer whose normalisation is folded into its
+    /// weights.
+    ///
+    /// # Errors
+    /// As [`branches`], and for a bias of another size.
+    pub fn branches_relu(&self, weights: &[&Tensor], bias: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
+        let mut inputs = vec![self.x];
+        inputs.extend(weights);
+        inputs.push(bias);
+        apply(Conv { spec: spec.clone(), relu: true, rows: self.rows.clone() }, &inputs)
     }
 }
 
