@@ -92,7 +92,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             let v = block * {{ oc }}u + {{ o }}u;
             let to = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;
             if v < p.width && to < p.len {
-                dst[(b / p.folds * p.channels + p.first + v / p.split) * p.len + to] {{ "+=" if add else "=" }} {{ "max(a" ~ o ~ "[half] + bias[p.first + v / p.split], 0.0)" if relu else "a" ~ o ~ "[half]" }};
+                let s = a{{ o }}[half];
+                dst[(b / p.folds * p.channels + p.first + v / p.split) * p.len + to] {{ "+=" if add else "=" }} {{ "max(s + bias[p.first + v / p.split], 0.0)" if relu else "s" }};
             }
         }
         {%- endfor %}

@@ -66,7 +66,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let block = target_block(args.layer.as_deref(), model.info.config.widths.len())?;
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
-    let net = model.network(&gpu)?;
+    let net = model.network(&gpu)?.folded()?;
     let mut written = HashSet::new();
     Ok(for_each(&args.inputs, |path| {
         let strip = load(common, path, args.fs, &model.info)?;

@@ -41,10 +41,10 @@ impl<'a> Mode<'a> {
 }
 
 /// Several bias-free convolutions over one input, side by side; one of them is a plain convolution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Convs {
-    spec: ConvSpec,
-    weights: Vec<Tensor>,
+    pub(super) spec: ConvSpec,
+    pub(super) weights: Vec<Tensor>,
 }
 
 impl Convs {
@@ -66,7 +66,7 @@ impl Convs {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
@@ -111,6 +111,13 @@ impl BatchNorm {
         Ok(y)
     }
 
+    /// What evaluation does, as `gain x + shift`: both `[C]`, from the running estimates.
+    pub(super) fn gain_and_shift(&self) -> Result<(Tensor, Tensor)> {
+        let gain = ops::mul(&self.weight, &ops::rsqrt(&ops::add_scalar(&self.variance, EPS)?)?)?;
+        let shift = ops::sub(&self.bias, &ops::mul(&self.mean, &gain)?)?;
+        Ok((gain, shift))
+    }
+
     fn norm<'a>(&'a self, x: &'a Tensor, mode: &Mode<'_>) -> Norm<'a> {
         let running = (!mode.batch_stats).then_some([&self.mean, &self.variance]);
         Norm { x, weight: &self.weight, bias: &self.bias, running }
@@ -133,7 +140,7 @@ pub(super) enum Added<'a> {
 }
 
 /// `x W^T + b` for `x` `[B, in]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Linear {
     weight: Tensor,
     bias: Tensor,

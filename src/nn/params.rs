@@ -110,8 +110,8 @@ impl ParamBuilder {
     }
 }
 
-/// The parameters and running estimates of a network, on the device.
-#[derive(Debug)]
+/// The parameters and running estimates of a network, on the device. A clone shares them.
+#[derive(Debug, Clone)]
 pub struct Params {
     flat: Tensor,
     offsets: Vec<usize>,
