@@ -65,7 +65,11 @@ impl Folded {
                 first = end;
             }
             debug_assert_eq!(first, channels);
-            Ok(Some(Self { convs: Convs { spec: convs.spec.clone(), weights }, bias: bias.leaf(), _identity: identity }))
+            Ok(Some(Self {
+                convs: Convs { spec: convs.spec.clone(), weights },
+                bias: bias.leaf(),
+                _identity: identity,
+            }))
         })
     }
 

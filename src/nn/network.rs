@@ -219,7 +219,10 @@ impl Exgnet {
     ) -> Result<Self> {
         config.validate()?;
         if classes < 2 {
-            return Err(Error::config(format!("{classes} classes"), "a classifier needs at least two"));
+            return Err(Error::config(
+                format!("a network for {classes} classes, expected at least 2"),
+                "use data of several classes, or lower data.min_class so that more of them stay",
+            ));
         }
         let mut builder = ParamBuilder::new(seed);
         declare(config, classes, train_only, &mut builder);
@@ -311,7 +314,7 @@ impl Exgnet {
     pub fn train_only(&self, embedding: &Tensor, features: &Tensor, mode: &Mode<'_>) -> Result<(Tensor, Tensor)> {
         let Some(part) = &self.train_only else {
             return Err(Error::config(
-                "this network has no train-only part",
+                "the network has no train-only part, expected feature branch, joint head and regressor",
                 "make it with train_only, or load a model file that was not stripped for export",
             ));
         };

@@ -437,6 +437,18 @@ impl Op for WeightGrad {
 /// 1-D convolution (cross-correlation) of `x` `[B, C_in, L]` with `weight` `[C_out, C_in / groups, K]`:
 /// `[B, C_out, T]`, `T = (L + pad_left + pad_right - dilation (K - 1) - 1) / stride + 1`.
 ///
+/// ```
+/// use exgnet::prelude::*;
+///
+/// let gpu = Gpu::from_env()?;
+/// let x = Tensor::from_f32(&gpu, &[1, 1, 5], &[0., 0., 1., 2., 0.])?;
+/// let difference = Tensor::from_f32(&gpu, &[1, 1, 2], &[-1., 1.])?;
+/// // `same` keeps the length: of an even kernel's padding the odd sample goes to the right
+/// let y = ops::conv1d(&x, &difference, 1, 1, Branch::same(2, 1))?;
+/// assert_eq!(y.to_vec()?, [0., 1., 1., -2., 0.]);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch: Branch) -> Result<Tensor> {

@@ -4,7 +4,7 @@
 use super::checkpoint::Checkpoint;
 use super::config::{Experiment, Optimizer as Rule, Precision};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
-use crate::autograd::{grad, no_grad};
+use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
@@ -172,9 +172,8 @@ impl Stepper {
         let out = self.net.forward(x, &mode)?;
         gpu.phase("loss");
         let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
-        let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
         gpu.phase("backward");
-        let gradients = grad(&self.optimizer.scale_loss(&terms.total)?, &params, None, false)?;
+        let gradients = self.net.params().gradients(&self.optimizer.scale_loss(&terms.total)?)?;
         gpu.phase("optimizer");
         self.optimizer.update(self.net.params(), &gradients)?;
         Ok((terms, out.logits))
