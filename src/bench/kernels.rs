@@ -327,14 +327,14 @@ impl Subject {
 
 /// Versions of an operation: those it has on this adapter.
 pub fn versions(gpu: &Gpu, operation: &str) -> Vec<Option<Variant>> {
-    if !operation.starts_with("conv1d") {
+    if !operation.starts_with("conv1d") && operation != "matmul" {
         return vec![None];
     }
     let tiles = gpu.tile_lanes().is_some();
     let runs = |v: &Variant| match v {
         Variant::Plain | Variant::Wide => true,
         Variant::Tile => tiles,
-        Variant::Fast => tiles && operation != "conv1d_weight_grad",
+        Variant::Fast => tiles && ["conv1d", "conv1d_input_grad"].contains(&operation),
     };
     Variant::ALL.into_iter().filter(runs).map(Some).collect()
 }

@@ -455,6 +455,17 @@ pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch:
     branches(x, &[weight], &ConvSpec::single(stride, groups, branch))
 }
 
+/// `x` `[B, C, L]` with `w` `[O, C, 1]` in tiles, `[B, O, L]`; `None` where the plain version is chosen.
+pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
+    let (gpu, spec) = (x.gpu(), ConvSpec::single(1, 1, Branch::same(1, 1)));
+    let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
+    let sizes = spec.all_sizes(b, c, l, l, &[w.shape()]);
+    let Some(tiles) = spec.tiles(gpu, Pass::Forward, &[w.shape()], &sizes) else { return Ok(None) };
+    let y = Tensor::empty(gpu, &[b, w.dim(0), l], DType::F32)?;
+    tiles.forward(gpu, (x, &SharedRows::default()), (&[w], None), &y, &sizes)?;
+    Ok(Some(y))
+}
+
 /// Several convolutions over one input, their outputs side by side: `[B, sum C_j, T]` for weights
 /// `[C_j, C_in / groups, K_j]`.
 ///
