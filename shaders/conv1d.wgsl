@@ -15,6 +15,7 @@
 //
 // TRANSPOSED  the direction (see above)
 // ADD         adds to what dst holds (the further branches of one input)
+// RELU        stores max(0, sum + bias of the channel)
 // FOURS, REST a phase has 4 p.fours + REST taps, p.fours > 0 if FOURS: the loop over the taps takes four at a time,
 //             for fewer masked stores of what it carries (window and sums); REST taps follow it
 // Dispatch: one thread per (b, group, block of 4 channels, block of 16 positions), WG threads per group, folded.
@@ -30,9 +31,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read> src: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // [channels], where RELU
 
 override TRANSPOSED: bool = false;
 override ADD: bool = false;
+override RELU: bool = false;
 override FOURS: bool = true;
 override REST: u32 = 0u;
 override WG: u32 = 64u;
@@ -48,8 +51,8 @@ fn rest(row: u32, i: i32, u: u32) -> f32 {
     return 0.0;
 }
 
-fn put_one(i: u32, v: f32) {
-    if ADD { dst[i] += v; } else { dst[i] = v; }
+fn put_one(i: u32, channel: u32, v: f32) {
+    if RELU { dst[i] = max(v + bias[channel], 0.0); } else if ADD { dst[i] += v; } else { dst[i] = v; }
 }
 
 // Four channels at position t; `left` is the number of channels from the block's first to the group's last. Where no
@@ -58,10 +61,10 @@ fn put(b: u32, channel: u32, left: u32, t: u32, sum: vec4<f32>, hit: bool) {
     if t >= p.dst_len { return; }
     let v = select(vec4<f32>(), sum, hit);
     let i = (b * p.dst_channels + channel) * p.dst_len + t;
-    put_one(i, v.x);
-    if left > 1u { put_one(i + p.dst_len, v.y); }
-    if left > 2u { put_one(i + 2u * p.dst_len, v.z); }
-    if left > 3u { put_one(i + 3u * p.dst_len, v.w); }
+    put_one(i, channel, v.x);
+    if left > 1u { put_one(i + p.dst_len, channel + 1u, v.y); }
+    if left > 2u { put_one(i + 2u * p.dst_len, channel + 2u, v.z); }
+    if left > 3u { put_one(i + 3u * p.dst_len, channel + 3u, v.w); }
 }
 
 @compute @workgroup_size(WG)

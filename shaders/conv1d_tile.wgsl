@@ -6,7 +6,7 @@
 // As a fast convolution (conv1d_fast_rows) it is seven such sums over transformed rows, one a point, added up to four
 // positions of dst for each place of src:  dst[v, 4 n + e] = sum over points t of A[e, t] sum_t[v, n]
 //
-// src  from conv1d_rows    w  from conv1d_tile_weights    dst  [B, channels, T]
+// src  from conv1d_rows    w  from conv1d_tile_weights    dst  [B, channels, T]    bias  [channels]
 // A template (minijinja); its constants:
 //   lanes   of a subgroup; lane i owns the positions [i P, i P + P) of a tile of lanes P
 //   oc, p   virtual channels and positions a thread computes; p a multiple of 4
@@ -14,6 +14,7 @@
 //           du_i, rows it takes at once
 //   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
 //   add     adds to what dst holds
+//   relu    stores max(0, sum + bias of the channel): the layer's end without a pass of its own
 //   fast    seven points
 //   half    src holds f16, see include/quad.wgsl
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
@@ -22,7 +23,7 @@
 // lane's from an extra load); weights are loaded once a subgroup, a vec4 a lane, and broadcast. A load costs as much as
 // a hundred multiply-adds on a software adapter, a broadcast as much as ten.
 // Dispatch: one group per (block of oc channels, tile), folded over two dimensions.
-{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
+{# defaults: lanes=8 oc=5 p=16 parts=1 mo=5 mq=2 add=0 relu=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=1 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set xyzw = ["x", "y", "z", "w"] %}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
@@ -45,6 +46,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> src: array<Quad>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
+{%- if relu %}
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+{%- endif %}
 {%- if fast %}
 
 // A: the powers of the points 0, 1, -1, 2, -2, 1/2 and infinity.
@@ -161,6 +165,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let step = p.split * p.folds * p.every;
     for (var o = 0u; o < min({{ oc }}u, p.width - block * {{ oc }}u); o++) {
         let v = block * {{ oc }}u + o;
+        {%- if relu %}
+        let shift = bias[p.first + v / p.split];
+        {%- endif %}
         // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
         var b = n / p.pitch;
         var t = n % p.pitch;
@@ -168,7 +175,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             if b < p.records {
                 let row = b / p.folds * p.channels + p.first + v / p.split;
                 let from_t = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;
-                put(row * p.len, from_t, step, vec4<f32>(sums[q], sums[q + 1u], sums[q + 2u], sums[q + 3u]));
+                let s = vec4<f32>(sums[q], sums[q + 1u], sums[q + 2u], sums[q + 3u]);
+                put(row * p.len, from_t, step, {{ "max(s + shift, vec4<f32>())" if relu else "s" }});
             }
             t += 4u;
             if t >= p.pitch { t = 0u; b++; }

@@ -7,12 +7,13 @@
 //   parts   1 to 4; of part i: taps_i, of its window; shift_i, 0 to 3: values between a vec4 and the window's start;
 //           du_i, rows that are staged at once
 //   add     adds to what dst holds
+//   relu    stores max(0, sum + bias of the channel)
 //   half    src holds f16, see include/quad.wgsl
 //   (lanes, p, mo, mq and fast are conv1d_tile's and have no meaning here)
 // 64 threads stage du rows of 128 positions and their weights, then each computes every channel of two positions, 64
 // apart: neighbours read neighbours, and a weight is the same for all.
 // Dispatch: one group per (block of oc channels, 128 positions), folded over two dimensions.
-{# defaults: lanes=16 oc=16 p=8 parts=1 mo=2 mq=4 add=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=2 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
+{# defaults: lanes=16 oc=16 p=8 parts=1 mo=2 mq=4 add=0 relu=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=2 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
 {%- set all_du = [du_0, du_1, du_2, du_3] %}
@@ -35,6 +36,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> src: array<Quad>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
+{%- if relu %}
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // [channels]
+{%- endif %}
 
 var<workgroup> window: array<vec4<f32>, {{ du * quads }}>;
 var<workgroup> weights: array<vec4<f32>, {{ (du * taps * oc + 3) // 4 }}>;
@@ -88,7 +92,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             let v = block * {{ oc }}u + {{ o }}u;
             let to = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;
             if v < p.width && to < p.len {
-                dst[(b / p.folds * p.channels + p.first + v / p.split) * p.len + to] {{ "+=" if add else "=" }} a{{ o }}[half];
+                let s = a{{ o }}[half];
+                dst[(b / p.folds * p.channels + p.first + v / p.split) * p.len + to] {{ "+=" if add else "=" }} {{ "max(s + bias[p.first + v / p.split], 0.0)" if relu else "s" }};
             }
         }
         {%- endfor %}

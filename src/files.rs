@@ -22,7 +22,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         Error::file(path, format!("cannot be written: {e}"), hint)
     };
     if path.is_dir() {
-        return Err(Error::file(path, "cannot be written: it is a folder", "choose another name"));
+        return Err(Error::file(
+            path,
+            "cannot be written: it is a folder, expected a file or nothing",
+            "choose another name",
+        ));
     }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(fail)?;

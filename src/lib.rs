@@ -16,8 +16,36 @@
 //! - [`report`]: one page about runs
 //! - [`mod@bench`]: where a training step goes
 //! - [`cli`]: one file a command; [`files`]: writing files whole
+//!
+//! # As a library
+//!
+//! [`prelude`] holds what one needs to write a network and train it. The device does nothing before somebody reads a tensor
+//! back ([`tensor::Tensor::to_vec`]) or calls [`gpu::Gpu::flush`]; until then operations are only recorded. Whatever can go
+//! wrong is an [`Error`] that says how to mend it.
+//!
+//! ```
+//! use exgnet::prelude::*;
+//!
+//! let gpu = Gpu::from_env()?; // EXGNET_ADAPTER, or the best there is
+//! let x = Tensor::from_f32(&gpu, &[3], &[1., 2., 3.])?.leaf();
+//! let y = ops::mul(&x, &ops::square(&x)?)?; // x^3
+//! let first = grad(&y, &[&x], None, true)?.remove(0).expect("y depends on x");
+//! let second = grad(&first, &[&x], None, false)?.remove(0).expect("so does its derivative");
+//! assert_eq!(first.to_vec()?, [3., 12., 27.]); // 3 x^2
+//! assert_eq!(second.to_vec()?, [6., 12., 18.]); // 6 x
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! Three programs in `experiments/examples` to begin one's own with (`cargo run --release --example NAME`):
+//! - `sine` fits a sine with a network of one hidden layer;
+//! - `cnn` trains a plain convolutional network on synthetic ECG ([`ecg::synthesize`]);
+//! - `own_operation` adds an operation from outside the crate, with a kernel of its own ([`gpu::Launch::from_text`], the trait
+//!   [`ops::Op`]), and puts it through the checks of the engine's own ([`autograd::check::check_case`]).
+//!
+//! What happens is told through the `log` crate: the adapter and checkpoints at level info, every kernel that is compiled at
+//! debug, every growth of the pool at trace.
 
-#![deny(unsafe_code)]
+#![deny(unsafe_code, missing_docs, rustdoc::broken_intra_doc_links)]
 
 pub mod autograd;
 pub mod bench;
@@ -31,6 +59,7 @@ pub mod gpu;
 pub mod nn;
 pub mod ops;
 pub mod plates;
+pub mod prelude;
 pub mod report;
 pub mod tensor;
 pub mod train;

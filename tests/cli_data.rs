@@ -79,7 +79,7 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
             .collect::<Vec<_>>()
     };
     for (more, words) in [
-        (&["dicom:x"][..], &["unknown kind of source `dicom`", "muse:PATH"][..]),
+        (&["dicom:x"][..], &["found the kind `dicom`", "muse:PATH"][..]),
         (&["csv:none.csv"], &["none.csv"]),
         (&["wfdb:none"], &["none", "no such folder"]),
         (&[source.as_str(), "--lead", "V9"], &["no strip is left", "no lead V9"]),

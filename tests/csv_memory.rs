@@ -1,6 +1,9 @@
 //! A large table of strips is streamed: preparing it takes little memory. A process of its own, for the peak is that
 //! of the process.
 
+#[path = "common/tables.rs"]
+mod tables;
+
 use exgnet::ecg::sources::{Kind, Source};
 use exgnet::ecg::{GuidanceConfig, LoadOptions, features, prepared};
 use std::fmt::Write as _;
@@ -20,8 +23,7 @@ fn peak_memory() -> Option<u64> {
 fn write_table(path: &Path, rows: usize) -> u64 {
     let mut names: Vec<String> = (0..SAMPLES).map(|i| i.to_string()).collect();
     names.extend(features::NAMES.map(String::from));
-    let classes = ["Sinus Rhythm", "Sinus Bradycardia", "Sinus Tachycardia", "Sinus Irregularity"];
-    names.extend(classes.map(String::from));
+    names.extend(tables::CLASSES[..4].iter().map(ToString::to_string));
     let different: Vec<String> = (0..16)
         .map(|k| {
             let mut text = String::new();

@@ -17,7 +17,7 @@ fn operations_to_second_order() {
     let mut failed = Vec::new();
     // operations with versions for other adapters run in each of them
     let all = REGISTRY.iter().flat_map(|op| match op.name {
-        "branches" | "matmul" => Variant::ALL.map(|v| (op, Some(v))).to_vec(),
+        "branches" | "branches_relu" | "matmul" => Variant::ALL.map(|v| (op, Some(v))).to_vec(),
         name if name.starts_with("conv1d") => Variant::ALL.map(|v| (op, Some(v))).to_vec(),
         _ => vec![(op, None)],
     });

@@ -1,21 +1,13 @@
 //! Every experiment that comes along can be run; the authors' tables, which are not at hand, stand in as small ones.
 
 mod common;
+#[path = "common/tables.rs"]
+mod tables;
 
 use common::{exgnet, json, text};
-use exgnet::ecg::features;
 use exgnet::train::Experiment;
 use exgnet::train::sweep::Sweep;
 use std::path::{Path, PathBuf};
-
-const CLASSES: [&str; 6] = [
-    "Sinus Rhythm",
-    "Sinus Bradycardia",
-    "Sinus Tachycardia",
-    "Sinus Irregularity",
-    "Atrial Fibrillation_Atrial Flutter",
-    "Supraventricular Tachycardia_Atrial Tachycardia",
-];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments")
@@ -67,19 +59,15 @@ fn every_file_is_an_experiment_or_a_sweep() {
 
 /// A table of the published layout with so many rows of each class.
 fn table(path: &Path, rows: [usize; 6]) {
-    let mut names: Vec<String> = (0..5000).map(|i| i.to_string()).collect();
-    names.extend(features::NAMES.map(|f| if f == "bpm" { "ECG_Rate".into() } else { format!("HRV_{f}") }));
-    names.extend(CLASSES.map(String::from));
-    let mut lines = vec![names.join(",")];
+    let classes = &tables::CLASSES[..6];
+    let mut lines = vec![tables::header(5000, classes)];
     for (class, n) in rows.into_iter().enumerate() {
         for row in 0..n {
             // a beat every 300 to 500 samples
             let period = 300 + 40 * class + row % 40;
             let sample = |i: usize| if i % period < 12 { 1 + row % 7 } else { (i * (row + 3)) % 3 };
             let samples: Vec<String> = (0..5000).map(|i| format!("0.{}", sample(i))).collect();
-            let features: Vec<String> = (1..=17).map(|f| format!("{}.5", f + class)).collect();
-            let labels: Vec<&str> = (0..6).map(|c| if c == class { "1" } else { "0" }).collect();
-            lines.push([samples, features, labels.iter().map(ToString::to_string).collect()].concat().join(","));
+            lines.push(tables::row(&samples.join(","), 1 + class, class, classes.len()));
         }
     }
     std::fs::write(path, lines.join("\n") + "\n").expect("written");

@@ -5,7 +5,8 @@ mod common;
 
 use common::{exgnet, fails, path, text};
 use exgnet::figures::{Format, Look, Theme};
-use exgnet::report::{Drawn, Kind, Material, draw};
+use exgnet::plates::runs::{Found, read_all};
+use exgnet::plates::{Drawn, Kind, Material, draw};
 use exgnet::train::config::Experiment;
 use exgnet::train::explanations::{Aligned, Shown, ShownCurves, ShownFeatures, ShownStrip};
 use exgnet::train::metrics::Metrics;
@@ -150,7 +151,7 @@ impl Fake {
         )
         .expect("an experiment");
         folder.write_config(&experiment).expect("written");
-        let mut record = RunRecord::start(&experiment, None, None);
+        let mut record = RunRecord::start(&experiment);
         record.finish(1.0);
         folder.write_run(&record).expect("written");
         let lines: String =
@@ -167,13 +168,14 @@ impl Fake {
     }
 }
 
-fn material(paths: &[&Path]) -> Material {
-    Material::read(&paths.iter().map(|p| p.to_path_buf()).collect::<Vec<_>>()).expect("material")
+fn runs(paths: &[&Path]) -> Found {
+    read_all(&paths.iter().map(|p| p.to_path_buf()).collect::<Vec<_>>()).expect("runs")
 }
 
 /// Figures of a kind by name, as SVG.
-fn svgs(kind: Kind, material: &Material, look: &Look) -> (BTreeMap<String, String>, Vec<String>) {
-    let Drawn { figures, missing } = draw(kind, material, look);
+fn svgs(kind: Kind, runs: &Found, look: &Look) -> (BTreeMap<String, String>, Vec<String>) {
+    let material = Material::new(runs).expect("material");
+    let Drawn { figures, missing } = draw(kind, &material, look);
     let of = |f: &exgnet::figures::Figure| (f.stem.clone(), f.svg().unwrap_or_else(|e| panic!("{}: {e}", f.stem)));
     (figures.iter().map(of).collect(), missing.into_iter().map(|m| format!("{}: {}", m.figure, m.why)).collect())
 }
@@ -203,16 +205,16 @@ fn summary(svg: &str) -> String {
     format!("{}\n  {}\n", out.trim_end(), texts(svg).join(" | "))
 }
 
-/// Compares with `tests/goldens/figures/NAME.txt`, which `UPDATE_GOLDENS=1` writes.
+/// Compares with `tests/goldens/figures/NAME.txt`, which `EXGNET_GOLDENS=write` writes.
 fn golden(name: &str, found: &str) {
     let path = format!("{}/tests/goldens/figures/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+    if std::env::var("EXGNET_GOLDENS").is_ok_and(|v| v == "write") {
         std::fs::create_dir_all(Path::new(&path).parent().expect("a folder")).expect("made");
         std::fs::write(&path, found).expect("written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     for (i, (a, b)) in expected.lines().zip(found.lines()).enumerate() {
-        assert_eq!(a, b, "{name}, line {}: UPDATE_GOLDENS=1 writes it anew", i + 1);
+        assert_eq!(a, b, "{name}, line {}: EXGNET_GOLDENS=write writes it anew", i + 1);
     }
     assert_eq!(expected.lines().count(), found.lines().count(), "{name}");
 }
@@ -229,10 +231,10 @@ fn sweep(root: &Path) {
 fn the_structure_of_every_figure_of_a_sweep() {
     let tmp = tempfile::tempdir().expect("a folder");
     sweep(tmp.path());
-    let material = material(&[tmp.path()]);
-    assert_eq!(material.variants, ["plain", "both"]);
+    let runs = runs(&[tmp.path()]);
+    assert_eq!(Material::new(&runs).expect("material").variants, ["plain", "both"]);
     for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::Kernels) {
-        let (found, missing) = svgs(kind, &material, &Look::default());
+        let (found, missing) = svgs(kind, &runs, &Look::default());
         // these runs have no scores of maps
         let expected = if kind == Kind::Scores { 1 } else { 0 };
         assert_eq!(missing.len(), expected, "{kind:?}: {missing:?}");
@@ -245,11 +247,11 @@ fn the_structure_of_every_figure_of_a_sweep() {
 fn letters_are_readable_at_every_width_and_glyphs_are_there() {
     let tmp = tempfile::tempdir().expect("a folder");
     sweep(tmp.path());
-    let material = material(&[tmp.path()]);
+    let runs = runs(&[tmp.path()]);
     for (width_mm, theme) in [(85.0, Theme::Paper), (180.0, Theme::Dark), (180.0, Theme::Slides)] {
         let look = Look { width_mm, theme, ..Look::default() };
         for kind in Kind::ALL {
-            for (stem, svg) in svgs(kind, &material, &look).0 {
+            for (stem, svg) in svgs(kind, &runs, &look).0 {
                 // laid out smaller and drawn larger
                 let smallest = smallest(&svg) * theme.scale();
                 assert!((5.9..13.0).contains(&smallest), "{stem} at {width_mm} mm: {smallest} pt");
@@ -269,7 +271,7 @@ fn letters_are_readable_at_every_width_and_glyphs_are_there() {
 fn a_plain_run_shows_all_its_losses() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = Fake::new("plain", 0).write(tmp.path());
-    let (found, _) = svgs(Kind::Training, &material(&[&dir]), &Look::default());
+    let (found, _) = svgs(Kind::Training, &runs(&[&dir]), &Look::default());
     let words = texts(&found["losses"]);
     assert!(words.contains(&"loss: ce = total".to_owned()), "{words:?}");
     assert!(!words.iter().any(|w| w.contains("gaps")), "{words:?}");
@@ -280,19 +282,19 @@ fn losses_that_are_no_number_are_gaps() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = Fake { epochs: 30, broken: 10..20, ..Fake::new("both", 0) };
     let dir = run.write(tmp.path());
-    let (found, _) = svgs(Kind::Training, &material(&[&dir]), &Look::default());
+    let (found, _) = svgs(Kind::Training, &runs(&[&dir]), &Look::default());
     let losses = &found["losses"];
     assert_eq!(texts(losses).iter().filter(|w| *w == "gaps: no finite value").count(), 2, "ce and total, not xai");
     let whole = Fake { epochs: 30, ..Fake::new("both", 1) }.write(tmp.path());
-    let (whole, _) = svgs(Kind::Training, &material(&[&whole]), &Look::default());
+    let (whole, _) = svgs(Kind::Training, &runs(&[&whole]), &Look::default());
     let lines = |svg: &str| svg.matches("<polyline ").count();
     assert_eq!(lines(losses), lines(&whole["losses"]) + 2, "two curves are broken in two");
     // all of it
     let none = Fake { epochs: 3, broken: 0..9, ..Fake::new("plain", 2) }.write(tmp.path());
-    let (none, missing) = svgs(Kind::Training, &material(&[&none]), &Look::default());
+    let (none, missing) = svgs(Kind::Training, &runs(&[&none]), &Look::default());
     assert!(texts(&none["losses"]).contains(&"no finite value".to_owned()) && missing.is_empty());
     // the mean of a sweep has a gap where one run has
-    let (both, _) = svgs(Kind::Training, &material(&[&tmp.path().join("both")]), &Look::default());
+    let (both, _) = svgs(Kind::Training, &runs(&[&tmp.path().join("both")]), &Look::default());
     assert!(texts(&both["losses"]).contains(&"gaps: no finite value".to_owned()));
 }
 
@@ -300,17 +302,17 @@ fn losses_that_are_no_number_are_gaps() {
 fn one_epoch_and_ten_thousand() {
     let tmp = tempfile::tempdir().expect("a folder");
     let one = Fake { epochs: 1, ..Fake::new("one", 0) }.write(tmp.path());
-    let (found, missing) = svgs(Kind::Training, &material(&[&one]), &Look::default());
+    let (found, missing) = svgs(Kind::Training, &runs(&[&one]), &Look::default());
     assert!(missing.is_empty() && found["losses"].contains("<circle "), "a single value is a mark");
     let long = Fake { epochs: 10_000, broken: 5000..5001, ..Fake::new("long", 0) }.write(tmp.path());
-    let (found, missing) = svgs(Kind::Training, &material(&[&long]), &Look::default());
+    let (found, missing) = svgs(Kind::Training, &runs(&[&long]), &Look::default());
     let svg = &found["losses"];
     assert!(missing.is_empty() && svg.len() < 400_000, "{} bytes", svg.len());
     let ticks: Vec<_> = texts(svg).into_iter().filter(|w| w == "10000").collect();
     assert!(!ticks.is_empty(), "{:?}", texts(svg));
     // a run that has not begun
     let empty = Fake { epochs: 0, ..Fake::new("empty", 0) }.write(tmp.path());
-    let (found, missing) = svgs(Kind::Training, &material(&[&empty]), &Look::default());
+    let (found, missing) = svgs(Kind::Training, &runs(&[&empty]), &Look::default());
     assert!(found.is_empty() && missing.len() == 2 && missing[0].contains("no loss term"), "{missing:?}");
 }
 
@@ -318,18 +320,19 @@ fn one_epoch_and_ten_thousand() {
 fn a_class_missing_in_a_fold_is_told_and_not_made_up() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = Fake { there: vec![0, 2], ..Fake::new("plain", 0) }.write(tmp.path());
-    let material = material(&[&dir]);
-    let (found, _) = svgs(Kind::Confusion, &material, &Look::default());
+    let runs = runs(&[&dir]);
+    let (found, _) = svgs(Kind::Confusion, &runs, &Look::default());
     assert_eq!(texts(&found["confusion"]).iter().filter(|w| *w == "n/a").count(), 3, "the row of SB");
-    let (found, _) = svgs(Kind::Ranking, &material, &Look::default());
+    let (found, _) = svgs(Kind::Ranking, &runs, &Look::default());
     assert!(texts(&found["ranking"]).contains(&"no curve: SB".to_owned()));
-    let (found, _) = svgs(Kind::Metrics, &material, &Look::default());
+    let (found, _) = svgs(Kind::Performance, &runs, &Look::default());
     // no sensitivity, predictive value and F1
     assert_eq!(texts(&found["per-class"]).iter().filter(|w| *w == "–").count(), 3);
+    let material = Material::new(&runs).expect("material");
     let drawn = draw(Kind::Gradcam, &material, &Look::default());
     let panel = drawn.figures.iter().find(|f| f.stem == "gradcam").expect("strips");
     assert!(panel.caption.contains("No test record of SB"), "{}", panel.caption);
-    let (found, _) = svgs(Kind::Gradcam, &material, &Look::default());
+    let (found, _) = svgs(Kind::Gradcam, &runs, &Look::default());
     assert!(texts(&found["gradcam-aligned"]).contains(&"no record".to_owned()));
 }
 
@@ -358,9 +361,10 @@ fn an_old_run_is_drawn_as_far_as_it_goes() {
         &["nothing could be drawn", "explanations"],
     );
     std::fs::remove_file(dir.join("predictions.csv")).expect("removed");
-    let (found, missing) = svgs(Kind::Ranking, &material(&[&dir]), &Look::default());
+    let (found, missing) = svgs(Kind::Ranking, &runs(&[&dir]), &Look::default());
     assert!(found.is_empty() && missing.iter().all(|m| m.contains("predictions.csv")), "{missing:?}");
-    let drawn = draw(Kind::Metrics, &material(&[&dir]), &Look::default()).figures.len();
+    let runs = runs(&[&dir]);
+    let drawn = draw(Kind::Performance, &Material::new(&runs).expect("material"), &Look::default()).figures.len();
     assert_eq!(drawn, 1, "bars from metrics.json");
 }
 
@@ -372,8 +376,8 @@ fn bad_input_is_told() {
     let at = |name: &str| path(tmp.path(), name);
     fails(&["figures", &at("none")], 1, &["does not exist", "HINT"]);
     std::fs::create_dir(at("empty")).expect("made");
-    fails(&["figures", &at("empty")], 1, &["holds no run folder"]);
-    fails(&["figures", &run, "--only", "pictures"], 2, &["expected one of training, confusion"]);
+    fails(&["figures", &at("empty")], 1, &["no run folder", "HINT: give the folder of a run"]);
+    fails(&["figures", &run, "--only", "pictures"], 2, &["one of training, confusion"]);
     fails(&["figures", &run, "--format", "pdf"], 2, &["expected png or svg"]);
     for width in ["10", "NaN", "1e9"] {
         fails(&["figures", &run, "--width-mm", width], 1, &["--width-mm", "expected 80 to 400"]);
@@ -381,8 +385,8 @@ fn bad_input_is_told() {
     fails(&["figures", &run, "--width-mm", "85", "--theme", "slides"], 1, &["expected at least 120"]);
     fails(&["figures", &run, "--dpi", "0"], 1, &["--dpi 0: expected 50 to 1200"]);
     std::fs::write(at("odd.json"), b"{}").expect("written");
-    fails(&["figures", &at("odd.json")], 1, &["holds no measurements"]);
-    fails(&["figures", &run, "--only", "kernels"], 1, &["no measurements of kernels given"]);
+    fails(&["figures", &at("odd.json")], 1, &["no measurement of kernels"]);
+    fails(&["figures", &run, "--only", "kernels"], 1, &["nothing there of what --only names"]);
     std::fs::write(dir.join("explanations.safetensors"), b"broken").expect("written");
     fails(&["figures", &run], 1, &["explanations.safetensors", "cannot be used", "HINT"]);
     std::fs::remove_file(dir.join("explanations.safetensors")).expect("removed");
@@ -391,37 +395,13 @@ fn bad_input_is_told() {
 }
 
 #[test]
-fn kernels_are_drawn_from_measurements() {
-    let tmp = tempfile::tempdir().expect("a folder");
-    let results = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results/kernels"));
-    let (found, missing) = svgs(Kind::Kernels, &material(&[&results]), &Look::default());
-    let names: Vec<&str> = found.keys().map(String::as_str).collect();
-    assert_eq!(names, ["kernels-growth", "kernels-roofline", "kernels-step", "kernels-times"]);
-    assert!(missing.len() == 1 && missing[0].contains("--variant all"), "{missing:?}");
-    assert!(texts(&found["kernels-roofline"]).iter().any(|w| w.contains("GFLOP/s")));
-    let tuned = tmp.path().join("tuned.json");
-    let shapes =
-        r#"{"adapter": "a", "found": {"conv1d 1->8 k5 s1 d1 g1": {"ms": 1.0, "rule_ms": 2.0, "plain_ms": 4.0}}}"#;
-    std::fs::write(&tuned, shapes).expect("written");
-    let (found, missing) = svgs(Kind::Kernels, &material(&[&tuned]), &Look::default());
-    assert!(found.len() == 1 && missing.is_empty(), "{missing:?}");
-    assert!(texts(&found["kernels-versions"]).contains(&"conv1d 1 to 8 k5 s1".to_owned()));
-    // nothing was measured in time
-    let none = r#"{"adapter": "a", "ceilings": {"gflops": 0, "gb_per_s": 0}, "rows": [{"layer": null, "operation": "add",
-        "shape": {"batch": 1, "c_in": 1, "len": 1, "out": 1, "k": 1, "stride": 1}, "variant": "default",
-        "ms": {"median": 0, "low": 0, "high": 0}, "gflops": 0, "gb_per_s": 0}]}"#;
-    std::fs::write(&tuned, none).expect("written");
-    let (found, missing) = svgs(Kind::Kernels, &material(&[&tuned]), &Look::default());
-    assert!(found.is_empty() && missing.iter().any(|m| m.contains("ceilings of 0")), "{missing:?}");
-}
-
-#[test]
 fn files_and_captions_are_written() {
     let tmp = tempfile::tempdir().expect("a folder");
     sweep(tmp.path());
-    let material = material(&[tmp.path()]);
+    let runs = runs(&[tmp.path()]);
     let look = Look { width_mm: 85.0, dpi: 100.0, theme: Theme::Paper };
-    let drawn = draw(Kind::Metrics, &material, &look);
+    let material = Material::new(&runs).expect("material");
+    let drawn = draw(Kind::Performance, &material, &look);
     let ablation = drawn.figures.iter().find(|f| f.stem == "ablation").expect("an ablation figure");
     let out = tmp.path().join("out");
     let paths = ablation.write(&out, &[Format::Png, Format::Svg]).expect("written");

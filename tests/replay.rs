@@ -1,7 +1,9 @@
 //! A step that is recorded once and replayed gives the bits of one that is described anew each time. A process of its
 //! own: nothing else uses the device's pool.
 
+use exgnet::autograd::no_grad;
 use exgnet::gpu::Gpu;
+use exgnet::nn::Mode;
 use exgnet::tensor::Tensor;
 use exgnet::train::Experiment;
 use exgnet::train::estimate::random_batch;
@@ -36,6 +38,27 @@ fn train(gpu: &Gpu, replay: bool) -> Vec<u32> {
         .iter()
         .for_each(|(_, _, v)| seen.extend(v.iter().map(|v| v.to_bits())));
     seen
+}
+
+/// Inference between steps sees the parameters as they are, and leaves training alone.
+#[test]
+fn a_recorded_inference_follows_the_parameters() {
+    let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
+    let sets = ["train.batch=6", "data.fs=100", "data.seconds=10"].map(String::from);
+    let e = Experiment::quickstart(&sets).expect("an experiment");
+    let mut stepper = Stepper::new(&gpu, &e, &[1.0; 4], None).expect("a network");
+    let (x, targets) = random_batch(&gpu, &e, 4, 1000).expect("a batch");
+    let mut before = Vec::new();
+    for step in 0..3 {
+        let found = stepper.infer(&x).expect("inferred").to_vec().expect("read back");
+        let net = stepper.net.folded().expect("folded");
+        let anew = no_grad(|| net.forward(&x, &Mode::EVAL)).expect("forward").logits.to_vec().expect("read back");
+        assert_eq!(found, anew, "step {step}");
+        assert_ne!(found, before, "step {step}");
+        before = found;
+        stepper.step(&x, &targets, 1e-2).expect("a step");
+        Tensor::full(&gpu, &[6, 32, 250], f32::NAN).expect("filled").to_vec().expect("read back");
+    }
 }
 
 #[test]

@@ -299,6 +299,21 @@ fn inner(a: &Array, r: &[f32]) -> f64 {
 
 /// Runs all checks of one case.
 ///
+/// ```
+/// use exgnet::autograd::check::{Case, Input, check_case};
+/// use exgnet::prelude::*;
+///
+/// let case = Case::new(
+///     "x tanh(x)",
+///     vec![Input::normal(&[3, 4], 1)],
+///     |x| ops::mul(&x[0], &ops::tanh(&x[0])?),
+///     |x| x[0].map(|v| v * v.tanh()),
+/// );
+/// let report = check_case(&Gpu::from_env()?, &case)?;
+/// assert!(report.passed() && report.gradient.is_some() && report.second.is_some());
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 /// Those of the operation itself; a wrong value is not an error but a report that did not pass.
 pub fn check_case(gpu: &Gpu, case: &Case) -> Result<Report> {

@@ -62,7 +62,10 @@ impl Shape {
         for part in text.split(',').filter(|p| !p.trim().is_empty()) {
             let bad = || {
                 let hint = "for example --shape batch=32,in=128,len=157,out=85,k=21,stride=1,dilation=1";
-                Error::config(format!("--shape: '{part}'"), hint)
+                Error::config(
+                    format!("--shape: found '{part}', expected name=number with a number of 1 to {}", 1 << 20),
+                    hint,
+                )
             };
             let (name, value) = part.split_once('=').ok_or_else(bad)?;
             let value = value.trim().parse().ok().filter(|v| (1..=1 << 20).contains(v)).ok_or_else(bad)?;
@@ -324,14 +327,14 @@ impl Subject {
 
 /// Versions of an operation: those it has on this adapter.
 pub fn versions(gpu: &Gpu, operation: &str) -> Vec<Option<Variant>> {
-    if !operation.starts_with("conv1d") {
+    if !operation.starts_with("conv1d") && operation != "matmul" {
         return vec![None];
     }
     let tiles = gpu.tile_lanes().is_some();
     let runs = |v: &Variant| match v {
         Variant::Plain | Variant::Wide => true,
         Variant::Tile => tiles,
-        Variant::Fast => tiles && operation != "conv1d_weight_grad",
+        Variant::Fast => tiles && ["conv1d", "conv1d_input_grad"].contains(&operation),
     };
     Variant::ALL.into_iter().filter(runs).map(Some).collect()
 }

@@ -116,7 +116,10 @@ pub fn serve(gpu: &Gpu, experiment: &Experiment) -> Result<()> {
             "train" => bench.step()?.step().to_string(),
             "infer" => bench.infer()?.to_string(),
             "memory" => peak_process_bytes().to_string(),
-            other => return Err(Error::config(format!("'{other}'"), "expected train, infer or memory")),
+            other => {
+                let what = format!("standard input: found '{other}', expected train, infer or memory");
+                return Err(Error::config(what, "`bench --serve` is for `bench --suite`, which asks it"));
+            }
         });
     }
     Ok(())

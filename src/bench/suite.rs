@@ -43,8 +43,9 @@ impl Default for SuiteConfig {
 /// [`Error::File`], [`Error::Config`].
 pub fn read(path: &Path, sets: &[String]) -> Result<(Experiment, SuiteConfig)> {
     let hint = "experiments/kernels.toml is an example";
-    let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e.to_string(), hint))?;
-    let mut tables: toml::Table = text.parse().map_err(|e| Error::file(path, format!("{e}"), hint))?;
+    let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, format!("cannot be read: {e}"), hint))?;
+    let mut tables: toml::Table =
+        text.parse().map_err(|e| Error::file(path, format!("is no experiment: {e}"), hint))?;
     let suite = match tables.remove("suite") {
         Some(value) => value.try_into().map_err(|e| Error::file(path, format!("[suite]: {e}"), hint))?,
         None => SuiteConfig::default(),
@@ -188,7 +189,9 @@ fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: u
 
 /// Starts the quick start's step in a new process: with the driver's cache (after one start that fills it), and without.
 fn first_step(serve: &[String]) -> Result<[f64; 2]> {
-    let Some(program) = serve.first() else { return Err(Error::config("no program", "please report it")) };
+    let Some(program) = serve.first() else {
+        return Err(Error::config("bench: found no program to start, expected exgnet's own", "please report it"));
+    };
     let start = |cache: Option<&Path>| {
         let mut command = Command::new(program);
         command.args(["bench", "--serve"]);
@@ -200,8 +203,9 @@ fn first_step(serve: &[String]) -> Result<[f64; 2]> {
     start(None)?;
     let warm = start(None)?;
     let dir = std::env::temp_dir().join(format!("exgnet-cold-{}", std::process::id()));
-    std::fs::create_dir_all(&dir)
-        .map_err(|e| Error::file(dir.clone(), e.to_string(), "set TMPDIR to a folder that can be written"))?;
+    std::fs::create_dir_all(&dir).map_err(|e| {
+        Error::file(dir.clone(), format!("cannot be made: {e}"), "set TMPDIR to a folder that can be written")
+    })?;
     let cold = start(Some(&dir));
     // a few megabytes in the temporary folder: not worth a failure
     let _ = std::fs::remove_dir_all(&dir);

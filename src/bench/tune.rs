@@ -97,8 +97,8 @@ pub fn read(path: &Path) -> Result<Option<Table>> {
     if !path.is_file() {
         return Ok(None);
     }
-    let text =
-        std::fs::read_to_string(path).map_err(|e| Error::file(path, e.to_string(), "delete it, or use --no-tuned"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::file(path, format!("cannot be read: {e}"), "delete it, or use --no-tuned"))?;
     parse(&text, &path.display().to_string()).map(Some)
 }
 

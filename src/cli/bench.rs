@@ -85,8 +85,11 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
             let found = Variant::ALL.into_iter().find(|v| v.name() == name).map(Some).filter(|v| known.contains(v));
             let names: Vec<&str> = known.iter().flatten().map(|v| v.name()).collect();
             vec![found.ok_or_else(|| {
-                let hint = format!("{operation} has here: default {}", names.join(" "));
-                Error::config(format!("--variant {name}"), hint)
+                let has = format!("default, all, {}", names.join(", "));
+                Error::config(
+                    format!("--variant {name}: expected one of {has} for {operation} on this adapter"),
+                    "`all` measures every version in turn",
+                )
             })?]
         }
     };

@@ -149,7 +149,7 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
         records.retain(|&r| args.records.contains(&set.strips[r].id));
     }
     let gpu = common.gpu()?;
-    let net = model.network(&gpu)?;
+    let net = model.network(&gpu)?.folded()?;
     let strips = Strips::new(&set);
     // the maps are those that the run guided, if it is a run
     let run = run_dir(&args.model).and_then(RunFolder::open);

@@ -60,13 +60,16 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let class = match &args.class {
         None => None,
         Some(name) => Some(classes.iter().position(|c| c == name).ok_or_else(|| {
-            Error::config(format!("the model has no class '{name}'"), format!("it knows {}", classes.join(", ")))
+            Error::config(
+                format!("--class {name}: the model has no such class, expected one of {}", classes.join(", ")),
+                "leave --class out to see the map of the class that is predicted",
+            )
         })?),
     };
     let block = target_block(args.layer.as_deref(), model.info.config.widths.len())?;
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
-    let net = model.network(&gpu)?;
+    let net = model.network(&gpu)?.folded()?;
     let mut written = HashSet::new();
     Ok(for_each(&args.inputs, |path| {
         let strip = load(common, path, args.fs, &model.info)?;

@@ -146,9 +146,17 @@ impl Drawing<'_> {
 
     /// Draws measurements, those of each path by themselves.
     fn kernels(&mut self, path: &Path) -> Result<()> {
+        if !path.exists() {
+            let what = "does not exist, expected a run folder, a sweep's, or measurements of kernels";
+            return Err(Error::file(path, what, "exgnet train, sweep and bench write them"));
+        }
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
         let data = kernels::read(path).map_err(|e| match e {
-            Error::File { path, what, hint } => Error::file(path, format!("no run folder; {what}"), hint),
+            Error::File { path, what, hint } => Error::file(
+                path,
+                format!("no run folder; {what}"),
+                format!("give the folder of a run or of a sweep; {hint}"),
+            ),
             other => other,
         })?;
         self.write(Kind::Kernels, &kernels::all(&data, &self.look), &folder.join("figures"))

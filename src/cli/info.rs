@@ -3,13 +3,19 @@
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterReport, list_adapters};
+use crate::train::run_folder::commit;
 use clap::Args;
 use serde::Serialize;
 use std::process::ExitCode;
 
 /// Show GPU adapters, drivers, features and limits, and what is missing
 #[derive(Args)]
-#[command(after_help = "Example: exgnet info --json")]
+#[command(after_help = "Example: exgnet info --json\n\n\
+                  Keys of the JSON: version, commit (null where it is not known), chosen (the adapter's name that a command\n\
+                  would open now; null if there is none), missing (messages, with what to install), adapters: of each name,\n\
+                  backend, kind, driver, driver_info, is_software, subgroup_size (least and most lanes), subgroups, timestamps,\n\
+                  shader_f16, max_binding_bytes, max_buffer_bytes, max_storage_buffers, max_workgroup_threads,\n\
+                  max_workgroup_bytes, max_groups_per_dimension, notes. A key keeps its name and meaning; new ones may come.")]
 pub(super) struct InfoArgs {
     /// Print JSON on standard output
     #[arg(long)]
@@ -19,6 +25,7 @@ pub(super) struct InfoArgs {
 #[derive(Serialize)]
 struct Info {
     version: &'static str,
+    commit: Option<String>,
     /// What a command would open now; `null` if the adapter asked for is not there.
     chosen: Option<String>,
     adapters: Vec<AdapterReport>,
@@ -33,7 +40,7 @@ pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
         missing.push(e.to_string());
     }
     let chosen = opened.as_ref().ok().map(|g| g.report().name.clone());
-    let info = Info { version: env!("CARGO_PKG_VERSION"), chosen, adapters, missing };
+    let info = Info { version: env!("CARGO_PKG_VERSION"), commit: commit(), chosen, adapters, missing };
     if args.json {
         print_json(&info, true);
     } else {
@@ -48,7 +55,8 @@ pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
 }
 
 fn print_text(info: &Info) {
-    print_line(&format!("exgnet {}", info.version));
+    let commit = info.commit.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+    print_line(&format!("exgnet {}{commit}", info.version));
     for (i, a) in info.adapters.iter().enumerate() {
         let mark = if info.chosen.as_deref() == Some(&a.name) { "  <- in use" } else { "" };
         let yes = |b: bool| if b { "yes" } else { "no" };

@@ -28,6 +28,7 @@ use crate::error::Result;
 use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,7 +60,8 @@ struct Common {
     /// Use one version of every kernel that has it: plain, tile, fast or wide
     #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
     kernels: Option<Variant>,
-    /// Tell more: every note and every excluded record
+    /// Tell more: every excluded record, the adapter, checkpoints. RUST_LOG=exgnet=debug also tells every kernel that is
+    /// compiled, RUST_LOG=exgnet=trace every growth of memory
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Print results and errors only
@@ -103,6 +105,18 @@ impl Common {
         all
     }
 
+    /// Sends log lines to standard error: those that RUST_LOG asks for, else those of level info with `--verbose`, and
+    /// warnings.
+    fn log(&self) {
+        let level = if self.verbose { "exgnet=info" } else { "exgnet=warn" };
+        let env = env_logger::Env::default().default_filter_or(if self.quiet { "exgnet=error" } else { level });
+        let line = |out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>| {
+            writeln!(out, "{}: {}: {}", record.level().as_str().to_lowercase(), record.target(), record.args())
+        };
+        // fails only if a program that calls `main` logs already, which it then does
+        let _ = env_logger::Builder::from_env(env).format(line).try_init();
+    }
+
     /// A line for the person at the terminal, on standard error.
     fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
@@ -138,6 +152,7 @@ enum Command {
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    cli.common.log();
     if cli.common.threads > 0 {
         // Fails only if a pool exists already, which then stays.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.common.threads).build_global();
@@ -181,6 +196,5 @@ fn print_json(value: &impl serde::Serialize, pretty: bool) {
 
 /// Prints a line on standard output; a closed pipe is no failure.
 fn print_line(line: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{line}");
 }

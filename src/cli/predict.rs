@@ -59,7 +59,7 @@ pub(super) fn for_each(inputs: &[PathBuf], mut f: impl FnMut(&Path) -> Result<()
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
     let model = ModelFile::read(&args.model)?;
     let gpu = common.gpu()?;
-    let net = model.network(&gpu)?;
+    let net = model.network(&gpu)?.folded()?;
     let classes = &model.info.classes;
     Ok(for_each(&args.inputs, |path| {
         let strip = load(common, path, args.fs, &model.info)?;

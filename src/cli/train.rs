@@ -266,7 +266,7 @@ pub(super) fn job(
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
-            net: &net,
+            net: &net.folded()?,
             data: &dataset,
             strips: &strips,
             records: &division.test,

@@ -181,7 +181,7 @@ pub(crate) fn nothing_left(exclusions: &[Exclusion]) -> Error {
     let most: Vec<String> = reasons.into_iter().take(3).map(|(r, n)| format!("{n} x {r}")).collect();
     Error::data(
         "data set",
-        format!("no strip is left; most were left out for: {}", most.join("; ")),
+        format!("no strip is left, expected at least one; most were left out for: {}", most.join("; ")),
         "check lead, seconds, min_class and the kind of source",
     )
 }

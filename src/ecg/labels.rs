@@ -76,7 +76,7 @@ impl Scheme {
     pub fn by_name(name: &str) -> Result<&'static Self> {
         SCHEMES.into_iter().find(|s| s.name == name).ok_or_else(|| {
             Error::config(
-                format!("unknown class scheme `{name}`"),
+                format!("classes: found the scheme `{name}`, expected rhythm6, rhythm4 or af3"),
                 "choose rhythm6 (six rhythms), rhythm4 (four groups) or af3 (normal, fibrillation, other)",
             )
         })

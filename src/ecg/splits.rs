@@ -41,7 +41,10 @@ impl std::str::FromStr for SplitKind {
 
     fn from_str(s: &str) -> Result<Self> {
         Self::from_name(s).ok_or_else(|| {
-            Error::config(format!("unknown split `{s}`"), "choose kfold, stratified or grouped (by patient)")
+            Error::config(
+                format!("data.split: found `{s}`, expected kfold, stratified or grouped"),
+                "grouped keeps the strips of a patient in one fold",
+            )
         })
     }
 }
@@ -59,7 +62,7 @@ pub fn folds(kind: SplitKind, labels: &[usize], groups: &[String], k: usize, see
     if groups.len() != n {
         return Err(Error::data(
             "split",
-            format!("{n} labels but {} patients", groups.len()),
+            format!("{n} labels but {} patients, expected one of each a record", groups.len()),
             "give one of each per record",
         ));
     }
@@ -67,7 +70,11 @@ pub fn folds(kind: SplitKind, labels: &[usize], groups: &[String], k: usize, see
         return Err(Error::config(format!("{k} folds, expected at least 2"), "set the number of folds to 5, say"));
     }
     if n < k {
-        return Err(Error::data("split", format!("{n} records for {k} folds"), "use fewer folds or more records"));
+        return Err(Error::data(
+            "split",
+            format!("{n} records for {k} folds, expected at least one a fold"),
+            "use fewer folds or more records",
+        ));
     }
     let seed = u32::try_from(seed).map_err(|_| {
         Error::config(format!("split seed {seed}, expected 0 to {}", u32::MAX), "choose a smaller seed, e.g. 42")

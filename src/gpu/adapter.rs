@@ -144,7 +144,7 @@ pub(super) fn choose(choice: &AdapterChoice) -> Result<(wgpu::Adapter, AdapterRe
     let mut found = adapters();
     if found.is_empty() {
         return Err(Error::NoAdapter {
-            what: "no Vulkan, Metal or DX12 driver answered".into(),
+            what: "found no Vulkan, Metal or DX12 driver that answers, expected at least one".into(),
             hint: INSTALL_HINT.into(),
         });
     }
@@ -162,7 +162,7 @@ pub(super) fn choose(choice: &AdapterChoice) -> Result<(wgpu::Adapter, AdapterRe
     let Some(index) = index else {
         let AdapterChoice::Named(name) = choice else { unreachable!("a non-empty list has a best one") };
         return Err(Error::NoAdapter {
-            what: format!("none is called '{name}'; found {}", names.join(", ")),
+            what: format!("expected one that is called '{name}', found {}", names.join(", ")),
             hint: "give a part of one of these names or its number with --adapter or EXGNET_ADAPTER, or leave it out"
                 .into(),
         });

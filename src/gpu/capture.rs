@@ -74,8 +74,8 @@ impl Gpu {
     pub fn capture<T>(&self, arena: &Arena, f: impl FnOnce() -> Result<T>) -> Result<(Recording, T)> {
         if self.arena_in_use().is_some() {
             return Err(Error::gpu(
-                "recording a step inside of one that is being recorded",
-                "record one after the other",
+                "found a recording inside of one that is under way, expected one after the other",
+                "end the first with its `capture` before the second begins",
             ));
         }
         // one at a time, whichever thread

@@ -10,7 +10,14 @@ use std::sync::Arc;
 /// alignment of dynamic offsets).
 pub(super) const PARAM_SLOT: u64 = 256;
 
-pub(super) type Key = (&'static str, &'static str, Vec<(&'static str, u64)>, Vec<Setting>);
+pub(super) type Key = (Shader, &'static str, Vec<(&'static str, u64)>, Vec<Setting>);
+
+/// A shader by its name, and its text where the crate has none of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Shader {
+    pub(super) name: &'static str,
+    text: Option<&'static str>,
+}
 
 /// A constant of a shader template.
 pub type Setting = (&'static str, usize);
@@ -35,7 +42,7 @@ pub(super) struct Kernel {
 /// By convention binding 0 of every shader is its `Params` (a uniform of 32-bit
 /// scalars) and bindings 1, 2, ... are storage buffers.
 pub struct Launch<'a> {
-    shader: &'static str,
+    shader: Shader,
     entry: &'static str,
     constants: Vec<(&'static str, f64)>,
     settings: Vec<Setting>,
@@ -46,6 +53,16 @@ pub struct Launch<'a> {
 impl<'a> Launch<'a> {
     /// A launch of `shaders/<shader>.wgsl`, entry point `main`.
     pub fn new(shader: &'static str) -> Self {
+        Self::of(Shader { name: shader, text: None })
+    }
+
+    /// A launch of a shader from outside the crate: `text` is its WGSL, or a template as [`expand`] takes it; `name` stands
+    /// for it in messages and profiles. A file `<name>.wgsl` in the folder of [`ShaderSource::folder`] takes precedence.
+    pub fn from_text(name: &'static str, text: &'static str) -> Self {
+        Self::of(Shader { name, text: Some(text) })
+    }
+
+    fn of(shader: Shader) -> Self {
         Self {
             shader,
             entry: "main",
@@ -119,13 +136,13 @@ impl<'a> Launch<'a> {
     /// As [`Launch::threads`].
     pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
         let (x, y) = fold(groups);
-        assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{}: too many parameters", self.shader);
+        assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{}: too many parameters", self.shader.name);
         let kernel = gpu.kernel(self.shader, self.entry, self.constants, self.settings)?;
         if kernel.bindings != self.bindings.len() {
             return Err(Error::gpu(
                 format!(
                     "{}: the shader declares {} buffers, its launch binds {}",
-                    self.shader,
+                    self.shader.name,
                     kernel.bindings,
                     self.bindings.len()
                 ),
@@ -153,7 +170,7 @@ fn reflect(text: &str) -> Vec<bool> {
 impl Gpu {
     pub(super) fn kernel(
         &self,
-        shader: &'static str,
+        shader: Shader,
         entry: &'static str,
         constants: Vec<(&'static str, f64)>,
         settings: Vec<Setting>,
@@ -164,9 +181,10 @@ impl Gpu {
         }
         let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key));
         let kernel = Arc::new(made.map_err(|e| match e {
-            Error::Gpu { what, hint } => Error::gpu(format!("shader {shader}.wgsl: {what}"), hint),
+            Error::Gpu { what, hint } => Error::gpu(format!("shader {}.wgsl: {what}", shader.name), hint),
             e => e,
         })??);
+        log::debug!("kernel compiled: {}", kernel.label);
         lock(&self.0.kernels).kernels.insert(key, kernel.clone());
         Ok(kernel)
     }
@@ -175,8 +193,9 @@ impl Gpu {
 /// Compiles a kernel as far as the device does before the first launch.
 pub(super) fn build(device: &wgpu::Device, shaders: &ShaderSource, key: &Key) -> Result<Kernel> {
     let (shader, entry, constants, settings) = key;
+    let (own, shader) = (shader.text, shader.name);
     let constants: Vec<_> = constants.iter().map(|&(name, bits)| (name, f64::from_bits(bits))).collect();
-    let text = expand(shaders, shader, shaders.text(shader)?, settings.iter().copied())?;
+    let text = expand(shaders, shader, shaders.text_or(shader, own)?, settings.iter().copied())?;
     let written = reflect(&text);
     let source = wgpu::ShaderSource::Wgsl(text);
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(shader), source });
@@ -230,7 +249,10 @@ pub fn expand<'a>(
     let mut values = template_defaults(&text);
     values.extend(settings.into_iter().map(|(name, v)| (name.to_owned(), v)));
     env.render_str(&text, values).map(Cow::Owned).map_err(|e| {
-        Error::gpu(format!("shader {shader}.wgsl: {e:#}"), "the template's constants are listed in its header comment")
+        Error::gpu(
+            format!("shader {shader}.wgsl: {e:#}, expected a template whose constants are all set"),
+            "the template's constants are listed in its header comment",
+        )
     })
 }
 

@@ -73,6 +73,7 @@ impl Gpu {
     pub fn open(choice: &AdapterChoice, shaders: ShaderSource) -> Result<Self> {
         let (adapter, report) = adapter::choose(choice)?;
         let (device, queue) = adapter::open(&adapter, &report)?;
+        log::info!("adapter: {} ({}, {} {})", report.name, report.backend, report.driver, report.driver_info);
         let fault = Arc::new(Mutex::new(None));
         let sink = fault.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {

@@ -182,7 +182,12 @@ impl Gpu {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
                 let desc = wgpu::BufferDescriptor { label: None, size: class, usage, mapped_at_creation: false };
                 let buffer = self.scoped(|| self.0.device.create_buffer(&desc))?;
-                lock(&pool.stats).pool.allocated += class;
+                let allocated = {
+                    let mut stats = lock(&pool.stats);
+                    stats.pool.allocated += class;
+                    stats.pool.allocated
+                };
+                log::trace!("the pool grew by {class} to {allocated} bytes");
                 buffer
             }
         };

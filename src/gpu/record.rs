@@ -206,7 +206,7 @@ impl Gpu {
         let mut recorder = lock(&self.0.recorder);
         if recorder.capture.as_ref().is_some_and(Capture::is_mine) {
             return Err(Error::gpu(
-                "waiting for the device inside a step that is being recorded",
+                "found a wait for the device inside a step that is being recorded, expected launches only",
                 "a step to record may not read its tensors, nor launch more kernels than a recording holds",
             ));
         }

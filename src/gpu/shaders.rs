@@ -72,7 +72,7 @@ impl ShaderSource {
         if !dir.is_dir() {
             return Err(Error::file(
                 dir,
-                "not a folder; expected one with .wgsl files",
+                "is no folder, expected one with .wgsl files",
                 "point --shader-dir at a copy of the repository's shaders/ folder",
             ));
         }
@@ -95,15 +95,23 @@ impl ShaderSource {
     /// # Errors
     /// [`Error::File`] for a file that cannot be read; [`Error::Gpu`] for a name that no shader has.
     pub fn text(&self, name: &str) -> Result<Cow<'static, str>> {
+        self.text_or(name, None)
+    }
+
+    /// As [`ShaderSource::text`], with `own` in the place of an embedded one.
+    pub(super) fn text_or(&self, name: &str, own: Option<&'static str>) -> Result<Cow<'static, str>> {
         let file = format!("{name}.wgsl");
         if let Some(path) = self.dir.as_ref().map(|dir| dir.join(&file)).filter(|path| path.is_file()) {
-            return std::fs::read_to_string(&path)
-                .map(Cow::Owned)
-                .map_err(|e| Error::file(path, e.to_string(), "the shader must be readable UTF-8 text"));
+            return std::fs::read_to_string(&path).map(Cow::Owned).map_err(|e| {
+                Error::file(path, format!("cannot be read: {e}"), "the shader must be readable UTF-8 text")
+            });
         }
-        let found = EMBEDDED.iter().find(|(n, _)| *n == file);
-        found.map(|(_, text)| Cow::Borrowed(*text)).ok_or_else(|| {
-            Error::gpu(format!("no shader is called '{name}'"), "add it to the list in src/gpu/shaders.rs")
+        let embedded = || EMBEDDED.iter().find(|(n, _)| *n == file).map(|(_, text)| *text);
+        own.or_else(embedded).map(Cow::Borrowed).ok_or_else(|| {
+            Error::gpu(
+                format!("found no shader that is called '{name}', expected one of `exgnet shader --list`"),
+                "add it to the list in src/gpu/shaders.rs, or give its text with Launch::from_text",
+            )
         })
     }
 }

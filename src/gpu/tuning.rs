@@ -70,6 +70,11 @@ impl Gpu {
         lock(&self.0.tuning).forced = variant;
     }
 
+    /// The version that [`Gpu::force_variant`] asks for.
+    pub fn forced_variant(&self) -> Option<Variant> {
+        lock(&self.0.tuning).forced
+    }
+
     /// Replaces the tuned choices.
     pub fn set_choices(&self, choices: Choices) {
         lock(&self.0.tuning).choices = choices;

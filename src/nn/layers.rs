@@ -1,4 +1,5 @@
-//! The layers EXGnet is made of: each declares its parameters and applies itself.
+//! The layers EXGnet is made of: each declares its parameters with a [`ParamBuilder`], takes them from the [`Params`] that
+//! came of it, and applies itself. A module of one's own is a struct of layers that does the same.
 
 use super::params::{Init, ParamBuilder, Params};
 use crate::error::Result;
@@ -26,9 +27,12 @@ impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
     pub const EVAL: Self = Self { batch_stats: false, update_running: false, dropout: None, half: false };
 
+    /// Training without dropout.
+    pub const TRAIN: Self = Self { batch_stats: true, update_running: true, dropout: None, half: false };
+
     /// Training with dropout from `state`.
     pub fn train(state: &'a DropoutState) -> Self {
-        Self { batch_stats: true, update_running: true, dropout: Some(state), half: false }
+        Self { dropout: Some(state), ..Self::TRAIN }
     }
 
     /// Dropout of a share `rate` at a place of the network.
@@ -41,10 +45,10 @@ impl<'a> Mode<'a> {
 }
 
 /// Several bias-free convolutions over one input, side by side; one of them is a plain convolution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Convs {
-    spec: ConvSpec,
-    weights: Vec<Tensor>,
+    pub(super) spec: ConvSpec,
+    pub(super) weights: Vec<Tensor>,
 }
 
 impl Convs {
@@ -66,8 +70,10 @@ impl Convs {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct BatchNorm {
+/// Normalises each channel of `[B, C, L]` or `[B, C]` over batch and time, then scales and shifts it (Ioffe and Szegedy 2015;
+/// epsilon 1e-5, momentum 0.1).
+#[derive(Debug, Clone)]
+pub struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
     mean: Tensor,
@@ -75,19 +81,28 @@ pub(super) struct BatchNorm {
 }
 
 impl BatchNorm {
-    pub(super) fn declare(p: &mut ParamBuilder, name: &str, channels: usize) {
+    /// Declares `name.weight`, `name.bias` and the running estimates `name.running_mean` and `name.running_var`.
+    pub fn declare(p: &mut ParamBuilder, name: &str, channels: usize) {
         p.param(format!("{name}.weight"), &[channels], Init::Value(1.0));
         p.param(format!("{name}.bias"), &[channels], Init::Value(0.0));
         p.buffer(format!("{name}.running_mean"), channels, 0.0);
         p.buffer(format!("{name}.running_var"), channels, 1.0);
     }
 
-    pub(super) fn new(p: &Params, name: &str) -> Self {
+    /// The layer declared as `name`.
+    ///
+    /// # Panics
+    /// As [`Params::get`], if none was.
+    pub fn new(p: &Params, name: &str) -> Self {
         let part = |part: &str| p.get(&format!("{name}.{part}"));
         Self { weight: part("weight"), bias: part("bias"), mean: part("running_mean"), variance: part("running_var") }
     }
 
-    pub(super) fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+    /// The normalised input, of its shape.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for another number of channels; [`crate::Error::Gpu`].
+    pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         if !mode.batch_stats {
             return ops::batch_norm_eval(x, &self.weight, &self.bias, [&self.mean, &self.variance], EPS);
         }
@@ -109,6 +124,13 @@ impl BatchNorm {
             other.update(&stats[1], mode)?;
         }
         Ok(y)
+    }
+
+    /// What evaluation does, as `gain x + shift`: both `[C]`, from the running estimates.
+    pub(super) fn gain_and_shift(&self) -> Result<(Tensor, Tensor)> {
+        let gain = ops::mul(&self.weight, &ops::rsqrt(&ops::add_scalar(&self.variance, EPS)?)?)?;
+        let shift = ops::sub(&self.bias, &ops::mul(&self.mean, &gain)?)?;
+        Ok((gain, shift))
     }
 
     fn norm<'a>(&'a self, x: &'a Tensor, mode: &Mode<'_>) -> Norm<'a> {
@@ -133,23 +155,64 @@ pub(super) enum Added<'a> {
 }
 
 /// `x W^T + b` for `x` `[B, in]`.
-#[derive(Debug)]
-pub(super) struct Linear {
+#[derive(Debug, Clone)]
+pub struct Linear {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl Linear {
-    pub(super) fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize) {
+    /// Declares `name.weight` `[c_out, c_in]` and `name.bias` `[c_out]`.
+    pub fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize) {
         p.param(format!("{name}.weight"), &[c_out, c_in], Init::FanIn(c_in));
         p.param(format!("{name}.bias"), &[c_out], Init::FanIn(c_in));
     }
 
-    pub(super) fn new(p: &Params, name: &str) -> Self {
+    /// The layer declared as `name`.
+    ///
+    /// # Panics
+    /// As [`Params::get`], if none was.
+    pub fn new(p: &Params, name: &str) -> Self {
         Self { weight: p.get(&format!("{name}.weight")), bias: p.get(&format!("{name}.bias")) }
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `[B, out]` of `x` `[B, in]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for another number of inputs; [`crate::Error::Gpu`].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::add(&ops::matmul(x, &self.weight, false, true)?, &self.bias)
+    }
+}
+
+/// A convolution with a bias, padded to keep the length at stride 1.
+#[derive(Debug)]
+pub struct Conv1d {
+    weight: Tensor,
+    bias: Tensor,
+    stride: usize,
+}
+
+impl Conv1d {
+    /// Declares `name.weight` `[c_out, c_in, kernel]` and `name.bias` `[c_out, 1]`.
+    pub fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize, kernel: usize) {
+        p.param(format!("{name}.weight"), &[c_out, c_in, kernel], Init::FanIn(c_in * kernel));
+        p.param(format!("{name}.bias"), &[c_out, 1], Init::FanIn(c_in * kernel));
+    }
+
+    /// The layer declared as `name`, with steps of `stride` samples.
+    ///
+    /// # Panics
+    /// As [`Params::get`], if none was.
+    pub fn new(p: &Params, name: &str, stride: usize) -> Self {
+        Self { weight: p.get(&format!("{name}.weight")), bias: p.get(&format!("{name}.bias")), stride }
+    }
+
+    /// `[B, c_out, ceil(L / stride)]` of `x` `[B, c_in, L]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for another number of channels or a stride of 0; [`crate::Error::Gpu`].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::add(&ops::conv1d(x, &self.weight, self.stride, 1, Branch::same(self.weight.dim(2), 1))?, &self.bias)
     }
 }

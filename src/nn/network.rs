@@ -2,6 +2,7 @@
 //! only while training (feature branch, joint head, feature regressor).
 
 use super::config::{BRANCHES, BlockKind, Head, NetworkConfig, branch_channels};
+use super::fold::{Folded, Shortcut};
 use super::layers::{Added, BatchNorm, Convs, Linear, Mode};
 use super::params::{ParamBuilder, Params};
 use crate::error::{Error, Result};
@@ -21,12 +22,13 @@ const FEATURE_SITE: u32 = 2;
 const BLOCK_SITE: u32 = 16;
 
 /// The network, its parameters included.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Exgnet {
     config: NetworkConfig,
     classes: usize,
     params: Params,
     stem: (Convs, BatchNorm),
+    folded_stem: Option<Folded>,
     blocks: Vec<Block>,
     head: Classifier,
     train_only: Option<TrainOnly>,
@@ -43,27 +45,28 @@ pub struct Output {
     pub blocks: Vec<Tensor>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Block {
     convs: Arrangement,
     bn: BatchNorm,
     squeeze: Option<(Linear, Linear)>,
     shortcut: Option<(Convs, BatchNorm)>,
+    folded: Option<Folded>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Arrangement {
     Parallel(Convs),
     Cascade(Vec<Convs>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Classifier {
     Linear(Linear),
     Mlp(Linear, Linear),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct TrainOnly {
     feature: (Linear, Linear),
     joint: Linear,
@@ -143,11 +146,25 @@ impl Block {
             let conv = Convs::new(p, &[format!("blocks.{i}.shortcut.conv.weight")], stride, &[1]);
             (conv, BatchNorm::new(p, &format!("blocks.{i}.shortcut.bn")))
         });
-        Self { convs, bn: BatchNorm::new(p, &format!("blocks.{i}.bn")), squeeze, shortcut }
+        Self { convs, bn: BatchNorm::new(p, &format!("blocks.{i}.bn")), squeeze, shortcut, folded: None }
+    }
+
+    /// The block as one convolution; `None` where it is more than that.
+    fn fold(&self) -> Result<Option<Folded>> {
+        match &self.convs {
+            Arrangement::Parallel(convs) if self.squeeze.is_none() => {
+                let shortcut = self.shortcut.as_ref().map_or(Shortcut::Identity, |(conv, bn)| Shortcut::Conv(conv, bn));
+                Folded::new(convs, &self.bn, shortcut)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         let input = ConvInput::new(x);
+        if let Some(folded) = self.folded.as_ref().filter(|_| !mode.batch_stats) {
+            return folded.forward(&input);
+        }
         let y = match &self.convs {
             Arrangement::Parallel(convs) => convs.forward(&input, mode)?,
             Arrangement::Cascade(chain) => {
@@ -202,7 +219,10 @@ impl Exgnet {
     ) -> Result<Self> {
         config.validate()?;
         if classes < 2 {
-            return Err(Error::config(format!("{classes} classes"), "a classifier needs at least two"));
+            return Err(Error::config(
+                format!("a network for {classes} classes, expected at least 2"),
+                "use data of several classes, or lower data.min_class so that more of them stay",
+            ));
         }
         let mut builder = ParamBuilder::new(seed);
         declare(config, classes, train_only, &mut builder);
@@ -218,7 +238,22 @@ impl Exgnet {
             joint: Linear::new(&p, "joint"),
             regressor: Linear::new(&p, "regressor"),
         });
-        Ok(Self { config: config.clone(), classes, params: p, stem, blocks, head, train_only })
+        Ok(Self { config: config.clone(), classes, params: p, stem, folded_stem: None, blocks, head, train_only })
+    }
+
+    /// The same network, for evaluation: BatchNorm and shortcuts are folded into the convolutions, as the parameters and
+    /// running estimates are now. Blocks that cannot be folded (a cascade, squeeze-and-excitation) stay as they are, and so
+    /// does training. Logits and maps differ from those of the network as trained by rounding only.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn folded(&self) -> Result<Self> {
+        let mut net = self.clone();
+        net.folded_stem = Folded::new(&self.stem.0, &self.stem.1, Shortcut::Nothing)?;
+        for block in &mut net.blocks {
+            block.folded = block.fold()?;
+        }
+        Ok(net)
     }
 
     /// The sizes.
@@ -246,7 +281,10 @@ impl Exgnet {
     /// # Errors
     /// [`Error::Shape`] for strips shorter than the network's reach; [`Error::Gpu`].
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
-        let y = self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode)?;
+        let y = match self.folded_stem.as_ref().filter(|_| !mode.batch_stats) {
+            Some(folded) => folded.forward(&ConvInput::new(x))?,
+            None => self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode)?,
+        };
         let mut y = ops::max_pool(&y, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
         let mut blocks = Vec::with_capacity(self.blocks.len());
         for (i, block) in self.blocks.iter().enumerate() {
@@ -276,7 +314,7 @@ impl Exgnet {
     pub fn train_only(&self, embedding: &Tensor, features: &Tensor, mode: &Mode<'_>) -> Result<(Tensor, Tensor)> {
         let Some(part) = &self.train_only else {
             return Err(Error::config(
-                "this network has no train-only part",
+                "the network has no train-only part, expected feature branch, joint head and regressor",
                 "make it with train_only, or load a model file that was not stripped for export",
             ));
         };

@@ -1,6 +1,7 @@
 //! Parameters of a network: named leaves that lie in one flat buffer, so that the
 //! optimiser updates all of them in one launch.
 
+use crate::autograd::grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::tensor::{Tensor, numel};
@@ -77,10 +78,18 @@ impl ParamBuilder {
         params.chain(self.buffers.iter().map(|(n, len, _)| (n.clone(), vec![*len]))).collect()
     }
 
+    /// Puts everything on the device with its starting values.
+    ///
+    /// # Errors
+    /// As [`ParamBuilder::build`].
+    pub fn init(self, gpu: &Gpu) -> Result<Params> {
+        self.build(gpu, &BTreeMap::new())
+    }
+
     /// Puts everything on the device, with `values` (by name) instead of the starting values where given.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a value of another size; [`Error::Gpu`].
+    /// [`Error::Shape`] for a name that was declared twice and for a value of another size; [`Error::Gpu`].
     pub fn build(self, gpu: &Gpu, values: &BTreeMap<String, Vec<f32>>) -> Result<Params> {
         let value = |name: &str, len: usize, start: Vec<f32>| match values.get(name) {
             Some(v) if v.len() == len => Ok(v.clone()),
@@ -92,6 +101,12 @@ impl ParamBuilder {
             )),
             None => Ok(start),
         };
+        let mut names: Vec<String> = self.expected().into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let hint = "give every layer of the network a name of its own";
+            return Err(Error::shape("parameters", format!("'{}' twice", pair[0]), "every name once", hint));
+        }
         let mut host = Vec::new();
         let mut offsets = Vec::new();
         for e in &self.entries {
@@ -110,8 +125,8 @@ impl ParamBuilder {
     }
 }
 
-/// The parameters and running estimates of a network, on the device.
-#[derive(Debug)]
+/// The parameters and running estimates of a network, on the device. A clone shares them.
+#[derive(Debug, Clone)]
 pub struct Params {
     flat: Tensor,
     offsets: Vec<usize>,
@@ -123,7 +138,7 @@ impl Params {
     /// A parameter or running estimate by name.
     ///
     /// # Panics
-    /// If there is none: the names are the network's own.
+    /// If none of that name was declared: the names are the program's own, never a user's.
     pub fn get(&self, name: &str) -> Tensor {
         let found = self.params.iter().chain(&self.buffers).find(|(n, _)| n == name);
         found.unwrap_or_else(|| panic!("no parameter '{name}'")).1.clone()
@@ -132,6 +147,16 @@ impl Params {
     /// The trainable parameters in order.
     pub fn trainable(&self) -> &[(String, Tensor)] {
         &self.params
+    }
+
+    /// Gradients of `loss` with respect to [`Params::trainable`], in that order: what
+    /// [`Optimizer::step`](super::Optimizer::step) takes. `None` where the loss does not depend on a parameter.
+    ///
+    /// # Errors
+    /// Those of the operations that the backward rules are written in.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let params: Vec<&Tensor> = self.params.iter().map(|(_, p)| p).collect();
+        grad(loss, &params, None, false)
     }
 
     /// Number of trainable values.

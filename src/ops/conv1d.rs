@@ -6,244 +6,52 @@
 //! its gradients with respect to the input and to one branch's weight. Each has a plain
 //! version (`plain.rs`), for every adapter and every shape, and versions in tiles
 //! (`tile.rs`, `sum.rs`) that read their signals from padded rows (`rows.rs`), two of
-//! the three also as a fast convolution with fewer multiplications (`fast.rs`).
+//! the three also as a fast convolution with fewer multiplications (`fast.rs`). `spec.rs`
+//! says what is to be done and chooses the version.
 
 mod cases;
 mod fast;
 mod plain;
 mod rows;
+mod spec;
 mod sum;
 mod tile;
 
-pub(super) use cases::{branches_cases, cases, input_grad_cases, weight_grad_cases};
+pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
 
-use super::{Forward, Op, Saved, apply, pad, slice};
+use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Gpu, Variant, lock};
+use crate::gpu::{Gpu, lock};
 use crate::tensor::{DType, Tensor};
+pub use spec::{Branch, ConvSpec, Pass};
+use spec::{Sizes, gcd};
 use std::sync::{Arc, Mutex};
-use tile::{GradRows, SharedRows, Tiles};
-
-/// Stride, groups and, a branch each, dilation and padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConvSpec {
-    /// Step of the output in input samples; the same for all branches.
-    pub stride: usize,
-    /// Groups of channels that do not see each other; 1 is the ordinary convolution.
-    pub groups: usize,
-    /// The branches, in the order of their channels in the output.
-    pub branches: Vec<Branch>,
-    /// Keep what the kernels read of signals and of gradients (their padded rows) in f16: half the memory. Sums are in f32;
-    /// the plain version knows no rows and keeps f32.
-    pub half: bool,
-}
-
-/// What may differ from branch to branch beside the weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Branch {
-    /// Distance of the taps in samples.
-    pub dilation: usize,
-    /// Zeros before the input.
-    pub pad_left: usize,
-    /// Zeros after the input.
-    pub pad_right: usize,
-}
-
-impl Branch {
-    /// Padding `dilation * (kernel - 1)` in all, so that stride 1 keeps the length; the odd sample goes to the right.
-    pub fn same(kernel: usize, dilation: usize) -> Self {
-        let total = dilation * (kernel - 1);
-        Self { dilation, pad_left: total / 2, pad_right: total - total / 2 }
-    }
-
-    fn out_len(self, len: usize, kernel: usize, stride: usize) -> Option<usize> {
-        let room = (len + self.pad_left + self.pad_right).checked_sub(self.dilation * (kernel - 1) + 1)?;
-        Some(room / stride + 1)
-    }
-}
-
-/// Sizes of one branch, as the launches need them.
-struct Sizes {
-    batch: usize,
-    c_in: usize,
-    len: usize,
-    out_len: usize,
-    in_g: usize,
-    out_g: usize,
-    kernel: usize,
-    /// Channels of the whole output, and the first of this branch.
-    channels: usize,
-    first: usize,
-    /// `m = S / gcd(S, D)` and `q = D / gcd(S, D)`, see the shaders.
-    m: usize,
-    q: usize,
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-impl ConvSpec {
-    /// One branch.
-    pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
-        Self { stride, groups, branches: vec![branch], half: false }
-    }
-
-    fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
-        let bad = |found: String, expected: &str, hint: &str| Err(Error::shape("conv1d", found, expected, hint));
-        if self.stride == 0 || self.groups == 0 || self.branches.iter().any(|b| b.dilation == 0) {
-            return bad(format!("{self:?}"), "stride, groups and dilation of at least 1", "0 has no meaning here");
-        }
-        if weights.len() != self.branches.len() || weights.is_empty() {
-            return bad(format!("{} weights", weights.len()), "one weight a branch", "give one Branch for each kernel");
-        }
-        let mut out_len = None;
-        for (w, branch) in weights.iter().zip(&self.branches) {
-            let fits = w.len() == 3
-                && c_in.is_multiple_of(self.groups)
-                && w[1] * self.groups == c_in
-                && w[0].is_multiple_of(self.groups);
-            if !fits {
-                return bad(
-                    format!("input with {c_in} channels, weight {w:?}, {} groups", self.groups),
-                    "weight [C_out, C_in / groups, K] with C_in and C_out multiples of groups",
-                    "the weight's second dimension counts the channels of one group",
-                );
-            }
-            let Some(t) = branch.out_len(len, w[2], self.stride) else {
-                return bad(
-                    format!(
-                        "{len} samples, kernel {}, dilation {}, padding {} + {}",
-                        w[2], branch.dilation, branch.pad_left, branch.pad_right
-                    ),
-                    "an input at least as long as the dilated kernel",
-                    "use longer strips, a smaller kernel or more padding",
-                );
-            };
-            if *out_len.get_or_insert(t) != t {
-                return bad(
-                    format!("branches of {} and {t} samples", out_len.unwrap_or(t)),
-                    "branches of equal output length",
-                    "pad each branch with Branch::same",
-                );
-            }
-        }
-        Ok(out_len.unwrap_or(0))
-    }
-
-    fn sizes(&self, j: usize, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Sizes {
-        let w = weights[j];
-        let d = gcd(self.stride, self.branches[j].dilation);
-        Sizes {
-            batch,
-            c_in,
-            len,
-            out_len,
-            in_g: c_in / self.groups,
-            out_g: w[0] / self.groups,
-            kernel: w[2],
-            channels: weights.iter().map(|w| w[0]).sum(),
-            first: weights[..j].iter().map(|w| w[0]).sum(),
-            m: self.stride / d,
-            q: self.branches[j].dilation / d,
-        }
-    }
-
-    fn all_sizes(&self, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Vec<Sizes> {
-        (0..weights.len()).map(|j| self.sizes(j, batch, c_in, len, out_len, weights)).collect()
-    }
-
-    /// The shapes of a pass as tuning tables name them, one a kernel: the input gradient is one for all branches. Batch and
-    /// length do not matter to the tiles.
-    pub fn keys(&self, pass: Pass, weights: &[&[usize]]) -> Vec<String> {
-        let name = |branches: std::ops::Range<usize>| {
-            let list = |of: &dyn Fn(usize) -> usize| {
-                let all: Vec<String> = branches.clone().map(|j| of(j).to_string()).collect();
-                if all.windows(2).all(|w| w[0] == w[1]) { all[0].clone() } else { all.join(",") }
-            };
-            format!(
-                "{} {}->{} k{} s{} d{} g{}",
-                pass.name(),
-                weights[0][1] * self.groups,
-                list(&|j| weights[j][0]),
-                list(&|j| weights[j][2]),
-                self.stride,
-                list(&|j| self.branches[j].dilation),
-                self.groups,
-            ) + if self.half { " f16" } else { "" }
-        };
-        match pass {
-            Pass::InputGrad => vec![name(0..weights.len())],
-            _ => (0..weights.len()).map(|j| name(j..j + 1)).collect(),
-        }
-    }
-
-    /// The versions that rules of thumb take, one for each of [`ConvSpec::keys`].
-    pub fn usual(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]]) -> Vec<Variant> {
-        let usual = gpu.usual_variant();
-        let fast = |kernel: usize, depth: usize, width: usize| {
-            usual == Variant::Tile && self.groups == 1 && fast::pays(kernel.div_ceil(self.stride), depth, width)
-        };
-        let version = |fast: bool| if fast { Variant::Fast } else { usual };
-        let phased = weights[0][1] * self.stride;
-        match pass {
-            Pass::Forward => weights.iter().map(|w| version(fast(w[2], phased, w[0]))).collect(),
-            Pass::InputGrad => {
-                let longest = weights.iter().map(|w| w[2]).max().unwrap_or(1);
-                vec![version(fast(longest, weights.iter().map(|w| w[0]).sum(), phased))]
-            }
-            Pass::WeightGrad => vec![usual; weights.len()],
-        }
-    }
-
-    /// How the tiles go about one pass; `None` where it goes the plain way.
-    fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
-        let keys = self.keys(pass, weights).into_iter().zip(self.usual(gpu, pass, weights));
-        let choices = keys.map(|(key, usual)| gpu.decided(&key).unwrap_or_else(|| Choice::usual(usual)));
-        Tiles::new(gpu, choices.collect(), self, sizes)
-    }
-}
-
-/// The three things to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    /// The convolution.
-    Forward,
-    /// Its gradient with respect to the input.
-    InputGrad,
-    /// Its gradient with respect to a weight.
-    WeightGrad,
-}
-
-impl Pass {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Forward, Self::InputGrad, Self::WeightGrad];
-
-    /// The operation's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "conv1d",
-            Self::InputGrad => "conv1d_input_grad",
-            Self::WeightGrad => "conv1d_weight_grad",
-        }
-    }
-}
+use tile::{GradRows, SharedRows};
 
 fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
     weights.iter().map(|w| w.shape()).collect()
 }
 
-/// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch. Output `[B, sum C_j, T]`.
+/// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch, with `relu` a bias `[sum C_j]`. Output
+/// `[B, sum C_j, T]`.
 #[derive(Debug)]
 struct Conv {
     spec: ConvSpec,
+    /// Ends with `max(0, . + bias)`.
+    relu: bool,
     /// Rows of x, for other convolutions of it and for the gradients.
     rows: SharedRows,
 }
 
 impl Conv {
     fn new(spec: ConvSpec) -> Self {
-        Self { spec, rows: Arc::default() }
+        Self { spec, relu: false, rows: Arc::default() }
+    }
+
+    /// The input, the weights, and the bias where there is one.
+    fn split<'a>(&self, inputs: &'a [&'a Tensor]) -> (&'a Tensor, &'a [&'a Tensor], Option<&'a Tensor>) {
+        let (weights, bias) = inputs[1..].split_at(inputs.len() - 1 - usize::from(self.relu));
+        (inputs[0], weights, bias.first().copied())
     }
 }
 
@@ -253,7 +61,8 @@ impl Op for Conv {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, ws) = (inputs[0], shapes(&inputs[1..]));
+        let (x, weights, bias) = self.split(inputs);
+        let ws = shapes(weights);
         if x.rank() != 3 {
             return Err(Error::shape(
                 "conv1d",
@@ -264,18 +73,34 @@ impl Op for Conv {
         }
         let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
         let t = self.spec.check(c, l, &ws)?;
-        let y = Tensor::empty(gpu, &[b, ws.iter().map(|w| w[0]).sum(), t], DType::F32)?;
+        let channels = ws.iter().map(|w| w[0]).sum();
+        if let Some(bias) = bias.filter(|bias| bias.shape() != [channels]) {
+            return Err(Error::shape(
+                "conv1d",
+                format!("bias {:?}", bias.shape()),
+                format!("[{channels}]"),
+                "a bias has one value a channel of the output, those of all branches",
+            ));
+        }
+        let y = Tensor::empty(gpu, &[b, channels, t], DType::F32)?;
         let sizes = self.spec.all_sizes(b, c, l, t, &ws);
         match self.spec.tiles(gpu, Pass::Forward, &ws, &sizes) {
-            Some(tiles) => tiles.forward(gpu, (x, &self.rows), &inputs[1..], &y, &sizes)?,
-            None => self.spec.launch(gpu, false, (x, &inputs[1..], &y), &sizes)?,
+            Some(tiles) => tiles.forward(gpu, (x, &self.rows), (weights, bias), &y, &sizes)?,
+            None => self.spec.launch(gpu, false, (x, weights, bias, &y), &sizes)?,
         }
         Ok(y.into())
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let (x, ws) = (&s.inputs[0], &s.inputs[1..]);
-        gradients(&self.spec, (x, &self.rows), grad, ws, s.needs)
+        if !self.relu {
+            return gradients(&self.spec, (x, &self.rows), grad, ws, s.needs);
+        }
+        let g = gate(grad, s.output)?;
+        let (bias, needs) = (&ws[ws.len() - 1], &s.needs[..ws.len()]);
+        let mut all = gradients(&self.spec, (x, &self.rows), &g, &ws[..ws.len() - 1], needs)?;
+        all.push(if s.needs[ws.len()] { Some(reshape(&sum(&g, &[0, 2])?, bias.shape())?) } else { None });
+        Ok(all)
     }
 }
 
@@ -335,7 +160,7 @@ impl Op for InputGrad {
         let rows = std::mem::take(&mut *lock(&self.rows));
         match self.spec.tiles(gpu, Pass::InputGrad, &ws, &sizes) {
             Some(tiles) => tiles.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?,
-            None => self.spec.launch(gpu, true, (g, &inputs[1..], &dx), &sizes)?,
+            None => self.spec.launch(gpu, true, (g, &inputs[1..], None, &dx), &sizes)?,
         }
         Ok(dx.into())
     }
@@ -411,10 +236,33 @@ impl Op for WeightGrad {
 /// 1-D convolution (cross-correlation) of `x` `[B, C_in, L]` with `weight` `[C_out, C_in / groups, K]`:
 /// `[B, C_out, T]`, `T = (L + pad_left + pad_right - dilation (K - 1) - 1) / stride + 1`.
 ///
+/// ```
+/// use exgnet::prelude::*;
+///
+/// let gpu = Gpu::from_env()?;
+/// let x = Tensor::from_f32(&gpu, &[1, 1, 5], &[0., 0., 1., 2., 0.])?;
+/// let difference = Tensor::from_f32(&gpu, &[1, 1, 2], &[-1., 1.])?;
+/// // `same` keeps the length: of an even kernel's padding the odd sample goes to the right
+/// let y = ops::conv1d(&x, &difference, 1, 1, Branch::same(2, 1))?;
+/// assert_eq!(y.to_vec()?, [0., 1., 1., -2., 0.]);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch: Branch) -> Result<Tensor> {
     branches(x, &[weight], &ConvSpec::single(stride, groups, branch))
+}
+
+/// `x` `[B, C, L]` with `w` `[O, C, 1]` in tiles, `[B, O, L]`; `None` where the plain version is chosen.
+pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
+    let (gpu, spec) = (x.gpu(), ConvSpec::single(1, 1, Branch::same(1, 1)));
+    let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
+    let sizes = spec.all_sizes(b, c, l, l, &[w.shape()]);
+    let Some(tiles) = spec.tiles(gpu, Pass::Forward, &[w.shape()], &sizes) else { return Ok(None) };
+    let y = Tensor::empty(gpu, &[b, w.dim(0), l], DType::F32)?;
+    tiles.forward(gpu, (x, &SharedRows::default()), (&[w], None), &y, &sizes)?;
+    Ok(Some(y))
 }
 
 /// Several convolutions over one input, their outputs side by side: `[B, sum C_j, T]` for weights
@@ -446,7 +294,19 @@ impl<'a> ConvInput<'a> {
     pub fn branches(&self, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
         let mut inputs = vec![self.x];
         inputs.extend(weights);
-        apply(Conv { spec: spec.clone(), rows: self.rows.clone() }, &inputs)
+        apply(Conv { spec: spec.clone(), relu: false, rows: self.rows.clone() }, &inputs)
+    }
+
+    /// `max(0, branches + bias)` for a `bias` `[sum C_j]`, in one pass: a layer whose normalisation is folded into its
+    /// weights.
+    ///
+    /// # Errors
+    /// As [`branches`], and for a bias of another size.
+    pub fn branches_relu(&self, weights: &[&Tensor], bias: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
+        let mut inputs = vec![self.x];
+        inputs.extend(weights);
+        inputs.push(bias);
+        apply(Conv { spec: spec.clone(), relu: true, rows: self.rows.clone() }, &inputs)
     }
 }
 

@@ -1,10 +1,15 @@
-//! Matrix product with batch and transposed operands (`shaders/matmul.wgsl`).
+//! Matrix product with batch and transposed operands: plain (`shaders/matmul.wgsl`), and large ones as a convolution of one
+//! tap, `y[b, m, n] = sum over k of u[m, k, 0] v[b, k, n]`, in the tiles of `conv1d`.
 
-use super::{Array, Forward, Op, Saved, apply, reshape, sum_to};
+use super::{Array, Forward, Op, Saved, apply, conv1d, reshape, sum_to, transpose};
 use crate::autograd::check::{Case, Input};
+use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::{Gpu, Launch, Variant};
 use crate::tensor::{DType, Tensor};
+
+/// Multiply-adds up to which a product goes the plain way.
+const SMALL: usize = 1 << 19;
 
 #[derive(Debug, Clone, Copy)]
 struct MatMul {
@@ -19,6 +24,30 @@ fn dims(shape: &[usize], transposed: bool) -> [usize; 3] {
 }
 
 impl MatMul {
+    /// The product in the tiles of a convolution, for one matrix `u` (or `v`) to all of the batch; `None` where that is not
+    /// chosen: for small products, which laying out the operands would not pay for.
+    fn by_tiles(self, gpu: &Gpu, u: &Tensor, v: &Tensor, shape: &[usize]) -> Result<Option<Tensor>> {
+        let forced = gpu.forced_variant();
+        if forced.unwrap_or(gpu.usual_variant()) == Variant::Plain {
+            return Ok(None);
+        }
+        let ([bu, rows, depth], [bv, _, cols]) = (dims(u.shape(), self.transpose_u), dims(v.shape(), self.transpose_v));
+        let (rows, batch) = if bv == 1 { (bu * rows, 1) } else { (rows, bv) };
+        let small = rows < 8 || batch * cols < 64 || rows * batch * cols * depth < SMALL;
+        if (bu > 1 && bv > 1) || (small && forced.is_none()) {
+            return Ok(None);
+        }
+        let straight = |t: &Tensor, transposed: bool, to: &[usize]| {
+            let t = if transposed { transpose(t, t.rank() - 2, t.rank() - 1)? } else { t.clone() };
+            reshape(&t, to)
+        };
+        no_grad(|| {
+            let w = straight(u, self.transpose_u, &[rows, depth, 1])?;
+            let x = straight(v, self.transpose_v, &[batch, depth, cols])?;
+            conv1d::one_tap(&x, &w)?.map(|y| reshape(&y, shape)).transpose()
+        })
+    }
+
     fn shape(self, u: &[usize], v: &[usize]) -> Result<Vec<usize>> {
         let ranks = (2..=3).contains(&u.len()) && (2..=3).contains(&v.len());
         if ranks {
@@ -49,6 +78,9 @@ impl Op for MatMul {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (u, v) = (inputs[0], inputs[1]);
         let shape = self.shape(u.shape(), v.shape())?;
+        if let Some(y) = self.by_tiles(gpu, u, v, &shape)? {
+            return Ok(y.into());
+        }
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let ([bu, rows, depth], [bv, _, cols]) = (dims(u.shape(), self.transpose_u), dims(v.shape(), self.transpose_v));
         let (ur, ud) = if self.transpose_u { (1, rows) } else { (depth, 1) };
@@ -99,7 +131,7 @@ pub fn matmul(u: &Tensor, v: &Tensor, transpose_u: bool, transpose_v: bool) -> R
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let shapes: [(&[usize], bool, &[usize], bool); 8] = [
+    let shapes: [(&[usize], bool, &[usize], bool); 10] = [
         (&[3, 5], false, &[5, 4], false),
         (&[5, 3], true, &[5, 4], false),
         (&[3, 5], false, &[4, 5], true),
@@ -108,6 +140,9 @@ pub(super) fn cases() -> Vec<Case> {
         (&[2, 5, 3], true, &[4, 5], true),
         (&[3, 5], false, &[2, 5, 1], false),
         (&[1, 1], false, &[1, 1], false),
+        // more than a tile, one matrix to a batch and a batch to one matrix
+        (&[9, 10], true, &[2, 9, 35], false),
+        (&[2, 5, 9], false, &[70, 9], true),
     ];
     for (u, tu, v, tv) in shapes {
         cases.push(Case::new(

@@ -94,7 +94,11 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: 
 }
 
 /// The same strips by two variants; what stands in the way otherwise.
-fn compared<'a>(material: &'a Material<'a>, names: [&'a str; 2], look: &Look) -> Result<crate::Result<Figure<'a>>, String> {
+fn compared<'a>(
+    material: &'a Material<'a>,
+    names: [&'a str; 2],
+    look: &Look,
+) -> Result<crate::Result<Figure<'a>>, String> {
     let kept = |name: &'a str| material.of(name).filter_map(|r| Some((r, r.shown.as_ref()?)));
     for name in names {
         if kept(name).next().is_none() {

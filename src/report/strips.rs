@@ -3,8 +3,8 @@
 //! Numbers are base64 of little-endian 16-bit integers times a unit (-32768: a gap) or of bytes over 254 (255: a gap). A
 //! strip that several variants have is there once, with a map of each.
 
-use crate::plates::runs::Run;
 use crate::figures::style::{Rgb, class_color, viridis};
+use crate::plates::runs::Run;
 use crate::train::explanations::{Shown, ShownStrip};
 use serde_json::{Value, json};
 use std::collections::HashMap;

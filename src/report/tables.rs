@@ -1,9 +1,9 @@
 //! The tables of a page: what ran, metrics, classes, explanation scores. What was not computed is `-`.
 
 use super::nothing;
-use crate::plates::runs::{Found, Missing, Run};
 use crate::error::{Error, Result};
 use crate::explain::scores::GroupScores;
+use crate::plates::runs::{Found, Missing, Run};
 use crate::train::collect::collect;
 use crate::train::metrics::Metrics;
 use crate::train::sanity::Sanity;

@@ -246,28 +246,42 @@ impl Tensor {
     /// Reads the values back; submits recorded work and waits for it.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the work before it failed.
+    /// [`Error::Shape`] for an integer tensor; [`Error::Gpu`] if the work before it failed.
     pub fn to_vec(&self) -> Result<Vec<f32>> {
-        assert_eq!(self.dtype(), DType::F32, "to_vec of an integer tensor");
+        self.expect("to_vec", DType::F32, "integers are read with to_vec_u32")?;
         Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
     }
 
     /// As [`Tensor::to_vec`] for integers.
     ///
     /// # Errors
-    /// As [`Tensor::to_vec`].
+    /// As [`Tensor::to_vec`], for a float tensor.
     pub fn to_vec_u32(&self) -> Result<Vec<u32>> {
-        assert_eq!(self.dtype(), DType::U32, "to_vec_u32 of a float tensor");
+        self.expect("to_vec_u32", DType::U32, "floats are read with to_vec")?;
         Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
     }
 
     /// The value of a tensor with one element.
     ///
     /// # Errors
-    /// As [`Tensor::to_vec`].
+    /// As [`Tensor::to_vec`], and [`Error::Shape`] for several elements.
     pub fn item(&self) -> Result<f32> {
-        assert_eq!(self.numel(), 1, "item of a tensor with several elements");
-        Ok(self.to_vec()?[0])
+        match self.to_vec()?[..] {
+            [value] => Ok(value),
+            _ => Err(Error::shape(
+                "item",
+                format!("shape {:?}", self.shape()),
+                "a single element",
+                "reduce with sum or mean first, or read all elements with to_vec",
+            )),
+        }
+    }
+
+    fn expect(&self, op: &str, dtype: DType, hint: &str) -> Result<()> {
+        if self.dtype() == dtype {
+            return Ok(());
+        }
+        Err(Error::shape(op, format!("{self:?}"), format!("elements of type {dtype:?}"), hint))
     }
 
     /// Records a copy for the host without waiting for it.

@@ -98,7 +98,9 @@ impl Checkpoint {
         if let Some(best) = &self.best {
             metadata.extend([("best_epoch", best.epoch.to_string()), ("best_score", best.score.to_string())]);
         }
-        write_atomically(path, &safetensors_bytes(&tensors, &metadata))
+        write_atomically(path, &safetensors_bytes(&tensors, &metadata))?;
+        log::info!("checkpoint after step {} written: {}", self.step, path.display());
+        Ok(())
     }
 
     /// Reads a file that [`Checkpoint::write`] wrote.

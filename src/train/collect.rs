@@ -15,7 +15,6 @@ use super::table::{Best, Cell, Column, Table};
 use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use methods::{Method, Outcome, Patients, methods};
-pub(crate) use runs::read_json;
 use runs::{Run, read_all};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};

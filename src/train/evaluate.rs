@@ -159,7 +159,8 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let block = experiment.losses.weights(net.config().widths.len())?.block;
     let seed = experiment.train.seed;
     let random_seed = seed.wrapping_add(RANDOM_SEED);
-    let random = if sanity { Some(Exgnet::new(gpu, net.config(), net.classes(), false, random_seed)?) } else { None };
+    let random = || Exgnet::new(gpu, net.config(), net.classes(), false, random_seed)?.folded();
+    let random = if sanity { Some(random()?) } else { None };
     let mut scored = Vec::with_capacity(records.len());
     for part in records.chunks(BATCH) {
         scored.extend(score(tested, part, block, random.as_ref())?);

@@ -27,7 +27,7 @@ pub struct LossWeights {
     pub irregular: f64,
 }
 
-/// What XAI guidance draws the map to; `B`, `I`, `G` and `rho` as in [`crate::ecg::guidance`].
+/// What XAI guidance draws the map to; `B`, `I`, `G` and `rho` as in [`mod@crate::ecg::guidance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum XaiGoal {
@@ -114,7 +114,10 @@ pub fn losses(
     let mut terms = Terms { total: ce.clone(), ce, joint: None, feature: None, xai: None, map: None };
     if weights.train_only() {
         let features = targets.features.as_ref().ok_or_else(|| {
-            Error::config("feature guidance without features", "give them, or set losses.joint and losses.feature to 0")
+            Error::config(
+                "losses.joint, losses.feature: found a batch without features, expected 17 a record",
+                "give them, or set losses.joint and losses.feature to 0",
+            )
         })?;
         let (joint, regressed) = net.train_only(&out.embedding, features, mode)?;
         if weights.joint > 0.0 {

@@ -4,7 +4,7 @@
 use super::checkpoint::Checkpoint;
 use super::config::{Experiment, Optimizer as Rule, Precision};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
-use crate::autograd::{grad, no_grad};
+use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
@@ -33,7 +33,7 @@ pub struct Stepper {
     half: bool,
     arena: Arena,
     recorded: Vec<RecordedStep>,
-    forwards: Vec<RecordedForward>,
+    inference: Option<Inference>,
 }
 
 impl Stepper {
@@ -74,7 +74,7 @@ impl Stepper {
             half,
             arena: gpu.arena(),
             recorded: Vec::new(),
-            forwards: Vec::new(),
+            inference: None,
         })
     }
 
@@ -117,26 +117,51 @@ impl Stepper {
     }
 
     /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
-    /// replayed as a step is, in the same memory.
+    /// replayed as a step is, in the same memory, by a [folded](Exgnet::folded) network that follows the parameters.
     ///
     /// # Errors
     /// [`crate::Error::Shape`]; [`crate::Error::Gpu`].
     pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
-        let at = match self.forwards.iter().position(|f| f.x.shape() == x.shape()) {
+        let gpu = x.gpu();
+        let arena = self.arena.clone();
+        let inference = self.follow()?;
+        let at = match inference.forwards.iter().position(|f| f.x.shape() == x.shape()) {
             Some(at) => at,
             None => {
-                let gpu = x.gpu();
                 let x = Tensor::empty(gpu, x.shape(), x.dtype())?;
-                let forward = || no_grad(|| self.net.forward(&x, &Mode::EVAL));
-                let (work, out) = gpu.capture(&self.arena, forward)?;
-                self.forwards.push(RecordedForward { work, logits: out.logits, x });
-                self.forwards.len() - 1
+                let forward = || no_grad(|| inference.net.forward(&x, &Mode::EVAL));
+                let (work, out) = gpu.capture(&arena, forward)?;
+                inference.forwards.push(RecordedForward { work, logits: out.logits, x });
+                inference.forwards.len() - 1
             }
         };
-        let forward = &self.forwards[at];
+        let forward = &inference.forwards[at];
         forward.x.copy_from(0, x);
         forward.work.replay();
         Ok(forward.logits.clone())
+    }
+
+    /// Brings the network of [`Stepper::infer`] up to the parameters, if they have changed: the first inference after a step
+    /// does the same.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub fn prepare_inference(&mut self) -> Result<()> {
+        self.follow().map(|_| ())
+    }
+
+    fn follow(&mut self) -> Result<&mut Inference> {
+        if self.inference.is_none() {
+            let gpu = self.net.params().flat().gpu();
+            let (fold, net) = gpu.capture(&self.arena, || self.net.folded())?;
+            self.inference = Some(Inference { fold, net, folded_at: None, forwards: Vec::new() });
+        }
+        let inference = self.inference.as_mut().expect("made above");
+        if inference.folded_at != Some(self.optimizer.steps()) {
+            inference.fold.replay();
+            inference.folded_at = Some(self.optimizer.steps());
+        }
+        Ok(inference)
     }
 
     /// What repeats from step to step.
@@ -147,9 +172,8 @@ impl Stepper {
         let out = self.net.forward(x, &mode)?;
         gpu.phase("loss");
         let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
-        let params: Vec<&Tensor> = self.net.params().trainable().iter().map(|(_, p)| p).collect();
         gpu.phase("backward");
-        let gradients = grad(&self.optimizer.scale_loss(&terms.total)?, &params, None, false)?;
+        let gradients = self.net.params().gradients(&self.optimizer.scale_loss(&terms.total)?)?;
         gpu.phase("optimizer");
         self.optimizer.update(self.net.params(), &gradients)?;
         Ok((terms, out.logits))
@@ -164,6 +188,17 @@ struct RecordedStep {
     work: Recording,
     terms: Terms,
     logits: Tensor,
+}
+
+/// The network in evaluation, recorded.
+#[derive(Debug)]
+struct Inference {
+    /// Folds the parameters as they are into `net`'s.
+    fold: Recording,
+    net: Exgnet,
+    /// Steps of the optimiser when that was done last.
+    folded_at: Option<u32>,
+    forwards: Vec<RecordedForward>,
 }
 
 /// A forward pass in evaluation on batches of a fixed shape.

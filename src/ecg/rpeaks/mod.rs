@@ -49,7 +49,7 @@ impl std::str::FromStr for Detector {
     fn from_str(s: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|d| d.name() == s).ok_or_else(|| {
             Error::config(
-                format!("unknown R-peak detector `{s}`"),
+                format!("detector: found `{s}`, expected gradient or adaptive"),
                 "choose gradient (the published method) or adaptive (the more accurate one)",
             )
         })

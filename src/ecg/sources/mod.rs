@@ -105,12 +105,12 @@ impl FromStr for Source {
         match known {
             Some(kind) if !path.trim().is_empty() => Ok(Self::new(kind, path)),
             Some(_) => Err(Error::config(
-                format!("source `{text}` has no path"),
-                format!("write {kind}:PATH; a relative path is also looked for below EXGNET_DATA"),
+                format!("source `{text}`: found no path, expected {kind}:PATH"),
+                "name the file or folder; a relative path is also looked for below EXGNET_DATA",
             )),
             None => Err(Error::config(
-                format!("unknown kind of source `{kind}`"),
-                format!("choose one of {}", Self::forms()),
+                format!("source `{text}`: found the kind `{kind}`, expected one of {}", Self::forms()),
+                "write KIND:PATH, for instance wfdb:ludb",
             )),
         }
     }

@@ -107,13 +107,17 @@ impl Generator {
         let rhythms = rhythms_of(&options.classes)?;
         if options.records == 0 || options.records.checked_mul(samples).is_none_or(|t| t > MAX_SAMPLES) {
             return Err(Error::config(
-                format!("{} synthetic records of {samples} samples", options.records),
-                format!("ask for 1 to {} records of this length", MAX_SAMPLES / samples),
+                format!(
+                    "found {} synthetic records of {samples} samples, expected 1 to {}",
+                    options.records,
+                    MAX_SAMPLES / samples
+                ),
+                "600 is usual; of shorter records, or at a lower rate, there may be more",
             ));
         }
         if !(0.0..=100.0).contains(&options.noise) {
             return Err(Error::config(
-                format!("noise {}, expected 0 to 100", options.noise),
+                format!("synthetic noise {}, expected 0 to 100", options.noise),
                 "1 is an ordinary recording",
             ));
         }
@@ -142,17 +146,25 @@ fn rhythms_of(classes: &[String]) -> Result<Vec<Rhythm>> {
     let known = RHYTHM6.classes.join(", ");
     let mut rhythms = Vec::new();
     for class in classes {
-        let index =
-            RHYTHM6.classes.iter().position(|c| c == class).ok_or_else(|| {
-                Error::config(format!("no synthetic class `{class}`"), format!("choose from {known}"))
-            })?;
+        let index = RHYTHM6.classes.iter().position(|c| c == class).ok_or_else(|| {
+            Error::config(
+                format!("synthetic classes: found `{class}`, expected some of {known}"),
+                "leave the classes out to have all of them",
+            )
+        })?;
         if rhythms.contains(&all[index]) {
-            return Err(Error::config(format!("class `{class}` is named twice"), "name every class once"));
+            return Err(Error::config(
+                format!("synthetic classes: found `{class}` twice, expected every class once"),
+                "take one of the two away",
+            ));
         }
         rhythms.push(all[index]);
     }
     if rhythms.is_empty() {
-        return Err(Error::config("no class for the synthetic records", format!("choose from {known}")));
+        return Err(Error::config(
+            format!("synthetic classes: found none, expected some of {known}"),
+            "leave the classes out to have all of them",
+        ));
     }
     Ok(rhythms)
 }

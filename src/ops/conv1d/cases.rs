@@ -1,6 +1,6 @@
 //! Oracles and cases of the convolution family.
 
-use super::{Branch, ConvSpec, GradRows, WeightGrad, apply, branches, conv1d, input_grad};
+use super::{Branch, ConvInput, ConvSpec, GradRows, WeightGrad, apply, branches, conv1d, input_grad};
 use crate::autograd::check::{Case, Input};
 use crate::ops::Array;
 use std::sync::Mutex;
@@ -200,28 +200,52 @@ pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
         .collect()
 }
 
+/// Stride, dilations and groups of the branches 5, 11, 21.
+const BRANCHES: [(usize, [usize; 3], usize); 5] =
+    [(1, [1, 1, 1], 1), (2, [1, 1, 1], 1), (1, [1, 2, 3], 1), (2, [2, 1, 4], 1), (1, [1, 1, 1], 2)];
+
+/// The specification and the inputs (x and the weights) of one of them.
+fn three((stride, dilations, groups): (usize, [usize; 3], usize)) -> (ConvSpec, Vec<Input>, String) {
+    let kernels = [5, 11, 21];
+    let branches = kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect();
+    let spec = ConvSpec { half: false, stride, groups, branches };
+    let mut inputs = vec![Input::normal(&[2, 2, 15], 81)];
+    for (i, (&k, width)) in kernels.iter().zip([2, 2, 4]).enumerate() {
+        inputs.push(Input::normal(&[width, 2 / groups, k], 82 + i as u64));
+    }
+    (spec, inputs, format!("k 5, 11, 21, s{stride}, dilations {dilations:?}, g{groups}"))
+}
+
 pub(in crate::ops) fn branches_cases() -> Vec<Case> {
-    [(1, [1, 1, 1], 1), (2, [1, 1, 1], 1), (1, [1, 2, 3], 1), (2, [2, 1, 4], 1), (1, [1, 1, 1], 2)]
-        .into_iter()
-        .map(|(stride, dilations, groups)| {
-            let kernels = [5, 11, 21];
-            let spec = ConvSpec {
-                half: false,
-                stride,
-                groups,
-                branches: kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect(),
-            };
-            let cpu_spec = spec.clone();
-            let mut inputs = vec![Input::normal(&[2, 2, 15], 81)];
-            for (i, (&k, width)) in kernels.iter().zip([2, 2, 4]).enumerate() {
-                inputs.push(Input::normal(&[width, 2 / groups, k], 82 + i as u64));
-            }
-            Case::new(
-                format!("k 5, 11, 21, s{stride}, dilations {dilations:?}, g{groups}"),
-                inputs,
-                move |x| branches(&x[0], &[&x[1], &x[2], &x[3]], &spec),
-                move |x| cpu_conv(&cpu_spec, &x[0], &x[1..]),
-            )
-        })
-        .collect()
+    let case = |(spec, inputs, label): (ConvSpec, Vec<Input>, String)| {
+        let cpu_spec = spec.clone();
+        Case::new(
+            label,
+            inputs,
+            move |x| branches(&x[0], &[&x[1], &x[2], &x[3]], &spec),
+            move |x| cpu_conv(&cpu_spec, &x[0], &x[1..]),
+        )
+    };
+    BRANCHES.map(three).map(case).into()
+}
+
+pub(in crate::ops) fn branches_relu_cases() -> Vec<Case> {
+    let case = |(spec, mut inputs, label): (ConvSpec, Vec<Input>, String)| {
+        let cpu_spec = spec.clone();
+        inputs.push(Input::normal(&[8], 85));
+        Case::new(
+            label,
+            inputs,
+            move |x| ConvInput::new(&x[0]).branches_relu(&[&x[1], &x[2], &x[3]], &x[4], &spec),
+            move |x| {
+                let mut y = cpu_conv(&cpu_spec, &x[0], &x[1..4]);
+                let (channels, len) = (y.dim(1), y.dim(2));
+                for (i, v) in y.data.iter_mut().enumerate() {
+                    *v = (*v + x[4].data[i / len % channels]).max(0.0);
+                }
+                y
+            },
+        )
+    };
+    BRANCHES.map(three).map(case).into()
 }

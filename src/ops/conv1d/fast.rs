@@ -21,7 +21,8 @@ pub(super) struct Fast {
 /// Whether the fast way pays on a software adapter, by a rule of thumb: for windows of several pieces whose sums outweigh
 /// the transform and the longer compilation (seconds a kernel).
 pub(super) fn pays(taps: usize, depth: usize, width: usize) -> bool {
-    taps >= 10 && width >= 32 && depth * width >= 64 * 64
+    let least = if taps >= 20 { 2500 } else { 4096 };
+    taps >= 10 && width >= 32 && depth * width >= least
 }
 
 impl Fast {

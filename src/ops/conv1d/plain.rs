@@ -12,21 +12,27 @@ const POSITIONS: usize = 16;
 const TAPS: usize = 12;
 
 impl ConvSpec {
-    /// The convolution (`src` = x, `dst` = y) or its input gradient (`transposed`; `src` = the output's gradient, `dst`
+    /// The convolution (`src` = x, `dst` = y; with a bias `max(0, . + bias)`) or its input gradient (`transposed`; `src` = the output's gradient, `dst`
     /// = the input's), branch by branch.
     pub(super) fn launch(
         &self,
         gpu: &Gpu,
         transposed: bool,
-        (src, weights, dst): (&Tensor, &[&Tensor], &Tensor),
+        (src, weights, bias, dst): (&Tensor, &[&Tensor], Option<&Tensor>, &Tensor),
         sizes: &[Sizes],
     ) -> Result<()> {
         let mut all = weights.iter().zip(sizes).enumerate();
-        all.try_for_each(|(j, (w, s))| self.launch_one(gpu, transposed, [src, w, dst], j, s))
+        all.try_for_each(|(j, (w, s))| self.launch_one(gpu, transposed, ([src, w, dst], bias), (j, s)))
     }
 
     /// One branch; in the input gradient all branches but the first add to `dst`.
-    fn launch_one(&self, gpu: &Gpu, transposed: bool, [src, w, dst]: [&Tensor; 3], j: usize, s: &Sizes) -> Result<()> {
+    fn launch_one(
+        &self,
+        gpu: &Gpu,
+        transposed: bool,
+        ([src, w, dst], bias): ([&Tensor; 3], Option<&Tensor>),
+        (j, s): (usize, &Sizes),
+    ) -> Result<()> {
         let Branch { dilation, pad_left, .. } = self.branches[j];
         let input = [s.c_in, 0, s.len, s.in_g];
         let output = [s.channels, s.first, s.out_len, s.out_g];
@@ -50,6 +56,7 @@ impl ConvSpec {
         Launch::new("conv1d")
             .constant("TRANSPOSED", transposed.into())
             .constant("ADD", (transposed && j > 0).into())
+            .constant("RELU", bias.is_some().into())
             .constant("FOURS", (taps >= 4).into())
             .constant("REST", (taps % 4) as u32)
             .uint([n, self.groups, blocks, tiles])
@@ -59,6 +66,7 @@ impl ConvSpec {
             .bind(src.storage())
             .bind(packed.storage())
             .bind(dst.storage())
+            .bind(bias.unwrap_or(&packed).storage())
             .threads(gpu, n, 64)
     }
 

@@ -65,6 +65,8 @@ struct Target<'a> {
     every: usize,
     len: usize,
     add: bool,
+    /// Ends with `max(0, . + bias)`.
+    bias: Option<&'a Tensor>,
 }
 
 /// Names of a part's constants in the template.
@@ -131,6 +133,7 @@ impl Tiles {
             ("mo", shape.mo),
             ("mq", shape.mq),
             ("add", to.add.into()),
+            ("relu", to.bias.is_some().into()),
             ("fast", transform.is_some().into()),
             // transforms are in f32
             ("half", (rows.half && transform.is_none()).into()),
@@ -174,15 +177,19 @@ impl Tiles {
         if !wide {
             launch = launch.uint([blocks, point]);
         }
-        launch.uint(numbers).bind(data.storage()).bind(laid.storage()).bind(to.dst.storage()).groups(gpu, n)
+        launch = launch.uint(numbers).bind(data.storage()).bind(laid.storage()).bind(to.dst.storage());
+        if let Some(bias) = to.bias {
+            launch = launch.bind(bias.storage());
+        }
+        launch.groups(gpu, n)
     }
 
-    /// The convolution of `x` into `y`, branch by branch.
+    /// The convolution of `x` into `y`, branch by branch; with a bias `max(0, . + bias)`.
     pub(super) fn forward(
         &self,
         gpu: &Gpu,
         (x, shared): (&Tensor, &Shared),
-        weights: &[&Tensor],
+        (weights, bias): (&[&Tensor], Option<&Tensor>),
         y: &Tensor,
         sizes: &[Sizes],
     ) -> Result<()> {
@@ -201,6 +208,7 @@ impl Tiles {
                 every: 1,
                 len: s.out_len,
                 add: false,
+                bias,
             };
             if !self.is_fast(j, part.window(false).taps) {
                 self.sum(gpu, self.choice(j), false, (&[part], None), &to)?;
@@ -261,6 +269,7 @@ impl Tiles {
                     every: r.every,
                     len: s.len,
                     add,
+                    bias: None,
                 };
                 self.sum(gpu, self.choice(0), true, (parts, transform.as_ref()), &to)?;
                 add = true;

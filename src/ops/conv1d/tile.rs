@@ -116,7 +116,10 @@ impl Tiles {
         let grad = if grad.is_empty() { self.grad_rows(gpu, g, shared, sizes)? } else { grad };
         let g_rows = grad.into_iter().find(|(other, rows)| other.same_rows(r) && rows.geometry == x_rows.geometry);
         let Some((_, g_rows)) = g_rows else {
-            return Err(Error::gpu("rows of another convolution", "please report it"));
+            return Err(Error::gpu(
+                "conv1d_weight_grad: found the rows of another convolution, expected its own",
+                "please report it",
+            ));
         };
         let lead = x_rows.geometry.lead;
         let w = r.window(s.kernel, lead, false);

@@ -106,7 +106,7 @@ fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 }
 
 /// Reads a JSON file of a run.
-pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let bad = |e: String| {
         let hint = "write it anew: exgnet evaluate --model RUN --out RUN";
         Error::file(path, format!("cannot be used: {e}"), hint)

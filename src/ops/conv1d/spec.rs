@@ -1,0 +1,219 @@
+//! What a convolution is to do: stride, groups and branches, with the sizes that follow from them, the names that tuning
+//! tables know it by, and the version that is chosen.
+
+use super::fast;
+use super::tile::Tiles;
+use crate::error::{Error, Result};
+use crate::gpu::{Choice, Gpu, Variant};
+
+/// Stride, groups and, a branch each, dilation and padding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvSpec {
+    /// Step of the output in input samples; the same for all branches.
+    pub stride: usize,
+    /// Groups of channels that do not see each other; 1 is the ordinary convolution.
+    pub groups: usize,
+    /// The branches, in the order of their channels in the output.
+    pub branches: Vec<Branch>,
+    /// Keep what the kernels read of signals and of gradients (their padded rows) in f16: half the memory. Sums are in f32;
+    /// the plain version knows no rows and keeps f32.
+    pub half: bool,
+}
+
+/// What may differ from branch to branch beside the weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch {
+    /// Distance of the taps in samples.
+    pub dilation: usize,
+    /// Zeros before the input.
+    pub pad_left: usize,
+    /// Zeros after the input.
+    pub pad_right: usize,
+}
+
+impl Branch {
+    /// Padding `dilation * (kernel - 1)` in all, so that stride 1 keeps the length; the odd sample goes to the right.
+    pub fn same(kernel: usize, dilation: usize) -> Self {
+        let total = dilation * (kernel - 1);
+        Self { dilation, pad_left: total / 2, pad_right: total - total / 2 }
+    }
+
+    pub(super) fn out_len(self, len: usize, kernel: usize, stride: usize) -> Option<usize> {
+        let room = (len + self.pad_left + self.pad_right).checked_sub(self.dilation * (kernel - 1) + 1)?;
+        Some(room / stride + 1)
+    }
+}
+
+/// Sizes of one branch, as the launches need them.
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    pub(super) c_in: usize,
+    pub(super) len: usize,
+    pub(super) out_len: usize,
+    pub(super) in_g: usize,
+    pub(super) out_g: usize,
+    pub(super) kernel: usize,
+    /// Channels of the whole output, and the first of this branch.
+    pub(super) channels: usize,
+    pub(super) first: usize,
+    /// `m = S / gcd(S, D)` and `q = D / gcd(S, D)`, see the shaders.
+    pub(super) m: usize,
+    pub(super) q: usize,
+}
+
+pub(super) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+impl ConvSpec {
+    /// One branch.
+    pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
+        Self { stride, groups, branches: vec![branch], half: false }
+    }
+
+    pub(super) fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
+        let bad = |found: String, expected: &str, hint: &str| Err(Error::shape("conv1d", found, expected, hint));
+        if self.stride == 0 || self.groups == 0 || self.branches.iter().any(|b| b.dilation == 0) {
+            return bad(format!("{self:?}"), "stride, groups and dilation of at least 1", "0 has no meaning here");
+        }
+        if weights.len() != self.branches.len() || weights.is_empty() {
+            return bad(format!("{} weights", weights.len()), "one weight a branch", "give one Branch for each kernel");
+        }
+        let mut out_len = None;
+        for (w, branch) in weights.iter().zip(&self.branches) {
+            let fits = w.len() == 3
+                && c_in.is_multiple_of(self.groups)
+                && w[1] * self.groups == c_in
+                && w[0].is_multiple_of(self.groups);
+            if !fits {
+                return bad(
+                    format!("input with {c_in} channels, weight {w:?}, {} groups", self.groups),
+                    "weight [C_out, C_in / groups, K] with C_in and C_out multiples of groups",
+                    "the weight's second dimension counts the channels of one group",
+                );
+            }
+            let Some(t) = branch.out_len(len, w[2], self.stride) else {
+                return bad(
+                    format!(
+                        "{len} samples, kernel {}, dilation {}, padding {} + {}",
+                        w[2], branch.dilation, branch.pad_left, branch.pad_right
+                    ),
+                    "an input at least as long as the dilated kernel",
+                    "use longer strips, a smaller kernel or more padding",
+                );
+            };
+            if *out_len.get_or_insert(t) != t {
+                return bad(
+                    format!("branches of {} and {t} samples", out_len.unwrap_or(t)),
+                    "branches of equal output length",
+                    "pad each branch with Branch::same",
+                );
+            }
+        }
+        Ok(out_len.unwrap_or(0))
+    }
+
+    fn sizes(&self, j: usize, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Sizes {
+        let w = weights[j];
+        let d = gcd(self.stride, self.branches[j].dilation);
+        Sizes {
+            batch,
+            c_in,
+            len,
+            out_len,
+            in_g: c_in / self.groups,
+            out_g: w[0] / self.groups,
+            kernel: w[2],
+            channels: weights.iter().map(|w| w[0]).sum(),
+            first: weights[..j].iter().map(|w| w[0]).sum(),
+            m: self.stride / d,
+            q: self.branches[j].dilation / d,
+        }
+    }
+
+    pub(super) fn all_sizes(
+        &self,
+        batch: usize,
+        c_in: usize,
+        len: usize,
+        out_len: usize,
+        weights: &[&[usize]],
+    ) -> Vec<Sizes> {
+        (0..weights.len()).map(|j| self.sizes(j, batch, c_in, len, out_len, weights)).collect()
+    }
+
+    /// The shapes of a pass as tuning tables name them, one a kernel: the input gradient is one for all branches. Batch and
+    /// length do not matter to the tiles.
+    pub fn keys(&self, pass: Pass, weights: &[&[usize]]) -> Vec<String> {
+        let name = |branches: std::ops::Range<usize>| {
+            let list = |of: &dyn Fn(usize) -> usize| {
+                let all: Vec<String> = branches.clone().map(|j| of(j).to_string()).collect();
+                if all.windows(2).all(|w| w[0] == w[1]) { all[0].clone() } else { all.join(",") }
+            };
+            format!(
+                "{} {}->{} k{} s{} d{} g{}",
+                pass.name(),
+                weights[0][1] * self.groups,
+                list(&|j| weights[j][0]),
+                list(&|j| weights[j][2]),
+                self.stride,
+                list(&|j| self.branches[j].dilation),
+                self.groups,
+            ) + if self.half { " f16" } else { "" }
+        };
+        match pass {
+            Pass::InputGrad => vec![name(0..weights.len())],
+            _ => (0..weights.len()).map(|j| name(j..j + 1)).collect(),
+        }
+    }
+
+    /// The versions that rules of thumb take, one for each of [`ConvSpec::keys`].
+    pub fn usual(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]]) -> Vec<Variant> {
+        let usual = gpu.usual_variant();
+        let fast = |kernel: usize, depth: usize, width: usize| {
+            usual == Variant::Tile && self.groups == 1 && fast::pays(kernel.div_ceil(self.stride), depth, width)
+        };
+        let version = |fast: bool| if fast { Variant::Fast } else { usual };
+        let phased = weights[0][1] * self.stride;
+        match pass {
+            Pass::Forward => weights.iter().map(|w| version(fast(w[2], phased, w[0]))).collect(),
+            Pass::InputGrad => {
+                let longest = weights.iter().map(|w| w[2]).max().unwrap_or(1);
+                vec![version(fast(longest, weights.iter().map(|w| w[0]).sum(), phased))]
+            }
+            Pass::WeightGrad => vec![usual; weights.len()],
+        }
+    }
+
+    /// How the tiles go about one pass; `None` where it goes the plain way.
+    pub(super) fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
+        let keys = self.keys(pass, weights).into_iter().zip(self.usual(gpu, pass, weights));
+        let choices = keys.map(|(key, usual)| gpu.decided(&key).unwrap_or_else(|| Choice::usual(usual)));
+        Tiles::new(gpu, choices.collect(), self, sizes)
+    }
+}
+
+/// The three things to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// The convolution.
+    Forward,
+    /// Its gradient with respect to the input.
+    InputGrad,
+    /// Its gradient with respect to a weight.
+    WeightGrad,
+}
+
+impl Pass {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Forward, Self::InputGrad, Self::WeightGrad];
+
+    /// The operation's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "conv1d",
+            Self::InputGrad => "conv1d_input_grad",
+            Self::WeightGrad => "conv1d_weight_grad",
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A network with BatchNorm and shortcuts folded into its convolutions is the same function.
+
+#[path = "common/golden.rs"]
+mod golden;
+
+use exgnet::explain::grad_cam;
+use exgnet::nn::network::expected_tensors;
+use exgnet::nn::{Exgnet, Mode, NetworkConfig, Output};
+use exgnet::tensor::Tensor;
+use exgnet::train::Experiment;
+use golden::{Worst, gpu};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+const CLASSES: usize = 3;
+
+fn random(n: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..n).map(|_| 3.0 * rng.random::<f32>() - 1.5).collect()
+}
+
+/// A network whose normalisations are far from doing nothing.
+fn network(config: &NetworkConfig) -> Exgnet {
+    let mut values = BTreeMap::new();
+    for (i, (name, shape)) in expected_tensors(config, CLASSES, false).into_iter().enumerate() {
+        let start = random(shape.iter().product(), 900 + i as u64);
+        let fan_in: usize = shape.iter().skip(1).product();
+        let of: Box<dyn Fn(f32) -> f32> = match name.rsplit('.').next() {
+            Some("running_var") => Box::new(|v| 0.3 + v * v),
+            Some("running_mean" | "bias") => Box::new(|v| 0.5 * v),
+            _ if shape.len() == 1 => Box::new(|v| 1.0 + 0.4 * v),
+            _ => Box::new(move |v| v / (fan_in as f32).sqrt()),
+        };
+        values.insert(name, start.into_iter().map(of).collect::<Vec<f32>>());
+    }
+    Exgnet::with_values(gpu(), config, CLASSES, false, 1, &values).expect("a network")
+}
+
+/// Logits, every block, and the maps of every block, one behind the other.
+fn all(out: &Output) -> Vec<Vec<f32>> {
+    let classes = Tensor::from_u32(gpu(), &[2], &[0, 2]).expect("uploaded");
+    let read = |t: &Tensor| t.to_vec().expect("read back");
+    let maps = (0..out.blocks.len()).map(|i| read(&grad_cam(out, i, &classes, false).expect("maps").map));
+    let blocks = out.blocks.iter().map(read);
+    std::iter::once(read(&out.logits)).chain(blocks).chain(maps).collect()
+}
+
+#[test]
+fn a_folded_network_is_the_same_function() {
+    let mut worst = Worst::new("folded");
+    let cases: [&[&str]; 7] = [
+        &[],
+        // shortcuts: the input itself, and convolutions with and without a stride
+        &["widths=[32, 32, 48]", "strides=[1, 2, 1]"],
+        &["dilations=[1, 2, 4]", "strides=[1, 2, 2]", "widths=[16, 24, 24]"],
+        &["kernels=[4, 8, 15]"],
+        // an even kernel that is dilated has no tap in the middle; these blocks do more than can be folded
+        &["kernels=[4, 7, 15]", "dilations=[2, 1, 1]"],
+        &["kind=cascade", "kernels=[16]"],
+        &["se_reduction=4"],
+    ];
+    for sets in cases {
+        let sets: Vec<String> = sets.iter().map(|s| format!("network.{s}")).collect();
+        let config = Experiment::quickstart(&sets).expect("a configuration").network;
+        let net = network(&config);
+        let x = Tensor::from_f32(gpu(), &[2, 1, 400], &random(800, 7)).expect("uploaded");
+        let forward = |net: &Exgnet, mode| net.forward(&x, mode).expect("forward");
+        let folded = net.folded().expect("folded");
+        let pairs = all(&forward(&net, &Mode::EVAL)).into_iter().zip(all(&forward(&folded, &Mode::EVAL)));
+        let mut other_bits = false;
+        for (i, (own, folded)) in pairs.enumerate() {
+            // a map may be dead, logits and blocks are not
+            let dead = i <= config.widths.len() && own.iter().all(|v| *v == 0.0);
+            assert!(!dead, "{sets:?}: nothing to compare in {i}");
+            other_bits |= own != folded;
+            let own: Vec<f64> = own.into_iter().map(f64::from).collect();
+            worst.see(&format!("{sets:?} {i}"), &folded, &own, 2e-5, 2e-4);
+        }
+        assert!(other_bits, "{sets:?}: the stem at least is folded");
+        // training does not know of it
+        let train = Mode { update_running: false, dropout: None, ..Mode { batch_stats: true, ..Mode::EVAL } };
+        assert_eq!(all(&forward(&net, &train)), all(&forward(&folded, &train)), "{sets:?}");
+    }
+    worst.done();
+}

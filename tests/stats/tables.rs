@@ -1,0 +1,163 @@
+//! Tables in three forms.
+
+use exgnet::train::table::{Best, Cell, Column, Table};
+use proptest::prelude::*;
+
+fn example() -> Table {
+    let columns = vec![
+        Column::new("F1", 1).unit("%").best(Best::Largest),
+        Column::new("error", 2).best(Best::Smallest),
+        Column::new("p", 3),
+        Column::new("note", 0),
+    ];
+    let mut t = Table::new("A & B_1", "method", columns);
+    let text = |s: &str| Cell::Text(s.into());
+    let interval = Cell::Interval { value: 0.123456, low: -0.0001, high: 0.25 };
+    let mean = |mean, sd| Cell::MeanSd { mean, sd };
+    t.push("plain", vec![mean(95.52, 0.61), Cell::Value(0.2), Cell::Missing, text("100 % a|b")]).unwrap();
+    t.push("guided, 50%", vec![mean(96.04, f64::NAN), interval, Cell::PValue(0.0004), text("")]).unwrap();
+    t.push("[prior]", vec![Cell::Value(96.01), Cell::Value(f64::NAN), Cell::PValue(0.0625), text("x_1 \"q\"")])
+        .unwrap();
+    t
+}
+
+#[test]
+fn a_table_in_three_forms() {
+    let t = example();
+    let markdown = r#"**A &amp; B\_1**
+
+| method      |       F1 (%) |                 error |      p | note       |
+| ----------- | -----------: | --------------------: | -----: | ---------- |
+| plain       |   95.5 ± 0.6 |                  0.20 |      - | 100 % a\|b |
+| guided, 50% | **96.0 ± -** | **0.12 [0.00, 0.25]** | <0.001 | -          |
+| \[prior\]   |     **96.0** |                     - |  0.062 | x\_1 "q"   |
+"#;
+    assert_eq!(t.markdown(), markdown);
+    assert_eq!(
+        t.csv(),
+        "method,F1_mean (%),F1_sd (%),error,error_low,error_high,p,note\n\
+         plain,95.52,0.61,0.2,,,,100 % a|b\n\
+         \"guided, 50%\",96.04,,0.123456,-0.0001,0.25,0.0004,\n\
+         [prior],96.01,,,,,0.0625,\"x_1 \"\"q\"\"\"\n"
+    );
+    let latex = t.latex();
+    for line in [
+        r"\caption{A \& B\_1}",
+        r"\begin{tabular}{lrrrl}",
+        r"method & F1 (\%) & error & p & note \\",
+        r"plain & $95.5 \pm 0.6$ & $0.20$ & - & 100 \% a\textbar{}b \\",
+        r"guided, 50\% & $\mathbf{96.0 \pm \mbox{-}}$ & $\mathbf{0.12 [0.00, 0.25]}$ & $<0.001$ & - \\",
+        r"{[}prior{]} & $\mathbf{96.0}$ & - & $0.062$ & x\_1 {\char34}q{\char34} \\",
+    ] {
+        assert!(latex.lines().any(|l| l == line), "{line}\n{latex}");
+    }
+}
+
+#[test]
+fn notes_stand_below_a_table() {
+    let (plain, mut t) = (example(), example());
+    t.note("A & B");
+    t.note("second_");
+    assert_eq!(t.markdown(), plain.markdown() + "\nA &amp; B\n\nsecond\\_\n");
+    assert_eq!(t.csv(), plain.csv());
+    let notes =
+        "\\end{tabular}\n\\par\\smallskip{\\footnotesize A \\& B}\n\\par\\smallskip{\\footnotesize second\\_}\n";
+    assert_eq!(t.latex(), plain.latex().replace("\\end{tabular}\n", notes));
+}
+
+#[test]
+fn a_row_has_a_cell_for_every_column_and_bold_needs_a_rival() {
+    let mut t = Table::new("", "", vec![Column::new("a", 1).best(Best::Largest)]);
+    assert!(t.push("r", vec![]).unwrap_err().to_string().contains("found 0 cells, expected 1"));
+    assert!(t.push("r", vec![Cell::Missing; 2]).is_err());
+    assert!(t.markdown().starts_with("| "));
+    t.push("r", vec![Cell::Value(1.01)]).unwrap();
+    t.push("s", vec![Cell::Value(1.04)]).unwrap();
+    assert!(!t.markdown().contains('*') && !t.latex().contains("mathbf") && !t.latex().contains("caption"));
+    t.push("t", vec![Cell::Value(0.0)]).unwrap();
+    assert_eq!(t.markdown().matches("**1.0**").count(), 2);
+    assert_eq!(Table::new("x", "", vec![]).csv(), "\"\"\n");
+}
+
+#[test]
+fn what_is_missing_is_never_a_number() {
+    let mut t = Table::new("", "row", vec![Column::new("v", 2)]);
+    let nothing = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    for v in nothing {
+        t.push("r", vec![Cell::Value(v)]).unwrap();
+        t.push("r", vec![Cell::PValue(v)]).unwrap();
+        t.push("r", vec![Cell::MeanSd { mean: v, sd: 0.0 }]).unwrap();
+        t.push("r", vec![Cell::Interval { value: v, low: v, high: v }]).unwrap();
+    }
+    t.push("r", vec![Cell::Missing]).unwrap();
+    t.push("r", vec![Cell::Text(" ".into())]).unwrap();
+    assert!(t.markdown().lines().skip(2).all(|l| l.replace(' ', "") == "|r|-|"), "{}", t.markdown());
+    assert_eq!(t.latex().lines().filter(|l| *l == r"r & - \\").count(), 14);
+    let mut t = Table::new("", "row", vec![Column::new("v", 2)]);
+    t.push("r", vec![Cell::Interval { value: -0.001, low: f64::NAN, high: f64::INFINITY }]).unwrap();
+    assert!(t.markdown().contains("| 0.00 [-, -] |"), "{}", t.markdown());
+    assert!(t.latex().contains(r"$0.00 [\mbox{-}, \mbox{-}]$"));
+    assert!(t.csv().ends_with("r,-0.001,,\n"));
+}
+
+/// Text between unescaped `|`.
+fn markdown_cells(line: &str) -> usize {
+    let mut escaped = false;
+    let mut bars = 0_usize;
+    for c in line.chars() {
+        bars += usize::from(c == '|' && !escaped);
+        escaped = c == '\\' && !escaped;
+    }
+    bars.saturating_sub(1)
+}
+
+fn any_cell() -> impl Strategy<Value = Cell> {
+    let v = || prop_oneof![any::<f64>(), -2.0..2.0_f64, Just(-0.0), Just(f64::NAN)];
+    prop_oneof![
+        Just(Cell::Missing),
+        v().prop_map(Cell::Value),
+        (v(), v()).prop_map(|(mean, sd)| Cell::MeanSd { mean, sd }),
+        (v(), v(), v()).prop_map(|(value, low, high)| Cell::Interval { value, low, high }),
+        v().prop_map(Cell::PValue),
+        any::<String>().prop_map(Cell::Text),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn tables_take_anything(
+        title: String, labels: String, names in prop::collection::vec(any::<String>(), 2), decimals: usize,
+        rows in prop::collection::vec((any::<String>(), any_cell(), any_cell()), 0..6),
+    ) {
+        let columns = names.iter().zip([Best::Largest, Best::Smallest])
+            .map(|(name, best)| Column::new(name, decimals).unit("a|b").best(best)).collect();
+        let mut t = Table::new(title, labels, columns);
+        for (label, a, b) in &rows {
+            t.push(label, vec![a.clone(), b.clone()]).unwrap();
+        }
+        let markdown = t.markdown();
+        let lines: Vec<&str> = markdown.lines().skip_while(|l| !l.starts_with('|')).collect();
+        prop_assert_eq!(lines.len(), rows.len() + 2);
+        prop_assert!(lines.iter().all(|l| markdown_cells(l) == 3), "{}", markdown);
+        // every line of the body ends its row, with three cells
+        let latex = t.latex();
+        let body = latex.lines().skip_while(|l| *l != r"\toprule").filter(|l| l.ends_with(r" \\"));
+        let ampersands = |l: &str| l.matches('&').count() - l.matches(r"\&").count();
+        prop_assert_eq!(body.clone().count(), rows.len() + 1);
+        prop_assert!(body.clone().all(|l| ampersands(l) == 2), "{}", latex);
+        let csv = t.csv();
+        prop_assert!(!csv.is_empty() && csv.ends_with('\n'));
+        prop_assert_eq!(csv_rows(&csv), rows.len() + 1);
+    }
+}
+
+/// Line breaks outside quotes.
+fn csv_rows(text: &str) -> usize {
+    let mut quoted = false;
+    text.chars()
+        .filter(|&c| {
+            quoted ^= c == '"';
+            c == '\n' && !quoted
+        })
+        .count()
+}
