@@ -382,7 +382,7 @@ fn bad_input_is_told() {
     for width in ["10", "NaN", "1e9"] {
         fails(&["figures", &run, "--width-mm", width], 1, &["--width-mm", "expected 80 to 400"]);
     }
-    fails(&["figures", &run, "--width-mm", "85", "--theme", "slides"], 1, &["expected at least 120"]);
+    fails(&["figures", &run, "--width-mm", "85", "--theme", "slides"], 1, &["expected 120 to 400", "slides"]);
     fails(&["figures", &run, "--dpi", "0"], 1, &["--dpi 0: expected 50 to 1200"]);
     std::fs::write(at("odd.json"), b"{}").expect("written");
     fails(&["figures", &at("odd.json")], 1, &["no measurement of kernels"]);
