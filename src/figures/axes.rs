@@ -1,7 +1,9 @@
 //! Axes: where ticks stand and how they read, frames, legends and colour bars.
 
 use super::canvas::{Canvas, Point, Type};
-use super::style::{GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb};
+use super::style::{
+    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb, series_color, series_dash,
+};
 
 /// Length of a tick, mm.
 const TICK: f64 = 1.0;
@@ -195,6 +197,24 @@ pub struct Entry {
     pub color: Rgb,
     /// Length of its line's dashes, mm; 0 for an unbroken line.
     pub dash: f64,
+    /// Which shape its marks have; `None` for no marks.
+    pub shape: Option<usize>,
+}
+
+impl Entry {
+    /// A full line without marks.
+    pub fn line(name: impl Into<String>, color: Rgb) -> Self {
+        Self { name: name.into(), color, dash: 0.0, shape: None }
+    }
+
+    /// Series `index` of several, told apart without colour: by the shapes of its marks, or else by its dashes.
+    pub fn series(name: impl Into<String>, index: usize, marks: bool) -> Self {
+        let line = Self::line(name, series_color(index));
+        match marks {
+            true => Self { shape: Some(index), ..line },
+            false => Self { dash: series_dash(index), ..line },
+        }
+    }
 }
 
 /// Height of a line of a legend, mm.
@@ -236,8 +256,26 @@ pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
     for (entry, (dx, dy)) in entries.iter().zip(places(entries, width).0) {
         let (left, middle) = (x + dx, y + dy + 2.0);
         curve(c, &[(left, middle), (left + 6.0, middle)], entry);
+        if let Some(index) = entry.shape {
+            shape(c, (left + 3.0, middle), index, 0.85, entry.color);
+        }
         let name = style.shorten(&entry.name, width - 10.0);
         c.text((left + 7.5, middle + style.drop()), &name, &style);
+    }
+}
+
+/// Draws one of six shapes that are told apart without colour, `r` mm in half.
+pub(super) fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
+    let mut polygon = |points: &[Point]| {
+        c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);
+    };
+    match index % 6 {
+        0 => c.disc((x, y), r, color),
+        1 => polygon(&[(-1.15, 0.9), (1.15, 0.9), (0.0, -1.15)]),
+        2 => polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]),
+        3 => polygon(&[(-1.25, 0.0), (0.0, -1.25), (1.25, 0.0), (0.0, 1.25)]),
+        4 => polygon(&[(-1.15, -0.9), (1.15, -0.9), (0.0, 1.15)]),
+        _ => polygon(&[(-0.9, -1.15), (-0.9, 1.15), (1.15, 0.0)]),
     }
 }
 

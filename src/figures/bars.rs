@@ -46,11 +46,7 @@ pub fn per_class<'a>(
     }
     let width = look.width();
     let columns = if look.is_wide() { 2 } else { 1 };
-    let entries: Vec<Entry> = variants
-        .iter()
-        .enumerate()
-        .map(|(i, name)| Entry { name: name.clone(), color: series_color(i), dash: 0.0 })
-        .collect();
+    let entries: Vec<Entry> = variants.iter().enumerate().map(|(i, name)| Entry::line(name, series_color(i))).collect();
     let single = variants.len() == 1;
     let above = if single { 1.0 } else { 3.0 + legend_height(&entries, width - 16.0) };
     let grid = Grid { width, columns, left: 12.0, right: 3.0, top: 6.5, height: 32.0, bottom: 7.5 };
@@ -104,6 +100,22 @@ fn whisker(c: &mut Canvas, x: f64, (low, high): (f64, f64), half: f64) {
     }
 }
 
+/// How much lower every other name stands where they have no room side by side, mm.
+const STAGGER: f64 = 3.2;
+
+/// Values, and what lies a little beyond their ends, so that no mark is cut by the frame; not below 0 or above 1 where none
+/// is.
+fn roomy(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut all: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+    let (low, high) = all.iter().fold((f64::MAX, f64::MIN), |b, &v| (b.0.min(v), b.1.max(v)));
+    let room = 0.03 * (high - low);
+    if room.is_finite() && room > 0.0 {
+        all.push(if low >= 0.0 { (low - room).max(0.0) } else { low - room });
+        all.push(if high <= 1.0 { (high + room).min(1.0) } else { high + room });
+    }
+    all
+}
+
 /// A metric of every variant in the cells of fold and seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compared {
@@ -140,6 +152,14 @@ pub fn ablation<'a>(
     // under each other they would be taller than a page
     let height = if columns > 1 { 40.0 } else { 26.0 };
     let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 10.5, height, bottom: 8.0 };
+    // names that have no room side by side stand on two lines
+    let pitch = (width / columns as f64 - grid.left - grid.right) / n as f64;
+    let least = Type::new(PT_MIN);
+    let staggered = variants.iter().any(|v| least.width(v) > pitch - 0.5);
+    let grid = Grid { bottom: grid.bottom + if staggered { STAGGER } else { 0.0 }, ..grid };
+    let words = |p: f64| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
+    // and p values that have none lose their letter, which then stands once at the side
+    let short = least.width("p = 0.000") > pitch - 0.5;
     let (frames, end) = grid.frames(panels.len(), 0.0);
     let none = Axis { ticks: Vec::new(), ..Axis::with_ticks(0.0, n as f64, 1.0) };
     Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
@@ -147,14 +167,15 @@ pub fn ablation<'a>(
         for (k, (panel, frame)) in panels.iter().zip(&frames).enumerate() {
             let ends = panel.means.iter().flat_map(|m| [m.value, m.interval.0, m.interval.1]);
             let all = panel.values.iter().flatten().copied().chain(ends).chain(panel.lines.iter().map(|l| l.1));
-            let y = Axis::linear(all, 5);
+            let y = Axis::linear(roomy(all), 5);
             frame.draw(c, &none, &y, None, "");
             letter(c, (frame.x0 - 12.5, frame.y0 - 6.2), k);
             let style = Type::new(PT_LABEL).bold();
             c.text((frame.x0, frame.y0 - 6.2), &style.shorten(&panel.name, frame.x1 - frame.x0), &style);
             if let Some((name, _)) = panel.lines.first() {
-                let text = format!("dashed: {name}");
                 let free = frame.x1 - frame.x0 - style.width(&panel.name) - 3.0;
+                let full = format!("dashed: {name}");
+                let text = if small.width(&full) > free { name.clone() } else { full };
                 c.text((frame.x1, frame.y0 - 6.2), &small.shorten(&text, free), &small.color(INK_SOFT).end());
             }
             let pitch = (frame.x1 - frame.x0) / n as f64;
@@ -194,14 +215,21 @@ pub fn ablation<'a>(
                 }
                 let x = frame.x0 + pitch * middle(v);
                 let style = if small.width(variant) > pitch - 1.0 { least } else { small };
-                let name = style.shorten(variant, pitch - 0.5);
-                c.text((x, frame.y1 + 2.0 + 2.0 * style.drop()), &name, &style.middle());
+                let (room, lower) = match staggered {
+                    true => (2.0 * pitch - 1.0, if v % 2 == 1 { STAGGER } else { 0.0 }),
+                    false => (pitch - 0.5, 0.0),
+                };
+                let name = style.shorten(variant, room);
+                c.text((x, frame.y1 + 2.0 + 2.0 * style.drop() + lower), &name, &style.middle());
                 let p = panel.p.get(v).copied().unwrap_or(f64::NAN);
                 if p.is_finite() {
-                    let text = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
-                    let style = if least.width(&text) > pitch { least } else { small };
+                    let text = if short { words(p).replace("p = ", "").replace("p ", "") } else { words(p) };
+                    let style = if small.width(&text) > pitch - 0.5 { least } else { small };
                     c.text((x, frame.y0 - 2.0), &text, &style.color(INK_SOFT).middle());
                 }
+            }
+            if short && panel.p.iter().any(|p| p.is_finite()) {
+                c.text((frame.x0 - 1.5, frame.y0 - 2.0), "p", &least.color(INK_SOFT).end());
             }
             c.line((frame.x0, frame.y0), (frame.x1, frame.y0), PT_GRID, GRID);
             c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);

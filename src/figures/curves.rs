@@ -44,7 +44,7 @@ struct Series {
 /// Without a row or a loss term, with more than 32 terms, or if the file cannot be written.
 pub fn draw_losses(path: impl AsRef<Path>, rows: &[EpochRow]) -> Result<()> {
     let series = series(rows, "loss term", |row| &row.losses)?;
-    let rate = Entry { name: "learning rate".into(), color: INK_SOFT, dash: 0.0 };
+    let rate = Entry::line("learning rate", INK_SOFT);
     let rate = vec![Series { entry: rate, points: rows.iter().map(|r| (r.epoch as f64, r.lr)).collect() }];
     let (x, x_label) = epochs(rows);
     let (losses, log) = value_axis(&series, 8);
@@ -125,7 +125,7 @@ fn series(rows: &[EpochRow], what: &str, of: impl Fn(&EpochRow) -> &Vec<(String,
     let value = |row: &EpochRow, name: &str| of(row).iter().find(|v| v.0 == name).map_or(f64::NAN, |v| v.1);
     let one = |(i, name): (usize, &&str)| {
         let dash = DASHES[i / OKABE_ITO.len() % DASHES.len()];
-        let entry = Entry { name: (*name).to_owned(), color: series_color(i), dash };
+        let entry = Entry { dash, ..Entry::line(*name, series_color(i)) };
         Series { entry, points: rows.iter().map(|r| (r.epoch as f64, value(r, name))).collect() }
     };
     let mut all: Vec<Series> = Vec::new();

@@ -131,7 +131,7 @@ fn check(stem: &str, strips: &[Explained]) -> Result<f64> {
 fn legend(c: &mut Canvas, (x, base): Point, expert: bool, scale: Scale, width: f64) {
     let small = Type::new(PT_SMALL);
     mark(c, (x + 1.0, base + 0.1), 0.8, expert);
-    let beats = if expert { "expert beats" } else { "detected R peaks" };
+    let beats = if expert { "annotated beats" } else { "detected R peaks" };
     c.text((x + 2.6, base), beats, &small);
     let mut at = x + 2.6 + small.width(beats) + 4.0;
     let color = TARGET;

@@ -20,7 +20,8 @@ pub struct Regressed {
 }
 
 /// Pearson's correlation of the points whose values are finite; NaN where there is none.
-fn correlation(points: &[(usize, f64, f64)]) -> f64 {
+/// Pearson's correlation of the second with the third value of each point, of those that are numbers.
+pub fn correlation(points: &[(usize, f64, f64)]) -> f64 {
     let there: Vec<_> = points.iter().filter(|p| p.1.is_finite() && p.2.is_finite()).collect();
     let n = there.len() as f64;
     let (mx, my) = (there.iter().map(|p| p.1).sum::<f64>() / n, there.iter().map(|p| p.2).sum::<f64>() / n);
@@ -46,12 +47,10 @@ pub fn regression<'a>(
         return Err(Error::data(stem, "no feature was regressed", "train with feature guidance"));
     }
     let width = look.width();
-    let columns = ((width / 36.0) as usize).max(1);
-    let entries: Vec<Entry> = classes
-        .iter()
-        .enumerate()
-        .map(|(k, name)| Entry { name: name.clone(), color: class_color(name, k), dash: 0.0 })
-        .collect();
+    // a narrow page would be taller than a sheet with fewer
+    let columns = ((width / if look.is_wide() { 36.0 } else { 28.0 }) as usize).max(1);
+    let entries: Vec<Entry> =
+        classes.iter().enumerate().map(|(k, name)| Entry::line(name, class_color(name, k))).collect();
     let above = 3.0 + legend_height(&entries, width - 14.0);
     let side = width / columns as f64 - 13.5;
     let grid = Grid { width, columns, left: 9.5, right: 4.0, top: 6.0, height: side, bottom: 6.0 };
@@ -82,7 +81,11 @@ pub fn regression<'a>(
             frame.draw(c, axis, axis, Some(""), "");
             let style = Type::new(PT_SMALL).bold();
             c.text((frame.x0, frame.y0 - 1.2), &style.shorten(&feature.name, side + 3.0), &style);
-            let r = if r.is_finite() { format!("r = {r:.2}").replace('-', "−") } else { "r unknown".into() };
+            let r = if r.is_finite() {
+                format!("r = {:.2}", r + 0.0).replace("-0.00", "0.00").replace('-', "−")
+            } else {
+                "r unknown".into()
+            };
             c.text((frame.x0 + 1.0, frame.y0 + 2.6), &r, &least.color(INK_SOFT));
             let ends = [(axis.min, axis.min), (axis.max, axis.max)];
             line(c, frame, (axis, axis), &ends, Line { pt: 0.6, ..Line::new(GRID) });

@@ -1,6 +1,6 @@
 //! Small multiples: where panels stand, and the lines and bands in them.
 
-use super::axes::{Axis, Entry, Frame, curve};
+use super::axes::{Axis, Entry, Frame, curve, shape};
 use super::canvas::{Canvas, Point, Type};
 use super::reduced::thinned;
 use super::style::{INK, INK_SOFT, MM_PER_PT, PT_AXIS, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb};
@@ -51,12 +51,14 @@ pub struct Line {
     pub dash: f64,
     /// A mark at every value, if there are few.
     pub marks: bool,
+    /// Which shape the marks have.
+    pub shape: usize,
 }
 
 impl Line {
     /// A full line of a curve's width.
     pub const fn new(color: Rgb) -> Self {
-        Self { pt: PT_CURVE, color, dash: 0.0, marks: false }
+        Self { pt: PT_CURVE, color, dash: 0.0, marks: false, shape: 0 }
     }
 }
 
@@ -66,13 +68,13 @@ pub fn line(c: &mut Canvas, frame: &Frame, (x, y): (&Axis, &Axis), points: &[(f6
     let marks = line.marks && points.len() <= MARKED;
     for part in thinned(points.len(), at) {
         if line.dash > 0.0 {
-            curve(c, &part, &Entry { name: String::new(), color: line.color, dash: line.dash });
+            curve(c, &part, &Entry { dash: line.dash, ..Entry::line("", line.color) });
         } else {
             c.polyline(&part, line.pt, line.color);
         }
         if marks || part.len() == 1 {
             for &p in &part {
-                c.disc(p, PT_CURVE * MM_PER_PT * 1.25, line.color);
+                shape(c, p, line.shape, PT_CURVE * MM_PER_PT * 1.25, line.color);
             }
         }
     }

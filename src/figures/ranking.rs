@@ -1,10 +1,10 @@
 //! ROC and precision-recall curves per class, and reliability diagrams.
 
-use super::axes::{Axis, Frame};
+use super::axes::{Axis, Frame, shape};
 use super::canvas::{Canvas, Type};
 use super::figure::Figure;
 use super::panels::{Grid, Line, band, letter, line};
-use super::style::{GRID, INK, INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_SMALL, class_color, series_color};
+use super::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_SMALL, WHITE, class_color, series_color};
 use crate::error::{Error, Result};
 
 /// A curve over 0 to 1.
@@ -122,6 +122,9 @@ fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     out
 }
 
+/// Fewer predictions than this make a hollow mark.
+pub const FEW: usize = 10;
+
 /// The reliability of one method.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reliability {
@@ -164,7 +167,13 @@ pub fn reliability<'a>(look: &Look, stem: &str, methods: Vec<Reliability>, capti
             let points: Vec<(f64, f64)> =
                 method.bins.iter().map(|b| if b.0 == 0 { (f64::NAN, f64::NAN) } else { (b.1, b.2) }).collect();
             let there: Vec<(f64, f64)> = points.iter().copied().filter(|p| p.0.is_finite()).collect();
-            line(c, &upper, (&unit, &unit), &there, Line { marks: true, ..Line::new(color) });
+            line(c, &upper, (&unit, &unit), &there, Line { marks: true, shape: i, ..Line::new(color) });
+            // what few predictions say is no more than a hint
+            for bin in method.bins.iter().filter(|b| (1..FEW).contains(&b.0)) {
+                if let Some(at) = upper.at(&unit, &unit, (bin.1, bin.2)) {
+                    shape(c, at, i, 0.3, WHITE);
+                }
+            }
             let all = total(method).max(1) as f64;
             for (b, bin) in method.bins.iter().enumerate() {
                 let from = (b as f64 + 0.1 + 0.8 * i as f64 / n) / parts;
@@ -175,7 +184,7 @@ pub fn reliability<'a>(look: &Look, stem: &str, methods: Vec<Reliability>, capti
                 }
             }
             let base = lower.y1 + 13.5 + 4.0 * i as f64;
-            c.disc((upper.x0 + 1.5, base - small.drop()), 3.2 * MM_PER_PT, color);
+            shape(c, (upper.x0 + 1.5, base - small.drop()), i, 1.1, color);
             c.text((upper.x0 + 4.5, base), &small.shorten(&method.name, side / 2.0), &small);
             c.text((upper.x1, base), &format!("ECE {:.3}, n = {}", method.ece, total(method)), &small.end());
         }

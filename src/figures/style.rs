@@ -202,6 +202,11 @@ pub fn series_color(index: usize) -> Rgb {
     OKABE_ITO[index % OKABE_ITO.len()]
 }
 
+/// Length of the dashes of series `index`, mm, for lines without marks: 0 is an unbroken line.
+pub fn series_dash(index: usize) -> f64 {
+    [0.0, 1.6, 0.5, 3.2][index % 4]
+}
+
 /// The colour of a rhythm class: fixed by name for the classes of EXGnet, so that it is the same in every figure, and
 /// by `index` for any other name.
 pub fn class_color(name: &str, index: usize) -> Rgb {

@@ -6,13 +6,15 @@ use super::canvas::Canvas;
 use super::curves::{EpochRow, metric_name};
 use super::figure::Figure;
 use super::panels::{Grid, Line, band, line, title};
-use super::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color};
+use super::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color, series_dash};
 use crate::error::{Error, Result};
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
 const LOG_FROM: f64 = 50.0;
 /// Most groups of runs that can be told apart.
 const MOST: usize = 8;
+/// Epochs up to which every one gets a mark.
+const MARKED: usize = 20;
 
 /// Runs that belong together: those of one variant.
 #[derive(Debug, Clone)]
@@ -140,13 +142,11 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
         return Err(Error::data(stem, "the logs have no epoch", "train for at least one epoch"));
     };
     let x = Axis::whole_within(first, last, 5);
+    // marks where they have room, dashes where they have not
+    let few = last - first < MARKED;
     let width = look.width();
     let columns = ((width / 55.0) as usize).clamp(1, 3);
-    let entries: Vec<Entry> = groups
-        .iter()
-        .enumerate()
-        .map(|(i, g)| Entry { name: g.name.to_owned(), color: series_color(i), dash: 0.0 })
-        .collect();
+    let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::series(g.name, i, few)).collect();
     let entries = if entries.len() > 1 { entries } else { Vec::new() };
     let above = if entries.is_empty() { 1.0 } else { 3.0 + legend_height(&entries, width - 16.0) };
     let grid = Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 };
@@ -175,8 +175,10 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
                 let thin = Line { pt: PT_AXIS, ..Line::new(c.tint(group.color, 0.5)) };
                 group.runs.iter().for_each(|run| line(c, frame, (&x, y), run, thin));
             }
-            for group in curves {
-                line(c, frame, (&x, y), &group.mean, Line { marks: group.mean.len() <= 20, ..Line::new(group.color) });
+            for (i, group) in curves.iter().enumerate() {
+                let dash = if few { 0.0 } else { series_dash(i) };
+                let line_of = Line { marks: few, shape: i, dash, ..Line::new(group.color) };
+                line(c, frame, (&x, y), &group.mean, line_of);
             }
             if curves.iter().all(|g| g.runs.iter().flatten().all(|p| !p.1.is_finite())) {
                 super::panels::remark(c, frame, "no finite value");

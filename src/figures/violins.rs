@@ -242,7 +242,7 @@ pub fn mean_curves<'a>(
     let names = |p: &CurvePanel| p.curves.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
     let shared = panels.iter().all(|p| names(p) == names(&panels[0]));
     let entries: Vec<Entry> =
-        panels[0].curves.iter().map(|c| Entry { name: c.name.clone(), color: c.color, dash: c.dash }).collect();
+        panels[0].curves.iter().map(|c| Entry { dash: c.dash, ..Entry::line(&c.name, c.color) }).collect();
     let above = if shared { 3.0 + legend_height(&entries, width - 18.0) } else { 0.5 };
     let most = panels.iter().map(|p| p.curves.len()).max().unwrap_or(0) as f64;
     let bottom = 11.5 + if shared { 0.0 } else { 3.7 * most + 1.0 };

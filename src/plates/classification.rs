@@ -5,7 +5,7 @@ use super::runs::Run;
 use super::{Drawn, EVALUATE, Material, count};
 use crate::figures::bars::{Bar, BarPanel, Compared, ablation, per_class};
 use crate::figures::confusion as matrices;
-use crate::figures::ranking::{ClassCurves, Curve, Reliability, curves, reliability};
+use crate::figures::ranking::{ClassCurves, Curve, FEW, Reliability, curves, reliability};
 use crate::figures::{Figure, Look};
 use crate::train::metrics::{ClassMetrics, Metrics};
 use crate::train::predictions::Prediction;
@@ -113,7 +113,7 @@ pub(super) fn ranking<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, loo
     }
     let caption = format!(
         "Reliability: share of right predictions over the mean probability of the predicted class, in {BINS} equal bins \
-         (bins without a prediction are left out); dashed: perfect calibration. Below: share of the predictions in each \
+         (bins without a prediction are left out; hollow: fewer than {FEW} predictions); dashed: perfect calibration. Below: share of the predictions in each \
          bin. ECE: expected calibration error; n: predictions, {}.",
         pooled(material.of(&methods[0].name))
     );
@@ -217,7 +217,7 @@ pub(super) fn performance<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>,
         }
     };
     let caption = format!(
-        "Metrics of each class against the rest. {intervals} Variants: {}. A dash: no record of the class.",
+        "Metrics of each class against the rest. {intervals} Variants, from left to right: {}. A dash: no record of the class.",
         names.join(", ")
     );
     drawn.add("per-class", per_class(look, "per-class", &material.classes, &names, panels.collect(), &caption));

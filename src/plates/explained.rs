@@ -186,10 +186,13 @@ fn aligned<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: &Look) {
             let all: Vec<&Aligned> = shown.filter(|s| s.fs == fs).filter_map(|s| s.aligned.get(k)).collect();
             let Some(Pooled { map: mean, sd, target: goal, records: n }) = pool(&all) else { continue };
             let place = |i: usize| i as f64 / fs - (BEFORE * fs).round() / fs;
-            let color = if single { class_color(class, k) } else { series_color(v) };
+            // the variant's colour in all figures
+            let index = material.variants.iter().position(|name| name == variant).unwrap_or(v);
+            let color = if single { class_color(class, k) } else { series_color(index) };
             let point = |i: usize| (place(i), mean[i], mean[i] - sd[i], mean[i] + sd[i]);
             let name = if single { "map".to_owned() } else { (*variant).to_owned() };
-            curves.push(MeanCurve { name, color, dash: 0.0, points: (0..mean.len()).map(point).collect() });
+            let dash = if v == 0 { 0.0 } else { 2.4 };
+            curves.push(MeanCurve { name, color, dash, points: (0..mean.len()).map(point).collect() });
             target = (0..goal.len()).map(|i| (place(i), goal[i], f64::NAN, f64::NAN)).collect();
             if v == 0 {
                 records.push(format!("{class}: {n}"));
@@ -206,10 +209,14 @@ fn aligned<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: &Look) {
     }
     // a class without a record keeps its empty panel: a legend needs the first to have curves
     panels.sort_by_key(|p| p.curves.is_empty());
+    let of = match material.variants.len() {
+        0..=2 => String::new(),
+        _ => format!(" Of {} variants: {}.", material.variants.len(), variants.join(" and ")),
+    };
     let caption = format!(
         "Class averages about the R peak (0 s): mean over the test records ({}; {}) of the mean over a record's beats of the \
          Grad-CAM map for the true class, each map scaled to a maximum of 1. Bands: ± 1 standard deviation over the \
-         records. Dashed: the guidance target, averaged alike.",
+         records. Grey dashes: the guidance target, averaged alike.{of}",
         records.join(", "),
         count(material.of(variants[0]).count(), "run"),
     );

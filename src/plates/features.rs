@@ -3,7 +3,7 @@
 use super::{Drawn, EVALUATE, Material, count};
 use crate::ecg::features::NAMES;
 use crate::figures::Look;
-use crate::figures::features::{Regressed, regression};
+use crate::figures::features::{Regressed, correlation, regression};
 use crate::figures::style::class_color;
 use crate::figures::violins::{Distribution, Group, Shape, distributions};
 use crate::train::explanations::{Shown, ShownFeatures};
@@ -59,6 +59,9 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: 
     regressed(drawn, material, look);
 }
 
+/// A correlation below it says that a feature is hardly read from the strip.
+const FLAT: f64 = 0.3;
+
 fn regressed<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: &Look) {
     let stem = "features-regressed";
     let with = |variant: &'a str| -> Vec<(usize, [f32; 17], [f32; 17])> {
@@ -76,14 +79,17 @@ fn regressed<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: &Look)
         name: named(NAMES[j]),
         points: rows.iter().map(|r| (r.0, f64::from(r.1[j]), f64::from(r.2[j]))).collect(),
     };
+    let features: Vec<Regressed> = (0..NAMES.len()).map(feature).collect();
+    let flat = features.iter().filter(|f| correlation(&f.points).abs() < FLAT).count();
     let caption = format!(
         "Features that the regressor of {variant} makes of the strip against those measured from the R peaks: {} of {}; at \
-         most 250 evenly spaced ones are drawn. r: Pearson's correlation over all of them. Grey: both equal. Axes hold the \
+         most 250 evenly spaced ones are drawn. r: Pearson's correlation over all of them; {flat} of the {} features are regressed hardly better than by their mean \
+         (r below {FLAT}). Grey: both equal. Axes hold the \
          1st to 99th percentile of the measured values; what lies outside is drawn at the edge. The regressor exists only \
          while training.",
         count(rows.len(), "test record"),
         count(material.of(variant).count(), "run"),
+        NAMES.len(),
     );
-    let features = (0..NAMES.len()).map(feature).collect();
     drawn.add(stem, regression(look, stem, &material.classes, features, &caption));
 }

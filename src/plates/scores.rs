@@ -4,7 +4,7 @@ use super::classification::student;
 use super::{Drawn, EVALUATE, Material, count};
 use crate::explain::scores::Summary;
 use crate::figures::Look;
-use crate::figures::style::{class_color, series_color};
+use crate::figures::style::{class_color, series_color, series_dash};
 use crate::figures::violins::{CurvePanel, Distribution, Group, Labels, MeanCurve, Shape, distributions, mean_curves};
 use crate::train::explanations::{Shown, ShownCurves};
 use crate::train::predictions::Prediction;
@@ -138,10 +138,11 @@ fn perturbation<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, look: &Lo
         name: name.into(),
         curves: groups
             .iter()
-            .map(|(name, color, curves)| MeanCurve {
+            .enumerate()
+            .map(|(i, (name, color, curves))| MeanCurve {
                 name: format!("{name} (n = {})", curves.len()),
                 color: *color,
-                dash: 0.0,
+                dash: series_dash(i),
                 points: mean_curve(&curves.iter().map(|c| of(c)).collect::<Vec<_>>()),
             })
             .collect(),

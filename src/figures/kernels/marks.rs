@@ -1,6 +1,6 @@
 //! What the figures of kernels share: marks, their legend, logarithmic axes, and where a label has room.
 
-use crate::figures::axes::{Axis, LINE, flow, number};
+use crate::figures::axes::{Axis, LINE, flow, number, shape};
 use crate::figures::canvas::{Canvas, Point, Type};
 use crate::figures::style::{PT_SMALL, Rgb, WHITE, series_color};
 
@@ -28,20 +28,6 @@ impl Mark {
     pub fn draw(&self, c: &mut Canvas, at: Point) {
         shape(c, at, self.shape, MARK + 0.2, WHITE);
         shape(c, at, self.shape, MARK, self.color);
-    }
-}
-
-fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
-    let mut polygon = |points: &[Point]| {
-        c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);
-    };
-    match index % 6 {
-        0 => c.disc((x, y), r, color),
-        1 => polygon(&[(-1.15, 0.9), (1.15, 0.9), (0.0, -1.15)]),
-        2 => polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]),
-        3 => polygon(&[(-1.25, 0.0), (0.0, -1.25), (1.25, 0.0), (0.0, 1.25)]),
-        4 => polygon(&[(-1.15, -0.9), (1.15, -0.9), (0.0, 1.15)]),
-        _ => polygon(&[(-0.9, -1.15), (-0.9, 1.15), (1.15, 0.0)]),
     }
 }
 
