@@ -73,7 +73,7 @@ pub(crate) fn temporary(dir: &Path) -> std::io::Result<tempfile::NamedTempFile> 
 }
 
 /// The head of a `safetensors` file: the length of its header, and the header with metadata and tensors (name, type
-/// such as `F32`, shape; all of four bytes a value) in the order given, so that equal content gives equal bytes. The
+/// such as `F32`, shape; all of four bytes a value but `F16`) in the order given, so that equal content gives equal bytes. The
 /// tensors' values follow one after the other, beginning at a multiple of 8.
 pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &str, &[usize])]) -> Vec<u8> {
     let mut header = Map::new();
@@ -82,7 +82,7 @@ pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &s
     let mut end = 0;
     for (name, dtype, shape) in tensors {
         let start = end;
-        end += 4 * shape.iter().product::<usize>();
+        end += if *dtype == "F16" { 2 } else { 4 } * shape.iter().product::<usize>();
         header.insert((*name).to_string(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}));
     }
     let mut text = Value::Object(header).to_string().into_bytes();
@@ -136,6 +136,17 @@ impl<'a> Safetensors<'a> {
     /// Shape and values of a tensor of floats.
     pub(crate) fn tensor(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
         self.typed(name, Dtype::F32)
+    }
+
+    /// Shape and values of a tensor of floats that may be stored in 16 bits.
+    pub(crate) fn floats(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
+        match self.tensors.tensor(name) {
+            Ok(view) if view.dtype() == Dtype::F16 => {
+                let (shape, halves) = self.typed::<u16>(name, Dtype::F16)?;
+                Ok((shape, halves.into_iter().map(|bits| half::f16::from_bits(bits).to_f32()).collect()))
+            }
+            _ => self.tensor(name),
+        }
     }
 
     /// Shape and values of a tensor of whole numbers.

@@ -10,6 +10,7 @@
 //! - [`nn`]: layers, EXGnet, optimiser, model files
 //! - [`ecg`]: everything about hearts and nothing about GPUs: readers, labels, R peaks, splits, synthesis
 //! - [`explain`]: where the network looked (Grad-CAM)
+//! - [`onnx`]: the inference network for other programs
 //! - [`figures`]: plots from plain data
 //! - [`train`]: experiment files, the loop, metrics, run folders
 //! - [`plates`]: which figures runs give
@@ -57,6 +58,7 @@ pub mod figures;
 pub mod files;
 pub mod gpu;
 pub mod nn;
+pub mod onnx;
 pub mod ops;
 pub mod plates;
 pub mod prelude;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{exgnet, fails, path, text, train};
+use common::{exgnet, fails, json, path, text, train};
 use std::path::Path;
 
 /// Standard output of a command that must succeed.
@@ -46,6 +46,22 @@ fn the_exported_part_says_the_same() {
         std::fs::read(Path::new(&at(to)).join("strip.npy")).expect("a map")
     };
     assert!(map(&run, "maps-full") == map(&small, "maps-small"));
+
+    // in 16 bits: smaller, taken wherever a model is, nearly the same; and once more to the same bytes
+    let half = at("half.safetensors");
+    says(&["export", "--model", &run, "--out", &half, "--half"]);
+    let stored = std::fs::read(&half).expect("a model");
+    assert!((stored.len() as f64) < 0.75 * bytes.len() as f64, "{} of {}", stored.len(), bytes.len());
+    says(&["export", "--model", &half, "--out", &at("half-again.safetensors"), "--half"]);
+    assert!(std::fs::read(at("half-again.safetensors")).expect("a model") == stored);
+    let logits = |model: &str| {
+        let list = json(predict(model).as_bytes())["logits"].as_array().expect("a list").clone();
+        list.iter().map(|v| v.as_f64().expect("a number")).collect::<Vec<f64>>()
+    };
+    let apart = logits(&run).iter().zip(logits(&half)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(apart > 0.0 && apart < 0.02, "{apart}");
+    evaluate(&half);
+    map(&half, "maps-half");
 
     fails(&["export", "--model", &at("strip.txt"), "--out", &at("x")], 1, &["no safetensors file"]);
     fails(&["export", "--model", &run, "--out", &path(Path::new(&run), "model.safetensors")], 1, &["the model itself"]);

@@ -1,23 +1,41 @@
-//! `exgnet export`: a model without what only its training needed.
+//! `exgnet export`: a model without what only its training needed, for this program or for others.
 
 use super::Common;
 use crate::error::{Error, Result};
 use crate::nn::{ModelFile, model_file};
-use clap::Args;
+use crate::onnx;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Write the part of a model that inference needs, without the train-only part
 #[derive(Args)]
-#[command(after_help = "Example:\n  exgnet export --model results/quickstart --out quickstart.safetensors\n\n\
-                        The file is taken wherever a model is: by predict, explain and evaluate.")]
+#[command(after_help = "Examples:\n  exgnet export --model results/quickstart --out quickstart.safetensors\n  \
+                  exgnet export --model results/quickstart --out quickstart.onnx\n\n\
+                  A .safetensors file is taken wherever a model is: by predict, explain and evaluate. An ONNX file is for other \
+                  programs; z-scoring is part of its graph, resampling and cutting to the model's length are not.")]
 pub(super) struct ExportArgs {
     /// Model file or run folder
     #[arg(long)]
     model: PathBuf,
-    /// Model file to write
+    /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Keep the weights of convolutions and linear layers in 16 bits: half the size, computed with in 32
+    #[arg(long)]
+    half: bool,
+    /// What to write; where not given, the file's name tells: ONNX if it ends in .onnx
+    #[arg(long)]
+    format: Option<Format>,
+    /// Write ONNX, whatever the file's name
+    #[arg(long, conflicts_with = "format")]
+    onnx: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Safetensors,
+    Onnx,
 }
 
 pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode> {
@@ -26,7 +44,12 @@ pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode> {
     if real(&args.out).is_some_and(|out| real(&model_file::path_of(&args.model)) == Some(out)) {
         return Err(Error::file(&args.out, "is the model itself", "choose another name for the exported one"));
     }
-    model.export(&args.out)?;
+    let by_name = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    let onnx = args.onnx || args.format.map_or(by_name, |f| f == Format::Onnx);
+    match onnx {
+        true => onnx::export(&model, args.half, &args.out)?,
+        false => model.export(&args.out, args.half)?,
+    }
     common.say(format!("{} values: {}", model.inference_values(), args.out.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutState, No
 use crate::tensor::Tensor;
 
 /// BatchNorm's epsilon and momentum (method: PyTorch's defaults).
-const EPS: f32 = 1e-5;
+pub(crate) const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 
 /// How a forward pass runs.

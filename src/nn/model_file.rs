@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::files::{Safetensors, safetensors_head, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
+use half::f16;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -52,8 +53,14 @@ pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -
     out
 }
 
-/// The bytes of a model file.
-fn model_bytes(tensors: &[NamedTensor], info: &ModelInfo) -> Vec<u8> {
+/// Whether `--half` keeps a tensor of this shape in 16 bits: the weights of convolutions and linear layers, nearly all
+/// values. Biases and BatchNorm's vectors stay in 32: they are few, and variances may be of any size.
+pub(crate) fn is_stored_in_half(shape: &[usize]) -> bool {
+    shape.len() > 1
+}
+
+/// The metadata of a model file.
+fn metadata(info: &ModelInfo) -> Vec<(&'static str, String)> {
     let json = |v: &[String]| serde_json::Value::from(v.to_vec()).to_string();
     let numbers = |v: &[f64]| serde_json::Value::from(v.to_vec()).to_string();
     let mut metadata = vec![
@@ -67,7 +74,7 @@ fn model_bytes(tensors: &[NamedTensor], info: &ModelInfo) -> Vec<u8> {
     if let Some(scale) = &info.features {
         metadata.extend([("feature_mean", numbers(&scale.mean)), ("feature_sd", numbers(&scale.sd))]);
     }
-    safetensors_bytes(tensors, &metadata)
+    metadata
 }
 
 /// Writes a network as a model file.
@@ -75,7 +82,7 @@ fn model_bytes(tensors: &[NamedTensor], info: &ModelInfo) -> Vec<u8> {
 /// # Errors
 /// [`Error::Gpu`], [`Error::File`].
 pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
-    write_atomically(path, &model_bytes(&net.params().read()?, info))
+    write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata(info)))
 }
 
 /// The file that `--model` means: itself, or the model in a run folder.
@@ -138,7 +145,7 @@ impl ModelFile {
         let train_only = file.names().iter().any(|n| n.starts_with("regressor."));
         let mut values = BTreeMap::new();
         for (name, expected) in expected_tensors(&info.config, info.classes.len(), train_only) {
-            let (shape, data) = file.tensor(&name)?;
+            let (shape, data) = file.floats(&name)?;
             if shape != expected {
                 return Err(format!("'{name}' is of shape {shape:?}, expected {expected:?}"));
             }
@@ -150,18 +157,52 @@ impl ModelFile {
         Ok(Self { info, train_only, values })
     }
 
-    /// Writes the part that inference needs: the model without its train-only part and the scale of the features.
+    /// Writes the part that inference needs: the model without its train-only part and the scale of the features. With `half`,
+    /// the weights of convolutions and linear layers are stored in 16 bits; whoever reads the file computes in 32.
     ///
     /// # Errors
-    /// [`Error::File`].
-    pub fn export(&self, path: &Path) -> Result<()> {
+    /// [`Error::File`]; [`Error::Data`] for a weight that 16 bits cannot hold.
+    pub fn export(&self, path: &Path, half: bool) -> Result<()> {
         let info = ModelInfo { features: None, ..self.info.clone() };
         let of = |(name, shape): (String, Vec<usize>)| {
             let values = self.values[&name].clone();
             (name, shape, values)
         };
-        let tensors: Vec<NamedTensor> = self.inference_tensors().into_iter().map(of).collect();
-        write_atomically(path, &model_bytes(&tensors, &info))
+        let mut tensors: Vec<NamedTensor> = self.inference_tensors().into_iter().map(of).collect();
+        if !half {
+            return write_atomically(path, &safetensors_bytes(&tensors, &metadata(&info)));
+        }
+        self.check_half()?;
+        // those of four bytes first, so that every tensor begins at a multiple of its values' size
+        tensors.sort_by_key(|(_, shape, _)| is_stored_in_half(shape));
+        let kind = |shape: &[usize]| if is_stored_in_half(shape) { "F16" } else { "F32" };
+        let shapes: Vec<(&str, &str, &[usize])> =
+            tensors.iter().map(|(n, s, _)| (n.as_str(), kind(s), s.as_slice())).collect();
+        let mut out = safetensors_head(&metadata(&info), &shapes);
+        for (_, shape, values) in &tensors {
+            match is_stored_in_half(shape) {
+                true => out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes())),
+                false => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            }
+        }
+        write_atomically(path, &out)
+    }
+
+    /// Whether 16 bits can hold the weights.
+    ///
+    /// # Errors
+    /// [`Error::Data`] that names the first one that is too large.
+    pub(crate) fn check_half(&self) -> Result<()> {
+        for (name, _) in self.inference_tensors().into_iter().filter(|(_, shape)| is_stored_in_half(shape)) {
+            if let Some(v) = self.values[&name].iter().find(|v| !f16::from_f32(**v).is_finite()) {
+                return Err(Error::data(
+                    "export",
+                    format!("'{name}' holds {v}, expected at most 65504 in size for 16 bits"),
+                    "leave --half away",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Values that inference needs: parameters and running estimates.

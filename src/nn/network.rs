@@ -73,7 +73,7 @@ struct TrainOnly {
     regressor: Linear,
 }
 
-fn branch_name(block: usize, branch: usize) -> String {
+pub(crate) fn branch_name(block: usize, branch: usize) -> String {
     format!("blocks.{block}.branches.{branch}.weight")
 }
 
@@ -116,7 +116,7 @@ fn declare(c: &NetworkConfig, classes: usize, train_only: bool, p: &mut ParamBui
     }
 }
 
-fn has_shortcut(c_in: usize, width: usize, stride: usize) -> bool {
+pub(crate) fn has_shortcut(c_in: usize, width: usize, stride: usize) -> bool {
     c_in != width || stride != 1
 }
 

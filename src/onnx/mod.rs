@@ -1,0 +1,239 @@
+//! The inference network as an ONNX file (operator set 17), for other programs to run.
+//!
+//! In the graph: the z-scoring of every strip, the network with BatchNorm's running estimates, and the softmax. Not in
+//! it: reading, resampling to the model's rate and cutting to its length, which `exgnet predict` does before.
+//! The weights are initialisers under their names in the model file, so that whoever edits one finds it in the other.
+
+mod proto;
+
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::nn::config::{BRANCHES, BlockKind, Head};
+use crate::nn::layers::EPS;
+use crate::nn::model_file::{ModelFile, is_stored_in_half};
+use crate::nn::network::{branch_name, has_shortcut};
+use crate::ops::Branch;
+use proto::{Attribute, DataType, Dim, Message, entry, node, tensor, value_info};
+use std::path::Path;
+
+/// Operator set of the file: the last in which `ReduceMean` has its axes as an attribute.
+const OPSET: i64 = 17;
+/// Version of the format that goes with it.
+const IR_VERSION: i64 = 8;
+/// Protobuf's limit of a message, bytes.
+const MOST_BYTES: usize = i32::MAX as usize;
+
+/// Name of the graph's input, `[batch, 1, samples]`: strips of the model's length in any unit.
+pub const INPUT: &str = "strips";
+/// Names of its outputs, each `[batch, classes]`.
+pub const OUTPUTS: [&str; 2] = ["logits", "probabilities"];
+/// Initialisers that are no parameters: the z-score's addend, and the axis of squeeze-and-excitation's factors.
+pub const CONSTANTS: [&str; 2] = ["zscore.epsilon", "se.axis"];
+
+/// What z-scoring adds to the standard deviation, see [`crate::ecg::zscore`].
+const ZSCORE_EPS: f32 = 1e-8;
+
+/// Writes the file; with `half`, convolutions and linear layers have their weights in 16 bits and are cast to 32 before use.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be written; [`Error::Data`] for a network over the format's 2 GiB, and for weights
+/// that 16 bits cannot hold.
+pub fn export(model: &ModelFile, half: bool, path: &Path) -> Result<()> {
+    write_atomically(path, &bytes(model, half)?)
+}
+
+/// The bytes of the file, see [`export`].
+///
+/// # Errors
+/// [`Error::Data`], see [`export`].
+pub fn bytes(model: &ModelFile, half: bool) -> Result<Vec<u8>> {
+    if half {
+        model.check_half()?;
+    }
+    let size = if half { 2 } else { 4 } * model.inference_values();
+    // names, shapes and nodes are a small part of the rest
+    if size > MOST_BYTES / 16 * 15 {
+        return Err(Error::data(
+            "export",
+            format!("the network has {size} bytes of weights, expected at most {}", MOST_BYTES / 16 * 15),
+            "an ONNX file holds less than 2 GiB: export it as .safetensors",
+        ));
+    }
+    let mut graph = Graph { model, half, nodes: Vec::new(), initializers: Vec::new() };
+    graph.network();
+    let info = &model.info;
+    let classes = info.classes.len();
+    let outputs = OUTPUTS.map(|name| value_info(name, &[Dim::Free("batch"), Dim::Fixed(classes)]));
+    let input = value_info(INPUT, &[Dim::Free("batch"), Dim::Fixed(1), Dim::Fixed(info.samples())]);
+    let body = Message::default().each(1, graph.nodes).bytes(2, "exgnet").each(5, graph.initializers);
+    let metadata = [
+        ("format", "exgnet-onnx-1".to_owned()),
+        ("config", info.config.to_json()),
+        ("classes", serde_json::Value::from(info.classes.clone()).to_string()),
+        ("fs", info.fs.to_string()),
+        ("seconds", info.seconds.to_string()),
+        ("lead", info.lead.clone()),
+        (
+            "input",
+            "strips of this lead at fs Hz, seconds long, in any unit: each is z-scored in the graph, \
+             (x - mean) / (sd + 1e-8); resampling and cutting are not in it"
+                .to_owned(),
+        ),
+    ];
+    let opset = Message::default().bytes(1, "").int(2, OPSET);
+    let model = Message::default()
+        .int(1, IR_VERSION)
+        .bytes(2, "exgnet")
+        .bytes(3, env!("CARGO_PKG_VERSION"))
+        .bytes(7, body.bytes(11, input).each(12, outputs))
+        .bytes(8, opset)
+        .each(14, metadata.iter().map(|(key, value)| entry(key, value)));
+    Ok(model.finish())
+}
+
+/// A graph under construction. What makes a node returns the name of its output.
+struct Graph<'a> {
+    model: &'a ModelFile,
+    half: bool,
+    nodes: Vec<Message>,
+    initializers: Vec<Message>,
+}
+
+impl Graph<'_> {
+    fn node(&mut self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attribute)]) -> String {
+        self.nodes.push(node(op, inputs, output, attributes));
+        output.to_owned()
+    }
+
+    /// A tensor of the model as an initialiser.
+    fn parameter(&mut self, name: &str, shape: &[usize]) -> String {
+        let values = &self.model.values[name];
+        if self.half && is_stored_in_half(shape) {
+            let raw = values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect();
+            self.initializers.push(tensor(name, DataType::Float16, shape, raw));
+            let to = [("to", Attribute::Int(DataType::Float as i64))];
+            return self.node("Cast", &[name], &format!("{name}.f32"), &to);
+        }
+        let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.initializers.push(tensor(name, DataType::Float, shape, raw));
+        name.to_owned()
+    }
+
+    fn conv(&mut self, x: &str, name: &str, shape: [usize; 3], stride: usize, dilation: usize, out: &str) -> String {
+        let weight = self.parameter(name, &shape);
+        let Branch { dilation, pad_left, pad_right } = Branch::same(shape[2], dilation);
+        let ints = |values: &[usize]| Attribute::Ints(values.iter().map(|&v| v as i64).collect());
+        let attributes = [
+            ("kernel_shape", ints(&[shape[2]])),
+            ("strides", ints(&[stride])),
+            ("dilations", ints(&[dilation])),
+            ("pads", ints(&[pad_left, pad_right])),
+        ];
+        self.node("Conv", &[x, &weight], out, &attributes)
+    }
+
+    fn batch_norm(&mut self, x: &str, name: &str, channels: usize) -> String {
+        let parts = ["weight", "bias", "running_mean", "running_var"];
+        let parts = parts.map(|part| self.parameter(&format!("{name}.{part}"), &[channels]));
+        let [weight, bias, mean, variance] = &parts;
+        let epsilon = [("epsilon", Attribute::Float(EPS))];
+        self.node("BatchNormalization", &[x, weight, bias, mean, variance], name, &epsilon)
+    }
+
+    fn linear(&mut self, x: &str, name: &str, shape: [usize; 2], out: &str) -> String {
+        let weight = self.parameter(&format!("{name}.weight"), &shape);
+        let bias = self.parameter(&format!("{name}.bias"), &shape[..1]);
+        self.node("Gemm", &[x, &weight, &bias], out, &[("transB", Attribute::Int(1))])
+    }
+
+    /// `[batch, C, T]` to `[batch, C]`.
+    fn average(&mut self, x: &str, name: &str) -> String {
+        let mean = self.node("GlobalAveragePool", &[x], &format!("{name}.mean"), &[]);
+        self.node("Flatten", &[&mean], &format!("{name}.flat"), &[("axis", Attribute::Int(1))])
+    }
+
+    fn zscore(&mut self) -> String {
+        let epsilon = tensor(CONSTANTS[0], DataType::Float, &[], ZSCORE_EPS.to_le_bytes().to_vec());
+        self.initializers.push(epsilon);
+        let over = [("axes", Attribute::Ints(vec![2])), ("keepdims", Attribute::Int(1))];
+        let mean = self.node("ReduceMean", &[INPUT], "zscore.mean", &over);
+        let centred = self.node("Sub", &[INPUT, &mean], "zscore.centred", &[]);
+        let square = self.node("Mul", &[&centred, &centred], "zscore.square", &[]);
+        let variance = self.node("ReduceMean", &[&square], "zscore.variance", &over);
+        let sd = self.node("Sqrt", &[&variance], "zscore.sd", &[]);
+        let scale = self.node("Add", &[&sd, CONSTANTS[0]], "zscore.scale", &[]);
+        self.node("Div", &[&centred, &scale], "zscore", &[])
+    }
+
+    fn block(&mut self, x: &str, i: usize, (c_in, width, stride): (usize, usize, usize)) -> String {
+        let config = &self.model.info.config;
+        let name = format!("blocks.{i}");
+        let (kernels, dilations) = (config.branch_kernels(), config.branch_dilations());
+        let channels = crate::nn::config::branch_channels(width);
+        let cascade = config.kind == BlockKind::Cascade;
+        let hidden = config.se_hidden(width);
+        let mut parts: Vec<String> = Vec::with_capacity(BRANCHES);
+        for j in 0..BRANCHES {
+            // a cascade's convolutions read the one before, and only the first has the stride
+            let (from, c_from, step) = match parts.last() {
+                Some(last) if cascade => (last.clone(), channels[j - 1], 1),
+                _ => (x.to_owned(), c_in, stride),
+            };
+            let shape = [channels[j], c_from, kernels[j]];
+            let out = format!("{name}.branches.{j}");
+            parts.push(self.conv(&from, &branch_name(i, j), shape, step, dilations[j], &out));
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let joined = self.node("Concat", &parts, &format!("{name}.branches"), &[("axis", Attribute::Int(1))]);
+        let mut y = self.batch_norm(&joined, &format!("{name}.bn"), width);
+        if let Some(hidden) = hidden {
+            let mean = self.average(&y, &format!("{name}.se"));
+            let h = self.linear(&mean, &format!("{name}.se.fc1"), [hidden, width], &format!("{name}.se.fc1"));
+            let h = self.node("Relu", &[&h], &format!("{name}.se.relu"), &[]);
+            let s = self.linear(&h, &format!("{name}.se.fc2"), [width, hidden], &format!("{name}.se.fc2"));
+            let s = self.node("Sigmoid", &[&s], &format!("{name}.se.sigmoid"), &[]);
+            let s = self.node("Unsqueeze", &[&s, CONSTANTS[1]], &format!("{name}.se.factors"), &[]);
+            y = self.node("Mul", &[&y, &s], &format!("{name}.se"), &[]);
+        }
+        let shortcut = if has_shortcut(c_in, width, stride) {
+            let at = format!("{name}.shortcut");
+            let z = self.conv(x, &format!("{at}.conv.weight"), [width, c_in, 1], stride, 1, &format!("{at}.conv"));
+            self.batch_norm(&z, &format!("{at}.bn"), width)
+        } else {
+            x.to_owned()
+        };
+        let sum = self.node("Add", &[&y, &shortcut], &format!("{name}.sum"), &[]);
+        self.node("Relu", &[&sum], &name, &[])
+    }
+
+    /// All nodes, from the input to the outputs.
+    fn network(&mut self) {
+        let info = &self.model.info;
+        let (config, classes) = (&info.config, info.classes.len());
+        if config.se_reduction > 0 {
+            self.initializers.push(tensor(CONSTANTS[1], DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
+        }
+        let x = self.zscore();
+        let stem = config.stem_channels;
+        let x = self.conv(&x, "stem.conv.weight", [stem, 1, config.stem_kernel], 2, 1, "stem.conv");
+        let x = self.batch_norm(&x, "stem.bn", stem);
+        let x = self.node("Relu", &[&x], "stem.relu", &[]);
+        let two = || Attribute::Ints(vec![2]);
+        let mut x = self.node("MaxPool", &[&x], "stem", &[("kernel_shape", two()), ("strides", two())]);
+        let mut width = stem;
+        for (i, sizes) in config.blocks().enumerate() {
+            x = self.block(&x, i, sizes);
+            width = sizes.1;
+        }
+        let e = self.average(&x, "embedding");
+        let logits = match config.head {
+            Head::Linear => self.linear(&e, "head", [classes, width], OUTPUTS[0]),
+            Head::Mlp => {
+                let h = self.linear(&e, "head.fc1", [config.head_hidden, width], "head.fc1");
+                let h = self.node("Relu", &[&h], "head.relu", &[]);
+                self.linear(&h, "head.fc2", [classes, config.head_hidden], OUTPUTS[0])
+            }
+        };
+        self.node("Softmax", &[&logits], OUTPUTS[1], &[("axis", Attribute::Int(1))]);
+    }
+}

@@ -1,0 +1,45 @@
+"""A model file in PyTorch against `exgnet predict`.
+
+    exgnet predict --model RUN *.npy --json > predictions.jsonl
+    python load_model.py RUN/model.safetensors --strips predictions.jsonl
+
+The predictions name their strips: .npy files of the model's rate and length. Prints the worst difference of the logits and
+fails over 1e-4. pip install torch safetensors numpy
+"""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+import torch
+
+import twin
+
+MOST = 1e-4
+
+
+def zscored(path):
+    x = np.load(path).astype(np.float64)
+    return ((x - x.mean()) / (x.std() + 1e-8)).astype(np.float32)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="a model.safetensors of exgnet, of training or exported")
+    parser.add_argument("--strips", required=True, help="what `exgnet predict --json` printed for .npy strips")
+    args = parser.parse_args()
+    with open(args.strips) as lines:
+        rows = [json.loads(line) for line in lines]
+    net = twin.load(args.model)
+    x = torch.from_numpy(np.stack([zscored(row["input"]) for row in rows])[:, None, :])
+    with torch.no_grad():
+        logits = net(x)[0].double().numpy()
+    worst = np.abs(logits - np.array([row["logits"] for row in rows])).max()
+    print(f"{args.model}: {len(rows)} strips, logits differ by {worst:.1e} at most")
+    if not worst < MOST:
+        sys.exit(f"failed: more than {MOST}")
+
+
+if __name__ == "__main__":
+    main()
