@@ -152,21 +152,20 @@ pub(super) fn job(
     begin: Begin,
 ) -> Result<ExitCode> {
     let start = Instant::now();
+    let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
+    // one that is finished is only read, and may lie where nothing can be written
+    if let Some(folder) = run_to_resume()
+        && is_finished(common, experiment, &folder)?
+    {
+        return Ok(ExitCode::SUCCESS);
+    }
     // a run to go on with is read below: from here on nobody else may change it
     let mut lock = if RunFolder::open(dir).is_ok() { Some(take(common, dir)?) } else { None };
-    let earlier = RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
-    if let Some(folder) = &earlier {
-        if *experiment != Experiment::load(folder.config(), &[])? {
-            return Err(Error::file(
-                folder.config(),
-                "is another experiment than the one to go on with",
-                "leave the experiment and --set away with --resume, or choose another folder with --out",
-            ));
-        }
-        if folder.is_finished()? {
-            common.say(format!("finished already: {}", dir.display()));
-            return Ok(ExitCode::SUCCESS);
-        }
+    let earlier = run_to_resume();
+    if let Some(folder) = &earlier
+        && is_finished(common, experiment, folder)?
+    {
+        return Ok(ExitCode::SUCCESS);
     }
     let checkpoint = match &earlier {
         Some(folder) if folder.checkpoint().exists() => Some(Checkpoint::read(&folder.checkpoint())?),
@@ -301,6 +300,22 @@ pub(super) fn job(
     drop(lock);
     common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the run to go on with came to its end, which is told.
+fn is_finished(common: &Common, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
+    if *experiment != Experiment::load(folder.config(), &[])? {
+        return Err(Error::file(
+            folder.config(),
+            "is another experiment than the one to go on with",
+            "leave the experiment and --set away with --resume, or choose another folder with --out",
+        ));
+    }
+    let finished = folder.is_finished()?;
+    if finished {
+        common.say(format!("finished already: {}", folder.dir().display()));
+    }
+    Ok(finished)
 }
 
 /// Takes the folder of a run for this process.

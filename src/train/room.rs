@@ -4,9 +4,9 @@ use super::config::Experiment;
 use super::estimate::Estimate;
 use crate::error::{Error, Result};
 
-/// What a pool may hold beyond the estimate, as a factor: the estimate's own error (15 %), and free buffers of sizes that
-/// nothing else asks for, such as those of a last, smaller batch.
-const MARGIN: f64 = 1.6;
+/// What a training may hold beyond the estimate of one step, as a factor: the estimate's own error (15 %), and the buffers of
+/// a last, smaller batch and of inference, whose sizes nothing else asks for.
+const MARGIN: f64 = 2.5;
 
 /// The largest batch, up to the experiment's own, with which a training of `classes` classes on strips of `samples`
 /// samples takes no more than `bytes` bytes of device memory by the estimate with its margin; `None` where not even one
