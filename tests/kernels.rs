@@ -125,7 +125,7 @@ fn bench_prints_json_and_refuses_nonsense() {
         &["bench", "conv1d", "--shape", "in=0"],
         &["bench", "conv1d", "--shape", "width=3"],
         &["bench", "conv1d", "--variant", "fastest"],
-        &["bench", "matmul", "--variant", "wide"],
+        &["bench", "batch_norm", "--variant", "wide"],
         &["bench", "--suite", "nowhere.toml"],
         &["bench", "conv1d", "--rounds", "0"],
     ] {

@@ -91,7 +91,7 @@ fn parse_size(text: &str) -> std::result::Result<u64, String> {
         _ => f64::NAN,
     };
     let bytes = digits.parse::<f64>().unwrap_or(f64::NAN) * unit;
-    match bytes >= 1.0 && bytes <= 1e18 {
+    match (1.0..=1e18).contains(&bytes) {
         true => Ok(bytes as u64),
         false => Err("expected a number of bytes, or one with K, M, G, KiB, MiB or GiB".into()),
     }

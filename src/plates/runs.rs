@@ -222,7 +222,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         (format!("exgnet evaluate --model {at} --out {at}"), format!("exgnet train --out {at} --resume"));
     let mut told: Vec<(String, Option<&String>, bool)> = Vec::new();
 
-    match Experiment::load(&run.dir.join("config.toml"), &[]) {
+    match Experiment::load(run.dir.join("config.toml"), &[]) {
         Ok(experiment) => run.experiment = Some(experiment),
         Err(e) => told.push((first_line(&e), None, true)),
     }
