@@ -3,7 +3,7 @@
 
 use exgnet::Result;
 use exgnet::gpu::Gpu;
-use exgnet::train::fit::{Ended, Progress, Safety};
+use exgnet::train::fit::{Progress, Safety};
 use exgnet::train::run_folder::EpochLog;
 use exgnet::train::{Experiment, Observer, Strips, Targets, Training, data};
 
@@ -27,7 +27,7 @@ fn resident() -> Option<u64> {
 
 impl Observer for Watch<'_> {
     fn step(&mut self, progress: &Progress) {
-        if progress.step % 100 == 0 {
+        if progress.step.is_multiple_of(100) {
             let pool = self.gpu.pool_stats();
             self.seen.push((progress.step, pool.allocated, pool.peak, resident()));
         }
