@@ -57,7 +57,17 @@ pub enum Error {
         /// What to install or set.
         hint: String,
     },
-    /// The GPU refused or lost something (validation, memory, device loss).
+    /// Device memory does not suffice: the driver's, or what `--memory-limit` allows.
+    #[error("memory: {what}\nHINT: {hint}")]
+    Memory {
+        /// What was needed, and what there is.
+        what: String,
+        /// Bytes that there are for all tensors together, where that is what is too small and known.
+        limit: Option<u64>,
+        /// What to try.
+        hint: String,
+    },
+    /// The GPU refused or lost something (validation, device loss).
     #[error("GPU: {what}\nHINT: {hint}")]
     Gpu {
         /// The driver's words, and the operation.
@@ -91,6 +101,11 @@ impl Error {
     /// [`Error::Data`] from its parts.
     pub fn data(subject: impl Into<String>, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Data { subject: subject.into(), what: what.into(), hint: hint.into() }
+    }
+
+    /// [`Error::Memory`] from its parts.
+    pub fn memory(what: impl Into<String>, limit: Option<u64>, hint: impl Into<String>) -> Self {
+        Self::Memory { what: what.into(), limit, hint: hint.into() }
     }
 
     /// [`Error::Gpu`] from its parts.

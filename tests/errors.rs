@@ -9,6 +9,7 @@ use exgnet::nn::{Linear, ParamBuilder};
 use exgnet::ops::{self, Branch, MaxPool};
 use exgnet::tensor::Tensor;
 use exgnet::train::checkpoint::Checkpoint;
+use exgnet::train::room::with_batch;
 use exgnet::train::{Experiment, RunFolder};
 use exgnet::{Error, Result, autograd};
 use std::fmt::Write as _;
@@ -27,7 +28,7 @@ macro_rules! variants {
         }
     };
 }
-variants! { Shape, File, Config, Data, NoAdapter, Gpu }
+variants! { Shape, File, Config, Data, NoAdapter, Memory, Gpu }
 
 /// What was tried, and the error that came of it.
 type Found = (&'static str, Error);
@@ -135,8 +136,22 @@ fn device(gpu: &Gpu) -> Result<Vec<Found>> {
         failed("a template without its constant", launch("template", "{% if lanes > 3 %}{% endif %}")),
         failed("waiting inside a recording", gpu.capture(&gpu.arena(), || x.to_vec())),
         failed("a recording inside a recording", gpu.capture(&gpu.arena(), || gpu.capture(&gpu.arena(), || Ok(())))),
-        failed("a tensor beyond the adapter's limit", gpu.allocate(1 << 60)),
     ])
+}
+
+fn memory(gpu: &Gpu) -> Vec<Found> {
+    let over = |limit: u64| {
+        gpu.limit_memory(Some(limit));
+        let e = failed("", gpu.allocate(1_000_000)).1;
+        gpu.limit_memory(None);
+        e
+    };
+    let training = |limit| with_batch(over(limit), &Experiment::default(), 5, 5000);
+    vec![
+        failed("a tensor beyond the adapter's limit", gpu.allocate(1 << 60)),
+        ("beyond the limit that was set", over(100_000)),
+        ("a training with hardly any memory", training(900_000)),
+    ]
 }
 
 /// What differs from place to place has a name instead.
@@ -164,6 +179,7 @@ fn every_variant_says_what_where_and_how_to_mend_it() {
     all.extend(data());
     all.extend(adapters());
     all.extend(device(&gpu).expect("a tensor"));
+    all.extend(memory(&gpu));
     let mut found = String::new();
     for name in VARIANTS {
         let of: Vec<&Found> = all.iter().filter(|(_, e)| variant(e) == *name).collect();
@@ -174,8 +190,8 @@ fn every_variant_says_what_where_and_how_to_mend_it() {
             let (message, hint) = said.split_once("\nHINT: ").unwrap_or_else(|| panic!("{what}: no HINT: {said}"));
             assert!(!message.trim().is_empty() && !hint.trim().is_empty(), "{what}: {said}");
             assert!(message.contains(": "), "{what}: neither a file nor an operation: {said}");
-            // the system's own words on a file, and the driver's on a kernel, say what was found and nothing more
-            let own = !matches!(e, Error::File { .. } | Error::Gpu { .. });
+            // the system's own words on a file, and the driver's on a kernel or memory, say what was found and nothing more
+            let own = !matches!(e, Error::File { .. } | Error::Gpu { .. } | Error::Memory { .. });
             let told = ["expected", "did you mean"].iter().any(|word| message.contains(word));
             assert!(!own || told, "{what}: not what was expected: {said}");
             writeln!(found, "\n# {what}\n{said}").expect("text");

@@ -8,6 +8,7 @@ use crate::gpu::Gpu;
 use crate::train::config::Experiment;
 use crate::train::data::{self, batches};
 use crate::train::estimate::{Estimate, random_batch};
+use crate::train::room::with_batch;
 use crate::train::step::Stepper;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -36,7 +37,11 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     let weights = experiment.losses.weights(network.widths.len())?;
     let estimate = Estimate::new(network, &weights, classes, samples, t);
     let measured = match common.gpu() {
-        Ok(gpu) => Some((step_ms(&gpu, experiment, classes, samples)?, gpu.report().name.clone())),
+        Ok(gpu) => {
+            let ms = step_ms(&gpu, experiment, classes, samples);
+            let ms = ms.map_err(|e| with_batch(e, experiment, classes, samples))?;
+            Some((ms, gpu.report().name.clone()))
+        }
         Err(e @ Error::NoAdapter { .. }) => {
             common.say(format!("a step is not timed: {e}"));
             None

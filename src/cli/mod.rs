@@ -57,6 +57,9 @@ struct Common {
     /// Ignore what `tune` found: rules of thumb choose the kernels
     #[arg(long, global = true)]
     no_tuned: bool,
+    /// Device memory for tensors at most, such as 500M, 2G or 1.5GiB; more is an error, which tells the batch that fits
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
+    memory_limit: Option<u64>,
     /// Use one version of every kernel that has it: plain, tile, fast or wide
     #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
     kernels: Option<Variant>,
@@ -74,6 +77,26 @@ fn parse_variant(name: &str) -> std::result::Result<Variant, String> {
     found.ok_or_else(|| format!("expected one of {}", Variant::ALL.map(Variant::name).join(", ")))
 }
 
+/// Bytes of a size such as `500M`.
+fn parse_size(text: &str) -> std::result::Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => f64::NAN,
+    };
+    let bytes = digits.parse::<f64>().unwrap_or(f64::NAN) * unit;
+    match bytes >= 1.0 && bytes <= 1e18 {
+        true => Ok(bytes as u64),
+        false => Err("expected a number of bytes, or one with K, M, G, KiB, MiB or GiB".into()),
+    }
+}
+
 impl Common {
     fn gpu(&self) -> Result<Gpu> {
         let choice = match &self.adapter {
@@ -89,6 +112,7 @@ impl Common {
             tune_table::load(&gpu)?;
         }
         gpu.force_variant(self.kernels);
+        gpu.limit_memory(self.memory_limit);
         Ok(gpu)
     }
 
@@ -98,6 +122,7 @@ impl Common {
         all.extend(self.adapter.iter().flat_map(|a| ["--adapter".into(), a.into()]));
         all.extend(self.shader_dir.iter().flat_map(|d| ["--shader-dir".into(), d.into()]));
         all.extend(self.no_tuned.then(|| "--no-tuned".into()));
+        all.extend(self.memory_limit.iter().flat_map(|bytes| ["--memory-limit".into(), bytes.to_string().into()]));
         all.extend(self.kernels.iter().flat_map(|v| ["--kernels".into(), v.name().into()]));
         if self.threads > 0 {
             all.extend(["--threads".into(), self.threads.to_string().into()]);

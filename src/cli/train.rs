@@ -11,7 +11,8 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Experiment, Select};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
-use crate::train::run_folder::{RunRecord, SplitRecord};
+use crate::train::room::with_batch;
+use crate::train::run_folder::{RunLock, RunRecord, SplitRecord};
 use crate::train::{RunFolder, Strips, Targets, Tested, Training, data, evaluate, report};
 use clap::Args;
 use std::cell::OnceCell;
@@ -51,6 +52,10 @@ pub(super) struct TrainArgs {
     /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
     #[arg(long)]
     resume: bool,
+    /// Find where a NaN comes from: after every operation its output is read, and the first that is no number is told with
+    /// its shapes. Slow
+    #[arg(long, conflicts_with = "dry_run")]
+    trace_nan: bool,
     /// Check the experiment and its data, and tell parameters, memory and time, without training or making a run folder
     #[arg(long, conflicts_with_all = ["force", "resume"])]
     dry_run: bool,
@@ -103,18 +108,21 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         true => Begin::Resume,
         false => Begin::New { force: args.force || again },
     };
-    job(common, &Device::new(common), &experiment, &dir, begin)
+    let device = Device { trace: args.trace_nan, ..Device::new(common) };
+    job(common, &device, &experiment, &dir, begin)
 }
 
 /// The GPU that several runs share; opened when the first needs it.
 pub(super) struct Device<'a> {
     common: &'a Common,
     gpu: OnceCell<Gpu>,
+    /// Look for the origin of a NaN.
+    trace: bool,
 }
 
 impl<'a> Device<'a> {
     pub(super) fn new(common: &'a Common) -> Self {
-        Self { common, gpu: OnceCell::new() }
+        Self { common, gpu: OnceCell::new(), trace: false }
     }
 
     fn gpu(&self) -> Result<Gpu> {
@@ -144,19 +152,20 @@ pub(super) fn job(
     begin: Begin,
 ) -> Result<ExitCode> {
     let start = Instant::now();
-    let earlier = RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
-    if let Some(folder) = &earlier {
-        if *experiment != Experiment::load(folder.config(), &[])? {
-            return Err(Error::file(
-                folder.config(),
-                "is another experiment than the one to go on with",
-                "leave the experiment and --set away with --resume, or choose another folder with --out",
-            ));
-        }
-        if folder.is_finished()? {
-            common.say(format!("finished already: {}", dir.display()));
-            return Ok(ExitCode::SUCCESS);
-        }
+    let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
+    // one that is finished is only read, and may lie where nothing can be written
+    if let Some(folder) = run_to_resume()
+        && is_finished(common, experiment, &folder)?
+    {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // a run to go on with is read below: from here on nobody else may change it
+    let mut lock = if RunFolder::open(dir).is_ok() { Some(take(common, dir)?) } else { None };
+    let earlier = run_to_resume();
+    if let Some(folder) = &earlier
+        && is_finished(common, experiment, folder)?
+    {
+        return Ok(ExitCode::SUCCESS);
     }
     let checkpoint = match &earlier {
         Some(folder) if folder.checkpoint().exists() => Some(Checkpoint::read(&folder.checkpoint())?),
@@ -177,6 +186,9 @@ pub(super) fn job(
     let dataset = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
     tell(common, &dataset);
     let division = data::divide(experiment, &dataset)?;
+    if lock.is_none() {
+        lock = Some(take(common, dir)?);
+    }
     let folder = match (earlier, &checkpoint) {
         (Some(folder), Some(_)) => folder,
         // cut off before its first checkpoint: it begins anew
@@ -227,6 +239,7 @@ pub(super) fn job(
         classes: &dataset.classes,
         records: &division.train,
         validation: &division.validation,
+        trace: device.trace,
     };
     let mut display = Display::new(&folder, common.quiet);
     if let Some(c) = &checkpoint {
@@ -236,7 +249,8 @@ pub(super) fn job(
     stop_on_signal();
     let path = folder.checkpoint();
     let safety = Safety { path: &path, stop: &|| STOP.load(Ordering::Relaxed) };
-    let net = match training.run(checkpoint, &safety, &mut display)? {
+    let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
+    let net = match training.run(checkpoint, &safety, &mut display).map_err(in_memory)? {
         Ended::Done { net, epoch } => {
             record.selected_epoch = Some(epoch);
             net
@@ -283,8 +297,34 @@ pub(super) fn job(
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;
     folder.remove_checkpoint()?;
+    drop(lock);
     common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the run to go on with came to its end, which is told.
+fn is_finished(common: &Common, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
+    if *experiment != Experiment::load(folder.config(), &[])? {
+        return Err(Error::file(
+            folder.config(),
+            "is another experiment than the one to go on with",
+            "leave the experiment and --set away with --resume, or choose another folder with --out",
+        ));
+    }
+    let finished = folder.is_finished()?;
+    if finished {
+        common.say(format!("finished already: {}", folder.dir().display()));
+    }
+    Ok(finished)
+}
+
+/// Takes the folder of a run for this process.
+fn take(common: &Common, dir: &Path) -> Result<RunLock> {
+    let lock = RunFolder::lock(dir)?;
+    if let Some(owner) = lock.left_by() {
+        common.say(format!("note: {} was left by {owner}, which is no more: taken over", dir.display()));
+    }
+    Ok(lock)
 }
 
 /// Exit code of a run that was told to stop.

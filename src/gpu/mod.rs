@@ -130,6 +130,12 @@ impl Gpu {
         self.0.pool.stats()
     }
 
+    /// Gives the device up, as a reset of the driver would take it away: whatever is done with it from here on is an error.
+    pub fn destroy(&self) {
+        self.0.device.destroy();
+        lock(&self.0.fault).get_or_insert_with(|| "device lost: it was given up".into());
+    }
+
     /// The first fault the driver reported since the last call, as an error.
     ///
     /// # Errors
@@ -162,7 +168,7 @@ fn gpu_fault(what: &str) -> Error {
     let hint = if what.contains("lost") {
         "the device is gone (driver reset or unplugged): start again; the last checkpoint is intact"
     } else if what.to_lowercase().contains("memory") {
-        "use a smaller batch (--set train.batch=16) or shorter strips"
+        return Error::memory(what.trim(), None, pool::SMALLER);
     } else {
         "a kernel or its launch is wrong: if you edited a shader, compare it with the embedded one; else please report it"
     };

@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+/// What helps where memory does not suffice.
+pub(super) const SMALLER: &str = "use a smaller batch (--set train.batch=16) or shorter strips";
+
 #[derive(Default)]
 pub(super) struct Pool {
     free: Mutex<HashMap<u64, Vec<wgpu::Buffer>>>,
@@ -20,6 +23,8 @@ struct Stats {
     pool: PoolStats,
     /// Kept while somebody asks for them.
     phases: Option<Vec<PhaseMemory>>,
+    /// Most bytes to allocate.
+    limit: Option<u64>,
 }
 
 impl Stats {
@@ -72,6 +77,14 @@ impl Pool {
         }
     }
 
+    /// Lets go of all free buffers; the driver frees them when the work that uses them is done.
+    fn trim(&self) {
+        let mut free = lock(&self.free);
+        let bytes: u64 = free.iter().map(|(class, buffers)| class * buffers.len() as u64).sum();
+        free.clear();
+        lock(&self.stats).pool.allocated -= bytes;
+    }
+
     fn take(&self, class: u64) -> Option<wgpu::Buffer> {
         lock(&self.free).get_mut(&class).and_then(Vec::pop)
     }
@@ -79,8 +92,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let free: u64 = lock(&self.free).iter().map(|(class, buffers)| class * buffers.len() as u64).sum();
-        lock(&self.stats).pool.allocated -= free;
+        self.trim();
     }
 }
 
@@ -161,16 +173,50 @@ impl Gpu {
         done.map(|()| phases.unwrap_or_default())
     }
 
+    /// Allows tensors no more than so many bytes together, free buffers of the pool included; `None`: what the device has.
+    pub fn limit_memory(&self, bytes: Option<u64>) {
+        lock(&self.0.pool.stats).limit = bytes;
+    }
+
+    /// See [`Gpu::limit_memory`].
+    pub fn memory_limit(&self) -> Option<u64> {
+        lock(&self.0.pool.stats).limit
+    }
+
+    /// An error where `class` bytes more are over the limit, even when what is free has been let go.
+    fn within_limit(&self, class: u64) -> Result<()> {
+        let Some(limit) = self.memory_limit() else { return Ok(()) };
+        if self.pool_stats().allocated + class > limit {
+            self.0.pool.trim();
+        }
+        let held = self.pool_stats().allocated;
+        if held + class <= limit {
+            return Ok(());
+        }
+        let mb = |bytes: u64| bytes as f64 / 1e6;
+        Err(Error::memory(
+            format!(
+                "a tensor needs {:.3} MB on top of {:.3} MB that are held, the limit is {:.3} MB (--memory-limit)",
+                mb(class),
+                mb(held),
+                mb(limit)
+            ),
+            Some(limit),
+            format!("raise the limit, or {SMALLER}"),
+        ))
+    }
+
     /// A buffer of `bytes` bytes with undefined content.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where it is over the adapter's limit or memory is out.
+    /// [`Error::Memory`] where it is over the adapter's limit or [`Gpu::limit_memory`], or memory is out.
     pub fn allocate(&self, bytes: u64) -> Result<Storage> {
         let limit = self.0.report.max_binding_bytes.min(self.0.report.max_buffer_bytes);
         if bytes > limit {
-            return Err(Error::gpu(
+            return Err(Error::memory(
                 format!("a tensor of {bytes} bytes is over this adapter's limit of {limit}"),
-                "use a smaller batch (--set train.batch=16) or shorter strips",
+                None,
+                SMALLER,
             ));
         }
         let class = size_class(bytes).min(limit / 4 * 4).max(bytes);
@@ -181,6 +227,7 @@ impl Gpu {
             None => {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
                 let desc = wgpu::BufferDescriptor { label: None, size: class, usage, mapped_at_creation: false };
+                self.within_limit(class)?;
                 let buffer = self.scoped(|| self.0.device.create_buffer(&desc))?;
                 let allocated = {
                     let mut stats = lock(&pool.stats);

@@ -16,6 +16,7 @@ mod matmul;
 mod max_pool;
 mod reduce;
 mod shaping;
+pub(crate) mod trace;
 
 pub use adam::{AdamState, Hyper, adam_step, adam_update, sum_of_squares, update_loss_scale};
 pub use array::Array;
@@ -35,6 +36,7 @@ pub use matmul::matmul;
 pub use max_pool::{MaxPool, max_pool};
 pub use reduce::{max, mean, sum, sum_to};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
+pub use trace::trace_numbers;
 
 use crate::autograd::{self, check::Case};
 use crate::error::Result;
@@ -94,6 +96,7 @@ pub struct Saved<'a> {
 pub fn apply(op: impl Op + 'static, inputs: &[&Tensor]) -> Result<Tensor> {
     let gpu = inputs[0].gpu();
     let forward = op.forward(gpu, inputs)?;
+    trace::see(op.name(), inputs, &forward.output)?;
     let keep = autograd::recording() && inputs.iter().any(|t| t.requires_grad());
     let history = keep.then(|| History {
         op: Arc::new(op),

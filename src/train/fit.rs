@@ -88,6 +88,8 @@ pub struct Training<'a> {
     pub records: &'a [usize],
     /// Records whose metrics are computed after each epoch; may be none.
     pub validation: &'a [usize],
+    /// Look for the first operation whose output is no number, see [`Stepper::trace`].
+    pub trace: bool,
 }
 
 impl Training<'_> {
@@ -117,6 +119,7 @@ impl Training<'_> {
         let (gpu, t) = (self.gpu, &self.experiment.train);
         let k = self.classes.len();
         let mut stepper = Stepper::new(gpu, self.experiment, &self.class_weights(), from.as_ref())?;
+        stepper.trace = self.trace;
         let augment = Augment::new(self.experiment);
         let mut journal = Journal::new(gpu, t.batch + 1, k, t.log_every)?;
         let per_epoch = batches(self.records, t.batch, t.seed, 0).len();

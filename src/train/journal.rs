@@ -77,7 +77,8 @@ impl Journal {
                     return Err(Error::data(
                         "training",
                         format!("the loss ({name}) is {value} at step {} of {step} done", step - n + i + 1),
-                        "lower the learning rate (--set train.lr=3e-4), keep clipping on (train.clip), check the data",
+                        "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), keep clipping on \
+                         (train.clip), check the data",
                     ));
                 }
                 seen.losses[place].push(value);

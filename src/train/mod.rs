@@ -1,7 +1,7 @@
 //! Training and evaluation: [`config`] (experiment files), [`data`] (from an experiment to batches), [`augment`],
 //! [`estimate`] (what a run will cost), [`losses`], [`fit`] (the loop), [`step`] (one step of it), [`checkpoint`],
 //! [`evaluate`](mod@evaluate), [`explanations`] (what figures need of a test), [`metrics`], [`sanity`] and [`feature_classifier`] (what a network is held against),
-//! [`run_folder`], [`report`] (a run's figures), [`sweep`], [`collect`], [`stats`] and [`table`] (over several runs).
+//! [`room`] (which batch fits), [`run_folder`], [`report`] (a run's figures), [`sweep`], [`collect`], [`stats`] and [`table`] (over several runs).
 
 pub mod augment;
 pub mod checkpoint;
@@ -19,6 +19,7 @@ pub mod losses;
 pub mod metrics;
 pub mod predictions;
 pub mod report;
+pub mod room;
 pub mod run_folder;
 pub mod sanity;
 pub mod stats;

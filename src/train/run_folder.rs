@@ -1,5 +1,6 @@
 //! The folder that a run writes. A file appears whole or not at all: it is written beside its place and renamed.
 
+mod lock;
 mod record;
 
 use super::config::Experiment;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+pub use lock::RunLock;
 pub(crate) use record::quoted;
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
 
@@ -65,10 +67,7 @@ impl RunFolder {
     /// [`Error::File`] for a folder in use or one that cannot be made or written to.
     pub fn create(dir: impl AsRef<Path>, force: bool) -> Result<Self> {
         let dir = dir.as_ref();
-        if dir.exists() && !dir.is_dir() {
-            return Err(Error::file(dir, "is a file, expected a folder", OUT_HINT));
-        }
-        std::fs::create_dir_all(dir).map_err(|e| Error::file(dir, format!("cannot be made: {e}"), OUT_HINT))?;
+        make(dir)?;
         let folder = Self { dir: dir.to_path_buf() };
         let present = |name: &&str| dir.join(name).symlink_metadata().is_ok();
         if let Some(found) = FILES.iter().rev().find(|name| present(name)) {
@@ -81,6 +80,15 @@ impl RunFolder {
         // an unwritable folder is told now, not after an hour of training
         temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?;
         Ok(folder)
+    }
+
+    /// Takes the folder for this process, and makes it where it is not there; nobody else may while the lock lives.
+    ///
+    /// # Errors
+    /// [`Error::File`] where another process has it, and for a folder that cannot be made or written to.
+    pub fn lock(dir: impl AsRef<Path>) -> Result<RunLock> {
+        make(dir.as_ref())?;
+        RunLock::take(dir.as_ref())
     }
 
     /// The folder of an existing run.
@@ -320,6 +328,14 @@ fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f
 
 fn number_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// Makes a folder for a run.
+fn make(dir: &Path) -> Result<()> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(Error::file(dir, "is a file, expected a folder", OUT_HINT));
+    }
+    std::fs::create_dir_all(dir).map_err(|e| Error::file(dir, format!("cannot be made: {e}"), OUT_HINT))
 }
 
 /// Names of the entries of a folder; those that are no Unicode are none of ours.

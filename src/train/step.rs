@@ -8,7 +8,7 @@ use crate::autograd::no_grad;
 use crate::error::Result;
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
-use crate::ops::{DropoutState, Hyper};
+use crate::ops::{DropoutState, Hyper, trace, trace_numbers};
 use crate::tensor::Tensor;
 
 /// Loss scale of a training in f16 before it adapts itself, and the steps since it changed.
@@ -29,6 +29,9 @@ pub struct Stepper {
     pub class_weights: Tensor,
     /// Record a step once for each shape of batch, and replay it (`true` at first); to the same bits as without.
     pub replay: bool,
+    /// Check the output of every operation of a step, see [`trace_numbers`]; nothing is replayed then. In f16 forward pass
+    /// and loss only: scaled gradients may overflow, and the optimiser leaves out such a step.
+    pub trace: bool,
     seed: u64,
     half: bool,
     arena: Arena,
@@ -70,6 +73,7 @@ impl Stepper {
             weights,
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
             replay: true,
+            trace: false,
             seed: t.seed,
             half,
             arena: gpu.arena(),
@@ -87,6 +91,9 @@ impl Stepper {
     pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
         self.dropout.set(self.seed, self.optimizer.steps())?;
         self.optimizer.begin(lr)?;
+        if self.trace {
+            return self.traced(x, targets);
+        }
         if !self.replay {
             return self.work(x, targets);
         }
@@ -166,17 +173,47 @@ impl Stepper {
 
     /// What repeats from step to step.
     fn work(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
+        let (terms, logits) = self.forward(x, targets)?;
+        self.backward(&terms)?;
+        Ok((terms, logits))
+    }
+
+    fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let mode = Mode { half: self.half, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
         gpu.phase("loss");
         let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
+        Ok((terms, out.logits))
+    }
+
+    fn backward(&self, terms: &Terms) -> Result<()> {
+        let gpu = terms.total.gpu();
         gpu.phase("backward");
         let gradients = self.net.params().gradients(&self.optimizer.scale_loss(&terms.total)?)?;
         gpu.phase("optimizer");
-        self.optimizer.update(self.net.params(), &gradients)?;
-        Ok((terms, out.logits))
+        self.optimizer.update(self.net.params(), &gradients)
+    }
+
+    /// [`Stepper::work`] with a look at every number.
+    fn traced(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
+        let step = self.optimizer.steps();
+        let params = self.net.params().flat();
+        let (terms, logits) = trace_numbers(format!("step {step}, forward pass and loss"), || {
+            trace::see("the batch", &[], x)?;
+            for target in targets.tensors() {
+                trace::see("a target of the batch", &[], target)?;
+            }
+            self.forward(x, targets)
+        })?;
+        if self.half {
+            self.backward(&terms)?;
+        } else {
+            trace_numbers(format!("step {step}, reverse pass"), || self.backward(&terms))?;
+        }
+        trace_numbers(format!("step {step}, optimiser"), || trace::see("adam", &[], params))?;
+        Ok((terms, logits))
     }
 }
 

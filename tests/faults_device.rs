@@ -1,0 +1,79 @@
+//! The device is lost in the middle of a training: an error that says so, and the last checkpoint leads to the same bytes
+//! on a new device. Devices one after the other, in a process of their own.
+
+use exgnet::Error;
+use exgnet::Result;
+use exgnet::gpu::Gpu;
+use exgnet::train::checkpoint::Checkpoint;
+use exgnet::train::fit::{Ended, Progress, Safety};
+use exgnet::train::run_folder::EpochLog;
+use exgnet::train::{Experiment, Observer, Strips, Targets, Training, data};
+
+/// Takes the device away after a step; looks at nothing otherwise.
+struct Thief<'a> {
+    gpu: &'a Gpu,
+    after: Option<usize>,
+}
+
+impl Observer for Thief<'_> {
+    fn step(&mut self, progress: &Progress) {
+        if Some(progress.step) == self.after {
+            self.gpu.destroy();
+        }
+    }
+
+    fn epoch(&mut self, _: &EpochLog) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_lost_device_is_told_and_its_training_goes_on_elsewhere() {
+    let sets = [
+        "data.synthetic.records=40",
+        "train.validation=0.25",
+        "data.fs=100",
+        "data.seconds=4",
+        "network.widths=[6, 8]",
+        "network.strides=[1, 2]",
+        "network.stem_channels=6",
+        "train.epochs=3",
+        "train.batch=8",
+        "train.checkpoint_steps=2",
+    ];
+    let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
+    let dataset = data::load(&experiment.data, &experiment.guidance, &|_| {}).expect("data");
+    let division = data::divide(&experiment, &dataset).expect("a division");
+    let strips = Strips::new(&dataset);
+    let weights = experiment.losses.weights(experiment.network.widths.len()).expect("weights");
+    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
+    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+    let tmp = tempfile::tempdir().expect("a folder");
+    let run = |name: &str, from: Option<Checkpoint>, after: Option<usize>| {
+        let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
+        let training = Training {
+            gpu: &gpu,
+            experiment: &experiment,
+            strips: &strips,
+            targets: &targets,
+            classes: &dataset.classes,
+            records: &division.train,
+            validation: &division.validation,
+            trace: false,
+        };
+        let safety = Safety { path: &tmp.path().join(name), stop: &|| false };
+        match training.run(from, &safety, &mut Thief { gpu: &gpu, after })? {
+            Ended::Done { net, .. } => net.params().read(),
+            Ended::Stopped { .. } => panic!("nobody stops it"),
+        }
+    };
+    let whole = run("whole", None, None).expect("a training");
+    let e = run("lost", None, Some(5)).expect_err("there is no device");
+    assert!(matches!(e, Error::Gpu { .. }), "{e}");
+    let said = e.to_string();
+    assert!(said.contains("lost") && said.contains("the last checkpoint is intact"), "{said}");
+    let checkpoint = Checkpoint::read(&tmp.path().join("lost")).expect("intact");
+    assert_eq!(checkpoint.step, 4, "the last checkpoint before the loss");
+    let resumed = run("lost", Some(checkpoint), None).expect("a training");
+    assert!(whole == resumed, "the networks differ");
+}
