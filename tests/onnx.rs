@@ -108,6 +108,23 @@ fn the_graph_gives_the_engine_s_logits() {
 }
 
 #[test]
+fn strips_far_from_zero_are_z_scored_in_floats() {
+    let onnx = Model::read(&bytes(&model(NETWORKS[2]), false).expect("a file"));
+    // counts with an offset, and leads that hardly move: rounding to a float shifts the mean by a share of their size
+    for (offset, size) in [(32768.0, 20.0), (3000.0, 0.01), (-3.0, 1e-5)] {
+        let strip: Vec<f32> = strips(1)[0].iter().map(|v| offset + size * v).collect();
+        let values = strip.iter().map(|&v| f64::from(v)).collect();
+        let all = onnx.run_rounded(Array { shape: vec![1, 1, SAMPLES], values }, |v| f64::from(v as f32));
+        let mut own = strip;
+        zscore(&mut own);
+        let pairs = all["zscore"].values.iter().zip(&own);
+        let worst = pairs.map(|(a, &b)| (a - f64::from(b)).abs()).fold(0.0, f64::max);
+        println!("offset {offset}, size {size}: z-scores differ by {worst:.1e}");
+        assert!(worst < 2e-6, "offset {offset}, size {size}: {worst}");
+    }
+}
+
+#[test]
 fn the_graph_is_the_network() {
     for (config, half) in NETWORKS.iter().flat_map(|c| [(c, false), (c, true)]) {
         let model = model(config);

@@ -156,8 +156,11 @@ impl Graph<'_> {
         let epsilon = tensor(CONSTANTS[0], DataType::Float, &[], ZSCORE_EPS.to_le_bytes().to_vec());
         self.initializers.push(epsilon);
         let over = [("axes", Attribute::Ints(vec![2])), ("keepdims", Attribute::Int(1))];
+        // twice, as the mean of a strip far from zero is off by a rounding that may be large beside the strip's own size
         let mean = self.node("ReduceMean", &[INPUT], "zscore.mean", &over);
-        let centred = self.node("Sub", &[INPUT, &mean], "zscore.centred", &[]);
+        let near = self.node("Sub", &[INPUT, &mean], "zscore.near", &[]);
+        let rest = self.node("ReduceMean", &[&near], "zscore.rest", &over);
+        let centred = self.node("Sub", &[&near, &rest], "zscore.centred", &[]);
         let square = self.node("Mul", &[&centred, &centred], "zscore.square", &[]);
         let variance = self.node("ReduceMean", &[&square], "zscore.variance", &over);
         let sd = self.node("Sqrt", &[&variance], "zscore.sd", &[]);

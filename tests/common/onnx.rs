@@ -167,12 +167,18 @@ impl Model {
 
     /// All values of the graph by name, for one input.
     pub fn run(&self, input: Array) -> BTreeMap<String, Array> {
+        self.run_rounded(input, |v| v)
+    }
+
+    /// The same with every value passed through `round` as it is made: `|v| f64::from(v as f32)` computes with floats.
+    pub fn run_rounded(&self, input: Array, round: impl Fn(f64) -> f64) -> BTreeMap<String, Array> {
         let mut values = self.initializers.clone();
         values.insert(self.inputs[0].0.clone(), input);
         for node in &self.nodes {
             let of = |name: &String| values.get(name).unwrap_or_else(|| panic!("{name} is used before it is made"));
             let inputs: Vec<&Array> = node.inputs.iter().map(of).collect();
-            let out = node.run(&inputs);
+            let mut out = node.run(&inputs);
+            out.values.iter_mut().for_each(|v| *v = round(*v));
             assert!(values.insert(node.output.clone(), out).is_none(), "{} is made twice", node.output);
         }
         values
