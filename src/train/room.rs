@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// a last, smaller batch and of inference, whose sizes nothing else asks for.
 const MARGIN: f64 = 2.5;
 
-/// The largest batch, up to the experiment's own, with which a training of `classes` classes on strips of `samples`
+/// The largest batch below the experiment's own with which a training of `classes` classes on strips of `samples`
 /// samples takes no more than `bytes` bytes of device memory by the estimate with its margin; `None` where not even one
 /// of 2 does.
 ///
@@ -22,7 +22,7 @@ pub fn batch_within(experiment: &Experiment, classes: usize, samples: usize, byt
         let estimate = Estimate::new(&experiment.network, &weights, classes, samples, &train).memory_bytes();
         estimate as f64 * MARGIN <= bytes as f64
     };
-    Ok((2..=experiment.train.batch).rev().find(|&batch| fits(batch)))
+    Ok((2..experiment.train.batch).rev().find(|&batch| fits(batch)))
 }
 
 /// Puts into an error about memory what a step of the training needs by the estimate, and which batch would fit; other
@@ -37,7 +37,9 @@ pub fn with_batch(e: Error, experiment: &Experiment, classes: usize, samples: us
     let what = format!("{what}; a step at train.batch={batch} needs about {:.1} MB", needed as f64 / 1e6);
     let hint = match limit.map(|bytes| batch_within(experiment, classes, samples, bytes)) {
         Some(Ok(Some(fitting))) if fitting < batch => {
-            format!("a batch of {fitting} fits: --set train.batch={fitting}; or raise the limit, or shorten the strips")
+            format!(
+                "by the estimate a batch of {fitting} fits: --set train.batch={fitting}; or raise the limit, or shorten the strips"
+            )
         }
         Some(Ok(None)) => "not even the smallest batch fits: raise the limit, or take shorter strips or a smaller \
                            network (network.preset, network.widths)"
