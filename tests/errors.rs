@@ -3,6 +3,9 @@
 //! `tests/goldens/errors/error.txt` is the list, by variant of [`Error`]; `EXGNET_GOLDENS=write cargo test --test errors`
 //! writes it anew. A variant that no message here is of does not pass.
 
+#[path = "common/goldens.rs"]
+mod goldens;
+
 use exgnet::ecg::{LoadOptions, Source, SyntheticOptions, prepared, synthesize};
 use exgnet::gpu::{AdapterChoice, Gpu, Launch, ShaderSource};
 use exgnet::nn::{Linear, ParamBuilder};
@@ -12,6 +15,7 @@ use exgnet::train::checkpoint::Checkpoint;
 use exgnet::train::room::with_batch;
 use exgnet::train::{Experiment, RunFolder};
 use exgnet::{Error, Result, autograd};
+use goldens::same_as_golden;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -165,10 +169,6 @@ fn text(e: &Error, dir: &Path, gpu: &Gpu) -> String {
         .replace(&format!("limit of {limit}"), "limit of LIMIT")
 }
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/errors/error.txt")
-}
-
 #[test]
 fn every_variant_says_what_where_and_how_to_mend_it() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
@@ -198,14 +198,7 @@ fn every_variant_says_what_where_and_how_to_mend_it() {
         }
         found.push('\n');
     }
-    if std::env::var("EXGNET_GOLDENS").is_ok_and(|v| v == "write") {
-        std::fs::write(golden(), &found).expect("written");
-    }
-    let expected = std::fs::read_to_string(golden()).expect("the list of messages");
-    for (line, (is, was)) in found.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(is, was, "line {} of {}", line + 1, golden().display());
-    }
-    assert_eq!(found.lines().count(), expected.lines().count(), "{}", golden().display());
+    same_as_golden("errors/error.txt", &found);
 }
 
 /// Texts of the sources below a folder.

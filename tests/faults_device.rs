@@ -1,13 +1,17 @@
 //! The device is lost in the middle of a training: an error that says so, and the last checkpoint leads to the same bytes
 //! on a new device. Devices one after the other, in a process of their own.
 
+#[path = "common/training.rs"]
+mod training;
+
 use exgnet::Error;
 use exgnet::Result;
 use exgnet::gpu::Gpu;
+use exgnet::train::Observer;
 use exgnet::train::checkpoint::Checkpoint;
 use exgnet::train::fit::{Ended, Progress, Safety};
 use exgnet::train::run_folder::EpochLog;
-use exgnet::train::{Experiment, Observer, Strips, Targets, Training, data};
+use training::Prepared;
 
 /// Takes the device away after a step; looks at nothing otherwise.
 struct Thief<'a> {
@@ -41,26 +45,11 @@ fn a_lost_device_is_told_and_its_training_goes_on_elsewhere() {
         "train.batch=8",
         "train.checkpoint_steps=2",
     ];
-    let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
-    let dataset = data::load(&experiment.data, &experiment.guidance, &|_| {}).expect("data");
-    let division = data::divide(&experiment, &dataset).expect("a division");
-    let strips = Strips::new(&dataset);
-    let weights = experiment.losses.weights(experiment.network.widths.len()).expect("weights");
-    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+    let prepared = Prepared::new(&sets);
     let tmp = tempfile::tempdir().expect("a folder");
     let run = |name: &str, from: Option<Checkpoint>, after: Option<usize>| {
         let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
-        let training = Training {
-            gpu: &gpu,
-            experiment: &experiment,
-            strips: &strips,
-            targets: &targets,
-            classes: &dataset.classes,
-            records: &division.train,
-            validation: &division.validation,
-            trace: false,
-        };
+        let training = prepared.on(&gpu);
         let safety = Safety { path: &tmp.path().join(name), stop: &|| false };
         match training.run(from, &safety, &mut Thief { gpu: &gpu, after })? {
             Ended::Done { net, .. } => net.params().read(),

@@ -2,8 +2,13 @@
 //! runs: one epoch, a class missing in a fold, losses that are no number, ten thousand epochs.
 
 mod common;
+#[path = "common/drawing.rs"]
+mod drawing;
+#[path = "common/goldens.rs"]
+mod goldens;
 
 use common::{exgnet, fails, path, text};
+use drawing::{check, texts};
 use exgnet::figures::{Format, Look, Theme};
 use exgnet::plates::runs::{Found, read_all};
 use exgnet::plates::{Drawn, Kind, Material, draw};
@@ -12,6 +17,7 @@ use exgnet::train::explanations::{Aligned, Shown, ShownCurves, ShownFeatures, Sh
 use exgnet::train::metrics::Metrics;
 use exgnet::train::predictions::{self, Prediction};
 use exgnet::train::run_folder::{EpochLog, RunFolder, RunRecord};
+use goldens::same_as_golden;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -176,17 +182,9 @@ fn runs(paths: &[&Path]) -> Found {
 fn svgs(kind: Kind, runs: &Found, look: &Look) -> (BTreeMap<String, String>, Vec<String>) {
     let material = Material::new(runs).expect("material");
     let Drawn { figures, missing } = draw(kind, &material, look);
-    let of = |f: &exgnet::figures::Figure| (f.stem.clone(), f.svg().unwrap_or_else(|e| panic!("{}: {e}", f.stem)));
+    let what = format!("at {} mm, {}", look.width_mm, look.theme.name());
+    let of = |f: &exgnet::figures::Figure| (f.stem.clone(), check(f, &format!("{} {what}", f.stem)));
     (figures.iter().map(of).collect(), missing.into_iter().map(|m| format!("{}: {}", m.figure, m.why)).collect())
-}
-
-/// The texts of a drawing, in the order of drawing.
-fn texts(svg: &str) -> Vec<String> {
-    let inner = |part: &str| {
-        let (_, rest) = part.split_once('>')?;
-        Some(rest.split("</text>").next()?.trim().to_owned())
-    };
-    svg.split("<text ").skip(1).filter_map(inner).collect()
 }
 
 /// Smallest font size of a drawing, pt; the drawing has 100 units to the millimetre.
@@ -203,20 +201,6 @@ fn summary(svg: &str) -> String {
         write!(out, "{element} {n}  ").expect("written");
     }
     format!("{}\n  {}\n", out.trim_end(), texts(svg).join(" | "))
-}
-
-/// Compares with `tests/goldens/figures/NAME.txt`, which `EXGNET_GOLDENS=write` writes.
-fn golden(name: &str, found: &str) {
-    let path = format!("{}/tests/goldens/figures/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var("EXGNET_GOLDENS").is_ok_and(|v| v == "write") {
-        std::fs::create_dir_all(Path::new(&path).parent().expect("a folder")).expect("made");
-        std::fs::write(&path, found).expect("written");
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    for (i, (a, b)) in expected.lines().zip(found.lines()).enumerate() {
-        assert_eq!(a, b, "{name}, line {}: EXGNET_GOLDENS=write writes it anew", i + 1);
-    }
-    assert_eq!(expected.lines().count(), found.lines().count(), "{name}");
 }
 
 fn sweep(root: &Path) {
@@ -239,7 +223,7 @@ fn the_structure_of_every_figure_of_a_sweep() {
         let expected = if kind == Kind::Scores { 1 } else { 0 };
         assert_eq!(missing.len(), expected, "{kind:?}: {missing:?}");
         let told: String = found.iter().map(|(stem, svg)| format!("{stem}: {}", summary(svg))).collect();
-        golden(kind.name(), &told);
+        same_as_golden(&format!("figures/{}.txt", kind.name()), &told);
     }
 }
 

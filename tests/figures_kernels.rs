@@ -4,18 +4,21 @@
 //! `EXGNET_FIGURES=write` draws the committed figures from `results/kernels`; `EXGNET_FIGURES_DIR=DIR` draws them there in
 //! every theme and width, to be looked at.
 
+#[path = "common/drawing.rs"]
+mod drawing;
+#[path = "common/goldens.rs"]
+mod goldens;
+
+use drawing::{check, texts};
 use exgnet::figures::{Figure, Format, Look, Theme, kernels, network};
 use exgnet::train::{Experiment, diagram::diagram};
+use goldens::{asked, same_as_golden};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn asked(name: &str) -> bool {
-    std::env::var(name).is_ok_and(|v| v == "write")
 }
 
 const LOOKS: [(f64, Theme); 6] = [
@@ -94,61 +97,16 @@ fn structure(svg: &str) -> String {
     for tag in ["rect", "polyline", "line", "polygon", "circle", "text"] {
         writeln!(out, "{tag} {}", count(tag)).unwrap();
     }
-    for part in svg.split("<text ").skip(1) {
-        let text = part.split_once('>').and_then(|(_, rest)| rest.split_once("</text>")).map_or("", |(text, _)| text);
-        writeln!(out, "| {}", text.trim()).unwrap();
+    for text in texts(svg) {
+        writeln!(out, "| {text}").unwrap();
     }
     out
 }
 
-/// No text leaves the page, none is smaller than 6 pt, and what is drawn is a number.
-fn check(figure: &Figure, what: &str) -> String {
-    let svg = figure.svg().unwrap_or_else(|e| panic!("{what}: {e}"));
-    assert!(!svg.contains("NaN") && !svg.contains("\"inf"), "{what}");
-    let number = |part: &str, key: &str| -> f64 {
-        let value = part.split(&format!("{key}=\"")).nth(1).and_then(|p| p.split('"').next());
-        value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("{what}: {key} in {part}"))
-    };
-    // as laid out, before a theme enlarges it
-    let (wide, high) = (100.0 * figure.page.width_mm, 100.0 * figure.page.height_mm);
-    let mut boxes: Vec<(f64, f64, f64, f64, String)> = Vec::new();
-    for part in svg.split("<text ").skip(1) {
-        let (x, y, width) = (number(part, " x"), number(part, " y"), number(part, "textLength"));
-        let em = number(part, "font-size") / 100.0 * 72.0 / 25.4;
-        assert!(em > 5.9, "{what}: {em} pt in {part}");
-        let anchor = part.split("text-anchor=\"").nth(1).and_then(|p| p.split('"').next()).unwrap_or("start");
-        let back = match anchor {
-            "middle" => width / 2.0,
-            "end" => width,
-            _ => 0.0,
-        };
-        let cap = 0.7 * number(part, "font-size");
-        let (x0, y0, x1, y1) = if part.contains("rotate") {
-            (x - cap, y + back - width, x, y + back)
-        } else {
-            (x - back, y - cap, x - back + width, y)
-        };
-        assert!(x0 >= -1.0 && y0 >= -1.0 && x1 <= wide + 1.0 && y1 <= high + 1.0, "{what}: cut off: {part}");
-        let text = part.split('>').nth(1).unwrap_or("").split('<').next().unwrap_or("").trim().to_owned();
-        for (a0, b0, a1, b1, other) in &boxes {
-            let apart = x0 >= *a1 || *a0 >= x1 || y0 >= *b1 || *b0 >= y1;
-            assert!(apart, "{what}: \"{text}\" lies on \"{other}\"");
-        }
-        boxes.push((x0, y0, x1, y1, text));
-    }
-    svg
-}
-
-fn same_as_golden(figure: &Figure, width: f64) {
+fn compare(figure: &Figure, width: f64) {
     let name = format!("{}-{width}.txt", figure.stem);
-    let path = root("tests/goldens/figures").join(&name);
     let found = format!("{}\n\n{}", structure(&check(figure, &name)), figure.caption);
-    if asked("EXGNET_GOLDENS") {
-        std::fs::write(&path, found).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert_eq!(found, expected, "{name}: see the head of this file");
+    same_as_golden(&format!("figures/{name}"), &found);
 }
 
 fn small_network() -> network::NetworkDiagram {
@@ -168,8 +126,8 @@ fn figures_consist_of_what_they_should() {
         let figures = kernels::all(&data, &look);
         let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
         assert_eq!(stems, ["roofline", "variants", "step-share", "scaling"]);
-        figures.iter().for_each(|f| same_as_golden(f, width_mm));
-        same_as_golden(&network::network(&small_network(), &look), width_mm);
+        figures.iter().for_each(|f| compare(f, width_mm));
+        compare(&network::network(&small_network(), &look), width_mm);
     }
 }
 

@@ -1,11 +1,15 @@
 //! Memory is flat over 2,000 steps of a whole training: loop, augmentation, validation, log. A process of its own: nothing
 //! else uses the device's pool, nor the process's memory.
 
+#[path = "common/training.rs"]
+mod training;
+
 use exgnet::Result;
 use exgnet::gpu::Gpu;
+use exgnet::train::Observer;
 use exgnet::train::fit::{Progress, Safety};
 use exgnet::train::run_folder::EpochLog;
-use exgnet::train::{Experiment, Observer, Strips, Targets, Training, data};
+use training::Prepared;
 
 const STEPS: usize = 2000;
 /// Caches are warm from here on.
@@ -53,24 +57,9 @@ fn memory_is_flat_over_two_thousand_steps() {
         "augment.shift=0.3",
         "augment.noise=0.05",
     ];
-    let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
-    let dataset = data::load(&experiment.data, &experiment.guidance, &|_| {}).expect("data");
-    let division = data::divide(&experiment, &dataset).expect("a division");
-    let strips = Strips::new(&dataset);
-    let weights = experiment.losses.weights(experiment.network.widths.len()).expect("weights");
-    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+    let prepared = Prepared::new(&sets);
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
-    let training = Training {
-        gpu: &gpu,
-        experiment: &experiment,
-        strips: &strips,
-        targets: &targets,
-        classes: &dataset.classes,
-        records: &division.train,
-        validation: &division.validation,
-        trace: false,
-    };
+    let training = prepared.on(&gpu);
     let mut watch = Watch { gpu: &gpu, seen: Vec::new() };
     let tmp = tempfile::tempdir().expect("a folder");
     let stop_at = std::cell::Cell::new(0);

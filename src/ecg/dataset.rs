@@ -306,6 +306,9 @@ pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
     Ok(n)
 }
 
+/// What [`zscore`] adds to the standard deviation.
+pub const ZSCORE_EPS: f64 = 1e-8;
+
 /// Standardises a strip in place: `(x - mean) / (sd + 1e-8)`, sd with ddof 0, sums in f64.
 pub fn zscore(signal: &mut [f32]) {
     if signal.is_empty() {
@@ -314,7 +317,7 @@ pub fn zscore(signal: &mut [f32]) {
     let n = signal.len() as f64;
     let mean = signal.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
     let variance = signal.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
-    let scale = 1.0 / (variance.sqrt() + 1e-8);
+    let scale = 1.0 / (variance.sqrt() + ZSCORE_EPS);
     for x in signal {
         *x = ((f64::from(*x) - mean) * scale) as f32;
     }

@@ -33,7 +33,7 @@ pub mod strip_input;
 pub mod synthetic;
 pub mod wfdb;
 
-pub use dataset::{Dataset, Exclusion, LoadOptions, Strip, zscore};
+pub use dataset::{Dataset, Exclusion, LoadOptions, Strip, ZSCORE_EPS, zscore};
 pub use guidance::{Guidance, GuidanceConfig, guidance};
 pub use rpeaks::{clean, r_peaks};
 pub use samples::Samples;

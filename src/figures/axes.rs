@@ -255,7 +255,7 @@ pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
     let style = Type::new(PT_SMALL);
     for (entry, (dx, dy)) in entries.iter().zip(places(entries, width).0) {
         let (left, middle) = (x + dx, y + dy + 2.0);
-        curve(c, &[(left, middle), (left + 6.0, middle)], entry);
+        curve(c, &[(left, middle), (left + 6.0, middle)], (entry.color, entry.dash));
         if let Some(index) = entry.shape {
             shape(c, (left + 3.0, middle), index, 0.85, entry.color);
         }
@@ -279,11 +279,10 @@ pub(super) fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: 
     }
 }
 
-/// Draws one unbroken stretch of a series.
-pub fn curve(c: &mut Canvas, points: &[Point], entry: &Entry) {
-    let dash = entry.dash;
+/// Draws one unbroken stretch of a series, in dashes of `dash` mm unless that is 0.
+pub fn curve(c: &mut Canvas, points: &[Point], (color, dash): (Rgb, f64)) {
     if dash <= 0.0 {
-        return c.polyline(points, PT_CURVE, entry.color);
+        return c.polyline(points, PT_CURVE, color);
     }
     let mut along = 0.0;
     for pair in points.windows(2) {
@@ -296,7 +295,7 @@ pub fn curve(c: &mut Canvas, points: &[Point], entry: &Entry) {
             let (phase, whole) = ((along + s) % (2.0 * dash + 0.3), 2.0 * dash + 0.3);
             let end = (s + if phase < dash { dash - phase } else { whole - phase }.max(0.01)).min(length);
             if phase < dash {
-                c.polyline(&[at(s), at(end)], PT_CURVE, entry.color);
+                c.polyline(&[at(s), at(end)], PT_CURVE, color);
             }
             s = end;
         }

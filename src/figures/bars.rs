@@ -157,9 +157,14 @@ pub fn ablation<'a>(
     let least = Type::new(PT_MIN);
     let staggered = variants.iter().any(|v| least.width(v) > pitch - 0.5);
     let grid = Grid { bottom: grid.bottom + if staggered { STAGGER } else { 0.0 }, ..grid };
-    let words = |p: f64| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
     // and p values that have none lose their letter, which then stands once at the side
     let short = least.width("p = 0.000") > pitch - 0.5;
+    let words = move |p: f64| match (p < 0.001, short) {
+        (true, true) => "< 0.001".to_owned(),
+        (true, false) => "p < 0.001".to_owned(),
+        (false, true) => format!("{p:.3}"),
+        (false, false) => format!("p = {p:.3}"),
+    };
     let (frames, end) = grid.frames(panels.len(), 0.0);
     let none = Axis { ticks: Vec::new(), ..Axis::with_ticks(0.0, n as f64, 1.0) };
     Ok(Figure::new(stem, look.page(end), caption, move |c: &mut Canvas| {
@@ -223,7 +228,7 @@ pub fn ablation<'a>(
                 c.text((x, frame.y1 + 2.0 + 2.0 * style.drop() + lower), &name, &style.middle());
                 let p = panel.p.get(v).copied().unwrap_or(f64::NAN);
                 if p.is_finite() {
-                    let text = if short { words(p).replace("p = ", "").replace("p ", "") } else { words(p) };
+                    let text = words(p);
                     let style = if small.width(&text) > pitch - 0.5 { least } else { small };
                     c.text((x, frame.y0 - 2.0), &text, &style.color(INK_SOFT).middle());
                 }

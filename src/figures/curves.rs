@@ -168,7 +168,7 @@ fn plot(c: &mut Canvas, frame: Frame, x: &Axis, y: &Axis, series: &[Series]) {
         let placed: Vec<_> = points.iter().map(|p| frame.at(x, y, *p)).collect();
         for part in placed.split(|p| p.is_none()) {
             let part: Vec<_> = part.iter().flatten().copied().collect();
-            curve(c, &part, entry);
+            curve(c, &part, (entry.color, entry.dash));
             if points.len() <= MARKED || part.len() == 1 {
                 for &p in &part {
                     c.disc(p, PT_CURVE * MM_PER_PT * 1.25, entry.color);

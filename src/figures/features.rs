@@ -82,7 +82,7 @@ pub fn regression<'a>(
             let style = Type::new(PT_SMALL).bold();
             c.text((frame.x0, frame.y0 - 1.2), &style.shorten(&feature.name, side + 3.0), &style);
             let r = if r.is_finite() {
-                format!("r = {:.2}", r + 0.0).replace("-0.00", "0.00").replace('-', "−")
+                format!("r = {r:.2}").replace("-0.00", "0.00").replace('-', "−")
             } else {
                 "r unknown".into()
             };

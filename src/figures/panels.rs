@@ -60,6 +60,12 @@ impl Line {
     pub const fn new(color: Rgb) -> Self {
         Self { pt: PT_CURVE, color, dash: 0.0, marks: false, shape: 0 }
     }
+
+    /// The line that a legend shows so.
+    pub fn of(entry: &Entry) -> Self {
+        let (marks, shape) = (entry.shape.is_some(), entry.shape.unwrap_or(0));
+        Self { dash: entry.dash, marks, shape, ..Self::new(entry.color) }
+    }
 }
 
 /// Draws a curve, broken where a value has no place; a value without a neighbour gets a mark.
@@ -68,7 +74,7 @@ pub fn line(c: &mut Canvas, frame: &Frame, (x, y): (&Axis, &Axis), points: &[(f6
     let marks = line.marks && points.len() <= MARKED;
     for part in thinned(points.len(), at) {
         if line.dash > 0.0 {
-            curve(c, &part, &Entry { dash: line.dash, ..Entry::line("", line.color) });
+            curve(c, &part, (line.color, line.dash));
         } else {
             c.polyline(&part, line.pt, line.color);
         }

@@ -6,7 +6,7 @@ use super::canvas::Canvas;
 use super::curves::{EpochRow, metric_name};
 use super::figure::Figure;
 use super::panels::{Grid, Line, band, line, title};
-use super::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color, series_dash};
+use super::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color};
 use crate::error::{Error, Result};
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
@@ -147,8 +147,8 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
     let width = look.width();
     let columns = ((width / 55.0) as usize).clamp(1, 3);
     let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::series(g.name, i, few)).collect();
-    let entries = if entries.len() > 1 { entries } else { Vec::new() };
-    let above = if entries.is_empty() { 1.0 } else { 3.0 + legend_height(&entries, width - 16.0) };
+    let several = entries.len() > 1;
+    let above = if several { 3.0 + legend_height(&entries, width - 16.0) } else { 1.0 };
     let grid = Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 };
     let (frames, end) = grid.frames(panels.len(), above);
     let made: Vec<(String, Axis, Vec<Curves>, Frame)> = panels
@@ -164,7 +164,9 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
         })
         .collect();
     Ok(Figure::new(stem, look.page(end + 1.0), caption, move |c: &mut Canvas| {
-        legend(c, &entries, (13.0, 2.0), width - 16.0);
+        if several {
+            legend(c, &entries, (13.0, 2.0), width - 16.0);
+        }
         for (name, y, curves, frame) in &made {
             frame.draw(c, &x, y, Some("epoch"), "");
             title(c, frame, name);
@@ -175,10 +177,8 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
                 let thin = Line { pt: PT_AXIS, ..Line::new(c.tint(group.color, 0.5)) };
                 group.runs.iter().for_each(|run| line(c, frame, (&x, y), run, thin));
             }
-            for (i, group) in curves.iter().enumerate() {
-                let dash = if few { 0.0 } else { series_dash(i) };
-                let line_of = Line { marks: few, shape: i, dash, ..Line::new(group.color) };
-                line(c, frame, (&x, y), &group.mean, line_of);
+            for (group, entry) in curves.iter().zip(&entries) {
+                line(c, frame, (&x, y), &group.mean, Line::of(entry));
             }
             if curves.iter().all(|g| g.runs.iter().flatten().all(|p| !p.1.is_finite())) {
                 super::panels::remark(c, frame, "no finite value");

@@ -44,11 +44,20 @@ impl ModelInfo {
 
 /// Bytes of a safetensors file: the same training gives the same bytes.
 pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -> Vec<u8> {
+    stored(tensors, metadata, |_| false)
+}
+
+/// The same, with the tensors of some shapes in 16 bits.
+fn stored(tensors: &[NamedTensor], metadata: &[(&str, String)], half: impl Fn(&[usize]) -> bool) -> Vec<u8> {
+    let kind = |shape: &[usize]| if half(shape) { "F16" } else { "F32" };
     let shapes: Vec<(&str, &str, &[usize])> =
-        tensors.iter().map(|(n, s, _)| (n.as_str(), "F32", s.as_slice())).collect();
+        tensors.iter().map(|(n, s, _)| (n.as_str(), kind(s), s.as_slice())).collect();
     let mut out = safetensors_head(metadata, &shapes);
-    for (_, _, values) in tensors {
-        out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    for (_, shape, values) in tensors {
+        match half(shape) {
+            true => out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes())),
+            false => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+        }
     }
     out
 }
@@ -175,17 +184,7 @@ impl ModelFile {
         self.check_half()?;
         // those of four bytes first, so that every tensor begins at a multiple of its values' size
         tensors.sort_by_key(|(_, shape, _)| is_stored_in_half(shape));
-        let kind = |shape: &[usize]| if is_stored_in_half(shape) { "F16" } else { "F32" };
-        let shapes: Vec<(&str, &str, &[usize])> =
-            tensors.iter().map(|(n, s, _)| (n.as_str(), kind(s), s.as_slice())).collect();
-        let mut out = safetensors_head(&metadata(&info), &shapes);
-        for (_, shape, values) in &tensors {
-            match is_stored_in_half(shape) {
-                true => out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes())),
-                false => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            }
-        }
-        write_atomically(path, &out)
+        write_atomically(path, &stored(&tensors, &metadata(&info), is_stored_in_half))
     }
 
     /// Whether 16 bits can hold the weights.

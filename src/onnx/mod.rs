@@ -6,6 +6,7 @@
 
 mod proto;
 
+use crate::ecg::ZSCORE_EPS;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::nn::config::{BRANCHES, BlockKind, Head};
@@ -29,9 +30,6 @@ pub const INPUT: &str = "strips";
 pub const OUTPUTS: [&str; 2] = ["logits", "probabilities"];
 /// Initialisers that are no parameters: the z-score's addend, and the axis of squeeze-and-excitation's factors.
 pub const CONSTANTS: [&str; 2] = ["zscore.epsilon", "se.axis"];
-
-/// What z-scoring adds to the standard deviation, see [`crate::ecg::zscore`].
-const ZSCORE_EPS: f32 = 1e-8;
 
 /// Writes the file; with `half`, convolutions and linear layers have their weights in 16 bits and are cast to 32 before use.
 ///
@@ -153,7 +151,7 @@ impl Graph<'_> {
     }
 
     fn zscore(&mut self) -> String {
-        let epsilon = tensor(CONSTANTS[0], DataType::Float, &[], ZSCORE_EPS.to_le_bytes().to_vec());
+        let epsilon = tensor(CONSTANTS[0], DataType::Float, &[], (ZSCORE_EPS as f32).to_le_bytes().to_vec());
         self.initializers.push(epsilon);
         let over = [("axes", Attribute::Ints(vec![2])), ("keepdims", Attribute::Int(1))];
         // twice, as the mean of a strip far from zero is off by a rounding that may be large beside the strip's own size

@@ -1,0 +1,43 @@
+//! A training of synthetic strips, for tests that run the loop themselves.
+
+use exgnet::ecg::Dataset;
+use exgnet::gpu::Gpu;
+use exgnet::train::data::{self, Division};
+use exgnet::train::{Experiment, Strips, Targets, Training};
+
+/// All that a [`Training`] borrows but its device.
+pub struct Prepared {
+    experiment: Experiment,
+    dataset: Dataset,
+    division: Division,
+    strips: Strips,
+    targets: Targets,
+}
+
+impl Prepared {
+    /// The quick start with settings of its own.
+    pub fn new(sets: &[&str]) -> Self {
+        let sets: Vec<String> = sets.iter().map(|&s| s.into()).collect();
+        let experiment = Experiment::quickstart(&sets).expect("an experiment");
+        let dataset = data::load(&experiment.data, &experiment.guidance, &|_| {}).expect("data");
+        let division = data::divide(&experiment, &dataset).expect("a division");
+        let strips = Strips::new(&dataset);
+        let weights = experiment.losses.weights(experiment.network.widths.len()).expect("weights");
+        let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
+        let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+        Self { experiment, dataset, division, strips, targets }
+    }
+
+    pub fn on<'a>(&'a self, gpu: &'a Gpu) -> Training<'a> {
+        Training {
+            gpu,
+            experiment: &self.experiment,
+            strips: &self.strips,
+            targets: &self.targets,
+            classes: &self.dataset.classes,
+            records: &self.division.train,
+            validation: &self.division.validation,
+            trace: false,
+        }
+    }
+}
