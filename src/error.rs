@@ -62,8 +62,8 @@ pub enum Error {
     Memory {
         /// What was needed, and what there is.
         what: String,
-        /// Bytes that there are for all tensors together, where that is what is too small and known.
-        limit: Option<u64>,
+        /// What there is, as far as it is known.
+        room: Room,
         /// What to try.
         hint: String,
     },
@@ -74,6 +74,22 @@ pub enum Error {
         what: String,
         /// What to try.
         hint: String,
+    },
+}
+
+/// How much device memory there is where it does not suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Not known: the driver said no.
+    Unknown,
+    /// So many bytes for all tensors together.
+    Tensors(u64),
+    /// A single tensor may have `most` bytes, and needed more.
+    Tensor {
+        /// Bytes that it may have.
+        most: u64,
+        /// Bytes that it was to have.
+        needed: u64,
     },
 }
 
@@ -104,8 +120,8 @@ impl Error {
     }
 
     /// [`Error::Memory`] from its parts.
-    pub fn memory(what: impl Into<String>, limit: Option<u64>, hint: impl Into<String>) -> Self {
-        Self::Memory { what: what.into(), limit, hint: hint.into() }
+    pub fn memory(what: impl Into<String>, room: Room, hint: impl Into<String>) -> Self {
+        Self::Memory { what: what.into(), room, hint: hint.into() }
     }
 
     /// [`Error::Gpu`] from its parts.

@@ -204,6 +204,22 @@ fn an_edited_shader_is_used_without_a_rebuild() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn results_that_do_not_reach_standard_output_are_a_failure() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+        command.args(args).stdout(full()).output().expect("the program starts")
+    };
+    for args in [&["info", "--json"][..], &["info"], &["shader", "unary"], &["check", "index", "--json"]] {
+        let done = run(args);
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("standard output: cannot be written") && said.contains("HINT"), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn checks_are_reported_as_json() {
     let out = exgnet(&["check", "max_pool", "adam", "--json"]);
     assert!(out.status.success(), "{}", text(&out.stderr));

@@ -150,11 +150,13 @@ fn memory(gpu: &Gpu) -> Vec<Found> {
         gpu.limit_memory(None);
         e
     };
-    let training = |limit| with_batch(over(limit), &Experiment::default(), 5, 5000);
+    let training = |e| with_batch(e, &Experiment::default(), 5, 5000);
+    let most = gpu.report().max_binding_bytes.min(gpu.report().max_buffer_bytes);
     vec![
         failed("a tensor beyond the adapter's limit", gpu.allocate(1 << 60)),
         ("beyond the limit that was set", over(100_000)),
-        ("a training with hardly any memory", training(900_000)),
+        ("a training with hardly any memory", training(over(900_000))),
+        ("a training with a tensor beyond the adapter's limit", training(failed("", gpu.allocate(4 * most)).1)),
     ]
 }
 
@@ -166,6 +168,7 @@ fn text(e: &Error, dir: &Path, gpu: &Gpu) -> String {
     e.to_string()
         .replace(&dir.display().to_string(), "DIR")
         .replace(&adapters.join(", "), "ADAPTERS")
+        .replace(&format!("tensor of {} bytes", 4 * limit), "tensor of 4 LIMIT bytes")
         .replace(&format!("limit of {limit}"), "limit of LIMIT")
 }
 

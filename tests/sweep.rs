@@ -3,6 +3,7 @@
 mod common;
 
 use common::{exgnet, fails, path, text};
+use exgnet::train::RunFolder;
 
 const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nsplit = 'stratified'\nfolds = 2\n\
     [data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\
@@ -37,6 +38,14 @@ fn runs_are_listed_run_skipped_and_gathered() {
     assert_eq!(done.status.code(), Some(1), "{said}");
     assert!(said.contains("1 of 4 runs failed: task 1") && said.contains("finished already"), "{said}");
     std::fs::remove_file(at("runs/plain/fold-1-seed-3")).expect("removed");
+
+    // one run is another process's for now, such as that of a sweep beside this one
+    let lock = RunFolder::lock(at("runs/plain/fold-1-seed-3")).expect("a lock");
+    for jobs in ["1", "2"] {
+        let under_way = "1 of 4 runs are under way in other processes, the others are finished: task 1";
+        fails(&["sweep", &grid, "--out", &out, "--jobs", jobs], 1, &[under_way, "the same command"]);
+    }
+    drop(lock);
     let done = sweep(&[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(text(&done.stderr).contains(&format!("exgnet collect {out}")), "{}", text(&done.stderr));

@@ -4,7 +4,7 @@ use super::progress::Reading;
 use super::{Common, print_json, print_line};
 use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, PoolStats};
 use crate::train::config::Experiment;
 use crate::train::data::{self, batches};
 use crate::train::estimate::{Estimate, random_batch};
@@ -21,6 +21,8 @@ struct Report {
     parameters_inference: usize,
     activation_bytes: u64,
     memory_bytes: u64,
+    memory_measured: Option<u64>,
+    memory_held: Option<u64>,
     steps_per_epoch: Option<usize>,
     step_ms: Option<f64>,
     total_seconds: Option<f64>,
@@ -38,9 +40,9 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     let estimate = Estimate::new(network, &weights, classes, samples, t);
     let measured = match common.gpu() {
         Ok(gpu) => {
-            let ms = step_ms(&gpu, experiment, classes, samples);
-            let ms = ms.map_err(|e| with_batch(e, experiment, classes, samples))?;
-            Some((ms, gpu.report().name.clone()))
+            let found = two_steps(&gpu, experiment, classes, samples);
+            let (ms, pool) = found.map_err(|e| with_batch(e, experiment, classes, samples))?;
+            Some((ms, gpu.report().name.clone(), pool))
         }
         Err(e @ Error::NoAdapter { .. }) => {
             common.say(format!("a step is not timed: {e}"));
@@ -48,7 +50,8 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
         }
         Err(e) => return Err(e),
     };
-    let step_ms = measured.as_ref().map(|(ms, _)| *ms);
+    let step_ms = measured.as_ref().map(|(ms, ..)| *ms);
+    let pool = measured.as_ref().map(|(.., pool)| *pool);
     let seconds = steps_per_epoch.zip(step_ms).map(|(steps, ms)| (steps * t.epochs) as f64 * ms / 1e3);
     if json {
         let report = Report {
@@ -56,6 +59,8 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
             parameters_inference: estimate.parameters_inference,
             activation_bytes: estimate.activation_bytes,
             memory_bytes: estimate.memory_bytes(),
+            memory_measured: pool.map(|p| p.peak),
+            memory_held: pool.map(|p| p.allocated),
             steps_per_epoch,
             step_ms,
             total_seconds: seconds,
@@ -82,10 +87,19 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     ] {
         print_line(&format!("  {name:<40} {:>10.1} MB", bytes as f64 / 1e6));
     }
+    if let Some(pool) = pool {
+        let mb = |bytes: u64| bytes as f64 / 1e6;
+        let text = "measured on two steps";
+        print_line(&format!(
+            "  {text:<40} {:>10.1} MB ({:.1} MB with free buffers)",
+            mb(pool.peak),
+            mb(pool.allocated)
+        ));
+    }
     let unknown = || "unknown".to_string();
     let steps = steps_per_epoch.map_or_else(unknown, |n| n.to_string());
     print_line(&format!("\nsteps per epoch  {steps}, epochs {}", t.epochs));
-    let step = measured.map_or_else(unknown, |(ms, name)| format!("{ms:.1} ms on {name}"));
+    let step = measured.map_or_else(unknown, |(ms, name, _)| format!("{ms:.1} ms on {name}"));
     print_line(&format!("step             {step}"));
     print_line(&format!("training         {}", seconds.map_or_else(unknown, duration)));
     Ok(ExitCode::SUCCESS)
@@ -108,8 +122,8 @@ fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, us
     Ok(Some((set.classes.len(), steps)))
 }
 
-/// Milliseconds of a training step at the experiment's batch, the second of two.
-fn step_ms(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<f64> {
+/// Milliseconds of a training step at the experiment's batch, the second of two, and the memory that they took.
+fn two_steps(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<(f64, PoolStats)> {
     let mut stepper = Stepper::new(gpu, experiment, &vec![1.0; classes], None)?;
     let (x, targets) = random_batch(gpu, experiment, classes, samples)?;
     let mut ms = f64::NAN;
@@ -120,7 +134,7 @@ fn step_ms(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -
         gpu.finish()?;
         ms = start.elapsed().as_secs_f64() * 1e3;
     }
-    Ok(ms)
+    Ok((ms, gpu.pool_stats()))
 }
 
 /// Seconds in words.

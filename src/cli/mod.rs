@@ -24,13 +24,14 @@ mod train;
 mod tune;
 
 use crate::bench::tune as tune_table;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// Trains EXGnet, a single-lead ECG rhythm classifier, on a GPU engine written from scratch, and shows where it looks.
 #[derive(Parser)]
@@ -204,7 +205,7 @@ pub fn main() -> ExitCode {
         Command::Tune(args) => tune::run(&cli.common, args),
         Command::Shader(args) => shader::run(&cli.common, args),
     };
-    match done {
+    match done.and_then(|code| print_failure().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("error: {e}");
@@ -219,7 +220,20 @@ fn print_json(value: &impl serde::Serialize, pretty: bool) {
     print_line(&text.expect("names and numbers always serialise"));
 }
 
-/// Prints a line on standard output; a closed pipe is no failure.
+/// What went wrong with standard output first.
+static PRINT_FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Prints a line on standard output; a closed pipe is no failure. Another fault (a full disk) is told at the end.
 fn print_line(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    match writeln!(stdout(), "{line}").and_then(|()| stdout().flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => drop(PRINT_FAILURE.set(e.to_string())),
+        _ => {}
+    }
+}
+
+/// The error of a command whose results did not reach standard output.
+fn print_failure() -> Option<Error> {
+    let what = PRINT_FAILURE.get()?;
+    let hint = "see that what standard output leads to has room, and run the command again";
+    Some(Error::file("standard output", format!("cannot be written: {what}"), hint))
 }

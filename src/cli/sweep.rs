@@ -59,10 +59,28 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         })?;
         return job(common, &Device::new(common), &task.experiment, &task.dir, Begin::Resume);
     }
-    let failed = if args.jobs > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) };
+    let (elsewhere, failed): (Vec<_>, Vec<_>) =
+        (if args.jobs > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
+            .into_iter()
+            .partition(|&i| RunFolder::is_under_way(&tasks[i].dir));
     if STOP.load(Ordering::Relaxed) {
         common.say("stopped; the same command goes on");
         return Ok(ExitCode::from(INTERRUPTED));
+    }
+    let named = |of: &[usize]| {
+        of.iter().map(|&i| format!("task {i} ({})", tasks[i].dir.display())).collect::<Vec<_>>().join(", ")
+    };
+    if failed.is_empty() && !elsewhere.is_empty() {
+        return Err(Error::data(
+            args.grid.display().to_string(),
+            format!(
+                "{} of {} runs are under way in other processes, the others are finished: {}",
+                elsewhere.len(),
+                tasks.len(),
+                named(&elsewhere)
+            ),
+            "the same command tells when they are finished, and goes on with them should they end before that",
+        ));
     }
     if failed.is_empty() {
         common.say(format!(
@@ -74,7 +92,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
     }
     Err(Error::data(
         args.grid.display().to_string(),
-        format!("{} of {} runs failed: {}", failed.len(), tasks.len(), failed.join(", ")),
+        format!("{} of {} runs failed: {}", failed.len(), tasks.len(), named(&failed)),
         "see their messages above; the same command tries them again",
     ))
 }
@@ -85,7 +103,7 @@ fn told(tasks: &[Task], i: usize) -> String {
 }
 
 /// Runs all tasks in this process; returns those that failed. One failed run does not end the others.
-fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<String> {
+fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
     let mut failed = Vec::new();
     let mut device = Device::new(common);
     for (i, task) in tasks.iter().enumerate() {
@@ -94,7 +112,7 @@ fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<String> {
             // should the device be the cause, the next run opens it anew
             device = Device::new(common);
             common.say(format!("failed: {e}"));
-            failed.push(format!("task {i} ({})", task.dir.display()));
+            failed.push(i);
         }
         if STOP.load(Ordering::Relaxed) {
             break;
@@ -105,7 +123,7 @@ fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<String> {
 
 /// The same in processes of their own, some at once; the cores are divided among them. A software adapter's workers wait
 /// for each other at every dispatch, so runs side by side use the cores better than one run on all.
-fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec<String>> {
+fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec<usize>> {
     let fail =
         |e: std::io::Error| Error::data("exgnet sweep", format!("cannot start itself: {e}"), "run with --jobs 1");
     let program = std::env::current_exe().map_err(fail)?;
@@ -141,7 +159,7 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
             if interrupted {
                 STOP.store(true, Ordering::Relaxed);
             } else if !done.is_ok_and(|s| s.success()) {
-                lock(&failed).push(format!("task {i} ({})", tasks[i].dir.display()));
+                lock(&failed).push(i);
             }
         }
     };

@@ -190,7 +190,10 @@ pub(super) fn job(
         lock = Some(take(common, dir)?);
     }
     let folder = match (earlier, &checkpoint) {
-        (Some(folder), Some(_)) => folder,
+        (Some(folder), Some(_)) => {
+            folder.clear_temporaries()?;
+            folder
+        }
         // cut off before its first checkpoint: it begins anew
         (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };

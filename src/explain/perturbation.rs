@@ -14,7 +14,7 @@
 use super::probabilities;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, in_halves};
 use crate::nn::{Exgnet, Mode};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -119,11 +119,13 @@ pub fn curves(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Re
     for group in subjects.chunks((STRIPS / each.max(1)).max(1)) {
         let mut x = Vec::new();
         for s in group {
-            x.extend(deletion_steps(&s.signal, &s.map, steps)?.concat());
-            x.extend(insertion_steps(&s.signal, &s.map, steps)?[1..steps].concat());
+            x.extend(deletion_steps(&s.signal, &s.map, steps)?);
+            x.extend(insertion_steps(&s.signal, &s.map, steps)?.drain(1..steps));
         }
-        let x = Tensor::from_f32(gpu, &[group.len() * each, 1, group[0].signal.len()], &x)?;
-        let logits = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
+        let logits = in_halves(&x, &mut |x| {
+            let x = Tensor::from_f32(gpu, &[x.len(), 1, group[0].signal.len()], &x.concat())?;
+            no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()
+        })?;
         for (s, rows) in group.iter().zip(logits.chunks(each * k)) {
             let p: Vec<f64> = rows.chunks(k).map(|row| probabilities(row)[s.class]).collect();
             let (deletion, inner) = p.split_at(steps + 1);

@@ -25,7 +25,7 @@ pub use record::PendingRead;
 pub use shaders::{ShaderSource, embedded_shaders};
 pub use tuning::{Choice, Choices, Variant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Room};
 use ahead::Ahead;
 use kernel::KernelCache;
 use pool::Pool;
@@ -81,9 +81,8 @@ impl Gpu {
         }));
         let sink = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                lock(&sink).get_or_insert_with(|| format!("device lost: {message}"));
-            }
+            // in the place of whatever followed from it
+            *lock(&sink) = Some(format!("{LOST}: {message} ({reason:?})"));
         });
         let pool = Arc::new(Pool::default());
         let recorder = Mutex::new(Recorder::new(&device));
@@ -133,7 +132,7 @@ impl Gpu {
     /// Gives the device up, as a reset of the driver would take it away: whatever is done with it from here on is an error.
     pub fn destroy(&self) {
         self.0.device.destroy();
-        lock(&self.0.fault).get_or_insert_with(|| "device lost: it was given up".into());
+        *lock(&self.0.fault) = Some(format!("{LOST}: it was given up"));
     }
 
     /// The first fault the driver reported since the last call, as an error.
@@ -141,10 +140,21 @@ impl Gpu {
     /// # Errors
     /// [`Error::Gpu`] if there was one.
     pub fn check(&self) -> Result<()> {
-        match lock(&self.0.fault).take() {
-            None => Ok(()),
-            Some(what) => Err(gpu_fault(&what)),
-        }
+        let found = lock(&self.0.fault).take();
+        found.map_or(Ok(()), |what| Err(self.fault(&what)))
+    }
+
+    /// The error of what the driver said. Where the device is lost, that is what is told, now and from here on, whatever
+    /// else followed from it.
+    fn fault(&self, what: &str) -> Error {
+        // the driver tells of a loss when it is asked; should it fail at that too, there is nothing more to know
+        let _ = self.0.device.poll(wgpu::PollType::Poll);
+        let mut kept = lock(&self.0.fault);
+        let is_loss = |text: &&str| text.starts_with(LOST);
+        let loss = [what, kept.as_deref().unwrap_or_default()].into_iter().find(is_loss).map(str::to_owned);
+        let error = gpu_fault(loss.as_deref().unwrap_or(what));
+        *kept = loss;
+        error
     }
 
     /// Runs `f` between error scopes; what the driver complains about becomes an error.
@@ -164,11 +174,30 @@ impl Gpu {
     }
 }
 
+/// How the fault of a lost device begins.
+const LOST: &str = "device lost";
+
+/// `f` on all of `items`, or on the halves of those that memory does not suffice for, down to single ones.
+///
+/// # Errors
+/// Those of `f`; [`Error::Memory`] only for a single item.
+pub(crate) fn in_halves<T, U>(items: &[T], f: &mut impl FnMut(&[T]) -> Result<Vec<U>>) -> Result<Vec<U>> {
+    match f(items) {
+        Err(Error::Memory { .. }) if items.len() > 1 => {
+            let (first, second) = items.split_at(items.len() / 2);
+            let mut all = in_halves(first, f)?;
+            all.extend(in_halves(second, f)?);
+            Ok(all)
+        }
+        done => done,
+    }
+}
+
 fn gpu_fault(what: &str) -> Error {
     let hint = if what.contains("lost") {
         "the device is gone (driver reset or unplugged): start again; the last checkpoint is intact"
     } else if what.to_lowercase().contains("memory") {
-        return Error::memory(what.trim(), None, pool::SMALLER);
+        return Error::memory(what.trim(), Room::Unknown, pool::SMALLER);
     } else {
         "a kernel or its launch is wrong: if you edited a shader, compare it with the embedded one; else please report it"
     };

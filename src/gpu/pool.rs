@@ -4,7 +4,7 @@
 //! still reads it: whatever reuses it is recorded later, and the queue keeps order.
 
 use super::{Gpu, lock};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Room};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -201,7 +201,7 @@ impl Gpu {
                 mb(held),
                 mb(limit)
             ),
-            Some(limit),
+            Room::Tensors(limit),
             format!("raise the limit, or {SMALLER}"),
         ))
     }
@@ -215,7 +215,7 @@ impl Gpu {
         if bytes > limit {
             return Err(Error::memory(
                 format!("a tensor of {bytes} bytes is over this adapter's limit of {limit}"),
-                None,
+                Room::Tensor { most: limit, needed: bytes },
                 SMALLER,
             ));
         }

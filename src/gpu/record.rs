@@ -3,7 +3,7 @@
 use super::capture::Capture;
 use super::kernel::{Kernel, PARAM_SLOT};
 use super::profile::Profile;
-use super::{Gpu, Storage, gpu_fault, lock};
+use super::{Gpu, Storage, lock};
 use crate::error::{Error, Result};
 use std::sync::{Arc, mpsc};
 
@@ -188,7 +188,7 @@ impl Gpu {
         };
         let staging = self.scoped(|| self.0.device.create_buffer(&desc))?;
         {
-            let mut view = staging.get_mapped_range_mut(..).map_err(|e| gpu_fault(&e.to_string()))?;
+            let mut view = staging.get_mapped_range_mut(..).map_err(|e| self.fault(&e.to_string()))?;
             view.slice(..data.len()).copy_from_slice(data);
         }
         staging.unmap();
@@ -250,7 +250,7 @@ impl Gpu {
 
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = wgpu::PollType::Wait { submission_index, timeout: None };
-        self.0.device.poll(poll).map_err(|e| gpu_fault(&format!("waiting for the device: {e}")))?;
+        self.0.device.poll(poll).map_err(|e| self.fault(&format!("waiting for the device: {e}")))?;
         if let Some(ahead) = &*lock(&self.0.ahead) {
             ahead.stop();
         }
@@ -285,7 +285,7 @@ impl Gpu {
             let _ = send.send(r);
         });
         self.wait(None)?;
-        let lost = |e: String| gpu_fault(&format!("reading back: {e}"));
+        let lost = |e: String| self.fault(&format!("reading back: {e}"));
         receive.recv().map_err(|e| lost(e.to_string()))?.map_err(|e| lost(e.to_string()))?;
         let view = staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
         let out = view[..bytes].to_vec();

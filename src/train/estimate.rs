@@ -16,7 +16,9 @@
 //! 4. gradients in flight: `3 C T` of the stem, the largest there are; where BatchNorms of blocks after the target block
 //!    are differentiated twice, `12 C T` of the largest of them if that is more.
 //!
-//! The pool rounds buffers up, by a quarter at most and some 5 % usually, which is not counted.
+//! The pool rounds buffers up, by a quarter at most and some 5 % usually, which is not counted. Nor is what it keeps free at
+//! the peak, buffers of sizes that nothing asks for then: a third on top for the quick start, more for smaller networks. A dry
+//! run tells both as measured.
 
 use super::config::{Experiment, Precision, TrainConfig};
 use super::losses::{BatchTargets, LossWeights, XaiGoal};

@@ -17,7 +17,7 @@ use crate::explain::perturbation::{Areas, Curves, STEPS, Subject, curves};
 use crate::explain::scores::{Summary, is_dead};
 use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, in_halves};
 use crate::nn::{Exgnet, Mode};
 use crate::tensor::Tensor;
 use maps::{Scored, Sums, score, zscored};
@@ -49,8 +49,10 @@ pub(super) fn logits_by(
 ) -> Result<Vec<Vec<f32>>> {
     let mut all = Vec::with_capacity(records.len());
     for part in records.chunks(batch) {
-        let rows = forward(&strips.batch(gpu, part)?)?;
-        all.extend(rows.to_vec()?.chunks(rows.dim(1)).map(<[f32]>::to_vec));
+        all.extend(in_halves(part, &mut |part| {
+            let rows = forward(&strips.batch(gpu, part)?)?;
+            Ok(rows.to_vec()?.chunks(rows.dim(1)).map(<[f32]>::to_vec).collect())
+        })?);
     }
     Ok(all)
 }
@@ -163,7 +165,7 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let random = if sanity { Some(random()?) } else { None };
     let mut scored = Vec::with_capacity(records.len());
     for part in records.chunks(BATCH) {
-        scored.extend(score(tested, part, block, random.as_ref())?);
+        scored.extend(in_halves(part, &mut |part| score(tested, part, block, random.as_ref()))?);
     }
     let truth: Vec<usize> = records.iter().map(|&r| data.strips[r].label).collect();
     let (chosen, found) = perturb(tested, &truth, &scored)?;

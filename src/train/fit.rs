@@ -10,9 +10,10 @@ use super::losses::BatchTargets;
 use super::run_folder::EpochLog;
 use super::step::Stepper;
 use super::targets::Targets;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
+use crate::nn::params::{NamedTensor, Params};
 use crate::nn::{Exgnet, learning_rate};
 use crate::tensor::Tensor;
 use std::path::Path;
@@ -113,7 +114,7 @@ impl Training<'_> {
     /// Trains a new network, or goes on from a checkpoint: to the same bytes as without the interruption.
     ///
     /// # Errors
-    /// [`crate::Error::Data`] when the loss is no longer a number; [`crate::Error::Gpu`]; [`crate::Error::File`] for a
+    /// [`crate::Error::Data`] when the loss or a parameter is no longer a number; [`crate::Error::Gpu`]; [`crate::Error::File`] for a
     /// checkpoint that cannot be written; the observer's.
     pub fn run(&self, from: Option<Checkpoint>, safety: &Safety, observer: &mut dyn Observer) -> Result<Ended> {
         let (gpu, t) = (self.gpu, &self.experiment.train);
@@ -180,6 +181,7 @@ impl Training<'_> {
             Some(best) => (best.network(gpu, &stepper.net)?, best.epoch),
             None => (stepper.net, t.epochs),
         };
+        sound(net.params(), step)?;
         Ok(Ended::Done { net: Box::new(net), epoch })
     }
 
@@ -201,7 +203,8 @@ impl Training<'_> {
         Ok((x, targets))
     }
 
-    /// Writes a checkpoint: `(epoch, batch, step)` is what comes next.
+    /// Writes a checkpoint: `(epoch, batch, step)` is what comes next. A network that is no longer sound never takes the place
+    /// of an earlier one.
     fn save(
         &self,
         path: &Path,
@@ -214,7 +217,7 @@ impl Training<'_> {
             epoch,
             batch,
             step,
-            values: stepper.net.params().read()?,
+            values: sound(stepper.net.params(), step)?,
             moments: stepper.optimizer.moments()?,
             loss_scale: stepper.optimizer.loss_scale()?,
             seen: seen.clone(),
@@ -233,5 +236,20 @@ impl Training<'_> {
         let truth: Vec<usize> = self.validation.iter().map(|&r| self.strips.label(r)).collect();
         let rows: Vec<Vec<f64>> = rows.iter().map(|row| probabilities(row)).collect();
         named_metrics("validation", self.classes, &truth, &rows)
+    }
+}
+
+/// The values of a network after `step` steps, all of them finite. A loss is that of the network before the step, which may
+/// have spoilt it unseen.
+fn sound(params: &Params, step: usize) -> Result<Vec<NamedTensor>> {
+    let values = params.read()?;
+    match values.iter().find(|(_, _, v)| v.iter().any(|v| !v.is_finite())) {
+        None => Ok(values),
+        Some((name, ..)) => Err(Error::data(
+            "training",
+            format!("'{name}' holds NaN or infinity after step {step}"),
+            "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), keep clipping on \
+             (train.clip), check the data",
+        )),
     }
 }

@@ -91,6 +91,11 @@ impl RunFolder {
         RunLock::take(dir.as_ref())
     }
 
+    /// Whether a process works in the folder at this moment.
+    pub fn is_under_way(dir: impl AsRef<Path>) -> bool {
+        RunLock::is_taken(dir.as_ref())
+    }
+
     /// The folder of an existing run.
     ///
     /// # Errors
@@ -113,21 +118,36 @@ impl RunFolder {
             )),
             _ => Ok(()),
         };
-        let figures = self.dir.join("figures");
-        // a link would lead out of the folder
-        if figures.symlink_metadata().is_ok_and(|m| m.is_dir()) {
-            for name in names_in(&figures)? {
-                if is_figure(&name) || name.starts_with(TEMPORARY) {
-                    remove(figures.join(name))?;
-                }
+        self.clear_temporaries()?;
+        if let Some(figures) = self.own_figures() {
+            for name in names_in(&figures)?.into_iter().filter(|name| is_figure(name)) {
+                remove(figures.join(name))?;
             }
             // stays where something else is left in it
             let _ = std::fs::remove_dir(&figures);
         }
-        for name in names_in(&self.dir)?.into_iter().filter(|name| name.starts_with(TEMPORARY)) {
-            remove(self.dir.join(name))?;
-        }
         FILES.iter().try_for_each(|name| remove(self.dir.join(name)))
+    }
+
+    /// `figures/` where it is there; a link would lead out of the folder.
+    fn own_figures(&self) -> Option<PathBuf> {
+        let figures = self.dir.join("figures");
+        figures.symlink_metadata().is_ok_and(|m| m.is_dir()).then_some(figures)
+    }
+
+    /// Removes what a killed run left half written.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the folder cannot be read.
+    pub fn clear_temporaries(&self) -> Result<()> {
+        let own = self.own_figures();
+        for dir in std::iter::once(&self.dir).chain(&own) {
+            for name in names_in(dir)?.into_iter().filter(|name| name.starts_with(TEMPORARY)) {
+                // one that stays is in nobody's way
+                let _ = std::fs::remove_file(dir.join(name));
+            }
+        }
+        Ok(())
     }
 
     /// The folder itself.

@@ -5,7 +5,7 @@ use super::checkpoint::Checkpoint;
 use super::config::{Experiment, Optimizer as Rule, Precision};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
 use crate::autograd::no_grad;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper, trace, trace_numbers};
@@ -100,7 +100,10 @@ impl Stepper {
         let at = match self.recorded.iter().position(|r| r.fits(x, targets)) {
             Some(at) => at,
             None => {
-                let step = self.record(x, targets)?;
+                let step = match self.record(x, targets) {
+                    Err(Error::Memory { .. }) if self.forget()? => self.record(x, targets)?,
+                    step => step?,
+                };
                 x.gpu().compile_ahead(&step.work);
                 self.recorded.push(step);
                 self.recorded.len() - 1
@@ -123,12 +126,33 @@ impl Stepper {
         Ok(RecordedStep { x, targets, work, terms, logits })
     }
 
+    /// Lets go of what was recorded for batches of other shapes, so that its memory is there for this one; false where there
+    /// was nothing.
+    fn forget(&mut self) -> Result<bool> {
+        if self.recorded.is_empty() && self.inference.is_none() {
+            return Ok(false);
+        }
+        let gpu = self.class_weights.gpu();
+        gpu.finish()?;
+        self.arena = gpu.arena();
+        self.recorded.clear();
+        self.inference = None;
+        Ok(true)
+    }
+
     /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
     /// replayed as a step is, in the same memory, by a [folded](Exgnet::folded) network that follows the parameters.
     ///
     /// # Errors
     /// [`crate::Error::Shape`]; [`crate::Error::Gpu`].
     pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
+        match self.replayed(x) {
+            Err(Error::Memory { .. }) if self.forget()? => self.replayed(x),
+            logits => logits,
+        }
+    }
+
+    fn replayed(&mut self, x: &Tensor) -> Result<Tensor> {
         let gpu = x.gpu();
         let arena = self.arena.clone();
         let inference = self.follow()?;

@@ -58,6 +58,12 @@ impl RunLock {
         Err(Error::file(&path, "cannot be locked: others take and leave it all the time", "try again"))
     }
 
+    /// Whether some process holds the folder `dir`.
+    pub fn is_taken(dir: &Path) -> bool {
+        // shared: two that ask do not see each other
+        File::open(dir.join(NAME)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The process that held the folder before and ended without giving it back: `process 12 on host`.
     pub fn left_by(&self) -> Option<&str> {
         self.left_by.as_deref()
@@ -117,8 +123,9 @@ mod tests {
         assert!(lock.left_by().is_none());
         let e = RunLock::take(tmp.path()).unwrap_err().to_string();
         assert!(e.contains(&format!("process {} on", std::process::id())) && e.contains("HINT"), "{e}");
+        assert!(RunLock::is_taken(tmp.path()));
         drop(lock);
-        assert!(!tmp.path().join(NAME).exists());
+        assert!(!RunLock::is_taken(tmp.path()) && !tmp.path().join(NAME).exists());
         RunLock::take(tmp.path()).unwrap();
     }
 
