@@ -8,6 +8,8 @@
 //
 // x  [B, C, T], read as vec4 (buffers are padded to whole vec4s)    w, b  [C]    part  [slices, C, 2] or, for `fixed`,
 // [2, C]    stats  [5, C]
+// A template (minijinja); its constant: lanes, see include/group_sum.wgsl
+{# defaults: lanes=0 #}
 // Dispatch: `slices` one group of WG threads per (slice, channel); the others one thread per channel; folded over two
 // dimensions.
 
@@ -19,9 +21,8 @@ struct Params { batch: u32, channels: u32, len: u32, slice: u32, slices: u32, ep
 @group(0) @binding(4) var<storage, read_write> part: array<f32>;
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>;
 
-override WG: u32 = 64u;
-
-var<workgroup> sums: array<vec2<f32>, WG>;
+{% set summed = "vec2<f32>" %}
+{% include "include/group_sum.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
@@ -44,15 +45,11 @@ fn slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
             squares += d * d;
         }
     }
-    sums[lid] = vec2<f32>(sum.x + sum.y + (sum.z + sum.w), squares.x + squares.y + (squares.z + squares.w));
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lid < half { sums[lid] += sums[lid + half]; }
-    }
+    let all = group_sum(vec2<f32>(sum.x + sum.y + (sum.z + sum.w), squares.x + squares.y + (squares.z + squares.w)), lid);
     if lid == 0u && first_record < p.batch {
-        let mean = sums[0].x / f32((last_record - first_record) * p.len);
+        let mean = all.x / f32((last_record - first_record) * p.len);
         part[2u * id] = first + mean;
-        part[2u * id + 1u] = max(sums[0].y - sums[0].x * mean, 0.0);
+        part[2u * id + 1u] = max(all.y - all.x * mean, 0.0);
     }
 }
 

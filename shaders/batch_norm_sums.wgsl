@@ -3,6 +3,8 @@
 // xhat = (x - mean[c]) rstd[c]. In two steps: `slices` some records each into part, `combine` adds the slices in order.
 //
 // g, x  [B, C, T] as vec4s    stats  from batch_norm_stats    part  [slices, C, 2]    sums  [2, C]
+// A template (minijinja); its constant: lanes, see include/group_sum.wgsl
+{# defaults: lanes=0 #}
 // Dispatch: `slices` one group of WG threads per (slice, channel); `combine` one thread per channel; folded over two
 // dimensions.
 
@@ -14,9 +16,8 @@ struct Params { batch: u32, channels: u32, len: u32, slice: u32, slices: u32 }
 @group(0) @binding(4) var<storage, read_write> part: array<f32>;
 @group(0) @binding(5) var<storage, read_write> sums: array<f32>;
 
-override WG: u32 = 64u;
-
-var<workgroup> tree: array<vec2<f32>, WG>;
+{% set summed = "vec2<f32>" %}
+{% include "include/group_sum.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
@@ -38,14 +39,10 @@ fn slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
             products += v * (x[q] - mean);
         }
     }
-    tree[lid] = vec2<f32>(sum.x + sum.y + (sum.z + sum.w), products.x + products.y + (products.z + products.w));
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lid < half { tree[lid] += tree[lid + half]; }
-    }
+    let all = group_sum(vec2<f32>(sum.x + sum.y + (sum.z + sum.w), products.x + products.y + (products.z + products.w)), lid);
     if lid == 0u && first_record < p.batch {
-        part[2u * id] = tree[0].x;
-        part[2u * id + 1u] = tree[0].y * stats[p.channels + c];
+        part[2u * id] = all.x;
+        part[2u * id + 1u] = all.y * stats[p.channels + c];
     }
 }
 

@@ -1,7 +1,9 @@
 // Cross-entropy with soft targets: loss = sum over b, c of t[b, c] (logsumexp(x[b]) - x[b, c]).
 //
 // x, t  [B, K]    loss  [1]
-// Dispatch: one group of WG threads; records are strided over them, then a fixed tree.
+// A template (minijinja); its constant: lanes, see include/group_sum.wgsl
+{# defaults: lanes=0 #}
+// Dispatch: one group of WG threads; records are strided over them, their sums added in a fixed order.
 
 struct Params { batch: u32, classes: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -9,9 +11,8 @@ struct Params { batch: u32, classes: u32 }
 @group(0) @binding(2) var<storage, read> t: array<f32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 
-override WG: u32 = 64u;
-
-var<workgroup> part: array<f32, WG>;
+{% set summed = "f32" %}
+{% include "include/group_sum.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn main(@builtin(local_invocation_index) lid: u32) {
@@ -25,10 +26,6 @@ fn main(@builtin(local_invocation_index) lid: u32) {
         let log_sum = log(sum);
         for (var c = 0u; c < p.classes; c++) { total += t[first + c] * (log_sum - (x[first + c] - top)); }
     }
-    part[lid] = total;
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lid < half { part[lid] += part[lid + half]; }
-    }
-    if lid == 0u { loss[0] = part[0]; }
+    let all = group_sum(total, lid);
+    if lid == 0u { loss[0] = all; }
 }

@@ -3,8 +3,10 @@
 //
 // x  [O, R, I]    y  [O, S, I]
 // OP    0: f(v) = v, 1: f(v) = v * v
-// Entry `rows` (I = 1): one group of WG threads per output, strided partial sums and a fixed tree.
+// Entry `rows` (I = 1): one group of WG threads per output, strided partial sums, summed in a fixed order.
 // Entry `columns`: one thread per output.
+// A template (minijinja); its constant: lanes, see include/group_sum.wgsl
+{# defaults: lanes=0 #}
 // Dispatch: one group (rows) or one thread (columns) per output, folded over two dimensions.
 
 struct Params { n_out: u32, reduce: u32, inner: u32, chunks: u32, chunk: u32 }
@@ -13,9 +15,8 @@ struct Params { n_out: u32, reduce: u32, inner: u32, chunks: u32, chunk: u32 }
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override OP: u32 = 0u;
-override WG: u32 = 64u;
-
-var<workgroup> part: array<f32, WG>;
+{% set summed = "f32" %}
+{% include "include/group_sum.wgsl" %}
 
 fn f(v: f32) -> f32 { return select(v, v * v, OP == 1u); }
 
@@ -30,12 +31,8 @@ fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     if inside {
         for (var r = s * p.chunk + lid; r < end; r += WG) { total += f(x[o * p.reduce + r]); }
     }
-    part[lid] = total;
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lid < half { part[lid] += part[lid + half]; }
-    }
-    if lid == 0u && inside { y[out] = part[0]; }
+    let all = group_sum(total, lid);
+    if lid == 0u && inside { y[out] = all; }
 }
 
 @compute @workgroup_size(WG)

@@ -1,11 +1,13 @@
-//! A network with BatchNorm and shortcuts folded into its convolutions is the same function.
+//! Passes that are merged are the same function: BatchNorm and shortcuts folded into convolutions, dropout in the last pass of
+//! a block.
 
 #[path = "common/golden.rs"]
 mod golden;
 
 use exgnet::explain::grad_cam;
 use exgnet::nn::network::expected_tensors;
-use exgnet::nn::{Exgnet, Mode, NetworkConfig, Output};
+use exgnet::nn::{Exgnet, Kept, Mode, NetworkConfig, Output};
+use exgnet::ops::{self, DropoutState};
 use exgnet::tensor::Tensor;
 use exgnet::train::Experiment;
 use golden::{Worst, gpu};
@@ -83,4 +85,30 @@ fn a_folded_network_is_the_same_function() {
         assert_eq!(all(&forward(&net, &train)), all(&forward(&folded, &train)), "{sets:?}");
     }
     worst.done();
+}
+
+/// Dropout of a block that nobody looks into before is part of the block's last pass, forward and backward.
+#[test]
+fn dropout_in_a_blocks_last_pass_is_dropout() {
+    let config = NetworkConfig { dropout: 0.3, ..NetworkConfig::preset("exgnet-small").expect("a preset") };
+    let net = Exgnet::new(gpu(), &config, 4, false, 1).expect("a network");
+    let state = DropoutState::new(gpu(), 7).expect("a state");
+    let values: Vec<f32> = (0..3 * 500).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
+    let x = Tensor::from_f32(gpu(), &[3, 1, 500], &values).expect("strips");
+    let run = |kept| {
+        let mode = Mode { update_running: false, kept, ..Mode::train(&state) };
+        let out = net.forward(&x, &mode).expect("a forward pass");
+        let loss = ops::sum(&ops::square(&out.logits).expect("a square"), &[0, 1]).expect("a loss");
+        let gradients = net.params().gradients(&loss).expect("gradients").into_iter().flatten();
+        let gradients: Vec<f32> = gradients.flat_map(|g| g.to_vec().expect("read back")).collect();
+        (out.logits.to_vec().expect("read back"), out.blocks[0].to_vec().expect("read back"), gradients)
+    };
+    let (kept, fused) = (run(Kept::All), run(Kept::Nothing));
+    assert_eq!(kept.0, fused.0, "logits");
+    let dropped = |v: &[f32]| v.iter().filter(|v| **v == 0.0).count() as f32 / v.len() as f32;
+    assert!(dropped(&fused.1) > dropped(&kept.1) + 0.05, "blocks after dropout and before it");
+    let largest = kept.2.iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+    let worst = kept.2.iter().zip(&fused.2).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
+    println!("gradients differ by {:.1e} of the largest", worst / largest);
+    assert!(worst <= 1e-5 * largest, "{worst} of {largest}");
 }

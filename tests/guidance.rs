@@ -51,7 +51,7 @@ fn the_whole_loss_and_its_gradient() {
         let net = network(&g);
         let lengths = net.config().block_lengths(200);
         for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
-            let mode = Mode { batch_stats, update_running: false, dropout: None, half: false };
+            let mode = Mode { batch_stats, update_running: false, ..Mode::EVAL };
             // the networks have two blocks: the first is the second last
             for (block, which) in [(0, "first"), (1, "last")] {
                 let mut worst = Worst::new("guided loss");

@@ -187,7 +187,7 @@ fn whole_network(name: &'static str) {
     let targets =
         ops::cross_entropy_targets(&labels, &Tensor::full(gpu(), &[4], 1.0).expect("ones"), 0.0).expect("targets");
     for name in ["eval", "train"] {
-        let mode = Mode { batch_stats: name == "train", update_running: name == "train", dropout: None, half: false };
+        let mode = Mode { batch_stats: name == "train", update_running: name == "train", ..Mode::EVAL };
         let out = net.forward(&x, &mode).expect("forward");
         logits_worst.tensor(&format!("out.logits_{name}"), &out.logits, &g, 1e-5, 1e-4);
         logits_worst.tensor(&format!("out.embedding_{name}"), &out.embedding, &g, 1e-5, 1e-4);
@@ -259,7 +259,7 @@ fn guidance_gradients() {
         let valid = g.leaf("in.valid").detach();
         let count: f64 = g.values("in.valid").iter().sum();
         for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
-            let mode = Mode { batch_stats, update_running: false, dropout: None, half: false };
+            let mode = Mode { batch_stats, update_running: false, ..Mode::EVAL };
             for (block, which) in [(0, "first"), (net.config().widths.len() - 1, "last")] {
                 let out = net.forward(&x, &mode).expect("forward");
                 let cam = grad_cam(&out, block, &g.labels("in.labels"), true).expect("grad_cam");

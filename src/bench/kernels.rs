@@ -253,7 +253,7 @@ impl Subject {
                 let run = Box::new(move || {
                     if fused {
                         let norm = Norm { x: &x, weight: &w, bias: &b, running: None };
-                        return Ok(ops::batch_norm_relu(&norm, &Plus::Tensor(&z), 1e-5)?.0);
+                        return Ok(ops::batch_norm_relu(&norm, &Plus::Tensor(&z), None, 1e-5)?.0);
                     }
                     Ok(ops::batch_norm_train(&x, &w, &b, 1e-5)?.0)
                 });

@@ -89,7 +89,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
     let k = model.info.classes.len();
     let class_weights = Tensor::full(&gpu, &[k], 1.0)?;
     let batch = targets.batch(&gpu, &strips, &records, &class_weights, experiment.losses.label_smoothing)?;
-    let mode = Mode { batch_stats: args.train_mode, update_running: false, dropout: None, half: false };
+    let mode = Mode { batch_stats: args.train_mode, update_running: false, ..Mode::EVAL };
     let out = net.forward(&strips.batch(&gpu, &records)?, &mode)?;
     let terms = losses(&net, &out, &batch, &weights, &mode)?;
     let params = net.params().trainable();

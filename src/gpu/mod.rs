@@ -117,13 +117,6 @@ impl Gpu {
         &self.0.report
     }
 
-    /// Threads of a workgroup whose members reduce together. On the software
-    /// adapter a barrier costs microseconds and a subgroup has 8 lanes, so a
-    /// reducing group is one subgroup there; real GPUs take 64.
-    pub fn reduce_width(&self) -> u32 {
-        if self.0.report.is_software { 8 } else { 64 }
-    }
-
     /// Memory held by tensors and by the pool.
     pub fn pool_stats(&self) -> PoolStats {
         self.0.pool.stats()

@@ -3,7 +3,7 @@
 
 use super::params::{Init, ParamBuilder, Params};
 use crate::error::Result;
-use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutState, Norm, Plus};
+use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Plus};
 use crate::tensor::Tensor;
 
 /// BatchNorm's epsilon and momentum (method: PyTorch's defaults).
@@ -21,21 +21,52 @@ pub struct Mode<'a> {
     pub dropout: Option<&'a DropoutState>,
     /// Keep what convolutions read in f16, see [`ConvSpec::half`].
     pub half: bool,
+    /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::blocks`].
+    pub kept: Kept,
+}
+
+/// Blocks whose outputs are kept as they are before dropout; that of the others is part of the block's last pass, to the
+/// same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Every block.
+    All,
+    /// This one.
+    One(usize),
+    /// None.
+    Nothing,
+}
+
+impl Kept {
+    /// Whether a block is kept.
+    pub fn has(self, block: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(one) => one == block,
+            Self::Nothing => false,
+        }
+    }
 }
 
 impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
-    pub const EVAL: Self = Self { batch_stats: false, update_running: false, dropout: None, half: false };
+    pub const EVAL: Self =
+        Self { batch_stats: false, update_running: false, dropout: None, half: false, kept: Kept::All };
 
     /// Training without dropout.
-    pub const TRAIN: Self = Self { batch_stats: true, update_running: true, dropout: None, half: false };
+    pub const TRAIN: Self = Self { batch_stats: true, update_running: true, ..Self::EVAL };
 
     /// Training with dropout from `state`.
     pub fn train(state: &'a DropoutState) -> Self {
         Self { dropout: Some(state), ..Self::TRAIN }
     }
 
-    /// Dropout of a share `rate` at a place of the network.
+    /// Dropout of a share `rate` at a place of the network, where it is on.
+    pub(super) fn dropout_at(&self, rate: f64, site: u32) -> Option<DropoutAt<'a>> {
+        self.dropout.map(|state| DropoutAt { rate: rate as f32, state, site })
+    }
+
+    /// The same, applied.
     pub(super) fn drop(&self, x: &Tensor, rate: f64, site: u32) -> Result<Tensor> {
         match self.dropout {
             Some(state) => ops::dropout(x, rate as f32, state, site),
@@ -111,14 +142,20 @@ impl BatchNorm {
         Ok(y)
     }
 
-    /// `max(0, norm + plus)` in one pass.
-    pub(super) fn relu(&self, x: &Tensor, plus: Added<'_>, mode: &Mode<'_>) -> Result<Tensor> {
+    /// `max(0, norm + plus)`, and dropout of it, in one pass.
+    pub(super) fn relu(
+        &self,
+        x: &Tensor,
+        plus: Added<'_>,
+        mode: &Mode<'_>,
+        dropout: Option<&DropoutAt<'_>>,
+    ) -> Result<Tensor> {
         let second = match plus {
             Added::Nothing => Plus::Nothing,
             Added::Tensor(z) => Plus::Tensor(z),
             Added::Norm(z, other) => Plus::Norm(other.norm(z, mode)),
         };
-        let (y, stats) = ops::batch_norm_relu(&self.norm(x, mode), &second, EPS)?;
+        let (y, stats) = ops::batch_norm_relu(&self.norm(x, mode), &second, dropout, EPS)?;
         self.update(&stats[0], mode)?;
         if let Added::Norm(_, other) = plus {
             other.update(&stats[1], mode)?;

@@ -10,7 +10,7 @@ pub mod optim;
 pub mod params;
 
 pub use config::NetworkConfig;
-pub use layers::{BatchNorm, Conv1d, Linear, Mode};
+pub use layers::{BatchNorm, Conv1d, Kept, Linear, Mode};
 pub use model_file::{ModelFile, ModelInfo};
 pub use network::{Exgnet, Output};
 pub use optim::{Optimizer, learning_rate};

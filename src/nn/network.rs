@@ -7,7 +7,7 @@ use super::layers::{Added, BatchNorm, Convs, Linear, Mode};
 use super::params::{ParamBuilder, Params};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::ops::{self, ConvInput, MaxPool};
+use crate::ops::{self, ConvInput, DropoutAt, MaxPool};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 
@@ -41,7 +41,8 @@ pub struct Output {
     pub logits: Tensor,
     /// `[B, width of the last block]`: the global average of the last block.
     pub embedding: Tensor,
-    /// Output of every block before its dropout, `[B, width, T]`: the target layers of Grad-CAM.
+    /// Output of every block, `[B, width, T]`: the target layers of Grad-CAM. That is before its dropout for the blocks of
+    /// [`Mode::kept`] (and wherever there is no dropout), after it for others.
     pub blocks: Vec<Tensor>,
 }
 
@@ -160,7 +161,13 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+    /// Whether sum, ReLU and dropout are one pass.
+    fn ends_in_one_pass(&self, mode: &Mode<'_>) -> bool {
+        self.squeeze.is_none() && (mode.batch_stats || self.folded.is_none())
+    }
+
+    /// `dropout` only where it [is one pass](Self::ends_in_one_pass) with the rest.
+    fn forward(&self, x: &Tensor, mode: &Mode<'_>, dropout: Option<&DropoutAt<'_>>) -> Result<Tensor> {
         let input = ConvInput::new(x);
         if let Some(folded) = self.folded.as_ref().filter(|_| !mode.batch_stats) {
             return folded.forward(&input);
@@ -183,7 +190,7 @@ impl Block {
         };
         let added = shortcut.as_ref().map_or(Added::Tensor(x), |(z, bn)| Added::Norm(z, bn));
         let Some((fc1, fc2)) = &self.squeeze else {
-            return self.bn.relu(&y, added, mode);
+            return self.bn.relu(&y, added, mode, dropout);
         };
         let y = self.bn.forward(&y, mode)?;
         let s = fc2.forward(&ops::relu(&fc1.forward(&ops::global_avg_pool(&y)?)?)?)?;
@@ -283,14 +290,19 @@ impl Exgnet {
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
         let y = match self.folded_stem.as_ref().filter(|_| !mode.batch_stats) {
             Some(folded) => folded.forward(&ConvInput::new(x))?,
-            None => self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode)?,
+            None => self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode, None)?,
         };
         let mut y = ops::max_pool(&y, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
         let mut blocks = Vec::with_capacity(self.blocks.len());
         for (i, block) in self.blocks.iter().enumerate() {
-            let out = block.forward(&y, mode)?;
-            y = mode.drop(&out, self.config.dropout, BLOCK_SITE + i as u32)?;
-            blocks.push(out);
+            let (rate, site) = (self.config.dropout, BLOCK_SITE + i as u32);
+            if mode.kept.has(i) || !block.ends_in_one_pass(mode) {
+                blocks.push(block.forward(&y, mode, None)?);
+                y = mode.drop(&blocks[i], rate, site)?;
+            } else {
+                y = block.forward(&y, mode, mode.dropout_at(rate, site).as_ref())?;
+                blocks.push(y.clone());
+            }
         }
         let embedding = ops::global_avg_pool(&y)?;
         Ok(Output { logits: self.classify(&embedding, mode)?, embedding, blocks })

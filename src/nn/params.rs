@@ -116,7 +116,7 @@ impl ParamBuilder {
         }
         let flat = Tensor::from_f32(gpu, &[host.len()], &host)?;
         let leaves = self.entries.iter().zip(&offsets);
-        let params = leaves.map(|(e, &o)| (e.name.clone(), flat.leaf_part(o, &e.shape))).collect();
+        let params = leaves.map(|(e, &o)| (e.name.clone(), flat.part(o, &e.shape).leaf())).collect();
         let mut buffers = Vec::new();
         for (name, len, start) in &self.buffers {
             buffers.push((name.clone(), Tensor::from_f32(gpu, &[*len], &value(name, *len, vec![*start; *len])?)?));

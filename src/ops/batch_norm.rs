@@ -3,17 +3,19 @@
 //! same pass (`shaders/batch_norm*.wgsl`). The backward passes' own derivatives come from their definition in simple
 //! operations.
 
+mod back;
 mod cases;
 
 pub(super) use cases::cases;
 
+use super::dropout::Dropout;
 use super::{
-    Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, gate, mean, mul, relu, reshape, rsqrt,
-    scale, slice, square, sub, sum,
+    DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, gate, groups,
+    mean, mul, relu, reshape, rsqrt, scale, slice, square, sub, sum,
 };
-use crate::autograd::no_grad;
+use crate::autograd::{self, no_grad};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::{Gpu, Launch, Variant};
 use crate::tensor::{DType, Tensor};
 
 /// What a batch had: `[5, C]` with mean, `1 / sqrt(var + eps)` (biased), the unbiased variance, and what scales and shifts.
@@ -82,17 +84,20 @@ impl Norm<'_> {
     }
 }
 
-/// Launches a kernel that works on the vec4s of rows `(b, c)` in chunks.
-fn launch_rows(launch: Launch<'_>, gpu: &Gpu, dims: [usize; 3], bind: &[&Tensor]) -> Result<()> {
-    let [b, c, t] = dims;
-    // a software adapter likes few threads with much to do
-    let (width, span) = if gpu.report().is_software { (8, 512) } else { (64, 256) };
-    let chunks = t.div_ceil(4).div_ceil(span);
-    let mut launch = launch.uint([b * c, c, t, chunks, span]);
-    for tensor in bind {
-        launch = launch.bind(tensor.storage());
-    }
-    if t < 4 {
+/// Launches a kernel that works on rows `(b, c)` in chunks, `at_once` values a thread at a time; `more` appends parameters.
+fn launch_rows(
+    launch: Launch<'static>,
+    gpu: &Gpu,
+    [b, c, t]: [usize; 3],
+    at_once: usize,
+    more: impl FnOnce(Launch<'static>) -> Launch<'static>,
+    bind: &[&Tensor],
+) -> Result<()> {
+    let (width, span) = groups::along_rows(gpu);
+    let chunks = t.div_ceil(at_once).div_ceil(span);
+    let launch = more(launch.uint([b * c, c, t, chunks, span]));
+    let launch = bind.iter().fold(launch, |launch: Launch<'_>, tensor| launch.bind(tensor.storage()));
+    if t < at_once {
         return launch.entry("short").threads(gpu, b * c, width);
     }
     launch.constant("WG", width).groups(gpu, b * c * chunks)
@@ -100,8 +105,7 @@ fn launch_rows(launch: Launch<'_>, gpu: &Gpu, dims: [usize; 3], bind: &[&Tensor]
 
 /// Records a group sums over, and slices of the batch: enough groups to keep the adapter busy, as few as that takes.
 fn slices(gpu: &Gpu, [batch, channels, _]: [usize; 3]) -> [usize; 2] {
-    let wanted = if gpu.report().is_software { 64 } else { 512 };
-    let slice = batch.div_ceil(usize::div_ceil(wanted, channels).clamp(1, batch));
+    let slice = batch.div_ceil(usize::div_ceil(groups::wanted(gpu), channels).clamp(1, batch));
     [slice, batch.div_ceil(slice)]
 }
 
@@ -116,7 +120,7 @@ fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
         let launch = launch.bind(x.storage()).bind(norm.weight.storage()).bind(norm.bias.storage());
         let launch = launch.bind(part.storage()).bind(stats.storage());
         match entry {
-            "slices" => launch.constant("WG", gpu.reduce_width()).groups(gpu, slices * c),
+            "slices" => groups::sums(launch, gpu).groups(gpu, slices * c),
             _ => launch.threads(gpu, c, 8),
         }
     };
@@ -135,7 +139,8 @@ fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
     Ok(stats)
 }
 
-/// Inputs: those of one [`Norm`], and what is added: nothing, a tensor, or those of another. Output as x.
+/// Inputs: those of one [`Norm`], what is added (nothing, a tensor, or those of another), and dropout's state where there is
+/// one. Output as x.
 #[derive(Debug)]
 struct BatchNorm {
     eps: f32,
@@ -143,7 +148,28 @@ struct BatchNorm {
     /// By running estimates.
     eval: bool,
     first: BatchStats,
-    second: Option<BatchStats>,
+    second: Second,
+    /// After the ReLU.
+    dropout: Option<Dropout>,
+}
+
+/// What is added.
+#[derive(Debug)]
+enum Second {
+    Nothing,
+    Tensor,
+    Norm(BatchStats),
+}
+
+impl Second {
+    /// The kernels' constant SECOND.
+    fn code(&self) -> u32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Tensor => 1,
+            Self::Norm(_) => 2,
+        }
+    }
 }
 
 impl Op for BatchNorm {
@@ -154,13 +180,19 @@ impl Op for BatchNorm {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, stats) = (inputs[0], &self.first);
         let y = Tensor::empty(gpu, x.shape(), DType::F32)?;
-        let (code, x2, stats2) = match (&self.second, inputs.get(self.own())) {
-            (Some(second), Some(x2)) => (2, *x2, second),
-            (None, Some(z)) => (1, *z, stats),
-            _ => (0, x, stats),
+        let (x2, stats2) = match &self.second {
+            Second::Nothing => (x, stats),
+            Second::Tensor => (inputs[self.own()], stats),
+            Second::Norm(second) => (inputs[self.own()], second),
         };
-        let launch = Launch::new("batch_norm").constant("SECOND", code).constant("RELU", self.relu.into());
-        launch_rows(launch, gpu, dims(&y), &[x, stats, x2, stats2, &y])?;
+        let launch = Launch::new("batch_norm").settings(&[("drop", self.dropout.is_some().into())]);
+        let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
+        let (numbers, state) = match &self.dropout {
+            Some(dropout) => (dropout.numbers(), inputs[inputs.len() - 1]),
+            None => ([0; 2], stats),
+        };
+        let after = |launch: Launch<'static>| launch.uint(numbers).float([self.scale()]);
+        launch_rows(launch, gpu, dims(&y), 8, after, &[x, stats, x2, stats2, state, &y])?;
         Ok(y.into())
     }
 
@@ -168,14 +200,25 @@ impl Op for BatchNorm {
         if self.eval {
             return backward_of_composed(s, grad, |inputs| self.composed(inputs));
         }
-        let gated = if self.relu { Some(gate(grad, s.output)?) } else { None };
-        let g = gated.as_ref().unwrap_or(grad);
-        let (own, more) = (s.inputs.split_at(self.own()), s.needs.split_at(self.own()));
-        let mut all = gradients(self.eps, &self.first, own.0, more.0, g)?;
-        match &self.second {
-            Some(second) => all.extend(gradients(self.eps, second, own.1, more.1, g)?),
-            None => all.extend(own.1.iter().map(|_| Some(g.clone()))),
+        if !autograd::recording() && groups::version(grad.gpu()) != Variant::Plain {
+            return self.fused_gradients(s, grad);
         }
+        let mut g = grad.clone();
+        if self.relu {
+            g = gate(&g, s.output)?;
+        }
+        if self.dropout.is_some() {
+            // what was dropped is 0 in the output, so that the gate has closed it
+            g = scale(&g, self.scale())?;
+        }
+        let (own, more) = (s.inputs.split_at(self.own()), s.needs.split_at(self.own()));
+        let mut all = gradients(self.eps, &self.first, own.0, more.0, &g)?;
+        match &self.second {
+            Second::Nothing => {}
+            Second::Tensor => all.push(Some(g)),
+            Second::Norm(second) => all.extend(gradients(self.eps, second, own.1, more.1, &g)?),
+        }
+        all.resize(s.inputs.len(), None);
         Ok(all)
     }
 }
@@ -184,6 +227,11 @@ impl BatchNorm {
     /// Inputs of the first norm.
     fn own(&self) -> usize {
         if self.eval { 5 } else { 3 }
+    }
+
+    /// By what dropout multiplies what it keeps.
+    fn scale(&self) -> f32 {
+        self.dropout.map_or(1.0, |dropout| dropout.scale() as f32)
     }
 
     /// Evaluation in simple operations.
@@ -196,12 +244,18 @@ impl BatchNorm {
             add(&mul(&centred, &reshape(&gain, per_channel)?)?, &reshape(b, per_channel)?)
         };
         let mut y = one(inputs)?;
-        if self.second.is_some() {
-            y = add(&y, &one(&inputs[self.own()..])?)?;
-        } else if let Some(z) = inputs.get(self.own()) {
-            y = add(&y, z)?;
+        match self.second {
+            Second::Nothing => {}
+            Second::Tensor => y = add(&y, &inputs[self.own()])?,
+            Second::Norm(_) => y = add(&y, &one(&inputs[self.own()..])?)?,
         }
-        if self.relu { relu(&y) } else { Ok(y) }
+        if self.relu {
+            y = relu(&y)?;
+        }
+        match (self.dropout, inputs.last()) {
+            (Some(dropout), Some(state)) => apply(dropout, &[&y, state]),
+            _ => Ok(y),
+        }
     }
 }
 
@@ -250,7 +304,7 @@ impl Op for Sums {
             let launch = launch.bind(inputs[0].storage());
             launch.bind(inputs[1].storage()).bind(self.stats.storage()).bind(part.storage()).bind(sums.storage())
         };
-        launch("slices").constant("WG", gpu.reduce_width()).groups(gpu, slices * c)?;
+        groups::sums(launch("slices"), gpu).groups(gpu, slices * c)?;
         launch("combine").threads(gpu, c, 8)?;
         Ok(sums.into())
     }
@@ -281,7 +335,7 @@ impl Op for InputGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let [g, x, w, sums] = [inputs[0], inputs[1], inputs[2], inputs[3]];
         let dx = Tensor::empty(gpu, x.shape(), DType::F32)?;
-        launch_rows(Launch::new("batch_norm_grad"), gpu, dims(x), &[g, x, &self.stats, w, sums, &dx])?;
+        launch_rows(Launch::new("batch_norm_grad"), gpu, dims(x), 4, |l| l, &[g, x, &self.stats, w, sums, &dx])?;
         Ok(dx.into())
     }
 
@@ -305,7 +359,7 @@ impl Op for InputGrad {
 /// [`Error::Shape`] if weight or bias do not fit, or for a single value per channel; [`Error::Gpu`].
 pub fn batch_norm_train(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<(Tensor, BatchStats)> {
     let norm = Norm { x, weight, bias, running: None };
-    let (y, [stats, _]) = launch(&norm, &Plus::Nothing, false, eps)?;
+    let (y, [stats, _]) = launch(&norm, &Plus::Nothing, &After::Nothing, eps)?;
     Ok((y, stats))
 }
 
@@ -315,20 +369,36 @@ pub fn batch_norm_train(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) ->
 /// [`Error::Shape`] if a parameter does not fit; [`Error::Gpu`].
 pub fn batch_norm_eval(x: &Tensor, weight: &Tensor, bias: &Tensor, running: [&Tensor; 2], eps: f32) -> Result<Tensor> {
     let norm = Norm { x, weight, bias, running: Some(running) };
-    Ok(launch(&norm, &Plus::Nothing, false, eps)?.0)
+    Ok(launch(&norm, &Plus::Nothing, &After::Nothing, eps)?.0)
 }
 
-/// `max(0, norm + plus)` in one pass, as a residual block ends. Also returns the statistics of `norm` and, where that is
-/// a batch normalisation too, of `plus` (else those of `norm` again), for [`update_running`].
+/// `max(0, norm + plus)`, and dropout of that where it is asked for, in one pass, as a residual block ends. Also returns the
+/// statistics of `norm` and, where that is a batch normalisation too, of `plus` (else those of `norm` again), for
+/// [`update_running`].
 ///
 /// # Errors
-/// [`Error::Shape`] if shapes differ, if a parameter does not fit, or for a single value per channel in training;
-/// [`Error::Gpu`].
-pub fn batch_norm_relu(norm: &Norm<'_>, plus: &Plus<'_>, eps: f32) -> Result<(Tensor, [BatchStats; 2])> {
-    launch(norm, plus, true, eps)
+/// [`Error::Shape`] if shapes differ, if a parameter does not fit, for a single value per channel in training, or for a rate
+/// of dropout outside `[0, 1)`; [`Error::Gpu`].
+pub fn batch_norm_relu(
+    norm: &Norm<'_>,
+    plus: &Plus<'_>,
+    dropout: Option<&DropoutAt<'_>>,
+    eps: f32,
+) -> Result<(Tensor, [BatchStats; 2])> {
+    let dropout = match dropout {
+        Some(drop) => drop.op()?.map(|op| (op, drop.state)),
+        None => None,
+    };
+    launch(norm, plus, &After::Relu(dropout), eps)
 }
 
-fn launch(norm: &Norm<'_>, plus: &Plus<'_>, relu: bool, eps: f32) -> Result<(Tensor, [BatchStats; 2])> {
+/// What follows the sum.
+enum After<'a> {
+    Nothing,
+    Relu(Option<(Dropout, &'a DropoutState)>),
+}
+
+fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Result<(Tensor, [BatchStats; 2])> {
     let added = match plus {
         Plus::Nothing => None,
         Plus::Tensor(z) => Some(*z),
@@ -346,19 +416,26 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, relu: bool, eps: f32) -> Result<(Ten
     }
     let first = norm.stats(eps)?;
     let mut inputs: Vec<&Tensor> = norm.inputs().collect();
+    let mut stats = [first.clone(), first.clone()];
     let second = match plus {
-        Plus::Nothing => None,
+        Plus::Nothing => Second::Nothing,
         Plus::Tensor(z) => {
             inputs.push(z);
-            None
+            Second::Tensor
         }
         Plus::Norm(other) => {
             inputs.extend(other.inputs());
-            Some(other.stats(eps)?)
+            stats[1] = other.stats(eps)?;
+            Second::Norm(stats[1].clone())
         }
     };
-    let stats = [first.clone(), second.clone().unwrap_or_else(|| first.clone())];
-    Ok((apply(BatchNorm { eps, relu, eval, first, second }, &inputs)?, stats))
+    let (relu, dropout) = match after {
+        After::Nothing => (false, None),
+        After::Relu(dropout) => (true, dropout.as_ref()),
+    };
+    inputs.extend(dropout.map(|(_, state)| state.tensor()));
+    let op = BatchNorm { eps, relu, eval, first, second, dropout: dropout.map(|(op, _)| *op) };
+    Ok((apply(op, &inputs)?, stats))
 }
 
 /// Moves the running estimates towards a batch's statistics, in place: `r = (1 - momentum) r + momentum batch`.

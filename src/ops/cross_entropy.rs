@@ -1,7 +1,7 @@
 //! Softmax cross-entropy with class weights and label smoothing
 //! (`shaders/cross_entropy*.wgsl`), and the plain softmax.
 
-use super::{Array, Forward, Op, Saved, apply, backward_of_composed, div, exp, log, max, mul, sub, sum};
+use super::{Array, Forward, Op, Saved, apply, backward_of_composed, div, exp, groups, log, max, mul, sub, sum};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -18,8 +18,7 @@ impl Op for CrossEntropy {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let loss = Tensor::empty(gpu, &[1], DType::F32)?;
-        Launch::new("cross_entropy")
-            .constant("WG", gpu.reduce_width())
+        groups::sums(Launch::new("cross_entropy"), gpu)
             .uint([inputs[0].dim(0), inputs[0].dim(1)])
             .bind(inputs[0].storage())
             .bind(inputs[1].storage())

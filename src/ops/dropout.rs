@@ -27,22 +27,60 @@ impl DropoutState {
     pub fn set(&self, seed: u64, step: u32) -> Result<()> {
         self.0.overwrite_u32(&[seed as u32, (seed >> 32) as u32, step])
     }
+
+    /// Of `[3]`: seed low word, seed high word, step.
+    pub(super) fn of(state: Tensor) -> Self {
+        Self(state)
+    }
+
+    /// `[3]`: seed low word, seed high word, step.
+    pub(super) fn tensor(&self) -> &Tensor {
+        &self.0
+    }
 }
 
-#[derive(Debug)]
-struct Dropout {
+/// Dropout at a place of a network, see [`dropout`].
+#[derive(Debug, Clone, Copy)]
+pub struct DropoutAt<'a> {
+    /// Share that is dropped.
+    pub rate: f32,
+    /// Seed and step.
+    pub state: &'a DropoutState,
+    /// The place: each draws numbers of its own.
+    pub site: u32,
+}
+
+impl DropoutAt<'_> {
+    /// The operation; `None` for a rate of 0.
+    pub(super) fn op(&self) -> Result<Option<Dropout>> {
+        let rate = self.rate;
+        if !(0.0..1.0).contains(&rate) {
+            let what = format!("rate {rate}");
+            return Err(Error::shape("dropout", what, "a rate in [0, 1)", "0 switches it off"));
+        }
+        Ok((rate > 0.0).then_some(Dropout { rate, site: self.site }))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dropout {
     rate: f32,
     site: u32,
 }
 
 impl Dropout {
+    /// What kernels take: site and threshold.
+    pub(super) fn numbers(&self) -> [usize; 2] {
+        [self.site as usize, self.threshold() as usize]
+    }
+
     /// A number of 16 bits below this is dropped.
     fn threshold(&self) -> u32 {
         (f64::from(self.rate) * 65536.0).round().min(65535.0) as u32
     }
 
     /// What is kept grows by one over the share that is.
-    fn scale(&self) -> f64 {
+    pub(super) fn scale(&self) -> f64 {
         65536.0 / f64::from(65536 - self.threshold())
     }
 }
@@ -55,7 +93,8 @@ impl Op for Dropout {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
         Launch::new("dropout")
-            .uint([y.numel(), self.site as usize, self.threshold() as usize])
+            .uint([y.numel()])
+            .uint(self.numbers())
             .float([self.scale() as f32])
             .bind(inputs[0].storage())
             .bind(inputs[1].storage())
@@ -65,7 +104,7 @@ impl Op for Dropout {
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(apply(Self { rate: self.rate, site: self.site }, &[grad, &s.inputs[1]])?), None])
+        Ok(vec![Some(apply(*self, &[grad, &s.inputs[1]])?), None])
     }
 }
 
@@ -75,13 +114,10 @@ impl Op for Dropout {
 /// # Errors
 /// [`Error::Shape`] for a rate outside `[0, 1)`; [`Error::Gpu`].
 pub fn dropout(x: &Tensor, rate: f32, state: &DropoutState, site: u32) -> Result<Tensor> {
-    if !(0.0..1.0).contains(&rate) {
-        return Err(Error::shape("dropout", format!("rate {rate}"), "a rate in [0, 1)", "0 switches it off"));
+    match (DropoutAt { rate, state, site }).op()? {
+        Some(op) => apply(op, &[x, &state.0]),
+        None => Ok(x.clone()),
     }
-    if rate == 0.0 {
-        return Ok(x.clone());
-    }
-    apply(Dropout { rate, site }, &[x, &state.0])
 }
 
 /// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
@@ -95,23 +131,25 @@ pub fn philox(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
     c
 }
 
+/// Dropout of `x` with the state `[3]`.
+pub(super) fn cpu_dropout(x: &Array, state: &Array, rate: f32, site: u32) -> Array {
+    let (op, s) = (Dropout { rate, site }, &state.data);
+    let number = |i: usize| {
+        let words = philox([(i / 8) as u32, site, s[2] as u32, 0], [s[0] as u32, s[1] as u32]);
+        words[i % 8 / 2] >> (16 * (i % 2)) & 0xffff
+    };
+    let keep = |(i, v): (usize, &f64)| if number(i) >= op.threshold() { v * op.scale() } else { 0.0 };
+    Array::new(&x.shape, x.data.iter().enumerate().map(keep).collect())
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (shape, rate, site) in [(vec![2, 3, 7], 0.3f32, 0), (vec![33], 0.5, 5), (vec![4, 5], 0.1, 2)] {
-        let op = Dropout { rate, site };
         cases.push(Case::new(
             format!("{shape:?} rate {rate} site {site}"),
             vec![Input::normal(&shape, 141), Input::index(&[3], vec![0x1234_5678, 0x9abc_def0, 17])],
             move |x| dropout(&x[0], rate, &DropoutState(x[1].clone()), site),
-            move |x| {
-                let s = &x[1].data;
-                let number = |i: usize| {
-                    let words = philox([(i / 8) as u32, site, s[2] as u32, 0], [s[0] as u32, s[1] as u32]);
-                    words[i % 8 / 2] >> (16 * (i % 2)) & 0xffff
-                };
-                let keep = |(i, v): (usize, &f64)| if number(i) >= op.threshold() { v * op.scale() } else { 0.0 };
-                Array::new(&x[0].shape, x[0].data.iter().enumerate().map(keep).collect())
-            },
+            move |x| cpu_dropout(&x[0], &x[1], rate, site),
         ));
     }
     cases

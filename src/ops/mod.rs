@@ -10,6 +10,7 @@ mod conv1d;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
+mod groups;
 mod index;
 mod losses;
 mod matmul;
@@ -24,7 +25,7 @@ pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
 pub use batch_norm::{BatchStats, Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
 pub use conv1d::{Branch, ConvInput, ConvSpec, Pass, branches, branches_input_grad, conv1d, conv1d_weight_grad};
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
-pub use dropout::{DropoutState, dropout, philox};
+pub use dropout::{DropoutAt, DropoutState, dropout, philox};
 use elementwise::gate;
 pub use elementwise::{
     abs, add, add_scalar, clamp, div, exp, huber, log, mul, neg, recip, relu, rsqrt, scale, sigmoid, sqrt, square, sub,

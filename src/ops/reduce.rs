@@ -1,6 +1,6 @@
 //! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_max.wgsl`).
 
-use super::{Array, Forward, Op, Saved, apply, expand, place, reshape, scale};
+use super::{Array, Forward, Op, Saved, apply, expand, groups, place, reshape, scale};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -37,7 +37,7 @@ fn launch_chunks(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, chunks: us
         .bind(x.storage())
         .bind(out.storage());
     if inner == 1 && reduce > 1 {
-        launch.entry("rows").constant("WG", gpu.reduce_width()).groups(gpu, outputs)
+        groups::sums(launch.entry("rows"), gpu).groups(gpu, outputs)
     } else {
         launch.entry("columns").threads(gpu, outputs, 64)
     }

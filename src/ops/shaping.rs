@@ -3,7 +3,7 @@
 
 use super::elementwise::{broadcast_strides, shape4};
 use super::reduce::around;
-use super::{Array, Forward, Op, Saved, apply, sum_to};
+use super::{Array, Forward, Op, Saved, apply, groups, sum_to};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -50,7 +50,7 @@ fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], o
     let launch = Launch::new("strided").uint([y.numel(), d1, d2, d3]).uint(strides).uint([offset]);
     let launch = launch.bind(x.storage()).bind(y.storage());
     if d3 >= 32 {
-        launch.entry("rows").constant("WG", gpu.reduce_width()).groups(gpu, y.numel() / d3)?;
+        launch.entry("rows").constant("WG", groups::along_rows(gpu).0).groups(gpu, y.numel() / d3)?;
     } else {
         launch.threads(gpu, y.numel(), 64)?;
     }

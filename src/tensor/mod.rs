@@ -179,10 +179,10 @@ impl Tensor {
         Self::make(self.gpu(), shape, self.dtype(), self.storage().clone(), false, None)
     }
 
-    /// Elements `[offset, offset + numel(shape))` of a flat tensor as a leaf of their own; `offset` a multiple of 64.
-    pub(crate) fn leaf_part(&self, offset: usize, shape: &[usize]) -> Self {
+    /// Elements `[offset, offset + numel(shape))` as a tensor that shares them, without history; `offset` a multiple of 64.
+    pub(crate) fn part(&self, offset: usize, shape: &[usize]) -> Self {
         let storage = self.storage().part(4 * offset as u64, 4 * numel(shape) as u64);
-        Self::make(self.gpu(), shape, self.dtype(), storage, true, None)
+        Self::make(self.gpu(), shape, self.dtype(), storage, false, None)
     }
 
     /// The same values as a new leaf whose gradient can be asked for.

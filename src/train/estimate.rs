@@ -4,10 +4,10 @@
 //! 1. parameters `P`: themselves, their gradients as they come and gathered for the optimiser, two moments: `5 P`;
 //! 2. activations: the engine keeps the output of every operation of the forward pass until the step ends. Per record
 //!    that is the strip, once more as the input of the recorded step; in the stem `2 C T` (convolution, BatchNorm with ReLU) and `2 C T / 2` (pooling and its index); in
-//!    a block of output `C x T` `2 C T` (convolution, BatchNorm with sum and ReLU), and `C T` for each of: dropout, the
-//!    concatenation of a cascade, a shortcut with a convolution; `3 C T` for squeeze-and-excitation, whose BatchNorm, sum
-//!    and ReLU are operations of their own; and the input of every convolution once more, in padded rows (half
-//!    of it in f16);
+//!    a block of output `C x T` `2 C T` (convolution, BatchNorm with sum, ReLU and dropout), and `C T` for each of: dropout
+//!    that is an operation of its own (in the target block, and with squeeze-and-excitation), the concatenation of a
+//!    cascade, a shortcut with a convolution; `3 C T` for squeeze-and-excitation, whose BatchNorm, sum and ReLU are
+//!    operations of their own; and the input of every convolution once more, in padded rows (half of it in f16);
 //! 3. guidance: what the map keeps. `2 C T` in the target block (gradient, gradient times activation) and, because its
 //!    gradient is differentiated again, the reverse pass down to it: `C T` for dropout in the target block and in the
 //!    last one for the average, and in each later block `3 C T` (dropout, ReLU, BatchNorm), `C T` for a shortcut's
@@ -154,7 +154,8 @@ fn values_per_record(
         let squeeze = usize::from(network.se_reduction > 0);
         let cascade = usize::from(network.kind == BlockKind::Cascade);
         let last = usize::from(i + 1 == lengths.len());
-        kept += output * (2 + dropout + cascade + 3 * squeeze + shortcut);
+        let dropped = dropout * usize::from(squeeze == 1 || guided && i == weights.block);
+        kept += output * (2 + dropped + cascade + 3 * squeeze + shortcut);
         let reach = |j: usize| (network.branch_kernels()[j] / 2 * network.branch_dilations()[j]).div_ceil(stride);
         let longest = (0..BRANCHES).map(reach).max().unwrap_or(0);
         kept += rows(c_in * stride * padded(length.div_ceil(stride), longest, batch));

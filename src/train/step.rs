@@ -7,7 +7,7 @@ use super::losses::{BatchTargets, LossWeights, Terms, losses};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Arena, Gpu, Recording};
-use crate::nn::{Exgnet, Mode, Optimizer};
+use crate::nn::{Exgnet, Kept, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper, trace, trace_numbers};
 use crate::tensor::Tensor;
 
@@ -203,7 +203,8 @@ impl Stepper {
     }
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
-        let mode = Mode { half: self.half, ..Mode::train(&self.dropout) };
+        let kept = if self.weights.xai > 0.0 { Kept::One(self.weights.block) } else { Kept::Nothing };
+        let mode = Mode { half: self.half, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;

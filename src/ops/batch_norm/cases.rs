@@ -3,7 +3,8 @@
 use super::{Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
 use crate::autograd::check::{Case, Input};
 use crate::error::Result;
-use crate::ops::{Array, concat, scale};
+use crate::ops::dropout::cpu_dropout;
+use crate::ops::{Array, DropoutAt, DropoutState, concat, scale};
 use crate::tensor::Tensor;
 
 const EPS: f32 = 1e-5;
@@ -26,6 +27,17 @@ fn cpu_norm(x: &Array, w: &Array, b: &Array, stats: &[(f64, f64)]) -> Array {
         let (mean, var) = stats[at[1]];
         (x.broadcast_at(at) - mean) / (var + f64::from(EPS)).sqrt() * w.data[at[1]] + b.data[at[1]]
     })
+}
+
+fn relu_of(a: &Array, b: &Array) -> Array {
+    Array::from_index(&a.shape, |at| (a.broadcast_at(at) + b.broadcast_at(at)).max(0.0))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Added {
+    Nothing,
+    Tensor,
+    Norm,
 }
 
 pub(in crate::ops) fn cases() -> Vec<Case> {
@@ -60,10 +72,8 @@ pub(in crate::ops) fn cases() -> Vec<Case> {
                 bias: &x[i + 2],
                 running: running.then(|| [&x[r], &x[r + 1]]),
             };
-            Ok(batch_norm_relu(&of(0, 6), &Plus::Norm(of(3, 8)), EPS)?.0)
+            Ok(batch_norm_relu(&of(0, 6), &Plus::Norm(of(3, 8)), None, EPS)?.0)
         };
-        let relu_of =
-            |a: &Array, b: &Array| Array::from_index(&a.shape, |at| (a.broadcast_at(at) + b.broadcast_at(at)).max(0.0));
         cases.push(Case::new(
             format!("train, two and relu {shape:?}"),
             [one(121), one(124)].concat(),
@@ -92,10 +102,47 @@ pub(in crate::ops) fn cases() -> Vec<Case> {
             [one(127), vec![Input::normal(&shape, 130)]].concat(),
             |x| {
                 let norm = Norm { x: &x[0], weight: &x[1], bias: &x[2], running: None };
-                Ok(batch_norm_relu(&norm, &Plus::Tensor(&x[3]), EPS)?.0)
+                Ok(batch_norm_relu(&norm, &Plus::Tensor(&x[3]), None, EPS)?.0)
             },
             move |x| relu_of(&cpu_norm(&x[0], &x[1], &x[2], &cpu_stats(&x[0])), &x[3]),
         ));
+    }
+    // And dropout.
+    for (shape, rate) in [(vec![3, 2, 5], 0.3), (vec![2, 3, 9], 0.5), (vec![1, 2, 21], 0.1)] {
+        let c = [shape[1]];
+        let one = |seed| vec![Input::normal(&shape, seed), Input::normal(&c, seed + 1), Input::normal(&c, seed + 2)];
+        let state = Input::index(&[3], vec![0x1234_5678, 0x9abc_def0, 17]);
+        for with in [Added::Nothing, Added::Tensor, Added::Norm] {
+            let more = match with {
+                Added::Nothing => Vec::new(),
+                Added::Tensor => vec![Input::normal(&shape, 154)],
+                Added::Norm => one(154),
+            };
+            cases.push(Case::new(
+                format!("train, {with:?} added, relu and dropout {rate} {shape:?}"),
+                [one(151), more, vec![state.clone()]].concat(),
+                move |x| {
+                    let of = |i: usize| Norm { x: &x[i], weight: &x[i + 1], bias: &x[i + 2], running: None };
+                    let plus = match with {
+                        Added::Nothing => Plus::Nothing,
+                        Added::Tensor => Plus::Tensor(&x[3]),
+                        Added::Norm => Plus::Norm(of(3)),
+                    };
+                    let state = DropoutState::of(x[x.len() - 1].clone());
+                    let dropout = DropoutAt { rate, state: &state, site: 4 };
+                    Ok(batch_norm_relu(&of(0), &plus, Some(&dropout), EPS)?.0)
+                },
+                move |x| {
+                    let norm = |i: usize| cpu_norm(&x[i], &x[i + 1], &x[i + 2], &cpu_stats(&x[i]));
+                    let y = match with {
+                        Added::Nothing => norm(0).map(|v| v.max(0.0)),
+                        Added::Tensor => relu_of(&norm(0), &x[3]),
+                        Added::Norm => relu_of(&norm(0), &norm(3)),
+                    };
+                    cpu_dropout(&y, &x[x.len() - 1], rate, 4)
+                },
+            ));
+        }
     }
     // Running estimates: in place, so only the values are tested.
     cases.push(
