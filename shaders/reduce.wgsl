@@ -3,11 +3,8 @@
 //
 // x  [O, R, I]    y  [O, S, I]
 // OP    0: f(v) = v, 1: f(v) = v * v
-// Entry `rows` (I = 1): one group of WG threads per output, strided partial sums, summed in a fixed order.
-// Entry `columns`: one thread per output.
-// A template (minijinja); its constant: lanes, see include/group_sum.wgsl
-{# defaults: lanes=0 #}
-// Dispatch: one group (rows) or one thread (columns) per output, folded over two dimensions.
+// Rows (I = 1) are summed by reduce_rows.wgsl.
+// Dispatch: one thread per output, WG threads per group, folded over two dimensions.
 
 struct Params { n_out: u32, reduce: u32, inner: u32, chunks: u32, chunk: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -15,28 +12,12 @@ struct Params { n_out: u32, reduce: u32, inner: u32, chunks: u32, chunk: u32 }
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override OP: u32 = 0u;
-{% set summed = "f32" %}
-{% include "include/group_sum.wgsl" %}
+override WG: u32 = 64u;
 
 fn f(v: f32) -> f32 { return select(v, v * v, OP == 1u); }
 
 @compute @workgroup_size(WG)
-fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let out = wid.y * nwg.x + wid.x;
-    let inside = out < p.n_out;
-    let o = out / p.chunks;
-    let s = out % p.chunks;
-    let end = min(p.reduce, (s + 1u) * p.chunk);
-    var total = 0.0;
-    if inside {
-        for (var r = s * p.chunk + lid; r < end; r += WG) { total += f(x[o * p.reduce + r]); }
-    }
-    let all = group_sum(total, lid);
-    if lid == 0u && inside { y[out] = all; }
-}
-
-@compute @workgroup_size(WG)
-fn columns(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let out = (wid.y * nwg.x + wid.x) * WG + lid;
     if out >= p.n_out { return; }
     let i = out % p.inner;

@@ -82,7 +82,7 @@ const TEMPLATES: [(&str, &[&[Setting]]); 10] = [
     ("batch_norm_stats.wgsl", &[&[("lanes", 8)]]),
     ("batch_norm_sums.wgsl", &[&[("lanes", 8)]]),
     ("cross_entropy.wgsl", &[&[("lanes", 8)]]),
-    ("reduce.wgsl", &[&[("lanes", 8)]]),
+    ("reduce_rows.wgsl", &[&[("lanes", 8)]]),
     ("conv1d_weight_wide.wgsl", &[&[("ub", 8), ("taps", 1), ("shift", 0), ("swap", 1)], &[("ub", 1), ("taps", 64)]]),
 ];
 

@@ -1,11 +1,12 @@
-//! Measurements: [`profile`], where a training step goes; [`kernels`], one operation in its versions beside the adapter's
-//! ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
+//! Measurements: [`profile`], where a training step goes; [`kernels`], one operation ([`subjects`]) in its versions beside the
+//! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
 //! other engines ([`peers`]).
 
 pub mod ceilings;
 pub mod kernels;
 pub mod peers;
 pub mod profile;
+pub mod subjects;
 pub mod suite;
 pub mod tune;
 

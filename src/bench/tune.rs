@@ -1,29 +1,27 @@
-//! Which version of a convolution, and which settings of its template, suit a shape on this adapter. Every candidate must
-//! give what the plain version gives before its time counts.
+//! Which version of a kernel, and which settings of it, suit a shape on this adapter. Every candidate must give what the plain
+//! version gives before its time counts.
+
+mod conv;
+mod rows;
 
 use super::Spread;
 use super::ceilings::device_seconds;
-use super::kernels::noise;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::files::cache_dir;
 use crate::gpu::{AdapterReport, Choice, Choices, Gpu, Variant};
-use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
-use crate::ops::{self, Branch, ConvSpec, Pass};
+use crate::nn::config::NetworkConfig;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The committed table of the software adapter.
 const LLVMPIPE: &str = include_str!("../../results/tuning/llvmpipe.json");
 /// A candidate may differ from the plain version by this share of its largest value.
 const TOLERANCE: f64 = 1e-4;
-/// A candidate must take at most this share of the rule of thumb's time, and save so many ms a call: the rule's kernels
-/// serve many shapes, and a further one costs up to three seconds to compile, and half a second when it is found compiled.
-const WORTH: (f64, f64) = (0.85, 2.0);
-/// Multiply-adds of an unrolled body that no instruction cache holds.
-const LONGEST_BODY: usize = 3200;
+/// A candidate must take at most this share of the rule of thumb's time.
+const WORTH: f64 = 0.85;
 
 /// What was found for one shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +71,8 @@ fn fits(name: &str, v: usize) -> bool {
     match name {
         "p" => v.is_multiple_of(4) && (4..=32).contains(&v),
         "swap" => v <= 1,
+        "width" => v.is_power_of_two() && (8..=256).contains(&v),
+        "span" | "groups" => (1..=1 << 16).contains(&v),
         "oc" | "mo" | "mq" | "du" | "va" | "ub" | "mv" | "mj" => (1..=64).contains(&v),
         _ => false,
     }
@@ -119,139 +119,24 @@ pub fn load(gpu: &Gpu) -> Result<()> {
     Ok(())
 }
 
-/// One shape to tune: a convolution, or the branches of a block together.
-struct Shape {
-    spec: ConvSpec,
-    /// `[C_out, C_in, K]` of each branch.
-    weights: Vec<[usize; 3]>,
-    batch: usize,
-    len: usize,
+/// Something to tune: a kernel at a shape.
+struct Task {
+    /// Its name in the table.
+    key: String,
+    /// What the rule of thumb takes.
+    usual: Variant,
+    /// What could be taken, the plain version first.
+    candidates: Vec<Choice>,
+    /// What a candidate must save of the rule of thumb's time, ms.
+    worth_ms: f64,
+    /// Its input, and the operation on it.
+    work: Box<MakeWork>,
 }
 
-/// Shapes of a network, each once.
-fn shapes(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Pass, Shape)> {
-    let single = |w: [usize; 3], stride: usize, dilation: usize, len: usize| Shape {
-        spec: ConvSpec::single(stride, 1, Branch::same(w[2], dilation)),
-        weights: vec![w],
-        batch,
-        len,
-    };
-    let mut all = vec![
-        (Pass::Forward, single([network.stem_channels, 1, network.stem_kernel], 2, 1, samples)),
-        (Pass::WeightGrad, single([network.stem_channels, 1, network.stem_kernel], 2, 1, samples)),
-    ];
-    let mut len = samples.div_ceil(2) / 2;
-    for ((c_in, width, stride), out_len) in network.blocks().zip(network.block_lengths(samples)) {
-        let (kernels, dilations) = (network.branch_kernels(), network.branch_dilations());
-        let (mut from, mut branches) = ((c_in, len, stride), Vec::new());
-        for (j, out) in branch_channels(width).into_iter().enumerate() {
-            let weight = [out, from.0, kernels[j]];
-            for pass in [Pass::Forward, Pass::WeightGrad] {
-                all.push((pass, single(weight, from.2, dilations[j], from.1)));
-            }
-            branches.push((weight, Branch::same(kernels[j], dilations[j])));
-            if network.kind == BlockKind::Cascade {
-                all.push((Pass::InputGrad, single(weight, from.2, dilations[j], from.1)));
-                from = (out, out_len, 1);
-            }
-        }
-        if network.kind == BlockKind::Parallel {
-            let spec = ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect(), half: false };
-            let weights = branches.iter().map(|b| b.0).collect();
-            all.push((Pass::InputGrad, Shape { spec, weights, batch, len }));
-        }
-        if c_in != width || stride != 1 {
-            all.extend(Pass::ALL.map(|pass| (pass, single([width, c_in, 1], stride, 1, len))));
-        }
-        len = out_len;
-    }
-    let mut seen = BTreeSet::new();
-    all.retain(|(pass, s)| seen.insert(s.key(*pass)));
-    all
-}
+type MakeWork = dyn Fn(&Gpu) -> Result<Work>;
 
-impl Shape {
-    fn key(&self, pass: Pass) -> String {
-        let weights: Vec<&[usize]> = self.weights.iter().map(<[usize; 3]>::as_slice).collect();
-        self.spec.keys(pass, &weights).swap_remove(0)
-    }
-
-    /// Longest window of the pass: the taps that a tile unrolls.
-    fn taps(&self) -> usize {
-        let longest = self.weights.iter().map(|w| w[2]).max().unwrap_or(1);
-        longest.div_ceil(self.spec.stride)
-    }
-
-    fn candidates(&self, gpu: &Gpu, pass: Pass) -> Vec<Choice> {
-        let mut all: Vec<Choice> = Vec::new();
-        all.extend([Variant::Plain, Variant::Wide].map(Choice::usual));
-        if gpu.tile_lanes().is_none() {
-            return all;
-        }
-        all.push(Choice::usual(Variant::Tile));
-        let mut with = |variant, names: &[&str], values: &[usize]| {
-            let settings = names.iter().map(|n| (*n).to_owned()).zip(values.iter().copied()).collect();
-            all.push(Choice { variant, settings });
-        };
-        let mut tile = |names: &[&str], values: &[usize]| with(Variant::Tile, names, values);
-        let taps = self.taps();
-        if pass == Pass::WeightGrad {
-            for [va, ub, p, mv, mj] in [
-                [1, 4, 8, 1, 8],
-                [2, 4, 8, 2, 4],
-                [2, 8, 12, 2, 3],
-                [4, 8, 8, 2, 4],
-                [8, 16, 4, 4, 1],
-                [4, 16, 8, 4, 1],
-            ] {
-                if va * ub * taps * p <= LONGEST_BODY {
-                    for swap in [0, 1] {
-                        tile(&["va", "ub", "p", "mv", "mj", "swap"], &[va, ub, p, mv, mj, swap]);
-                    }
-                }
-            }
-        } else {
-            for [oc, p, mo, mq, du] in [
-                [5, 16, 5, 2, 1],
-                [4, 16, 4, 2, 1],
-                [6, 12, 6, 2, 1],
-                [8, 24, 2, 4, 1],
-                [8, 16, 4, 2, 1],
-                [10, 20, 5, 2, 1],
-                [16, 16, 4, 2, 1],
-                [32, 8, 4, 2, 4],
-            ] {
-                if oc * p * du * taps <= LONGEST_BODY {
-                    tile(&["oc", "p", "mo", "mq", "du"], &[oc, p, mo, mq, du]);
-                }
-            }
-            if taps >= 4 {
-                with(Variant::Fast, &[], &[]);
-                for [oc, p, mo, mq] in [[8, 24, 2, 4], [12, 16, 4, 2], [16, 16, 4, 2]] {
-                    with(Variant::Fast, &["oc", "p", "mo", "mq"], &[oc, p, mo, mq]);
-                }
-            }
-        }
-        all
-    }
-
-    fn work(&self, gpu: &Gpu, pass: Pass) -> Result<Box<dyn Fn() -> Result<Tensor>>> {
-        let c_in = self.weights[0][1];
-        let t = (self.len - 1) / self.spec.stride + 1;
-        let out = self.weights.iter().map(|w| w[0]).sum();
-        let (x, _) = noise(gpu, &[self.batch, c_in, self.len], 1)?;
-        let (g, _) = noise(gpu, &[self.batch, out, t], 2)?;
-        let weights = self.weights.iter().map(|w| Ok(noise(gpu, w, 3)?.0)).collect::<Result<Vec<_>>>()?;
-        let (spec, len, weight) = (self.spec.clone(), self.len, self.weights[0]);
-        Ok(match pass {
-            Pass::Forward => Box::new(move || ops::branches(&x, &weights.iter().collect::<Vec<_>>(), &spec)),
-            Pass::InputGrad => {
-                Box::new(move || ops::branches_input_grad(&g, &weights.iter().collect::<Vec<_>>(), &spec, len))
-            }
-            Pass::WeightGrad => Box::new(move || ops::conv1d_weight_grad(&x, &g, weight, &spec)),
-        })
-    }
-}
+/// An operation on an input that is there.
+type Work = Box<dyn Fn() -> Result<Tensor>>;
 
 /// Largest difference, as a share of the largest value.
 fn difference(found: &[f32], truth: &[f32]) -> f64 {
@@ -264,19 +149,20 @@ fn difference(found: &[f32], truth: &[f32]) -> f64 {
     f64::from(worst) / f64::from(largest)
 }
 
-/// Tunes the convolutions of a network, `rounds` times each candidate, interleaved; `tell` hears of each shape.
+/// Tunes the kernels of a network whose names begin with `only`, each candidate measured `rounds` times, interleaved; `tell`
+/// hears of each shape.
 ///
 /// # Errors
 /// [`Error::Gpu`]; a candidate that does not compile is rejected.
 pub fn tune(
     gpu: &Gpu,
     network: &NetworkConfig,
-    (batch, samples): (usize, usize),
-    rounds: usize,
+    size: (usize, usize),
+    how: (&str, usize),
     mut tell: impl FnMut(usize, usize, &str, &Found),
 ) -> Result<Table> {
     let before = gpu.choices();
-    let done = tune_all(gpu, network, (batch, samples), rounds, &mut tell);
+    let done = tune_all(gpu, network, size, how, &mut tell);
     gpu.set_choices(before);
     done
 }
@@ -284,20 +170,22 @@ pub fn tune(
 fn tune_all(
     gpu: &Gpu,
     network: &NetworkConfig,
-    (batch, samples): (usize, usize),
-    rounds: usize,
+    size: (usize, usize),
+    (only, rounds): (&str, usize),
     tell: &mut dyn FnMut(usize, usize, &str, &Found),
 ) -> Result<Table> {
-    let all = shapes(network, batch, samples);
+    let mut all = conv::tasks(gpu, network, size);
+    all.extend(rows::tasks(gpu, network, size));
+    all.retain(|task| task.key.starts_with(only));
     let mut found = BTreeMap::new();
-    for (i, (pass, shape)) in all.iter().enumerate() {
-        let key = shape.key(*pass);
-        let run = shape.work(gpu, *pass)?;
+    for (i, task) in all.iter().enumerate() {
+        let key = &task.key;
+        let run = (task.work)(gpu)?;
         let run = || no_grad(&run);
         let using = |choice: &Choice| gpu.set_choices(Choices::from([(key.clone(), choice.clone())]));
         let mut truth = Vec::new();
         let (mut kept, mut rejected) = (Vec::new(), 0);
-        for choice in shape.candidates(gpu, *pass) {
+        for choice in task.candidates.clone() {
             using(&choice);
             let values = run().and_then(|y| y.to_vec());
             if choice.variant == Variant::Plain {
@@ -322,21 +210,19 @@ fn tune_all(
         let medians: Vec<f64> = kept.iter().map(|(_, times)| Spread::of(times.clone()).median).collect();
         let of = |variant: Variant| kept.iter().position(|(c, _)| c.variant == variant && c.settings.is_empty());
         let mut best = (0..kept.len()).min_by(|&a, &b| medians[a].total_cmp(&medians[b])).unwrap_or(0);
-        let weights: Vec<&[usize]> = shape.weights.iter().map(<[usize; 3]>::as_slice).collect();
-        let usual = shape.spec.usual(gpu, *pass, &weights)[0];
         let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);
-        let worth = |rule: f64| medians[best] <= WORTH.0 * rule && medians[best] <= rule - WORTH.1;
-        best = of(usual).filter(|&rule| !worth(medians[rule])).unwrap_or(best);
+        let worth = |rule: f64| medians[best] <= WORTH * rule && medians[best] <= rule - task.worth_ms;
+        best = of(task.usual).filter(|&rule| !worth(medians[rule])).unwrap_or(best);
         let result = Found {
             choice: kept[best].0.clone(),
             ms: medians[best],
-            rule_ms: of(usual).map_or(at(Variant::Plain), |i| medians[i]),
+            rule_ms: of(task.usual).map_or(at(Variant::Plain), |i| medians[i]),
             plain_ms: at(Variant::Plain),
             timed: kept.len(),
             rejected,
         };
-        tell(i + 1, all.len(), &key, &result);
-        found.insert(key, result);
+        tell(i + 1, all.len(), key, &result);
+        found.insert(key.clone(), result);
     }
     let report = gpu.report();
     Ok(Table { adapter: report.name.clone(), driver: format!("{} {}", report.driver, report.driver_info), found })

@@ -1,7 +1,8 @@
 //! `exgnet bench`: operations, and a whole network beside other engines.
 
 use super::{Common, print_json, print_line};
-use crate::bench::kernels::{Row, Shape, Subject, layer_subjects, measure, versions};
+use crate::bench::kernels::{Row, Shape, layer_subjects, measure, versions};
+use crate::bench::subjects::Subject;
 use crate::bench::{ceilings::Ceilings, peers, suite};
 use crate::error::{Error, Result};
 use crate::files;

@@ -23,6 +23,9 @@ pub(super) struct TuneArgs {
     /// Times that each candidate is measured, in turn
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: usize,
+    /// Only kernels whose name begins so, such as conv1d_weight_grad or batch_norm
+    #[arg(long, value_name = "NAME", default_value = "")]
+    only: String,
     /// Table to write, added to if it is there; without it the one in the cache folder that later runs use
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -51,7 +54,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
     };
     let before = read(&path)?;
     let size = (e.train.batch, e.data.samples());
-    let mut table = tune(&gpu, &e.network, size, args.rounds, |i, n, key, f| {
+    let mut table = tune(&gpu, &e.network, size, (&args.only, args.rounds), |i, n, key, f| {
         common.say(format!(
             "{i:>3}/{n} {key:<44} {:>8.2} ms  rule {:>8.2}  plain {:>8.2}  {} {}",
             f.ms,
@@ -61,6 +64,12 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
             f.choice.settings.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" ")
         ));
     })?;
+    if table.found.is_empty() {
+        return Err(Error::config(
+            format!("--only {}: found no kernel of that name in this network", args.only),
+            "names begin with conv1d, conv1d_input_grad, conv1d_weight_grad, batch_norm or max_pool",
+        ));
+    }
     let (rule, best) = table.found.values().fold((0.0, 0.0), |(r, b), f| (r + f.rule_ms, b + f.ms));
     let rejected: usize = table.found.values().map(|f| f.rejected).sum();
     let shapes = table.found.len();

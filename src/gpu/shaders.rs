@@ -50,6 +50,7 @@ const EMBEDDED: &[(&str, &str)] = embed![
     "place.wgsl",
     "reduce.wgsl",
     "reduce_max.wgsl",
+    "reduce_rows.wgsl",
     "strided.wgsl",
     "unary.wgsl",
     "write_block.wgsl",

@@ -3,7 +3,7 @@
 //! the backward pass is the forward pass.
 
 use super::max_pool::pooled_len;
-use super::{Array, Forward, Op, Saved, apply, mean, reshape};
+use super::{Array, Forward, Op, Saved, apply, groups, mean, reshape};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -50,14 +50,19 @@ impl Op for Average {
             Windows::Fixed(p) => (0, u32::from(p.count_pad), [p.kernel, p.stride, p.pad]),
             Windows::Adaptive => (1, 0, [0; 3]),
         };
+        let rows = x.dim(0) * x.dim(1);
+        let (width, span) = groups::along_rows(gpu, self.name(), [x.dim(0), x.dim(1), out]);
+        let chunks = out.div_ceil(span);
         Launch::new(self.name())
+            .constant("WG", width)
             .constant("ADAPTIVE", adaptive)
             .constant("COUNT_PAD", count)
-            .uint([y.numel(), self.len, self.out_len])
+            .uint([rows, self.len, self.out_len])
             .uint(sizes)
+            .uint([chunks, span])
             .bind(x.storage())
             .bind(y.storage())
-            .threads(gpu, y.numel(), 64)?;
+            .groups(gpu, rows * chunks)?;
         Ok(y.into())
     }
 

@@ -84,18 +84,19 @@ impl Norm<'_> {
     }
 }
 
-/// Launches a kernel that works on rows `(b, c)` in chunks, `at_once` values a thread at a time; `more` appends parameters.
+/// Launches `kernel`, which works on rows `(b, c)` in chunks, `at_once` values a thread at a time; `more` sets its constants
+/// and appends parameters.
 fn launch_rows(
-    launch: Launch<'static>,
+    kernel: &'static str,
     gpu: &Gpu,
-    [b, c, t]: [usize; 3],
+    all @ [b, c, t]: [usize; 3],
     at_once: usize,
     more: impl FnOnce(Launch<'static>) -> Launch<'static>,
     bind: &[&Tensor],
 ) -> Result<()> {
-    let (width, span) = groups::along_rows(gpu);
+    let (width, span) = groups::along_rows(gpu, kernel, all);
     let chunks = t.div_ceil(at_once).div_ceil(span);
-    let launch = more(launch.uint([b * c, c, t, chunks, span]));
+    let launch = more(Launch::new(kernel).uint([b * c, c, t, chunks, span]));
     let launch = bind.iter().fold(launch, |launch: Launch<'_>, tensor| launch.bind(tensor.storage()));
     if t < at_once {
         return launch.entry("short").threads(gpu, b * c, width);
@@ -104,8 +105,8 @@ fn launch_rows(
 }
 
 /// Records a group sums over, and slices of the batch: enough groups to keep the adapter busy, as few as that takes.
-fn slices(gpu: &Gpu, [batch, channels, _]: [usize; 3]) -> [usize; 2] {
-    let slice = batch.div_ceil(usize::div_ceil(groups::wanted(gpu), channels).clamp(1, batch));
+fn slices(gpu: &Gpu, kernel: &str, all @ [batch, channels, _]: [usize; 3]) -> [usize; 2] {
+    let slice = batch.div_ceil(usize::div_ceil(groups::wanted(gpu, kernel, all), channels).clamp(1, batch));
     [slice, batch.div_ceil(slice)]
 }
 
@@ -114,13 +115,13 @@ fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
     let (x, gpu) = (norm.x, norm.x.gpu());
     let all @ [b, c, t] = dims(x);
     let stats = Tensor::empty(gpu, &[5, c], DType::F32)?;
-    let [slice, slices] = slices(gpu, all);
+    let [slice, slices] = slices(gpu, "batch_norm_stats", all);
     let launch = |entry, part: &Tensor| {
         let launch = Launch::new("batch_norm_stats").entry(entry).uint([b, c, t, slice, slices]).float([eps]);
         let launch = launch.bind(x.storage()).bind(norm.weight.storage()).bind(norm.bias.storage());
         let launch = launch.bind(part.storage()).bind(stats.storage());
         match entry {
-            "slices" => groups::sums(launch, gpu).groups(gpu, slices * c),
+            "slices" => groups::sums(launch, gpu, "batch_norm_stats", all).groups(gpu, slices * c),
             _ => launch.threads(gpu, c, 8),
         }
     };
@@ -185,14 +186,16 @@ impl Op for BatchNorm {
             Second::Tensor => (inputs[self.own()], stats),
             Second::Norm(second) => (inputs[self.own()], second),
         };
-        let launch = Launch::new("batch_norm").settings(&[("drop", self.dropout.is_some().into())]);
-        let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
         let (numbers, state) = match &self.dropout {
             Some(dropout) => (dropout.numbers(), inputs[inputs.len() - 1]),
             None => ([0; 2], stats),
         };
-        let after = |launch: Launch<'static>| launch.uint(numbers).float([self.scale()]);
-        launch_rows(launch, gpu, dims(&y), 8, after, &[x, stats, x2, stats2, state, &y])?;
+        let more = |launch: Launch<'static>| {
+            let launch = launch.settings(&[("drop", self.dropout.is_some().into())]);
+            let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
+            launch.uint(numbers).float([self.scale()])
+        };
+        launch_rows("batch_norm", gpu, dims(&y), 8, more, &[x, stats, x2, stats2, state, &y])?;
         Ok(y.into())
     }
 
@@ -200,7 +203,8 @@ impl Op for BatchNorm {
         if self.eval {
             return backward_of_composed(s, grad, |inputs| self.composed(inputs));
         }
-        if !autograd::recording() && groups::version(grad.gpu()) != Variant::Plain {
+        let version = groups::choice(grad.gpu(), "batch_norm_back", dims(grad)).variant;
+        if !autograd::recording() && version != Variant::Plain {
             return self.fused_gradients(s, grad);
         }
         let mut g = grad.clone();
@@ -296,7 +300,7 @@ impl Op for Sums {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let all @ [b, c, t] = dims(inputs[0]);
-        let [slice, slices] = slices(gpu, all);
+        let [slice, slices] = slices(gpu, "batch_norm_sums", all);
         let part = Tensor::empty(gpu, &[slices, c, 2], DType::F32)?;
         let sums = Tensor::empty(gpu, &[2, c], DType::F32)?;
         let launch = |entry| {
@@ -304,7 +308,7 @@ impl Op for Sums {
             let launch = launch.bind(inputs[0].storage());
             launch.bind(inputs[1].storage()).bind(self.stats.storage()).bind(part.storage()).bind(sums.storage())
         };
-        groups::sums(launch("slices"), gpu).groups(gpu, slices * c)?;
+        groups::sums(launch("slices"), gpu, "batch_norm_sums", all).groups(gpu, slices * c)?;
         launch("combine").threads(gpu, c, 8)?;
         Ok(sums.into())
     }
@@ -335,7 +339,7 @@ impl Op for InputGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let [g, x, w, sums] = [inputs[0], inputs[1], inputs[2], inputs[3]];
         let dx = Tensor::empty(gpu, x.shape(), DType::F32)?;
-        launch_rows(Launch::new("batch_norm_grad"), gpu, dims(x), 4, |l| l, &[g, x, &self.stats, w, sums, &dx])?;
+        launch_rows("batch_norm_grad", gpu, dims(x), 4, |l| l, &[g, x, &self.stats, w, sums, &dx])?;
         Ok(dx.into())
     }
 

@@ -18,7 +18,7 @@ impl Op for CrossEntropy {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let loss = Tensor::empty(gpu, &[1], DType::F32)?;
-        groups::sums(Launch::new("cross_entropy"), gpu)
+        groups::sums(Launch::new("cross_entropy"), gpu, "cross_entropy", [inputs[0].dim(0), inputs[0].dim(1), 1])
             .uint([inputs[0].dim(0), inputs[0].dim(1)])
             .bind(inputs[0].storage())
             .bind(inputs[1].storage())

@@ -1,7 +1,7 @@
 //! Max pooling (`shaders/max_pool.wgsl`). Its backward pass scatters by the saved
 //! position (`max_pool_scatter.wgsl`); the derivative of that gathers (`pick.wgsl`).
 
-use super::{Array, Forward, Op, Saved, apply};
+use super::{Array, Forward, Op, Saved, apply, groups};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -19,10 +19,17 @@ pub struct MaxPool {
 }
 
 impl MaxPool {
-    /// A launch over `[rows, L, T]` with `work` threads' worth of work a row, and its groups.
-    fn launch(&self, shader: &'static str, gpu: &Gpu, dims: [usize; 3], work: usize) -> (Launch<'static>, usize) {
-        let (width, span) = if gpu.report().is_software { (8, 2048) } else { (64, 512) };
-        let chunks = work.div_ceil(span);
+    /// A launch for `x` `[B, C, L]` pooled to `T`, with `work` threads' worth of work a row, and its groups.
+    fn launch(
+        &self,
+        shader: &'static str,
+        x: [usize; 3],
+        t: usize,
+        work: usize,
+        gpu: &Gpu,
+    ) -> (Launch<'static>, usize) {
+        let (width, span) = groups::along_rows(gpu, shader, x);
+        let (chunks, dims) = (work.div_ceil(span), [x[0] * x[1], x[2], t]);
         let pairs = (self.kernel, self.stride, self.pad) == (2, 2, 0);
         let launch = Launch::new(shader).constant("WG", width).constant("PAIRS", pairs.into()).uint(dims).uint([
             self.kernel,
@@ -60,7 +67,7 @@ impl Op for MaxPool {
         let shape = [x.dim(0), x.dim(1), t];
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let index = Tensor::empty(gpu, &shape, DType::U32)?;
-        let (launch, groups) = self.launch("max_pool", gpu, [x.dim(0) * x.dim(1), x.dim(2), t], t);
+        let (launch, groups) = self.launch("max_pool", [x.dim(0), x.dim(1), x.dim(2)], t, t, gpu);
         launch.bind(x.storage()).bind(y.storage()).bind(index.storage()).groups(gpu, groups)?;
         Ok(Forward { output: y, saved: vec![index] })
     }
@@ -87,8 +94,8 @@ impl Op for Scatter {
         let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
         let MaxPool { kernel, stride, pad } = self.pool;
         let segments = (self.len + pad).div_ceil(stride);
-        let dims = [y.dim(0) * y.dim(1), self.len, g.dim(2)];
-        let (launch, groups) = self.pool.launch("max_pool_scatter", gpu, dims, segments);
+        let x = [y.dim(0), y.dim(1), self.len];
+        let (launch, groups) = self.pool.launch("max_pool_scatter", x, g.dim(2), segments, gpu);
         launch
             .uint([segments, kernel.div_ceil(stride) - 1])
             .bind(g.storage())

@@ -10,7 +10,7 @@ mod conv1d;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
-mod groups;
+pub(crate) mod groups;
 mod index;
 mod losses;
 mod matmul;

@@ -1,4 +1,4 @@
-//! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_max.wgsl`).
+//! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_rows.wgsl`, `reduce_max.wgsl`).
 
 use super::{Array, Forward, Op, Saved, apply, expand, groups, place, reshape, scale};
 use crate::autograd::check::{Case, Input};
@@ -31,15 +31,15 @@ pub(super) fn launch_sum(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, ou
 fn launch_chunks(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, chunks: usize, out: &Tensor) -> Result<()> {
     let [outer, reduce, inner] = dims;
     let outputs = outer * chunks * inner;
-    let launch = Launch::new("reduce")
+    let rows = inner == 1 && reduce > 1;
+    let launch = Launch::new(if rows { "reduce_rows" } else { "reduce" })
         .constant("OP", term as u32)
         .uint([outputs, reduce, inner, chunks, reduce.div_ceil(chunks)])
         .bind(x.storage())
         .bind(out.storage());
-    if inner == 1 && reduce > 1 {
-        groups::sums(launch.entry("rows"), gpu).groups(gpu, outputs)
-    } else {
-        launch.entry("columns").threads(gpu, outputs, 64)
+    match rows {
+        true => groups::sums(launch, gpu, "reduce_rows", dims).groups(gpu, outputs),
+        false => launch.threads(gpu, outputs, 64),
     }
 }
 

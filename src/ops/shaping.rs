@@ -50,7 +50,10 @@ fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], o
     let launch = Launch::new("strided").uint([y.numel(), d1, d2, d3]).uint(strides).uint([offset]);
     let launch = launch.bind(x.storage()).bind(y.storage());
     if d3 >= 32 {
-        launch.entry("rows").constant("WG", groups::along_rows(gpu).0).groups(gpu, y.numel() / d3)?;
+        launch
+            .entry("rows")
+            .constant("WG", groups::along_rows(gpu, "strided", [y.numel() / d3, 1, d3]).0)
+            .groups(gpu, y.numel() / d3)?;
     } else {
         launch.threads(gpu, y.numel(), 64)?;
     }

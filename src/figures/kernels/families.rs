@@ -14,7 +14,7 @@ pub fn family(name: &str) -> &str {
         s if s.starts_with("max_pool") => "max pooling",
         s if s.starts_with("cross_entropy") => "cross-entropy",
         "binary" | "unary" => "element-wise",
-        "reduce" => "sums",
+        "reduce" | "reduce_rows" => "sums",
         "strided" => "copies",
         "matmul" => "linear layers",
         "adam" => "Adam",
@@ -41,7 +41,7 @@ mod tests {
             "conv1d_tile_weights TRANSPOSED=1 FAST=1",
             "conv1d_fast_rows SHIFT=2 half=0",
             "batch_norm_sums.slices",
-            "reduce.rows OP=1",
+            "reduce_rows OP=1",
             "gather BIG=1",
             "",
         ]

@@ -30,10 +30,11 @@ impl BatchNorm {
             Second::Nothing => Tensor::empty(gpu, &[1], DType::F32)?,
             _ => Tensor::empty(gpu, x.shape(), DType::F32)?,
         };
-        let launch = Launch::new("batch_norm_back");
-        let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
-        let after = |launch: Launch<'static>| launch.uint([table.dim(1)]).float([self.scale()]);
-        launch_rows(launch, gpu, dims(x), 4, after, &[grad, s.output, x, x2, &table, &dx, &dx2])?;
+        let more = |launch: Launch<'static>| {
+            let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
+            launch.uint([table.dim(1)]).float([self.scale()])
+        };
+        launch_rows("batch_norm_back", gpu, dims(x), 4, more, &[grad, s.output, x, x2, &table, &dx, &dx2])?;
         trace::see("batch_norm_back", &[grad, x, x2], &dx)?;
 
         let row = |i: usize| Some(table.part(i * table.dim(1), &[x.dim(1)]));
@@ -54,7 +55,7 @@ impl BatchNorm {
     /// What the gradients need of each channel `[10, pitch]`.
     fn table(&self, gpu: &Gpu, sides: &Sides<'_>, stats2: &Tensor) -> Result<Tensor> {
         let all @ [b, c, t] = dims(sides.x);
-        let [slice, slices] = slices(gpu, all);
+        let [slice, slices] = slices(gpu, "batch_norm_back_sums", all);
         let part = Tensor::empty(gpu, &[slices, c, 3], DType::F32)?;
         // each row can be bound by itself
         let table = Tensor::empty(gpu, &[ROWS, c.next_multiple_of(64)], DType::F32)?;
@@ -67,7 +68,7 @@ impl BatchNorm {
                 .into_iter()
                 .fold(launch, |launch, tensor| launch.bind(tensor.storage()))
         };
-        groups::sums(launch("slices"), gpu).groups(gpu, slices * c)?;
+        groups::sums(launch("slices"), gpu, "batch_norm_back_sums", all).groups(gpu, slices * c)?;
         launch("combine").threads(gpu, c, 8)?;
         trace::see("batch_norm_back_sums", &[sides.g, sides.x, sides.x2], &part)?;
         Ok(table)

@@ -1,0 +1,253 @@
+//! Operations on random input with what they cost and what they should give: what a benchmark runs.
+
+use super::kernels::{OPERATIONS, Shape};
+use crate::autograd::{grad, no_grad, with_history};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::ops::{self, AvgPool, DropoutState, MaxPool, Norm, Pass, Plus};
+use crate::tensor::{Tensor, numel};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Values of an operation at one place, in f64.
+type Reference = Box<dyn Fn(usize) -> f64>;
+
+/// An operation ready to be run, with what it costs and what it should give.
+pub struct Subject {
+    /// Its name, one of [`OPERATIONS`].
+    pub operation: &'static str,
+    /// Floating-point operations, and bytes that must be read and written.
+    pub(super) cost: [f64; 2],
+    run: Box<dyn Fn() -> Result<Tensor>>,
+    reference: Reference,
+}
+
+/// Noise in [-1, 1).
+pub(super) fn noise(gpu: &Gpu, shape: &[usize], seed: u64) -> Result<(Tensor, Vec<f32>)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f32> = (0..numel(shape)).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Ok((Tensor::from_f32(gpu, shape, &values)?, values))
+}
+
+impl Subject {
+    /// One of the three passes of a convolution.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Gpu`].
+    pub fn conv(gpu: &Gpu, pass: Pass, s: Shape) -> Result<Self> {
+        let (t, spec, weight) = (s.out_len(), s.spec(), [s.out, s.c_in, s.k]);
+        let (x, xv) = noise(gpu, &[s.batch, s.c_in, s.len], 1)?;
+        let (w, wv) = noise(gpu, &weight, 2)?;
+        let (g, gv) = noise(gpu, &[s.batch, s.out, t], 3)?;
+        let pad = s.dilation * (s.k - 1) / 2;
+        // sum over all (output position, tap, input position) of the first two
+        let sample = move |position: usize, tap: usize| {
+            (position * s.stride + tap * s.dilation).checked_sub(pad).filter(|&i| i < s.len)
+        };
+        let run: Box<dyn Fn() -> Result<Tensor>> = match pass {
+            Pass::Forward => Box::new(move || ops::branches(&x, &[&w], &spec)),
+            Pass::InputGrad => Box::new(move || ops::branches_input_grad(&g, &[&w], &spec, s.len)),
+            Pass::WeightGrad => Box::new(move || ops::conv1d_weight_grad(&x, &g, weight, &spec)),
+        };
+        let product = |a: f32, b: f32| f64::from(a) * f64::from(b);
+        let reference: Reference = match pass {
+            Pass::Forward => Box::new(move |at| {
+                let (b, o, position) = (at / t / s.out, at / t % s.out, at % t);
+                let taps = (0..s.c_in).flat_map(|c| (0..s.k).map(move |k| (c, k)));
+                taps.filter_map(|(c, k)| {
+                    Some(product(xv[(b * s.c_in + c) * s.len + sample(position, k)?], wv[(o * s.c_in + c) * s.k + k]))
+                })
+                .sum()
+            }),
+            Pass::InputGrad => Box::new(move |at| {
+                let (b, c, i) = (at / s.len / s.c_in, at / s.len % s.c_in, at % s.len);
+                let taps = (0..s.out).flat_map(|o| (0..s.k).map(move |k| (o, k)));
+                taps.filter_map(|(o, k)| {
+                    let from = (i + pad).checked_sub(k * s.dilation).filter(|f| f % s.stride == 0)? / s.stride;
+                    (from < t).then(|| product(gv[(b * s.out + o) * t + from], wv[(o * s.c_in + c) * s.k + k]))
+                })
+                .sum()
+            }),
+            Pass::WeightGrad => Box::new(move |at| {
+                let (o, c, k) = (at / s.k / s.c_in, at / s.k % s.c_in, at % s.k);
+                let places = (0..s.batch).flat_map(|b| (0..t).map(move |p| (b, p)));
+                places
+                    .filter_map(|(b, p)| {
+                        Some(product(gv[(b * s.out + o) * t + p], xv[(b * s.c_in + c) * s.len + sample(p, k)?]))
+                    })
+                    .sum()
+            }),
+        };
+        let flops = 2.0 * (s.batch * t * s.c_in * s.out * s.k) as f64;
+        let bytes = 4.0 * (s.batch * (s.c_in * s.len + s.out * t) + s.out * s.c_in * s.k) as f64;
+        Ok(Self { operation: pass.name(), cost: [flops, bytes], run, reference })
+    }
+
+    /// An operation of [`OPERATIONS`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another name; [`Error::Shape`], [`Error::Gpu`].
+    pub fn new(gpu: &Gpu, operation: &str, s: Shape) -> Result<Self> {
+        if let Some(pass) = Pass::ALL.into_iter().find(|p| p.name() == operation) {
+            return Self::conv(gpu, pass, s);
+        }
+        let rows = [s.batch, s.c_in, s.len];
+        let n = numel(&rows) as f64;
+        let (x, xv) = noise(gpu, &rows, 1)?;
+        let channel = move |at: usize| at / s.len % s.c_in;
+        match operation {
+            "matmul" => {
+                let (a, av) = noise(gpu, &[s.out, s.c_in], 1)?;
+                let (b, bv) = noise(gpu, &[s.c_in, s.len], 2)?;
+                let cost = [
+                    2.0 * (s.out * s.c_in * s.len) as f64,
+                    4.0 * (s.out * s.c_in + s.c_in * s.len + s.out * s.len) as f64,
+                ];
+                let run = Box::new(move || ops::matmul(&a, &b, false, false));
+                let reference = Box::new(move |at: usize| {
+                    let (r, c) = (at / s.len, at % s.len);
+                    (0..s.c_in).map(|i| f64::from(av[r * s.c_in + i]) * f64::from(bv[i * s.len + c])).sum()
+                });
+                Ok(Self { operation: "matmul", cost, run, reference })
+            }
+            "batch_norm" | "batch_norm_relu" => {
+                let fused = operation == "batch_norm_relu";
+                let (w, wv) = noise(gpu, &[s.c_in], 2)?;
+                let (b, bv) = noise(gpu, &[s.c_in], 3)?;
+                let (z, zv) = noise(gpu, &rows, 4)?;
+                let run = Box::new(move || {
+                    if fused {
+                        let norm = Norm { x: &x, weight: &w, bias: &b, running: None };
+                        return Ok(ops::batch_norm_relu(&norm, &Plus::Tensor(&z), None, 1e-5)?.0);
+                    }
+                    Ok(ops::batch_norm_train(&x, &w, &b, 1e-5)?.0)
+                });
+                let moments: Vec<[f64; 2]> = (0..s.c_in)
+                    .map(|c| {
+                        let of = |f: &dyn Fn(f64) -> f64| {
+                            let places =
+                                (0..s.batch).flat_map(|r| (0..s.len).map(move |t| (r * s.c_in + c) * s.len + t));
+                            places.map(|i| f(f64::from(xv[i]))).sum::<f64>() / (s.batch * s.len) as f64
+                        };
+                        let mean = of(&|v| v);
+                        [mean, of(&|v| (v - mean) * (v - mean))]
+                    })
+                    .collect();
+                let reference = Box::new(move |at: usize| {
+                    let (c, [mean, variance]) = (channel(at), moments[channel(at)]);
+                    let y = (f64::from(xv[at]) - mean) / (variance + 1e-5).sqrt() * f64::from(wv[c]) + f64::from(bv[c]);
+                    if fused { (y + f64::from(zv[at])).max(0.0) } else { y }
+                });
+                let name = if fused { "batch_norm_relu" } else { "batch_norm" };
+                Ok(Self { operation: name, cost: [8.0 * n, if fused { 16.0 * n } else { 12.0 * n }], run, reference })
+            }
+            "batch_norm_relu_grad" => Self::norm_gradient(gpu, s),
+            "sum" => {
+                let run = Box::new(move || ops::sum(&x, &[2]));
+                let reference =
+                    Box::new(move |at: usize| xv[at * s.len..(at + 1) * s.len].iter().map(|v| f64::from(*v)).sum());
+                Ok(Self { operation: "sum", cost: [n, 4.0 * n], run, reference })
+            }
+            "avg_pool" => {
+                let pool = AvgPool { kernel: 2, stride: 2, pad: 0, count_pad: false };
+                let run = Box::new(move || ops::avg_pool(&x, pool));
+                let t = s.len / 2;
+                let reference = Box::new(move |at: usize| {
+                    let first = at / t * s.len + at % t * 2;
+                    (f64::from(xv[first]) + f64::from(xv[first + 1])) / 2.0
+                });
+                Ok(Self { operation: "avg_pool", cost: [n, 6.0 * n], run, reference })
+            }
+            "max_pool" => {
+                let run = Box::new(move || ops::max_pool(&x, MaxPool { kernel: 2, stride: 2, pad: 0 }));
+                let t = s.len / 2;
+                let reference = Box::new(move |at: usize| {
+                    f64::from(xv[at / t * s.len + at % t * 2].max(xv[at / t * s.len + at % t * 2 + 1]))
+                });
+                // one value and one position for two values
+                Ok(Self { operation: "max_pool", cost: [0.5 * n, 8.0 * n], run, reference })
+            }
+            "dropout" => {
+                let state = DropoutState::new(gpu, 1)?;
+                let run = Box::new(move || ops::dropout(&x, 0.5, &state, 0));
+                let reference = Box::new(move |at: usize| {
+                    let word = ops::philox([(at / 8) as u32, 0, 0, 0], [1, 0])[at % 8 / 2] >> (16 * (at % 2)) & 0xffff;
+                    if word >= 32768 { 2.0 * f64::from(xv[at]) } else { 0.0 }
+                });
+                Ok(Self { operation: "dropout", cost: [n, 8.0 * n], run, reference })
+            }
+            "add" => {
+                let (z, zv) = noise(gpu, &rows, 2)?;
+                let run = Box::new(move || ops::add(&x, &z));
+                let reference = Box::new(move |at: usize| f64::from(xv[at]) + f64::from(zv[at]));
+                Ok(Self { operation: "add", cost: [n, 12.0 * n], run, reference })
+            }
+            _ => Err(Error::config(
+                format!("no benchmark of '{operation}'"),
+                format!("known are {}", OPERATIONS.join(", ")),
+            )),
+        }
+    }
+
+    /// The backward pass of `max(0, norm(x) + norm(z))` with respect to x.
+    fn norm_gradient(gpu: &Gpu, s: Shape) -> Result<Self> {
+        let rows = [s.batch, s.c_in, s.len];
+        let of = |shape: &[usize], seed| noise(gpu, shape, seed).map(|(t, v)| (t.leaf(), v));
+        let ((x, xv), (z, zv), (g, gv)) = (of(&rows, 1)?, of(&rows, 4)?, of(&rows, 5)?);
+        let ((w, wv), (b, bv)) = (of(&[s.c_in], 2)?, of(&[s.c_in], 3)?);
+        let norm = |x| Norm { x, weight: &w, bias: &b, running: None };
+        let (y, _) = with_history(|| ops::batch_norm_relu(&norm(&x), &Plus::Norm(norm(&z)), None, 1e-5))?;
+        let run = Box::new(move || {
+            let gradients = grad(&y, &[&x, &z, &w, &b], Some(&g), false)?;
+            gradients.into_iter().next().flatten().ok_or_else(|| {
+                Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine")
+            })
+        });
+        let channels = (0..s.c_in).map(|c| {
+            let places = || (0..s.batch).flat_map(move |r| (0..s.len).map(move |t| (r * s.c_in + c) * s.len + t));
+            let n = (s.batch * s.len) as f64;
+            let of = |v: &[f32]| {
+                let mean = places().map(|i| f64::from(v[i])).sum::<f64>() / n;
+                let variance = places().map(|i| (f64::from(v[i]) - mean).powi(2)).sum::<f64>() / n;
+                [mean, 1.0 / (variance + 1e-5).sqrt()]
+            };
+            let ([mean, rstd], [mean2, rstd2]) = (of(&xv), of(&zv));
+            let (w, b) = (f64::from(wv[c]), f64::from(bv[c]));
+            // the gradient that passes the ReLU, and the normalised x
+            let at = move |x: f32, z: f32, g: f32| {
+                let xhat = (f64::from(x) - mean) * rstd;
+                let y = xhat * w + (f64::from(z) - mean2) * rstd2 * w + 2.0 * b;
+                (if y > 0.0 { f64::from(g) } else { 0.0 }, xhat)
+            };
+            let sums =
+                places().map(|i| at(xv[i], zv[i], gv[i])).fold([0.0; 2], |[s, p], (g, xhat)| [s + g, p + g * xhat]);
+            (at, w * rstd, sums.map(|v| v / n))
+        });
+        let channels: Vec<_> = channels.collect();
+        let reference = Box::new(move |i: usize| {
+            let (at, gain, [mass, slope]) = &channels[i / s.len % s.c_in];
+            let (g, xhat) = at(xv[i], zv[i], gv[i]);
+            gain * (g - mass - xhat * slope)
+        });
+        let n = numel(&rows) as f64;
+        // gradient, output and both inputs twice, two gradients
+        Ok(Self { operation: "batch_norm_relu_grad", cost: [20.0 * n, 4.0 * 10.0 * n], run, reference })
+    }
+
+    /// Runs it without keeping a history.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub fn run(&self) -> Result<Tensor> {
+        no_grad(|| (self.run)())
+    }
+
+    /// Largest difference from the f64 reference at places spread over the output, relative to its largest value there.
+    pub(super) fn error(&self, found: &[f32]) -> f64 {
+        let places: Vec<usize> = (0..64).map(|i| (i * 7919 * (found.len() / 64 + 1)) % found.len()).collect();
+        let truth: Vec<f64> = places.iter().map(|&at| (self.reference)(at)).collect();
+        let largest = truth.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
+        let error = |(&at, v): (&usize, &f64)| (f64::from(found[at]) - v).abs() / largest;
+        places.iter().zip(&truth).map(error).fold(0.0, f64::max)
+    }
+}
