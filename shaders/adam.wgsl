@@ -5,38 +5,45 @@
 // with c1 = 1 - b1^step, c2 = 1 - b2^step, s the factor that the loss was multiplied with (loss_scale.wgsl). With s above 1,
 // gradients that are no numbers change nothing. All that changes from step to step is in `hyper`, a buffer.
 //
-// g, w, m, v  [n]    norm2  [1]: sum of g^2 over all parameters
+// g, w, m, v  [n] as vec4s (buffers are padded to whole ones)    norm2  [1]: sum of g^2 over all parameters
 // scale  [2]: s first
 // hyper  [9]: lr, b1, b2, eps, decay (coupled), decay (decoupled), clip, c1, c2
-// Dispatch: one thread per element, WG threads per group, folded over two dimensions.
+// Dispatch: one group of WG threads per `span` vec4s, folded over two dimensions. Loops end with their test, see conv1d.wgsl.
 
-struct Params { n: u32 }
+struct Params { n4: u32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> g: array<f32>;
+@group(0) @binding(1) var<storage, read> g: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> norm2: array<f32>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
 @group(0) @binding(4) var<storage, read> scale: array<f32>;
-@group(0) @binding(5) var<storage, read_write> w: array<f32>;
-@group(0) @binding(6) var<storage, read_write> m: array<f32>;
-@group(0) @binding(7) var<storage, read_write> v: array<f32>;
+@group(0) @binding(5) var<storage, read_write> w: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> m: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> v: array<vec4<f32>>;
 
 override WG: u32 = 64u;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let i = (wid.y * nwg.x + wid.x) * WG + lid;
-    if i >= p.n { return; }
-    let lr = hyper[0];
+    let start = (wid.y * nwg.x + wid.x) * p.span;
+    let end = min(start + p.span, p.n4);
+    var i = start + lid;
     // by bits: compilers may take it that there are no infinities
-    if scale[0] > 1.0 && (bitcast<u32>(norm2[0]) & 0x7f800000u) == 0x7f800000u { return; }
+    let odd = scale[0] > 1.0 && (bitcast<u32>(norm2[0]) & 0x7f800000u) == 0x7f800000u;
+    if odd || i >= end { return; }
+    let lr = hyper[0];
     let unscale = 1.0 / scale[0];
     var shrink = unscale;
     if hyper[6] > 0.0 { shrink *= min(1.0, hyper[6] / (sqrt(norm2[0]) * unscale + 1e-6)); }
-    let old = w[i];
-    let grad = g[i] * shrink + hyper[4] * old;
-    let mean = hyper[1] * m[i] + (1.0 - hyper[1]) * grad;
-    let square = hyper[2] * v[i] + (1.0 - hyper[2]) * grad * grad;
-    m[i] = mean;
-    v[i] = square;
-    w[i] = old * (1.0 - lr * hyper[5]) - lr * (mean / hyper[7]) / (sqrt(square / hyper[8]) + hyper[3]);
+    let keep = 1.0 - lr * hyper[5];
+    loop {
+        let old = w[i];
+        let grad = g[i] * shrink + hyper[4] * old;
+        let mean = hyper[1] * m[i] + (1.0 - hyper[1]) * grad;
+        let square = hyper[2] * v[i] + (1.0 - hyper[2]) * grad * grad;
+        m[i] = mean;
+        v[i] = square;
+        w[i] = old * keep - lr * (mean / hyper[7]) / (sqrt(square / hyper[8]) + hyper[3]);
+        i += WG;
+        continuing { break if i >= end; }
+    }
 }

@@ -7,15 +7,24 @@
 //   p        positions a trip takes, a multiple of 4
 //   taps     of the window; shift, 0 to 3: values between a vec4 and the window's start
 //   swap     a is x, b is g, and the taps run in reverse
+//   half     a and b hold f16, see include/quad.wgsl
+//   native   and are multiplied in f16: so are the sums over a trip, which are added in f32
 //   (lanes, va, mv and mj are conv1d_weight_tile's and have no meaning here)
 // 64 threads stage p positions of 16 rows of a and 4 ub rows of b; a thread keeps the sums of one row of a and ub of b.
 // Dispatch: one group per (slice, 16 rows of a, 4 ub rows of b), folded over two dimensions.
-{# defaults: lanes=16 va=1 ub=2 p=32 taps=21 shift=2 mv=1 mj=8 swap=0 half=0 #}
+{# defaults: lanes=16 va=1 ub=2 p=32 taps=21 shift=2 mv=1 mj=8 swap=0 half=0 native=0 #}
 {%- set a_quads = p // 4 %}
 {%- set b_quads = (p + shift + taps - 1 + 3) // 4 %}
 
+{% if native %}
+enable f16;
+alias Number = f16;
+alias Quad = vec4<f16>;
+fn unpacked(q: Quad) -> Quad { return q; }
+{% else %}
+alias Number = f32;
 {% include "include/quad.wgsl" %}
-
+{% endif %}
 struct Params {
     n: u32, a_blocks: u32, b_blocks: u32,
     trips: u32, slice: u32,
@@ -29,10 +38,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> part: array<f32>;
 
 // one vec4 more a row, so that threads of neighbouring rows meet other banks
-var<workgroup> a_tile: array<vec4<f32>, {{ 16 * (a_quads + 1) }}>;
-var<workgroup> b_tile: array<vec4<f32>, {{ 4 * ub * b_quads }}>;
+var<workgroup> a_tile: array<vec4<Number>, {{ 16 * (a_quads + 1) }}>;
+var<workgroup> b_tile: array<vec4<Number>, {{ 4 * ub * b_quads }}>;
 
-fn b_at(i: u32) -> f32 { return b_tile[i / 4u][i % 4u]; }
+fn b_at(i: u32) -> Number { return b_tile[i / 4u][i % 4u]; }
 
 fn put(slice: u32, ra: u32, rb: u32, j: u32, sum: f32) {
     {%- if swap %}
@@ -76,12 +85,22 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             b_tile[f] = unpacked(b[row * p.b_quads + p.b_offset + trip * {{ a_quads }}u + f % {{ b_quads }}u]);
         }
         workgroupBarrier();
+        {%- if native %}
+        {%- for u in range(ub) %}
+        {% for j in range(taps) %}var h{{ u }}_{{ j }} = 0.0h; {% endfor %}
+        {%- endfor %}
+        {%- endif %}
         for (var q = 0u; q < {{ p }}u; q++) {
             let v = a_tile[own_a * {{ a_quads + 1 }}u + q / 4u][q % 4u];
             {%- for u in range(ub) %}
-            {% for j in range(taps) %}s{{ u }}_{{ j }} += v * b_at((own_b + {{ u }}u) * {{ 4 * b_quads }}u + q + {{ j + shift }}u); {% endfor %}
+            {% for j in range(taps) %}{{ "h" if native else "s" }}{{ u }}_{{ j }} += v * b_at((own_b + {{ u }}u) * {{ 4 * b_quads }}u + q + {{ j + shift }}u); {% endfor %}
             {%- endfor %}
         }
+        {%- if native %}
+        {%- for u in range(ub) %}
+        {% for j in range(taps) %}s{{ u }}_{{ j }} += f32(h{{ u }}_{{ j }}); {% endfor %}
+        {%- endfor %}
+        {%- endif %}
         workgroupBarrier();
     }
     if id >= p.n { return; }

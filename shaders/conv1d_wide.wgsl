@@ -9,11 +9,12 @@
 //   add     adds to what dst holds
 //   relu    stores max(0, sum + bias of the channel)
 //   half    src holds f16, see include/quad.wgsl
+//   native  and is multiplied in f16: so are the sums over the taps of a row, which are added in f32
 //   (lanes, p, mo, mq and fast are conv1d_tile's and have no meaning here)
 // 64 threads stage du rows of 128 positions and their weights, then each computes every channel of two positions, 64
 // apart: neighbours read neighbours, and a weight is the same for all.
 // Dispatch: one group per (block of oc channels, 128 positions), folded over two dimensions.
-{# defaults: lanes=16 oc=16 p=8 parts=1 mo=2 mq=4 add=0 relu=0 fast=0 half=0 taps_0=21 shift_0=2 du_0=2 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
+{# defaults: lanes=16 oc=16 p=8 parts=1 mo=2 mq=4 add=0 relu=0 fast=0 half=0 native=0 taps_0=21 shift_0=2 du_0=2 taps_1=0 shift_1=0 du_1=1 taps_2=0 shift_2=0 du_2=1 taps_3=0 shift_3=0 du_3=1 #}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
 {%- set all_du = [du_0, du_1, du_2, du_3] %}
@@ -21,8 +22,15 @@
 {%- set du = all_du[:parts]|max %}
 {%- set quads = (128 + 3 + taps + 3) // 4 %}
 
+{% if native %}
+enable f16;
+alias Number = f16;
+alias Quad = vec4<f16>;
+fn unpacked(q: Quad) -> Quad { return q; }
+{% else %}
+alias Number = f32;
 {% include "include/quad.wgsl" %}
-
+{% endif %}
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,
     quads: u32, channels: u32, first: u32, len: u32,
@@ -40,11 +48,11 @@ struct Params {
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // [channels]
 {%- endif %}
 
-var<workgroup> window: array<vec4<f32>, {{ du * quads }}>;
-var<workgroup> weights: array<vec4<f32>, {{ (du * taps * oc + 3) // 4 }}>;
+var<workgroup> window: array<vec4<Number>, {{ du * quads }}>;
+var<workgroup> weights: array<vec4<Number>, {{ (du * taps * oc + 3) // 4 }}>;
 
-fn sample(i: u32) -> f32 { return window[i / 4u][i % 4u]; }
-fn weight(i: u32) -> f32 { return weights[i / 4u][i % 4u]; }
+fn sample(i: u32) -> Number { return window[i / 4u][i % 4u]; }
+fn weight(i: u32) -> Number { return weights[i / 4u][i % 4u]; }
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
@@ -65,18 +73,28 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         }
         let trips = (p.depth_{{ i }} + {{ all_du[i] - 1 }}u) / {{ all_du[i] }}u;
         for (var f = lid; f < {{ row }}u; f += 64u) {
-            weights[f] = w[p.w_{{ i }} + (block * trips + u / {{ all_du[i] }}u) * {{ row }}u + f];
+            weights[f] = vec4<Number>(w[p.w_{{ i }} + (block * trips + u / {{ all_du[i] }}u) * {{ row }}u + f]);
         }
         workgroupBarrier();
         for (var d = 0u; d < {{ all_du[i] }}u; d++) {
+            {%- if native %}
+            {%- for o in range(oc) %}
+            var h{{ o }} = vec2<f16>();
+            {%- endfor %}
+            {%- endif %}
             for (var j = 0u; j < {{ all_taps[i] }}u; j++) {
                 let at = d * {{ 4 * quads }}u + lid + j + {{ all_shift[i] }}u;
-                let x = vec2<f32>(sample(at), sample(at + 64u));
+                let x = vec2<Number>(sample(at), sample(at + 64u));
                 let k = (d * {{ all_taps[i] }}u + j) * {{ oc }}u;
                 {%- for o in range(oc) %}
-                a{{ o }} += weight(k + {{ o }}u) * x;
+                {{ "h" if native else "a" }}{{ o }} += weight(k + {{ o }}u) * x;
                 {%- endfor %}
             }
+            {%- if native %}
+            {%- for o in range(oc) %}
+            a{{ o }} += vec2<f32>(h{{ o }});
+            {%- endfor %}
+            {%- endif %}
         }
         workgroupBarrier();
     }

@@ -3,9 +3,9 @@
 // x, y   [n] in any shape, read and written as vec4 (buffers are padded to whole vec4s)
 // a, b   scalars of the row: factor, summand, clamp limits
 // OP     the row's code; a constant, so that the switch costs nothing
-// Dispatch: one thread per vec4, WG threads per group, folded over two dimensions.
+// Dispatch: one group of WG threads per `span` vec4s, folded over two dimensions. Loops end with their test, see conv1d.wgsl.
 
-struct Params { n4: u32, a: f32, b: f32 }
+struct Params { n4: u32, span: u32, a: f32, b: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
@@ -38,6 +38,13 @@ fn f(v: vec4<f32>) -> vec4<f32> {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let i = (wid.y * nwg.x + wid.x) * WG + lid;
-    if i < p.n4 { y[i] = f(x[i]); }
+    let start = (wid.y * nwg.x + wid.x) * p.span;
+    let end = min(start + p.span, p.n4);
+    var i = start + lid;
+    if i >= end { return; }
+    loop {
+        y[i] = f(x[i]);
+        i += WG;
+        continuing { break if i >= end; }
+    }
 }

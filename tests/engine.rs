@@ -5,6 +5,7 @@ use exgnet::autograd::check::check_case;
 use exgnet::gpu::{Gpu, Setting, ShaderSource, Variant, embedded_shaders, expand, template_defaults};
 use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
 use exgnet::tensor::Tensor;
+use naga::valid::Capabilities;
 use std::sync::OnceLock;
 
 fn gpu() -> &'static Gpu {
@@ -75,7 +76,11 @@ const TEMPLATES: [(&str, &[&[Setting]]); 10] = [
     ),
     (
         "conv1d_wide.wgsl",
-        &[&[("oc", 7), ("taps_0", 64), ("shift_0", 3)], &[("parts", 2), ("taps_1", 11), ("du_1", 2), ("add", 1)]],
+        &[
+            &[("oc", 7), ("taps_0", 64), ("shift_0", 3)],
+            &[("parts", 2), ("taps_1", 11), ("du_1", 2), ("add", 1)],
+            &[("half", 1), ("native", 1)],
+        ],
     ),
     ("batch_norm.wgsl", &[&[("drop", 1)]]),
     ("batch_norm_back_sums.wgsl", &[&[("lanes", 8)]]),
@@ -83,7 +88,14 @@ const TEMPLATES: [(&str, &[&[Setting]]); 10] = [
     ("batch_norm_sums.wgsl", &[&[("lanes", 8)]]),
     ("cross_entropy.wgsl", &[&[("lanes", 8)]]),
     ("reduce_rows.wgsl", &[&[("lanes", 8)]]),
-    ("conv1d_weight_wide.wgsl", &[&[("ub", 8), ("taps", 1), ("shift", 0), ("swap", 1)], &[("ub", 1), ("taps", 64)]]),
+    (
+        "conv1d_weight_wide.wgsl",
+        &[
+            &[("ub", 8), ("taps", 1), ("shift", 0), ("swap", 1)],
+            &[("ub", 1), ("taps", 64)],
+            &[("half", 1), ("native", 1)],
+        ],
+    ),
 ];
 
 #[test]
@@ -97,8 +109,9 @@ fn shaders_are_valid() {
             let module =
                 naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
             // pack2x16float and its inverse are in WebGPU's core
-            let core = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-            let subgroups = core | naga::valid::Capabilities::SUBGROUP;
+            let core = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+            let core = if constants.contains(&("native", 1)) { core | Capabilities::SHADER_FLOAT16 } else { core };
+            let subgroups = core | Capabilities::SUBGROUP;
             let in_subgroups = name.ends_with("_tile.wgsl") || constants.contains(&("lanes", 8));
             let allowed = if in_subgroups { subgroups } else { core };
             let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
@@ -122,12 +135,12 @@ fn a_template_without_its_constants_is_told() {
 
 #[test]
 fn more_groups_than_one_dimension_holds() {
-    // 65,535 groups of 64 threads of 4 values are 16.8 million values: this needs a second row of groups.
-    let n = 17_000_003;
-    let values: Vec<f32> = (0..n).map(|i| (i % 1013) as f32).collect();
-    let x = Tensor::from_f32(gpu(), &[n], &values).expect("uploaded");
-    let y = ops::scale(&x, 2.0).expect("scale").to_vec().expect("read back");
-    assert!(y.iter().zip(&values).all(|(y, x)| *y == 2.0 * x));
+    // 65,535 groups of 64 threads are 4.2 million maxima: this needs a second row of groups.
+    let n = 4_300_003;
+    let values: Vec<f32> = (0..2 * n).map(|i| (i % 1013) as f32).collect();
+    let x = Tensor::from_f32(gpu(), &[n, 2], &values).expect("uploaded");
+    let y = ops::max(&x, 1).expect("maxima").to_vec().expect("read back");
+    assert!(y.iter().zip(values.chunks(2)).all(|(y, x)| *y == x[0].max(x[1])));
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn tuned_kernels_are_right_and_deterministic() {
 fn kernels_along_rows_are_right_in_every_version() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let shape = Shape::parse("batch=3,in=5,len=4201").expect("a shape");
-    let names = ["batch_norm", "batch_norm_relu", "batch_norm_relu_grad", "sum", "max_pool", "avg_pool"];
+    let names =
+        ["batch_norm", "batch_norm_relu", "batch_norm_relu_grad", "sum", "max_pool", "avg_pool", "dropout", "add"];
     let subjects: Vec<_> = names.map(|n| (None, shape, Subject::new(&gpu, n, shape).expect("a subject"))).into();
     let versions = [Variant::Plain, Variant::Tile, Variant::Wide].map(Some);
     let (_, rows) = measure(&gpu, &subjects, &versions, 1).expect("measured");
@@ -144,7 +145,7 @@ fn bench_prints_json_and_refuses_nonsense() {
         &["bench", "conv1d", "--shape", "in=0"],
         &["bench", "conv1d", "--shape", "width=3"],
         &["bench", "conv1d", "--variant", "fastest"],
-        &["bench", "dropout", "--variant", "wide"],
+        &["bench", "dropout", "--variant", "fast"],
         &["bench", "--suite", "nowhere.toml"],
         &["bench", "conv1d", "--rounds", "0"],
     ] {

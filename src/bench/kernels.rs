@@ -6,7 +6,7 @@ use super::{Spread, ceilings};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Variant};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
-use crate::ops::{Branch, ConvSpec, Pass};
+use crate::ops::{Branch, ConvSpec, Numbers, Pass};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -44,16 +44,23 @@ pub struct Shape {
     pub stride: usize,
     /// Dilation.
     pub dilation: usize,
+    /// Of a convolution's operands.
+    #[serde(skip_serializing_if = "is_f32")]
+    pub numbers: Numbers,
+}
+
+fn is_f32(numbers: &Numbers) -> bool {
+    *numbers == Numbers::F32
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { batch: 32, c_in: 64, len: 625, out: 64, k: 5, stride: 1, dilation: 1 }
+        Self { batch: 32, c_in: 64, len: 625, out: 64, k: 5, stride: 1, dilation: 1, numbers: Numbers::F32 }
     }
 }
 
 impl Shape {
-    /// Reads `batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1`; what is left out has these values.
+    /// Reads `batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1,numbers=f32`; what is left out has these values.
     ///
     /// # Errors
     /// [`Error::Config`] with the part that cannot be read.
@@ -68,6 +75,13 @@ impl Shape {
                 )
             };
             let (name, value) = part.split_once('=').ok_or_else(bad)?;
+            if name.trim() == "numbers" {
+                let names = Numbers::ALL.map(Numbers::name).join(", ");
+                let wrong =
+                    || Error::config(format!("--shape: found '{part}', expected one of {names}"), "f32 is usual");
+                shape.numbers = Numbers::ALL.into_iter().find(|n| n.name() == value.trim()).ok_or_else(wrong)?;
+                continue;
+            }
             let value = value.trim().parse().ok().filter(|v| (1..=1 << 20).contains(v)).ok_or_else(bad)?;
             let field = match name.trim() {
                 "batch" => &mut shape.batch,
@@ -85,7 +99,7 @@ impl Shape {
     }
 
     pub(super) fn spec(&self) -> ConvSpec {
-        ConvSpec::single(self.stride, 1, Branch::same(self.k, self.dilation))
+        ConvSpec { numbers: self.numbers, ..ConvSpec::single(self.stride, 1, Branch::same(self.k, self.dilation)) }
     }
 
     /// Samples of the convolution's output.
@@ -105,6 +119,7 @@ pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Str
         k: network.stem_kernel,
         stride: 2,
         dilation: 1,
+        numbers: Numbers::F32,
     };
     let mut all = vec![("stem".to_owned(), stem)];
     let mut len = samples.div_ceil(2) / 2;
@@ -113,13 +128,19 @@ pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Str
         let branches = branch_channels(width).into_iter().zip(network.branch_kernels()).zip(network.branch_dilations());
         for ((out, k), dilation) in branches {
             let (c_in, len, stride) = from;
-            all.push((format!("blocks.{i} k{k}"), Shape { batch, c_in, len, out, k, stride, dilation }));
+            all.push((
+                format!("blocks.{i} k{k}"),
+                Shape { batch, c_in, len, out, k, stride, dilation, ..Shape::default() },
+            ));
             if network.kind == BlockKind::Cascade {
                 from = (out, out_len, 1);
             }
         }
         if c_in != width || stride != 1 {
-            all.push((format!("blocks.{i} k1"), Shape { batch, c_in, len, out: width, k: 1, stride, dilation: 1 }));
+            all.push((
+                format!("blocks.{i} k1"),
+                Shape { batch, c_in, len, out: width, k: 1, stride, dilation: 1, ..Shape::default() },
+            ));
         }
         len = out_len;
     }
@@ -134,9 +155,11 @@ pub fn layer_subjects(
     gpu: &Gpu,
     network: &NetworkConfig,
     (batch, samples): (usize, usize),
+    numbers: Numbers,
 ) -> Result<Vec<(Option<String>, Shape, Subject)>> {
     let mut all = Vec::new();
     for (name, shape) in layers(network, batch, samples) {
+        let shape = Shape { numbers, ..shape };
         for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
             all.push((Some(name.clone()), shape, Subject::conv(gpu, pass, shape)?));
         }
@@ -146,10 +169,6 @@ pub fn layer_subjects(
 
 /// Versions of an operation: those it has on this adapter.
 pub fn versions(gpu: &Gpu, operation: &str) -> Vec<Option<Variant>> {
-    // threads of a group are all that could differ in them
-    if ["dropout", "add"].contains(&operation) {
-        return vec![None];
-    }
     let tiles = gpu.tile_lanes().is_some() || !(operation.starts_with("conv1d") || operation == "matmul");
     let runs = |v: &Variant| match v {
         Variant::Plain | Variant::Wide => true,

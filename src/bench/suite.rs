@@ -65,7 +65,8 @@ pub struct Scaled {
     pub train_ms: Spread,
     /// An inference batch, ms.
     pub infer_ms: Spread,
-    /// Time of a step per sample, as a multiple of that at the suite's own size: linear growth is 1.
+    /// Time of a step per sample, as a multiple of that at the suite's own size (the median of the times that this was
+    /// measured): linear growth is 1.
     pub relative: f64,
 }
 
@@ -129,7 +130,7 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tel
     tell("step");
     let step = profile(gpu, e, suite.rounds)?;
     tell("layers");
-    let subjects = layer_subjects(gpu, &e.network, (batch, samples))?;
+    let subjects = layer_subjects(gpu, &e.network, (batch, samples), e.train.precision)?;
     let (ceilings, layers) = measure(gpu, &subjects, &[None], suite.rounds)?;
     drop(subjects);
     let flops = |pass: Pass| -> f64 {
@@ -149,15 +150,17 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tel
     let total: f64 = step.by_kernel.iter().map(|k| k.ms).sum();
     let outside = 1.0 - conv.iter().sum::<f64>() / total;
     tell("scaling");
-    let base = step.train_step_ms / (batch * samples) as f64;
-    let at = |batch: usize, samples: usize| scaled(gpu, e, (batch, samples), suite.rounds.min(3), base);
+    let at = |batch: usize, samples: usize| scaled(gpu, e, (batch, samples), suite.rounds.min(3));
+    let mut lengths = suite.lengths.iter().map(|&l| at(batch, l)).collect::<Result<Vec<_>>>()?;
+    let mut batches = suite.batches.iter().map(|&b| at(b, samples)).collect::<Result<Vec<_>>>()?;
+    relate(step.train_step_ms, (batch, samples), lengths.iter_mut().chain(&mut batches));
     Ok(Report {
         adapter: step.adapter.clone(),
         ceilings,
         conv_gflops,
         outside,
-        lengths: suite.lengths.iter().map(|&l| at(batch, l)).collect::<Result<_>>()?,
-        batches: suite.batches.iter().map(|&b| at(b, samples)).collect::<Result<_>>()?,
+        lengths,
+        batches,
         layers,
         step,
         peers,
@@ -170,7 +173,7 @@ fn fill(text: &str, batch: usize, samples: usize, threads: usize) -> String {
     text.replace("{threads}", &threads.to_string())
 }
 
-fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: usize, base: f64) -> Result<Scaled> {
+fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: usize) -> Result<Scaled> {
     let mut e = e.clone();
     e.train.batch = batch;
     e.data.seconds = samples as f64 / e.data.fs;
@@ -182,9 +185,17 @@ fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: u
         train.push(bench.step()?.step());
         infer.push(bench.infer()?);
     }
-    let train_ms = Spread::of(train);
-    let relative = train_ms.median / (base * (batch * samples) as f64);
-    Ok(Scaled { batch, samples, train_ms, infer_ms: Spread::of(infer), relative })
+    Ok(Scaled { batch, samples, train_ms: Spread::of(train), infer_ms: Spread::of(infer), relative: f64::NAN })
+}
+
+/// Relates the times to that at the suite's own size, where a step took `ms`.
+fn relate<'a>(ms: f64, own: (usize, usize), all: impl Iterator<Item = &'a mut Scaled>) {
+    let mut all: Vec<&mut Scaled> = all.collect();
+    let again = all.iter().filter(|s| (s.batch, s.samples) == own).map(|s| s.train_ms.median);
+    let base = Spread::of(again.chain([ms]).collect()).median / (own.0 * own.1) as f64;
+    for s in &mut all {
+        s.relative = s.train_ms.median / (base * (s.batch * s.samples) as f64);
+    }
 }
 
 /// Starts the quick start's step in a new process: with the driver's cache (after one start that fills it), and without.
@@ -231,7 +242,7 @@ impl Report {
         let memory = torch.zip(self.peers.first()).map(|(t, ours)| ours.memory_bytes as f64 / t.memory_bytes as f64);
         let larger = self.lengths.iter().chain(&self.batches);
         let grown = larger
-            .filter(|s| s.batch * s.samples >= self.step.batch * self.step.samples)
+            .filter(|s| s.batch * s.samples > self.step.batch * self.step.samples)
             .map(|s| s.relative)
             .fold(f64::NAN, f64::max);
         let conv = self.conv_gflops.map(Some);

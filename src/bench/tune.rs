@@ -208,6 +208,9 @@ fn tune_all(
             }
         }
         let medians: Vec<f64> = kept.iter().map(|(_, times)| Spread::of(times.clone()).median).collect();
+        for ((choice, _), ms) in kept.iter().zip(&medians) {
+            log::debug!("{key}: {:.3} ms, {}", ms, choice.in_words());
+        }
         let of = |variant: Variant| kept.iter().position(|(c, _)| c.variant == variant && c.settings.is_empty());
         let mut best = (0..kept.len()).min_by(|&a, &b| medians[a].total_cmp(&medians[b])).unwrap_or(0);
         let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);

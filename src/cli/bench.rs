@@ -24,7 +24,8 @@ use std::process::ExitCode;
 pub(super) struct BenchArgs {
     /// Operation; without one all convolutions of a network
     op: Option<String>,
-    /// Sizes of the operation; what is left out is batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1
+    /// Sizes of the operation; what is left out is
+    /// batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1,numbers=f32 (or f16, f16-native)
     #[arg(long, value_name = "NAME=N,...", requires = "op")]
     shape: Option<String>,
     /// Version of the kernels: plain, tile, fast, wide, all, or default
@@ -119,7 +120,7 @@ fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<(Option<String>, Shape, S
         return Ok(vec![(None, shape, Subject::new(gpu, op, shape)?)]);
     }
     let e = experiment(args.config.as_deref(), &args.sets)?;
-    layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()))
+    layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
 }
 
 fn table(c: &Ceilings, rows: &[Row]) {

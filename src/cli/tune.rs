@@ -56,12 +56,11 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
     let size = (e.train.batch, e.data.samples());
     let mut table = tune(&gpu, &e.network, size, (&args.only, args.rounds), |i, n, key, f| {
         common.say(format!(
-            "{i:>3}/{n} {key:<44} {:>8.2} ms  rule {:>8.2}  plain {:>8.2}  {} {}",
+            "{i:>3}/{n} {key:<44} {:>8.2} ms  rule {:>8.2}  plain {:>8.2}  {}",
             f.ms,
             f.rule_ms,
             f.plain_ms,
-            f.choice.variant.name(),
-            f.choice.settings.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" ")
+            f.choice.in_words()
         ));
     })?;
     if table.found.is_empty() {

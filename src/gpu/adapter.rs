@@ -181,7 +181,8 @@ pub(super) fn open(adapter: &wgpu::Adapter, report: &AdapterReport) -> Result<(w
         max_buffer_size: has.max_buffer_size,
         ..wgpu::Limits::default()
     };
-    let features = adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP);
+    let features =
+        adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16);
     let desc = wgpu::DeviceDescriptor {
         label: Some("exgnet"),
         required_features: features,

@@ -49,6 +49,12 @@ impl Choice {
         Self { variant, settings: BTreeMap::new() }
     }
 
+    /// Version and settings, for people: `tile oc=5 p=16`.
+    pub fn in_words(&self) -> String {
+        let settings = self.settings.iter().map(|(name, v)| format!(" {name}={v}"));
+        std::iter::once(self.variant.name().to_owned()).chain(settings).collect()
+    }
+
     /// A setting, or what the rule of thumb says.
     pub fn get(&self, name: &str, rule: usize) -> usize {
         self.settings.get(name).copied().unwrap_or(rule)

@@ -3,7 +3,7 @@
 
 use super::params::{Init, ParamBuilder, Params};
 use crate::error::Result;
-use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Plus};
+use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Numbers, Plus};
 use crate::tensor::Tensor;
 
 /// BatchNorm's epsilon and momentum (method: PyTorch's defaults).
@@ -19,8 +19,8 @@ pub struct Mode<'a> {
     pub update_running: bool,
     /// Draw dropout from this state; `None` switches it off.
     pub dropout: Option<&'a DropoutState>,
-    /// Keep what convolutions read in f16, see [`ConvSpec::half`].
-    pub half: bool,
+    /// How convolutions keep and multiply what they read.
+    pub numbers: Numbers,
     /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::blocks`].
     pub kept: Kept,
 }
@@ -51,7 +51,7 @@ impl Kept {
 impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
     pub const EVAL: Self =
-        Self { batch_stats: false, update_running: false, dropout: None, half: false, kept: Kept::All };
+        Self { batch_stats: false, update_running: false, dropout: None, numbers: Numbers::F32, kept: Kept::All };
 
     /// Training without dropout.
     pub const TRAIN: Self = Self { batch_stats: true, update_running: true, ..Self::EVAL };
@@ -92,11 +92,11 @@ impl Convs {
     pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Self {
         let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect();
         let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();
-        Self { spec: ConvSpec { stride, groups: 1, branches, half: false }, weights }
+        Self { spec: ConvSpec { stride, groups: 1, branches, numbers: Numbers::F32 }, weights }
     }
 
     pub(super) fn forward(&self, x: &ConvInput<'_>, mode: &Mode<'_>) -> Result<Tensor> {
-        let spec = ConvSpec { half: mode.half, ..self.spec.clone() };
+        let spec = ConvSpec { numbers: mode.numbers, ..self.spec.clone() };
         x.branches(&self.weights.iter().collect::<Vec<_>>(), &spec)
     }
 }

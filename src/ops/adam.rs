@@ -2,7 +2,7 @@
 //! and Ba 2015, Loshchilov and Hutter 2019), with clipping by the global norm.
 
 use super::reduce::{Term, launch_sum};
-use super::{Array, concat};
+use super::{Array, concat, groups};
 use crate::autograd::check::{Case, Input};
 use crate::error::Result;
 use crate::gpu::{Gpu, Launch};
@@ -101,8 +101,11 @@ pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hy
 pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Result<Tensor> {
     assert_eq!(weights.numel(), grads.numel(), "a gradient for each weight");
     let norm2 = sum_of_squares(grads)?;
+    let (gpu, n4) = (weights.gpu(), weights.numel().div_ceil(4));
+    let (width, span) = groups::along(gpu, "adam", n4);
     Launch::new("adam")
-        .uint([weights.numel()])
+        .constant("WG", width)
+        .uint([n4, span])
         .bind(grads.storage())
         .bind(norm2.storage())
         .bind(state.hyper.storage())
@@ -110,7 +113,7 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
         .bind(weights.storage())
         .bind(state.m.storage())
         .bind(state.v.storage())
-        .threads(weights.gpu(), weights.numel(), 64)?;
+        .groups(gpu, n4.div_ceil(span))?;
     Ok(norm2)
 }
 

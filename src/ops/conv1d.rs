@@ -23,7 +23,7 @@ use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, lock};
 use crate::tensor::{DType, Tensor};
-pub use spec::{Branch, ConvSpec, Pass};
+pub use spec::{Branch, ConvSpec, Numbers, Pass};
 use spec::{Sizes, gcd};
 use std::sync::{Arc, Mutex};
 use tile::{GradRows, SharedRows};

@@ -1,7 +1,7 @@
 //! Dropout with a counter-based generator (`shaders/dropout.wgsl`): nothing is
 //! kept for the backward pass, which draws the same numbers again.
 
-use super::{Array, Forward, Op, Saved, apply};
+use super::{Array, Forward, Op, Saved, apply, groups};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -92,14 +92,18 @@ impl Op for Dropout {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
+        let n8 = y.numel().div_ceil(8);
+        let (width, span) = groups::along(gpu, "dropout", n8);
         Launch::new("dropout")
+            .constant("WG", width)
             .uint([y.numel()])
             .uint(self.numbers())
             .float([self.scale() as f32])
+            .uint([span])
             .bind(inputs[0].storage())
             .bind(inputs[1].storage())
             .bind(y.storage())
-            .threads(gpu, y.numel().div_ceil(8), 64)?;
+            .groups(gpu, n8.div_ceil(span))?;
         Ok(y.into())
     }
 

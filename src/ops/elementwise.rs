@@ -1,7 +1,7 @@
 //! Element-wise operations, one row of a table each (`shaders/unary.wgsl`,
 //! `shaders/binary.wgsl`), with NumPy's broadcasting for two tensors.
 
-use super::{Array, Forward, Op, Saved, apply, sum_to};
+use super::{Array, Forward, Op, Saved, apply, groups, sum_to};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -104,13 +104,15 @@ impl Op for UnaryOp {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
         let n4 = y.numel().div_ceil(LANES);
+        let (width, span) = groups::along(gpu, "unary", n4);
         Launch::new("unary")
             .constant("OP", UNARY[self.row].code)
-            .uint([n4])
+            .constant("WG", width)
+            .uint([n4, span])
             .float(self.scalars)
             .bind(inputs[0].storage())
             .bind(y.storage())
-            .threads(gpu, n4, 64)?;
+            .groups(gpu, n4.div_ceil(span))?;
         Ok(y.into())
     }
 
@@ -172,17 +174,21 @@ impl Op for BinaryOp {
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let broadcast = a.shape() != shape || b.shape() != shape;
         let [_, d1, d2, d3] = shape4(&shape);
+        let n4 = y.numel().div_ceil(LANES);
+        let (width, span) = groups::along(gpu, "binary", n4);
         Launch::new("binary")
+            .constant("WG", width)
             .constant("OP", BINARY[self.row].code)
             .constant("BROADCAST", u32::from(broadcast))
             .uint([y.numel(), d1, d2, d3])
             .uint(broadcast_strides(a.shape()))
             .uint(broadcast_strides(b.shape()))
             .float(self.scalars)
+            .uint([span])
             .bind(a.storage())
             .bind(b.storage())
             .bind(y.storage())
-            .threads(gpu, y.numel().div_ceil(LANES), 64)?;
+            .groups(gpu, n4.div_ceil(span))?;
         Ok(y.into())
     }
 

@@ -41,6 +41,13 @@ pub(super) fn along_rows(gpu: &Gpu, kernel: &str, dims: [usize; 3]) -> (u32, usi
     (choice.get("width", width) as u32, choice.get("span", span))
 }
 
+/// Threads of a group that goes along `n` places, and the places that it does at most: enough groups to keep a software
+/// adapter's threads busy.
+pub(super) fn along(gpu: &Gpu, kernel: &str, n: usize) -> (u32, usize) {
+    let (width, span) = along_rows(gpu, kernel, [1, 1, n]);
+    (width, span.min(n.div_ceil(64)).max(width as usize))
+}
+
 /// Groups that a sum over `[B, C, T]` is divided into: enough to keep the adapter busy, as few as that takes.
 pub(super) fn wanted(gpu: &Gpu, kernel: &str, dims: [usize; 3]) -> usize {
     choice(gpu, kernel, dims).get("groups", if gpu.report().is_software { 64 } else { 512 })

@@ -20,7 +20,7 @@ use std::fmt;
 pub use augment::AugmentConfig;
 pub use losses::LossConfig;
 pub use read::apply_set;
-pub use train::{Fold, Optimizer, Precision, Schedule, Select, TrainConfig};
+pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
 
 /// The experiment that `exgnet train` runs when none is named.
 pub const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");

@@ -20,13 +20,13 @@
 //! the peak, buffers of sizes that nothing asks for then: a third on top for the quick start, more for smaller networks. A dry
 //! run tells both as measured.
 
-use super::config::{Experiment, Precision, TrainConfig};
+use super::config::{Experiment, TrainConfig};
 use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::nn::config::{BRANCHES, BlockKind, NetworkConfig, branch_channels};
 use crate::nn::network::{FEATURES, expected_tensors};
-use crate::ops;
+use crate::ops::{self, Numbers};
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -139,7 +139,7 @@ fn values_per_record(
 ) -> [usize; 3] {
     let batch = train.batch;
     // rows in f16 take half a value each
-    let rows = |values: usize| if train.precision == Precision::F16 { values / 2 } else { values };
+    let rows = |values: usize| if train.precision != Numbers::F32 { values / 2 } else { values };
     let lengths = network.block_lengths(samples);
     let stem = network.stem_channels * samples.div_ceil(2);
     let dropout = usize::from(network.dropout > 0.0);

@@ -2,13 +2,13 @@
 //! `profile` measure.
 
 use super::checkpoint::Checkpoint;
-use super::config::{Experiment, Optimizer as Rule, Precision};
+use super::config::{Experiment, Optimizer as Rule};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Kept, Mode, Optimizer};
-use crate::ops::{DropoutState, Hyper, trace, trace_numbers};
+use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};
 use crate::tensor::Tensor;
 
 /// Loss scale of a training in f16 before it adapts itself, and the steps since it changed.
@@ -33,7 +33,7 @@ pub struct Stepper {
     /// and loss only: scaled gradients may overflow, and the optimiser leaves out such a step.
     pub trace: bool,
     seed: u64,
-    half: bool,
+    numbers: Numbers,
     arena: Arena,
     recorded: Vec<RecordedStep>,
     inference: Option<Inference>,
@@ -62,8 +62,14 @@ impl Stepper {
             Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
             None => Optimizer::new(net.params(), hyper)?,
         };
-        let half = t.precision == Precision::F16;
-        if half {
+        let numbers = t.precision;
+        if numbers == Numbers::NativeF16 && !gpu.report().shader_f16 {
+            return Err(Error::config(
+                format!("train.precision={}: found no 16-bit arithmetic on {}", numbers.name(), gpu.report().name),
+                "train.precision=f16 keeps numbers in 16 bits and multiplies in 32, on every adapter",
+            ));
+        }
+        if numbers != Numbers::F32 {
             optimizer = optimizer.with_loss_scale(from.and_then(|c| c.loss_scale).unwrap_or(FIRST_LOSS_SCALE))?;
         }
         Ok(Self {
@@ -75,7 +81,7 @@ impl Stepper {
             replay: true,
             trace: false,
             seed: t.seed,
-            half,
+            numbers,
             arena: gpu.arena(),
             recorded: Vec::new(),
             inference: None,
@@ -204,7 +210,7 @@ impl Stepper {
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let kept = if self.weights.xai > 0.0 { Kept::One(self.weights.block) } else { Kept::Nothing };
-        let mode = Mode { half: self.half, kept, ..Mode::train(&self.dropout) };
+        let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
@@ -232,7 +238,7 @@ impl Stepper {
             }
             self.forward(x, targets)
         })?;
-        if self.half {
+        if self.numbers != Numbers::F32 {
             self.backward(&terms)?;
         } else {
             trace_numbers(format!("step {step}, reverse pass"), || self.backward(&terms))?;

@@ -5,7 +5,7 @@ use crate::bench::subjects::noise;
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu, Variant};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
-use crate::ops::{self, Branch, ConvSpec, Pass};
+use crate::ops::{self, Branch, ConvSpec, Numbers, Pass};
 use std::collections::BTreeSet;
 
 /// What a candidate must save of the rule of thumb's time, ms a call: the rule's kernels serve many shapes, and a further one
@@ -66,7 +66,8 @@ fn shapes(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Pass, S
             }
         }
         if network.kind == BlockKind::Parallel {
-            let spec = ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect(), half: false };
+            let spec =
+                ConvSpec { stride, groups: 1, branches: branches.iter().map(|b| b.1).collect(), numbers: Numbers::F32 };
             let weights = branches.iter().map(|b| b.0).collect();
             all.push((Pass::InputGrad, Shape { spec, weights, batch, len }));
         }

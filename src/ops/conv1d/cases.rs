@@ -1,6 +1,6 @@
 //! Oracles and cases of the convolution family.
 
-use super::{Branch, ConvInput, ConvSpec, GradRows, WeightGrad, apply, branches, conv1d, input_grad};
+use super::{Branch, ConvInput, ConvSpec, GradRows, Numbers, WeightGrad, apply, branches, conv1d, input_grad};
 use crate::autograd::check::{Case, Input};
 use crate::ops::Array;
 use std::sync::Mutex;
@@ -208,7 +208,7 @@ const BRANCHES: [(usize, [usize; 3], usize); 5] =
 fn three((stride, dilations, groups): (usize, [usize; 3], usize)) -> (ConvSpec, Vec<Input>, String) {
     let kernels = [5, 11, 21];
     let branches = kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect();
-    let spec = ConvSpec { half: false, stride, groups, branches };
+    let spec = ConvSpec { numbers: Numbers::F32, stride, groups, branches };
     let mut inputs = vec![Input::normal(&[2, 2, 15], 81)];
     for (i, (&k, width)) in kernels.iter().zip([2, 2, 4]).enumerate() {
         inputs.push(Input::normal(&[width, 2 / groups, k], 82 + i as u64));

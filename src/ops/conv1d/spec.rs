@@ -5,6 +5,7 @@ use super::fast;
 use super::tile::Tiles;
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu, Variant};
+use serde::{Deserialize, Serialize};
 
 /// Stride, groups and, a branch each, dilation and padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +16,37 @@ pub struct ConvSpec {
     pub groups: usize,
     /// The branches, in the order of their channels in the output.
     pub branches: Vec<Branch>,
-    /// Keep what the kernels read of signals and of gradients (their padded rows) in f16: half the memory. Sums are in f32;
-    /// the plain version knows no rows and keeps f32.
-    pub half: bool,
+    /// How the kernels keep and multiply what they read of signals and of gradients (their padded rows).
+    pub numbers: Numbers,
+}
+
+/// Numbers of a convolution's operands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Numbers {
+    /// f32 throughout.
+    #[default]
+    F32,
+    /// Kept in f16, half the memory; products and sums are in f32. The plain version knows no rows and keeps f32.
+    F16,
+    /// Kept in f16, and multiplied and summed in f16 over a few taps or positions, whose sums are added in f32: by the wide
+    /// version, on adapters that have 16-bit arithmetic. Otherwise as [`Numbers::F16`].
+    #[serde(rename = "f16-native")]
+    NativeF16,
+}
+
+impl Numbers {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::NativeF16];
+
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::NativeF16 => "f16-native",
+        }
+    }
 }
 
 /// What may differ from branch to branch beside the weight.
@@ -68,7 +97,7 @@ pub(super) fn gcd(a: usize, b: usize) -> usize {
 impl ConvSpec {
     /// One branch.
     pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
-        Self { stride, groups, branches: vec![branch], half: false }
+        Self { stride, groups, branches: vec![branch], numbers: Numbers::F32 }
     }
 
     pub(super) fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
@@ -159,7 +188,10 @@ impl ConvSpec {
                 self.stride,
                 list(&|j| self.branches[j].dilation),
                 self.groups,
-            ) + if self.half { " f16" } else { "" }
+            ) + &match self.numbers {
+                Numbers::F32 => String::new(),
+                numbers => format!(" {}", numbers.name()),
+            }
         };
         match pass {
             Pass::InputGrad => vec![name(0..weights.len())],
@@ -169,7 +201,8 @@ impl ConvSpec {
 
     /// The versions that rules of thumb take, one for each of [`ConvSpec::keys`].
     pub fn usual(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]]) -> Vec<Variant> {
-        let usual = gpu.usual_variant();
+        let native = self.numbers == Numbers::NativeF16 && gpu.report().shader_f16;
+        let usual = if native { Variant::Wide } else { gpu.usual_variant() };
         let fast = |kernel: usize, depth: usize, width: usize| {
             usual == Variant::Tile && self.groups == 1 && fast::pays(kernel.div_ceil(self.stride), depth, width)
         };

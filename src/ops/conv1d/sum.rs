@@ -137,6 +137,7 @@ impl Tiles {
             ("fast", transform.is_some().into()),
             // transforms are in f32
             ("half", (rows.half && transform.is_none()).into()),
+            ("native", self.native.into()),
         ];
         let mut numbers = Vec::new();
         let mut base = 0;

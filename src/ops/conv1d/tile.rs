@@ -3,7 +3,7 @@
 //! Groups of channels go the plain way.
 
 use super::rows::{Geometry, LONGEST, MOST_POSITIONS, Reduced, Rows};
-use super::{ConvSpec, Sizes};
+use super::{ConvSpec, Numbers, Sizes};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu, Launch, Setting, Variant};
 use crate::ops::reduce::{Term, launch_sum};
@@ -22,6 +22,8 @@ pub(super) struct Tiles {
     geometry: Geometry,
     pub(super) lanes: usize,
     half: bool,
+    /// Multiplies in f16.
+    pub(super) native: bool,
 }
 
 /// The input of convolutions with its rows, kept for others that read it and for the gradients.
@@ -54,7 +56,9 @@ impl Tiles {
             return None;
         }
         let geometry = Geometry::new(reduced.iter().zip(sizes));
-        Some(Self { choices, reduced, geometry, lanes, half: spec.half })
+        let half = spec.numbers != Numbers::F32;
+        let native = wide(variant) && spec.numbers == Numbers::NativeF16 && gpu.report().shader_f16;
+        Some(Self { choices, reduced, geometry, lanes, half, native })
     }
 
     pub(super) fn choice(&self, j: usize) -> &Choice {
@@ -160,7 +164,7 @@ impl Tiles {
         let x_side = [x_rows.quads, 0, x_rows.rows];
         let g_side = [g_rows.quads, s.first, s.out_g];
         let (a, b) = if swap { (x_side, g_side) } else { (g_side, x_side) };
-        let settings: [Setting; 10] = [
+        let settings: [Setting; 11] = [
             ("lanes", lanes),
             ("va", va),
             ("ub", ub),
@@ -171,6 +175,7 @@ impl Tiles {
             ("mj", choice.get("mj", mj)),
             ("swap", swap.into()),
             ("half", self.half.into()),
+            ("native", self.native.into()),
         ];
         let (a_data, b_data) = if swap { (&x_rows.data, &g_rows.data) } else { (&g_rows.data, &x_rows.data) };
         let shader = if wide { "conv1d_weight_wide" } else { "conv1d_weight_tile" };

@@ -1,5 +1,6 @@
 //! The `[train]` table.
 
+use crate::ops::Numbers;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -18,8 +19,9 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// Added to the gradient (Adam) or taken from the weights directly (AdamW), as PyTorch does.
     pub weight_decay: f64,
-    /// How what convolutions read is kept while training. A trained network is stored and used in f32.
-    pub precision: Precision,
+    /// How what convolutions read is kept and multiplied while training; in 16 bits the loss is scaled. A trained network is
+    /// stored and used in f32.
+    pub precision: Numbers,
     /// Decay of the first and second moment.
     pub betas: [f64; 2],
     /// Learning rate after the warm-up.
@@ -53,7 +55,7 @@ impl Default for TrainConfig {
             lr: 1e-3,
             optimizer: Optimizer::Adam,
             weight_decay: 0.0,
-            precision: Precision::F32,
+            precision: Numbers::F32,
             betas: [0.9, 0.999],
             schedule: Schedule::Cosine,
             warmup: 0.03,
@@ -77,16 +79,6 @@ pub enum Optimizer {
     Adam,
     /// Loshchilov and Hutter 2019.
     AdamW,
-}
-
-/// How what convolutions read is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32 bits.
-    F32,
-    /// 16 bits, with sums in 32 and a scaled loss.
-    F16,
 }
 
 /// Learning rate after the warm-up.
