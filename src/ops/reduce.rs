@@ -39,7 +39,10 @@ fn launch_chunks(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, chunks: us
         .bind(out.storage());
     match rows {
         true => groups::sums(launch, gpu, "reduce_rows", dims).groups(gpu, outputs),
-        false => launch.threads(gpu, outputs, 64),
+        false => {
+            let quads = inner.is_multiple_of(4);
+            launch.constant("QUADS", quads.into()).threads(gpu, if quads { outputs / 4 } else { outputs }, 64)
+        }
     }
 }
 
@@ -196,7 +199,7 @@ fn cpu_fold(x: &Array, dims: &[usize], start: f64, f: impl Fn(f64, f64) -> f64) 
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let shapes: [(&[usize], &[usize]); 7] = [
+    let shapes: [(&[usize], &[usize]); 8] = [
         (&[13], &[0]),
         (&[2, 3, 5], &[2]),
         (&[2, 3, 5], &[0, 2]),
@@ -204,6 +207,7 @@ pub(super) fn cases() -> Vec<Case> {
         (&[2, 3, 5], &[0, 1, 2]),
         (&[3, 4], &[0]),
         (&[2, 2, 3, 2], &[1, 3]),
+        (&[2, 3, 8], &[1]),
     ];
     for (shape, dims) in shapes {
         cases.push(Case::new(
@@ -223,7 +227,7 @@ pub(super) fn cases() -> Vec<Case> {
         ));
     }
     // Longer than a chunk: two launches.
-    for (shape, dims) in [([3 * CHUNK + 17, 1], 0), ([CHUNK + 5, 3], 0)] {
+    for (shape, dims) in [([3 * CHUNK + 17, 1], 0), ([CHUNK + 5, 3], 0), ([CHUNK + 5, 4], 0)] {
         cases.push(
             Case::new(
                 format!("sum {shape:?} over [{dims}]"),
