@@ -9,7 +9,7 @@
 {# defaults: drop=0 #}
 // A row owns the pairs of vec4s that begin in it; the last of them may reach into the next row, which has the next channel.
 // Dispatch: `main` one group of WG threads per row (b, c) and chunk of `span` pairs: no division per element; `short`, for
-// rows of fewer than 8 values, one thread per row; both folded over two dimensions. Loops end with their test, see conv1d.wgsl.
+// rows of fewer than 8 values, one thread per vec4; both folded over two dimensions. Loops end with their test, see conv1d.wgsl.
 
 struct Params { rows: u32, channels: u32, len: u32, chunks: u32, span: u32, site: u32, threshold: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -80,18 +80,20 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
 
 @compute @workgroup_size(WG)
 fn short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let row = (wid.y * nwg.x + wid.x) * WG + lid;
-    if row >= p.rows { return; }
-    let c = row % p.channels;
-    for (var i = row * p.len; i < (row + 1u) * p.len; i++) {
-        var v = (x[i / 4u][i % 4u] - stats[c]) * stats[3u * p.channels + c] + stats[4u * p.channels + c];
-        if SECOND == 1u { v += x2[i / 4u][i % 4u]; }
-        if SECOND == 2u { v += (x2[i / 4u][i % 4u] - stats2[c]) * stats2[3u * p.channels + c] + stats2[4u * p.channels + c]; }
-        v = f(vec4<f32>(v)).x;
-        {%- if drop %}
-        var keep = kept(i / 8u, p.site, vec3<u32>(state[0], state[1], state[2]), p.threshold);
-        v = select(0.0, v * p.scale, keep[i % 8u / 4u][i % 4u]);
-        {%- endif %}
-        y[i / 4u][i % 4u] = v;
+    let q = (wid.y * nwg.x + wid.x) * WG + lid;
+    if 4u * q >= p.rows * p.len { return; }
+    var all = vec4<f32>();
+    for (var k = 0u; k < 4u; k++) {
+        let c = (4u * q + k) / p.len % p.channels;
+        var v = (x[q][k] - stats[c]) * stats[3u * p.channels + c] + stats[4u * p.channels + c];
+        if SECOND == 1u { v += x2[q][k]; }
+        if SECOND == 2u { v += (x2[q][k] - stats2[c]) * stats2[3u * p.channels + c] + stats2[4u * p.channels + c]; }
+        all[k] = v;
     }
+    all = f(all);
+    {%- if drop %}
+    var keep = kept(q / 2u, p.site, vec3<u32>(state[0], state[1], state[2]), p.threshold);
+    all = select(vec4<f32>(), all * p.scale, keep[q % 2u]);
+    {%- endif %}
+    y[q] = all;
 }

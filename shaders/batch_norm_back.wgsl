@@ -56,19 +56,20 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
 
 @compute @workgroup_size(WG)
 fn short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let row = (wid.y * nwg.x + wid.x) * WG + lid;
-    if row >= p.rows { return; }
-    let c = row % p.channels;
-    for (var i = row * p.len; i < (row + 1u) * p.len; i++) {
-        let q = i / 4u;
-        let k = i % 4u;
-        var v = g[q][k] * p.scale;
-        if RELU { v = select(0.0, v, y[q][k] > 0.0); }
-        let rest = v - table[3u * p.pitch + c];
-        dx[q][k] = table[4u * p.pitch + c] * (rest - (x[q][k] - table[5u * p.pitch + c]) * table[6u * p.pitch + c]);
-        if SECOND == 1u { dx2[q][k] = v; }
+    let q = (wid.y * nwg.x + wid.x) * WG + lid;
+    if 4u * q >= p.rows * p.len { return; }
+    var v = g[q] * p.scale;
+    if RELU { v = select(vec4<f32>(), v, y[q] > vec4<f32>()); }
+    var first = vec4<f32>();
+    var second = v;
+    for (var k = 0u; k < 4u; k++) {
+        let c = (4u * q + k) / p.len % p.channels;
+        let rest = v[k] - table[3u * p.pitch + c];
+        first[k] = table[4u * p.pitch + c] * (rest - (x[q][k] - table[5u * p.pitch + c]) * table[6u * p.pitch + c]);
         if SECOND == 2u {
-            dx2[q][k] = table[7u * p.pitch + c] * (rest - (x2[q][k] - table[8u * p.pitch + c]) * table[9u * p.pitch + c]);
+            second[k] = table[7u * p.pitch + c] * (rest - (x2[q][k] - table[8u * p.pitch + c]) * table[9u * p.pitch + c]);
         }
     }
+    dx[q] = first;
+    if SECOND != 0u { dx2[q] = second; }
 }

@@ -44,13 +44,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
 
 @compute @workgroup_size(WG)
 fn short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let row = (wid.y * nwg.x + wid.x) * WG + lid;
-    if row >= p.rows { return; }
-    let c = row % p.channels;
+    let q = (wid.y * nwg.x + wid.x) * WG + lid;
+    if 4u * q >= p.rows * p.len { return; }
     let n = f32(p.rows / p.channels * p.len);
-    let rstd = stats[p.channels + c];
-    for (var i = row * p.len; i < (row + 1u) * p.len; i++) {
-        let slope = (x[i / 4u][i % 4u] - stats[c]) * rstd * sums[p.channels + c] / n;
-        y[i / 4u][i % 4u] = w[c] * rstd * (g[i / 4u][i % 4u] - sums[c] / n - slope);
+    var all = vec4<f32>();
+    for (var k = 0u; k < 4u; k++) {
+        let c = (4u * q + k) / p.len % p.channels;
+        let rstd = stats[p.channels + c];
+        let slope = (x[q][k] - stats[c]) * rstd * sums[p.channels + c] / n;
+        all[k] = w[c] * rstd * (g[q][k] - sums[c] / n - slope);
     }
+    y[q] = all;
 }

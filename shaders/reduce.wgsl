@@ -1,7 +1,7 @@
 // Sums over the middle dimension: y[o, s, i] = sum over r in chunk s of f(x[o, r, i]), r in [s c, min(R, (s + 1) c)).
 // A long sum is done in two launches (S chunks, then those), always in the same order.
 //
-// x  [O, R, I]    y  [O, S, I], both as vec4s (buffers are padded to whole ones)
+// x  [O, R, I]    y  [O, S, I], x as vec4s (buffers are padded to whole ones)
 // QUADS  I is a multiple of 4: four sums a thread
 // OP    0: f(v) = v, 1: f(v) = v * v
 // Rows (I = 1) are summed by reduce_rows.wgsl.
@@ -10,7 +10,7 @@
 struct Params { n_out: u32, reduce: u32, inner: u32, chunks: u32, chunk: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override OP: u32 = 0u;
 override QUADS: bool = false;
@@ -34,5 +34,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         let place = (o * p.reduce + r) * inner + i;
         if QUADS { total += f(x[place]); } else { total.x += f(vec4<f32>(at(place))).x; }
     }
-    if QUADS { y[out] = total; } else { y[out / 4u][out % 4u] = total.x; }
+    if !QUADS {
+        y[out] = total.x;
+        return;
+    }
+    y[4u * out] = total.x;
+    y[4u * out + 1u] = total.y;
+    y[4u * out + 2u] = total.z;
+    y[4u * out + 3u] = total.w;
 }

@@ -99,7 +99,7 @@ fn launch_rows(
     let launch = more(Launch::new(kernel).uint([b * c, c, t, chunks, span]));
     let launch = bind.iter().fold(launch, |launch: Launch<'_>, tensor| launch.bind(tensor.storage()));
     if t < at_once {
-        return launch.entry("short").threads(gpu, b * c, width);
+        return launch.entry("short").threads(gpu, (b * c * t).div_ceil(4), width);
     }
     launch.constant("WG", width).groups(gpu, b * c * chunks)
 }
