@@ -16,15 +16,8 @@
 {%- set a_quads = p // 4 %}
 {%- set b_quads = (p + shift + taps - 1 + 3) // 4 %}
 
-{% if native %}
-enable f16;
-alias Number = f16;
-alias Quad = vec4<f16>;
-fn unpacked(q: Quad) -> Quad { return q; }
-{% else %}
-alias Number = f32;
 {% include "include/quad.wgsl" %}
-{% endif %}
+
 struct Params {
     n: u32, a_blocks: u32, b_blocks: u32,
     trips: u32, slice: u32,

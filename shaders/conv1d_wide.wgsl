@@ -22,15 +22,8 @@
 {%- set du = all_du[:parts]|max %}
 {%- set quads = (128 + 3 + taps + 3) // 4 %}
 
-{% if native %}
-enable f16;
-alias Number = f16;
-alias Quad = vec4<f16>;
-fn unpacked(q: Quad) -> Quad { return q; }
-{% else %}
-alias Number = f32;
 {% include "include/quad.wgsl" %}
-{% endif %}
+
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,
     quads: u32, channels: u32, first: u32, len: u32,

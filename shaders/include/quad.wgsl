@@ -1,6 +1,14 @@
-// Four values of a signal's row, as they are stored: in f32, or (half) in f16, two pairs of bits.
-{# defaults: half=0 #}
-{%- if half %}
+// Four values of a signal's row, as they are stored: in f32, or (half) in f16, two pairs of bits. Number is what kernels
+// compute with: f32, or (native) f16, of which Quad is then a vector. Included first of all: it may enable f16.
+{# defaults: half=0 native=0 #}
+{%- if native is defined and native %}
+enable f16;
+alias Number = f16;
+alias Quad = vec4<f16>;
+
+fn unpacked(q: Quad) -> Quad { return q; }
+{%- elif half %}
+alias Number = f32;
 alias Quad = vec2<u32>;
 
 fn unpacked(q: Quad) -> vec4<f32> { return vec4<f32>(unpack2x16float(q.x), unpack2x16float(q.y)); }
@@ -11,6 +19,7 @@ fn packed(v: vec4<f32>) -> Quad {
     return select(vec2<u32>(0x7c007c00u), vec2<u32>(pack2x16float(v.xy), pack2x16float(v.zw)), fits);
 }
 {%- else %}
+alias Number = f32;
 alias Quad = vec4<f32>;
 
 fn unpacked(q: Quad) -> vec4<f32> { return q; }

@@ -29,6 +29,26 @@ pub(super) fn noise(gpu: &Gpu, shape: &[usize], seed: u64) -> Result<(Tensor, Ve
     Ok((Tensor::from_f32(gpu, shape, &values)?, values))
 }
 
+/// The gradient with respect to the first of `wrt`; those of the others are computed with it.
+pub(super) fn first_gradient(y: &Tensor, wrt: &[&Tensor], g: &Tensor) -> Result<Tensor> {
+    let first = grad(y, wrt, Some(g), false)?.into_iter().next().flatten();
+    first.ok_or_else(|| Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine"))
+}
+
+/// Where the values of a channel of `[batch, c_in, len]` are.
+fn places(s: Shape, channel: usize) -> impl Iterator<Item = usize> {
+    (0..s.batch).flat_map(move |r| (0..s.len).map(move |t| (r * s.c_in + channel) * s.len + t))
+}
+
+/// Mean and biased variance of a channel.
+fn moments(values: &[f32], s: Shape, channel: usize) -> [f64; 2] {
+    let of = |f: &dyn Fn(f64) -> f64| {
+        places(s, channel).map(|i| f(f64::from(values[i]))).sum::<f64>() / (s.batch * s.len) as f64
+    };
+    let mean = of(&|v| v);
+    [mean, of(&|v| (v - mean) * (v - mean))]
+}
+
 impl Subject {
     /// One of the three passes of a convolution.
     ///
@@ -122,17 +142,7 @@ impl Subject {
                     }
                     Ok(ops::batch_norm_train(&x, &w, &b, 1e-5)?.0)
                 });
-                let moments: Vec<[f64; 2]> = (0..s.c_in)
-                    .map(|c| {
-                        let of = |f: &dyn Fn(f64) -> f64| {
-                            let places =
-                                (0..s.batch).flat_map(|r| (0..s.len).map(move |t| (r * s.c_in + c) * s.len + t));
-                            places.map(|i| f(f64::from(xv[i]))).sum::<f64>() / (s.batch * s.len) as f64
-                        };
-                        let mean = of(&|v| v);
-                        [mean, of(&|v| (v - mean) * (v - mean))]
-                    })
-                    .collect();
+                let moments: Vec<[f64; 2]> = (0..s.c_in).map(|c| moments(&xv, s, c)).collect();
                 let reference = Box::new(move |at: usize| {
                     let (c, [mean, variance]) = (channel(at), moments[channel(at)]);
                     let y = (f64::from(xv[at]) - mean) / (variance + 1e-5).sqrt() * f64::from(wv[c]) + f64::from(bv[c]);
@@ -197,18 +207,11 @@ impl Subject {
         let ((w, wv), (b, bv)) = (of(&[s.c_in], 2)?, of(&[s.c_in], 3)?);
         let norm = |x| Norm { x, weight: &w, bias: &b, running: None };
         let (y, _) = with_history(|| ops::batch_norm_relu(&norm(&x), &Plus::Norm(norm(&z)), None, 1e-5))?;
-        let run = Box::new(move || {
-            let gradients = grad(&y, &[&x, &z, &w, &b], Some(&g), false)?;
-            gradients.into_iter().next().flatten().ok_or_else(|| {
-                Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine")
-            })
-        });
+        let run = Box::new(move || first_gradient(&y, &[&x, &z, &w, &b], &g));
         let channels = (0..s.c_in).map(|c| {
-            let places = || (0..s.batch).flat_map(move |r| (0..s.len).map(move |t| (r * s.c_in + c) * s.len + t));
             let n = (s.batch * s.len) as f64;
             let of = |v: &[f32]| {
-                let mean = places().map(|i| f64::from(v[i])).sum::<f64>() / n;
-                let variance = places().map(|i| (f64::from(v[i]) - mean).powi(2)).sum::<f64>() / n;
+                let [mean, variance] = moments(v, s, c);
                 [mean, 1.0 / (variance + 1e-5).sqrt()]
             };
             let ([mean, rstd], [mean2, rstd2]) = (of(&xv), of(&zv));
@@ -220,7 +223,7 @@ impl Subject {
                 (if y > 0.0 { f64::from(g) } else { 0.0 }, xhat)
             };
             let sums =
-                places().map(|i| at(xv[i], zv[i], gv[i])).fold([0.0; 2], |[s, p], (g, xhat)| [s + g, p + g * xhat]);
+                places(s, c).map(|i| at(xv[i], zv[i], gv[i])).fold([0.0; 2], |[s, p], (g, xhat)| [s + g, p + g * xhat]);
             (at, w * rstd, sums.map(|v| v / n))
         });
         let channels: Vec<_> = channels.collect();

@@ -1,9 +1,9 @@
 //! What there is to tune in kernels that go along rows and sum them: batch normalisation and pooling.
 
 use super::{Task, Work};
-use crate::autograd::{grad, with_history};
-use crate::bench::subjects::noise;
-use crate::error::{Error, Result};
+use crate::autograd::with_history;
+use crate::bench::subjects::{first_gradient, noise};
+use crate::error::Result;
 use crate::gpu::{Choice, Gpu, Variant};
 use crate::nn::config::NetworkConfig;
 use crate::ops::{self, MaxPool, Norm, Plus, groups};
@@ -66,14 +66,7 @@ fn work(gpu: &Gpu, kernel: &str, dims: [usize; 3]) -> Result<Work> {
         let of = |x| Norm { x, weight: &w, bias: &b, running: None };
         Ok(ops::batch_norm_relu(&of(x), &Plus::Norm(of(z)), None, 1e-5)?.0)
     };
-    let gradient = |y: Tensor, x: Tensor, g: Tensor| -> Work {
-        Box::new(move || {
-            let dx = grad(&y, &[&x], Some(&g), false)?.pop().flatten();
-            dx.ok_or_else(|| {
-                Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine")
-            })
-        })
-    };
+    let gradient = |y: Tensor, x: Tensor, g: Tensor| -> Work { Box::new(move || first_gradient(&y, &[&x], &g)) };
     Ok(match kernel {
         "max_pool" => Box::new(move || ops::max_pool(&x, pool)),
         "max_pool_scatter" => {
