@@ -3,6 +3,7 @@
 
 use super::guidance::GuidanceConfig;
 use super::labels::Scheme;
+use super::patients::{AUTO, PatientNames};
 use super::rpeaks::Detector;
 use super::samples::Samples;
 use super::synthetic::SyntheticOptions;
@@ -70,6 +71,8 @@ pub struct Dataset {
     pub lead: String,
     /// True where the strips were cleaned.
     pub clean: bool,
+    /// How record names gave patients, see [`PatientNames::parse`].
+    pub patient_pattern: String,
     /// Constants of the guidance target: those that [`Strip::target`] was made with.
     pub guidance: GuidanceConfig,
     /// The strips, in a fixed order.
@@ -232,6 +235,8 @@ pub struct LoadOptions {
     pub detector: Detector,
     /// Rate of `csv` sources, whose files do not say it, Hz.
     pub csv_fs: f64,
+    /// How record names give patients, see [`PatientNames::parse`].
+    pub patient_pattern: String,
     /// What a `synthetic` source makes; its rate and length are those of the data set.
     pub synthetic: SyntheticOptions,
 }
@@ -252,6 +257,7 @@ impl Default for LoadOptions {
             mains: 50.0,
             detector: Detector::default(),
             csv_fs: 500.0,
+            patient_pattern: AUTO.into(),
             synthetic: SyntheticOptions::default(),
         }
     }
@@ -263,7 +269,7 @@ impl LoadOptions {
         strip_samples(self.fs, self.seconds)
     }
 
-    /// Checks rate, length, lead and class scheme.
+    /// Checks rate, length, lead, class scheme and the pattern of patients.
     ///
     /// # Errors
     /// [`Error::Config`] naming the value that cannot be used.
@@ -278,6 +284,7 @@ impl LoadOptions {
                 "give 50, or 60 in America",
             ));
         }
+        PatientNames::parse(&self.patient_pattern)?;
         Scheme::by_name(&self.classes)
     }
 }

@@ -29,6 +29,7 @@ pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Prog
         ("lead", config.lead.clone(), set.lead.clone()),
         ("classes", config.classes.clone(), set.scheme.clone()),
         ("clean", config.clean.to_string(), set.clean.to_string()),
+        ("patient_pattern", config.patient_pattern.clone(), set.patient_pattern.clone()),
     ];
     let wrong: Vec<_> = differences.iter().filter(|(_, wanted, found)| wanted != found).collect();
     if !wrong.is_empty() {

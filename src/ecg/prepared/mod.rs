@@ -11,7 +11,7 @@
 //!
 //! Metadata (strings): `format`, `classes`, `record_ids`, `patient_ids`, `sources`, `expert_beats`, `exclusions`,
 //! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `scheme`, `fs`, `seconds`,
-//! `lead`, `clean`, `guidance` (the target's constants as JSON).
+//! `lead`, `clean`, `patient_pattern`, `guidance` (the target's constants as JSON).
 
 mod cache;
 mod reader;

@@ -162,6 +162,8 @@ impl<'a> File<'a> {
             seconds,
             lead: self.text("lead")?.to_string(),
             clean: self.value("clean")?,
+            // before there was this key, names gave none
+            patient_pattern: self.metadata.get("patient_pattern").map_or("none", String::as_str).into(),
             guidance: self.guidance()?,
             strips,
             exclusions: exclusions.into_iter().map(|(record, reason)| Exclusion::new(record, reason)).collect(),

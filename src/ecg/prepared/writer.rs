@@ -94,6 +94,7 @@ impl Writer {
             ("seconds", options.seconds.to_string()),
             ("lead", options.lead.clone()),
             ("clean", options.clean.to_string()),
+            ("patient_pattern", options.patient_pattern.clone()),
             ("guidance", json!(constants).to_string()),
             ("feature_names", json!(features::NAMES).to_string()),
             ("record_ids", of(&|e| json!(e.id))),

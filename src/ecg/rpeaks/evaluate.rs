@@ -110,7 +110,7 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
         }
     };
     let path = &source.path;
-    let (headers, source, mut exclusions) = record_headers(path)?;
+    let (headers, source, mut exclusions) = record_headers(source)?;
     let rows: Vec<_> = headers.par_iter().map(|h| judge(h, &source, lead, long, detectors)).collect();
     let mut records = Vec::new();
     for (header, row) in headers.iter().zip(rows) {

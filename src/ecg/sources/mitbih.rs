@@ -1,10 +1,11 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change.
 
-use super::notes::Note;
+use super::notes::{How, Note};
 use super::{Context, Draft, Outcome, one_line};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
+use crate::ecg::patients;
 use crate::ecg::resample;
 use crate::ecg::wfdb::{Annotation, Header, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let centred: Vec<f64> = mv.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
     let resampled = resample::resample(&centred, header.fs, options.fs).map_err(|e| one_line(&e))?;
 
+    let (patient, note) = patient(context, &record, &header);
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let length = options.seconds * header.fs;
@@ -75,7 +77,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 }
             };
             let id = format!("{record}@{:.3}", start as f64 / header.fs);
-            let patient = patient(context, &record, &header.name);
+            let patient = patient.clone();
             let strip = cut(context, &mv, &resampled, header.fs, start, end).and_then(|(at, x)| {
                 let beats = Some(peaks_inside(&own, options.fs / header.fs, at, x.len()));
                 context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
@@ -85,6 +87,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
             }
         }
+    }
+    if !out.strips.is_empty() {
+        out.notes.push(note);
     }
     for (reason, count) in left_out {
         let unit = if count == 1 { "window" } else { "windows" };
@@ -106,9 +111,12 @@ pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Opt
     classify(&stretch.note, &beats, fs).ok()
 }
 
-/// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
-fn patient(context: &Context, record: &str, name: &str) -> String {
-    if matches!(name, "201" | "202") { format!("{}/201+202", context.source) } else { record.to_string() }
+/// The patient of all windows of a record, and the note of how it was found.
+fn patient(context: &Context, record: &str, header: &Header) -> (String, Note) {
+    match patients::same_person(&header.name) {
+        Some(person) => context.patient_note(record, Some((person, How::Database))),
+        None => context.patient(record, &header.comments),
+    }
 }
 
 /// From each rhythm change to the next, the last one to the record's end.
@@ -141,7 +149,7 @@ fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String
             let samples: Vec<i64> = beats.iter().map(|b| b.sample).collect();
             labels::by_rate(&samples, fs).ok_or_else(|| "fewer than two beats".into())
         }
-        NoteRhythm::Other => Ok(Rhythm::Other),
+        NoteRhythm::Unknown => Err(format!("the rhythm {} is not known", note.trim_end_matches('\0'))),
     }
 }
 
@@ -209,6 +217,7 @@ mod tests {
         assert_eq!(classify("(N", &own, 360.0), Ok(Rhythm::Sinus));
         assert!(classify("(N", &own[..1], 360.0).unwrap_err().contains("two beats"));
         assert_eq!(classify("(P", &own, 360.0), Ok(Rhythm::Other));
+        assert!(classify("(XY\0", &own, 360.0).unwrap_err().contains("rhythm (XY is not known"));
         assert_eq!(classify("(AFL", &[], 360.0), Ok(Rhythm::Fibrillation));
     }
 }
