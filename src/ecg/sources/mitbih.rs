@@ -2,10 +2,10 @@
 //! wholly inside one rhythm; the grid restarts at each rhythm change.
 
 use super::notes::Note;
-use super::{Context, Draft, Outcome, one_line};
+use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
-use crate::ecg::resample;
+use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::wfdb::{Annotation, Header, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,14 +34,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
 
-    // the mean is taken out first, or the zeros that the filter sees outside would make a step of it
-    let known: Vec<f64> = mv.iter().copied().filter(|v| v.is_finite()).collect();
-    if known.is_empty() {
-        return Err("no sample is present".into());
-    }
-    let mean = known.iter().sum::<f64>() / known.len() as f64;
-    let centred: Vec<f64> = mv.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
-    let resampled = resample::resample(&centred, header.fs, options.fs).map_err(|e| one_line(&e))?;
+    let whole = LongRecord::new(&context.preprocessing, &mv, header.fs)?;
 
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
@@ -76,8 +69,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             };
             let id = format!("{record}@{:.3}", start as f64 / header.fs);
             let patient = patient(context, &record, &header.name);
-            let strip = cut(context, &mv, &resampled, header.fs, start, end).and_then(|(at, x)| {
-                let beats = Some(peaks_inside(&own, options.fs / header.fs, at, x.len()));
+            let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
+                let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
+                let beats = Some(scaled_beats(&beats, options.fs / header.fs, at, x.len()));
                 context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
             });
             match strip {
@@ -104,6 +98,11 @@ pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Opt
     let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;
     let beats: Vec<&Annotation> = annotations.iter().filter(inside).collect();
     classify(&stretch.note, &beats, fs).ok()
+}
+
+/// Whether a record has rhythm annotations: then it is read as one of many windows.
+pub(crate) fn has_rhythms(header: &Path) -> bool {
+    read_annotations(&header.with_extension("atr")).is_ok_and(|a| !rhythm_stretches(&a, i64::MAX).is_empty())
 }
 
 /// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
@@ -143,40 +142,6 @@ fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String
         }
         NoteRhythm::Other => Ok(Rhythm::Other),
     }
-}
-
-/// The window's first sample in the resampled record, and its samples in mV, the record's mean removed.
-fn cut(
-    context: &Context,
-    mv: &[f64],
-    resampled: &[f64],
-    fs: f64,
-    start: i64,
-    end: i64,
-) -> Result<(usize, Vec<f64>), String> {
-    let original = usize::try_from(start).ok().zip(usize::try_from(end).ok()).and_then(|(a, b)| mv.get(a..b));
-    let original = original.ok_or("window outside the record")?;
-    if let Some(i) = original.iter().position(|v| !v.is_finite()) {
-        return Err(format!("missing sample (first at {i} of the window)"));
-    }
-    if super::is_flat(original) {
-        return Err("flat line".into());
-    }
-    let at = (start as f64 * context.options.fs / fs).round() as usize;
-    let strip = at.checked_add(context.options.samples()).and_then(|e| resampled.get(at..e));
-    let strip = strip.ok_or("the record ends inside the window after resampling")?;
-    Ok((at, strip.to_vec()))
-}
-
-fn peaks_inside(beats: &[&Annotation], ratio: f64, at: usize, n: usize) -> Vec<u32> {
-    let mut peaks: Vec<u32> = beats
-        .iter()
-        .map(|b| (b.sample as f64 * ratio).round() - at as f64)
-        .filter(|&p| p >= 0.0 && p < n as f64)
-        .map(|p| p as u32)
-        .collect();
-    peaks.dedup();
-    peaks
 }
 
 #[cfg(test)]

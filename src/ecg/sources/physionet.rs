@@ -35,7 +35,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         )));
         None
     });
-    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / header.fs, options.samples()));
+    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / header.fs, 0, options.samples()));
     let patient = patient(&header).map_or_else(|| record.clone(), |p| format!("{}/{p}", context.source));
     out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, features: None })?);
     Ok(out)
