@@ -29,7 +29,7 @@ fn what_is_read_is_what_was_loaded() {
         (&read.exclusions, &read.notes, &read.preprocessing),
         (&loaded.exclusions, &loaded.notes, &loaded.preprocessing)
     );
-    assert_eq!((read.fs, read.seconds, &read.lead, read.clean), (100.0, 4.0, &loaded.lead, false));
+    assert_eq!((read.preprocessing.fs, read.preprocessing.seconds, read.preprocessing.clean), (100.0, 4.0, false));
     for (a, b) in read.strips.iter().zip(&loaded.strips) {
         assert_eq!((&a.id, &a.patient, &a.source, a.label), (&b.id, &b.patient, &b.source, b.label));
         assert_eq!((&a.signal, &a.r_peaks, a.expert_beats), (&b.signal, &b.r_peaks, b.expert_beats));

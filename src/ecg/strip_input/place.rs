@@ -87,11 +87,11 @@ fn seconds_of(written: &str) -> Option<f64> {
     let (last, before) = parts.split_last()?;
     let fraction = last.split_once('.').map_or("0", |(_, f)| f);
     let seconds = last.split('.').next().unwrap_or_default();
-    if !(whole(&seconds) && whole(&fraction) && before.iter().all(|p| whole(p)) && before.len() <= 2) {
+    if !(whole(&seconds) && whole(&fraction) && before.iter().all(whole) && before.len() <= 2) {
         return Some(f64::NAN);
     }
     let below_60 = |text: &&str| text.parse::<f64>().is_ok_and(|v| v < 60.0);
-    if !(below_60(last) && before.iter().skip(1).all(|p| below_60(p))) {
+    if !(below_60(last) && before.iter().skip(1).all(below_60)) {
         return Some(f64::NAN);
     }
     parts.iter().try_fold(0.0, |sum, part| Some(60.0 * sum + part.parse::<f64>().ok()?))
