@@ -144,8 +144,11 @@ fn beats_and_intervals_have_terms_of_their_own() {
     let batch = targets.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
     let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
     let read = |t: &Tensor| t.to_vec().expect("read");
-    let made: Vec<_> =
-        data.strips.iter().map(|s| guidance(&s.r_peaks, data.fs, data.samples(), &experiment.guidance)).collect();
+    let made: Vec<_> = data
+        .strips
+        .iter()
+        .map(|s| guidance(&s.r_peaks, data.preprocessing.fs, data.samples(), &experiment.guidance))
+        .collect();
     let total: f64 = made.iter().map(|g| 1.0 + 3.0 * g.irregularity).sum();
     for (i, g) in made.iter().enumerate() {
         let weight = (1.0 + 3.0 * g.irregularity) / total;

@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod grads;
 mod info;
+mod model;
 mod predict;
 mod prepare;
 mod profile;

@@ -189,8 +189,9 @@ fn summary(set: &Dataset) -> serde_json::Value {
         })
         .collect();
     json!({
-        "strips": set.strips.len(), "fs": set.fs, "seconds": set.seconds, "lead": set.lead, "scheme": set.scheme,
-        "clean": set.clean, "counts": counts, "sources": sources, "exclusions": set.exclusions_by_reason(),
+        "strips": set.strips.len(), "fs": set.preprocessing.fs, "seconds": set.preprocessing.seconds, "lead": set.preprocessing.lead, "scheme": set.preprocessing.scheme,
+        "clean": set.preprocessing.clean,
+        "mains": set.preprocessing.mains, "detector": set.preprocessing.detector, "counts": counts, "sources": sources, "exclusions": set.exclusions_by_reason(),
         "notes": set.notes,
     })
 }

@@ -273,9 +273,7 @@ pub(super) fn job(
     let info = ModelInfo {
         config: experiment.network.clone(),
         classes: dataset.classes.clone(),
-        fs: dataset.fs,
-        seconds: dataset.seconds,
-        lead: dataset.lead.clone(),
+        preprocessing: dataset.preprocessing.clone(),
         features: targets.scale().cloned(),
     };
     model_file::save(&folder.model(), &net, &info)?;
@@ -350,7 +348,8 @@ pub(super) fn stop_on_signal() {
 /// Tells what a data set holds and what was left out.
 pub(super) fn tell(common: &Common, data: &Dataset) {
     let counts: Vec<String> = data.classes.iter().zip(data.counts()).map(|(c, n)| format!("{c} {n}")).collect();
-    common.say(format!("{} strips of {} s at {} Hz: {}", data.strips.len(), data.seconds, data.fs, counts.join(", ")));
+    let (seconds, fs) = (data.preprocessing.seconds, data.preprocessing.fs);
+    common.say(format!("{} strips of {seconds} s at {fs} Hz: {}", data.strips.len(), counts.join(", ")));
     data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
     for (reason, n) in data.exclusions_by_reason() {
         common.say(format!("left out: {n:>5}  {reason}"));

@@ -4,6 +4,7 @@
 use super::guidance::GuidanceConfig;
 use super::labels::Scheme;
 use super::patients::{AUTO, PatientNames};
+use super::preprocessing::{Difference, Preprocessing};
 use super::rpeaks::Detector;
 use super::samples::Samples;
 use super::synthetic::SyntheticOptions;
@@ -59,18 +60,10 @@ impl Exclusion {
 /// A labelled set of strips.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// Name of the class scheme, see [`Scheme::by_name`].
-    pub scheme: String,
-    /// Class names; [`Strip::label`] counts in this list.
+    /// How the strips were made of recordings.
+    pub preprocessing: Preprocessing,
+    /// Class names, those of the scheme that are left; [`Strip::label`] counts in this list.
     pub classes: Vec<String>,
-    /// Sampling rate in Hz.
-    pub fs: f64,
-    /// Length of every strip in seconds.
-    pub seconds: f64,
-    /// The lead asked for.
-    pub lead: String,
-    /// True where the strips were cleaned.
-    pub clean: bool,
     /// How record names gave patients, see [`PatientNames::parse`].
     pub patient_pattern: String,
     /// Constants of the guidance target: those that [`Strip::target`] was made with.
@@ -86,7 +79,15 @@ pub struct Dataset {
 impl Dataset {
     /// Samples of every strip: `round(fs * seconds)`.
     pub fn samples(&self) -> usize {
-        strip_samples(self.fs, self.seconds)
+        self.preprocessing.samples()
+    }
+
+    /// The settings in which the set differs from `wanted`, see [`Preprocessing::differences`]. How R peaks are found
+    /// matters only where some strip has detected ones.
+    pub fn differences(&self, wanted: &Preprocessing) -> Vec<Difference> {
+        let detected = self.strips.iter().any(|s| !s.expert_beats);
+        let all = wanted.differences(&self.preprocessing).into_iter();
+        all.filter(|d| detected || d.key != "detector").collect()
     }
 
     /// Number of strips of each class, in the order of `classes`.
@@ -269,23 +270,26 @@ impl LoadOptions {
         strip_samples(self.fs, self.seconds)
     }
 
-    /// Checks rate, length, lead, class scheme and the pattern of patients.
+    /// How the strips are to be made of recordings.
+    pub fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            scheme: self.classes.clone(),
+            fs: self.fs,
+            seconds: self.seconds,
+            lead: self.lead.clone(),
+            clean: self.clean,
+            mains: self.mains,
+            detector: self.detector,
+        }
+    }
+
+    /// Checks what [`Preprocessing::check`] checks, and the pattern of patients.
     ///
     /// # Errors
     /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
-        check_rate_and_length(self.fs, self.seconds)?;
-        if self.lead.trim().is_empty() {
-            return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
-        }
-        if !(40.0..=70.0).contains(&self.mains) {
-            return Err(Error::config(
-                format!("mains {} Hz, expected 40 to 70", self.mains),
-                "give 50, or 60 in America",
-            ));
-        }
         PatientNames::parse(&self.patient_pattern)?;
-        Scheme::by_name(&self.classes)
+        self.preprocessing().check()
     }
 }
 
@@ -313,10 +317,15 @@ pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
     Ok(n)
 }
 
-/// What [`zscore`] adds to the standard deviation.
+/// What [`zscore`] adds to the standard deviation at most, in the strip's unit.
 pub const ZSCORE_EPS: f64 = 1e-8;
+/// What [`zscore`] adds to the standard deviation at most, as a share of it: about the precision of f32.
+pub const ZSCORE_SHARE: f64 = 1e-7;
+/// The least that [`zscore`] divides by, as a share of the mean: less is no more than rounding in a flat strip.
+pub const ZSCORE_FLOOR: f64 = 1e-10;
 
-/// Standardises a strip in place: `(x - mean) / (sd + 1e-8)`, sd with ddof 0, sums in f64.
+/// Standardises a strip in place: `(x - mean) / max(sd + min(1e-8, 1e-7 sd), 1e-10 |mean|)`, sd with ddof 0, sums in
+/// f64; all 0 for a strip of zeros. The same for a strip in mV, V or a converter's counts, to 1e-7 of each value.
 pub fn zscore(signal: &mut [f32]) {
     if signal.is_empty() {
         return;
@@ -324,7 +333,9 @@ pub fn zscore(signal: &mut [f32]) {
     let n = signal.len() as f64;
     let mean = signal.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
     let variance = signal.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
-    let scale = 1.0 / (variance.sqrt() + ZSCORE_EPS);
+    let sd = variance.sqrt();
+    let size = (sd + ZSCORE_EPS.min(ZSCORE_SHARE * sd)).max(ZSCORE_FLOOR * mean.abs());
+    let scale = if size > 0.0 { 1.0 / size } else { 0.0 };
     for x in signal {
         *x = ((f64::from(*x) - mean) * scale) as f32;
     }
@@ -341,10 +352,32 @@ mod tests {
         let mean = x.iter().sum::<f32>() / 1000.0;
         let sd = (x.iter().map(|v| v * v).sum::<f32>() / 1000.0).sqrt();
         assert!(mean.abs() < 1e-5 && (sd - 1.0).abs() < 1e-5);
-        let mut flat = [2.0_f32; 5];
-        zscore(&mut flat);
-        assert_eq!(flat, [0.0; 5]);
+        for value in [2.0, 0.1, 1e-9, 0.0] {
+            let mut flat = [value; 5000];
+            zscore(&mut flat);
+            assert!(flat.iter().all(|v| v.abs() < 1e-5), "{value}: {}", flat[0]);
+        }
         zscore(&mut []);
+    }
+
+    #[test]
+    fn zscore_does_not_depend_on_the_unit() {
+        let mv: Vec<f32> = (0..1000).map(|i| 0.3 + 0.2 * (i as f32 * 0.1).sin() + (i % 90) as f32 / 300.0).collect();
+        let of = |unit: f32| {
+            let mut x: Vec<f32> = mv.iter().map(|v| v * unit).collect();
+            zscore(&mut x);
+            x
+        };
+        // as it always was for strips in mV
+        let (n, mean) = (1000.0, mv.iter().map(|&v| f64::from(v)).sum::<f64>() / 1000.0);
+        let sd = (mv.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let scale = 1.0 / (sd + 1e-8);
+        let before: Vec<f32> = mv.iter().map(|&v| ((f64::from(v) - mean) * scale) as f32).collect();
+        assert_eq!(of(1.0), before);
+        for unit in [1e-3, 1e-6, 1e-9, 1e-12, 1e3, 1e6, 2.0_f32.powi(-40)] {
+            let apart = of(unit).iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 2e-6, "{unit}: {apart}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`dataset`], [`samples`] | [`Strip`], [`Dataset`], [`LoadOptions`], [`zscore`] |
+//! | [`preprocessing`] | [`Preprocessing`]: from a recording to the network's input |
 //! | [`sources`] | [`Source`], [`load`], [`load_all`]: recordings to a [`Dataset`]; [`data_root`], [`resolve`] |
 //! | [`prepared`] | a data set as one `safetensors` file, made once and read by memory map |
-//! | [`strip_input`] | one strip for `predict` and `explain`: [`strip_input::read`], [`strip_input::prepare`] |
+//! | [`strip_input`] | one strip for `predict` and `explain`: [`strip_input::read`], [`strip_input::prepare`], [`strip_input::expand`] |
 //! | [`wfdb`] | headers, signals and annotations of the WFDB format |
 //! | [`labels`] | class schemes, SNOMED codes, rhythm notes |
 //! | [`patients`] | whose recording a record is |
@@ -26,6 +27,7 @@ pub mod guidance;
 pub mod labels;
 pub mod patients;
 pub mod prepared;
+pub mod preprocessing;
 pub mod resample;
 pub mod rpeaks;
 pub mod samples;
@@ -35,8 +37,9 @@ pub mod strip_input;
 pub mod synthetic;
 pub mod wfdb;
 
-pub use dataset::{Dataset, Exclusion, LoadOptions, Strip, ZSCORE_EPS, zscore};
+pub use dataset::{Dataset, Exclusion, LoadOptions, Strip, zscore};
 pub use guidance::{Guidance, GuidanceConfig, guidance};
+pub use preprocessing::{Difference, Preprocessing};
 pub use rpeaks::{clean, r_peaks};
 pub use samples::Samples;
 pub use sources::{Source, data_root, load, load_all, resolve};

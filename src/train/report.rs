@@ -87,7 +87,7 @@ pub fn draw_grad_cam(
         figures.push(GradCamFigure {
             title: Some(&strip.id),
             signal_mv: &strip.signal,
-            fs: data.fs,
+            fs: data.preprocessing.fs,
             in_mv: true,
             map,
             r_peaks: &strip.r_peaks,

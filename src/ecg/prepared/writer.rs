@@ -86,14 +86,9 @@ impl Writer {
         }
         let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
         let of = |f: &dyn Fn(&Entry) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
-        let metadata = [
-            ("format", FORMAT.to_string()),
-            ("scheme", scheme.name.to_string()),
-            ("classes", json!(kept.classes).to_string()),
-            ("fs", options.fs.to_string()),
-            ("seconds", options.seconds.to_string()),
-            ("lead", options.lead.clone()),
-            ("clean", options.clean.to_string()),
+        let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
+        metadata.extend(options.preprocessing().metadata());
+        metadata.extend([
             ("patient_pattern", options.patient_pattern.clone()),
             ("guidance", json!(constants).to_string()),
             ("feature_names", json!(features::NAMES).to_string()),
@@ -104,7 +99,7 @@ impl Writer {
             ("exclusions", json!(excluded).to_string()),
             ("notes", json!(notes).to_string()),
             ("mark", mark.to_string()),
-        ];
+        ]);
         let (n, len) = (strips.len(), options.samples());
         let tensors: [(&str, &str, &[usize]); 6] = [
             ("signals", "F32", &[n, len]),

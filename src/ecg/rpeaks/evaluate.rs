@@ -140,8 +140,9 @@ fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
         .map(|strip| {
             let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| i64::from(p)).collect();
             let of = |d: &Detector| {
-                let peaks: Vec<i64> = detect(&strip.signal, set.fs, *d).into_iter().map(i64::from).collect();
-                Score::of(&peaks, &beats, TOLERANCE, set.fs)
+                let peaks: Vec<i64> =
+                    detect(&strip.signal, set.preprocessing.fs, *d).into_iter().map(i64::from).collect();
+                Score::of(&peaks, &beats, TOLERANCE, set.preprocessing.fs)
             };
             (strip.label, beats.len(), detectors.iter().map(of).collect())
         })
@@ -150,7 +151,7 @@ fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
         let mut row = RecordScore {
             source: "synthetic".into(),
             record: name.clone(),
-            lead: set.lead.clone(),
+            lead: set.preprocessing.lead.clone(),
             group: if name.starts_with('S') && !name.starts_with("SV") {
                 RhythmGroup::Sinus
             } else {

@@ -18,7 +18,7 @@ use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
 use super::patients::{self, PatientNames};
-use super::{features, resample, rpeaks};
+use super::preprocessing::{Finished, Preprocessing};
 use crate::error::{Error, Result};
 use notes::{How, Note, Notes};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
-pub(crate) use mitbih::rhythm_at;
+pub(crate) use mitbih::{has_rhythms, rhythm_at};
 pub use source::{Kind, Source};
 
 /// How far reading has come, for progress bars.
@@ -67,6 +67,8 @@ type Sink<'a> = dyn FnMut(Outcome) -> Result<()> + 'a;
 /// What every record of a source needs to know.
 struct Context<'a> {
     options: &'a LoadOptions,
+    /// How strips are made, as the options say.
+    preprocessing: Preprocessing,
     scheme: &'static Scheme,
     /// The source's name.
     source: String,
@@ -135,71 +137,21 @@ impl Context<'_> {
     }
 
     /// The first strip of a short record: `mv` at `fs` Hz, brought to the data set's rate and length.
-    fn first_strip(&self, mut mv: Vec<f64>, fs: f64) -> Result<Vec<f64>, String> {
-        let seconds = self.options.seconds;
-        let found = mv.len();
-        // half a second more keeps the resampling filter's edge out of the strip
-        mv.truncate(((seconds + 0.5) * fs).ceil() as usize);
-        if let Some(i) = mv.iter().take((seconds * fs).ceil() as usize).position(|v| !v.is_finite()) {
-            return Err(format!("missing sample (first at {i})"));
-        }
-        mv.truncate(mv.iter().position(|v| !v.is_finite()).unwrap_or(mv.len()));
-        if mv.is_empty() {
-            return Err("holds no sample".into());
-        }
-        if is_flat(&mv) {
-            return Err("flat line".into());
-        }
-        let mut x = resample::resample_centred(mv, fs, self.options.fs).map_err(|e| one_line(&e))?;
-        let n = self.options.samples();
-        if x.len() < n {
-            return Err(format!(
-                "too short: {found} samples at {fs} Hz are {:.2} s, expected {seconds} s",
-                found as f64 / fs
-            ));
-        }
-        x.truncate(n);
-        Ok(x)
+    fn first_strip(&self, mv: Vec<f64>, fs: f64) -> Result<Vec<f64>, String> {
+        Ok(self.preprocessing.first_strip(mv, fs)?)
     }
 
     /// The finished strip, or why there is none.
     fn strip(&self, draft: Draft) -> Result<Strip, String> {
-        let Draft { id, patient, rhythm, mut x, beats, features } = draft;
+        let Draft { id, patient, rhythm, x, beats, features } = draft;
         let label =
             self.scheme.class_of(rhythm).ok_or_else(|| format!("its rhythm is in no class of {}", self.scheme.name))?;
-        if let Some(i) = x.iter().position(|v| !v.is_finite()) {
-            return Err(format!("missing or infinite sample (first at {i})"));
-        }
-        if is_flat(&x) {
-            return Err("flat line".into());
-        }
-        let (options, fs) = (self.options, self.options.fs);
-        // detection needs a clean signal, whether the strip is to be one or not
-        let clean = if options.clean || beats.is_none() { Some(rpeaks::clean(&x, fs, options.mains)) } else { None };
-        let expert_beats = beats.is_some();
-        let r_peaks = match (beats, &clean) {
-            (Some(beats), _) => beats,
-            (None, Some(Ok(clean))) => options.detector.r_peaks(clean, fs),
-            (None, _) => Vec::new(),
-        };
-        if options.clean
-            && let Some(clean) = clean
-        {
-            x = clean.map_err(|e| one_line(&e))?;
-        }
-        let signal: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-        if signal.iter().any(|v| !v.is_finite()) {
-            return Err("values beyond the range of f32".into());
-        }
-        let features = features.unwrap_or_else(|| features::hrv(&r_peaks, fs).map(|v| v as f32));
+        let finished = self.preprocessing.finish(x, beats)?;
+        let features = features.unwrap_or_else(|| finished.features(self.preprocessing.fs));
         let source = self.source.clone();
+        let Finished { signal, r_peaks, expert_beats } = finished;
         Ok(Strip { id, patient, source, signal: signal.into(), label, r_peaks, expert_beats, features, target: None })
     }
-}
-
-/// True where a signal never changes.
-pub(crate) fn is_flat(x: &[f64]) -> bool {
-    x.windows(2).all(|w| w[0] == w[1])
 }
 
 /// An error's text without its hint, on one line.
@@ -208,9 +160,9 @@ pub(crate) fn one_line(e: &Error) -> String {
     text.split("\nHINT").next().unwrap_or(&text).replace('\n', " ")
 }
 
-/// Beats at a strip's rate, those inside its `n` samples.
-fn scaled_beats(beats: &[i64], ratio: f64, n: usize) -> Vec<u32> {
-    let scaled = beats.iter().map(|&b| (b as f64 * ratio).round());
+/// Beats at a strip's rate, those inside its `n` samples from sample `at` of the record at that rate.
+pub(crate) fn scaled_beats(beats: &[i64], ratio: f64, at: usize, n: usize) -> Vec<u32> {
+    let scaled = beats.iter().map(|&b| (b as f64 * ratio).round() - at as f64);
     let mut inside: Vec<u32> = scaled.filter(|&p| p >= 0.0 && p < n as f64).map(|p| p as u32).collect();
     inside.dedup();
     inside
@@ -245,7 +197,9 @@ pub(crate) fn read_all(
     let claimed = Mutex::default();
     for source in sources {
         let (name, root) = (source.name(), resolve(&source.path));
-        let context = Context { options, scheme, source: name, root, watch, patients: &patients, claimed: &claimed };
+        let preprocessing = options.preprocessing();
+        let (patients, claimed) = (&patients, &claimed);
+        let context = Context { options, preprocessing, scheme, source: name, root, watch, patients, claimed };
         let mut take = |outcome: Outcome| {
             account.exclusions.extend(outcome.exclusions);
             outcome.notes.into_iter().for_each(|note| all_notes.add(note));
@@ -295,10 +249,10 @@ fn check_names(sources: &[Source]) -> Result<()> {
 /// The headers of a folder's records in the order of [`load`], the source's name, and what its list names in vain.
 pub(crate) fn record_headers(source: &Source) -> Result<(Vec<PathBuf>, String, Vec<Exclusion>)> {
     let options = LoadOptions::default();
-    let (patients, claimed) = (PatientNames::parse(&options.patient_pattern)?, Mutex::default());
-    let (scheme, root, source) = (options.check()?, resolve(&source.path), source.name());
-    let context =
-        Context { options: &options, scheme, source, root, watch: &|_| {}, patients: &patients, claimed: &claimed };
+    let (patients, claimed) = (&PatientNames::parse(&options.patient_pattern)?, &Mutex::default());
+    let (preprocessing, scheme) = (options.preprocessing(), options.check()?);
+    let (root, source) = (resolve(&source.path), source.name());
+    let context = Context { options: &options, preprocessing, scheme, source, root, watch: &|_| {}, patients, claimed };
     let mut out = Outcome::default();
     let headers = folder::find_headers(&context, &mut out)?.into_iter().collect();
     Ok((headers, context.source, out.exclusions))
@@ -336,12 +290,8 @@ pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progr
         Ok(())
     })?;
     let set = Dataset {
-        scheme: scheme.name.into(),
+        preprocessing: options.preprocessing(),
         classes: scheme.classes.iter().map(|c| (*c).to_string()).collect(),
-        fs: options.fs,
-        seconds: options.seconds,
-        lead: options.lead.clone(),
-        clean: options.clean,
         patient_pattern: options.patient_pattern.clone(),
         guidance: GuidanceConfig::default(),
         strips,

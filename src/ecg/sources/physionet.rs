@@ -38,7 +38,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         });
         None
     });
-    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / fs, options.samples()));
+    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / fs, 0, options.samples()));
     let (patient, note) = context.patient(&record, &header.comments);
     out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, features: None })?);
     out.notes.push(note);
