@@ -1,5 +1,5 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
-//! wholly inside one rhythm; the grid restarts at each rhythm change.
+//! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
 use super::notes::{How, Note};
 use super::{Context, Draft, Outcome, one_line};
@@ -7,11 +7,11 @@ use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
 use crate::ecg::patients;
 use crate::ecg::resample;
-use crate::ecg::wfdb::{Annotation, Header, Signal, read_annotations, read_signal};
+use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A stretch of one rhythm in samples at the record's rate, its end excluded.
+/// A stretch of one rhythm in samples at the signal's rate, its end excluded.
 #[derive(Debug, PartialEq, Eq)]
 struct Stretch {
     start: i64,
@@ -22,7 +22,6 @@ struct Stretch {
 pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, String> {
     let options = context.options;
     let header = Header::read(path).map_err(|e| one_line(&e))?;
-    let annotations = read_annotations(&path.with_extension("atr")).map_err(|e| one_line(&e))?;
     let record = context.record_id(path);
     let mut out = Outcome::default();
 
@@ -32,7 +31,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         let used = header.signals.first().map_or(String::new(), |s| s.description.clone());
         out.notes.push(Note::OtherLead { record: record.clone(), used });
     }
-    let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
+    let annotations = read_annotations(&path.with_extension("atr"), header.fs, header.rate(index));
+    let annotations = annotations.map_err(|e| one_line(&e))?;
+    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
 
     // the mean is taken out first, or the zeros that the filter sees outside would make a step of it
@@ -42,14 +43,14 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     }
     let mean = known.iter().sum::<f64>() / known.len() as f64;
     let centred: Vec<f64> = mv.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
-    let resampled = resample::resample(&centred, header.fs, options.fs).map_err(|e| one_line(&e))?;
+    let resampled = resample::resample(&centred, fs, options.fs).map_err(|e| one_line(&e))?;
 
     let (patient, note) = patient(context, &record, &header);
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
-    let length = options.seconds * header.fs;
+    let length = options.seconds * fs;
     if length < 2.0 {
-        return Err(format!("{} s are less than two samples at {} Hz", options.seconds, header.fs));
+        return Err(format!("{} s are less than two samples at {} Hz", options.seconds, fs));
     }
     let stretches = rhythm_stretches(&annotations, mv.len() as i64);
     if stretches.is_empty() {
@@ -60,7 +61,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             let inside = |sample: i64| sample >= start && sample < end;
             let from = beats.partition_point(|b| b.sample < start);
             let own: Vec<&Annotation> = beats[from..].iter().copied().take_while(|b| inside(b.sample)).collect();
-            let found = classify(&stretch.note, &own, header.fs).and_then(|rhythm| {
+            let found = classify(&stretch.note, &own, fs).and_then(|rhythm| {
                 if context.scheme.class_of(rhythm).is_none() {
                     Err(format!("rhythm {} is in no class", stretch.note))
                 } else if !options.ectopic_keep && own.iter().any(|b| labels::is_abnormal_beat(b)) {
@@ -76,10 +77,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                     continue;
                 }
             };
-            let id = format!("{record}@{:.3}", start as f64 / header.fs);
+            let id = format!("{record}@{:.3}", start as f64 / fs);
             let patient = patient.clone();
-            let strip = cut(context, &mv, &resampled, header.fs, start, end).and_then(|(at, x)| {
-                let beats = Some(peaks_inside(&own, options.fs / header.fs, at, x.len()));
+            let strip = cut(context, &mv, &resampled, fs, start, end).and_then(|(at, x)| {
+                let beats = Some(peaks_inside(&own, options.fs / fs, at, x.len()));
                 context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
             });
             match strip {
@@ -101,9 +102,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     Ok(out)
 }
 
-/// The rhythm of the `seconds` from `start` (s) of a record at `fs` Hz, if they lie inside one annotated rhythm.
-pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Option<Rhythm> {
-    let annotations = read_annotations(&header.with_extension("atr")).ok()?;
+/// The rhythm of the `seconds` from `start` (s) of a record, if they lie inside one annotated rhythm.
+pub(crate) fn rhythm_at(header: &Header, start: f64, seconds: f64) -> Option<Rhythm> {
+    let fs = header.fs;
+    let annotations = read_annotations(&header.path.with_extension("atr"), fs, fs).ok()?;
     let (first, end) = ((start * fs).round() as i64, ((start + seconds) * fs).round() as i64);
     let stretch = rhythm_stretches(&annotations, i64::MAX).into_iter().find(|s| s.start <= first && end <= s.end)?;
     let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;
@@ -119,16 +121,16 @@ fn patient(context: &Context, record: &str, header: &Header) -> (String, Note) {
     }
 }
 
-/// From each rhythm change to the next, the last one to the record's end.
+/// From each beginning of a rhythm to the next change or end, the last one to the record's end.
 fn rhythm_stretches(annotations: &[Annotation], samples: i64) -> Vec<Stretch> {
-    let changes: Vec<&Annotation> = annotations.iter().filter(|a| a.is_rhythm() && a.aux.starts_with('(')).collect();
-    let ends = changes.iter().skip(1).map(|a| a.sample.min(samples)).chain([samples]);
-    changes
-        .iter()
-        .zip(ends)
-        .map(|(a, end)| Stretch { start: a.sample.max(0), end, note: a.aux.clone() })
-        .filter(|s| s.start < s.end)
-        .collect()
+    let changes: Vec<(i64, RhythmChange)> =
+        annotations.iter().filter_map(|a| a.rhythm().map(|change| (a.sample, change))).collect();
+    let ends = changes.iter().skip(1).map(|&(sample, _)| sample.min(samples)).chain([samples]);
+    let stretches = changes.iter().zip(ends).filter_map(|(&(start, change), end)| match change {
+        RhythmChange::Begin(name) => Some(Stretch { start: start.max(0), end, note: name.into() }),
+        RhythmChange::End => None,
+    });
+    stretches.filter(|s| s.start < s.end).collect()
 }
 
 /// Windows of `length` samples (it may be fractional) from the start of a stretch, as many as fit.
@@ -208,6 +210,14 @@ mod tests {
         assert_eq!(windows, [(0, 10), (10, 20), (25, 35), (35, 45), (45, 55), (60, 70)]);
         assert_eq!(grid(&s[1], 12.5).collect::<Vec<_>>(), [(25, 38), (38, 50)]);
         assert!(rhythm_stretches(&[], 70).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_labelled_between_the_end_of_a_rhythm_and_the_next() {
+        let list = [note(5, ")"), note(10, "(N"), note(25, ")"), note(40, "(AFIB)"), note(60, ")"), note(60, "(N")];
+        let s = rhythm_stretches(&list, 70);
+        let found: Vec<_> = s.iter().map(|s| (s.start, s.end, s.note.as_str())).collect();
+        assert_eq!(found, [(10, 25, "(N"), (40, 60, "(AFIB"), (60, 70, "(N")]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::notes::Note;
 use super::{Context, Draft, Outcome, Sink, folder, one_line};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::wfdb::read_limited;
+use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -118,11 +118,9 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     chosen
 }
 
-/// The column of a lead; `MLII` is II, as everywhere.
+/// The column of a lead, by the rule for WFDB's leads.
 fn lead_column(name: &str) -> Option<usize> {
-    let upper = name.trim().to_ascii_uppercase();
-    let bare = upper.strip_prefix("ML").filter(|r| !r.is_empty()).unwrap_or(&upper);
-    LEADS.iter().position(|lead| lead.eq_ignore_ascii_case(bare))
+    find_lead(LEADS, name)
 }
 
 fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize>) -> Result<Outcome, String> {

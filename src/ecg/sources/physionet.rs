@@ -27,10 +27,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let Some(index) = header.lead(&options.lead) else {
         return Err(format!("no lead {}, found {}", options.lead, header.lead_names()));
     };
-    let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
+    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
 
-    let x = context.first_strip(mv, header.fs)?;
+    let x = context.first_strip(mv, fs)?;
     let expert = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
         out.notes.push(Note::Record {
             record: format!("{record} ({})", one_line(&e)),
@@ -38,7 +38,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         });
         None
     });
-    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / header.fs, options.samples()));
+    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / fs, options.samples()));
     let (patient, note) = context.patient(&record, &header.comments);
     out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, features: None })?);
     out.notes.push(note);

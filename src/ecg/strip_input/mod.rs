@@ -48,11 +48,10 @@ pub fn read(path: &Path, lead: &str) -> Result<InputStrip> {
 /// header, or of its first `seconds` where rhythm annotations hold one rhythm over all of them.
 pub fn expert_rhythm(path: &Path, seconds: f64) -> Option<Rhythm> {
     let Located { kind: Kind::Wfdb(header), start, .. } = locate(path).ok()? else { return None };
-    let header_path = header;
-    let header = Header::read(&header_path).ok()?;
+    let header = Header::read(&header).ok()?;
     match header_label(&header.comments) {
         HeaderLabel::Rhythm { rhythm, .. } => Some(rhythm),
-        HeaderLabel::None(_) => sources::rhythm_at(&header_path, header.fs, start, seconds),
+        HeaderLabel::None(_) => sources::rhythm_at(&header, start, seconds),
     }
 }
 
@@ -177,9 +176,9 @@ fn read_wfdb(path: &Path, lead: &str, start: f64, name: String) -> Result<InputS
     };
     let read = read_signal(&header, index, false)?;
     notes.extend(read.warnings.into_iter().map(|w| format!("warning: {name}: {w}")));
-    let first = (start * header.fs).round();
+    let first = (start * read.fs).round();
     if first >= read.mv.len() as f64 {
-        let seconds = read.mv.len() as f64 / header.fs;
+        let seconds = read.mv.len() as f64 / read.fs;
         return Err(Error::file(
             path,
             format!("start {start} s, but the record ends after {seconds:.2} s"),
@@ -195,7 +194,7 @@ fn read_wfdb(path: &Path, lead: &str, start: f64, name: String) -> Result<InputS
     });
     let from_start = |b: i64| usize::try_from(b).ok()?.checked_sub(first).filter(|&b| b < signal.len());
     let beats = beats.map(|beats| beats.into_iter().filter_map(from_start).map(|b| b as u32).collect());
-    Ok(InputStrip { name, signal, fs: Some(header.fs), beats, units_known: true, notes })
+    Ok(InputStrip { name, signal, fs: Some(read.fs), beats, units_known: true, notes })
 }
 
 /// Makes a strip fit a model: brought to `fs_model` (Hz) and cut to the first `seconds`.
@@ -221,7 +220,7 @@ pub fn prepare(strip: &InputStrip, fs_given: Option<f64>, fs_model: f64, seconds
             fs_model
         }
     };
-    resample::ratio(fs, fs_model)?;
+    resample::check(fs, fs_model)?;
     let found = strip.signal.len();
     if found == 0 {
         return fault("holds no sample".into(), "give a strip of the model's length");
