@@ -122,7 +122,9 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
 /// The paths of the files that no source before this one holds; the others are excluded.
 pub(super) fn once(context: &Context, files: BTreeMap<PathBuf, PathBuf>, out: &mut Outcome) -> BTreeSet<PathBuf> {
     let mut kept = BTreeSet::new();
-    for (real, path) in files {
+    // in the order of the records, wherever the files lie
+    let files: BTreeMap<PathBuf, PathBuf> = files.into_iter().map(|(real, path)| (path, real)).collect();
+    for (path, real) in files {
         let id = context.record_id(&path);
         match context.claim(real, &id) {
             Ok(()) => drop(kept.insert(path)),
