@@ -14,7 +14,7 @@ const MAX_TERM: u64 = 5_000;
 /// Relative error allowed when a ratio of rates is made a fraction: 2 ms in half an hour.
 const TOLERANCE: f64 = 1e-6;
 /// How far a fraction may displace the last sample of a result, in samples of the result.
-const MAX_DRIFT: f64 = 0.5;
+const MAX_DRIFT: f64 = 0.05;
 /// Rates further apart than this factor are taken for a mistake: a header's rate must not decide how much memory
 /// the result takes.
 const MAX_FACTOR: f64 = 100.0;
@@ -70,8 +70,8 @@ pub fn output_len(n: usize, up: usize, down: usize) -> usize {
 }
 
 /// Resamples from `fs_in` to `fs_out` (Hz). Equal rates give a copy. Rates in a simple ratio (see [`fraction`]) that
-/// displaces no sample by half a sample or more go by it; for others each sample is taken at its own time, to 1/100 of a
-/// sample of the result.
+/// displaces no sample by more than 1/20 of a sample go by it; for others each sample is taken at its own time, to 1/100
+/// of a sample of the result.
 ///
 /// # Errors
 /// As [`check`]; also when the result would have more than 2^28 samples.
@@ -283,7 +283,7 @@ mod tests {
         for fs in [129.87, 333.33, 499.98, 256.41, 499.987_654, 977.513, 500.001, 249.9999] {
             // half a sample of a sine of 7 Hz at 500 Hz is 0.044 of its amplitude
             let (strip, hour) = (sine_error(fs, 500.0, 10.0), sine_error(fs, 500.0, 3600.0));
-            assert!(strip < 3e-3 && hour < 3e-3, "{fs} Hz: {strip} in a strip, {hour} in an hour");
+            assert!(strip < 3e-3 && hour < 5e-3, "{fs} Hz: {strip} in a strip, {hour} in an hour");
         }
         assert!(sine_error(500.0, 129.87, 60.0) < 3e-3);
         assert!(sine_error(2000.3, 21.7, 60.0) < 2e-2);
