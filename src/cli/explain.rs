@@ -8,7 +8,7 @@ use crate::ecg::strip_input::expert_rhythm;
 use crate::error::{Error, Result};
 use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
 use crate::figures::{GradCamFigure, gradcam};
-use crate::files::write_atomically;
+use crate::files::{guard, write_atomically};
 use crate::nn::ModelFile;
 use crate::train::report::layer_name;
 use clap::Args;
@@ -18,7 +18,9 @@ use std::process::ExitCode;
 
 /// Draw the Grad-CAM map of strips and write it as .npy
 #[derive(Args)]
-#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2")]
+#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2\n\n\
+                  A map is not written over one of another class, layer or model: give each a folder of its own, such as\n\
+                  maps/SR and maps/SB, or --force.")]
 pub(super) struct ExplainArgs {
     /// Model file or run folder
     #[arg(long)]
@@ -70,6 +72,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
+    args.inputs.iter().for_each(|path| guard::reads(path));
     let mut written = HashSet::new();
     Ok(for_each(&args.inputs, |path| {
         let strip = load(common, path, args.fs, &model.info)?;
@@ -93,7 +96,9 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             .and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, model.info.seconds)?)?]));
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let png_path = args.out.join(format!("{}.png", strip.name));
-        write_atomically(&npy_path, &npy(&map))?;
+        let npy = npy(&map);
+        // no picture of one map beside the values of another
+        guard::check_content(&npy_path, &npy)?;
         gradcam::draw(
             &png_path,
             &GradCamFigure {
@@ -111,6 +116,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 layer: &layer,
             },
         )?;
+        write_atomically(&npy_path, &npy)?;
         print_line(&format!(
             "{}: {} ({:.3})  {}  {}",
             path.display(),

@@ -12,6 +12,7 @@
 //! | [`rpeaks`] | [`clean`], R peaks by a [`rpeaks::Detector`], and how good they are |
 //! | [`features`] | the 17 quantitative features |
 //! | [`mod@guidance`] | where an explanation should point |
+//! | [`fingerprint`] | what a data set holds, in a few hashes |
 //! | [`splits`] | [`folds`]: scikit-learn's folds bit for bit, and folds by patient; [`SavedSplit`]: kept in a file |
 //! | [`synthetic`], [`ecgsyn`] | [`synthesize`]: labelled artificial ECG |
 //! | [`export`] | a data set as WFDB records |
@@ -21,6 +22,7 @@ pub mod ecgsyn;
 pub mod export;
 pub mod features;
 pub mod filter;
+pub mod fingerprint;
 pub mod guidance;
 pub mod labels;
 pub mod prepared;

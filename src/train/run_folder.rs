@@ -6,7 +6,7 @@ mod record;
 use super::config::Experiment;
 use super::explanations::Shown;
 use crate::error::{Error, Result};
-use crate::files::{TEMPORARY, temporary, write_atomically, write_json};
+use crate::files::{TEMPORARY, guard, temporary, write_atomically, write_json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl RunFolder {
             folder.clear()?;
         }
         // an unwritable folder is told now, not after an hour of training
-        temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?;
+        drop(temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?);
         Ok(folder)
     }
 
@@ -207,16 +207,23 @@ impl RunFolder {
         self.dir.join("checkpoint.safetensors")
     }
 
+    /// Reads `run.json`, where it is there.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a damaged one.
+    pub fn read_run(&self) -> Result<Option<RunRecord>> {
+        let path = self.dir.join("run.json");
+        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let bad = |e| Error::file(&path, format!("is no record of a run: {e}"), "start again with --force");
+        serde_json::from_str(&text).map(Some).map_err(bad)
+    }
+
     /// True where the run came to its end.
     ///
     /// # Errors
-    /// [`Error::File`] for a damaged `run.json`.
+    /// As [`RunFolder::read_run`].
     pub fn is_finished(&self) -> Result<bool> {
-        let path = self.dir.join("run.json");
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(false) };
-        let record: RunRecord = serde_json::from_str(&text)
-            .map_err(|e| Error::file(&path, format!("is no record of a run: {e}"), "begin anew with --force"))?;
-        Ok(record.end.is_some())
+        Ok(self.read_run()?.is_some_and(|record| record.end.is_some()))
     }
 
     /// Removes the checkpoint of a run that came to its end.
@@ -348,6 +355,11 @@ fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f
 
 fn number_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// Lists the files of a run among what the command reads: nothing is written over them.
+pub(crate) fn protect(dir: &Path) {
+    FILES.iter().for_each(|name| guard::reads(&dir.join(name)));
 }
 
 /// Makes a folder for a run.

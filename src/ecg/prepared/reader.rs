@@ -5,7 +5,7 @@ use crate::ecg::dataset::{Dataset, Exclusion, Strip, check_rate_and_length};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::samples::Samples;
 use crate::error::{Error, Result};
-use crate::files::map;
+use crate::files::{guard, map};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensors};
@@ -24,6 +24,7 @@ pub fn is_prepared(path: &Path) -> bool {
 /// # Errors
 /// [`Error::File`] naming what is missing or makes no sense.
 pub fn read(path: &Path) -> Result<Dataset> {
+    guard::reads(path);
     File::open(path)?.dataset()
 }
 

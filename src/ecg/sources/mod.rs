@@ -18,6 +18,7 @@ use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
 use super::{features, resample, rpeaks};
 use crate::error::{Error, Result};
+use crate::files::guard;
 use notes::Note;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,13 @@ impl Source {
     pub fn forms() -> String {
         let with_path = Kind::ALL.iter().filter(|k| **k != Kind::Synthetic).map(|k| format!("{}:PATH", k.name()));
         format!("synthetic, {}", with_path.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Lists the source among what the command reads: nothing is written over it.
+    pub(crate) fn protect(&self) {
+        if self.kind != Kind::Synthetic {
+            guard::reads(&resolve(&self.path));
+        }
     }
 
     /// Name of the source in ids: that of its folder, or of its file without the extension.
@@ -299,6 +307,7 @@ pub(crate) fn read_all(
     if sources.is_empty() {
         return Err(Error::config("no source of recordings", "name at least one, e.g. mitbih:mitdb"));
     }
+    sources.iter().for_each(Source::protect);
     let mut names: Vec<String> = Vec::new();
     let mut account = Account::default();
     let mut all_notes = Vec::new();

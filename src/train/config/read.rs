@@ -49,6 +49,7 @@ impl Experiment {
     /// [`Error::File`] for a file that cannot be read; else as [`Experiment::parse`].
     pub fn load(path: impl AsRef<Path>, sets: &[String]) -> Result<Self> {
         let path = path.as_ref();
+        crate::files::guard::reads(path);
         let hint = "give an experiment file (TOML), e.g. experiments/quickstart.toml or a run folder's config.toml";
         if path.is_dir() {
             return Err(Error::file(path, "is a folder, expected an experiment file", hint));
