@@ -4,6 +4,7 @@ use super::progress::{Display, Reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::is_prepared;
+use crate::ecg::sources::Kind;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -81,25 +82,40 @@ fn data_sets(data: &str) -> Result<Vec<String>> {
 
 pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let mut sets = args.sets.clone();
+    // settings by options of their own, and how they were written
+    let mut options: Vec<(String, String)> = Vec::new();
     if let Some(data) = &args.data {
-        sets.extend(data_sets(data)?);
+        options.extend(data_sets(data)?.into_iter().map(|set| (set, format!("--data {data}"))));
     }
-    sets.extend(args.fold.iter().map(|k| format!("train.fold={k}")));
-    sets.extend(args.seed.iter().map(|s| format!("train.seed={s}")));
-    let mut experiment = match &args.config {
-        Some(path) => Experiment::load(path, &sets)?,
-        None => Experiment::quickstart(&sets)?,
+    let fold = |k: &String| (format!("train.fold={k}"), format!("--fold {}", k.trim_matches('"')));
+    options.extend(args.fold.iter().map(fold));
+    options.extend(args.seed.iter().map(|s| (format!("train.seed={s}"), format!("--seed {s}"))));
+    sets.extend(options.iter().map(|(set, _)| set.clone()));
+    let as_written = |e| match e {
+        Error::Config { what, hint } => {
+            let written =
+                |text: String, (set, option): &(String, String)| text.replace(&format!("--set {set}"), option);
+            Error::Config { what: options.iter().fold(what, written), hint }
+        }
+        other => other,
     };
+    let experiment = match &args.config {
+        Some(path) => Experiment::load(path, &sets),
+        None => Experiment::quickstart(&sets),
+    };
+    let mut experiment = experiment.map_err(as_written)?;
     if args.dry_run {
         return dry_run::run(common, &experiment, args.json);
     }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
-    if args.resume && args.config.is_none() && sets.is_empty() {
-        // go on with whatever is there
-        if let Ok(folder) = RunFolder::open(&dir) {
-            experiment = Experiment::load(folder.config(), &[])?;
+    if args.resume {
+        to_resume(&dir)?;
+        // whatever run is there
+        if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
+            experiment = Experiment::load(dir.join("config.toml"), &[])?;
         }
     }
+    keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
     let again = args.config.is_none() && args.out.is_none();
     let begin = match args.resume {
@@ -108,6 +124,37 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     };
     let device = Device { trace: args.trace_nan, ..Device::new(common) };
     job(common, &device, &experiment, &dir, begin)
+}
+
+/// There must be a run to resume.
+fn to_resume(dir: &Path) -> Result<()> {
+    if RunFolder::is_begun(dir) {
+        return Ok(());
+    }
+    let found = match std::fs::read_dir(dir).map(Iterator::count) {
+        Ok(0) => "is empty",
+        Ok(_) => "holds no run",
+        Err(_) if dir.exists() => "is no folder",
+        Err(_) => "is not there",
+    };
+    let hint = "name the folder of a run with --out, or leave --resume away to begin one there";
+    Err(Error::file(dir, format!("{found}: expected a run to resume"), hint))
+}
+
+/// A run in `dir` replaces no file that it is made from: not its experiment, unless that is of the run there, nor its data.
+fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
+    let data = &experiment.data;
+    let sources = data.sources()?;
+    let csv = sources.iter().filter(|s| s.kind == Kind::Csv).map(|s| resolve(&s.path));
+    let named = [&data.prepared, &data.split_file].into_iter().filter(|p| !p.is_empty()).map(|p| resolve(p.as_ref()));
+    let config = config.filter(|_| !RunFolder::is_begun(dir)).map(Path::to_path_buf);
+    for path in config.into_iter().chain(named).chain(csv) {
+        if let Some(name) = RunFolder::file_in(dir, &path) {
+            let what = format!("is read for this run, which would write over it: its folder has a file {name} too");
+            return Err(Error::file(path, what, "choose another folder with --out"));
+        }
+    }
+    Ok(())
 }
 
 /// The GPU that several runs share; opened when the first needs it.
@@ -209,6 +256,8 @@ pub(super) fn job(
     record.train_records = division.train.len();
     record.test_records = division.test.len();
     folder.write_run(&record)?;
+    // from here on the first signal waits for the end of a step
+    let in_order = signals::InOrder::new();
     folder.write_split(&split)?;
     if let Some(folds) = &division.folds {
         folds.write(&folder.folds())?;
@@ -241,7 +290,6 @@ pub(super) fn job(
     }
     let path = folder.checkpoint();
     let safety = Safety { path: &path, stop: &signals::is_stopped };
-    let in_order = signals::InOrder::new();
     let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
     let ended = training.run(checkpoint, &safety, &mut display).map_err(in_memory)?;
     drop(in_order);
@@ -271,7 +319,7 @@ pub(super) fn job(
         features: targets.scale().cloned(),
     };
     model_file::save(&folder.model(), &net, &info)?;
-    report::draw_curves(&folder, &log)?;
+    let mut not_drawn = report::draw_curves(&folder, &log);
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
@@ -285,9 +333,12 @@ pub(super) fn job(
         };
         let found = evaluate(&tested, true)?;
         found.write(folder.dir(), &Origin::new(Part::Test, &fingerprint, folder.dir())?)?;
-        report::draw_confusion(&folder, &found.metrics)?;
-        report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam)?;
+        not_drawn.extend(report::draw_confusion(&folder, &found.metrics));
+        not_drawn.extend(report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam));
         print_line(&text_table(&found.metrics));
+    }
+    for (figure, why) in &not_drawn {
+        common.say(format!("warning: the figure {figure} is not drawn: {why}"));
     }
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;

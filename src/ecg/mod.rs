@@ -40,6 +40,6 @@ pub use guidance::{Guidance, GuidanceConfig, guidance};
 pub use rpeaks::{clean, r_peaks};
 pub use samples::Samples;
 pub use sources::{Source, data_root, load, load_all, resolve};
-pub use splits::{SavedSplit, SplitKind, folds};
+pub use splits::{SavedSplit, SplitKind, folds, hold_out};
 pub use strip_input::InputStrip;
 pub use synthetic::{SyntheticOptions, synthesize};

@@ -108,6 +108,19 @@ impl RunFolder {
         Err(Error::file(dir, "is no run folder: found no config.toml", "give the folder that `exgnet train` wrote"))
     }
 
+    /// Whether a run was begun in the folder, even if it was killed before it wrote much. A `config.toml` alone is anybody's.
+    pub fn is_begun(dir: impl AsRef<Path>) -> bool {
+        let dir = dir.as_ref();
+        let others = FILES.iter().filter(|name| **name != "config.toml");
+        dir.join(lock::NAME).exists()
+            || dir.join("config.toml").is_file() && others.clone().any(|n| dir.join(n).exists())
+    }
+
+    /// The file of a run in `dir` that `path` is, if it is one.
+    pub(crate) fn file_in(dir: &Path, path: &Path) -> Option<&'static str> {
+        FILES.into_iter().find(|name| guard::is_same_file(path, &dir.join(name)))
+    }
+
     /// Removes what a run wrote.
     fn clear(&self) -> Result<()> {
         let remove = |path: PathBuf| match std::fs::remove_file(&path) {

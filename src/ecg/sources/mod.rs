@@ -108,6 +108,10 @@ impl FromStr for Source {
         if text == Kind::Synthetic.name() {
             return Ok(Self::new(Kind::Synthetic, ""));
         }
+        if text.ends_with(".safetensors") && !text.contains(':') {
+            let hint = "see that the name is right; a relative path is also looked for below EXGNET_DATA";
+            return Err(Error::file(text, "is not there, expected a prepared data set", hint));
+        }
         let (kind, path) = text.split_once(':').unwrap_or((text, ""));
         let known = Kind::ALL.into_iter().find(|k| k.name() == kind && *k != Kind::Synthetic);
         match known {

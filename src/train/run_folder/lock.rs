@@ -8,7 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Name of the lock's file.
-const NAME: &str = "run.lock";
+pub(super) const NAME: &str = "run.lock";
 /// A file that is removed again and again between opening and locking is not tried for ever.
 const ATTEMPTS: usize = 100;
 
