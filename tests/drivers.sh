@@ -2,6 +2,7 @@
 # Runs `exgnet check`, in every version of the kernels, and a short training on every Vulkan driver of this machine, then
 # both once more under the Khronos validation layer, and says what differs. --help says more.
 set -uo pipefail
+from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 PATH="$PATH:${HOME:-}/.cargo/bin"
 
@@ -43,8 +44,13 @@ install=false exgnet='' out=''
 while [ $# -gt 0 ]; do
   case $1 in
     --install) install=true ;;
-    --exgnet) exgnet=${2:-}; shift ;;
-    --out) out=${2:-}; shift ;;
+    --exgnet | --out)
+      [ -n "${2:-}" ] || { usage >&2; exit 2; }
+      # as seen from where it was called
+      case $2 in /*) path=$2 ;; *) path=$from/$2 ;; esac
+      if [ "$1" = --out ]; then out=$path; else exgnet=$path; fi
+      shift
+      ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -184,6 +190,23 @@ differ() {
     }'
 }
 
+# errors_differ A B: operations whose worst errors in the checks of two drivers are apart by more than a factor of 2, one of
+# them above rounding. Both passed; it is where to look first.
+errors_differ() {
+  local version
+  for version in "${VERSIONS[@]}"; do
+    paste "$1/check-$version.txt" "$2/check-$version.txt" | awk -v version="$version" '
+      NF == 14 && $7 == "ok" && $14 == "ok" {
+        for (i = 3; i <= 5; i++) {
+          a = $i; b = $(i + 7)
+          if (a == "-" || b == "-" || (a + 0 < 1e-6 && b + 0 < 1e-6)) continue
+          if (a > 2 * b || b > 2 * a) { printf "  %-8s %-20s %s: %s and %s\n", version, $1, name[i], a, b; }
+        }
+      }
+      BEGIN { name[3] = "values"; name[4] = "first derivatives"; name[5] = "second derivatives" }'
+  done
+}
+
 folders=()
 for i in "${!icds[@]}"; do
   folders+=("$out/$i")
@@ -233,7 +256,11 @@ fi
 if [ ${#icds[@]} -gt 1 ]; then
   for i in "${!icds[@]}"; do
     [ "$i" -gt 0 ] || continue
-    say "the training on ${names[0]} and on ${names[i]}"
+    say "${names[0]} and ${names[i]}"
+    echo 'worst errors of checks that are apart by more than a factor of 2:'
+    apart=$(errors_differ "${folders[0]}" "${folders[i]}")
+    echo "${apart:-  none}"
+    echo 'the training:'
     if [ -d "${folders[0]}/run" ] && [ -d "${folders[i]}/run" ]; then
       differ "${folders[0]}/run" "${folders[i]}/run" || fail "trainings differ by more than $TOLERANCE: ${names[0]}, ${names[i]}"
     fi

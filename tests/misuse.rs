@@ -99,6 +99,14 @@ fn functions_outside_of_the_registry_refuse_integers_too() {
     let state = AdamState::new(gpu(), 12).expect("a state");
     says(ops::adam_step(&f, &i, &state, &Hyper::default(), 1), &["adam", "U32"]);
     says(ops::adam_step(&f, &floats(&[5]), &state, &Hyper::default(), 1), &["adam", "[5]"]);
+    let (w, spec) = (floats(&[8, 3, 5]), ops::ConvSpec::single(1, 1, Branch::same(5, 1)));
+    says(
+        ops::branches_input_grad(&floats(&[2, 7, 40]), &[&w], &spec, 40),
+        &["conv1d_input_grad", "[2, 7, 40]", "[2, 8, 40]"],
+    );
+    says(ops::branches_input_grad(&floats(&[2, 8, 40]), &[], &spec, 40), &["0 weights"]);
+    let (x, g) = (floats(&[2, 3, 40]), floats(&[2, 8, 39]));
+    says(ops::conv1d_weight_grad(&x, &g, [8, 3, 5], &spec), &["conv1d_weight_grad", "[2, 8, 39]", "[2, 8, 40]"]);
     let (_, stats) = ops::batch_norm_train(&f, &floats(&[3]), &floats(&[3]), 1e-5).expect("normalised");
     says(ops::update_running(&stats, &integers(&[3]), &floats(&[3]), 0.1), &["update_running", "U32"]);
     says(ops::update_running(&stats, &floats(&[4]), &floats(&[4]), 0.1), &["update_running", "[4]"]);
