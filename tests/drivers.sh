@@ -31,8 +31,8 @@ Usage: tests/drivers.sh [--install] [--exgnet PATH] [--out DIR]
   --exgnet PATH  the program to run; without it `cargo build --release` makes it
   --out DIR      keep what the runs wrote in DIR
 
-On every Vulkan driver it finds: `exgnet check` in each version of the kernels, and a short training; then the usual
-version and the training again under the Khronos validation layer, which must give the same bytes. It prints the worst
+On every Vulkan driver it finds: `exgnet check` in each version of the kernels, and a short training; then both again
+under the Khronos validation layer, where the training must give the same bytes. It prints the worst
 errors of each, what differs between the trainings, and what the layer says.
 
 Exit code: 0 when all passed, 1 when a check or a training failed, results differ or the layer complains, 2 for wrong

@@ -21,6 +21,15 @@ fn a_benchmark_that_cannot_fit_is_refused() {
     for op in ["conv1d", "conv1d_input_grad", "conv1d_weight_grad", "batch_norm_relu_grad", "sum", "dropout", "add"] {
         refused(&["bench", op, "--shape", "batch=100000"], &[op, "needs a tensor of 16000.000 MB"]);
     }
+    // the batch that is told fits
+    let limit = ["--memory-limit", "300M"];
+    let said = fails(&[&["bench", "add", "--shape", "batch=4096"][..], &limit].concat(), 1, &["--shape batch="]);
+    let batch: String =
+        said.rsplit("--shape batch=").next().unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
+    assert!((2..4096).contains(&batch.parse::<usize>().expect("a number")), "{said}");
+    let shape = format!("batch={batch}");
+    let out = exgnet(&[&["bench", "add", "--rounds", "1", "--shape", &shape][..], &limit].concat());
+    assert!(out.status.success(), "{}", text(&out.stderr));
     // the output alone
     refused(&["bench", "conv1d", "--shape", "batch=1000,in=1,out=10000"], &["needs a tensor of 25000.000 MB"]);
     refused(&["bench", "matmul", "--shape", "in=1000000,len=1000000"], &["needs a tensor of 4000000.000 MB"]);

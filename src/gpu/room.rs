@@ -57,12 +57,16 @@ fn host_memory() -> Option<u64> {
 }
 
 impl Gpu {
-    /// Refuses work that cannot fit: into the adapter's largest tensor, the limit of [`Gpu::limit_memory`], or this machine's
+    /// Refuses work that cannot fit: into the limit of [`Gpu::limit_memory`], the adapter's largest tensor, or this machine's
     /// memory (which a software adapter's tensors lie in too). `what` names the work.
     ///
     /// # Errors
     /// [`Error::Memory`] with what it would take and what there is.
     pub fn room_for(&self, what: &str, needs: Needs) -> Result<()> {
+        let held = self.pool_stats().in_use;
+        if let Some(limit) = self.memory_limit().filter(|&limit| needs.tensors.saturating_add(held) > limit) {
+            return Err(over_limit(what, needs.tensors, held, limit));
+        }
         let report = self.report();
         let most = report.max_binding_bytes.min(report.max_buffer_bytes).min(MOST);
         if needs.largest > most {
@@ -77,10 +81,6 @@ impl Gpu {
                 Room::Tensor { most, needed: needs.largest },
                 SMALLER,
             ));
-        }
-        let held = self.pool_stats().in_use;
-        if let Some(limit) = self.memory_limit().filter(|&limit| needs.tensors.saturating_add(held) > limit) {
-            return Err(over_limit(what, needs.tensors, held, limit));
         }
         let on_host = needs.host.saturating_add(if report.is_software { needs.tensors } else { 0 });
         match host_memory().filter(|&free| on_host > free) {
