@@ -1,5 +1,6 @@
 //! Operations on random input with what they cost and what they should give: what a benchmark runs.
 
+use super::ceilings::Ceilings;
 use super::kernels::{OPERATIONS, Shape};
 use crate::autograd::{grad, no_grad, with_history};
 use crate::error::{Error, Result};
@@ -71,13 +72,36 @@ pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     }
 }
 
+/// Refuses a subject that cannot fit, with the batch that does.
+fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
+    let Err(e) = gpu.room_for(operation, needs(operation, s)) else { return Ok(()) };
+    let Error::Memory { what, room, .. } = e else { return Err(e) };
+    let refused = |batch: usize| {
+        let own = needs(operation, Shape { batch, ..s });
+        // the pool rounds up, by a quarter at most
+        let own = Needs { tensors: own.tensors.saturating_add(own.tensors / 4), ..own };
+        gpu.room_for(operation, own.and(Ceilings::NEEDS)).is_err()
+    };
+    // of the batches from 0 (which is none) to this one, which does not fit
+    let (mut fits, mut not) = (0, s.batch);
+    while fits + 1 < not {
+        let middle = (fits + not) / 2;
+        *(if refused(middle) { &mut not } else { &mut fits }) = middle;
+    }
+    let hint = match fits {
+        0 => "not even a batch of 1 fits: take smaller in, out or len of --shape".to_owned(),
+        fits => format!("--shape batch={fits} is the largest batch that fits"),
+    };
+    Err(Error::memory(what, room, hint))
+}
+
 impl Subject {
     /// One of the three passes of a convolution.
     ///
     /// # Errors
     /// [`Error::Memory`] where it does not fit, before anything is allocated; [`Error::Shape`], [`Error::Gpu`].
     pub fn conv(gpu: &Gpu, pass: Pass, s: Shape) -> Result<Self> {
-        gpu.room_for(pass.name(), needs(pass.name(), s))?;
+        check_room(gpu, pass.name(), s)?;
         let (t, spec, weight) = (s.out_len(), s.spec(), [s.out, s.c_in, s.k]);
         let (x, xv) = noise(gpu, &[s.batch, s.c_in, s.len], 1)?;
         let (w, wv) = noise(gpu, &weight, 2)?;
@@ -138,7 +162,7 @@ impl Subject {
             let known = format!("known are {}", OPERATIONS.join(", "));
             return Err(Error::config(format!("no benchmark of '{operation}'"), known));
         }
-        gpu.room_for(operation, needs(operation, s))?;
+        check_room(gpu, operation, s)?;
         let rows = [s.batch, s.c_in, s.len];
         let n = numel(&rows) as f64;
         let (x, xv) = noise(gpu, if operation == "matmul" { &[1] } else { &rows }, 1)?;

@@ -12,6 +12,25 @@ use std::sync::{Arc, Mutex};
 /// What helps where memory does not suffice.
 pub(super) const SMALLER: &str = "use a smaller batch (--set train.batch=16) or shorter strips";
 
+/// Bytes in words.
+pub(super) fn mb(bytes: u64) -> String {
+    format!("{:.3} MB", bytes as f64 / 1e6)
+}
+
+/// The error of `what`, which needs so many bytes where `held` are held.
+pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error {
+    Error::memory(
+        format!(
+            "{what} needs {} on top of {} that are held, the limit is {} (--memory-limit)",
+            mb(bytes),
+            mb(held),
+            mb(limit)
+        ),
+        Room::Tensors(limit),
+        format!("raise the limit, or {SMALLER}"),
+    )
+}
+
 #[derive(Default)]
 pub(super) struct Pool {
     free: Mutex<HashMap<u64, Vec<wgpu::Buffer>>>,
@@ -213,17 +232,7 @@ impl Gpu {
         if held + class <= limit {
             return Ok(());
         }
-        let mb = |bytes: u64| bytes as f64 / 1e6;
-        Err(Error::memory(
-            format!(
-                "a tensor needs {:.3} MB on top of {:.3} MB that are held, the limit is {:.3} MB (--memory-limit)",
-                mb(class),
-                mb(held),
-                mb(limit)
-            ),
-            Room::Tensors(limit),
-            format!("raise the limit, or {SMALLER}"),
-        ))
+        Err(over_limit("a tensor", class, held, limit))
     }
 
     /// A buffer of `bytes` bytes with undefined content.

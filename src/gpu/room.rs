@@ -1,7 +1,7 @@
 //! Whether there is room for some work, before any of it is allocated.
 
 use super::Gpu;
-use super::pool::SMALLER;
+use super::pool::{SMALLER, mb, over_limit};
 use crate::error::{Error, Result, Room};
 
 /// Bytes that some work takes.
@@ -56,17 +56,17 @@ fn host_memory() -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-fn mb(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
 impl Gpu {
-    /// Refuses work that cannot fit: into the adapter's largest tensor, the limit of [`Gpu::limit_memory`], or this machine's
+    /// Refuses work that cannot fit: into the limit of [`Gpu::limit_memory`], the adapter's largest tensor, or this machine's
     /// memory (which a software adapter's tensors lie in too). `what` names the work.
     ///
     /// # Errors
     /// [`Error::Memory`] with what it would take and what there is.
     pub fn room_for(&self, what: &str, needs: Needs) -> Result<()> {
+        let held = self.pool_stats().in_use;
+        if let Some(limit) = self.memory_limit().filter(|&limit| needs.tensors.saturating_add(held) > limit) {
+            return Err(over_limit(what, needs.tensors, held, limit));
+        }
         let report = self.report();
         let most = report.max_binding_bytes.min(report.max_buffer_bytes).min(MOST);
         if needs.largest > most {
@@ -80,13 +80,6 @@ impl Gpu {
                 ),
                 Room::Tensor { most, needed: needs.largest },
                 SMALLER,
-            ));
-        }
-        if let Some(limit) = self.memory_limit().filter(|&limit| needs.tensors > limit) {
-            return Err(Error::memory(
-                format!("{what} needs tensors of {}, the limit is {} (--memory-limit)", mb(needs.tensors), mb(limit)),
-                Room::Tensors(limit),
-                format!("raise the limit, or {SMALLER}"),
             ));
         }
         let on_host = needs.host.saturating_add(if report.is_software { needs.tensors } else { 0 });

@@ -93,8 +93,11 @@ impl AdamState {
     /// Puts the settings of a step on the device; `step` counts from 1.
     ///
     /// # Errors
-    /// [`crate::Error::Gpu`].
+    /// [`crate::Error::Shape`] for step 0; [`crate::Error::Gpu`].
     pub fn set(&self, hyper: &Hyper, step: u32) -> Result<()> {
+        if step == 0 {
+            return Err(Error::shape("adam", "step 0", "a step from 1 on", "the first step is number 1"));
+        }
         self.set_parts(hyper, &vec![step; self.parts])
     }
 
