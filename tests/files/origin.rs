@@ -107,7 +107,16 @@ fn a_run_resumes_on_the_same_signals_only() {
     works(&borrowed(&prepare(&set, &[])));
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
     command.args(["train", "--out", unicode(&run), "--data", &set]).args(TINY);
-    command.args(["--set", "train.epochs=300", "--set", "train.checkpoint_steps=1", "--set", "train.validation=0"]);
+    command.args([
+        "--set",
+        "train.epochs=300",
+        "--set",
+        "train.checkpoint_steps=1",
+        "--set",
+        "train.validation=0",
+        "--set",
+        "data.min_class=1",
+    ]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
     while !run.join("checkpoint.safetensors").exists() {
         assert!(child.try_wait().expect("a child").is_none(), "it is over before its first checkpoint");

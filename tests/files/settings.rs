@@ -8,7 +8,14 @@ use std::path::Path;
 fn strips_over_two_minutes_train_test_and_are_drawn() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = tmp.path().join("run");
-    let sets = ["data.fs=50", "data.seconds=130", "data.synthetic.records=20", "train.epochs=1", "data.folds=2"];
+    let sets = [
+        "data.fs=50",
+        "data.seconds=130",
+        "data.synthetic.records=20",
+        "data.min_class=1",
+        "train.epochs=1",
+        "data.folds=2",
+    ];
     let sets: Vec<&str> = sets.iter().flat_map(|s| ["--set", s]).collect();
     let out = train(&run, &sets);
     assert!(!text(&out.stderr).contains("not drawn"), "{}", text(&out.stderr));

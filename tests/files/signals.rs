@@ -43,7 +43,7 @@ fn a_data_set_that_is_cut_off_leaves_nothing() {
     }
 }
 
-const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nfolds = 2\n[data.synthetic]\nrecords = 40\n\
+const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nfolds = 2\n[data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\
     [network]\nwidths = [6, 8]\nstrides = [1, 2]\nstem_channels = 6\n\
     [train]\nepochs = 3000\nbatch = 8\ncheckpoint_steps = 1\n[output]\ngradcam = 0\n";
 const SWEEP: &str = "base = 'base.toml'\nout = 'unused'\nfolds = [0, 1]\nseeds = [1, 2]\n[[variant]]\nname = 'both'\n";
