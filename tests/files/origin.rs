@@ -46,7 +46,7 @@ fn only_its_own_test_goes_into_a_run_s_folder() {
     for name in ["metrics.json", "explanation.json", "sanity.json"] {
         let (of_train, of_test) = (json(&files[name]), json(&before[name]));
         assert_eq!((&of_train["part"], &of_test["part"]), (&"train".into(), &"test".into()), "{name}");
-        assert_eq!((&of_train["data"], &of_train["model"]), (&of_test["data"], &of_test["model"]), "{name}");
+        assert_eq!(of_train["data"], of_test["data"], "{name}");
         assert!(of_train["data"].as_str().is_some_and(|d| d.starts_with("synthetic:")), "{name}");
     }
     let rows = String::from_utf8(files["predictions.csv"].clone()).expect("text");
@@ -59,6 +59,13 @@ fn only_its_own_test_goes_into_a_run_s_folder() {
         fails(&[&evaluate[..], &[&out], more].concat(), 1, &["is there already", "--force"]);
     }
     assert!(content(Path::new(&out)) == files);
+    // nor another model's
+    let exported = at(tmp.path(), "exported.safetensors");
+    works(&["export", "--model", dir, "--half", "--out", &exported]);
+    let config = at(&own, "config.toml");
+    let all = at(tmp.path(), "all");
+    works(&["evaluate", "--model", dir, "--data", &config, "--out", &all]);
+    fails(&["evaluate", "--model", &exported, "--data", &config, "--out", &all], 1, &["is there already"]);
     works(&[&evaluate[..], &[&out, "--force"]].concat());
     assert_eq!(json(&content(Path::new(&out))["metrics.json"])["part"], "test");
 }
@@ -95,7 +102,7 @@ fn tables_and_pages_take_no_training_numbers_for_a_test() {
     // a run of before says nothing, and is read as it was
     let path = cell("both").join("metrics.json");
     let mut old = json(&std::fs::read(&path).expect("read"));
-    ["part", "data", "model"].iter().for_each(|key| drop(old.as_object_mut().expect("an object").remove(*key)));
+    ["part", "data"].iter().for_each(|key| drop(old.as_object_mut().expect("an object").remove(*key)));
     std::fs::write(&path, old.to_string()).expect("written");
     works(&["collect", unicode(&sweep)]);
 }
