@@ -58,7 +58,7 @@ fn works(args: &[&str]) -> String {
 
 /// A prepared data set as the run was trained on, with other settings where given.
 fn prepare(out: &str, more: &[&str]) -> Vec<String> {
-    let args = ["prepare", "--source", "synthetic", "--fs", "100", "--seconds", "4", "--records", "24", "--out", out];
+    let args = ["prepare", "--source", "synthetic", "--fs", "100", "--seconds", "4", "--records", "36", "--out", out];
     args.iter().chain(more).map(ToString::to_string).collect()
 }
 
