@@ -85,8 +85,9 @@ fn a_run_from_training_to_maps() {
             && rows[0]["logits"].as_array().expect("a list").len() == 4
     );
 
-    let maps = path(tmp.path(), "maps");
+    let mut maps = String::new();
     for layer in ["blocks.0", "blocks.1"] {
+        maps = path(tmp.path(), layer);
         let out = exgnet(&["explain", "--model", dir, &strip_path, "--out", &maps, "--layer", layer, "--class", "SB"]);
         assert!(out.status.success(), "{}", text(&out.stderr));
         let npy = std::fs::read(Path::new(&maps).join("strip.npy")).expect("a map");

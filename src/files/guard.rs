@@ -145,9 +145,9 @@ fn allowed(path: &Path, bytes: Option<&[u8]>) -> Result<()> {
     if command.force || bytes.is_some_and(same) {
         return Ok(());
     }
-    Err(Error::file(
-        path,
-        "is there already, with other content than the result: expected nothing, or the same result",
-        "give another name or folder (--out), or write over it with --force",
-    ))
+    let what = match bytes {
+        Some(_) => "is there already, with other content than the result: expected nothing, or the same result",
+        None => "is there already, and is no result of the same command: expected nothing, or the same result",
+    };
+    Err(Error::file(path, what, "give another name or folder (--out), or write over it with --force"))
 }

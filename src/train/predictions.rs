@@ -48,10 +48,10 @@ pub fn write(path: &Path, classes: &[String], predictions: &[Prediction]) -> Res
     write_of(path, classes, predictions, None)
 }
 
-/// [`write`] with two more columns, which say of which part and which data set the rows are.
+/// [`write()`] with two more columns, which say of which part and which data set the rows are.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_of(path: &Path, classes: &[String], predictions: &[Prediction], origin: Option<&Origin>) -> Result<()> {
     let fail = |e: String| {
         let hint = "choose a folder that can be written to: --out DIR, or output.dir in the experiment";

@@ -47,9 +47,10 @@ pub fn through_cache(
     set.without_small_classes(options.min_class)
 }
 
-/// What a prepared file says of its sources and settings: a file that says the same may be replaced.
+/// What a prepared file says of its sources, as they are written, and settings: a file that says the same may be replaced.
 pub(super) fn meaning(sources: &[Source], options: &LoadOptions, guidance: &GuidanceConfig) -> String {
-    format!("{:016x}", hash(&description(sources, options, guidance)))
+    let names: Vec<String> = sources.iter().map(Source::to_string).collect();
+    format!("{:016x}", hash(&format!("{options:?} {guidance:?} {names:?}")))
 }
 
 /// What is read and how: two experiments with the same description share a file.

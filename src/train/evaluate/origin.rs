@@ -42,16 +42,17 @@ impl Part {
     }
 }
 
-/// What a file of a test is of: keys of `metrics.json`, `explanation.json` and `sanity.json`, metadata of
-/// `explanations.safetensors`, columns (but for the model) of `predictions.csv`.
+/// What a file of a test is of: keys of `metrics.json`, `explanation.json` and `sanity.json`, columns of `predictions.csv`,
+/// metadata of `explanations.safetensors`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Which records.
     pub part: Part,
     /// Of which data set: its sources and a hash of its content, see [`Fingerprint::id`].
     pub data: String,
-    /// Hash of the model file; `None` where the file does not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Hash of the model file, which `explanations.safetensors` alone says: the numbers of an exported model are those of the
+    /// whole one.
+    #[serde(skip)]
     pub model: Option<String>,
 }
 
@@ -103,12 +104,6 @@ impl Origin {
         }
     }
 
-    /// The same test, as far as both say it.
-    fn is_same(&self, other: &Self) -> bool {
-        let model = self.model.as_ref().zip(other.model.as_ref()).is_none_or(|(a, b)| a == b);
-        self.part == other.part && self.data == other.data && model
-    }
-
     /// Whether the files of this test may be written to `dir`; those of the same test are then replaced. `run` is the folder
     /// of the model's run, `own_data` whether the data set is the run's.
     ///
@@ -134,12 +129,13 @@ impl Origin {
             let hint = "choose another folder with --out: what lies in a run folder passes for the run's test";
             return Err(Error::file(dir, what, hint));
         }
+        let model = Self::recorded(&dir.join(Shown::FILE)).and_then(|found| found.model);
         for path in &files {
-            match Self::recorded(path) {
+            match Self::recorded(path).map(|found| Self { model: found.model.or_else(|| model.clone()), ..found }) {
                 // which records by name is not said
-                Some(found) if found.is_same(self) && self.part != Part::Records => guard::replaces(path),
+                Some(found) if found == *self && self.part != Part::Records => guard::replaces(path),
                 // found out before the test, not after it
-                Some(found) if !found.is_same(self) => guard::check(path)?,
+                Some(found) if found != *self => guard::check(path)?,
                 _ => {}
             }
         }
