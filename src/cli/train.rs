@@ -317,14 +317,25 @@ pub(super) fn job(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells what a data set holds and what was left out.
+/// Reasons that are printed one by one: many name a record's own numbers.
+const MOST_REASONS: usize = 12;
+
+/// Prints what a data set holds and what was left out.
 pub(super) fn tell(common: &Common, data: &Dataset) {
     let counts: Vec<String> = data.classes.iter().zip(data.counts()).map(|(c, n)| format!("{c} {n}")).collect();
     let (seconds, fs) = (data.preprocessing.seconds, data.preprocessing.fs);
     common.say(format!("{} strips of {seconds} s at {fs} Hz: {}", data.strips.len(), counts.join(", ")));
     data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
-    for (reason, n) in data.exclusions_by_reason() {
+    let mut reasons: Vec<(String, usize)> = data.exclusions_by_reason().into_iter().collect();
+    if reasons.len() > MOST_REASONS {
+        reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    }
+    for (reason, n) in reasons.iter().take(MOST_REASONS) {
         common.say(format!("left out: {n:>5}  {reason}"));
+    }
+    if let Some(rest) = reasons.get(MOST_REASONS..).filter(|rest| !rest.is_empty()) {
+        let n: usize = rest.iter().map(|(_, n)| n).sum();
+        common.say(format!("left out: {n:>5}  for {} other reasons (-v lists every record)", rest.len()));
     }
     if common.verbose {
         data.exclusions.iter().for_each(|e| common.say(format!("left out: {}: {}", e.record, e.reason)));

@@ -234,7 +234,7 @@ impl List {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let below = Path::new(line);
+            let below = Path::new(line.strip_suffix(".hea").unwrap_or(line));
             if !below.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
                 let record = format!("{}/{line}", context.source);
                 out.exclusions.push(Exclusion::new(record, "RECORDS names a path outside its folder"));

@@ -104,13 +104,8 @@ impl Context<'_> {
     /// Takes a file, by its real path, for a record; or names the record that has it.
     fn claim(&self, real: PathBuf, record: &str) -> Result<(), String> {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        match claimed.insert(real.clone(), record.to_string()) {
-            Some(first) if first != record => {
-                claimed.insert(real, first.clone());
-                Err(first)
-            }
-            _ => Ok(()),
-        }
+        let first = claimed.entry(real).or_insert_with(|| record.to_string());
+        if first == record { Ok(()) } else { Err(first.clone()) }
     }
 
     /// The patient of a record, told by the comments of its header, by its name, or taken to be its own; and the note of
@@ -281,8 +276,8 @@ pub fn load(kind: Kind, path: &Path, options: &LoadOptions) -> Result<Dataset> {
 /// Loads several sources as one set, all of it in memory; `watch` hears how far it is.
 ///
 /// # Errors
-/// As [`load`]; also for no source at all, and for two sources of the same name (their patients could not be told
-/// apart).
+/// As [`load`]; also for no source at all, for two sources of the same name (their patients could not be told apart)
+/// and for two of the same recordings.
 pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
     let scheme = options.check()?;
     let mut strips = Vec::new();

@@ -174,7 +174,7 @@ fn files_reached_twice_count_once() {
     symlink(&root, &link).unwrap();
     assert_eq!(load(Kind::Wfdb, &link, &options()).unwrap().strips.len(), 3);
     // so do those of a list, however they are written
-    std::fs::write(root.join("RECORDS"), "./two \r\ntwo\n2\nb/one\na/one\n./b/./one\na\nup\n").unwrap();
+    std::fs::write(root.join("RECORDS"), "./two \r\ntwo\ntwo.hea\n2\nb/one\na/one\n./b/./one\na\nup\n").unwrap();
     let set = load(Kind::Wfdb, &root, &options()).unwrap();
     assert_eq!(
         (ids(&set), set.exclusions.len()),
