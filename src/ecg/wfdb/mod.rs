@@ -9,6 +9,7 @@ mod flac;
 pub mod format;
 pub mod header;
 mod lead;
+mod lines;
 mod segments;
 pub mod signal;
 mod stretch;
