@@ -162,6 +162,55 @@ fn changed_files_are_read_or_refused() {
         load(Kind::Wfdb, &dir, &options()).is_ok()
     });
 
+    let dir = folder("segments");
+    write(&dir, "s.hea", "s 2 100 250\nr.dat 16 200 0 0 0 0 0 II\nr.dat 16 200 0 0 0 0 0 V1\n");
+    write(&dir, "t.hea", "t 1 100 250\nr.dat 16 200 0 0 0 0 0 II\n");
+    write(&dir, "lay.hea", "lay 2 100 0\n~ 0 200/mV 0 0 0 0 0 II\n~ 0 200/mV 0 0 0 0 0 V1\n");
+    write(&dir, "r.dat", codes(500));
+    write(&dir, "r.atr", [[28 << 2, 0], [0, 0]].concat());
+    let masters = [
+        "r/2 2 100 500\ns 250\ns 250\n#Dx: 426783006\n",
+        "r/4 2 100 750\nlay 0\nt 250\n~ 250\ns 250\n#Dx: 426783006\n",
+        "r/2 2 100 250\ns 125\nr 125\n#Dx: 426783006\n",
+    ];
+    let masters: Vec<Vec<u8>> = masters.iter().map(|h| h.as_bytes().to_vec()).collect();
+    fuzz("header of segments", &masters, |bytes| {
+        write(&dir, "r.hea", bytes);
+        let header = Header::read(&dir.join("r.hea"));
+        if let Ok(header) = &header {
+            for i in 0..header.signals.len().min(3) {
+                let _ = read_signal(header, i, false);
+            }
+        }
+        let _ = strip_input::read(&dir.join("r@0.5"), "II");
+        header.is_ok()
+    });
+    let layout = b"lay 2 100 0\n~ 0 200/mV 0 0 0 0 0 II\n~ 0 200/mV 0 0 0 0 0 V1\n".to_vec();
+    write(&dir, "r.hea", masters[1].clone());
+    fuzz("layout", &[layout], |bytes| {
+        write(&dir, "lay.hea", bytes);
+        load(Kind::Wfdb, &dir, &options()).is_ok()
+    });
+
+    let dir = folder("flac");
+    let golden = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ecg/wfdb/records").join(name);
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    for (name, lines) in [("f508", 1), ("f516_three", 3), ("f524_three", 3)] {
+        // one with the length in the header, one without
+        for n in ["40", ""] {
+            let text = String::from_utf8(golden(&format!("{name}.hea"))).unwrap();
+            let rest: Vec<&str> = text.lines().skip(1).collect();
+            write(&dir, "r.hea", format!("r {lines} 250 {n}\n{}\n", rest.join("\n")));
+            fuzz(&format!("FLAC, {name} {n}"), &[golden(&format!("{name}.dat"))], |bytes| {
+                write(&dir, &format!("{name}.dat"), bytes);
+                let header = Header::read(&dir.join("r.hea")).unwrap();
+                (0..lines).all(|i| read_signal(&header, i, false).is_ok())
+            });
+        }
+    }
+
     let dir = folder("samples");
     write(&dir, "r.hea", "r 1 100 300\nr.dat 212 200 0 0 0 0 0 II\n#Dx: 426783006\n");
     fuzz("signal", &[samples(450)], |bytes| {
@@ -184,7 +233,11 @@ fn changed_files_are_read_or_refused() {
         word(0, 0),
     ]
     .concat();
-    fuzz("annotation", &[annotations], |bytes| parse_annotations(Path::new("r.atr"), bytes).is_ok());
+    let own = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ecg/wfdb/records/ann_own.atr"));
+    fuzz("annotation", &[annotations, own.unwrap()], |bytes| {
+        let file = parse_annotations(Path::new("r.atr"), bytes);
+        file.is_ok_and(|file| file.at_rate(360.0, 0.001).len() < 100_000)
+    });
 
     let dir = folder("csv");
     let names: Vec<String> = (0..200).map(|i| i.to_string()).collect();

@@ -105,7 +105,7 @@ fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
         let weights = LossWeights { joint: 0.0, feature: 0.0, block: 0, detach_alpha, ..WEIGHTS };
         let terms = losses(&net, &out, &targets(&g, bins), &weights, &Mode::EVAL).expect("losses");
         let xai = terms.xai.expect("guidance is on");
-        let wrt = net.params().get("blocks.1.branches.0.weight");
+        let wrt = net.params().get("blocks.1.branches.0.weight").expect("a parameter");
         let d = grad(&xai, &[&wrt], None, false).expect("gradients").pop().flatten();
         (xai.to_vec().expect("read back")[0], d.map(|d| d.to_vec().expect("read back")))
     };

@@ -3,9 +3,10 @@
 //! With `EXGNET_KEEP_WRITTEN=DIR` the written records stay in DIR, where `tests/goldens/ecg/wfdb/check_written.py`
 //! reads them with wfdb-python.
 
+use exgnet::ecg::wfdb::annotation::parse_annotations;
 use exgnet::ecg::wfdb::{
-    Annotation, Format, Header, RecordToWrite, SignalToWrite, read_annotations, read_signal, write_annotations,
-    write_record,
+    Annotation, Format, Header, RecordToWrite, SignalToWrite, read_annotations, read_physical, read_signal,
+    write_annotations, write_record,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -46,24 +47,150 @@ fn signals_equal_wfdb_python() {
             let mv = read_signal(&h, i, true).unwrap_or_else(|e| panic!("{name} {i}: {e}")).mv;
             let to_mv = spec.millivolts().unwrap();
             let physical = items(expected, "physical");
-            assert_eq!((mv.len(), physical.len()), (record["frames"].as_u64().unwrap() as usize, mv.len()), "{name}");
+            let samples = record["frames"].as_u64().unwrap() as usize * spec.per_frame;
+            assert_eq!((mv.len(), physical.len()), (samples, samples), "{name}");
             for (t, (&v, p)) in mv.iter().zip(physical).enumerate() {
                 let equal = p.as_f64().map_or(v.is_nan(), |p| close(v, p * to_mv));
                 assert!(equal, "{name}, signal {i}, sample {t}: {v} mV, expected {p} {}", spec.units);
             }
-            // with one sample per frame the codes themselves come back from the millivolts
-            if spec.per_frame == 1 {
-                let missing = Format::from_number(spec.format).unwrap().missing();
-                let code = |v: f64| (v / to_mv * spec.gain + f64::from(spec.baseline)).round() as i64;
-                let codes: Vec<Value> =
-                    mv.iter().map(|&v| if v.is_nan() { json!(missing) } else { json!(code(v)) }).collect();
-                let stored = items(expected, "digital");
-                let kept = stored.len() - spec.skew;
-                assert_eq!(codes[..kept], stored[spec.skew..], "{name}, signal {i}");
-            }
+            // the codes themselves come back from the millivolts
+            let missing = Format::from_number(spec.format).unwrap().missing();
+            let code = |v: f64| (v / to_mv * spec.gain + f64::from(spec.baseline)).round() as i64;
+            let codes: Vec<Value> =
+                mv.iter().map(|&v| if v.is_nan() { json!(missing) } else { json!(code(v)) }).collect();
+            let stored = items(expected, "digital");
+            let kept = stored.len() - spec.skew * spec.per_frame;
+            assert_eq!(codes[..kept], stored[spec.skew * spec.per_frame..], "{name}, signal {i}");
         }
     }
     assert_eq!(formats.into_iter().collect::<Vec<_>>(), [8, 16, 24, 32, 61, 80, 160, 212, 310, 311]);
+}
+
+#[test]
+fn flac_and_segments_equal_wfdb_python() {
+    let golden = golden();
+    let mut names = Vec::new();
+    for record in items(&golden, "more") {
+        let name = record["name"].as_str().unwrap();
+        names.push(name);
+        let h = Header::read(&goldens().join(format!("records/{name}.hea"))).unwrap();
+        assert_eq!((h.fs, h.samples.map(|n| n as u64)), (record["fs"].as_f64().unwrap(), record["frames"].as_u64()));
+        assert_eq!(h.signals.len(), items(record, "signals").len());
+        for (i, (spec, expected)) in h.signals.iter().zip(items(record, "signals")).enumerate() {
+            assert_eq!(expected["description"], spec.description);
+            let signal = read_signal(&h, i, true).unwrap_or_else(|e| panic!("{name} {i}: {e}"));
+            assert_eq!(signal.fs, h.fs * expected["per_frame"].as_f64().unwrap(), "{name}");
+            let physical = items(expected, "physical");
+            assert_eq!(signal.mv.len(), physical.len(), "{name} {i}");
+            for (t, (&v, p)) in signal.mv.iter().zip(physical).enumerate() {
+                assert!(p.as_f64().map_or(v.is_nan(), |p| close(v, p)), "{name}, signal {i}, sample {t}: {v}, {p}");
+            }
+            let same = read_physical(&h, i).unwrap();
+            assert!(same.iter().zip(&signal.mv).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
+    assert_eq!(names, ["f508", "f508_three", "f516", "f516_three", "f524", "f524_three", "fixed", "variable"]);
+}
+
+#[test]
+fn damaged_flac_is_refused_or_not_reached() {
+    let dir = tempfile::tempdir().unwrap();
+    let copied = |name: &str, header: &dyn Fn(String) -> String, file: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let from = goldens().join("records");
+        let text = header(std::fs::read_to_string(from.join(format!("{name}.hea"))).unwrap());
+        std::fs::write(dir.path().join("x.hea"), text.replace(name, "x")).unwrap();
+        let bytes = file(std::fs::read(from.join(format!("{name}.dat"))).unwrap());
+        std::fs::write(dir.path().join("x.dat"), bytes).unwrap();
+        Header::read(&dir.path().join("x.hea")).and_then(|h| read_signal(&h, h.signals.len() - 1, false))
+    };
+    let (same, whole) = (|text: String| text, |bytes: Vec<u8>| bytes);
+    let good = copied("f516_three", &same, &whole).unwrap().mv;
+    // without its length in the header, the stream's own counts: 5 samples come before the record's
+    let read = copied("f516_three", &|t| t.replacen(" 250 40\n", " 250\n", 1), &whole).unwrap().mv;
+    assert_eq!(
+        read.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+        good.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+    );
+    type Texts<'a> = &'a dyn Fn(String) -> String;
+    type Bytes<'a> = &'a dyn Fn(Vec<u8>) -> Vec<u8>;
+    let cases: [(Texts, Bytes, &str); 7] = [
+        (
+            &|t| t.replacen(" 250 40\n", " 250 41\n", 1),
+            &whole,
+            "is truncated: 80 samples of a channel found, 82 expected",
+        ),
+        (&|t| t.replace("516", "508"), &whole, "holds codes of 16 bits, expected at most 8 in format 508"),
+        (&|t| t.replacen("516x2", "516x1", 1), &whole, "several numbers of samples per frame"),
+        (
+            &|t| {
+                let lines: Vec<&str> = t.lines().collect();
+                format!("{}\n{}\n{}\n", lines[0].replacen(" 3 ", " 2 ", 1), lines[1], lines[2])
+            },
+            &whole,
+            "holds 3 channels, expected 2",
+        ),
+        (&same, &|b| b[..b.len() - 3].to_vec(), "FLAC"),
+        (
+            &same,
+            &|mut b: Vec<u8>| {
+                let n = b.len();
+                b[n - 30] ^= 4;
+                b
+            },
+            "FLAC",
+        ),
+        (&same, &|_| b"no flac at all".to_vec(), "FLAC"),
+    ];
+    for (header, file, part) in cases {
+        let e = copied("f516_three", header, file).unwrap_err().to_string();
+        assert!(e.contains(part) && e.contains("HINT"), "{part}: {e}");
+    }
+}
+
+#[test]
+fn segments_that_do_not_fit_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let bytes: Vec<u8> = (0..20_i16).flat_map(i16::to_le_bytes).collect();
+    std::fs::write(dir.path().join("s.dat"), bytes).unwrap();
+    write("a.hea", "a 2 100 10\ns.dat 16 1/mV 0 0 0 0 0 I\ns.dat 16 1/mV 0 0 0 0 0 II\n");
+    write("swapped.hea", "swapped 2 100 10\ns.dat 16 1/mV 0 0 0 0 0 II\ns.dat 16 1/mV 0 0 0 0 0 I\n");
+    write("one.hea", "one 1 100 10\ns.dat 16 1/mV 0 0 0 0 0 I\n");
+    write("fast.hea", "fast 2 200 10\ns.dat 16 1/mV 0 0 0 0 0 I\ns.dat 16 1/mV 0 0 0 0 0 II\n");
+    write("frames.hea", "frames 2 100 5\ns.dat 16 1/mV 0 0 0 0 0 I\ns.dat 16x3 1/mV 0 0 0 0 0 II\n");
+    write("lay.hea", "lay 2 100 0\n~ 0 1/mV 0 0 0 0 0 II\n~ 0 1/mV 0 0 0 0 0 V1\n");
+    write("nested.hea", "nested/1 2 100 10\na 10\n");
+    let read = |text: &str| {
+        write("r.hea", text);
+        Header::read(&dir.path().join("r.hea")).and_then(|h| read_signal(&h, h.signals.len() - 1, false))
+    };
+    assert_eq!(read("r/2 2 100 20\na 10\na 10\n").unwrap().mv[8..12], [17.0, 19.0, 1.0, 3.0]);
+    assert_eq!(read("r/2 2 100 14\na 10\na 4\n").unwrap().mv.len(), 14);
+    let lead = |text: &str| {
+        write("r.hea", text);
+        let h = Header::read(&dir.path().join("r.hea")).unwrap();
+        read_signal(&h, h.lead("II").unwrap(), false).unwrap().mv
+    };
+    // a variable layout goes by names
+    let found = lead("r/4 2 100\nlay 0\nswapped 2\n~ 1\na 2\n");
+    assert_eq!((&found[..2], found[2].is_nan(), &found[3..]), (&[0.0, 2.0][..], true, &[1.0, 3.0][..]));
+    for (text, part) in [
+        ("r/2 2 100 20\na 10\nswapped 10\n", "signal 1 is `I`, expected `II`"),
+        ("r/2 2 100 20\na 10\none 10\n", "a segment of 1 signals, expected 2"),
+        ("r/2 2 100 20\na 10\nfast 10\n", "a segment at 200 Hz, expected 100 Hz"),
+        ("r/2 2 100 15\na 10\nframes 5\n", "has 3 samples per frame, expected 1"),
+        ("r/2 2 100 21\na 10\na 11\n", "a segment of 10 samples, expected 11"),
+        ("r/2 2 100 20\na 10\nnested 10\n", "segments of its own"),
+        ("r/2 2 100 20\na 10\nr 10\n", "segments of its own"),
+        ("r/1 2 100 20\nr 20\n", "segments of its own"),
+        ("r/2 2 100 20\na 10\nnone 10\n", "cannot open"),
+        ("r/1 2 100 20\n~ 20\n", "gaps"),
+        ("r/2 3 100 10\nlay 0\na 10\n", "announces 3 signals, but its segment lay has 2"),
+        ("r/3 2 100\nlay 0\na 10\n~ 900000000\n", "900000010 samples are missing, 0 are there"),
+    ] {
+        let e = read(text).unwrap_err().to_string();
+        assert!(e.contains(part) && e.contains("HINT"), "{text}: {e}");
+    }
 }
 
 #[test]
@@ -89,9 +216,28 @@ fn a_cut_golden_is_refused() {
 
 #[test]
 fn annotations_equal_wfdb_python() {
-    let found = read_annotations(&goldens().join("records/ann.atr")).unwrap();
+    let found = read_annotations(&goldens().join("records/ann.atr"), 360.0, 360.0).unwrap();
     let found: Vec<Value> = found.iter().map(described).collect();
     assert_eq!(found, items(&golden(), "annotations"));
+}
+
+#[test]
+fn annotations_with_codes_and_times_of_their_own_equal_wfdb_python() {
+    let (golden, path) = (golden(), goldens().join("records/ann_own.atr"));
+    let expected = &golden["own_annotations"];
+    let file = parse_annotations(&path, &std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(file.fs, expected["fs"].as_f64());
+    let symbols: Vec<String> = (file.annotations.iter())
+        .map(|a| file.labels.iter().find(|l| l.code == a.code).map_or(a.symbol().to_string(), |l| l.symbol.clone()))
+        .collect();
+    let found: Vec<Value> = (file.annotations.iter().zip(symbols))
+        .map(|(a, symbol)| json!({ "sample": a.sample, "symbol": symbol, "aux": a.aux }))
+        .collect();
+    assert_eq!(found, items(expected, "annotations"));
+    // the mark of the file's own is no beat, and times are those of the signal
+    let list = read_annotations(&path, 360.0, 1000.0).unwrap();
+    let beats: Vec<(i64, char)> = list.iter().filter(|a| a.is_beat()).map(|a| (a.sample, a.symbol())).collect();
+    assert_eq!(beats, [(160, 'N'), (360, 'A'), (4800, 'N')]);
 }
 
 fn described(a: &Annotation) -> Value {
@@ -144,7 +290,7 @@ fn written_records_are_read_back() {
         write_record(dir, &record).unwrap();
         let path = dir.join(format!("{}.hea", record.name));
         write_annotations(&path.with_extension("atr"), &annotations).unwrap();
-        assert_eq!(read_annotations(&path.with_extension("atr")).unwrap(), annotations);
+        assert_eq!(read_annotations(&path.with_extension("atr"), 360.5, 360.5).unwrap(), annotations);
         let h = Header::read(&path).unwrap();
         let mut signals = Vec::new();
         for (i, s) in record.signals.iter().enumerate() {

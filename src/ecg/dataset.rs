@@ -3,6 +3,7 @@
 
 use super::guidance::GuidanceConfig;
 use super::labels::Scheme;
+use super::patients::{AUTO, PatientNames};
 use super::preprocessing::{Difference, Preprocessing};
 use super::rpeaks::Detector;
 use super::samples::Samples;
@@ -63,6 +64,8 @@ pub struct Dataset {
     pub preprocessing: Preprocessing,
     /// Class names, those of the scheme that are left; [`Strip::label`] counts in this list.
     pub classes: Vec<String>,
+    /// How record names gave patients, see [`PatientNames::parse`].
+    pub patient_pattern: String,
     /// Constants of the guidance target: those that [`Strip::target`] was made with.
     pub guidance: GuidanceConfig,
     /// The strips, in a fixed order.
@@ -233,6 +236,8 @@ pub struct LoadOptions {
     pub detector: Detector,
     /// Rate of `csv` sources, whose files do not say it, Hz.
     pub csv_fs: f64,
+    /// How record names give patients, see [`PatientNames::parse`].
+    pub patient_pattern: String,
     /// What a `synthetic` source makes; its rate and length are those of the data set.
     pub synthetic: SyntheticOptions,
 }
@@ -253,6 +258,7 @@ impl Default for LoadOptions {
             mains: 50.0,
             detector: Detector::default(),
             csv_fs: 500.0,
+            patient_pattern: AUTO.into(),
             synthetic: SyntheticOptions::default(),
         }
     }
@@ -277,11 +283,12 @@ impl LoadOptions {
         }
     }
 
-    /// Checks what [`Preprocessing::check`] checks.
+    /// Checks what [`Preprocessing::check`] checks, and the pattern of patients.
     ///
     /// # Errors
     /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
+        PatientNames::parse(&self.patient_pattern)?;
         self.preprocessing().check()
     }
 }

@@ -9,6 +9,7 @@
 //! | [`strip_input`] | one strip for `predict` and `explain`: [`strip_input::read`], [`strip_input::prepare`], [`strip_input::expand`] |
 //! | [`wfdb`] | headers, signals and annotations of the WFDB format |
 //! | [`labels`] | class schemes, SNOMED codes, rhythm notes |
+//! | [`patients`] | whose recording a record is |
 //! | [`resample`], [`filter`] | polyphase resampling; Butterworth and moving-average filters, zero phase |
 //! | [`rpeaks`] | [`clean`], R peaks by a [`rpeaks::Detector`], and how good they are |
 //! | [`features`] | the 17 quantitative features |
@@ -24,6 +25,7 @@ pub mod features;
 pub mod filter;
 pub mod guidance;
 pub mod labels;
+pub mod patients;
 pub mod prepared;
 pub mod preprocessing;
 pub mod resample;

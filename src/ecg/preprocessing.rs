@@ -229,7 +229,7 @@ impl Preprocessing {
         if x.is_empty() {
             return Err(Unusable::new("holds no sample", "give a strip of the model's length"));
         }
-        if is_flat(&x) {
+        if is_flat(&x[..x.len().min(dataset::strip_samples(fs, seconds))]) {
             return Err(Unusable::new("flat line", FLAT));
         }
         let mut x = resample::resample_centred(x, fs, self.fs)?;

@@ -1,6 +1,10 @@
 //! Polyphase resampling with the filter of `scipy.signal.resample_poly`'s defaults: a windowed sinc
 //! (Kaiser window, beta 5) of `20 max(up, down) + 1` taps, cut-off at the lower of the two Nyquist
 //! frequencies, zeros outside the signal. Same length, alignment and values as SciPy's.
+//!
+//! Measured rates (129.87 or 499.98 Hz) are in no simple ratio to others. Then each sample of the result takes the one
+//! of some thousand phases of the filter that is nearest to its own time: it is right in place to a small part of a
+//! sample, and that however long the signal is, for nothing adds up.
 
 use crate::error::{Error, Result};
 use std::sync::{Arc, Mutex};
@@ -9,27 +13,32 @@ use std::sync::{Arc, Mutex};
 const MAX_TERM: u64 = 5_000;
 /// Relative error allowed when a ratio of rates is made a fraction: 2 ms in half an hour.
 const TOLERANCE: f64 = 1e-6;
+/// How far a fraction may displace the last sample of a result, in samples of the result.
+const MAX_DRIFT: f64 = 0.05;
 /// Rates further apart than this factor are taken for a mistake: a header's rate must not decide how much memory
 /// the result takes.
 const MAX_FACTOR: f64 = 100.0;
 const KAISER_BETA: f64 = 5.0;
 
-/// The ratio `fs_out / fs_in` as a fraction `(up, down)` in lowest terms.
+/// Checks that a signal can be brought from `fs_in` to `fs_out` (Hz).
 ///
 /// # Errors
-/// [`Error::Data`] when the rates are no positive numbers, are further apart than a factor of 100, or their ratio
-/// is no fraction with terms up to 5000.
-pub fn ratio(fs_in: f64, fs_out: f64) -> Result<(usize, usize)> {
-    let fault = |what: String| {
-        Err(Error::data("resampling", what, "give both rates in Hz, or choose a rate that divides better, e.g. 500"))
-    };
+/// [`Error::Data`] when the rates are no positive numbers or are further apart than a factor of 100.
+pub fn check(fs_in: f64, fs_out: f64) -> Result<()> {
+    let fault = |what: String| Err(Error::data("resampling", what, "give both rates in Hz"));
     if !(fs_in.is_finite() && fs_out.is_finite() && fs_in > 0.0 && fs_out > 0.0) {
         return fault(format!("from {fs_in} Hz to {fs_out} Hz, expected two positive rates"));
     }
-    let target = fs_out / fs_in;
-    if !(1.0 / MAX_FACTOR..=MAX_FACTOR).contains(&target) {
+    if !(1.0 / MAX_FACTOR..=MAX_FACTOR).contains(&(fs_out / fs_in)) {
         return fault(format!("from {fs_in} Hz to {fs_out} Hz, expected rates within a factor of {MAX_FACTOR}"));
     }
+    Ok(())
+}
+
+/// The ratio `fs_out / fs_in` of two positive rates as a fraction `(up, down)` in lowest terms of at most 5000, right to
+/// one in a million; `None` where there is no such fraction.
+pub fn fraction(fs_in: f64, fs_out: f64) -> Option<(usize, usize)> {
+    let target = fs_out / fs_in;
     // convergents of the continued fraction
     let (mut p0, mut q0, mut p1, mut q1) = (0_u64, 1_u64, 1_u64, 0_u64);
     let mut x = target;
@@ -43,7 +52,7 @@ pub fn ratio(fs_in: f64, fs_out: f64) -> Result<(usize, usize)> {
             break;
         }
         if p2 > 0 && q2 > 0 && (p2 as f64 / q2 as f64 / target - 1.0).abs() <= TOLERANCE {
-            return Ok((p2 as usize, q2 as usize));
+            return Some((p2 as usize, q2 as usize));
         }
         (p0, q0, p1, q1) = (p1, q1, p2, q2);
         let rest = x - a;
@@ -52,7 +61,7 @@ pub fn ratio(fs_in: f64, fs_out: f64) -> Result<(usize, usize)> {
         }
         x = 1.0 / rest;
     }
-    fault(format!("{fs_out} Hz / {fs_in} Hz is no fraction with terms up to {MAX_TERM}"))
+    None
 }
 
 /// Length of the result: `ceil(n up / down)`.
@@ -60,13 +69,21 @@ pub fn output_len(n: usize, up: usize, down: usize) -> usize {
     ((n as u128 * up as u128).div_ceil(down.max(1) as u128)).min(usize::MAX as u128) as usize
 }
 
-/// Resamples from `fs_in` to `fs_out` (Hz). Equal rates give a copy.
+/// Resamples from `fs_in` to `fs_out` (Hz). Equal rates give a copy. Rates in a simple ratio (see [`fraction`]) that
+/// displaces no sample by more than 1/20 of a sample go by it; for others each sample is taken at its own time, to 1/100
+/// of a sample of the result.
 ///
 /// # Errors
-/// As [`ratio`]; also when the result would have more than 2^28 samples.
+/// As [`check`]; also when the result would have more than 2^28 samples.
 pub fn resample(x: &[f64], fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
-    let (up, down) = ratio(fs_in, fs_out)?;
-    let n = output_len(x.len(), up, down);
+    check(fs_in, fs_out)?;
+    let target = fs_out / fs_in;
+    let length = (x.len() as f64 * fs_out / fs_in).ceil();
+    let simple = fraction(fs_in, fs_out).filter(|&(up, down)| {
+        let drift = (up as f64 / down as f64 / target - 1.0).abs() * length;
+        drift < MAX_DRIFT
+    });
+    let n = simple.map_or(length as usize, |(up, down)| output_len(x.len(), up, down));
     if n > 1 << 28 {
         return Err(Error::data(
             "resampling",
@@ -74,7 +91,19 @@ pub fn resample(x: &[f64], fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
             "check the sampling rate in the header or in --fs",
         ));
     }
-    Ok(resample_poly(x, up, down))
+    Ok(match simple {
+        Some((up, down)) => resample_poly(x, up, down),
+        None => resample_measured(x, target, n),
+    })
+}
+
+/// `n` samples at a rate that is `ratio` times that of `x`.
+fn resample_measured(x: &[f64], ratio: f64, n: usize) -> Vec<f64> {
+    // as many phases as keep the filter as short as that of a fraction
+    let phases = (MAX_TERM as f64 * ratio.min(1.0)).max(1.0).floor();
+    let filter = Polyphase::cached(phases as usize, (phases / ratio).round().max(1.0) as usize);
+    let step = phases / ratio;
+    (0..n).map(|m| filter.at(x, (m as f64 * step).round() as usize)).collect()
 }
 
 /// Resamples by `up / down` (any terms; they are brought to lowest terms, 0 counts as 1).
@@ -123,9 +152,15 @@ impl Polyphase {
         filter
     }
 
-    /// Output `m`: tap `k` meets input `i` where `m down + half = i up + k`; zeros outside the input.
+    /// Output `m`.
     fn output(&self, x: &[f64], m: usize) -> f64 {
-        let centre = m * self.down + self.half;
+        self.at(x, m * self.down)
+    }
+
+    /// The output at `time` in `1/up` of an input sample: tap `k` meets input `i` where `time + half = i up + k`; zeros
+    /// outside the input.
+    fn at(&self, x: &[f64], time: usize) -> f64 {
+        let centre = time + self.half;
         let row = &self.rows[centre % self.up];
         // the row's last tap meets input `last`, which may lie past the end
         let last = centre / self.up;
@@ -192,7 +227,7 @@ fn gcd(a: usize, b: usize) -> usize {
 /// [`resample`] with the mean taken out and put back, so that the zeros outside make no step at the ends.
 ///
 /// # Errors
-/// As [`ratio`].
+/// As [`resample`].
 pub fn resample_centred(mut x: Vec<f64>, fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
     if fs_in == fs_out {
         return Ok(x);
@@ -221,22 +256,46 @@ mod tests {
             (333.3333333, 500.0, (3, 2)),
             (100.0, 500.0, (5, 1)),
         ] {
-            assert_eq!(ratio(a, b).unwrap(), expected, "{a} -> {b}");
+            assert_eq!(fraction(a, b), Some(expected), "{a} -> {b}");
         }
+        assert_eq!(fraction(129.87, 500.0), None);
     }
 
     #[test]
-    fn impossible_ratios_are_refused() {
-        for (a, b) in [
-            (0.0, 500.0),
-            (-1.0, 2.0),
-            (f64::NAN, 1.0),
-            (1.0, f64::INFINITY),
-            (1.0, 1e9),
-            (1e9, 1.0),
-            (499.987_654, 500.0),
-        ] {
-            assert!(ratio(a, b).unwrap_err().to_string().contains("HINT"), "{a} {b}");
+    fn impossible_rates_are_refused() {
+        for (a, b) in [(0.0, 500.0), (-1.0, 2.0), (f64::NAN, 1.0), (1.0, f64::INFINITY), (1.0, 1e9), (1e9, 1.0)] {
+            assert!(resample(&[1.0], a, b).unwrap_err().to_string().contains("HINT"), "{a} {b}");
+        }
+    }
+
+    /// The largest distance of the result from a sine sampled at `fs_out`, of amplitude 1 and 7 Hz, its ends left out.
+    fn sine_error(fs_in: f64, fs_out: f64, seconds: f64) -> f64 {
+        let sine = |i: usize, fs: f64| (i as f64 / fs * 7.0 * std::f64::consts::TAU + 0.4).sin();
+        let x: Vec<f64> = (0..(seconds * fs_in) as usize).map(|i| sine(i, fs_in)).collect();
+        let y = resample(&x, fs_in, fs_out).unwrap();
+        assert_eq!(y.len(), (x.len() as f64 * fs_out / fs_in).ceil() as usize, "{fs_in} -> {fs_out}");
+        let edge = (fs_out * 0.5) as usize;
+        (edge..y.len() - edge).map(|i| (y[i] - sine(i, fs_out)).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn measured_rates_keep_time() {
+        for fs in [129.87, 333.33, 499.98, 256.41, 499.987_654, 977.513, 500.001, 249.9999] {
+            // half a sample of a sine of 7 Hz at 500 Hz is 0.044 of its amplitude
+            let (strip, hour) = (sine_error(fs, 500.0, 10.0), sine_error(fs, 500.0, 3600.0));
+            assert!(strip < 3e-3 && hour < 5e-3, "{fs} Hz: {strip} in a strip, {hour} in an hour");
+        }
+        assert!(sine_error(500.0, 129.87, 60.0) < 3e-3);
+        assert!(sine_error(2000.3, 21.7, 60.0) < 2e-2);
+        assert!(sine_error(30.1, 2999.9, 60.0) < 2e-2);
+    }
+
+    #[test]
+    fn simple_ratios_go_by_the_fraction() {
+        let x: Vec<f64> = (0..500).map(|i| f64::from(i % 91)).collect();
+        for (a, b, up, down) in [(360.0, 500.0, 25, 18), (1000.0, 500.0, 1, 2), (333.333_333_3, 500.0, 3, 2)] {
+            let (found, expected) = (resample(&x, a, b).unwrap(), resample_poly(&x, up, down));
+            assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{a} -> {b}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! A dropped buffer goes back to the pool at once, also when recorded work
 //! still reads it: whatever reuses it is recorded later, and the queue keeps order.
 
+use super::content::{Content, Kept};
 use super::{Gpu, lock};
 use crate::error::{Error, Result, Room};
 use std::collections::HashMap;
@@ -103,12 +104,15 @@ pub struct Storage {
     /// Bytes from the buffer's start; a multiple of 256 so that it can be bound.
     offset: u64,
     bytes: u64,
+    /// The history that means its content as it was.
+    keeper: Option<Arc<Kept>>,
 }
 
-struct Owner {
+pub(super) struct Owner {
     buffer: wgpu::Buffer,
     class: u64,
     pool: Arc<Pool>,
+    pub(super) content: Content,
 }
 
 impl Drop for Owner {
@@ -127,6 +131,22 @@ fn size_class(bytes: u64) -> u64 {
 }
 
 impl Storage {
+    pub(super) fn at(owner: Arc<Owner>, offset: u64, bytes: u64) -> Self {
+        Self { owner, offset, bytes, keeper: None }
+    }
+
+    pub(super) fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
+    pub(super) fn keeper(&self) -> Option<&Kept> {
+        self.keeper.as_deref()
+    }
+
+    pub(super) fn with_keeper(&self, keeper: Arc<Kept>) -> Self {
+        Self { keeper: Some(keeper), ..self.clone() }
+    }
+
     pub(super) fn buffer(&self) -> &wgpu::Buffer {
         &self.owner.buffer
     }
@@ -148,7 +168,7 @@ impl Storage {
             offset.is_multiple_of(256) && offset + bytes <= self.bytes,
             "part of a storage: not aligned or out of range"
         );
-        Self { owner: self.owner.clone(), offset: self.offset + offset, bytes }
+        Self { offset: self.offset + offset, bytes, ..self.clone() }
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
@@ -239,7 +259,8 @@ impl Gpu {
             }
         };
         lock(&pool.stats).grow(class);
-        Ok(Storage { owner: Arc::new(Owner { buffer, class, pool: pool.clone() }), offset: 0, bytes })
+        let content = Content::default();
+        Ok(Storage::at(Arc::new(Owner { buffer, class, pool: pool.clone(), content }), 0, bytes))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::config::{DataConfig, Experiment, Fold};
 use crate::ecg::prepared::{self, through_cache};
+use crate::ecg::preprocessing::Difference;
 use crate::ecg::sources::Progress;
 use crate::ecg::{self, Dataset, GuidanceConfig, Samples, SavedSplit, zscore};
 use crate::error::{Error, Result};
@@ -23,7 +24,11 @@ pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Prog
     }
     let path = ecg::resolve(config.prepared.as_ref());
     let set = prepared::read(&path)?;
-    let wrong = set.differences(&config.load_options().preprocessing());
+    let mut wrong = set.differences(&config.load_options().preprocessing());
+    if set.patient_pattern != config.patient_pattern {
+        let (wanted, found) = (config.patient_pattern.clone(), set.patient_pattern.clone());
+        wrong.push(Difference { key: "patient_pattern", wanted, found });
+    }
     if !wrong.is_empty() {
         let told: Vec<String> =
             wrong.iter().map(|d| format!("data.{} is {}, in the file {}", d.data_key(), d.wanted, d.found)).collect();

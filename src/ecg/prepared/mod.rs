@@ -10,9 +10,9 @@
 //! | `r_peak_offsets` | i32 `[N + 1]` | those of strip `i` are `r_peaks[offsets[i]..offsets[i + 1]]` |
 //!
 //! Metadata (strings): `format`, `classes`, `record_ids`, `patient_ids`, `sources`, `expert_beats`, `exclusions`,
-//! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `guidance` (the target's
-//! constants as JSON), and the settings of [`super::preprocessing::Preprocessing::metadata`]: `scheme`, `fs`, `seconds`,
-//! `lead`, `clean`, `mains`, `detector` (the last two are not in files of version 0.1).
+//! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `patient_pattern`, `guidance`
+//! (the target's constants as JSON), and the settings of [`super::preprocessing::Preprocessing::metadata`]: `scheme`, `fs`,
+//! `seconds`, `lead`, `clean`, `mains`, `detector` (`patient_pattern` and the last two are not in files of version 0.1).
 
 mod cache;
 mod reader;

@@ -161,6 +161,8 @@ impl<'a> File<'a> {
         Ok(Dataset {
             preprocessing,
             classes,
+            // before there was this key, names gave none
+            patient_pattern: self.metadata.get("patient_pattern").map_or("none", String::as_str).into(),
             guidance: self.guidance()?,
             strips,
             exclusions: exclusions.into_iter().map(|(record, reason)| Exclusion::new(record, reason)).collect(),

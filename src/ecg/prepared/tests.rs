@@ -92,7 +92,7 @@ fn the_cache_is_used_until_something_changes() {
     assert!(load(&options).strips.iter().all(|s| s.target.is_some()));
     assert_eq!(files(), 1);
     // a changed record is seen, another option has its own file
-    write("b", "427084000, 1");
+    write("b", "427084000, 59118001");
     assert_eq!(load(&options).classes, ["SR", "ST"]);
     assert_eq!(files(), 1);
     load(&LoadOptions { clean: true, ..options.clone() });

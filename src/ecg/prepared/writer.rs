@@ -89,6 +89,7 @@ impl Writer {
         let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
         metadata.extend(options.preprocessing().metadata());
         metadata.extend([
+            ("patient_pattern", options.patient_pattern.clone()),
             ("guidance", json!(constants).to_string()),
             ("feature_names", json!(features::NAMES).to_string()),
             ("record_ids", of(&|e| json!(e.id))),

@@ -7,7 +7,7 @@ use crate::ecg::labels::{HeaderLabel, Rhythm, header_label};
 use crate::ecg::sources::{Kind, Source, one_line, record_headers};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
 use crate::ecg::wfdb::annotation::annotation_file;
-use crate::ecg::wfdb::{Annotation, Header, read_annotations, read_signal};
+use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
@@ -110,7 +110,7 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
         }
     };
     let path = &source.path;
-    let (headers, source, mut exclusions) = record_headers(path)?;
+    let (headers, source, mut exclusions) = record_headers(source)?;
     let rows: Vec<_> = headers.par_iter().map(|h| judge(h, &source, lead, long, detectors)).collect();
     let mut records = Vec::new();
     for (header, row) in headers.iter().zip(rows) {
@@ -184,21 +184,21 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
     let notes_path = if long { Some(path.with_extension("atr")) } else { annotation_file(&header, index) };
     let notes_path = notes_path.ok_or("no annotation file")?;
     let by_lead = notes_path.extension().is_none_or(|e| e != "atr");
-    let notes = read_annotations(&notes_path).map_err(|e| one_line(&e))?;
-    let mv = read_signal(&header, index, false).map_err(|e| one_line(&e))?.mv;
-    let cleaned = clean(&without_gaps(mv), header.fs, if long { 60.0 } else { 50.0 }).map_err(|e| one_line(&e))?;
+    let notes = read_annotations(&notes_path, header.fs, header.rate(index)).map_err(|e| one_line(&e))?;
+    let Signal { mv, fs, .. } = read_signal(&header, index, false).map_err(|e| one_line(&e))?;
+    let cleaned = clean(&without_gaps(mv), fs, if long { 60.0 } else { 50.0 }).map_err(|e| one_line(&e))?;
 
     let flutter = flutter_spans(&notes);
     let mut beats: Vec<i64> = notes.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
     beats.dedup();
     beats.retain(|b| !inside(&flutter, *b));
     let (Some(&first), Some(&last)) = (beats.first(), beats.last()) else { return Err("no expert beats".into()) };
-    let reach = (TOLERANCE * header.fs) as i64;
+    let reach = (TOLERANCE * fs) as i64;
     let span = if by_lead { (first.saturating_sub(reach), last.saturating_add(reach)) } else { (0, i64::MAX) };
     let scores = detectors.iter().map(|d| {
-        let peaks = d.r_peaks(&cleaned, header.fs).into_iter().map(i64::from);
+        let peaks = d.r_peaks(&cleaned, fs).into_iter().map(i64::from);
         let judged: Vec<i64> = peaks.filter(|p| (span.0..=span.1).contains(p) && !inside(&flutter, *p)).collect();
-        Score::of(&judged, &beats, TOLERANCE, header.fs)
+        Score::of(&judged, &beats, TOLERANCE, fs)
     });
     Ok(RecordScore {
         source: source.to_string(),
@@ -230,9 +230,11 @@ fn inside(spans: &[(i64, i64)], sample: i64) -> bool {
 }
 
 fn group(header: &Header, notes: &[Annotation], long: bool) -> RhythmGroup {
-    let mut rhythms = notes.iter().filter(|a| a.is_rhythm() && a.aux.starts_with('(')).peekable();
+    let rhythms = notes.iter().filter_map(Annotation::rhythm);
+    let mut names =
+        rhythms.filter_map(|r| if let RhythmChange::Begin(name) = r { Some(name) } else { None }).peekable();
     let sinus = if long {
-        rhythms.peek().is_some() && rhythms.all(|a| matches!(a.aux.as_str(), "(N" | "(SBR"))
+        names.peek().is_some() && names.all(|name| matches!(name, "(N" | "(SBR"))
     } else {
         use Rhythm::{Bradycardia, Irregularity, Sinus, Tachycardia};
         let label = header_label(&header.comments);

@@ -47,10 +47,6 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             account.exclusions.push(Exclusion::new(&context.source, format!("{} records: {reason}", unread.len())));
         }
     }
-    account.notes.push(Note::Line(format!(
-        "{}: the database does not tell patients apart, each record counts as its own",
-        context.source
-    )));
     sink(account)?;
     let read = |(path, label): &(PathBuf, Label)| {
         read_record(context, path, label).map_err(|reason| (context.record_id(path), reason))
@@ -70,12 +66,13 @@ fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome,
     // the one signal is named ECG, whatever lead it is
     let index = if header.signals.len() == 1 { Some(0) } else { header.lead(&options.lead) };
     let index = index.ok_or_else(|| format!("no lead {}, found {}", options.lead, header.lead_names()))?;
-    let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
+    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
     let mut out = Outcome::default();
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
-    let x = context.first_strip(mv, header.fs)?;
-    let draft = Draft { patient: record.clone(), id: record, rhythm, x, beats: None, features: None };
-    out.strips.push(context.strip(draft)?);
+    let x = context.first_strip(mv, fs)?;
+    let (patient, note) = context.patient(&record, &header.comments);
+    out.strips.push(context.strip(Draft { patient, id: record, rhythm, x, beats: None, features: None })?);
+    out.notes.push(note);
     Ok(out)
 }
 

@@ -1,16 +1,17 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
-//! wholly inside one rhythm; the grid restarts at each rhythm change.
+//! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
-use super::notes::Note;
+use super::notes::{How, Note};
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
+use crate::ecg::patients;
 use crate::ecg::preprocessing::LongRecord;
-use crate::ecg::wfdb::{Annotation, Header, Signal, read_annotations, read_signal};
+use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A stretch of one rhythm in samples at the record's rate, its end excluded.
+/// A stretch of one rhythm in samples at the signal's rate, its end excluded.
 #[derive(Debug, PartialEq, Eq)]
 struct Stretch {
     start: i64,
@@ -21,7 +22,6 @@ struct Stretch {
 pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, String> {
     let options = context.options;
     let header = Header::read(path).map_err(|e| one_line(&e))?;
-    let annotations = read_annotations(&path.with_extension("atr")).map_err(|e| one_line(&e))?;
     let record = context.record_id(path);
     let mut out = Outcome::default();
 
@@ -31,16 +31,19 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         let used = header.signals.first().map_or(String::new(), |s| s.description.clone());
         out.notes.push(Note::OtherLead { record: record.clone(), used });
     }
-    let Signal { mv, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
+    let annotations = read_annotations(&path.with_extension("atr"), header.fs, header.rate(index));
+    let annotations = annotations.map_err(|e| one_line(&e))?;
+    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
 
-    let whole = LongRecord::new(&context.preprocessing, &mv, header.fs)?;
+    let whole = LongRecord::new(&context.preprocessing, &mv, fs)?;
 
+    let (patient, note) = patient(context, &record, &header);
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
-    let length = options.seconds * header.fs;
+    let length = options.seconds * fs;
     if length < 2.0 {
-        return Err(format!("{} s are less than two samples at {} Hz", options.seconds, header.fs));
+        return Err(format!("{} s are less than two samples at {} Hz", options.seconds, fs));
     }
     let stretches = rhythm_stretches(&annotations, mv.len() as i64);
     if stretches.is_empty() {
@@ -51,7 +54,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             let inside = |sample: i64| sample >= start && sample < end;
             let from = beats.partition_point(|b| b.sample < start);
             let own: Vec<&Annotation> = beats[from..].iter().copied().take_while(|b| inside(b.sample)).collect();
-            let found = classify(&stretch.note, &own, header.fs).and_then(|rhythm| {
+            let found = classify(&stretch.note, &own, fs).and_then(|rhythm| {
                 if context.scheme.class_of(rhythm).is_none() {
                     Err(format!("rhythm {} is in no class", stretch.note))
                 } else if !options.ectopic_keep && own.iter().any(|b| labels::is_abnormal_beat(b)) {
@@ -67,11 +70,11 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                     continue;
                 }
             };
-            let id = format!("{record}@{:.3}", start as f64 / header.fs);
-            let patient = patient(context, &record, &header.name);
+            let id = format!("{record}@{:.3}", start as f64 / fs);
+            let patient = patient.clone();
             let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
                 let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
-                let beats = Some(scaled_beats(&beats, options.fs / header.fs, at, x.len()));
+                let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
                 context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
             });
             match strip {
@@ -79,6 +82,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
             }
         }
+    }
+    if !out.strips.is_empty() {
+        out.notes.push(note);
     }
     for (reason, count) in left_out {
         let unit = if count == 1 { "window" } else { "windows" };
@@ -90,9 +96,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     Ok(out)
 }
 
-/// The rhythm of the `seconds` from `start` (s) of a record at `fs` Hz, if they lie inside one annotated rhythm.
-pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Option<Rhythm> {
-    let annotations = read_annotations(&header.with_extension("atr")).ok()?;
+/// The rhythm of the `seconds` from `start` (s) of a record, if they lie inside one annotated rhythm.
+pub(crate) fn rhythm_at(header: &Header, start: f64, seconds: f64) -> Option<Rhythm> {
+    let fs = header.fs;
+    let annotations = read_annotations(&header.path.with_extension("atr"), fs, fs).ok()?;
     let (first, end) = ((start * fs).round() as i64, ((start + seconds) * fs).round() as i64);
     let stretch = rhythm_stretches(&annotations, i64::MAX).into_iter().find(|s| s.start <= first && end <= s.end)?;
     let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;
@@ -101,25 +108,29 @@ pub(crate) fn rhythm_at(header: &Path, fs: f64, start: f64, seconds: f64) -> Opt
 }
 
 /// Whether a record has rhythm annotations: then it is read as one of many windows.
-pub(crate) fn has_rhythms(header: &Path) -> bool {
-    read_annotations(&header.with_extension("atr")).is_ok_and(|a| !rhythm_stretches(&a, i64::MAX).is_empty())
+pub(crate) fn has_rhythms(header: &Header) -> bool {
+    read_annotations(&header.path.with_extension("atr"), header.fs, header.fs)
+        .is_ok_and(|a| !rhythm_stretches(&a, i64::MAX).is_empty())
 }
 
-/// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
-fn patient(context: &Context, record: &str, name: &str) -> String {
-    if matches!(name, "201" | "202") { format!("{}/201+202", context.source) } else { record.to_string() }
+/// The patient of all windows of a record, and the note of how it was found.
+fn patient(context: &Context, record: &str, header: &Header) -> (String, Note) {
+    match patients::same_person(&header.name) {
+        Some(person) => context.patient_note(record, Some((person, How::Database))),
+        None => context.patient(record, &header.comments),
+    }
 }
 
-/// From each rhythm change to the next, the last one to the record's end.
+/// From each beginning of a rhythm to the next change or end, the last one to the record's end.
 fn rhythm_stretches(annotations: &[Annotation], samples: i64) -> Vec<Stretch> {
-    let changes: Vec<&Annotation> = annotations.iter().filter(|a| a.is_rhythm() && a.aux.starts_with('(')).collect();
-    let ends = changes.iter().skip(1).map(|a| a.sample.min(samples)).chain([samples]);
-    changes
-        .iter()
-        .zip(ends)
-        .map(|(a, end)| Stretch { start: a.sample.max(0), end, note: a.aux.clone() })
-        .filter(|s| s.start < s.end)
-        .collect()
+    let changes: Vec<(i64, RhythmChange)> =
+        annotations.iter().filter_map(|a| a.rhythm().map(|change| (a.sample, change))).collect();
+    let ends = changes.iter().skip(1).map(|&(sample, _)| sample.min(samples)).chain([samples]);
+    let stretches = changes.iter().zip(ends).filter_map(|(&(start, change), end)| match change {
+        RhythmChange::Begin(name) => Some(Stretch { start: start.max(0), end, note: name.into() }),
+        RhythmChange::End => None,
+    });
+    stretches.filter(|s| s.start < s.end).collect()
 }
 
 /// Windows of `length` samples (it may be fractional) from the start of a stretch, as many as fit.
@@ -140,7 +151,7 @@ fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String
             let samples: Vec<i64> = beats.iter().map(|b| b.sample).collect();
             labels::by_rate(&samples, fs).ok_or_else(|| "fewer than two beats".into())
         }
-        NoteRhythm::Other => Ok(Rhythm::Other),
+        NoteRhythm::Unknown => Err(format!("the rhythm {} is not known", note.trim_end_matches('\0'))),
     }
 }
 
@@ -168,12 +179,21 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_labelled_between_the_end_of_a_rhythm_and_the_next() {
+        let list = [note(5, ")"), note(10, "(N"), note(25, ")"), note(40, "(AFIB)"), note(60, ")"), note(60, "(N")];
+        let s = rhythm_stretches(&list, 70);
+        let found: Vec<_> = s.iter().map(|s| (s.start, s.end, s.note.as_str())).collect();
+        assert_eq!(found, [(10, 25, "(N"), (40, 60, "(AFIB"), (60, 70, "(N")]);
+    }
+
+    #[test]
     fn classes_of_windows() {
         let beats = [beat(0, 1), beat(300, 5), beat(600, 1)];
         let own: Vec<&Annotation> = beats.iter().collect();
         assert_eq!(classify("(N", &own, 360.0), Ok(Rhythm::Sinus));
         assert!(classify("(N", &own[..1], 360.0).unwrap_err().contains("two beats"));
         assert_eq!(classify("(P", &own, 360.0), Ok(Rhythm::Other));
+        assert!(classify("(XY\0", &own, 360.0).unwrap_err().contains("rhythm (XY is not known"));
         assert_eq!(classify("(AFL", &[], 360.0), Ok(Rhythm::Fibrillation));
     }
 }

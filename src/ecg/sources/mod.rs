@@ -12,118 +12,23 @@ mod mitbih;
 mod muse;
 mod notes;
 mod physionet;
+mod source;
 
 use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
+use super::patients::{self, PatientNames};
 use super::preprocessing::{Finished, Preprocessing};
 use crate::error::{Error, Result};
-use notes::Note;
-use std::fmt;
+use notes::{How, Note, Notes};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
-pub(crate) use folder::MAX_DEPTH;
+pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
-
-/// A kind of source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Long WFDB records with rhythm annotations (MIT-BIH arrhythmia and its kin); windows inside one rhythm.
-    Mitbih,
-    /// Folders of short WFDB records with the diagnosis in the header: PhysioNet's ecg-arrhythmia
-    /// (Chapman-Shaoxing, Ningbo), Challenge 2020 and 2021, LUDB.
-    Wfdb,
-    /// The Challenge 2017: single-lead WFDB records and a `REFERENCE*.csv` with their labels.
-    Cinc2017,
-    /// The EXGnet authors' single-lead files: one row per strip, with 17 features and one-hot classes.
-    Csv,
-    /// Chapman's figshare layout: one CSV file per record and `Diagnostics.xlsx`.
-    Muse,
-    /// The built-in generator; it has no path.
-    Synthetic,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Mitbih, Self::Wfdb, Self::Cinc2017, Self::Csv, Self::Muse, Self::Synthetic];
-
-    /// The name used in experiment files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mitbih => "mitbih",
-            Self::Wfdb => "wfdb",
-            Self::Cinc2017 => "cinc2017",
-            Self::Csv => "csv",
-            Self::Muse => "muse",
-            Self::Synthetic => "synthetic",
-        }
-    }
-}
-
-/// A kind and where the recordings are, written `KIND:PATH`, or `synthetic` alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// What lies there.
-    pub kind: Kind,
-    /// A folder, or a file for `csv`; empty for `synthetic`. Resolved by [`resolve`].
-    pub path: PathBuf,
-}
-
-impl Source {
-    /// A source from its parts.
-    pub fn new(kind: Kind, path: impl Into<PathBuf>) -> Self {
-        Self { kind, path: path.into() }
-    }
-
-    /// What can be written as a source, for messages.
-    pub fn forms() -> String {
-        let with_path = Kind::ALL.iter().filter(|k| **k != Kind::Synthetic).map(|k| format!("{}:PATH", k.name()));
-        format!("synthetic, {}", with_path.collect::<Vec<_>>().join(", "))
-    }
-
-    /// Name of the source in ids: that of its folder, or of its file without the extension.
-    pub fn name(&self) -> String {
-        match self.kind {
-            Kind::Synthetic => "synthetic".into(),
-            Kind::Csv => self.path.file_stem().map_or_else(|| "csv".into(), |n| n.to_string_lossy().into_owned()),
-            _ => folder::name_of(&resolve(&self.path)),
-        }
-    }
-}
-
-impl FromStr for Source {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if text == Kind::Synthetic.name() {
-            return Ok(Self::new(Kind::Synthetic, ""));
-        }
-        let (kind, path) = text.split_once(':').unwrap_or((text, ""));
-        let known = Kind::ALL.into_iter().find(|k| k.name() == kind && *k != Kind::Synthetic);
-        match known {
-            Some(kind) if !path.trim().is_empty() => Ok(Self::new(kind, path)),
-            Some(_) => Err(Error::config(
-                format!("source `{text}`: found no path, expected {kind}:PATH"),
-                "name the file or folder; a relative path is also looked for below EXGNET_DATA",
-            )),
-            None => Err(Error::config(
-                format!("source `{text}`: found the kind `{kind}`, expected one of {}", Self::forms()),
-                "write KIND:PATH, for instance wfdb:ludb",
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            Kind::Synthetic => f.write_str(self.kind.name()),
-            kind => write!(f, "{}:{}", kind.name(), self.path.display()),
-        }
-    }
-}
+pub use source::{Kind, Source};
 
 /// How far reading has come, for progress bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +75,9 @@ struct Context<'a> {
     /// Its folder or file.
     root: PathBuf,
     watch: &'a (dyn Fn(Progress) + Sync),
+    patients: &'a PatientNames,
+    /// Files that a source holds, by real path, and their records.
+    claimed: &'a Mutex<BTreeMap<PathBuf, String>>,
 }
 
 /// A strip before it was finished.
@@ -191,6 +99,37 @@ impl Context<'_> {
         let below = file.strip_prefix(&self.root).unwrap_or(file).with_extension("");
         let parts: Vec<_> = below.components().map(|c| c.as_os_str().to_string_lossy()).collect();
         format!("{}/{}", self.source, parts.join("/"))
+    }
+
+    /// Takes a file, by its real path, for a record; or names the record that has it.
+    fn claim(&self, real: PathBuf, record: &str) -> Result<(), String> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        match claimed.insert(real.clone(), record.to_string()) {
+            Some(first) if first != record => {
+                claimed.insert(real, first.clone());
+                Err(first)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The patient of a record, told by the comments of its header, by its name, or taken to be its own; and the note of
+    /// how. A pattern of the user's goes before the header.
+    fn patient(&self, record: &str, comments: &[String]) -> (String, Note) {
+        let below = record.strip_prefix(&self.source).map_or(record, |r| r.trim_start_matches('/'));
+        let header = patients::in_comments(comments).map(|p| (p, How::Header));
+        let name = self.patients.of(below).map(|p| (p, How::Name));
+        let found = if self.patients.is_own() { name.or(header) } else { header.or(name) };
+        self.patient_note(record, found)
+    }
+
+    fn patient_note(&self, record: &str, found: Option<(&str, How)>) -> (String, Note) {
+        let (patient, how) = match found {
+            Some((patient, how)) => (format!("{}/{patient}", self.source), how),
+            None => (record.to_string(), How::Own),
+        };
+        let note = Note::Patient { source: self.source.clone(), record: record.into(), patient: patient.clone(), how };
+        (patient, note)
     }
 
     fn begin(&self, total: usize) {
@@ -251,23 +190,19 @@ pub(crate) fn read_all(
     if sources.is_empty() {
         return Err(Error::config("no source of recordings", "name at least one, e.g. mitbih:mitdb"));
     }
-    let mut names: Vec<String> = Vec::new();
+    check_names(sources)?;
     let mut account = Account::default();
-    let mut all_notes = Vec::new();
+    let mut all_notes = Notes::default();
+    let patients = PatientNames::parse(&options.patient_pattern)?;
+    let claimed = Mutex::default();
     for source in sources {
-        let name = source.name();
-        if names.contains(&name) {
-            return Err(Error::config(
-                format!("two sources are named `{name}`"),
-                "give the folders different names: records are told apart by them",
-            ));
-        }
-        names.push(name.clone());
-        let (preprocessing, root) = (options.preprocessing(), resolve(&source.path));
-        let context = Context { options, preprocessing, scheme, source: name, root, watch };
+        let (name, root) = (source.name(), resolve(&source.path));
+        let preprocessing = options.preprocessing();
+        let (patients, claimed) = (&patients, &claimed);
+        let context = Context { options, preprocessing, scheme, source: name, root, watch, patients, claimed };
         let mut take = |outcome: Outcome| {
             account.exclusions.extend(outcome.exclusions);
-            all_notes.extend(outcome.notes);
+            outcome.notes.into_iter().for_each(|note| all_notes.add(note));
             outcome.strips.into_iter().try_for_each(&mut *sink)
         };
         match source.kind {
@@ -279,16 +214,45 @@ pub(crate) fn read_all(
             Kind::Synthetic => generated::read(&context, &mut take)?,
         }
     }
-    account.notes = notes::words(all_notes, &options.lead);
+    if patients.is_own() && !all_notes.names_gave_patients() {
+        let pattern = &options.patient_pattern;
+        all_notes.add(Note::Line(format!("warning: patient_pattern {pattern} fits the name of no record")));
+    }
+    account.notes = all_notes.words(&options.lead);
     Ok(account)
 }
 
+/// Sources must differ in name, by which records are told apart, and in place.
+fn check_names(sources: &[Source]) -> Result<()> {
+    for (i, source) in sources.iter().enumerate() {
+        let name = source.name();
+        let place = |s: &Source| folder::real(&resolve(&s.path));
+        for other in &sources[..i] {
+            if place(other) == place(source) {
+                return Err(Error::config(
+                    format!("the sources {other} and {source} are two sources of the same recordings"),
+                    "name every file and folder once: records that come twice would be in training and test",
+                ));
+            }
+            if other.name() == name {
+                let hint = format!(
+                    "records are told apart by the source's name: write NAME=KIND:PATH for one of them, e.g. {name}-2={}",
+                    Source { label: None, ..source.clone() }
+                );
+                return Err(Error::config(format!("two sources are named `{name}`: {other} and {source}"), hint));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The headers of a folder's records in the order of [`load`], the source's name, and what its list names in vain.
-pub(crate) fn record_headers(path: &Path) -> Result<(Vec<PathBuf>, String, Vec<Exclusion>)> {
+pub(crate) fn record_headers(source: &Source) -> Result<(Vec<PathBuf>, String, Vec<Exclusion>)> {
     let options = LoadOptions::default();
-    let source = Source::new(Kind::Wfdb, path).name();
-    let (preprocessing, scheme, root) = (options.preprocessing(), options.check()?, resolve(path));
-    let context = Context { options: &options, preprocessing, scheme, source, root, watch: &|_| {} };
+    let (patients, claimed) = (&PatientNames::parse(&options.patient_pattern)?, &Mutex::default());
+    let (preprocessing, scheme) = (options.preprocessing(), options.check()?);
+    let (root, source) = (resolve(&source.path), source.name());
+    let context = Context { options: &options, preprocessing, scheme, source, root, watch: &|_| {}, patients, claimed };
     let mut out = Outcome::default();
     let headers = folder::find_headers(&context, &mut out)?.into_iter().collect();
     Ok((headers, context.source, out.exclusions))
@@ -328,6 +292,7 @@ pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progr
     let set = Dataset {
         preprocessing: options.preprocessing(),
         classes: scheme.classes.iter().map(|c| (*c).to_string()).collect(),
+        patient_pattern: options.patient_pattern.clone(),
         guidance: GuidanceConfig::default(),
         strips,
         exclusions: account.exclusions,

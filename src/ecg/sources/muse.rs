@@ -7,7 +7,7 @@ use super::notes::Note;
 use super::{Context, Draft, Outcome, Sink, folder, one_line};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::wfdb::read_limited;
+use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -38,9 +38,9 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             "name the folder with Diagnostics.xlsx and ECGDataDenoised/ of figshare's collection 4560497",
         ));
     }
-    let mut files = BTreeSet::new();
-    folder::walk(root, 0, "csv", &mut files)?;
-    if files.is_empty() {
+    let mut account = Outcome::default();
+    let found = folder::walk(root, &|path| path.extension().is_some_and(|e| e == "csv"))?;
+    if found.files.is_empty() {
         return Err(Error::file(
             root,
             "holds no record (no .csv file at any depth)",
@@ -48,7 +48,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         ));
     }
     let mut labels = rhythms(xlsx::two_columns(&table, ["FileName", "Rhythm"])?);
-    let mut account = Outcome::default();
+    found.note(context, &mut account);
+    let files = folder::once(context, found.files, &mut account);
     let mut items: Vec<(PathBuf, Label)> = Vec::new();
     for (name, path) in one_file_each(context, files, &mut account) {
         let label = labels.remove(&name).unwrap_or_else(|| Err(format!("is not in {TABLE}")));
@@ -117,11 +118,9 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     chosen
 }
 
-/// The column of a lead; `MLII` is II, as everywhere.
+/// The column of a lead, by the rule for WFDB's leads.
 fn lead_column(name: &str) -> Option<usize> {
-    let upper = name.trim().to_ascii_uppercase();
-    let bare = upper.strip_prefix("ML").filter(|r| !r.is_empty()).unwrap_or(&upper);
-    LEADS.iter().position(|lead| lead.eq_ignore_ascii_case(bare))
+    find_lead(LEADS, name)
 }
 
 fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize>) -> Result<Outcome, String> {
@@ -132,8 +131,9 @@ fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize
     let mv = samples(text, lead)?;
     let x = context.first_strip(mv, FS)?;
     let id = context.record_id(path);
-    let draft = Draft { patient: id.clone(), id, rhythm, x, beats: None, features: None };
-    Ok(Outcome { strips: vec![context.strip(draft)?], ..Outcome::default() })
+    let (patient, note) = context.patient(&id, &[]);
+    let draft = Draft { patient, id, rhythm, x, beats: None, features: None };
+    Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
 /// One lead in mV; NaN for an empty cell.

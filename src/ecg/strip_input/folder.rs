@@ -3,7 +3,7 @@
 use super::place::Kind;
 use super::text;
 use crate::ecg::resolve;
-use crate::ecg::sources;
+use crate::ecg::sources::{self, Source};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -22,15 +22,15 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     if !folder.is_dir() || record.is_file() {
         return Ok((vec![path.to_path_buf()], Vec::new()));
     }
-    let mut files = Vec::new();
-    list(&folder, 0, &mut files)?;
+    let hidden = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let files: Vec<PathBuf> = sources::walk(&folder, &|file| !hidden(file))?.files.into_values().collect();
     let is = |file: &Path, extensions: &[&str]| {
         file.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)))
     };
     let mut notes = Vec::new();
     let mut found: Vec<PathBuf> = Vec::new();
     if files.iter().any(|f| is(f, &["hea"])) {
-        let (headers, _, left_out) = sources::record_headers(&folder)?;
+        let (headers, _, left_out) = sources::record_headers(&Source::new(sources::Kind::Wfdb, &folder))?;
         notes.extend(left_out.iter().map(|e| format!("{}: {}", e.record, e.reason)));
         found.extend(headers);
     }
@@ -60,24 +60,4 @@ fn with_hea(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".hea");
     PathBuf::from(name)
-}
-
-/// All files below a folder but hidden ones.
-fn list(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    let fault = |e: std::io::Error| Error::file(dir, format!("cannot list the folder: {e}"), "check its permissions");
-    for entry in std::fs::read_dir(dir).map_err(fault)? {
-        let entry = entry.map_err(fault)?;
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            if depth < sources::MAX_DEPTH {
-                list(&path, depth + 1, files)?;
-            }
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

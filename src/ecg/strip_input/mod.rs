@@ -112,11 +112,11 @@ pub fn read_lead(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Reco
 /// The rhythm that experts gave the strip that [`read`] reads from `path`: of a WFDB record with a diagnosis in its
 /// header, or of its first `seconds` where rhythm annotations hold one rhythm over all of them.
 pub fn expert_rhythm(path: &Path, seconds: f64) -> Option<Rhythm> {
-    let Place { kind: Kind::Wfdb(header_path), start, .. } = place::locate(path).ok()? else { return None };
-    let header = Header::read(&header_path).ok()?;
+    let Place { kind: Kind::Wfdb(header), start, .. } = place::locate(path).ok()? else { return None };
+    let header = Header::read(&header).ok()?;
     match header_label(&header.comments) {
         HeaderLabel::Rhythm { rhythm, .. } => Some(rhythm),
-        HeaderLabel::None(_) => sources::rhythm_at(&header_path, header.fs, start, seconds),
+        HeaderLabel::None(_) => sources::rhythm_at(&header, start, seconds),
     }
 }
 
@@ -147,9 +147,9 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     }
     let read = read_signal(&header, index, false)?;
     notes.extend(read.warnings.into_iter().map(|w| format!("warning: {name}: {w}")));
-    let first = (start * header.fs).round();
+    let first = (start * read.fs).round();
     if first >= read.mv.len() as f64 {
-        let seconds = read.mv.len() as f64 / header.fs;
+        let seconds = read.mv.len() as f64 / read.fs;
         return Err(Error::file(
             path,
             format!("start {start} s, but the record ends after {seconds:.2} s"),
@@ -164,9 +164,9 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     Ok(Recording {
         name,
         signal: read.mv,
-        fs: Some(header.fs),
+        fs: Some(read.fs),
         start: first as usize,
-        long: sources::has_rhythms(path),
+        long: sources::has_rhythms(&header),
         beats,
         units_known: true,
         lead: Some(description(index).to_string()).filter(|d| !d.is_empty()),
@@ -201,7 +201,7 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
             to.fs
         }
     };
-    resample::ratio(fs, to.fs)?;
+    resample::check(fs, to.fs)?;
     let left = recording.signal.len().saturating_sub(recording.start);
     let found = finished(recording, fs, to, samples).map_err(|e| Error::data(name, e.what, e.hint))?;
     if left > super::dataset::strip_samples(fs, to.seconds) {

@@ -1,5 +1,6 @@
 //! Annotations in MIT format (`.atr` and others), after the format's manual page `annot(5)`.
 
+use super::definitions::{Definitions, Label};
 use super::{Header, read_limited};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ const MAX_ANNOTATIONS: u64 = 1 << 28;
 
 /// Code of a rhythm change, whose text is in [`Annotation::aux`].
 pub const RHYTHM: u8 = 28;
+/// Code of a comment.
+pub const NOTE: u8 = 22;
 
 pub(super) const SKIP: u16 = 59;
 pub(super) const NUM: u16 = 60;
@@ -19,12 +22,23 @@ pub(super) const AUX: u16 = 63;
 /// Symbols of the codes 0 to 41; a blank where the code is unused.
 const SYMBOLS: &[u8; 42] = b" NLRaVFJASEj/Q~ | sT*D\"=pB^t+u?![]en@xf()r";
 
+/// The code whose usual symbol is `symbol`.
+pub(super) fn code_of_symbol(symbol: &str) -> Option<u8> {
+    let [symbol @ b'!'..=b'~'] = symbol.as_bytes() else { return None };
+    SYMBOLS.iter().position(|s| s == symbol).and_then(|code| u8::try_from(code).ok())
+}
+
+/// True for a code with a usual meaning.
+pub(super) fn is_usual(code: u8) -> bool {
+    SYMBOLS.get(usize::from(code)).is_some_and(|s| *s != b' ')
+}
+
 /// One annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
-    /// Sample at the record's rate, from the record's start.
+    /// Time in samples, from the record's start.
     pub sample: i64,
-    /// The annotation code, 1 to 49.
+    /// The annotation code, 1 to 49, in its usual meaning; 0 for a meaning of the file's own.
     pub code: u8,
     /// Subtype.
     pub sub: i8,
@@ -67,28 +81,80 @@ impl Annotation {
         self.is_beat() && !self.is_normal() && !self.is_paced() && !self.is_unclassifiable()
     }
 
-    /// A change of rhythm (`+`).
-    pub fn is_rhythm(&self) -> bool {
-        self.code == RHYTHM
+    /// The rhythm that begins or ends here, if one does.
+    pub fn rhythm(&self) -> Option<RhythmChange<'_>> {
+        if self.code != RHYTHM {
+            return None;
+        }
+        match self.aux.as_bytes().first() {
+            Some(b'(') => Some(RhythmChange::Begin(self.aux.trim_end_matches(')').trim_end())),
+            Some(b')') => Some(RhythmChange::End),
+            _ => None,
+        }
     }
 }
 
-/// Reads an annotation file; the result is ordered by sample.
+/// A change of rhythm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RhythmChange<'a> {
+    /// A rhythm begins: its name, e.g. `(AFIB`.
+    Begin(&'a str),
+    /// `)`: the rhythm ends, and what follows has no label (Icentia11k).
+    End,
+}
+
+/// What an annotation file says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnnotationFile {
+    /// Times a second in Hz, where the file counts in another unit than the record's frames
+    /// (`## time resolution: 360`).
+    pub fs: Option<f64>,
+    /// Codes that the file gives a meaning of its own.
+    pub labels: Vec<Label>,
+    /// The annotations with times and codes as in the file, ordered by time. Comments at time 0, which describe the
+    /// file, are not among them.
+    pub annotations: Vec<Annotation>,
+}
+
+impl AnnotationFile {
+    /// The annotations of a record of `frames` frames a second with times in samples at `fs` Hz (both above 0), and
+    /// codes in their usual meaning: a code that the file defines means what its symbol does.
+    pub fn at_rate(self, frames: f64, fs: f64) -> Vec<Annotation> {
+        let Self { fs: own, labels, mut annotations } = self;
+        let ratio = fs / own.unwrap_or(frames);
+        for a in &mut annotations {
+            if ratio != 1.0 {
+                a.sample = (a.sample as f64 * ratio).round() as i64;
+            }
+            if let Some(label) = labels.iter().rev().find(|l| l.code == a.code) {
+                a.code = label.meaning();
+            }
+        }
+        annotations
+    }
+}
+
+/// Reads the annotations of a record of `frames` frames a second, with times in samples at `fs` Hz; ordered by sample.
+/// See [`AnnotationFile::at_rate`].
 ///
 /// # Errors
 /// [`Error::File`] for a missing, truncated or damaged file.
-pub fn read_annotations(path: &Path) -> Result<Vec<Annotation>> {
-    parse_annotations(path, &read_limited(path, MAX_ANNOTATIONS, "annotation file")?)
+pub fn read_annotations(path: &Path, frames: f64, fs: f64) -> Result<Vec<Annotation>> {
+    let bytes = read_limited(path, MAX_ANNOTATIONS, "annotation file")?;
+    Ok(parse_annotations(path, &bytes)?.at_rate(frames, fs))
 }
 
-/// Parses the bytes of an annotation file; `path` is for the messages.
+/// Parses the bytes of an annotation file; `path` is for the messages. The end mark may be missing.
 ///
 /// # Errors
 /// As [`read_annotations`].
-pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<Vec<Annotation>> {
+pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<AnnotationFile> {
     let fault = |at: usize, what: &str| {
         Error::file(path, format!("{what} at byte {at} of {}", bytes.len()), "fetch the annotation file again")
     };
+    if bytes.is_empty() {
+        return Err(fault(0, "is empty"));
+    }
     let mut list: Vec<Annotation> = Vec::new();
     let mut time = 0_i64;
     let (mut num, mut channel) = (0_i8, 0_u8);
@@ -96,7 +162,10 @@ pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<Vec<Annotation>> {
     loop {
         let start = at;
         let Some(word) = word_at(bytes, at) else {
-            return Err(fault(start, "is truncated: no end mark (two zero bytes)"));
+            if at < bytes.len() {
+                return Err(fault(start, "is truncated: half a word"));
+            }
+            break;
         };
         at += 2;
         let (code, value) = (word >> 10, word & 0x3ff);
@@ -143,11 +212,22 @@ pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<Vec<Annotation>> {
             _ => return Err(fault(start, &format!("unknown annotation code {code}"))),
         }
     }
+    let mut definitions = Definitions::default();
+    for text in list.iter().filter(|a| describes_file(a)).map(|a| a.aux.as_str()) {
+        definitions.read(text).map_err(|what| Error::file(path, what, "fetch the annotation file again"))?;
+    }
+    list.retain(|a| !describes_file(a));
     list.sort_by_key(|a| a.sample);
-    Ok(list)
+    let Definitions { fs, labels, .. } = definitions;
+    Ok(AnnotationFile { fs, labels, annotations: list })
 }
 
-/// Beats of a record in samples at its own rate, ascending: from the annotation file named after the lead
+/// A comment at time 0 is about the file: its time resolution, its codes, the program that wrote it.
+fn describes_file(a: &Annotation) -> bool {
+    a.sample == 0 && a.code == NOTE
+}
+
+/// Beats of a record in samples of signal `index`, ascending: from the annotation file named after the lead
 /// (`1.ii` of LUDB, whose beats stand between the onsets and ends of waves), else from `.atr`. `None` without
 /// such a file or with fewer than two beats in it. LUDB leaves the first and last beat of a strip unmarked.
 ///
@@ -155,7 +235,8 @@ pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<Vec<Annotation>> {
 /// As [`read_annotations`].
 pub fn beats_of_lead(header: &Header, index: usize) -> Result<Option<Vec<i64>>> {
     let Some(path) = annotation_file(header, index) else { return Ok(None) };
-    let mut beats: Vec<i64> = read_annotations(&path)?.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
+    let annotations = read_annotations(&path, header.fs, header.rate(index))?;
+    let mut beats: Vec<i64> = annotations.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
     beats.dedup();
     Ok((beats.len() >= 2).then_some(beats))
 }
@@ -208,25 +289,118 @@ mod tests {
         b
     }
 
+    fn parse(bytes: &[u8]) -> AnnotationFile {
+        parse_annotations(Path::new("x.atr"), bytes).unwrap()
+    }
+
+    /// A comment at time 0.
+    fn about(text: &str) -> Vec<u8> {
+        let mut b = word(u16::from(NOTE), 0).to_vec();
+        b.extend(word(AUX, text.len() as u16));
+        b.extend(text.as_bytes());
+        b.resize(b.len() + text.len() % 2, 0);
+        b
+    }
+
+    /// What wfdb writes after such comments: back by one, and on by one.
+    fn again() -> [u8; 8] {
+        [0, 236, 255, 255, 255, 255, 1, 0]
+    }
+
+    #[test]
+    fn a_time_resolution_is_turned_into_samples() {
+        let beats = [word(1, 100), word(1, 100), word(28, 3), word(0, 0)].concat();
+        let file = parse(&[about("## time resolution: 250"), again().to_vec(), beats.clone()].concat());
+        assert_eq!((file.fs, file.annotations.len()), (Some(250.0), 3));
+        let samples = |file: AnnotationFile, frames, fs| -> Vec<i64> {
+            file.at_rate(frames, fs).iter().map(|a| a.sample).collect()
+        };
+        assert_eq!(samples(file.clone(), 360.0, 360.0), [144, 288, 292]);
+        assert_eq!(samples(file, 250.0, 1000.0), [400, 800, 812]);
+        // without one times count frames, of which each may hold several samples
+        assert_eq!(samples(parse(&beats), 360.0, 360.0), [100, 200, 203]);
+        assert_eq!(samples(parse(&beats), 360.0, 720.0), [200, 400, 406]);
+        let odd = parse(&[about("## time resolution: 129.87"), beats].concat());
+        assert_eq!(odd.fs, Some(129.87));
+        for bad in ["0", "-1", "nan", "1e300", ""] {
+            let e = parse_annotations(Path::new("x"), &about(&format!("## time resolution: {bad}"))).unwrap_err();
+            assert!(e.to_string().contains("time resolution"), "{e}");
+        }
+    }
+
+    #[test]
+    fn codes_mean_what_the_file_says() {
+        let lines = ["42 N Normal beat", "43 X something else\n", "1 T T wave", "2 zz", "12 V"];
+        let beats = [word(42, 5), word(43, 5), word(1, 5), word(2, 5), word(12, 5), word(5, 5), word(0, 0)].concat();
+        let block: Vec<u8> = lines.iter().flat_map(|l| about(l)).collect();
+        let (begin, end) = (about("## annotation type definitions"), about("## end of definitions"));
+        let file = parse(&[begin, block, end, again().to_vec(), beats.clone()].concat());
+        let named: Vec<_> = file.labels.iter().map(|l| (l.code, l.symbol.as_str(), l.description.as_str())).collect();
+        assert_eq!(named[..2], [(42, "N", "Normal beat"), (43, "X", "something else")]);
+        let a = file.at_rate(360.0, 360.0);
+        assert_eq!(a.iter().map(|a| a.symbol()).collect::<String>(), "N T VV");
+        assert_eq!(a.iter().map(|a| a.code).collect::<Vec<_>>(), [1, 43, 19, 0, 5, 5]);
+        assert_eq!(a.iter().map(|a| a.is_beat()).collect::<Vec<_>>(), [true, false, false, false, true, true]);
+        assert!(a[4].is_ectopic() && !a[4].is_paced());
+        // comments that only look like definitions redefine nothing that has a meaning
+        let loose: Vec<u8> =
+            ["12 leads were used", "42 A as the library writes it"].iter().flat_map(|l| about(l)).collect();
+        let a = parse(&[loose, beats].concat()).at_rate(360.0, 360.0);
+        assert_eq!(a.iter().map(|a| a.symbol()).collect::<String>(), "A NL/V");
+    }
+
+    #[test]
+    fn comments_about_the_file_are_no_annotations() {
+        let later = [word(u16::from(NOTE), 7), word(AUX, 2), *b"hi", word(0, 0)].concat();
+        let file = parse(&[about("gqrs -r 100"), later].concat());
+        assert_eq!(file.annotations.iter().map(|a| (a.sample, a.aux.as_str())).collect::<Vec<_>>(), [(7, "hi")]);
+    }
+
+    #[test]
+    fn rhythms_begin_and_end() {
+        let rhythm = |code, aux: &str| {
+            let a = Annotation { sample: 0, code, sub: 0, channel: 0, num: 0, aux: aux.into() };
+            a.rhythm().map(|r| match r {
+                RhythmChange::Begin(name) => name.to_string(),
+                RhythmChange::End => "end".into(),
+            })
+        };
+        let found = ["(AFIB", ")", "(AFIB)", ")AFIB", "text", ""].map(|aux| rhythm(RHYTHM, aux));
+        let expected = [Some("(AFIB"), Some("end"), Some("(AFIB"), Some("end"), None, None];
+        assert_eq!(found.each_ref().map(Option::as_deref), expected);
+        assert_eq!(rhythm(1, "(N"), None);
+    }
+
     #[test]
     fn reads_every_kind_of_field() {
-        let a = parse_annotations(Path::new("x.atr"), &sample_file()).unwrap();
+        let a = parse(&sample_file()).annotations;
         assert_eq!(a.len(), 5);
         assert_eq!((a[0].sample, a[0].symbol(), a[0].aux.as_str()), (18, '+', "(AFIB"));
         assert_eq!((a[1].sample, a[1].symbol(), a[1].sub, a[1].channel), (77, 'N', 1, 1));
         assert_eq!((a[2].sample, a[2].symbol(), a[2].sub, a[2].channel, a[2].num), (77 + 0x11170 + 3, 'V', 0, 1, -1));
         assert_eq!((a[3].aux.as_str(), a[4].symbol()), ("(N", '/'));
-        assert!(a[0].is_rhythm() && !a[0].is_beat());
+        assert!(a[0].rhythm().is_some() && !a[0].is_beat());
         assert!(a[1].is_normal() && a[2].is_ectopic() && a[4].is_paced() && !a[4].is_ectopic());
     }
 
     #[test]
-    fn a_cut_file_is_refused_at_every_length() {
+    fn a_file_may_end_between_words_and_nowhere_else() {
         let good = sample_file();
+        // bytes with which an annotation or one of its fields is complete; the one that fills a text's word may miss
+        let ends = [2, 9, 10, 12, 14, 16, 22, 24, 26, 28, 34, 36];
         for n in 0..good.len() {
-            let e = parse_annotations(Path::new("x.atr"), &good[..n]).unwrap_err().to_string();
-            assert!(e.contains("x.atr") && e.contains("HINT"), "{n}: {e}");
+            match parse_annotations(Path::new("x.atr"), &good[..n]) {
+                Ok(file) => {
+                    assert!(ends.contains(&n), "{n}");
+                    assert_eq!(file.annotations.iter().filter(|a| a.sample == 77).count(), usize::from(n >= 12));
+                }
+                Err(e) => {
+                    let e = e.to_string();
+                    assert!(!ends.contains(&n) && e.contains("x.atr") && e.contains("HINT"), "{n}: {e}");
+                }
+            }
         }
+        assert_eq!(parse(&good[..good.len() - 2]), parse(&good));
         assert!(parse_annotations(Path::new("x"), &[word(55, 1), word(0, 0)].concat()).is_err());
         assert!(parse_annotations(Path::new("x"), &[word(AUX, 0), word(0, 0)].concat()).is_err());
     }

@@ -1,5 +1,6 @@
 //! WFDB headers (`.hea`), after the format's manual page `header(5)`.
 
+use super::lead::find_lead;
 use super::read_limited;
 use crate::error::{Error, Result};
 use std::path::{Component, Path, PathBuf};
@@ -8,32 +9,48 @@ use std::path::{Component, Path, PathBuf};
 const MAX_HEADER: u64 = 1 << 20;
 /// The most signals a record may have.
 const MAX_SIGNALS: usize = 1024;
+/// The most segments a record may have.
+const MAX_SEGMENTS: usize = 1 << 16;
+/// What stands for no file in the lines of signals and segments.
+const NO_FILE: &str = "~";
 
 /// A record's header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
     /// The header file.
     pub path: PathBuf,
-    /// Record name, without a `.mat` that some published headers carry.
+    /// Record name, without its folder and a `.mat` that some published headers carry.
     pub name: String,
-    /// Sampling rate (frames per second) in Hz; 250 where the header gives none.
+    /// Frames per second in Hz; 250 where the header gives none. The rate of a signal is [`Header::rate`].
     pub fs: f64,
-    /// Samples of each signal; `None` where the header gives none or 0, then the file's size decides.
+    /// Frames of the record; `None` where the header gives none or 0, then the file's size decides.
     pub samples: Option<usize>,
     /// Time of day of the first sample, as written.
     pub base_time: Option<String>,
     /// Date of the first sample, as written.
     pub base_date: Option<String>,
-    /// The signals, in the order of the file.
+    /// The signals, in the order of the file. Of a record of several segments those of its layout, or of its first
+    /// segment where all have the same; [`Header::parse`] alone does not know them.
     pub signals: Vec<SignalSpec>,
+    /// The segments of a record that has several, one after the other in time; else empty.
+    pub segments: Vec<Segment>,
     /// Comment lines without their `#` and surrounding blanks.
     pub comments: Vec<String>,
+}
+
+/// One segment line of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Record of the segment, below the header's folder; `None` for a gap, whose samples are missing.
+    pub record: Option<String>,
+    /// Its length in frames; 0 for the layout that may come first.
+    pub frames: usize,
 }
 
 /// One signal line of a header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignalSpec {
-    /// Signal file, relative to the header's folder.
+    /// Signal file, relative to the header's folder; `~` for none, in a layout.
     pub file: String,
     /// Number of the storage format; those of [`Format`](super::Format) can be read.
     pub format: u32,
@@ -78,13 +95,23 @@ impl SignalSpec {
 }
 
 impl Header {
-    /// Reads and parses a header file. Text that is not UTF-8 is allowed (old comments).
+    /// Reads and parses a header file, and the signals of a record of several segments from its first segment's
+    /// header. Text that is not UTF-8 is allowed (old comments).
     ///
     /// # Errors
     /// [`Error::File`] when it is missing, too large or not a header.
     pub fn read(path: &Path) -> Result<Self> {
+        let (mut header, count) = Self::read_alone(path)?;
+        if !header.segments.is_empty() {
+            header.signals = header.signals_of_segments(count)?;
+        }
+        Ok(header)
+    }
+
+    /// The header of this one file, and the number of signals that it announces.
+    pub(super) fn read_alone(path: &Path) -> Result<(Self, usize)> {
         let bytes = read_limited(path, MAX_HEADER, "WFDB header")?;
-        Self::parse(path, &String::from_utf8_lossy(&bytes))
+        Self::parse_counted(path, &String::from_utf8_lossy(&bytes))
     }
 
     /// Parses a header's text; `path` is for the messages and to find the signal files.
@@ -92,54 +119,53 @@ impl Header {
     /// # Errors
     /// [`Error::File`] naming the line, what was found and what was expected.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let mut lines = text.lines().enumerate().map(|(i, l)| Line { path, number: i + 1, text: l.trim() });
-        let mut comments = Vec::new();
-        let mut next = |comments: &mut Vec<String>| {
-            lines.find(|line| match line.text.strip_prefix('#') {
-                Some(comment) => {
-                    comments.push(comment.trim().to_string());
-                    false
-                }
-                None => !line.text.is_empty(),
-            })
-        };
-        let Some(first) = next(&mut comments) else {
+        Self::parse_counted(path, text).map(|(header, _)| header)
+    }
+
+    fn parse_counted(path: &Path, text: &str) -> Result<(Self, usize)> {
+        let lines = text.lines().enumerate().map(|(i, l)| Line { path, number: i + 1, text: l.trim() });
+        let (comments, lines): (Vec<_>, Vec<_>) =
+            lines.filter(|line| !line.text.is_empty()).partition(|line| line.text.starts_with('#'));
+        let Some((first, rest)) = lines.split_first() else {
             return Err(Error::file(
                 path,
                 "holds no record line, expected e.g. `100 2 360 650000`",
                 "the header is empty or cut off: fetch it again",
             ));
         };
-        let (mut header, count) = record_line(&first)?;
-        for found in 0..count {
-            let Some(line) = next(&mut comments) else {
-                return Err(Error::file(
-                    path,
-                    format!("announces {count} signals but describes {found}"),
-                    "the header is cut off: fetch it again",
-                ));
-            };
-            header.signals.push(signal_line(&line)?);
-        }
-        if let Some(line) = next(&mut comments) {
+        let Record { mut header, signals: count, segments } = record_line(first, rest)?;
+        let (announced, what) = segments.map_or((count, "signal"), |segments| (segments, "segment"));
+        if let Some(line) = rest.get(announced) {
             return Err(line.error(
-                format!("one more signal line than the {count} announced"),
-                "correct the number of signals in the first line",
+                format!("one more {what} line than the {announced} announced"),
+                format!("correct the number of {what}s in the first line"),
             ));
         }
-        header.comments = comments;
-        Ok(header)
+        if rest.len() < announced {
+            return Err(Error::file(
+                path,
+                format!("announces {announced} {what}s but describes {}", rest.len()),
+                "the header is cut off: fetch it again",
+            ));
+        }
+        if segments.is_some() {
+            header.segments = rest.iter().map(segment_line).collect::<Result<_>>()?;
+            header.samples = Some(length_of_segments(first, &header)?);
+        } else {
+            header.signals = rest.iter().map(signal_line).collect::<Result<_>>()?;
+        }
+        header.comments = comments.iter().map(|line| line.text[1..].trim().to_string()).collect();
+        Ok((header, count))
     }
 
-    /// Index of a lead by name, without regard to case. `II` also finds `MLII` (and the reverse),
-    /// and a name may carry a prefix as in `ECG II` or `ECG_II`.
+    /// Samples per second of signal `index` in Hz: a frame may hold several of them.
+    pub fn rate(&self, index: usize) -> f64 {
+        self.fs * self.signals.get(index).map_or(1.0, |s| s.per_frame as f64)
+    }
+
+    /// Index of a lead by name, after [`find_lead`].
     pub fn lead(&self, name: &str) -> Option<usize> {
-        let wanted = plain_lead(name);
-        let exact = |s: &SignalSpec| s.description.trim().eq_ignore_ascii_case(name.trim());
-        self.signals
-            .iter()
-            .position(exact)
-            .or_else(|| self.signals.iter().position(|s| plain_lead(&s.description) == wanted))
+        find_lead(self.signals.iter().map(|s| s.description.as_str()), name)
     }
 
     /// Lead names, for messages.
@@ -147,17 +173,10 @@ impl Header {
         self.signals.iter().map(|s| s.description.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// The file of signal `index`, beside the header.
-    pub(crate) fn signal_path(&self, file: &str) -> PathBuf {
+    /// A file below the header's folder.
+    pub(super) fn path_below(&self, file: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(file)
     }
-}
-
-fn plain_lead(name: &str) -> String {
-    let upper = name.trim().to_uppercase();
-    let bare = upper.strip_prefix("ECG").map_or(upper.as_str(), |r| r.trim_start_matches([' ', '_', '-']));
-    let bare = if bare.is_empty() { upper.as_str() } else { bare };
-    bare.strip_prefix("ML").filter(|r| !r.is_empty()).unwrap_or(bare).to_string()
 }
 
 /// A line with what is needed to complain about it.
@@ -168,7 +187,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn error(&self, what: impl std::fmt::Display, hint: &str) -> Error {
+    fn error(&self, what: impl std::fmt::Display, hint: impl Into<String>) -> Error {
         let shown: String = self.text.chars().take(80).collect();
         Error::file(self.path, format!("line {}: {what}, in `{shown}`", self.number), hint)
     }
@@ -181,15 +200,18 @@ impl Line<'_> {
     }
 }
 
-/// `name[/segments] signals [fs[/counter[(base)]] [samples [time [date]]]]`; time and date in either order.
-fn record_line(line: &Line) -> Result<(Header, usize)> {
+/// What a record line says.
+struct Record {
+    header: Header,
+    signals: usize,
+    segments: Option<usize>,
+}
+
+/// `name[/segments] signals [fs[/counter[(base)]] [samples [time [date]]]]`; time and date in either order. `rest` are
+/// the lines that follow.
+fn record_line(line: &Line, rest: &[Line]) -> Result<Record> {
     let mut fields = line.text.split_whitespace();
     let name = fields.next().unwrap_or_default();
-    if name.contains('/') {
-        return Err(
-            line.error("a record of several segments, expected a single one", "name the segments' own headers instead")
-        );
-    }
     let count = fields.next().ok_or_else(|| {
         line.error("no number of signals, expected e.g. `100 2 360 650000`", "is this a WFDB header? fetch it again")
     })?;
@@ -215,23 +237,103 @@ fn record_line(line: &Line) -> Result<(Header, usize)> {
         let slot = if field.contains(':') { &mut base_time } else { &mut base_date };
         slot.get_or_insert_with(|| field.to_string());
     }
-    let name = name.strip_suffix(".mat").unwrap_or(name).to_string();
-    let samples = (samples > 0).then_some(samples);
-    let path = line.path.to_path_buf();
-    Ok((Header { path, name, fs, samples, base_time, base_date, signals: Vec::new(), comments: Vec::new() }, count))
+    let (name, segments) = record_name(line, name, count, rest)?;
+    let header = Header {
+        path: line.path.to_path_buf(),
+        name,
+        fs,
+        samples: (samples > 0).then_some(samples),
+        base_time,
+        base_date,
+        signals: Vec::new(),
+        segments: Vec::new(),
+        comments: Vec::new(),
+    };
+    Ok(Record { header, signals: count, segments })
+}
+
+/// The record's own name, and its number of segments where `name/3` means that. Some write the record's folder before
+/// its name: `mitdb/100` is record 100 where as many lines as there are signals follow, and all are of signals.
+fn record_name(line: &Line, text: &str, signals: usize, rest: &[Line]) -> Result<(String, Option<usize>)> {
+    let own = |name: &str| name.strip_suffix(".mat").unwrap_or(name).to_string();
+    let Some((before, last)) = text.rsplit_once('/') else { return Ok((own(text), None)) };
+    if last.is_empty() || !last.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok((own(last), None));
+    }
+    let segments: usize = line.number(last, "the number of segments")?;
+    let named_so = line.path.file_stem().is_some_and(|stem| stem == last);
+    // a segment's line has two fields, the first a record's name without an extension
+    let of_signal = |line: &Line| line.text.split_whitespace().count() > 2 || word(line.text).0.contains('.');
+    let of_signals = rest.len() == signals && rest.iter().all(of_signal);
+    if of_signals && (rest.len() != segments || named_so && !before.ends_with(last)) {
+        return Ok((own(last), None));
+    }
+    if segments == 0 || segments > MAX_SEGMENTS {
+        return Err(line.error(
+            format!("{segments} segments, expected 1 to {MAX_SEGMENTS}"),
+            "correct the number of segments after the record's name",
+        ));
+    }
+    Ok((own(before.rsplit('/').next().unwrap_or(before)), Some(segments)))
+}
+
+/// `record frames`; `~` for a gap.
+fn segment_line(line: &Line) -> Result<Segment> {
+    let mut fields = line.text.split_whitespace();
+    let name = fields.next().unwrap_or_default();
+    let frames = fields.next().ok_or_else(|| {
+        line.error("no length of the segment, expected e.g. `100_1 5000`", "correct the header or fetch it again")
+    })?;
+    let frames = line.number(frames, "the length of the segment")?;
+    let record = (name != NO_FILE).then(|| below(line, name, "segment")).transpose()?;
+    Ok(Segment { record, frames })
+}
+
+/// Frames of all segments, which the record line has to agree with.
+fn length_of_segments(line: &Line, header: &Header) -> Result<usize> {
+    let sum = header.segments.iter().try_fold(0_usize, |sum, s| sum.checked_add(s.frames));
+    sum.filter(|sum| header.samples.is_none_or(|n| n == *sum)).ok_or_else(|| {
+        let shown = |n: Option<usize>| n.map_or("too many".to_string(), |n| n.to_string());
+        line.error(
+            format!("{} samples, but the segments have {} together", shown(header.samples), shown(sum)),
+            "correct the number of samples in the first line, or fetch the header again",
+        )
+    })
+}
+
+/// A path in a header, which leads to a file below the header's folder and nowhere else: `./s.dat`, `sub/s.dat`.
+fn below(line: &Line, text: &str, what: &str) -> Result<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut inside = true;
+    for component in Path::new(text).components() {
+        match component {
+            Component::Normal(part) => parts.extend(part.to_str()),
+            Component::CurDir => {}
+            Component::ParentDir => inside &= parts.pop().is_some(),
+            Component::RootDir | Component::Prefix(_) => inside = false,
+        }
+    }
+    if !inside || parts.is_empty() {
+        return Err(line.error(
+            format!("the {what} file `{text}` is not below the header's folder"),
+            format!("put the {what} file beside the header and name it there: a header must not lead to other files"),
+        ));
+    }
+    Ok(parts.join("/"))
 }
 
 /// `file format [gain [resolution [zero [initial [checksum [block [description]]]]]]]`.
 fn signal_line(line: &Line) -> Result<SignalSpec> {
     let (file, rest) = word(line.text);
-    let path = Path::new(file);
-    let beside = !file.is_empty() && path.components().all(|c| matches!(c, Component::Normal(_)));
-    if !beside || file == "~" || file == "-" {
-        return Err(line.error(
-            "the signal file is not beside the header, expected a plain file name",
-            "put the signal file into the header's folder and name it there",
-        ));
-    }
+    let file = match file {
+        NO_FILE => file.to_string(),
+        "-" => {
+            return Err(
+                line.error("the signals come from the standard input", "write them to a file, and name it here")
+            );
+        }
+        path => below(line, path, "signal")?,
+    };
     let (text, rest) = word(rest);
     let (format, per_frame, skew, offset) = format_field(line, text)?;
     let (text, rest) = word(rest);
@@ -248,7 +350,7 @@ fn signal_line(line: &Line) -> Result<SignalSpec> {
     let (text, rest) = word(rest);
     let block = optional(line, text, "the block size")?.unwrap_or(0);
     Ok(SignalSpec {
-        file: file.to_string(),
+        file,
         format,
         per_frame,
         skew,
@@ -306,8 +408,9 @@ fn gain_field(line: &Line, text: &str) -> Result<(f64, Option<i32>, String)> {
     };
     let gain: f64 = if gain.is_empty() { 0.0 } else { line.number(gain, "the gain")? };
     let gain = if gain == 0.0 { 200.0 } else { gain };
-    if !(1e-9..=1e12).contains(&gain.abs()) {
-        return Err(line.error(format!("gain {gain}, expected 1e-9 to 1e12 codes per unit"), "correct the header"));
+    // evoked potentials are published with 6.8e-14 codes per V
+    if !(1e-30..=1e30).contains(&gain.abs()) {
+        return Err(line.error(format!("gain {gain}, expected 1e-30 to 1e30 codes per unit"), "correct the header"));
     }
     Ok((gain, baseline, if units.is_empty() { "mV".into() } else { units.to_string() }))
 }
@@ -360,12 +463,42 @@ mod tests {
     }
 
     #[test]
+    fn paths_and_segments() {
+        let name = |path: &str, text: &str| {
+            let h = Header::parse(Path::new(path), text).unwrap();
+            (h.name, h.segments.len(), h.signals.len())
+        };
+        let one = "100.dat 16\n";
+        assert_eq!(name("100.hea", &format!("mitdb/100 1 360 10\n{one}")), ("100".into(), 0, 1));
+        assert_eq!(name("r.hea", &format!("./a/rec 1 360 10\n{one}")), ("rec".into(), 0, 1));
+        assert_eq!(name("E1.hea", &format!("a/E1.mat 1 360 10\n{one}")), ("E1".into(), 0, 1));
+        assert_eq!(name("2.hea", "set/2 2 360 10\n100.dat 16\n100.dat 16\n"), ("2".into(), 0, 2));
+        assert_eq!(name("r.hea", "r/2 2 360 10\na 6\nb 4\n"), ("r".into(), 2, 0));
+        assert_eq!(name("2.hea", "2/2 2 360 10\na 6\nb 4\n"), ("2".into(), 2, 0));
+        assert_eq!(name("r.hea", "dir/r/3 4 360\nlayout 0\n~ 5\nsub/b 4\n"), ("r".into(), 3, 0));
+        let h = parse("r/3 4 360\nlayout 0\n~ 5\nsub/./b 4\n").unwrap();
+        let segments: Vec<_> = h.segments.iter().map(|s| (s.record.as_deref(), s.frames)).collect();
+        assert_eq!(segments, [(Some("layout"), 0), (None, 5), (Some("sub/b"), 4)]);
+        assert_eq!(h.samples, Some(9));
+        let h = parse("r 3 360 10\n./a.dat 16\nsub/b.dat 16x3\nsub/../c.dat 16\n").unwrap();
+        assert_eq!(h.signals.iter().map(|s| s.file.as_str()).collect::<Vec<_>>(), ["a.dat", "sub/b.dat", "c.dat"]);
+        assert_eq!((h.rate(0), h.rate(1)), (360.0, 1080.0));
+    }
+
+    #[test]
     fn complains_with_the_line() {
         for (text, part) in [
             ("", "no record line"),
             ("# only comments\n", "no record line"),
             ("100\n", "number of signals"),
-            ("100/3 2 360\n", "several segments"),
+            ("100/3 2 360\n", "announces 3 segments but describes 0"),
+            ("100/2 2 360 10\na 5\nb 4\n", "10 samples, but the segments have 9"),
+            ("100/1 2 360\na\n", "no length of the segment"),
+            ("100/1 2 360\na 5\nb 4\n", "one more segment"),
+            ("100/0 2 360\n", "0 segments"),
+            ("100/99999 2 360\n", "99999 segments"),
+            ("100/2 2 360\na 18446744073709551615\nb 4\n", "too many together"),
+            ("100/1 2 360\n../a 5\n", "not below"),
             ("100 x 360\n", "number of signals is `x`"),
             ("100 99999999999 360\n", "signals"),
             ("100 2 NaN\n", "sampling rate"),
@@ -373,8 +506,11 @@ mod tests {
             ("100 1 360 -7\n", "number of samples"),
             ("100 2 360 10\na.dat 16\n", "announces 2"),
             ("100 1 360 10\na.dat 16\nb.dat 16\n", "one more"),
-            ("100 1 360 10\n../a.dat 16\n", "beside"),
-            ("100 1 360 10\n/etc/a.dat 16\n", "beside"),
+            ("100 1 360 10\n../a.dat 16\n", "not below"),
+            ("100 1 360 10\nsub/../../a.dat 16\n", "not below"),
+            ("100 1 360 10\n. 16\n", "not below"),
+            ("100 1 360 10\n/etc/a.dat 16\n", "not below"),
+            ("100 1 360 10\n- 16\n", "standard input"),
             ("100 1 360 10\na.dat\n", "storage format"),
             ("100 1 360 10\na.dat 16x0\n", "per frame"),
             ("100 1 360 10\na.dat 16+-4\n", "byte offset"),

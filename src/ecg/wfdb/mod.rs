@@ -1,20 +1,25 @@
-//! The WFDB formats of PhysioNet: `.hea` headers, signals in every uncompressed [`Format`]
-//! (`.dat`, `.mat`) and MIT annotations (`.atr` and others). Records and annotations can
-//! also be written.
+//! The WFDB formats of PhysioNet: `.hea` headers of one or several segments, signals in every [`Format`] and in FLAC
+//! (`.dat`, `.mat`) and MIT annotations (`.atr` and others). Records and annotations can also be written.
 //!
-//! Nothing in a header is believed before it was held against the size of the
-//! file it speaks of.
+//! Nothing in a header is believed before it was compared with the size of the file it speaks of.
 
 pub mod annotation;
+mod definitions;
+mod flac;
 pub mod format;
 pub mod header;
+mod lead;
+mod segments;
 pub mod signal;
+mod stretch;
 pub mod write;
 
-pub use annotation::{Annotation, read_annotations};
+pub use annotation::{Annotation, AnnotationFile, RhythmChange, read_annotations};
+pub use definitions::Label;
 pub use format::Format;
-pub use header::{Header, SignalSpec};
-pub use signal::{Signal, read_signal};
+pub use header::{Header, Segment, SignalSpec};
+pub use lead::{find_lead, same_lead};
+pub use signal::{Signal, read_physical, read_signal};
 pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 
 use crate::error::{Error, Result};

@@ -1,102 +1,134 @@
-//! Samples of a WFDB record: every [`Format`], interleaved, in one or several files.
+//! Samples of a WFDB record: of every storage format, interleaved, in one or several files, in one or several segments.
 
-use super::format::{Format, Place};
 use super::header::{Header, SignalSpec};
+use super::segments;
+use super::stretch::{Storage, Stretch};
 use crate::error::{Error, Result};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 
-/// One signal in physical units.
+/// One signal in millivolts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
-    /// Samples in mV at the record's rate; NaN where the file marks a sample as missing.
+    /// Samples in mV; NaN where the file marks a sample as missing, and where a segment lacks the signal.
     pub mv: Vec<f64>,
+    /// Samples per second in Hz: those of a frame times the frames per second ([`Header::rate`]).
+    pub fs: f64,
     /// Integrity checks that failed, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// The most samples of a signal that are read.
-const MAX_SAMPLES: u64 = 1 << 30;
-/// Bytes of a signal file that are read at once, about.
-const CHUNK: u64 = 1 << 18;
+/// What a unit of a signal is multiplied by.
+pub(super) type Factor<'a> = dyn Fn(&Header, &SignalSpec) -> Result<f64> + 'a;
 
-/// Reads signal `index` of a record. Signals with several samples per frame are averaged to one per
-/// frame, and a skew is undone (the last samples are then missing).
+/// Samples of a signal times a factor, and integrity checks that failed.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub values: Vec<f64>,
+    pub warnings: Vec<String>,
+}
+
+/// Reads signal `index` of a record, all samples of each frame. A skew is undone (the last samples are then missing).
 ///
-/// The header's initial value and checksum are held against the samples: a mismatch is a warning, or an
+/// The header's initial value and checksum are compared with the samples: a mismatch is a warning, or an
 /// error when `strict`. The checksum is the 16-bit sum of all codes as stored, those before the skew and those
 /// of missing samples included; it counts only where the header gives the number of samples. The initial value is
 /// the first code (with a skew: that or the one at the skew). In format 8 it is what the differences start from,
 /// and the ADC zero where the header has none. A checksum written as 0 that does not match means that none was
 /// published (CinC 2017); then neither is checked.
 ///
+/// Of a record of several segments the signal is found by its name, or by its place where all segments have the same
+/// signals; gaps, and segments without it, are missing samples.
+///
 /// # Errors
-/// [`Error::File`] for a missing or truncated file, an unknown storage format, a unit that is no voltage.
+/// [`Error::File`] for a missing or truncated file, an unknown storage format, a unit that is no voltage, segments that
+/// do not fit together.
 pub fn read_signal(header: &Header, index: usize, strict: bool) -> Result<Signal> {
-    let Some(spec) = header.signals.get(index) else {
+    let millivolts = |header: &Header, spec: &SignalSpec| {
+        spec.millivolts().ok_or_else(|| {
+            Error::file(
+                &header.path,
+                format!("signal `{}` is in `{}`, expected a voltage (mV, uV, V)", spec.description, spec.units),
+                "choose an ECG lead",
+            )
+        })
+    };
+    let Reading { values, warnings } = read(header, index, strict, &millivolts)?;
+    Ok(Signal { mv: values, fs: header.rate(index), warnings })
+}
+
+/// Reads the samples of signal `index` in the unit that its header names, at [`Header::rate`]; missing ones are NaN.
+///
+/// # Errors
+/// As [`read_signal`], but any unit can be read; in a record of several segments it has to be the same in all.
+pub fn read_physical(header: &Header, index: usize) -> Result<Vec<f64>> {
+    let units = header.signals.get(index).map(|s| s.units.clone());
+    let same_units = |header: &Header, spec: &SignalSpec| match &units {
+        Some(units) if *units != spec.units => Err(Error::file(
+            &header.path,
+            format!("signal `{}` is in `{}`, expected `{units}` as in the whole record", spec.description, spec.units),
+            "read the segments one by one",
+        )),
+        _ => Ok(1.0),
+    };
+    read(header, index, false, &same_units).map(|reading| reading.values)
+}
+
+fn read(header: &Header, index: usize, strict: bool, factor: &Factor) -> Result<Reading> {
+    if index >= header.signals.len() {
         return Err(Error::file(
             &header.path,
             format!("has no signal number {index}, it has {}", header.signals.len()),
             "choose one of its leads",
         ));
-    };
-    let to_mv = spec.millivolts().ok_or_else(|| {
-        Error::file(
-            &header.path,
-            format!("signal `{}` is in `{}`, expected a voltage (mV, uV, V)", spec.description, spec.units),
-            "choose an ECG lead",
-        )
-    })?;
-    let format = Format::from_number(spec.format).ok_or_else(|| {
-        Error::file(
-            &header.path,
-            format!("storage format {}, expected one of {}", spec.format, Format::numbers()),
-            "convert the record, for instance with `xform -O 16`",
-        )
-    })?;
-    let mut stretch = Stretch::open(header, index, spec, format)?;
+    }
+    if header.segments.is_empty() {
+        read_part(header, index, strict, None, factor)
+    } else {
+        segments::read(header, index, strict, factor)
+    }
+}
 
-    let scale = to_mv / spec.gain;
+/// Reads signal `index` of a record of one segment: all of it, or its first frames.
+pub(super) fn read_part(
+    header: &Header,
+    index: usize,
+    strict: bool,
+    frames: Option<usize>,
+    factor: &Factor,
+) -> Result<Reading> {
+    let spec = &header.signals[index];
+    let scale = factor(header, spec)? / spec.gain;
+    let stretch = Stretch::open(header, index, spec, frames)?;
     let offset = f64::from(spec.baseline);
-    let missing = format.missing();
-    let convert = |codes: &[i32], out: &mut Vec<f64>| {
-        let start = out.len();
-        out.extend(codes.iter().map(|&c| (f64::from(c) - offset) * scale));
-        if missing.is_some_and(|m| codes.contains(&m)) {
-            for (value, _) in out[start..].iter_mut().zip(codes).filter(|(_, c)| Some(**c) == missing) {
-                *value = f64::NAN;
-            }
-        }
-    };
-    let mut mv = Vec::with_capacity(stretch.frames);
-    let mut values = Vec::new();
+    let (storage, whole) = (stretch.storage, stretch.whole);
+    let missing = storage.missing();
+    let mut values: Vec<f64> = Vec::with_capacity(stretch.samples());
     let mut check = Check::new(spec);
     stretch.read(|codes| {
         check.add(codes);
-        if spec.per_frame == 1 {
-            convert(codes, &mut mv);
-        } else {
-            values.clear();
-            convert(codes, &mut values);
-            let n = spec.per_frame as f64;
-            mv.extend(values.chunks_exact(spec.per_frame).map(|f| f.iter().sum::<f64>() / n));
+        let start = values.len();
+        values.extend(codes.iter().map(|&c| (f64::from(c) - offset) * scale));
+        if missing.is_some_and(|m| codes.contains(&m)) {
+            for (value, _) in values[start..].iter_mut().zip(codes).filter(|(_, c)| Some(**c) == missing) {
+                *value = f64::NAN;
+            }
         }
     })?;
-    let warnings = check.warnings(format, header.samples.is_some());
+    let warnings = check.warnings(storage, whole);
     if strict && !warnings.is_empty() {
         return Err(Error::file(
-            header.signal_path(&spec.file),
+            header.path_below(&spec.file),
             warnings.join("; "),
             "the file differs from what its header was written for: fetch it again, or leave strict checking off",
         ));
     }
+    // a stream of unknown length may end inside a frame
+    let read = values.len() / spec.per_frame;
+    values.truncate(read * spec.per_frame);
     if spec.skew > 0 {
-        let skew = spec.skew.min(mv.len());
-        mv.rotate_left(skew);
-        let n = mv.len();
-        mv[n - skew..].fill(f64::NAN);
+        values.drain(..spec.skew.min(read) * spec.per_frame);
     }
-    Ok(Signal { mv, warnings })
+    values.resize(frames.unwrap_or(read) * spec.per_frame, f64::NAN);
+    Ok(Reading { values, warnings })
 }
 
 /// What the integrity checks need of a signal's codes.
@@ -125,7 +157,7 @@ impl<'a> Check<'a> {
         self.sum = codes.iter().fold(self.sum, |s, &c| s.wrapping_add(c as i16));
     }
 
-    fn warnings(&self, format: Format, length_known: bool) -> Vec<String> {
+    fn warnings(&self, storage: Storage, length_known: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         let (spec, sum) = (self.spec, self.sum);
         if spec.checksum == Some(0) && sum != 0 {
@@ -135,7 +167,7 @@ impl<'a> Check<'a> {
             warnings.push(format!("signal `{}`: checksum {sum}, its header says {expected}", spec.description));
         }
         if let (Some(expected), Some(first)) = (spec.initial, self.first)
-            && !format.is_difference()
+            && !storage.is_difference()
             && first != expected
             && self.after_skew != Some(expected)
         {
@@ -145,104 +177,9 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The part of an open signal file that a header speaks of, its size already checked.
-struct Stretch<'a> {
-    path: std::path::PathBuf,
-    file: File,
-    offset: u64,
-    format: Format,
-    place: Place,
-    frames: usize,
-    spec: &'a SignalSpec,
-}
-
-impl<'a> Stretch<'a> {
-    fn open(header: &Header, index: usize, spec: &'a SignalSpec, format: Format) -> Result<Self> {
-        let path = header.signal_path(&spec.file);
-        // the signals of one file are interleaved, frame by frame
-        let group: Vec<(usize, &SignalSpec)> =
-            header.signals.iter().enumerate().filter(|(_, s)| s.file == spec.file).collect();
-        if group.iter().any(|(_, s)| s.format != spec.format) {
-            return Err(Error::file(
-                &header.path,
-                format!("several storage formats for the one file {}", spec.file),
-                "correct the header: signals of one file share a format",
-            ));
-        }
-        let frame: usize = group.iter().map(|(_, s)| s.per_frame).sum();
-        let before = group.iter().filter(|(i, _)| *i < index).map(|(_, s)| s.per_frame).sum();
-        let place = Place { frame, before, per_frame: spec.per_frame };
-        let offset = group.iter().map(|(_, s)| s.offset).max().unwrap_or(0);
-
-        let file = File::open(&path).map_err(|e| cannot_read(&path, &e))?;
-        let meta = file.metadata().map_err(|e| cannot_read(&path, &e))?;
-        if !meta.is_file() {
-            return Err(Error::file(&path, "is no plain file, expected the signal file", "fetch the record again"));
-        }
-        let found = meta.len();
-        let available = format.codes_in(found.saturating_sub(offset));
-        let frames = match header.samples {
-            Some(n) => {
-                let codes = (n as u64).checked_mul(frame as u64);
-                if codes.is_none_or(|c| c > available) {
-                    let needed = codes.and_then(|c| format.bytes_for(c)).and_then(|b| b.checked_add(offset));
-                    let needed = needed.map_or("more than any file holds".to_string(), |b| format!("{b} bytes"));
-                    return Err(Error::file(
-                        &path,
-                        format!(
-                            "is truncated: {found} bytes found, {needed} expected for {n} samples of {} signals",
-                            group.len()
-                        ),
-                        "fetch the file again, or correct the header",
-                    ));
-                }
-                n as u64
-            }
-            None => available / frame as u64,
-        };
-        if frames.saturating_mul(spec.per_frame as u64) > MAX_SAMPLES {
-            return Err(Error::file(
-                &path,
-                format!("holds {frames} samples of a signal, expected at most {MAX_SAMPLES}"),
-                "cut the record into parts",
-            ));
-        }
-        Ok(Self { path, file, offset, format, place, frames: frames as usize, spec })
-    }
-
-    /// Gives all codes of the signal, whole frames at a time, `per_frame` codes for each.
-    fn read(&mut self, mut take: impl FnMut(&[i32])) -> Result<()> {
-        self.file.seek(SeekFrom::Start(self.offset)).map_err(|e| cannot_read(&self.path, &e))?;
-        let size = |frames: usize| self.format.bytes_for((frames * self.place.frame) as u64).unwrap_or(0);
-        // chunks end with a whole group of codes
-        let chunk = (CHUNK / size(Format::WHOLE).max(1)).max(1) as usize * Format::WHOLE;
-        let mut level = self.spec.initial.unwrap_or(self.spec.adc_zero);
-        let (mut bytes, mut codes) = (Vec::new(), Vec::new());
-        let mut left = self.frames;
-        while left > 0 {
-            let frames = left.min(chunk);
-            left -= frames;
-            bytes.resize(size(frames) as usize, 0);
-            self.file.read_exact(&mut bytes).map_err(|e| cannot_read(&self.path, &e))?;
-            self.format.decode(&bytes, self.place, frames, &mut codes);
-            if self.format.is_difference() {
-                for code in &mut codes {
-                    level = level.wrapping_add(*code);
-                    *code = level;
-                }
-            }
-            take(&codes);
-        }
-        Ok(())
-    }
-}
-
-fn cannot_read(path: &std::path::Path, e: &std::io::Error) -> Error {
-    Error::file(path, format!("cannot read the signal file: {e}"), "put it beside its header, or fetch it again")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::format::Format;
     use super::*;
     use proptest::prelude::*;
     use std::path::Path;
@@ -303,7 +240,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let h =
             record(dir.path(), "r 2 360 2\nr.dat 16x2 1\nr.dat 16:1 1\n", &[("r.dat", &bytes16(&[1, 3, 7, 5, 7, 8]))]);
-        assert_eq!(read_signal(&h, 0, true).unwrap().mv, [2.0, 6.0]);
+        let a = read_signal(&h, 0, true).unwrap();
+        assert_eq!((a.mv, a.fs), (vec![1.0, 3.0, 5.0, 7.0], 720.0));
         let b = read_signal(&h, 1, true).unwrap().mv;
         assert!(b[0] == 8.0 && b[1].is_nan());
     }
@@ -330,7 +268,7 @@ mod tests {
             ("r 1 360 18446744073709551615\nr.dat 16x100\n", "truncated"),
             ("r 1 360 2\nr.dat 16+1\n", "truncated"),
             ("r 1 360 2\nr.dat 16+18446744073709551615\n", "truncated"),
-            ("r 1 360 2\nr.dat 516\n", "storage format 516, expected one of 8, 16, 24"),
+            ("r 1 360 2\nr.dat 517\n", "storage format 517, expected one of 8, 16, 24"),
             ("r 2 360 1\nr.dat 16\nr.dat 212\n", "several storage formats"),
             ("r 1 360 2\nnone.dat 16\n", "cannot read"),
             ("r 1 360 2\nr.dat 16 1/mmHg\n", "mmHg"),
@@ -352,7 +290,7 @@ mod tests {
         let files = [("r.dat", &bytes[..])];
         let h = record(dir.path(), "r 2 360 2\nr.dat 8 1 10 5 100 197 0 a\nr.dat 8x2 1 10 -7\n", &files);
         assert_eq!(read_signal(&h, 0, true).unwrap().mv, [95.0, 92.0]);
-        assert_eq!(read_signal(&h, 1, true).unwrap().mv, [2.0, (3.0 - 125.0) / 2.0]);
+        assert_eq!(read_signal(&h, 1, true).unwrap().mv, [1.0, 3.0, 3.0, -125.0]);
         let wrong = record(dir.path(), "r 2 360 2\nr.dat 8 1 10 5 100 198 0 a\nr.dat 8x2 1 10 -7\n", &[]);
         assert!(read_signal(&wrong, 0, true).unwrap_err().to_string().contains("checksum 197"));
         // sums past 32 bits wrap
@@ -416,7 +354,7 @@ mod tests {
                 prop_assert!(e.contains("truncated") && e.contains(&format!("{size} bytes expected")), "{} {}", g, e);
             }
             let h = record(dir.path(), &text, &[("r.dat", &vec![1; size])]);
-            prop_assert_eq!(read_signal(&h, 1, false).unwrap().mv.len(), n);
+            prop_assert_eq!(read_signal(&h, 1, false).unwrap().mv.len(), n * y);
         }
     }
 }

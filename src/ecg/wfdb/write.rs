@@ -203,6 +203,10 @@ mod tests {
         }
     }
 
+    fn read(path: &Path) -> Vec<Annotation> {
+        read_annotations(path, 1.0, 1.0).unwrap()
+    }
+
     fn beat(sample: i64) -> Annotation {
         Annotation { sample, code: 1, sub: 0, channel: 0, num: 0, aux: String::new() }
     }
@@ -270,7 +274,7 @@ mod tests {
         let words = [0x7012_u16, 0xfc06, 0x4128, 0x4946, 0x0042, 0xec00, 0, 1024, 0x0400, 0xf7ff, 0xf802, 0xf003, 0];
         let expected: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
         assert_eq!(std::fs::read(&path).unwrap(), expected);
-        assert_eq!(read_annotations(&path).unwrap(), [rhythm, far]);
+        assert_eq!(read(&path), [rhythm, far]);
         write_annotations(&path, &[]).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), [0, 0]);
     }
@@ -297,7 +301,7 @@ mod tests {
         assert!(!path.exists());
         let good = [text(&"x".repeat(254)), far];
         write_annotations(&path, &good).unwrap();
-        assert_eq!(read_annotations(&path).unwrap(), good);
+        assert_eq!(read(&path), good);
     }
 
     fn annotations() -> impl Strategy<Value = Vec<Annotation>> {
@@ -346,8 +350,10 @@ mod tests {
             let path = dir.path().join("r.atr");
             write_annotations(&path, &list).unwrap();
             let mut expected = list;
+            // a comment at time 0 is about the file
+            expected.retain(|a| (a.sample, a.code) != (0, 22));
             expected.sort_by_key(|a| a.sample);
-            prop_assert_eq!(read_annotations(&path).unwrap(), expected);
+            prop_assert_eq!(read(&path), expected);
         }
     }
 }

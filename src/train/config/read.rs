@@ -2,7 +2,7 @@
 //! there is no second list of keys; a value of the wrong type is found by setting the keys one by one.
 
 use super::{Experiment, QUICKSTART, QUICKSTART_NAME};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, edits};
 use crate::nn::config::{BRANCHES, NetworkConfig, PRESETS, Problem};
 use std::io::Read;
 use std::path::Path;
@@ -214,22 +214,6 @@ fn list_keys(table: &Table, prefix: &str, into: &mut Vec<String>) {
         }
         into.push(dotted);
     }
-}
-
-/// Levenshtein's distance, in letters.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Puts every value of `given` over `base`.

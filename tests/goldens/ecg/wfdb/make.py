@@ -8,12 +8,12 @@ Formats that wfdb-python writes (16, 24, 32, 80, 212) are written by it; the byt
 are what wfdb-python reads back:
 
     digital   codes of every signal, all samples of a frame, in the order of the file
-    physical  in the header's units, one value per frame, null where missing; of several samples per frame the
-              mean of their physical values (wfdb-python's own `smooth_frames` averages codes, those of missing
-              samples among them, and cuts the result to an integer)
+    physical  in the header's units, all samples of a frame, null where missing
+
+`more` holds records of which only the physical values are compared: FLAC, several segments.
 
 Left out, because wfdb-python reads it differently from the manual or not at all: skew together with several
-samples per frame (too few samples are marked as missing), different skews above 0 in one file, skew in format 8,
+samples per frame (too few samples are marked as missing), different skews above 0 in one file, skew in format 8 and in FLAC,
 the two unused bits of format 311 when set, a format 8 header without initial values but with an ADC zero.
 """
 
@@ -21,6 +21,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import soundfile
 import wfdb
 
 HERE = Path(__file__).parent
@@ -131,7 +133,7 @@ def case(
         assert np.array_equal(own, found), name
     read = wfdb.rdrecord(path, physical=True, smooth_frames=False)
     assert read.sig_len == n, name
-    physical = [p.reshape(-1, k).mean(axis=1) for p, k in zip(read.e_p_signal, per_frame)]
+    physical = read.e_p_signal
     return {
         "name": name,
         "fs": read.fs,
@@ -148,6 +150,110 @@ def case(
             for i in range(count)
         ],
     }
+
+
+def described(name):
+    """What wfdb-python reads, physical values only."""
+    read = wfdb.rdrecord(str(RECORDS / name), smooth_frames=False)
+    signals = [
+        {"description": d, "per_frame": len(x) // read.sig_len, "physical": [None if np.isnan(v) else float(v) for v in x]}
+        for d, x in zip(read.sig_name, read.e_p_signal)
+    ]
+    return {"name": name, "fs": read.fs, "frames": read.sig_len, "signals": signals}
+
+
+def flac(name, fmt, n, count, per_frame=1, offset=0):
+    """A FLAC file: `offset` counts samples of a channel."""
+    bits = fmt - 500
+    half = 1 << (bits - 1)
+    x = rng.randint(-half + 1, half, (offset + n * per_frame, count))
+    x[rng.randint(offset, offset + n * per_frame, 2), 0] = -half
+    # 8 and 24 bits are stored in the upper bits of the next wider integer
+    kind, shift, subtype = {8: ("int16", 8, "PCM_S8"), 16: ("int16", 0, "PCM_16"), 24: ("int32", 8, "PCM_24")}[bits]
+    soundfile.write(RECORDS / f"{name}.dat", (x << shift).astype(kind), 96000, format="FLAC", subtype=subtype)
+    lines = [f"{name} {count} 250 {n}"]
+    for i in range(count):
+        form = f"{fmt}" + (f"x{per_frame}" if per_frame > 1 else "")
+        own = x[offset:, i]
+        lines.append(
+            f"{name}.dat {form}" + (f"+{offset}" if offset else "")
+            + f" {100 + i}({7 - i})/mV {bits} 0 {own[0]} {int(own.sum()) % 65536} 0 {['II', 'V1', 'V2'][i]}"
+        )
+    (RECORDS / f"{name}.hea").write_bytes(("\n".join(lines) + "\n").encode())
+    return described(name)
+
+
+def segments(name, layout, parts):
+    """A record of several segments. `layout`: its signals and samples per frame, None for a fixed layout. `parts`: each
+    the signals of a segment, or a number of frames without any."""
+    lines, total = [], 0
+    if layout is not None:
+        form = "\n".join(f"~ 0{f'x{k}' if k > 1 else ''} 200/mV 12 0 0 0 0 {d}" for d, k in layout)
+        (RECORDS / f"{name}_layout.hea").write_bytes(f"{name}_layout {len(layout)} 125 0\n{form}\n".encode())
+        lines.append(f"{name}_layout 0")
+    for i, part in enumerate(parts):
+        if isinstance(part, int):
+            lines.append(f"~ {part}")
+            total += part
+            continue
+        segment, n = f"{name}_{i}", part[0]
+        own = []
+        flat = []
+        for k, (description, gain, per_frame, skew) in enumerate(part[1:]):
+            x = codes(212, n * per_frame)
+            flat.append(x)
+            form = "212" + (f"x{per_frame}" if per_frame > 1 else "") + (f":{skew}" if skew else "")
+            sums = int(x.sum()) % 65536
+            own.append(f"{segment}.dat {form} {gain}({k})/mV 12 0 {x[0]} {sums} 0 {description}")
+        write212(segment, interleave(flat, [p[2] for p in part[1:]]).reshape(-1))
+        head = f"{segment} {len(own)} 125 {n}"
+        (RECORDS / f"{segment}.hea").write_bytes(("\n".join([head, *own]) + "\n").encode())
+        lines.append(f"{segment} {n}")
+        total += n
+    count = len(layout) if layout is not None else len(parts[0]) - 1
+    head = f"{name}/{len(lines)} {count} 125 {total}"
+    (RECORDS / f"{name}.hea").write_bytes(("\n".join([head, *lines]) + "\n").encode())
+    return described(name)
+
+
+def write212(name, flat):
+    out = bytearray()
+    for i in range(0, len(flat), 2):
+        a, b = int(flat[i]) & 0xFFF, int(flat[i + 1]) & 0xFFF if i + 1 < len(flat) else 0
+        out += bytes([a & 0xFF, a >> 8 | b >> 8 << 4, b & 0xFF])[: 3 if i + 1 < len(flat) else 2]
+    (RECORDS / f"{name}.dat").write_bytes(bytes(out))
+
+
+def more():
+    records = []
+    for fmt in (508, 516, 524):
+        records.append(flac(f"f{fmt}", fmt, 60, 1))
+        records.append(flac(f"f{fmt}_three", fmt, 40, 3, per_frame=2, offset=5))
+    three = [("II", 200, 1, 0), ("V1", 100, 4, 0), ("V2", 50, 1, 0)]
+    records.append(segments("fixed", None, [[20, *three], [13, *three], [8, *three]]))
+    records.append(segments("variable", [("II", 1), ("V1", 2), ("V2", 1)], [
+        7,
+        [20, ("V1", 100, 2, 0), ("II", 200, 1, 0)],
+        11,
+        [9, ("V2", 40, 1, 0)],
+        [14, ("II", 321.5, 1, 2), ("V2", 44, 1, 0)],
+        5,
+    ]))
+    return records
+
+
+def definitions():
+    """Annotations with a time resolution and codes of their own."""
+    labels = pd.DataFrame({"label_store": [42, 43, 5], "symbol": ["N", "q", "A"], "description": ["beat", "mark", "atrial"]})
+    sample = np.array([10, 40, 90, 140, 1200])
+    symbol = ["+", "N", "A", "q", "N"]
+    aux = ["(AFIB\x00", "", "", "", ")"]
+    wfdb.wrann("ann_own", "atr", sample, symbol=symbol, aux_note=aux, fs=250, custom_labels=labels, write_dir=str(RECORDS))
+    read = wfdb.rdann(str(RECORDS / "ann_own"), "atr", return_label_elements=["symbol", "label_store"])
+    assert read.sample.tolist() == sample.tolist() and read.symbol == symbol and read.fs == 250, read.__dict__
+    assert set(read.label_store.tolist()) >= {42, 43}, read.label_store
+    list_ = [{"sample": int(s), "symbol": y, "aux": a.rstrip("\x00")} for s, y, a in zip(read.sample, read.symbol, read.aux_note)]
+    return {"fs": read.fs, "annotations": list_}
 
 
 def annotations():
@@ -184,7 +290,10 @@ def main():
     records.append(case("short_header", 311, 30, [1], length=False, integrity=False))
     lines = ",\n".join(json.dumps(r) for r in records)
     notes = ",\n".join(json.dumps(a) for a in annotations())
-    text = f'{{"wfdb": "{wfdb.__version__}", "records": [\n{lines}\n], "annotations": [\n{notes}\n]}}\n'
+    others = ",\n".join(json.dumps(r) for r in more())
+    own = json.dumps(definitions())
+    text = f'{{"wfdb": "{wfdb.__version__}", "records": [\n{lines}\n], "annotations": [\n{notes}\n],\n'
+    text += f'"more": [\n{others}\n], "own_annotations": {own}}}\n'
     (HERE / "records.json").write_bytes(text.encode())
     print(f"{len(records)} records")
 
