@@ -4,6 +4,7 @@
 use super::features;
 use super::labels::Scheme;
 use super::rpeaks::{self, Detector};
+use super::wfdb::same_lead;
 use super::{dataset, resample};
 use crate::error::{Error, Result};
 use std::fmt;
@@ -150,7 +151,7 @@ impl Preprocessing {
     /// only to strips that are cleaned.
     pub fn differences(&self, found: &Self) -> Vec<Difference> {
         let cleaned = self.clean && found.clean;
-        let same_lead = self.lead.trim().eq_ignore_ascii_case(found.lead.trim());
+        let same_lead = same_lead(&found.lead, &self.lead);
         let all = self.metadata().into_iter().zip(found.metadata());
         all.filter(|((key, wanted), (_, found))| match *key {
             "lead" => !same_lead,
