@@ -3,11 +3,13 @@
 use super::progress::Reading;
 use super::train::tell;
 use super::{Common, model, print_json, print_line};
+use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
 use crate::ecg::{Dataset, Difference, resolve};
 use crate::error::{Error, Result};
 use crate::nn::ModelInfo;
 use crate::train::config::{Experiment, SourceList, Split};
+use crate::train::evaluate::{self as origin, Of, Origin};
 use crate::train::metrics::text_table;
 use crate::train::{RunFolder, Strips, Tested, data, evaluate};
 use clap::{Args, ValueEnum};
@@ -119,13 +121,43 @@ pub(super) fn to_model_classes(common: &Common, mut set: Dataset, classes: &[Str
     set
 }
 
+/// What the results will be of. Data that is not the run's is noted, and results go to no folder where they would pass for
+/// others.
+fn origin(common: &Common, args: &EvaluateArgs, part: Part, data: &Fingerprint) -> Result<Origin> {
+    let tested = match part {
+        _ if !args.records.is_empty() => origin::Part::Records,
+        Part::Train => origin::Part::Train,
+        Part::Test => origin::Part::Test,
+        Part::All => origin::Part::All,
+    };
+    let origin = Origin::new(tested, data, &args.model)?;
+    let run = run_dir(&args.model).ok();
+    let trained = match run {
+        Some(dir) => RunFolder::open(dir)?.read_run()?.and_then(|record| record.data),
+        None => None,
+    };
+    let differ = trained.as_ref().map(|trained| trained.differences(data));
+    let own_data = differ.as_ref().map_or(args.data.is_none(), Vec::is_empty);
+    if let Some(differ) = differ.filter(|d| !d.is_empty() && (args.data.is_none() || part != Part::All)) {
+        common.say(format!(
+            "note: this is not the data set that the run was trained on: its {} differ",
+            differ.join(", ")
+        ));
+    }
+    if let Some(dir) = &args.out {
+        origin.may_go_to(dir, &args.model, run, own_data)?;
+    }
+    Ok(origin)
+}
+
 pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     let model = model::load(common, &args.model)?;
     let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
     tell(common, &set);
-    let set = to_model_classes(common, set, &model.info.classes);
     let part =
         args.split.unwrap_or(if args.data.is_none() && args.records.is_empty() { Part::Test } else { Part::All });
+    let origin = origin(common, args, part, &Fingerprint::of(&set, &set.guidance))?;
+    let set = to_model_classes(common, set, &model.info.classes);
     let mut training = None;
     let mut records: Vec<usize> = (0..set.strips.len()).collect();
     if part != Part::All || args.data.is_none() {
@@ -168,10 +200,10 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     };
     let found = evaluate(&tested, args.out.is_some())?;
     if let Some(dir) = &args.out {
-        found.write(dir)?;
+        found.write(dir, &origin)?;
     }
     if args.json {
-        print_json(&found.metrics, true);
+        print_json(&Of { content: &found.metrics, origin: &origin }, true);
     } else {
         print_line(&text_table(&found.metrics));
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::explain::scores::is_dead;
 use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
 use crate::figures::{GradCamFigure, gradcam};
-use crate::files::write_atomically;
+use crate::files::{guard, write_atomically};
 use crate::train::report::layer_name;
 use clap::Args;
 use std::collections::HashSet;
@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 /// Draw the Grad-CAM map of strips and write it as .npy
 #[derive(Args)]
-#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2")]
+#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2\n\n\
+                  A map is not written over one of another class, layer or model: give each a folder of its own, such as\n\
+                  maps/SR and maps/SB, or --force.")]
 pub(super) struct ExplainArgs {
     /// Model file or run folder
     #[arg(long)]
@@ -75,6 +77,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
+    args.inputs.iter().for_each(|path| guard::reads(path));
     let mut written = HashSet::new();
     let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
     let to = &model.info.preprocessing;
@@ -97,7 +100,9 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         let truth = scheme.and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, to.seconds)?)?]));
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let png_path = args.out.join(format!("{}.png", strip.name));
-        write_atomically(&npy_path, &npy(&map))?;
+        let npy = npy(&map);
+        // no picture of one map beside the values of another
+        guard::check_content(&npy_path, &npy)?;
         gradcam::draw(
             &png_path,
             &GradCamFigure {
@@ -115,6 +120,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 layer: &layer,
             },
         )?;
+        write_atomically(&npy_path, &npy)?;
         if args.json {
             let mut row = strip_json(path, &strip, classes, &logits);
             row["explained_class"] = classes[target].as_str().into();

@@ -1,11 +1,10 @@
 //! `exgnet export`: a model without what only its training needed, for this program or for others.
 
 use super::{Common, model};
-use crate::error::{Error, Result};
-use crate::nn::model_file;
+use crate::error::Result;
 use crate::onnx;
 use clap::{Args, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Write the part of a model that inference needs, without the train-only part
@@ -50,10 +49,6 @@ enum Format {
 
 pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode> {
     let model = model::load(common, &args.model)?;
-    let real = |path: &Path| path.canonicalize().ok();
-    if real(&args.out).is_some_and(|out| real(&model_file::path_of(&args.model)) == Some(out)) {
-        return Err(Error::file(&args.out, "is the model itself", "choose another name for the exported one"));
-    }
     let by_name = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
     let onnx = args.onnx || args.format.map_or(by_name, |f| f == Format::Onnx);
     match onnx {

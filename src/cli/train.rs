@@ -1,14 +1,17 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
 use super::progress::{Display, Reading};
-use super::{Common, dry_run, print_line};
+use super::{Common, INTERRUPTED, dry_run, print_line, signals};
+use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::is_prepared;
+use crate::ecg::sources::Kind;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::nn::{ModelInfo, model_file};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Experiment, Select};
+use crate::train::evaluate::{Origin, Part};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::room::with_batch;
@@ -18,7 +21,6 @@ use clap::Args;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Train EXGnet and test it on the held-out fold
@@ -46,11 +48,8 @@ pub(super) struct TrainArgs {
     /// Run folder to write
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace an earlier run in that folder
-    #[arg(long, conflicts_with = "resume")]
-    force: bool,
-    /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
-    #[arg(long)]
+    /// Resume the run in that folder at its last checkpoint, or from its start where it has none
+    #[arg(long, conflicts_with = "force")]
     resume: bool,
     /// Find where a NaN comes from: after every operation its output is read, and the first that is no number is told with
     /// its shapes. Slow
@@ -83,33 +82,79 @@ fn data_sets(data: &str) -> Result<Vec<String>> {
 
 pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let mut sets = args.sets.clone();
+    // settings by options of their own, and how they were written
+    let mut options: Vec<(String, String)> = Vec::new();
     if let Some(data) = &args.data {
-        sets.extend(data_sets(data)?);
+        options.extend(data_sets(data)?.into_iter().map(|set| (set, format!("--data {data}"))));
     }
-    sets.extend(args.fold.iter().map(|k| format!("train.fold={k}")));
-    sets.extend(args.seed.iter().map(|s| format!("train.seed={s}")));
-    let mut experiment = match &args.config {
-        Some(path) => Experiment::load(path, &sets)?,
-        None => Experiment::quickstart(&sets)?,
+    let fold = |k: &String| (format!("train.fold={k}"), format!("--fold {}", k.trim_matches('"')));
+    options.extend(args.fold.iter().map(fold));
+    options.extend(args.seed.iter().map(|s| (format!("train.seed={s}"), format!("--seed {s}"))));
+    sets.extend(options.iter().map(|(set, _)| set.clone()));
+    let as_written = |e| match e {
+        Error::Config { what, hint } => {
+            let written =
+                |text: String, (set, option): &(String, String)| text.replace(&format!("--set {set}"), option);
+            Error::Config { what: options.iter().fold(what, written), hint }
+        }
+        other => other,
     };
+    let experiment = match &args.config {
+        Some(path) => Experiment::load(path, &sets),
+        None => Experiment::quickstart(&sets),
+    };
+    let mut experiment = experiment.map_err(as_written)?;
     if args.dry_run {
         return dry_run::run(common, &experiment, args.json);
     }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
-    if args.resume && args.config.is_none() && sets.is_empty() {
-        // go on with whatever is there
-        if let Ok(folder) = RunFolder::open(&dir) {
-            experiment = Experiment::load(folder.config(), &[])?;
+    if args.resume {
+        to_resume(&dir)?;
+        // whatever run is there
+        if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
+            experiment = Experiment::load(dir.join("config.toml"), &[])?;
         }
     }
+    keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
     let again = args.config.is_none() && args.out.is_none();
     let begin = match args.resume {
         true => Begin::Resume,
-        false => Begin::New { force: args.force || again },
+        false => Begin::New { force: common.force || again },
     };
     let device = Device { trace: args.trace_nan, ..Device::new(common) };
     job(common, &device, &experiment, &dir, begin)
+}
+
+/// There must be a run to resume.
+fn to_resume(dir: &Path) -> Result<()> {
+    if RunFolder::is_begun(dir) {
+        return Ok(());
+    }
+    let found = match std::fs::read_dir(dir).map(Iterator::count) {
+        Ok(0) => "is empty",
+        Ok(_) => "holds no run",
+        Err(_) if dir.exists() => "is no folder",
+        Err(_) => "is not there",
+    };
+    let hint = "name the folder of a run with --out, or leave --resume away to begin one there";
+    Err(Error::file(dir, format!("{found}: expected a run to resume"), hint))
+}
+
+/// A run in `dir` replaces no file that it is made from: not its experiment, unless that is of the run there, nor its data.
+fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
+    let data = &experiment.data;
+    let sources = data.sources()?;
+    let csv = sources.iter().filter(|s| s.kind == Kind::Csv).map(|s| resolve(&s.path));
+    let named = [&data.prepared, &data.split_file].into_iter().filter(|p| !p.is_empty()).map(|p| resolve(p.as_ref()));
+    let config = config.filter(|_| !RunFolder::is_begun(dir)).map(Path::to_path_buf);
+    for path in config.into_iter().chain(named).chain(csv) {
+        if let Some(name) = RunFolder::file_in(dir, &path) {
+            let what = format!("is read for this run, which would write over it: its folder has a file {name} too");
+            return Err(Error::file(path, what, "choose another folder with --out"));
+        }
+    }
+    Ok(())
 }
 
 /// The GPU that several runs share; opened when the first needs it.
@@ -197,28 +242,22 @@ pub(super) fn job(
         // cut off before its first checkpoint: it begins anew
         (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };
+    let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
+    let split = SplitRecord::new(&dataset, &division);
+    if checkpoint.is_some() {
+        is_same_data(&folder, &fingerprint, &split)?;
+    }
     folder.write_config(experiment)?;
     let mut record = RunRecord::start(experiment);
     record.adapter = Some(adapter.name.clone());
     record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
     record.kernels = Some(gpu.kernels_in_words());
+    record.data = Some(fingerprint.clone());
     record.train_records = division.train.len();
     record.test_records = division.test.len();
     folder.write_run(&record)?;
-    let ids = |records: &[usize]| records.iter().map(|&r| dataset.strips[r].id.clone()).collect::<Vec<String>>();
-    let split = SplitRecord {
-        classes: dataset.classes.clone(),
-        train: ids(&division.train),
-        validation: ids(&division.validation),
-        test: ids(&division.test),
-    };
-    if checkpoint.is_some() && folder.read_split()? != split {
-        return Err(Error::file(
-            folder.dir(),
-            "was begun with other records than the data set gives now",
-            "put the data back as it was, or begin anew with --force",
-        ));
-    }
+    // from here on the first signal waits for the end of a step
+    let in_order = signals::InOrder::new();
     folder.write_split(&split)?;
     if let Some(folds) = &division.folds {
         folds.write(&folder.folds())?;
@@ -249,11 +288,12 @@ pub(super) fn job(
         display.log = folder.trim_log(c.epoch)?;
         common.say(format!("going on after step {} (epoch {})", c.step, c.epoch + 1));
     }
-    stop_on_signal();
     let path = folder.checkpoint();
-    let safety = Safety { path: &path, stop: &|| STOP.load(Ordering::Relaxed) };
+    let safety = Safety { path: &path, stop: &signals::is_stopped };
     let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
-    let net = match training.run(checkpoint, &safety, &mut display).map_err(in_memory)? {
+    let ended = training.run(checkpoint, &safety, &mut display).map_err(in_memory)?;
+    drop(in_order);
+    let net = match ended {
         Ended::Done { net, epoch } => {
             record.selected_epoch = Some(epoch);
             net
@@ -277,7 +317,7 @@ pub(super) fn job(
         features: targets.scale().cloned(),
     };
     model_file::save(&folder.model(), &net, &info)?;
-    report::draw_curves(&folder, &log)?;
+    let mut not_drawn = report::draw_curves(&folder, &log);
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
@@ -290,10 +330,13 @@ pub(super) fn job(
             experiment,
         };
         let found = evaluate(&tested, true)?;
-        found.write(folder.dir())?;
-        report::draw_confusion(&folder, &found.metrics)?;
-        report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam)?;
+        found.write(folder.dir(), &Origin::new(Part::Test, &fingerprint, folder.dir())?)?;
+        not_drawn.extend(report::draw_confusion(&folder, &found.metrics));
+        not_drawn.extend(report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam));
         print_line(&text_table(&found.metrics));
+    }
+    for (figure, why) in &not_drawn {
+        common.say(format!("warning: the figure {figure} is not drawn: {why}"));
     }
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;
@@ -301,6 +344,23 @@ pub(super) fn job(
     drop(lock);
     common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A run is resumed on the data that it was begun with: its content, not only its names.
+fn is_same_data(folder: &RunFolder, data: &Fingerprint, split: &SplitRecord) -> Result<()> {
+    let refuse = |what: String| {
+        let hint = "put the data back as they were, or start again with --force";
+        Err(Error::file(folder.dir(), what, hint))
+    };
+    let begun = folder.read_run()?.and_then(|record| record.data);
+    if let Some(differ) = begun.map(|begun| begun.differences(data)).filter(|d| !d.is_empty()) {
+        let differ = differ.join(", ");
+        return refuse(format!("was begun with other data than the data set gives now: found other {differ}"));
+    }
+    if folder.read_split()? != *split {
+        return refuse("was begun with other records, or another division of them, than the data set gives now".into());
+    }
+    Ok(())
 }
 
 /// Whether the run to go on with came to its end, which is told.
@@ -326,23 +386,6 @@ fn take(common: &Common, dir: &Path) -> Result<RunLock> {
         common.say(format!("note: {} was left by {owner}, which is no more: taken over", dir.display()));
     }
     Ok(lock)
-}
-
-/// Exit code of a run that was told to stop.
-pub(super) const INTERRUPTED: u8 = 130;
-
-/// Set by the first signal to stop.
-pub(super) static STOP: AtomicBool = AtomicBool::new(false);
-
-/// The first Ctrl-C (or SIGTERM) ends the training after its step, with a checkpoint; the second ends the program.
-pub(super) fn stop_on_signal() {
-    // a second training in one program finds the handler in place
-    let _ = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        eprintln!("stopping after this step (once more: at once)");
-    });
 }
 
 /// Tells what a data set holds and what was left out.

@@ -14,6 +14,7 @@
 //! | [`rpeaks`] | [`clean`], R peaks by a [`rpeaks::Detector`], and how good they are |
 //! | [`features`] | the 17 quantitative features |
 //! | [`mod@guidance`] | where an explanation should point |
+//! | [`fingerprint`] | what a data set holds, in a few hashes |
 //! | [`splits`] | [`folds`]: scikit-learn's folds bit for bit, and folds by patient; [`SavedSplit`]: kept in a file |
 //! | [`synthetic`], [`ecgsyn`] | [`synthesize`]: labelled artificial ECG |
 //! | [`export`] | a data set as WFDB records |
@@ -23,6 +24,7 @@ pub mod ecgsyn;
 pub mod export;
 pub mod features;
 pub mod filter;
+pub mod fingerprint;
 pub mod guidance;
 pub mod labels;
 pub mod patients;
@@ -43,6 +45,6 @@ pub use preprocessing::{Difference, Preprocessing};
 pub use rpeaks::{clean, r_peaks};
 pub use samples::Samples;
 pub use sources::{Source, data_root, load, load_all, resolve};
-pub use splits::{SavedSplit, SplitKind, folds};
+pub use splits::{SavedSplit, SplitKind, folds, hold_out};
 pub use strip_input::InputStrip;
 pub use synthetic::{SyntheticOptions, synthesize};

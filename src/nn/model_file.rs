@@ -7,7 +7,7 @@ use super::params::NamedTensor;
 use crate::ecg::Preprocessing;
 use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
-use crate::files::{Safetensors, safetensors_head, write_atomically};
+use crate::files::{Safetensors, guard, safetensors_head, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
 use half::f16;
@@ -112,6 +112,7 @@ impl ModelFile {
     /// [`Error::File`] if it is missing, damaged or no EXGnet model: names, shapes and metadata are all checked.
     pub fn read(path: &Path) -> Result<Self> {
         let path = path_of(path);
+        guard::reads(&path);
         let bad =
             |what: String| Error::file(&path, what, "give a model.safetensors that exgnet wrote, or its run folder");
         let bytes = std::fs::read(&path).map_err(|e| bad(format!("cannot be read: {e}")))?;

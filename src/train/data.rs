@@ -98,11 +98,10 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     if share == 0.0 {
         return check_division(data, Division { train, validation: Vec::new(), test, folds });
     }
-    // The first of 1 / share inner folds of the training fold.
     let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
     let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
-    let of = ecg::folds(d.split.kind(), &labels, &patients, (1.0 / share).round() as usize, u64::from(d.split_seed))?;
-    let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| of[i] == 0);
+    let held = ecg::hold_out(d.split.kind(), &labels, &patients, share, u64::from(d.split_seed))?;
+    let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| held[i]);
     let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
     check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })
 }

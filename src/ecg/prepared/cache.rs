@@ -25,6 +25,7 @@ pub fn through_cache(
     watch: &(dyn Fn(Progress) + Sync),
 ) -> Result<Dataset> {
     options.check()?;
+    sources.iter().for_each(Source::protect);
     let Some(dir) = dir.filter(|_| sources.iter().any(|s| s.kind != Kind::Synthetic)) else {
         return load_all(sources, options, watch);
     };
@@ -44,6 +45,11 @@ pub fn through_cache(
         Err(_) => return load_all(sources, options, watch),
     };
     set.without_small_classes(options.min_class)
+}
+
+/// What a prepared file says of its sources and settings: a file that says the same may be replaced.
+pub(super) fn meaning(sources: &[Source], options: &LoadOptions, guidance: &GuidanceConfig) -> String {
+    format!("{:016x}", hash(&description(sources, options, guidance)))
 }
 
 /// What is read and how: two experiments with the same description share a file.

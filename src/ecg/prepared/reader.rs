@@ -6,7 +6,7 @@ use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::preprocessing::Preprocessing;
 use crate::ecg::samples::Samples;
 use crate::error::{Error, Result};
-use crate::files::map;
+use crate::files::{guard, map};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensors};
@@ -25,6 +25,7 @@ pub fn is_prepared(path: &Path) -> bool {
 /// # Errors
 /// [`Error::File`] naming what is missing or makes no sense.
 pub fn read(path: &Path) -> Result<Dataset> {
+    guard::reads(path);
     File::open(path)?.dataset()
 }
 

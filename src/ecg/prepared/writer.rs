@@ -6,13 +6,12 @@ use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;
 use crate::error::{Error, Result};
-use crate::files::{safetensors_head, temporary};
+use crate::files::{Temporary, safetensors_head, temporary};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// Strips whose targets are made at once, in parallel.
 const AT_ONCE: usize = 256;
@@ -32,7 +31,7 @@ struct Entry {
 /// classes, is known at the end only.
 pub(super) struct Writer {
     out: PathBuf,
-    signals: BufWriter<NamedTempFile>,
+    signals: BufWriter<Temporary>,
     entries: Vec<Entry>,
 }
 
@@ -127,7 +126,7 @@ impl Writer {
         }
         let file = file.into_inner().map_err(|e| unwritable(&out, e.error()))?;
         file.as_file().sync_all().map_err(fail)?;
-        file.persist(&out).map_err(|e| unwritable(&out, &e.error))?;
+        file.persist(&out).map_err(fail)?;
         Ok(exclusions)
     }
 }

@@ -109,6 +109,7 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
             ));
         }
     };
+    source.protect();
     let path = &source.path;
     let (headers, source, mut exclusions) = record_headers(source)?;
     let rows: Vec<_> = headers.par_iter().map(|h| judge(h, &source, lead, long, detectors)).collect();

@@ -191,6 +191,7 @@ pub(crate) fn read_all(
         return Err(Error::config("no source of recordings", "name at least one, e.g. mitbih:mitdb"));
     }
     check_names(sources)?;
+    sources.iter().for_each(Source::protect);
     let mut account = Account::default();
     let mut all_notes = Notes::default();
     let patients = PatientNames::parse(&options.patient_pattern)?;

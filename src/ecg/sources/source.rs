@@ -2,6 +2,7 @@
 
 use super::{folder, resolve};
 use crate::error::{Error, Result};
+use crate::files::guard;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -80,6 +81,13 @@ impl Source {
         format!("synthetic, {}", with_path.collect::<Vec<_>>().join(", "))
     }
 
+    /// Lists the source among what the command reads: nothing is written over it.
+    pub(crate) fn protect(&self) {
+        if self.kind != Kind::Synthetic {
+            guard::reads(&resolve(&self.path));
+        }
+    }
+
     /// Name of the source in ids: its own, or that of its folder, or of its file without the extension.
     pub fn name(&self) -> String {
         if let Some(name) = &self.label {
@@ -110,6 +118,10 @@ impl Source {
     fn unnamed(text: &str) -> Result<Self> {
         if text == Kind::Synthetic.name() {
             return Ok(Self::new(Kind::Synthetic, ""));
+        }
+        if text.ends_with(".safetensors") && !text.contains(':') {
+            let hint = "see that the name is right; a relative path is also looked for below EXGNET_DATA";
+            return Err(Error::file(text, "is not there, expected a prepared data set", hint));
         }
         let (kind, path) = text.split_once(':').unwrap_or((text, ""));
         let known = Kind::ALL.into_iter().find(|k| k.name() == kind && *k != Kind::Synthetic);
