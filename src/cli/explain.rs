@@ -77,7 +77,6 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
-    args.inputs.iter().for_each(|path| guard::reads(path));
     let mut written = HashSet::new();
     let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
     let to = &model.info.preprocessing;

@@ -2,9 +2,10 @@
 
 use super::{Common, model, print_json, print_line};
 use crate::autograd::no_grad;
-use crate::ecg::{InputStrip, strip_input, zscore};
+use crate::ecg::{InputStrip, resolve, strip_input, zscore};
 use crate::error::{Error, Result};
 use crate::explain::{argmax, probabilities};
+use crate::files::guard;
 use crate::nn::{Mode, ModelInfo};
 use crate::tensor::Tensor;
 use clap::Args;
@@ -65,8 +66,11 @@ pub(super) fn for_each(common: &Common, inputs: &[PathBuf], mut f: impl FnMut(&P
         eprintln!("error: {e}");
         code = ExitCode::FAILURE;
     };
-    for path in inputs {
-        match strip_input::expand(path) {
+    let expanded: Vec<_> = inputs.iter().map(|path| strip_input::expand(path)).collect();
+    // nothing of what is read is written over, whatever comes first
+    expanded.iter().flatten().flat_map(|(recordings, _)| recordings).for_each(|path| guard::reads(&resolve(path)));
+    for one in expanded {
+        match one {
             Err(e) => failed(e),
             Ok((recordings, notes)) => {
                 notes.iter().for_each(|n| common.say(format!("note: {n}")));
