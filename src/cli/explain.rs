@@ -121,7 +121,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         )?;
         write_atomically(&npy_path, &npy)?;
         if args.json {
-            let mut row = strip_json(path, &strip, classes, &logits);
+            let mut row = strip_json(path, &strip, &model, &logits);
             row["explained_class"] = classes[target].as_str().into();
             row["layer"] = format!("blocks.{block}").into();
             row["dead_map"] = dead.into();
