@@ -187,6 +187,8 @@ fn a_network_of_cleaned_strips_is_given_cleaned_strips() {
     without(&file, &old, &at("alone.safetensors"));
     let (_, said) = says(&["predict", "--model", &at("alone.safetensors"), &record]);
     assert!(said.contains("earlier version") && said.contains("clean false"), "{said}");
+    let row = &rows(&["predict", "--model", &at("alone.safetensors"), &record, "--json", "--quiet"])[0];
+    assert!(row["notes"].to_string().contains("clean false"), "{row}");
     assert_ne!(of(&at("alone.safetensors")), expected);
     without(&file, &old, &file);
     assert_eq!(of(&run), expected);

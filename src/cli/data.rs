@@ -102,12 +102,12 @@ pub(super) fn run(common: &Common, args: &DataArgs) -> Result<ExitCode> {
     let set = prepared::read(&resolve(&args.file))?;
     let rows: Vec<Row> = (0..set.classes.len()).map(|c| row(&set, c)).collect();
     if args.json {
+        let made = &set.preprocessing;
         print_json(
             &serde_json::json!({
-                "strips": set.strips.len(), "fs": set.preprocessing.fs, "seconds": set.preprocessing.seconds, "lead": set.preprocessing.lead,
-                "scheme": set.preprocessing.scheme, "clean": set.preprocessing.clean,
-                "mains": set.preprocessing.mains, "detector": set.preprocessing.detector, "classes": rows, "exclusions": set.exclusions_by_reason(),
-                "notes": set.notes,
+                "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead,
+                "scheme": made.scheme, "clean": made.clean, "mains": made.mains, "detector": made.detector,
+                "classes": rows, "exclusions": set.exclusions_by_reason(), "notes": set.notes,
             }),
             true,
         );

@@ -77,7 +77,6 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
-    args.inputs.iter().for_each(|path| guard::reads(path));
     let mut written = HashSet::new();
     let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
     let to = &model.info.preprocessing;
@@ -122,7 +121,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         )?;
         write_atomically(&npy_path, &npy)?;
         if args.json {
-            let mut row = strip_json(path, &strip, classes, &logits);
+            let mut row = strip_json(path, &strip, &model, &logits);
             row["explained_class"] = classes[target].as_str().into();
             row["layer"] = format!("blocks.{block}").into();
             row["dead_map"] = dead.into();

@@ -24,18 +24,20 @@ pub(super) fn load(common: &Common, path: &Path) -> Result<ModelFile> {
         }
         return Ok(model);
     }
+    assumption(&model).iter().for_each(|note| common.say(format!("note: {note}")));
+    Ok(model)
+}
+
+/// What is assumed of a model whose file does not say everything.
+pub(super) fn assumption(model: &ModelFile) -> Option<String> {
     let all = model.info.preprocessing.metadata();
     let assumed: Vec<String> = all
         .iter()
         .filter(|(key, _)| model.assumed.contains(key))
         .map(|(key, value)| format!("{key} {value}"))
         .collect();
-    common.say(format!(
-        "note: {} is of an earlier version and does not say how its strips were made; assumed: {}",
-        path.display(),
-        assumed.join(", ")
-    ));
-    Ok(model)
+    let what = "the model file is of an earlier version and does not say how its strips were made; assumed";
+    (!assumed.is_empty()).then(|| format!("{what}: {}", assumed.join(", ")))
 }
 
 /// Takes one setting over.

@@ -2,10 +2,11 @@
 
 use super::{Common, model, print_json, print_line};
 use crate::autograd::no_grad;
-use crate::ecg::{InputStrip, strip_input, zscore};
+use crate::ecg::{InputStrip, resolve, strip_input, zscore};
 use crate::error::{Error, Result};
 use crate::explain::{argmax, probabilities};
-use crate::nn::{Mode, ModelInfo};
+use crate::files::guard;
+use crate::nn::{Mode, ModelFile, ModelInfo};
 use crate::tensor::Tensor;
 use clap::Args;
 use serde_json::{Value, json};
@@ -65,8 +66,11 @@ pub(super) fn for_each(common: &Common, inputs: &[PathBuf], mut f: impl FnMut(&P
         eprintln!("error: {e}");
         code = ExitCode::FAILURE;
     };
-    for path in inputs {
-        match strip_input::expand(path) {
+    let expanded: Vec<_> = inputs.iter().map(|path| strip_input::expand(path)).collect();
+    // nothing of what is read is written over, whatever comes first
+    expanded.iter().flatten().flat_map(|(recordings, _)| recordings).for_each(|path| guard::reads(&resolve(path)));
+    for one in expanded {
+        match one {
             Err(e) => failed(e),
             Ok((recordings, notes)) => {
                 notes.iter().for_each(|n| common.say(format!("note: {n}")));
@@ -78,14 +82,16 @@ pub(super) fn for_each(common: &Common, inputs: &[PathBuf], mut f: impl FnMut(&P
 }
 
 /// What is said of a strip: its class, every class's probability, and what was read.
-pub(super) fn strip_json(path: &Path, strip: &InputStrip, classes: &[String], logits: &[f32]) -> Value {
+pub(super) fn strip_json(path: &Path, strip: &InputStrip, model: &ModelFile, logits: &[f32]) -> Value {
+    let classes = &model.info.classes;
+    let notes: Vec<String> = strip.notes.iter().cloned().chain(model::assumption(model)).collect();
     let p = probabilities(logits);
     let named: serde_json::Map<String, Value> = classes.iter().zip(&p).map(|(c, &p)| (c.clone(), p.into())).collect();
     json!({
         "input": path.to_string_lossy(), "class": classes[argmax(logits)], "probabilities": named, "logits": logits,
         // a text or NumPy file names no lead
         "lead": strip.lead, "lead_substituted": strip.lead.as_ref().map(|_| strip.lead_substituted),
-        "notes": strip.notes,
+        "notes": notes,
     })
 }
 
@@ -100,7 +106,7 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
         let x = upload(&gpu, &strip.signal)?;
         let logits = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
         if args.json {
-            print_json(&strip_json(path, &strip, classes, &logits), false);
+            print_json(&strip_json(path, &strip, &model, &logits), false);
         } else {
             let (class, p) = (&classes[argmax(&logits)], probabilities(&logits));
             let all: Vec<String> = classes.iter().zip(&p).map(|(c, p)| format!("{c} {p:.3}")).collect();

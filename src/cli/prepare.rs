@@ -188,10 +188,10 @@ fn summary(set: &Dataset) -> serde_json::Value {
             (s.to_string(), json!({"counts": counts, "left_out": left_out(set, s)}))
         })
         .collect();
+    let made = &set.preprocessing;
     json!({
-        "strips": set.strips.len(), "fs": set.preprocessing.fs, "seconds": set.preprocessing.seconds, "lead": set.preprocessing.lead, "scheme": set.preprocessing.scheme,
-        "clean": set.preprocessing.clean,
-        "mains": set.preprocessing.mains, "detector": set.preprocessing.detector, "counts": counts, "sources": sources, "exclusions": set.exclusions_by_reason(),
-        "notes": set.notes,
+        "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead, "scheme": made.scheme,
+        "clean": made.clean, "mains": made.mains, "detector": made.detector, "counts": counts, "sources": sources,
+        "exclusions": set.exclusions_by_reason(), "notes": set.notes,
     })
 }

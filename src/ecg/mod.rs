@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`dataset`], [`samples`] | [`Strip`], [`Dataset`], [`LoadOptions`], [`zscore`] |
+//! | [`dataset`], [`samples`] | [`Strip`], [`Dataset`], [`LoadOptions`] |
+//! | [`mod@zscore`] | [`zscore()`]: a strip in the unit of the network |
 //! | [`preprocessing`] | [`Preprocessing`]: from a recording to the network's input |
 //! | [`sources`] | [`Source`], [`load`], [`load_all`]: recordings to a [`Dataset`]; [`data_root`], [`resolve`] |
 //! | [`prepared`] | a data set as one `safetensors` file, made once and read by memory map |
@@ -38,8 +39,9 @@ pub mod splits;
 pub mod strip_input;
 pub mod synthetic;
 pub mod wfdb;
+pub mod zscore;
 
-pub use dataset::{Dataset, Exclusion, LoadOptions, Strip, zscore};
+pub use dataset::{Dataset, Exclusion, LoadOptions, Strip};
 pub use guidance::{Guidance, GuidanceConfig, guidance};
 pub use preprocessing::{Difference, Preprocessing};
 pub use rpeaks::{clean, r_peaks};
@@ -48,3 +50,4 @@ pub use sources::{Source, data_root, load, load_all, resolve};
 pub use splits::{SavedSplit, SplitKind, folds, hold_out};
 pub use strip_input::InputStrip;
 pub use synthetic::{SyntheticOptions, synthesize};
+pub use zscore::zscore;

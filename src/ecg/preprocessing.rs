@@ -4,6 +4,7 @@
 use super::features;
 use super::labels::Scheme;
 use super::rpeaks::{self, Detector};
+use super::wfdb::same_lead;
 use super::{dataset, resample};
 use crate::error::{Error, Result};
 use std::fmt;
@@ -150,7 +151,7 @@ impl Preprocessing {
     /// only to strips that are cleaned.
     pub fn differences(&self, found: &Self) -> Vec<Difference> {
         let cleaned = self.clean && found.clean;
-        let same_lead = self.lead.trim().eq_ignore_ascii_case(found.lead.trim());
+        let same_lead = same_lead(&found.lead, &self.lead);
         let all = self.metadata().into_iter().zip(found.metadata());
         all.filter(|((key, wanted), (_, found))| match *key {
             "lead" => !same_lead,
@@ -287,13 +288,16 @@ pub(crate) fn is_flat(x: &[f64]) -> bool {
     x.windows(2).all(|w| w[0] == w[1])
 }
 
-/// A long record, resampled as a whole: windows are cut from it, so that the filter sees what is before and after them.
+/// A long record: windows are cut from it as if it had been resampled as a whole, so that the filter sees what is before
+/// and after them.
 #[derive(Debug)]
 pub struct LongRecord<'a> {
     x: &'a [f64],
     fs: f64,
     to: &'a Preprocessing,
-    resampled: Vec<f64>,
+    /// `x` without its mean, 0 where a sample is missing.
+    centred: Vec<f64>,
+    plan: resample::Plan,
 }
 
 impl<'a> LongRecord<'a> {
@@ -310,8 +314,8 @@ impl<'a> LongRecord<'a> {
         }
         let mean = known.iter().sum::<f64>() / known.len() as f64;
         let centred: Vec<f64> = x.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
-        let resampled = resample::resample(&centred, fs, to.fs)?;
-        Ok(Self { x, fs, to, resampled })
+        let plan = resample::Plan::new(x.len(), fs, to.fs)?;
+        Ok(Self { x, fs, to, centred, plan })
     }
 
     /// The strip of the record's samples from `start` to `end`: its first sample in the resampled record, and its
@@ -331,11 +335,11 @@ impl<'a> LongRecord<'a> {
             return Err(Unusable::new("flat line", FLAT));
         }
         let at = (first as f64 * self.to.fs / self.fs).round() as usize;
-        let strip = at.checked_add(self.to.samples()).and_then(|e| self.resampled.get(at..e));
-        let strip = strip.ok_or_else(|| {
+        let end = at.checked_add(self.to.samples()).filter(|&end| end <= self.plan.len);
+        let end = end.ok_or_else(|| {
             Unusable::new("the record ends inside the window after resampling", "choose an earlier start")
         })?;
-        Ok((at, strip.to_vec()))
+        Ok((at, self.plan.part(&self.centred, at..end)))
     }
 
     /// The strip of the strips' length that begins at sample `first`.

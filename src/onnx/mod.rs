@@ -6,7 +6,7 @@
 
 mod proto;
 
-use crate::ecg::dataset::{ZSCORE_EPS, ZSCORE_FLOOR, ZSCORE_SHARE};
+use crate::ecg::zscore::{EPS as ZSCORE_EPS, FLOOR as ZSCORE_FLOOR, SHARE as ZSCORE_SHARE};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::nn::config::{BRANCHES, BlockKind, Head};

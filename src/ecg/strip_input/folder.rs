@@ -22,7 +22,10 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     if !folder.is_dir() || record.is_file() {
         return Ok((vec![path.to_path_buf()], Vec::new()));
     }
-    let hidden = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let hidden = |file: &Path| {
+        let below = file.strip_prefix(&folder).unwrap_or(file);
+        below.components().any(|part| part.as_os_str().to_string_lossy().starts_with('.'))
+    };
     let files: Vec<PathBuf> = sources::walk(&folder, &|file| !hidden(file))?.files.into_values().collect();
     let is = |file: &Path, extensions: &[&str]| {
         file.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)))

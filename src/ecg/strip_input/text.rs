@@ -61,10 +61,10 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f64>> {
 /// How the numbers of a file are separated and written. It is the same for all lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// Semicolons or tabs separate, a point is the decimal sign.
-    Wide(char),
-    /// Semicolons or tabs separate, a comma is the decimal sign: as spreadsheets write in half of Europe.
-    WideComma(char),
+    /// Semicolons separate, a point is the decimal sign.
+    Semicolons,
+    /// This separates, a semicolon or a tab, and a comma is the decimal sign: as spreadsheets write in half of Europe.
+    DecimalCommas(char),
     /// Commas separate.
     Commas,
     /// Blanks separate.
@@ -73,22 +73,25 @@ enum Layout {
 
 impl Layout {
     fn of(lines: &[(usize, &str)]) -> Self {
-        let has = |c: char| lines.iter().any(|(_, l)| l.contains(c));
-        // a tab after a comma is a blank
-        let tabs = has('\t') && !lines.iter().any(|(_, l)| l.contains(",\t") || l.contains("\t,"));
-        match (has(','), [';', '\t'].into_iter().find(|&c| has(c) && (c == ';' || tabs))) {
-            (true, Some(separator)) => Self::WideComma(separator),
-            (false, Some(separator)) => Self::Wide(separator),
-            (true, None) => Self::Commas,
-            (false, None) => Self::Blanks,
+        let has = |text: &str| lines.iter().any(|(_, l)| l.contains(text));
+        // beside a comma that separates, a tab is a blank
+        let tabs = has("\t") && !has(",\t") && !has("\t,") && !has(", ");
+        match (has(","), has(";")) {
+            (true, true) => Self::DecimalCommas(';'),
+            (true, false) if tabs => Self::DecimalCommas('\t'),
+            (true, false) => Self::Commas,
+            (false, true) => Self::Semicolons,
+            (false, false) => Self::Blanks,
         }
     }
 
     /// The numbers of a line, as text; an empty field is kept, it is a gap.
     fn fields(self, line: &str) -> Vec<&str> {
+        let split = |separator: char| line.split(separator).map(str::trim).collect();
         match self {
-            Self::Wide(separator) | Self::WideComma(separator) => line.split(separator).map(str::trim).collect(),
-            Self::Commas => line.split(',').map(str::trim).collect(),
+            Self::Semicolons => split(';'),
+            Self::DecimalCommas(separator) => split(separator),
+            Self::Commas => split(','),
             Self::Blanks => line.split_whitespace().collect(),
         }
     }
@@ -97,20 +100,20 @@ impl Layout {
     fn number(self, field: &str) -> Result<Option<f64>, &'static str> {
         let plain = |text: &str| text.parse::<f64>().ok();
         match self {
-            Self::WideComma(_) if field.contains('.') => {
+            Self::DecimalCommas(_) if field.contains('.') => {
                 Err("a decimal point where other numbers have commas; a comma may separate or be the decimal sign")
             }
-            Self::WideComma(_) if field.matches(',').count() > 1 => {
+            Self::DecimalCommas(_) if field.matches(',').count() > 1 => {
                 Err("several commas between two separators; a comma may separate or be the decimal sign")
             }
-            Self::WideComma(_) => Ok(plain(&field.replace(',', "."))),
+            Self::DecimalCommas(_) => Ok(plain(&field.replace(',', "."))),
             // of `1,05,1,07` every second field is the rest of a number
             Self::Commas if field.len() > 1 && field.starts_with('0') && field.bytes().all(|b| b.is_ascii_digit()) => {
                 Err(
                     "which looks like the decimals of the number before it; a comma may separate or be the decimal sign",
                 )
             }
-            Self::Wide(_) | Self::Commas | Self::Blanks => Ok(plain(field)),
+            Self::Semicolons | Self::Commas | Self::Blanks => Ok(plain(field)),
         }
     }
 }
