@@ -54,6 +54,7 @@ fn dims(x: &Tensor) -> [usize; 3] {
 
 impl Norm<'_> {
     fn check(&self) -> Result<()> {
+        check_floats("batch_norm", &self.inputs().collect::<Vec<_>>())?;
         let (x, w, b) = (self.x, self.weight, self.bias);
         let fits = (2..=3).contains(&x.rank()) && w.shape() == [x.dim(1)] && b.shape() == w.shape();
         if !fits {
@@ -327,10 +328,6 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Resu
         Plus::Tensor(z) => Some(*z),
         Plus::Norm(second) => Some(second.x),
     };
-    check_floats("batch_norm", &norm.inputs().chain(added).collect::<Vec<_>>())?;
-    if let Plus::Norm(second) = plus {
-        check_floats("batch_norm", &second.inputs().collect::<Vec<_>>())?;
-    }
     let eval = norm.running.is_some();
     let mixed = matches!(plus, Plus::Norm(second) if second.running.is_some() != eval);
     if let Some(z) = added.filter(|z| mixed || z.shape() != norm.x.shape()) {
