@@ -165,6 +165,9 @@ impl Drawing<'_> {
             ),
             other => other,
         })?;
+        if self.args.out.is_none() {
+            guard::owns(&folder.join("figures"));
+        }
         let name = folder.file_name().map_or("measurements".into(), |n| n.to_string_lossy());
         self.write(Kind::Kernels, kernels::all(&data, &self.look), &folder.join("figures"), &name)
     }

@@ -4,6 +4,7 @@
 use super::INTERRUPTED;
 use crate::files;
 use std::io::BufRead;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Set by the first signal while something can stop in order.
@@ -25,12 +26,35 @@ pub(super) fn stop() {
     STOP.store(true, Ordering::Relaxed);
 }
 
-/// Takes the signals for this process. Where it cannot, they end the program as they always did.
+/// Takes the signals for this process; SIGHUP stays ignored where it was, as under nohup. Where it cannot, they end the program
+/// as they always did.
 pub(super) fn listen() {
     // a second command in one program finds the handler in place
-    if let Err(e) = ctrlc::set_handler(on_signal) {
-        log::debug!("signals are not handled: {e}");
-    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let ignored = ignore_hangup();
+        if let Err(e) = ctrlc::set_handler(on_signal) {
+            log::warn!("signals are not handled, and may leave temporary files: {e}");
+        }
+        if ignored {
+            ignore_hangup();
+        }
+    });
+}
+
+/// Ignores SIGHUP; whether it was ignored before.
+#[cfg(unix)]
+fn ignore_hangup() -> bool {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no handler is installed, so that none can be unsound.
+    #[expect(unsafe_code, reason = "what becomes of a signal cannot be set without")]
+    let before = unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) };
+    matches!(before, Ok(SigHandler::SigIgn))
+}
+
+#[cfg(not(unix))]
+fn ignore_hangup() -> bool {
+    false
 }
 
 fn on_signal() {

@@ -105,6 +105,9 @@ fn tables_and_pages_take_no_training_numbers_for_a_test() {
     ["part", "data"].iter().for_each(|key| drop(old.as_object_mut().expect("an object").remove(*key)));
     std::fs::write(&path, old.to_string()).expect("written");
     works(&["collect", unicode(&sweep)]);
+    // a table that is not of this sweep
+    std::fs::write(sweep.join("table.md"), "mine\n").expect("written");
+    fails(&["collect", unicode(&sweep)], 1, &["table.md", "is there already"]);
 }
 
 #[test]

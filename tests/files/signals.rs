@@ -43,6 +43,23 @@ fn a_data_set_that_is_cut_off_leaves_nothing() {
     }
 }
 
+#[test]
+fn under_nohup_a_hangup_is_ignored() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let out = at(tmp.path(), "big.safetensors");
+    let script = "trap '' HUP; exec \"$0\" prepare --source synthetic --records 200000 --out \"$1\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_exgnet"), &out]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("a shell");
+    until("a temporary file", || names(tmp.path()).iter().any(|n| n.starts_with(".exgnet-")));
+    signal("-HUP", &child);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().expect("a child").is_none(), "the hangup ended it");
+    signal("-TERM", &child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(names(tmp.path()).is_empty(), "{:?}", names(tmp.path()));
+}
+
 const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nfolds = 2\n[data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\
     [network]\nwidths = [6, 8]\nstrides = [1, 2]\nstem_channels = 6\n\
     [train]\nepochs = 3000\nbatch = 8\ncheckpoint_steps = 1\n[output]\ngradcam = 0\n";
