@@ -1,4 +1,7 @@
-//! Writing files so that nobody ever meets half of one.
+//! Writing files so that nobody ever meets half of one, and nothing is lost that somebody wants to keep.
+
+pub(crate) mod guard;
+mod temporary;
 
 use crate::error::{Error, Result};
 use safetensors::{Dtype, SafeTensors};
@@ -9,13 +12,14 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Temporary files begin so; some stay behind when a process is killed.
-pub const TEMPORARY: &str = ".exgnet-";
+pub use temporary::TEMPORARY;
+pub(crate) use temporary::{RemovedAtSignal, Temporary, remove_all, temporary};
 
-/// Writes a file beside its place and renames it, so that it is whole or not there. Missing folders are made.
+/// Writes a file beside its place and renames it, so that it is whole or not there. Missing folders are made. A
+/// command writes neither over its inputs nor, without `--force`, over a result of another meaning (`files/guard.rs`).
 ///
 /// # Errors
-/// [`Error::File`] if it cannot be written.
+/// [`Error::File`] if it cannot or must not be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |e: std::io::Error| {
         let hint = "check that the folder can be written to and that the disk is not full";
@@ -28,12 +32,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
             "choose another name",
         ));
     }
+    guard::check_content(path, bytes)?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(fail)?;
     let mut file = temporary(dir).map_err(fail)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(())
+    file.persist(path).map_err(fail)
 }
 
 /// Writes a value as indented JSON, as [`write_atomically`].
@@ -60,16 +64,6 @@ pub fn cache_dir() -> Option<std::path::PathBuf> {
             .or_else(|| named("HOME").map(|home| home.join(".cache")))
             .map(|dir| dir.join("exgnet")),
     }
-}
-
-/// A temporary file in `dir`, which is removed when dropped.
-pub(crate) fn temporary(dir: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY).suffix(".tmp");
-    // results are for others to read: as any new file, not for the owner alone
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(dir)
 }
 
 /// The head of a `safetensors` file: the length of its header, and the header with metadata and tensors (name, type

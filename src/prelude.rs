@@ -7,7 +7,7 @@
 //! let mut p = ParamBuilder::new(1); // the seed of the starting values
 //! Linear::declare(&mut p, "out", 2, 1);
 //! let params = p.init(&gpu)?;
-//! let out = Linear::new(&params, "out");
+//! let out = Linear::new(&params, "out")?;
 //!
 //! // y = x0 - 2 x1
 //! let x = Tensor::from_f32(&gpu, &[4, 2], &[0., 0., 1., 0., 0., 1., 1., 1.])?;

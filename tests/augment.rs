@@ -36,7 +36,7 @@ fn a_shift_moves_signal_and_target_together() {
         let row = &still[i * samples..(i + 1) * samples];
         let expected: Vec<f32> = (0..samples).map(|t| row[from(t).clamp(0, samples as isize - 1) as usize]).collect();
         assert!(moved[i * samples..(i + 1) * samples] == expected, "signal {i} by {by}");
-        let full = guidance(&data.strips[i].r_peaks, data.fs, samples, &experiment.guidance).target;
+        let full = guidance(&data.strips[i].r_peaks, data.preprocessing.fs, samples, &experiment.guidance).target;
         let at = |t: usize| usize::try_from(from(t)).ok().and_then(|t| full.get(t)).copied().unwrap_or(0.0);
         let expected = exgnet::ecg::guidance::pool(&(0..samples).map(at).collect::<Vec<_>>(), bins);
         assert!(truth[i * bins..(i + 1) * bins] == expected, "target {i} by {by}");

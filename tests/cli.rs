@@ -2,8 +2,8 @@
 
 mod common;
 
+use common::recordings::recordings;
 use common::{TINY, exgnet, fails, json, path, text, train};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -85,8 +85,9 @@ fn a_run_from_training_to_maps() {
             && rows[0]["logits"].as_array().expect("a list").len() == 4
     );
 
-    let maps = path(tmp.path(), "maps");
+    let mut maps = String::new();
     for layer in ["blocks.0", "blocks.1"] {
+        maps = path(tmp.path(), layer);
         let out = exgnet(&["explain", "--model", dir, &strip_path, "--out", &maps, "--layer", layer, "--class", "SB"]);
         assert!(out.status.success(), "{}", text(&out.stderr));
         let npy = std::fs::read(Path::new(&maps).join("strip.npy")).expect("a map");
@@ -235,25 +236,9 @@ fn checks_are_reported_as_json() {
     }
 }
 
-/// The real recordings, if they are there; a missing folder is told, and a failure where they are required.
-fn has_recordings() -> bool {
-    let there = exgnet::ecg::data_root().is_some_and(|d| d.join("ludb").is_dir() && d.join("mitdb").is_dir());
-    if !there {
-        assert!(std::env::var("EXGNET_REQUIRE_DATA").is_err(), "EXGNET_DATA holds no ludb and mitdb");
-        // written past the test harness, which keeps the output of passing tests to itself
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no real recordings (set EXGNET_DATA to a folder with ludb and mitdb)"
-        );
-    }
-    there
-}
-
 #[test]
 fn real_recordings_from_training_to_maps() {
-    if !has_recordings() {
-        return;
-    }
+    let (Some(_), Some(_)) = (recordings("ludb"), recordings("mitdb")) else { return };
     let tmp = tempfile::tempdir().expect("a folder");
     let (run, maps) = (tmp.path().join("run"), path(tmp.path(), "maps"));
     let source =

@@ -7,9 +7,9 @@
 mod goldens;
 
 use exgnet::ecg::{LoadOptions, Source, SyntheticOptions, prepared, synthesize};
-use exgnet::gpu::{AdapterChoice, Gpu, Launch, ShaderSource};
-use exgnet::nn::{Linear, ParamBuilder};
-use exgnet::ops::{self, Branch, MaxPool};
+use exgnet::gpu::{AdapterChoice, Gpu, Launch, Needs, ShaderSource};
+use exgnet::nn::{Linear, Optimizer, ParamBuilder, Params};
+use exgnet::ops::{self, Branch, Hyper, MaxPool};
 use exgnet::tensor::Tensor;
 use exgnet::train::checkpoint::Checkpoint;
 use exgnet::train::room::with_batch;
@@ -65,8 +65,30 @@ fn shapes(gpu: &Gpu) -> Result<Vec<Found>> {
         failed("several elements as one", zeros(&[2])?.item()),
         failed("integers as floats", labels.to_vec()),
         failed("floats as integers", zeros(&[2])?.to_vec_u32()),
+        failed("a sum with integers", ops::add(&zeros(&[3])?, &labels)),
+        failed("labels that are floats", ops::cross_entropy_targets(&zeros(&[3])?, &zeros(&[4])?, 0.0)),
+        failed("a label without a class", ops::cross_entropy_targets(&labels, &zeros(&[1])?, 0.0)),
+        failed("a position outside", ops::place(&zeros(&[2])?, &labels, 1)),
+        failed("an input that was written over", {
+            let x = zeros(&[2, 3])?.leaf();
+            let y = ops::square(&x)?;
+            x.overwrite(&[1.0; 6])?;
+            autograd::grad(&y, &[&x], None, false)
+        }),
+        failed("a parameter that was not declared", head(gpu)?.get("head.wieght")),
+        failed(
+            "gradients of another network",
+            Optimizer::new(&head(gpu)?, Hyper::default())?.step(&head(gpu)?, &[], 0.1),
+        ),
         failed("two layers of one name", twice.init(gpu)),
     ])
+}
+
+/// The parameters of a classifier.
+fn head(gpu: &Gpu) -> Result<Params> {
+    let mut p = ParamBuilder::new(1);
+    Linear::declare(&mut p, "head", 2, 3);
+    p.init(gpu)
 }
 
 fn files(dir: &Path) -> Vec<Found> {
@@ -105,6 +127,8 @@ fn configurations() -> Vec<Found> {
         failed("a number out of range", set("train.batch=0")),
         failed("an unknown name", set("train.optimizer=sgd")),
         failed("an unknown preset", set("network.preset=huge")),
+        failed("an unknown target layer", set("losses.target_layer=block.1")),
+        failed("an unknown layer", exgnet::explain::target_block(Some("block.1"), 4)),
         failed("an unknown kind of source", "dicom:x".parse::<Source>()),
         failed("a source without a path", "wfdb:".parse::<Source>()),
         failed("no record", synthetic(|o| o.records = 0)),
@@ -154,6 +178,12 @@ fn memory(gpu: &Gpu) -> Vec<Found> {
     let most = gpu.report().max_binding_bytes.min(gpu.report().max_buffer_bytes);
     vec![
         failed("a tensor beyond the adapter's limit", gpu.allocate(1 << 60)),
+        ("work that needs more than the limit", {
+            gpu.limit_memory(Some(1_000_000));
+            let e = failed("", gpu.room_for("the work", Needs { largest: 1_000_000, tensors: 3_000_000, host: 0 })).1;
+            gpu.limit_memory(None);
+            e
+        }),
         ("beyond the limit that was set", over(100_000)),
         ("a training with hardly any memory", training(over(900_000))),
         ("a training with a tensor beyond the adapter's limit", training(failed("", gpu.allocate(4 * most)).1)),

@@ -77,7 +77,7 @@ fn a_network_and_what_it_is_held_against() {
     let explained = explain_strips(&net, &x, 0, None).expect("maps");
     let score = |(e, &r): (&exgnet::explain::Explained, &usize)| {
         let s = &data.strips[r];
-        (e.class, MapScores::of(&e.map, &s.r_peaks, data.fs, s.signal.len(), &experiment.guidance))
+        (e.class, MapScores::of(&e.map, &s.r_peaks, data.preprocessing.fs, s.signal.len(), &experiment.guidance))
     };
     let rows: Vec<_> = explained.iter().zip(&records).map(score).collect();
     let wrong = rows.iter().zip(&records).filter(|((class, _), r)| *class != data.strips[**r].label).count();

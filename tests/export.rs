@@ -64,7 +64,11 @@ fn the_exported_part_says_the_same() {
     map(&half, "maps-half");
 
     fails(&["export", "--model", &at("strip.txt"), "--out", &at("x")], 1, &["no safetensors file"]);
-    fails(&["export", "--model", &run, "--out", &path(Path::new(&run), "model.safetensors")], 1, &["the model itself"]);
+    fails(
+        &["export", "--model", &run, "--out", &path(Path::new(&run), "model.safetensors")],
+        1,
+        &["is what this command reads"],
+    );
     fails(&["export", "--model", &run, "--out", &run], 1, &["is a folder"]);
     fails(&["export", "--model", &run], 2, &["--out"]);
 }

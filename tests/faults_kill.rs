@@ -5,6 +5,7 @@
 mod common;
 
 use common::{TINY, exgnet, text, train};
+use exgnet::train::RunFolder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
@@ -41,12 +42,15 @@ fn killed_at_random_times_it_ends_with_the_same_bytes() {
     while kills < rounds {
         let run = tmp.path().join(format!("run-{runs}"));
         let dir = run.to_str().expect("Unicode").to_owned();
-        let args = [&["train", "--out", &dir, "--resume"][..], &TINY, &SETS].concat();
+        let args = || {
+            let resume: &[&str] = if RunFolder::is_begun(&run) { &["--resume"] } else { &[] };
+            [&["train", "--out", &dir][..], resume, &TINY, &SETS].concat()
+        };
         // a run is killed four times at most, then it may end; the last rounds end it as well
         for _ in 0..4.min(rounds - kills) {
             let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
             let mut child =
-                command.args(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+                command.args(args()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
             std::thread::sleep(Duration::from_millis(rng.random_range(0..length)));
             if child.try_wait().expect("a child").is_some_and(|status| status.success()) {
                 break;
@@ -56,7 +60,7 @@ fn killed_at_random_times_it_ends_with_the_same_bytes() {
             kills += 1;
             resumed += usize::from(run.join("checkpoint.safetensors").exists());
         }
-        let done = exgnet(&args);
+        let done = exgnet(&args());
         assert!(done.status.success(), "after {kills} kills: {}", text(&done.stderr));
         assert!(content(&run) == expected, "run {runs}, after {kills} kills in all: it differs from the whole run");
         runs += 1;

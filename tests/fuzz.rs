@@ -290,13 +290,13 @@ fn changed_files_are_read_or_refused() {
     fuzz("npy", &[npy], |bytes| {
         write(&dir, "x.npy", bytes);
         let strip = strip_input::read(&dir.join("x.npy"), "II");
-        strip.is_ok_and(|s| strip_input::prepare(&s, Some(100.0), 50.0, 2.0).is_ok())
+        strip.is_ok_and(|s| strip_input::prepare(&s, Some(100.0), &options().preprocessing()).is_ok())
     });
     let text: String = (0..200).map(|i| format!("{}\n", i % 17)).collect();
     fuzz("txt", &[text.into_bytes()], |bytes| {
         write(&dir, "x.txt", bytes);
         let strip = strip_input::read(&dir.join("x.txt"), "II");
-        strip.is_ok_and(|s| strip_input::prepare(&s, Some(100.0), 50.0, 2.0).is_ok())
+        strip.is_ok_and(|s| strip_input::prepare(&s, Some(100.0), &options().preprocessing()).is_ok())
     });
 
     let file = folder("prepared").join("set.safetensors");

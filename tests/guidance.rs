@@ -105,7 +105,7 @@ fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
         let weights = LossWeights { joint: 0.0, feature: 0.0, block: 0, detach_alpha, ..WEIGHTS };
         let terms = losses(&net, &out, &targets(&g, bins), &weights, &Mode::EVAL).expect("losses");
         let xai = terms.xai.expect("guidance is on");
-        let wrt = net.params().get("blocks.1.branches.0.weight");
+        let wrt = net.params().get("blocks.1.branches.0.weight").expect("a parameter");
         let d = grad(&xai, &[&wrt], None, false).expect("gradients").pop().flatten();
         (xai.to_vec().expect("read back")[0], d.map(|d| d.to_vec().expect("read back")))
     };
@@ -144,8 +144,11 @@ fn beats_and_intervals_have_terms_of_their_own() {
     let batch = targets.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
     let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
     let read = |t: &Tensor| t.to_vec().expect("read");
-    let made: Vec<_> =
-        data.strips.iter().map(|s| guidance(&s.r_peaks, data.fs, data.samples(), &experiment.guidance)).collect();
+    let made: Vec<_> = data
+        .strips
+        .iter()
+        .map(|s| guidance(&s.r_peaks, data.preprocessing.fs, data.samples(), &experiment.guidance))
+        .collect();
     let total: f64 = made.iter().map(|g| 1.0 + 3.0 * g.irregularity).sum();
     for (i, g) in made.iter().enumerate() {
         let weight = (1.0 + 3.0 * g.irregularity) / total;

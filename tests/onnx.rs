@@ -6,11 +6,11 @@ mod common;
 mod reader;
 
 use common::{exgnet, fails, json, path, text, train};
-use exgnet::ecg::zscore;
+use exgnet::ecg::{LoadOptions, zscore};
 use exgnet::gpu::Gpu;
 use exgnet::nn::network::expected_tensors;
 use exgnet::nn::{Exgnet, Mode, ModelFile, ModelInfo, NetworkConfig};
-use exgnet::onnx::{CONSTANTS, INPUT, OUTPUTS, bytes};
+use exgnet::onnx::{CLEANED_INPUT, CONSTANTS, INPUT, OUTPUTS, bytes};
 use exgnet::tensor::Tensor;
 use reader::{Array, Model};
 use std::collections::BTreeMap;
@@ -45,13 +45,11 @@ fn model(config: &str) -> ModelFile {
     let info = ModelInfo {
         config,
         classes: ["SR", "AF", "odd \"name\""].map(String::from).to_vec(),
-        fs: 101.5,
-        seconds: 2.0,
-        lead: "II".into(),
+        preprocessing: LoadOptions { fs: 101.5, seconds: 2.0, ..LoadOptions::default() }.preprocessing(),
         features: None,
     };
     assert_eq!(info.samples(), SAMPLES);
-    ModelFile { info, train_only: false, values }
+    ModelFile { info, assumed: Vec::new(), train_only: false, values }
 }
 
 /// Strips in no unit of the network's: an offset and a scale of their own.
@@ -83,7 +81,7 @@ const NETWORKS: [&str; 3] = [
 fn the_graph_gives_the_engine_s_logits() {
     for (config, half) in NETWORKS.iter().flat_map(|c| [(c, false), (c, true)]) {
         let mut model = model(config);
-        let onnx = Model::read(&bytes(&model, half).expect("a file"));
+        let onnx = Model::read(&bytes(&model, half, false).expect("a file"));
         if half {
             // what the file holds is what the engine computes with
             for (name, array) in onnx.initializers.iter().filter(|(name, _)| !CONSTANTS.contains(&name.as_str())) {
@@ -109,9 +107,10 @@ fn the_graph_gives_the_engine_s_logits() {
 
 #[test]
 fn strips_far_from_zero_are_z_scored_in_floats() {
-    let onnx = Model::read(&bytes(&model(NETWORKS[2]), false).expect("a file"));
+    let onnx = Model::read(&bytes(&model(NETWORKS[2]), false, false).expect("a file"));
     // counts with an offset, and leads that hardly move: rounding to a float shifts the mean by a share of their size
-    for (offset, size) in [(32768.0, 20.0), (3000.0, 0.01), (-3.0, 1e-5)] {
+    // and strips in V or nV
+    for (offset, size) in [(32768.0, 20.0), (3000.0, 0.01), (-3.0, 1e-5), (1e-3, 1e-3), (0.0, 1e-9), (0.0, 1e6)] {
         let strip: Vec<f32> = strips(1)[0].iter().map(|v| offset + size * v).collect();
         let values = strip.iter().map(|&v| f64::from(v)).collect();
         let all = onnx.run_rounded(Array { shape: vec![1, 1, SAMPLES], values }, |v| f64::from(v as f32));
@@ -125,10 +124,34 @@ fn strips_far_from_zero_are_z_scored_in_floats() {
 }
 
 #[test]
+fn a_flat_strip_has_z_scores_near_zero() {
+    let onnx = Model::read(&bytes(&model(NETWORKS[2]), false, false).expect("a file"));
+    for value in [0.0, 0.1_f32, -3000.0, 1e-9] {
+        let values = vec![f64::from(value); SAMPLES];
+        let all = onnx.run_rounded(Array { shape: vec![1, 1, SAMPLES], values }, |v| f64::from(v as f32));
+        let worst = all["zscore"].values.iter().map(|v| v.abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-3, "{value}: {worst}");
+    }
+}
+
+#[test]
+fn a_model_of_cleaned_strips_says_so_or_is_not_exported() {
+    let mut model = model(NETWORKS[2]);
+    assert!(bytes(&model, false, true).expect_err("raw strips").to_string().contains("clean"));
+    model.info.preprocessing.clean = true;
+    let said = bytes(&model, false, false).expect_err("cleaned strips").to_string();
+    assert!(said.contains("clean true") && said.contains("--input cleaned"), "{said}");
+    let onnx = Model::read(&bytes(&model, false, true).expect("a file"));
+    assert_eq!(onnx.inputs[0].0, CLEANED_INPUT);
+    assert_eq!((onnx.metadata["clean"].as_str(), onnx.metadata["mains"].as_str()), ("true", "50"));
+    assert!(onnx.metadata["input"].contains("cleaned"), "{}", onnx.metadata["input"]);
+}
+
+#[test]
 fn the_graph_is_the_network() {
     for (config, half) in NETWORKS.iter().flat_map(|c| [(c, false), (c, true)]) {
         let model = model(config);
-        let onnx = Model::read(&bytes(&model, half).expect("a file"));
+        let onnx = Model::read(&bytes(&model, half, false).expect("a file"));
         assert_eq!(onnx.opset, 17);
         let classes = "3".to_string();
         assert_eq!(onnx.inputs, [(INPUT.into(), vec!["batch".into(), "1".into(), SAMPLES.to_string()])]);
@@ -156,7 +179,9 @@ fn the_graph_is_the_network() {
         assert_eq!(count("Gemm"), expected.values().filter(|s| s.len() == 2).count());
         assert_eq!(count("Sigmoid"), if squeezed { blocks } else { 0 });
         assert_eq!(count("Cast"), if half { count("Conv") + count("Gemm") } else { 0 });
-        for key in ["format", "config", "classes", "fs", "seconds", "lead", "input"] {
+        for key in
+            ["format", "config", "classes", "scheme", "fs", "seconds", "lead", "clean", "mains", "detector", "input"]
+        {
             assert!(onnx.metadata.contains_key(key), "{key}");
         }
         assert_eq!(serde_json::from_str::<Vec<String>>(&onnx.metadata["classes"]).expect("a list"), model.info.classes);
@@ -170,13 +195,13 @@ fn weights_that_16_bits_cannot_hold_are_told() {
     let mut model = model(NETWORKS[2]);
     // a variance of any size stays in 32 bits
     model.values.get_mut("stem.bn.running_var").expect("there")[0] = 1e9;
-    assert!(bytes(&model, true).is_ok());
+    assert!(bytes(&model, true, false).is_ok());
     model.values.get_mut("head.weight").expect("there")[3] = -7e4;
-    let said = bytes(&model, true).expect_err("too large").to_string();
+    let said = bytes(&model, true, false).expect_err("too large").to_string();
     for word in ["head.weight", "-70000", "65504", "HINT", "--half"] {
         assert!(said.contains(word), "{said}");
     }
-    assert!(bytes(&model, false).is_ok());
+    assert!(bytes(&model, false, false).is_ok());
 }
 
 #[test]

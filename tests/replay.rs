@@ -72,7 +72,7 @@ fn what_cannot_be_recorded_is_an_error_and_leaves_the_device_in_order() {
     let said = gpu.capture(&arena, || gpu.capture(&arena, twice)).expect_err("one inside another").to_string();
     assert!(said.contains("inside of one") && said.contains("HINT"), "{said}");
     let (work, y) = gpu.capture(&arena, twice).expect("recorded");
-    work.replay();
+    work.replay().expect("replayed");
     assert_eq!(y.to_vec().expect("read back"), [4.0; 3]);
 }
 

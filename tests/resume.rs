@@ -3,6 +3,7 @@
 mod common;
 
 use common::{TINY, exgnet, fails, json, path, text, train};
+use exgnet::train::RunFolder;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -43,7 +44,8 @@ fn killed_and_resumed(sets: &[&str]) -> tempfile::TempDir {
     // killed again and again, each time a little later
     let mut kills = 0;
     for wait in [300, 700, 900, 1100, 1300] {
-        let mut child = start(&broken, &[sets, &["--resume"]].concat());
+        let resume: &[&str] = if RunFolder::is_begun(&broken) { &["--resume"] } else { &[] };
+        let mut child = start(&broken, &[sets, resume].concat());
         std::thread::sleep(Duration::from_millis(wait));
         if child.try_wait().expect("a child").is_some() {
             break;

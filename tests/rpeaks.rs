@@ -80,8 +80,9 @@ fn artificial_beats() {
     for strip in &set.strips {
         let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| p.into()).collect();
         for (sum, detector) in table[strip.label].iter_mut().zip(Detector::ALL) {
-            let peaks: Vec<i64> = rpeaks::detect(&strip.signal, set.fs, detector).into_iter().map(i64::from).collect();
-            *sum += Score::of(&peaks, &beats, 0.15, set.fs);
+            let peaks: Vec<i64> =
+                rpeaks::detect(&strip.signal, set.preprocessing.fs, detector).into_iter().map(i64::from).collect();
+            *sum += Score::of(&peaks, &beats, 0.15, set.preprocessing.fs);
         }
     }
     for (class, [gradient, adaptive]) in set.classes.iter().zip(&table) {

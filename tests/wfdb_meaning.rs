@@ -4,7 +4,7 @@
 use exgnet::ecg::rpeaks::Detector;
 use exgnet::ecg::rpeaks::evaluate::evaluate;
 use exgnet::ecg::sources::Kind;
-use exgnet::ecg::{Dataset, LoadOptions, Source, strip_input};
+use exgnet::ecg::{Dataset, InputStrip, LoadOptions, Source, strip_input};
 use std::path::Path;
 
 fn word(code: u16, value: u16) -> Vec<u8> {
@@ -68,6 +68,12 @@ fn classes(set: &Dataset) -> Vec<(&str, usize)> {
     set.classes.iter().map(String::as_str).zip(set.counts()).filter(|c| c.1 > 0).collect()
 }
 
+/// The strip of ten seconds that a model at `fs` Hz is given.
+fn strip(path: &Path, fs: f64) -> InputStrip {
+    let to = LoadOptions { fs, ..LoadOptions::default() }.preprocessing();
+    strip_input::prepare(&strip_input::read(path, "II").unwrap(), None, &to).unwrap()
+}
+
 /// Beats of a strip lie on its R waves: the signal there is near its largest.
 fn assert_beats_on_r_waves(signal: &[f32], beats: &[u32], apart: f64) {
     let top = signal.iter().fold(f32::MIN, |m, &v| m.max(v));
@@ -91,8 +97,9 @@ fn annotation_times_count_in_the_files_own_resolution() {
     for strip in &set.strips {
         assert_beats_on_r_waves(&strip.signal, &strip.r_peaks, 400.0);
     }
-    let strip = strip_input::read(&dir.path().join("r@10"), "II").unwrap();
-    assert_beats_on_r_waves(&strip.signal, &strip.beats.unwrap(), 200.0);
+    let strip = strip(&dir.path().join("r@10"), 250.0);
+    assert!(strip.expert_beats);
+    assert_beats_on_r_waves(&strip.signal, &strip.r_peaks, 200.0);
     let rhythm = strip_input::expert_rhythm(&dir.path().join("r@10"), 10.0);
     assert_eq!(rhythm, Some(exgnet::ecg::labels::Rhythm::Sinus));
     let judged = evaluate(&Source::new(Kind::Mitbih, dir.path()), "II", &[Detector::Gradient]).unwrap();
@@ -161,8 +168,9 @@ fn a_signal_of_several_samples_a_frame_keeps_its_rate() {
         assert!(strip.r_peaks.windows(2).all(|w| w[1] - w[0] == 100), "{:?}", strip.r_peaks);
     }
     let strip = strip_input::read(&dir.path().join("r@4"), "II").unwrap();
-    assert_eq!((strip.fs, strip.signal.len(), strip.signal[0]), (Some(250.0), 9000, f32::from(fast[1000]) / 1000.0));
-    assert_eq!(strip.beats.unwrap()[..2], [48, 148]);
+    assert_eq!((strip.fs, strip.start, strip.signal.len()), (Some(250.0), 1000, 10_000));
+    assert_eq!(strip.signal[1000], f64::from(fast[1000]) / 1000.0);
+    assert_eq!(strip.beats.unwrap()[10..12], [1048, 1148]);
     let short = load(Kind::Wfdb, dir.path(), 500.0, 10.0);
     assert_eq!((classes(&short), short.strips[0].expert_beats), (vec![("ST", 1)], true));
     assert!(short.strips[0].r_peaks.windows(2).all(|w| w[1] - w[0] == 200));
@@ -221,12 +229,13 @@ fn a_record_of_several_segments_is_one_recording() {
     assert_eq!(ids, ["0.000", "20.000", "30.000"], "{:?}", set.exclusions);
     // what comes after the gap is at its own place
     let strip = strip_input::read(&dir.path().join("r@20"), "II").unwrap();
-    assert_eq!((strip.signal.len(), strip.signal[0]), (5000, f32::from(codes[5000]) / 1000.0));
+    assert_eq!((strip.start, strip.signal.len()), (5000, 10_000));
+    assert_eq!(strip.signal[5000], f64::from(codes[5000]) / 1000.0);
     // a fixed layout
     let master = "q/2 1 250 9000\ns1 4000\ns2 5000\n";
     std::fs::write(dir.path().join("q.hea"), master).unwrap();
     let strip = strip_input::read(&dir.path().join("q"), "II").unwrap();
-    assert_eq!((strip.signal.len(), strip.signal[4000]), (9000, f32::from(codes[5000]) / 1000.0));
+    assert_eq!((strip.signal.len(), strip.signal[4000]), (9000, f64::from(codes[5000]) / 1000.0));
 }
 
 #[test]
@@ -241,7 +250,7 @@ fn lead_ii_under_every_name_is_not_missing() {
         std::fs::write(dir.path().join("r.atr"), rhythm("(N", 1, 200, 14)).unwrap();
         let strip = strip_input::read(&dir.path().join("r"), "II").unwrap();
         assert!(strip.notes.is_empty(), "{name}: {:?}", strip.notes);
-        assert_eq!(strip.signal[100], f32::from(codes[100]) / 1000.0, "{name}");
+        assert_eq!(strip.signal[100], f64::from(codes[100]) / 1000.0, "{name}");
         for kind in [Kind::Mitbih, Kind::Wfdb] {
             let set = load(kind, dir.path(), 250.0, 10.0);
             assert!(
@@ -269,9 +278,7 @@ fn measured_rates_are_resampled() {
                 assert!((f64::from(v) - expected).abs() < 0.5 * 0.044, "{what}, {fs} Hz, sample {i}: {v}, {expected}");
             }
         };
-        let strip = strip_input::read(&dir.path().join("r"), "II").unwrap();
-        let ready = strip_input::prepare(&strip, None, 500.0, 10.0).unwrap();
-        near(&ready.signal, 0.0, "strip");
+        near(&strip(&dir.path().join("r"), 500.0).signal, 0.0, "strip");
         near(&load(Kind::Wfdb, dir.path(), 500.0, 10.0).strips[0].signal, 0.0, "record");
         // windows ten minutes into the record, each right in place
         let set = load(Kind::Mitbih, dir.path(), 500.0, 10.0);

@@ -35,8 +35,10 @@ impl Cnn {
         }
         Linear::declare(&mut p, "head", CHANNELS[3], CLASSES.len());
         let params = p.init(gpu)?;
-        let layer = |i| (Conv1d::new(&params, &format!("conv.{i}"), 2), BatchNorm::new(&params, &format!("bn.{i}")));
-        let net = Self { layers: (0..CHANNELS.len() - 1).map(layer).collect(), head: Linear::new(&params, "head") };
+        let layer =
+            |i| Ok((Conv1d::new(&params, &format!("conv.{i}"), 2)?, BatchNorm::new(&params, &format!("bn.{i}"))?));
+        let layers = (0..CHANNELS.len() - 1).map(layer).collect::<Result<_>>()?;
+        let net = Self { layers, head: Linear::new(&params, "head")? };
         Ok((net, params))
     }
 

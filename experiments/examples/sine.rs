@@ -29,7 +29,7 @@ pub fn run(gpu: &Gpu) -> Result<f32> {
     Linear::declare(&mut p, "hidden", 1, HIDDEN);
     Linear::declare(&mut p, "out", HIDDEN, 1);
     let params = p.init(gpu)?;
-    let net = Mlp { hidden: Linear::new(&params, "hidden"), out: Linear::new(&params, "out") };
+    let net = Mlp { hidden: Linear::new(&params, "hidden")?, out: Linear::new(&params, "out")? };
 
     // `n` points from -pi to pi and their sines, `[n, 1]` each
     let points = |n: usize| {

@@ -141,6 +141,26 @@ impl Case {
         self
     }
 
+    /// Number of its inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Runs the operation once with input `i` of the other element type: ones as integers for floats, or zeros as floats for
+    /// integers. It is to be an error.
+    ///
+    /// # Errors
+    /// That of the operation.
+    pub fn run_with_other_type(&self, gpu: &Gpu, i: usize) -> Result<Tensor> {
+        let mut inputs: Vec<Tensor> = self.inputs.iter().map(|input| input.upload(gpu)).collect::<Result<_>>()?;
+        let Input { shape, values, kind } = &self.inputs[i];
+        inputs[i] = match kind {
+            Kind::Index => Tensor::zeros(gpu, shape)?,
+            Kind::Float | Kind::Fixed => Tensor::from_u32(gpu, shape, &vec![1; values.len()])?,
+        };
+        (self.run)(&inputs)
+    }
+
     /// Another absolute and relative tolerance of the values.
     pub fn tolerance(mut self, atol: f64, rtol: f64) -> Self {
         self.tolerance = [atol, rtol];

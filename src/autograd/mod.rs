@@ -42,13 +42,16 @@ fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
 /// A tensor on which `output` does not depend has the gradient `None`.
 ///
 /// # Errors
-/// Those of the operations, and [`Error::Shape`] for a seed of another shape.
+/// Those of the operations; [`Error::Shape`] for a seed of another shape, and where a tensor that a gradient is computed
+/// from was written over since the forward pass (an optimiser's step, [`Tensor::overwrite`], running estimates, a replay).
 pub fn grad(
     output: &Tensor,
     wrt: &[&Tensor],
     seed: Option<&Tensor>,
     create_graph: bool,
 ) -> Result<Vec<Option<Tensor>>> {
+    let all: Vec<&Tensor> = [output].into_iter().chain(seed).chain(wrt.iter().copied()).collect();
+    ops::check_floats("grad", &all)?;
     let seed = match seed {
         Some(s) if s.shape() != output.shape() => {
             return Err(Error::shape(
@@ -81,7 +84,8 @@ pub fn grad(
             let g = if targets.contains(&id) { grads.get(&id).cloned() } else { grads.remove(&id) };
             let Some(g) = g else { continue };
             let needs: Vec<bool> = history.inputs.iter().map(|i| leads.contains(&i.id())).collect();
-            let saved = Saved { inputs: &history.inputs, output: t, saved: &history.saved, needs: &needs };
+            let output = t.kept_since(history.made, history.op.name(), "output");
+            let saved = Saved { inputs: &history.inputs, output: &output, saved: &history.saved, needs: &needs };
             let parts = history.op.backward(&saved, &g)?;
             for ((input, part), need) in history.inputs.iter().zip(parts).zip(&needs) {
                 let (Some(part), true) = (part, need) else { continue };

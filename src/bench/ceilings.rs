@@ -2,7 +2,7 @@
 
 use super::Spread;
 use crate::error::Result;
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::{Gpu, Launch, Needs};
 use crate::tensor::{DType, Tensor};
 use serde::Serialize;
 use std::time::Instant;
@@ -25,6 +25,14 @@ pub(super) fn device_seconds(gpu: &Gpu, mut f: impl FnMut() -> Result<()>) -> Re
     Ok(times.map_or(wall, |all| all.iter().map(|t| t.seconds).sum()))
 }
 
+/// Elements that are copied.
+const COPIED: usize = 1 << 23;
+
+impl Ceilings {
+    /// What measuring them takes.
+    pub(super) const NEEDS: Needs = Needs { largest: 4 * COPIED as u64, tensors: 9 * COPIED as u64, host: 0 };
+}
+
 /// Measures both, the best of several rounds.
 ///
 /// # Errors
@@ -35,7 +43,7 @@ pub fn ceilings(gpu: &Gpu) -> Result<Ceilings> {
     let factor = Tensor::from_f32(gpu, &[1], &[0.999])?;
     let sums = Tensor::empty(gpu, &[threads], DType::F32)?;
     let width = if software { 8 } else { 64 };
-    let n = 1 << 23;
+    let n = COPIED;
     let (x, y) = (Tensor::zeros(gpu, &[n])?, Tensor::empty(gpu, &[n], DType::F32)?);
     let peak = || {
         let launch = Launch::new("lab/peak").uint([threads, trips]).bind(factor.storage());

@@ -1,10 +1,10 @@
 //! One operation at one shape, in its versions: time, rate, share of the adapter's ceilings, error against f64.
 
 use super::ceilings::{Ceilings, device_seconds};
-use super::subjects::Subject;
+use super::subjects::{Subject, needs};
 use super::{Spread, ceilings};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Variant};
+use crate::gpu::{Gpu, Needs, Variant};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::{Branch, ConvSpec, Numbers, Pass};
 use serde::Serialize;
@@ -157,8 +157,15 @@ pub fn layer_subjects(
     (batch, samples): (usize, usize),
     numbers: Numbers,
 ) -> Result<Vec<(Option<String>, Shape, Subject)>> {
+    let named = layers(network, batch, samples);
+    // all of them are there at the same time
+    let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
+    gpu.room_for(
+        &format!("a benchmark of the network's convolutions at a batch of {batch}"),
+        all_needs.fold(Needs::default(), Needs::and),
+    )?;
     let mut all = Vec::new();
-    for (name, shape) in layers(network, batch, samples) {
+    for (name, shape) in named {
         let shape = Shape { numbers, ..shape };
         for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
             all.push((Some(name.clone()), shape, Subject::conv(gpu, pass, shape)?));

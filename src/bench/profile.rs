@@ -10,6 +10,7 @@ use crate::train::Experiment;
 use crate::train::config::LossConfig;
 use crate::train::estimate::random_batch;
 use crate::train::losses::BatchTargets;
+use crate::train::room::with_batch;
 use crate::train::step::Stepper;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -112,7 +113,9 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(gpu: &Gpu, e: &Experiment, classes: usize) -> Result<Self> {
-        let (x, targets) = random_batch(gpu, e, classes, e.data.samples())?;
+        let samples = e.data.samples();
+        let (x, targets) =
+            random_batch(gpu, e, classes, samples).map_err(|error| with_batch(error, e, classes, samples))?;
         Ok(Self { stepper: Stepper::new(gpu, e, &vec![1.0; classes], None)?, x, targets, lr: e.train.lr })
     }
 

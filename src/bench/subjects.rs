@@ -1,9 +1,10 @@
 //! Operations on random input with what they cost and what they should give: what a benchmark runs.
 
+use super::ceilings::Ceilings;
 use super::kernels::{OPERATIONS, Shape};
 use crate::autograd::{grad, no_grad, with_history};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Needs};
 use crate::ops::{self, AvgPool, DropoutState, MaxPool, Norm, Pass, Plus};
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
@@ -49,12 +50,58 @@ fn moments(values: &[f32], s: Shape, channel: usize) -> [f64; 2] {
     [mean, of(&|v| (v - mean) * (v - mean))]
 }
 
+/// What an operation of [`OPERATIONS`] takes: its inputs, which the host keeps too, its output, and what it lays out on the
+/// way.
+pub(super) fn needs(operation: &str, s: Shape) -> Needs {
+    let [batch, c_in, len, out, k, t] = [s.batch, s.c_in, s.len, s.out, s.k, s.out_len()].map(|n| n as f64);
+    let (rows, n) = (batch * c_in * len, out * c_in);
+    match operation {
+        // the padded rows of input and gradient come on top
+        "conv1d" | "conv1d_input_grad" | "conv1d_weight_grad" => {
+            let g = batch * out * t;
+            Needs::of(&[rows, n * k, g, rows, g], 3)
+        }
+        "matmul" => Needs::of(&[n, c_in * len, out * len], 2),
+        "batch_norm" | "batch_norm_relu" => Needs::of(&[rows, rows, rows], 2),
+        // with the output, and the gradients of both inputs
+        "batch_norm_relu_grad" => Needs::of(&[rows; 6], 3),
+        "add" => Needs::of(&[rows; 3], 2),
+        "max_pool" => Needs::of(&[rows, rows / 2.0, rows / 2.0], 1),
+        "sum" => Needs::of(&[rows], 1),
+        _ => Needs::of(&[rows, rows], 1),
+    }
+}
+
+/// Refuses a subject that cannot fit, with the batch that does.
+fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
+    let Err(e) = gpu.room_for(operation, needs(operation, s)) else { return Ok(()) };
+    let Error::Memory { what, room, .. } = e else { return Err(e) };
+    let refused = |batch: usize| {
+        let own = needs(operation, Shape { batch, ..s });
+        // the pool rounds up, by a quarter at most
+        let own = Needs { tensors: own.tensors.saturating_add(own.tensors / 4), ..own };
+        gpu.room_for(operation, own.and(Ceilings::NEEDS)).is_err()
+    };
+    // of the batches from 0 (which is none) to this one, which does not fit
+    let (mut fits, mut not) = (0, s.batch);
+    while fits + 1 < not {
+        let middle = (fits + not) / 2;
+        *(if refused(middle) { &mut not } else { &mut fits }) = middle;
+    }
+    let hint = match fits {
+        0 => "not even a batch of 1 fits: take smaller in, out or len of --shape".to_owned(),
+        fits => format!("--shape batch={fits} is the largest batch that fits"),
+    };
+    Err(Error::memory(what, room, hint))
+}
+
 impl Subject {
     /// One of the three passes of a convolution.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::Gpu`].
+    /// [`Error::Memory`] where it does not fit, before anything is allocated; [`Error::Shape`], [`Error::Gpu`].
     pub fn conv(gpu: &Gpu, pass: Pass, s: Shape) -> Result<Self> {
+        check_room(gpu, pass.name(), s)?;
         let (t, spec, weight) = (s.out_len(), s.spec(), [s.out, s.c_in, s.k]);
         let (x, xv) = noise(gpu, &[s.batch, s.c_in, s.len], 1)?;
         let (w, wv) = noise(gpu, &weight, 2)?;
@@ -106,14 +153,19 @@ impl Subject {
     /// An operation of [`OPERATIONS`].
     ///
     /// # Errors
-    /// [`Error::Config`] for another name; [`Error::Shape`], [`Error::Gpu`].
+    /// [`Error::Config`] for another name; those of [`Subject::conv`].
     pub fn new(gpu: &Gpu, operation: &str, s: Shape) -> Result<Self> {
         if let Some(pass) = Pass::ALL.into_iter().find(|p| p.name() == operation) {
             return Self::conv(gpu, pass, s);
         }
+        if !OPERATIONS.contains(&operation) {
+            let known = format!("known are {}", OPERATIONS.join(", "));
+            return Err(Error::config(format!("no benchmark of '{operation}'"), known));
+        }
+        check_room(gpu, operation, s)?;
         let rows = [s.batch, s.c_in, s.len];
         let n = numel(&rows) as f64;
-        let (x, xv) = noise(gpu, &rows, 1)?;
+        let (x, xv) = noise(gpu, if operation == "matmul" { &[1] } else { &rows }, 1)?;
         let channel = move |at: usize| at / s.len % s.c_in;
         match operation {
             "matmul" => {
@@ -192,10 +244,7 @@ impl Subject {
                 let reference = Box::new(move |at: usize| f64::from(xv[at]) + f64::from(zv[at]));
                 Ok(Self { operation: "add", cost: [n, 12.0 * n], run, reference })
             }
-            _ => Err(Error::config(
-                format!("no benchmark of '{operation}'"),
-                format!("known are {}", OPERATIONS.join(", ")),
-            )),
+            _ => unreachable!("one of OPERATIONS"),
         }
     }
 

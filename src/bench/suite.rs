@@ -217,6 +217,7 @@ fn first_step(serve: &[String]) -> Result<[f64; 2]> {
     std::fs::create_dir_all(&dir).map_err(|e| {
         Error::file(dir.clone(), format!("cannot be made: {e}"), "set TMPDIR to a folder that can be written")
     })?;
+    let _at_signal = crate::files::RemovedAtSignal::new(&dir);
     let cold = start(Some(&dir));
     // a few megabytes in the temporary folder: not worth a failure
     let _ = std::fs::remove_dir_all(&dir);

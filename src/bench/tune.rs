@@ -6,11 +6,14 @@ mod rows;
 
 use super::Spread;
 use super::ceilings::device_seconds;
+use super::kernels::{Shape, layers};
+use super::subjects::needs;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::files::cache_dir;
-use crate::gpu::{AdapterReport, Choice, Choices, Gpu, Variant};
+use crate::gpu::{AdapterReport, Choice, Choices, Gpu, Needs, Variant};
 use crate::nn::config::NetworkConfig;
+use crate::ops::Pass;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -153,7 +156,8 @@ fn difference(found: &[f32], truth: &[f32]) -> f64 {
 /// hears of each shape.
 ///
 /// # Errors
-/// [`Error::Gpu`]; a candidate that does not compile is rejected.
+/// [`Error::Memory`] for a batch that does not fit, before anything is allocated; [`Error::Gpu`]; a candidate that does not
+/// compile is rejected.
 pub fn tune(
     gpu: &Gpu,
     network: &NetworkConfig,
@@ -161,6 +165,12 @@ pub fn tune(
     how: (&str, usize),
     mut tell: impl FnMut(usize, usize, &str, &Found),
 ) -> Result<Table> {
+    let (batch, samples) = size;
+    let convs =
+        layers(network, batch, samples).into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| needs(pass.name(), s)));
+    let stem = Shape { batch, c_in: network.stem_channels, len: samples.div_ceil(2), ..Shape::default() };
+    let most = convs.fold(needs("batch_norm_relu_grad", stem), Needs::or);
+    gpu.room_for(&format!("tuning at a batch of {batch}"), most)?;
     let before = gpu.choices();
     let done = tune_all(gpu, network, size, how, &mut tell);
     gpu.set_choices(before);

@@ -5,7 +5,7 @@ use crate::bench::kernels::{Row, Shape, layer_subjects, measure, versions};
 use crate::bench::subjects::Subject;
 use crate::bench::{ceilings::Ceilings, peers, suite};
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, guard};
 use crate::gpu::{Gpu, Variant};
 use crate::train::Experiment;
 use clap::Args;
@@ -172,10 +172,21 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<ExitCode> {
     serve.extend(common.arguments().iter().map(|a| a.to_string_lossy().into_owned()));
     serve.extend(["bench".into(), "--serve".into(), "--suite".into(), path.display().to_string()]);
     serve.extend(args.sets.iter().flat_map(|s| ["--set".to_owned(), s.clone()]));
+    const FILES: [&str; 2] = ["suite.json", "table.md"];
+    let earlier = args.out.as_ref().and_then(|dir| std::fs::read(dir.join(FILES[0])).ok()).unwrap_or_default();
+    let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
+    if let Some(dir) = args.out.as_ref().filter(|_| earlier.get("layers").is_none()) {
+        // something else: found out before the measurements
+        FILES.iter().try_for_each(|name| guard::check(&dir.join(name)))?;
+    }
     let report =
         suite::run(&common.gpu()?, &experiment, &config, &serve, |what| common.say(format!("measuring: {what}")))?;
     let tables = format!("{}\n{}", report.goals(), report.peers_table());
     if let Some(dir) = &args.out {
+        // times measured again on the same adapter
+        if earlier["adapter"] == report.adapter.as_str() {
+            FILES.iter().for_each(|name| guard::replaces(&dir.join(name)));
+        }
         files::write_json(&dir.join("suite.json"), &report)?;
         files::write_atomically(&dir.join("table.md"), tables.as_bytes())?;
         common.say(format!("wrote {}", dir.display()));

@@ -2,7 +2,7 @@
 
 use super::{Common, print_line};
 use crate::error::Result;
-use crate::files::write_atomically;
+use crate::files::{guard, write_atomically};
 use crate::train::collect::collect;
 use clap::Args;
 use std::path::PathBuf;
@@ -27,13 +27,22 @@ pub(super) struct CollectArgs {
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
     let found = collect(&args.dir, args.reference.as_deref())?;
     let write = |name: &str, text: String| write_atomically(&args.dir.join(name), text.as_bytes());
+    // tables that an earlier call made of this sweep
+    let known = |stem: &str, new: &str| {
+        let old = std::fs::read_to_string(args.dir.join(format!("{stem}.md"))).unwrap_or_default();
+        if old.lines().next().is_some_and(|title| new.lines().next() == Some(title)) {
+            ["md", "csv", "tex"].iter().for_each(|end| guard::replaces(&args.dir.join(format!("{stem}.{end}"))));
+        }
+    };
     for (stem, table) in [("table", &found.table), ("per_class", &found.per_class)] {
+        known(stem, &table.markdown());
         write(&format!("{stem}.md"), table.markdown())?;
         write(&format!("{stem}.csv"), table.csv())?;
         write(&format!("{stem}.tex"), table.latex())?;
     }
     let mut names = vec!["table.{md,csv,tex}", "per_class.{md,csv,tex}"];
     if let Some(patients) = &found.patients {
+        known("patients", &patients.markdown());
         write("patients.md", patients.markdown())?;
         write("patients.csv", patients.csv())?;
         names.push("patients.{md,csv}");

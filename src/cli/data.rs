@@ -102,11 +102,12 @@ pub(super) fn run(common: &Common, args: &DataArgs) -> Result<ExitCode> {
     let set = prepared::read(&resolve(&args.file))?;
     let rows: Vec<Row> = (0..set.classes.len()).map(|c| row(&set, c)).collect();
     if args.json {
+        let made = &set.preprocessing;
         print_json(
             &serde_json::json!({
-                "strips": set.strips.len(), "fs": set.fs, "seconds": set.seconds, "lead": set.lead,
-                "scheme": set.scheme, "clean": set.clean, "classes": rows, "exclusions": set.exclusions_by_reason(),
-                "notes": set.notes,
+                "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead,
+                "scheme": made.scheme, "clean": made.clean, "mains": made.mains, "detector": made.detector,
+                "classes": rows, "exclusions": set.exclusions_by_reason(), "notes": set.notes,
             }),
             true,
         );
@@ -136,15 +137,17 @@ fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
             class: &set.classes[s.label],
             class_index: s.label,
             record: &s.id,
-            fs: set.fs,
+            fs: set.preprocessing.fs,
             signal: &s.signal,
             r_peaks: &s.r_peaks,
             expert_beats: s.expert_beats,
         })
         .collect();
     let constants = set.guidance.clone();
-    let curves: Vec<_> =
-        chosen.iter().map(|s| crate::ecg::guidance(&s.r_peaks, set.fs, s.signal.len(), &constants)).collect();
+    let curves: Vec<_> = chosen
+        .iter()
+        .map(|s| crate::ecg::guidance(&s.r_peaks, set.preprocessing.fs, s.signal.len(), &constants))
+        .collect();
     let guided: Vec<GuidanceFigure> = chosen
         .iter()
         .zip(&curves)
@@ -153,7 +156,7 @@ fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
             record: &s.id,
             class: &set.classes[s.label],
             class_index: s.label,
-            fs: set.fs,
+            fs: set.preprocessing.fs,
             signal: &s.signal,
             r_peaks: &s.r_peaks,
             beats: &made.beats,

@@ -124,8 +124,8 @@ fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, us
 
 /// Milliseconds of a training step at the experiment's batch, the second of two, and the memory that they took.
 fn two_steps(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<(f64, PoolStats)> {
-    let mut stepper = Stepper::new(gpu, experiment, &vec![1.0; classes], None)?;
     let (x, targets) = random_batch(gpu, experiment, classes, samples)?;
+    let mut stepper = Stepper::new(gpu, experiment, &vec![1.0; classes], None)?;
     let mut ms = f64::NAN;
     for _ in 0..2 {
         gpu.finish()?;

@@ -2,13 +2,14 @@
 
 use super::progress::Reading;
 use super::train::tell;
-use super::{Common, print_json, print_line};
-use crate::ecg::labels::Scheme;
+use super::{Common, model, print_json, print_line};
+use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
-use crate::ecg::{Dataset, resolve};
+use crate::ecg::{Dataset, Difference, resolve};
 use crate::error::{Error, Result};
-use crate::nn::{ModelFile, ModelInfo};
+use crate::nn::ModelInfo;
 use crate::train::config::{Experiment, SourceList, Split};
+use crate::train::evaluate::{self as origin, Of, Origin};
 use crate::train::metrics::text_table;
 use crate::train::{RunFolder, Strips, Tested, data, evaluate};
 use clap::{Args, ValueEnum};
@@ -52,13 +53,17 @@ enum Part {
     All,
 }
 
-/// The data set that `--data` (or the run folder) means, at the model's rate and length.
+/// The data set that `--data` (or the run folder) means. A source is read as the model needs it; strips that were made in
+/// another way are refused.
 pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &ModelInfo) -> Result<Dataset> {
+    let wanted = &info.preprocessing;
     let experiment = match data {
         None => Experiment::load(RunFolder::open(run_dir(model)?)?.config(), &[])?,
         Some(text) if is_prepared(&resolve(text.as_ref())) => {
             let set = prepared::read(&resolve(text.as_ref()))?;
-            fits(text, &set, info)?;
+            let different = set.differences(wanted);
+            let options: Vec<String> = different.iter().map(Difference::option).collect();
+            model::refuse(text, &different, format!("prepare it again with {}", options.join(" ")))?;
             return Ok(set);
         }
         Some(text) if Path::new(text).is_file() => Experiment::load(text, &[])?,
@@ -69,28 +74,27 @@ pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &Mod
             e.data.source = SourceList::One(text.to_string());
             e.data.min_class = 0;
             e.data.split = Split::Grouped;
-            if let Some(scheme) = Scheme::of_classes(&info.classes) {
-                e.data.classes = scheme.name.into();
-            }
+            let data = &mut e.data;
+            (data.classes, data.lead) = (wanted.scheme.clone(), wanted.lead.clone());
+            (data.fs, data.seconds) = (wanted.fs, wanted.seconds);
+            (data.clean, data.mains, data.detector) = (wanted.clean, wanted.mains, wanted.detector);
             e.validate()?;
             e
         }
     };
-    let mut config = experiment.data;
-    (config.fs, config.seconds, config.lead) = (info.fs, info.seconds, info.lead.clone());
-    data::load(&config, &experiment.guidance, &Reading::new(common.quiet).watch())
-}
-
-/// A prepared data set must have the model's rate and length.
-fn fits(path: &str, set: &Dataset, info: &ModelInfo) -> Result<()> {
-    if (set.fs, set.seconds) == (info.fs, info.seconds) {
-        return Ok(());
-    }
-    Err(Error::data(
-        path,
-        format!("strips of {} s at {} Hz; the model takes {} s at {} Hz", set.seconds, set.fs, info.seconds, info.fs),
-        format!("prepare it with --fs {} --seconds {}", info.fs, info.seconds),
-    ))
+    let name = data.unwrap_or("config.toml of the run");
+    let check = |different: &[Difference]| {
+        let keys: Vec<String> = different.iter().map(|d| format!("data.{} = {}", d.data_key(), d.wanted)).collect();
+        let hint = "set {}, or name the source itself (--data KIND:PATH): it is read as the model needs it";
+        model::refuse(name, different, hint.replace("{}", &keys.join(", ")))
+    };
+    let mut different = wanted.differences(&experiment.data.load_options().preprocessing());
+    // whether detected R peaks are there is known when the strips are
+    different.retain(|d| d.key != "detector");
+    check(&different)?;
+    let set = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
+    check(&set.differences(wanted))?;
+    Ok(set)
 }
 
 pub(super) fn run_dir(model: &Path) -> Result<&Path> {
@@ -117,13 +121,43 @@ pub(super) fn to_model_classes(common: &Common, mut set: Dataset, classes: &[Str
     set
 }
 
+/// What the results will be of. Data that is not the run's is noted, and results go to no folder where they would pass for
+/// others.
+fn origin(common: &Common, args: &EvaluateArgs, part: Part, data: &Fingerprint) -> Result<Origin> {
+    let tested = match part {
+        _ if !args.records.is_empty() => origin::Part::Records,
+        Part::Train => origin::Part::Train,
+        Part::Test => origin::Part::Test,
+        Part::All => origin::Part::All,
+    };
+    let origin = Origin::new(tested, data, &args.model)?;
+    let run = run_dir(&args.model).ok();
+    let trained = match run {
+        Some(dir) => RunFolder::open(dir)?.read_run()?.and_then(|record| record.data),
+        None => None,
+    };
+    let differ = trained.as_ref().map(|trained| trained.differences(data));
+    let own_data = differ.as_ref().map_or(args.data.is_none(), Vec::is_empty);
+    if let Some(differ) = differ.filter(|d| !d.is_empty() && (args.data.is_none() || part != Part::All)) {
+        common.say(format!(
+            "note: this is not the data set that the run was trained on: its {} differ",
+            differ.join(", ")
+        ));
+    }
+    if let Some(dir) = &args.out {
+        origin.may_go_to(dir, &args.model, run, own_data)?;
+    }
+    Ok(origin)
+}
+
 pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
-    let model = ModelFile::read(&args.model)?;
+    let model = model::load(common, &args.model)?;
     let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
     tell(common, &set);
-    let set = to_model_classes(common, set, &model.info.classes);
     let part =
         args.split.unwrap_or(if args.data.is_none() && args.records.is_empty() { Part::Test } else { Part::All });
+    let origin = origin(common, args, part, &Fingerprint::of(&set, &set.guidance))?;
+    let set = to_model_classes(common, set, &model.info.classes);
     let mut training = None;
     let mut records: Vec<usize> = (0..set.strips.len()).collect();
     if part != Part::All || args.data.is_none() {
@@ -166,10 +200,10 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     };
     let found = evaluate(&tested, args.out.is_some())?;
     if let Some(dir) = &args.out {
-        found.write(dir)?;
+        found.write(dir, &origin)?;
     }
     if args.json {
-        print_json(&found.metrics, true);
+        print_json(&Of { content: &found.metrics, origin: &origin }, true);
     } else {
         print_line(&text_table(&found.metrics));
     }

@@ -1,15 +1,14 @@
 //! `exgnet explain`: where in a strip the network looked.
 
-use super::predict::{for_each, load, upload};
-use super::{Common, print_line};
+use super::predict::{Reading, for_each, load, strip_json, upload};
+use super::{Common, model, print_json, print_line};
 use crate::ecg::labels::Scheme;
-use crate::ecg::rpeaks::{self, Detector};
 use crate::ecg::strip_input::expert_rhythm;
 use crate::error::{Error, Result};
+use crate::explain::scores::is_dead;
 use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
 use crate::figures::{GradCamFigure, gradcam};
-use crate::files::write_atomically;
-use crate::nn::ModelFile;
+use crate::files::{guard, write_atomically};
 use crate::train::report::layer_name;
 use clap::Args;
 use std::collections::HashSet;
@@ -18,7 +17,9 @@ use std::process::ExitCode;
 
 /// Draw the Grad-CAM map of strips and write it as .npy
 #[derive(Args)]
-#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2")]
+#[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2\n\n\
+                  A map is not written over one of another class, layer or model: give each a folder of its own, such as\n\
+                  maps/SR and maps/SB, or --force.")]
 pub(super) struct ExplainArgs {
     /// Model file or run folder
     #[arg(long)]
@@ -38,6 +39,12 @@ pub(super) struct ExplainArgs {
     /// Sampling rate of inputs that do not say theirs (the model's where not given)
     #[arg(long, value_name = "HZ")]
     fs: Option<f64>,
+    /// Read this lead of WFDB records in place of the model's
+    #[arg(long, value_name = "NAME")]
+    lead: Option<String>,
+    /// Print one JSON object per input on standard output
+    #[arg(long)]
+    json: bool,
 }
 
 /// A one-dimensional f32 array as a NumPy file (format 1.0).
@@ -55,7 +62,7 @@ fn npy(values: &[f32]) -> Vec<u8> {
 }
 
 pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
-    let model = ModelFile::read(&args.model)?;
+    let model = model::load(common, &args.model)?;
     let classes = &model.info.classes;
     let class = match &args.class {
         None => None,
@@ -71,8 +78,10 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let mut written = HashSet::new();
-    Ok(for_each(&args.inputs, |path| {
-        let strip = load(common, path, args.fs, &model.info)?;
+    let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
+    let to = &model.info.preprocessing;
+    Ok(for_each(common, &args.inputs, |path| {
+        let strip = load(common, path, &how, &model.info)?;
         if !written.insert(strip.name.clone()) {
             return Err(Error::file(
                 path,
@@ -82,28 +91,27 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         }
         let mut all = explain_strips(&net, &upload(&gpu, &strip.signal)?, block, class)?;
         let Explained { logits, class: target, map } = all.pop().expect("one strip, one map");
+        let dead = is_dead(&map);
         let map = resize_map(&map, strip.signal.len());
         let p = probabilities(&logits);
         let predicted = argmax(&logits);
-        let (peaks, expert) = match &strip.beats {
-            Some(beats) => (beats.clone(), true),
-            None => (rpeaks::detect(&strip.signal, model.info.fs, Detector::default()), false),
-        };
-        let truth = Scheme::of_classes(classes)
-            .and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, model.info.seconds)?)?]));
+        let scheme = Scheme::by_name(&to.scheme).ok();
+        let truth = scheme.and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, to.seconds)?)?]));
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let png_path = args.out.join(format!("{}.png", strip.name));
-        write_atomically(&npy_path, &npy(&map))?;
+        let npy = npy(&map);
+        // no picture of one map beside the values of another
+        guard::check_content(&npy_path, &npy)?;
         gradcam::draw(
             &png_path,
             &GradCamFigure {
                 title: Some(&strip.name),
                 signal_mv: &strip.signal,
-                fs: model.info.fs,
+                fs: to.fs,
                 in_mv: strip.units_known,
                 map: &map,
-                r_peaks: &peaks,
-                expert_beats: expert,
+                r_peaks: &strip.r_peaks,
+                expert_beats: strip.expert_beats,
                 true_class: truth,
                 predicted_class: &classes[predicted],
                 probability: p[predicted] as f32,
@@ -111,14 +119,27 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 layer: &layer,
             },
         )?;
-        print_line(&format!(
-            "{}: {} ({:.3})  {}  {}",
-            path.display(),
-            classes[predicted],
-            p[predicted],
-            npy_path.display(),
-            png_path.display()
-        ));
+        write_atomically(&npy_path, &npy)?;
+        if args.json {
+            let mut row = strip_json(path, &strip, &model, &logits);
+            row["explained_class"] = classes[target].as_str().into();
+            row["layer"] = format!("blocks.{block}").into();
+            row["dead_map"] = dead.into();
+            row["map"] = npy_path.to_string_lossy().into();
+            row["figure"] = png_path.to_string_lossy().into();
+            print_json(&row, false);
+        } else {
+            print_line(&format!(
+                "{}: {} ({:.3})  map of {}{}  {}  {}",
+                path.display(),
+                classes[predicted],
+                p[predicted],
+                classes[target],
+                if dead { " (dead: zero everywhere, nothing speaks for the class)" } else { "" },
+                npy_path.display(),
+                png_path.display()
+            ));
+        }
         Ok(())
     }))
 }

@@ -1,11 +1,10 @@
 //! `exgnet export`: a model without what only its training needed, for this program or for others.
 
-use super::Common;
-use crate::error::{Error, Result};
-use crate::nn::{ModelFile, model_file};
+use super::{Common, model};
+use crate::error::Result;
 use crate::onnx;
 use clap::{Args, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Write the part of a model that inference needs, without the train-only part
@@ -13,7 +12,7 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:\n  exgnet export --model results/quickstart --out quickstart.safetensors\n  \
                   exgnet export --model results/quickstart --out quickstart.onnx\n\n\
                   A .safetensors file is taken wherever a model is: by predict, explain and evaluate. An ONNX file is for other \
-                  programs; z-scoring is part of its graph, resampling and cutting to the model's length are not.")]
+                  programs; z-scoring is part of its graph, resampling, cleaning and cutting to the model's length are not.")]
 pub(super) struct ExportArgs {
     /// Model file or run folder
     #[arg(long)]
@@ -30,6 +29,16 @@ pub(super) struct ExportArgs {
     /// Write ONNX, whatever the file's name
     #[arg(long, conflicts_with = "format")]
     onnx: bool,
+    /// What an ONNX file of a model that was trained on cleaned strips is given: cleaning cannot be part of its graph, so
+    /// the caller must do it, and says so with `cleaned`
+    #[arg(long, value_name = "STRIPS", default_value = "raw")]
+    input: OnnxInput,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnnxInput {
+    Raw,
+    Cleaned,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,15 +48,11 @@ enum Format {
 }
 
 pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode> {
-    let model = ModelFile::read(&args.model)?;
-    let real = |path: &Path| path.canonicalize().ok();
-    if real(&args.out).is_some_and(|out| real(&model_file::path_of(&args.model)) == Some(out)) {
-        return Err(Error::file(&args.out, "is the model itself", "choose another name for the exported one"));
-    }
+    let model = model::load(common, &args.model)?;
     let by_name = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
     let onnx = args.onnx || args.format.map_or(by_name, |f| f == Format::Onnx);
     match onnx {
-        true => onnx::export(&model, args.half, &args.out)?,
+        true => onnx::export(&model, args.half, args.input == OnnxInput::Cleaned, &args.out)?,
         false => model.export(&args.out, args.half)?,
     }
     common.say(format!("{} values: {}", model.inference_values(), args.out.display()));

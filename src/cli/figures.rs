@@ -3,6 +3,7 @@
 use super::{Common, print_line};
 use crate::error::{Error, Result};
 use crate::figures::{Figure, Format, Look, Page, Theme, kernels};
+use crate::files::guard;
 use crate::plates::runs::{Missing, has_runs, read_all};
 use crate::plates::{Kind, Material, NotDrawn, Wanted, draw};
 use clap::Args;
@@ -130,13 +131,18 @@ impl Drawing<'_> {
         }
         let material = Material::new(&found)?;
         let beside = paths[0].join("figures");
+        if paths.len() == 1 && self.args.out.is_none() {
+            // those that the training drew
+            guard::owns(&beside);
+        }
+        let names = found.names.join(", ");
         for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::Kernels) {
             // not even laid out where nobody asks for it
             if !self.args.only.is_empty() && self.args.only.iter().all(|w| w.kind != kind) {
                 continue;
             }
             let drawn = draw(kind, &material, &self.look);
-            self.write(kind, &drawn.figures, &beside)?;
+            self.write(kind, drawn.figures, &beside, &names)?;
             let missing = drawn.missing.into_iter().filter(|m| self.wants(kind, &m.figure));
             let missing: Vec<_> = missing.collect();
             self.missing.extend(missing);
@@ -159,13 +165,21 @@ impl Drawing<'_> {
             ),
             other => other,
         })?;
-        self.write(Kind::Kernels, &kernels::all(&data, &self.look), &folder.join("figures"))
+        let name = folder.file_name().map_or("measurements".into(), |n| n.to_string_lossy());
+        self.write(Kind::Kernels, kernels::all(&data, &self.look), &folder.join("figures"), &name)
     }
 
-    fn write(&mut self, kind: Kind, figures: &[Figure], beside: &Path) -> Result<()> {
+    /// Writes what is wanted. The last line of a caption says of what the figure is: one of the same replaces it.
+    fn write(&mut self, kind: Kind, figures: Vec<Figure<'_>>, beside: &Path, of: &str) -> Result<()> {
         let dir = self.args.out.as_deref().unwrap_or(beside);
-        let wanted: Vec<&Figure> = figures.iter().filter(|f| self.wants(kind, &f.stem)).collect();
-        for figure in wanted {
+        let wanted: Vec<Figure<'_>> = figures.into_iter().filter(|f| self.wants(kind, &f.stem)).collect();
+        for mut figure in wanted {
+            let origin = format!("Drawn from: {of}.");
+            let file = |end: &str| dir.join(format!("{}.{end}", figure.stem));
+            if std::fs::read_to_string(file("txt")).is_ok_and(|old| old.lines().last() == Some(&origin)) {
+                ["txt", "png", "svg"].iter().for_each(|end| guard::replaces(&file(end)));
+            }
+            figure.caption = format!("{}\n{origin}", figure.caption.trim());
             std::fs::create_dir_all(dir)
                 .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written with --out"))?;
             for file in figure.write(dir, &self.args.format)? {

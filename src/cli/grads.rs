@@ -2,13 +2,13 @@
 
 use super::evaluate::{load, run_dir, to_model_classes};
 use super::train::tell;
-use super::{Common, print_json, print_line};
+use super::{Common, model, print_json, print_line};
 use crate::autograd::grad;
 use crate::ecg::Dataset;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::nn::params::NamedTensor;
-use crate::nn::{Mode, ModelFile, model_file};
+use crate::nn::{Mode, model_file};
 use crate::tensor::Tensor;
 use crate::train::config::Experiment;
 use crate::train::losses::{Terms, losses};
@@ -67,7 +67,7 @@ fn chosen(set: &Dataset, records: &[String]) -> Result<Vec<usize>> {
 }
 
 pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
-    let model = ModelFile::read(&args.model)?;
+    let model = model::load(common, &args.model)?;
     let mut experiment = match run_dir(&args.model).and_then(RunFolder::open) {
         Ok(folder) => Experiment::load(folder.config(), &args.sets)?,
         Err(_) => Experiment::parse_with("", "the defaults", &args.sets)?,

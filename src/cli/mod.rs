@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod grads;
 mod info;
+mod model;
 mod predict;
 mod prepare;
 mod profile;
@@ -18,6 +19,7 @@ mod progress;
 mod report;
 mod rpeaks;
 mod shader;
+mod signals;
 mod sweep;
 mod synth;
 mod train;
@@ -25,6 +27,7 @@ mod tune;
 
 use crate::bench::tune as tune_table;
 use crate::error::{Error, Result};
+use crate::files::{self, guard};
 use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -32,6 +35,9 @@ use std::io::{ErrorKind, Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
+
+/// Exit code of a command that a signal ended.
+const INTERRUPTED: u8 = 130;
 
 /// Trains EXGnet, a single-lead ECG rhythm classifier, on a GPU engine written from scratch, and shows where it looks.
 #[derive(Parser)]
@@ -64,6 +70,10 @@ struct Common {
     /// Use one version of every kernel that has it: plain, tile, fast or wide
     #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
     kernels: Option<Variant>,
+    /// Write over a result that is there already and is of another meaning (an input never is written over); with `train`,
+    /// replace an earlier run
+    #[arg(long, global = true)]
+    force: bool,
     /// Tell more: every excluded record, the adapter, checkpoints. RUST_LOG=exgnet=debug also tells every kernel that is
     /// compiled, RUST_LOG=exgnet=trace every growth of memory
     #[arg(short, long, global = true)]
@@ -175,10 +185,16 @@ enum Command {
     Shader(shader::ShaderArgs),
 }
 
-/// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage.
+/// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage, 130 when a
+/// signal ended it.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.common.log();
+    guard::begin(cli.common.force);
+    if let Some(dir) = files::cache_dir() {
+        guard::owns(&dir);
+    }
+    signals::listen();
     if cli.common.threads > 0 {
         // Fails only if a pool exists already, which then stays.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.common.threads).build_global();

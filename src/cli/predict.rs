@@ -1,38 +1,52 @@
 //! `exgnet predict`: the class of single strips.
 
-use super::{Common, print_json, print_line};
+use super::{Common, model, print_json, print_line};
 use crate::autograd::no_grad;
-use crate::ecg::{InputStrip, strip_input, zscore};
-use crate::error::Result;
+use crate::ecg::{InputStrip, resolve, strip_input, zscore};
+use crate::error::{Error, Result};
 use crate::explain::{argmax, probabilities};
+use crate::files::guard;
 use crate::nn::{Mode, ModelFile, ModelInfo};
 use crate::tensor::Tensor;
 use clap::Args;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Classify strips: .npy, .csv, .txt or WFDB records
+/// Classify strips: .npy, .csv, .txt or WFDB records, or folders of them
 #[derive(Args)]
 #[command(after_help = "Examples:\n  exgnet predict --model results/quickstart strip.npy --fs 500\n  \
-                  exgnet predict --model results/mitbih mitdb/201@120 --json")]
+                  exgnet predict --model results/mitbih mitdb/201@120 mitdb/201@2:10 --json\n  \
+                  exgnet predict --model results/clinical ludb --lead V5")]
 pub(super) struct PredictArgs {
     /// Model file or run folder
     #[arg(long)]
     model: PathBuf,
-    /// Strips; `RECORD@SECONDS` takes a long record from there on
+    /// Strips, or folders of them; `RECORD@SECONDS` (or `@MINUTES:SECONDS`, `@HOURS:MINUTES:SECONDS`) takes a long record
+    /// from there on
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Sampling rate of inputs that do not say theirs (the model's where not given)
     #[arg(long, value_name = "HZ")]
     fs: Option<f64>,
+    /// Read this lead of WFDB records in place of the model's
+    #[arg(long, value_name = "NAME")]
+    lead: Option<String>,
     /// Print one JSON object per input on standard output
     #[arg(long)]
     json: bool,
 }
 
-/// Reads a strip and brings it to the model's rate and length.
-pub(super) fn load(common: &Common, path: &Path, fs: Option<f64>, info: &ModelInfo) -> Result<InputStrip> {
-    let strip = strip_input::prepare(&strip_input::read(path, &info.lead)?, fs, info.fs, info.seconds)?;
+/// How the inputs are to be read, where not as the model says.
+pub(super) struct Reading<'a> {
+    pub fs: Option<f64>,
+    pub lead: Option<&'a str>,
+}
+
+/// Reads a strip and makes of it what the model takes.
+pub(super) fn load(common: &Common, path: &Path, how: &Reading, info: &ModelInfo) -> Result<InputStrip> {
+    let recording = strip_input::read_lead(path, &info.preprocessing.lead, how.lead)?;
+    let strip = strip_input::prepare(&recording, how.fs, &info.preprocessing)?;
     strip.notes.iter().for_each(|n| common.say(format!("note: {n}")));
     Ok(strip)
 }
@@ -44,38 +58,57 @@ pub(super) fn upload(gpu: &crate::gpu::Gpu, signal: &[f32]) -> Result<Tensor> {
     Tensor::from_f32(gpu, &[1, 1, x.len()], &x)
 }
 
-/// Runs `f` on each input; one that fails is told and the others go on.
-pub(super) fn for_each(inputs: &[PathBuf], mut f: impl FnMut(&Path) -> Result<()>) -> ExitCode {
+/// Runs `f` on each input, and on each recording of one that is a folder; the error of one is printed and the others go
+/// on.
+pub(super) fn for_each(common: &Common, inputs: &[PathBuf], mut f: impl FnMut(&Path) -> Result<()>) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
-    for path in inputs {
-        if let Err(e) = f(path) {
-            eprintln!("error: {e}");
-            code = ExitCode::FAILURE;
+    let mut failed = |e: Error| {
+        eprintln!("error: {e}");
+        code = ExitCode::FAILURE;
+    };
+    let expanded: Vec<_> = inputs.iter().map(|path| strip_input::expand(path)).collect();
+    // nothing of what is read is written over, whatever comes first
+    expanded.iter().flatten().flat_map(|(recordings, _)| recordings).for_each(|path| guard::reads(&resolve(path)));
+    for one in expanded {
+        match one {
+            Err(e) => failed(e),
+            Ok((recordings, notes)) => {
+                notes.iter().for_each(|n| common.say(format!("note: {n}")));
+                recordings.iter().for_each(|path| f(path).unwrap_or_else(&mut failed));
+            }
         }
     }
     code
 }
 
+/// What is said of a strip: its class, every class's probability, and what was read.
+pub(super) fn strip_json(path: &Path, strip: &InputStrip, model: &ModelFile, logits: &[f32]) -> Value {
+    let classes = &model.info.classes;
+    let notes: Vec<String> = strip.notes.iter().cloned().chain(model::assumption(model)).collect();
+    let p = probabilities(logits);
+    let named: serde_json::Map<String, Value> = classes.iter().zip(&p).map(|(c, &p)| (c.clone(), p.into())).collect();
+    json!({
+        "input": path.to_string_lossy(), "class": classes[argmax(logits)], "probabilities": named, "logits": logits,
+        // a text or NumPy file names no lead
+        "lead": strip.lead, "lead_substituted": strip.lead.as_ref().map(|_| strip.lead_substituted),
+        "notes": notes,
+    })
+}
+
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
-    let model = ModelFile::read(&args.model)?;
+    let model = model::load(common, &args.model)?;
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let classes = &model.info.classes;
-    Ok(for_each(&args.inputs, |path| {
-        let strip = load(common, path, args.fs, &model.info)?;
+    let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
+    Ok(for_each(common, &args.inputs, |path| {
+        let strip = load(common, path, &how, &model.info)?;
         let x = upload(&gpu, &strip.signal)?;
         let logits = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
-        let p = probabilities(&logits);
-        let class = &classes[argmax(&logits)];
         if args.json {
-            let named: serde_json::Map<String, serde_json::Value> =
-                classes.iter().zip(&p).map(|(c, &p)| (c.clone(), p.into())).collect();
-            let input = path.to_string_lossy();
-            print_json(
-                &serde_json::json!({"input": input, "class": class, "probabilities": named, "logits": logits}),
-                false,
-            );
+            print_json(&strip_json(path, &strip, &model, &logits), false);
         } else {
+            let (class, p) = (&classes[argmax(&logits)], probabilities(&logits));
             let all: Vec<String> = classes.iter().zip(&p).map(|(c, p)| format!("{c} {p:.3}")).collect();
             print_line(&format!("{}: {class}  ({})", path.display(), all.join(", ")));
         }

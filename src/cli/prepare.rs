@@ -21,8 +21,8 @@ use std::process::ExitCode;
                   diagnosis in the header), cinc2017:DIR, csv:FILE (one row a strip), muse:DIR (Diagnostics.xlsx and one\n\
                   CSV file a record), synthetic. Relative paths are also tried below EXGNET_DATA.")]
 pub(super) struct PrepareArgs {
-    /// What to read, KIND:PATH or synthetic; may be repeated
-    #[arg(long = "source", value_name = "KIND:PATH", required = true)]
+    /// What to read, KIND:PATH or synthetic; NAME=KIND:PATH names it otherwise than its folder; may be repeated
+    #[arg(long = "source", value_name = "[NAME=]KIND:PATH", required = true)]
     sources: Vec<String>,
     /// The file to write; what was left out is listed beside it in <name>.exclusions.csv
     #[arg(long, value_name = "F.safetensors")]
@@ -57,6 +57,9 @@ pub(super) struct PrepareArgs {
     /// Sampling rate of csv sources, Hz
     #[arg(long, value_name = "HZ", default_value_t = 500.0)]
     csv_fs: f64,
+    /// How record names give patients: auto (the names of public databases), none, or a pattern with one group
+    #[arg(long, value_name = "PATTERN", default_value = "auto")]
+    patient_pattern: String,
     /// Records of a synthetic source
     #[arg(long, value_name = "N", default_value_t = 600)]
     records: usize,
@@ -98,6 +101,7 @@ impl PrepareArgs {
             mains: self.mains,
             detector,
             csv_fs: self.csv_fs,
+            patient_pattern: self.patient_pattern.clone(),
             synthetic: SyntheticOptions { records: self.records, seed: self.seed, ..SyntheticOptions::default() },
         })
     }
@@ -184,9 +188,10 @@ fn summary(set: &Dataset) -> serde_json::Value {
             (s.to_string(), json!({"counts": counts, "left_out": left_out(set, s)}))
         })
         .collect();
+    let made = &set.preprocessing;
     json!({
-        "strips": set.strips.len(), "fs": set.fs, "seconds": set.seconds, "lead": set.lead, "scheme": set.scheme,
-        "clean": set.clean, "counts": counts, "sources": sources, "exclusions": set.exclusions_by_reason(),
-        "notes": set.notes,
+        "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead, "scheme": made.scheme,
+        "clean": made.clean, "mains": made.mains, "detector": made.detector, "counts": counts, "sources": sources,
+        "exclusions": set.exclusions_by_reason(), "notes": set.notes,
     })
 }

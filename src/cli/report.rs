@@ -2,7 +2,7 @@
 
 use super::{Common, print_json, print_line};
 use crate::error::Result;
-use crate::files::write_atomically;
+use crate::files::{guard, write_atomically};
 use crate::report::{STRIPS, by_kind, places, report};
 use clap::Args;
 use serde_json::json;
@@ -32,6 +32,13 @@ pub(super) struct ReportArgs {
 
 pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
     let page = report(&args.runs, args.strips)?;
+    // a page of the same runs is brought up to date
+    let title =
+        page.html.split_inclusive("</title>").next().and_then(|head| head.rfind("<title>").map(|at| &head[at..]));
+    let old = std::fs::read_to_string(&args.out).unwrap_or_default();
+    if title.is_some_and(|title| old.contains(title) && old.contains("<p class=\"made\">exgnet ")) {
+        guard::replaces(&args.out);
+    }
     write_atomically(&args.out, page.html.as_bytes())?;
     for (what, of) in by_kind(&page.missing) {
         common.say(format!("missing: {}: {what}", places(&of)));

@@ -27,6 +27,9 @@ pub(super) struct ShaderArgs {
     list: bool,
 }
 
+/// The first word of a SPIR-V module.
+const SPIRV_MAGIC: u32 = 0x0723_0203;
+
 pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
     let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
         for (file, text) in embedded_shaders() {
@@ -58,6 +61,10 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
     let text = expand(&source, name, text, settings)?;
     if let Some(path) = &args.spirv {
         let words = spirv(name, &text)?;
+        // a kernel that was changed since, or another one
+        if std::fs::read(path).is_ok_and(|old| old.starts_with(&SPIRV_MAGIC.to_le_bytes())) {
+            files::guard::replaces(path);
+        }
         files::write_atomically(path, &words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>())?;
         common.say(format!("wrote {} ({} words)", path.display(), words.len()));
     } else {

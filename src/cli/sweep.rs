@@ -1,17 +1,23 @@
 //! `exgnet sweep`: a grid of runs.
 
-use super::train::{Begin, Device, INTERRUPTED, STOP, job, stop_on_signal};
-use super::{Common, print_line};
+use super::signals::{self, InOrder, STOP_LINE};
+use super::train::{Begin, Device, job};
+use super::{Common, INTERRUPTED, print_line};
 use crate::error::{Error, Result};
 use crate::gpu::lock;
 use crate::train::RunFolder;
 use crate::train::sweep::{Sweep, Task};
 use clap::Args;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Between two looks whether a child has ended.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Run variants of an experiment over folds and seeds
 #[derive(Args)]
@@ -37,6 +43,9 @@ pub(super) struct SweepArgs {
     /// Folder for the runs, instead of the file's own
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Stop when standard input says so or ends, as it does with the sweep that started this process
+    #[arg(long, hide = true, requires = "task")]
+    follow: bool,
 }
 
 fn is_finished(task: &Task) -> Result<bool> {
@@ -52,6 +61,9 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if args.follow {
+        signals::follow_parent();
+    }
     if let Some(i) = args.task {
         let task = tasks.get(i).ok_or_else(|| {
             let what = format!("has no task {i}, it has {}", tasks.len());
@@ -63,8 +75,8 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         (if args.jobs > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
             .into_iter()
             .partition(|&i| RunFolder::is_under_way(&tasks[i].dir));
-    if STOP.load(Ordering::Relaxed) {
-        common.say("stopped; the same command goes on");
+    if signals::is_stopped() {
+        common.say("stopped; the same command resumes the runs that are not finished");
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let named = |of: &[usize]| {
@@ -114,7 +126,7 @@ fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
             common.say(format!("failed: {e}"));
             failed.push(i);
         }
-        if STOP.load(Ordering::Relaxed) {
+        if signals::is_stopped() {
             break;
         }
     }
@@ -135,17 +147,23 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
             todo.push(i);
         }
     }
-    stop_on_signal();
+    // the first signal stops the children, which save checkpoints
+    let _in_order = InOrder::new();
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     let worker = || {
         while let Some(&i) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if STOP.load(Ordering::Relaxed) {
+            if signals::is_stopped() {
                 break;
             }
             common.say(told(tasks, i));
             let mut command = Command::new(&program);
-            command.args(common.arguments()).arg("sweep").arg(&args.grid).args(["--task", &i.to_string(), "--quiet"]);
+            command.args(common.arguments()).arg("sweep").arg(&args.grid).args([
+                "--task",
+                &i.to_string(),
+                "--quiet",
+                "--follow",
+            ]);
             command.args(args.out.iter().flat_map(|out| [OsStr::new("--out"), out.as_os_str()]));
             // Mesa's software driver: threads of one process
             if std::env::var_os("LP_NUM_THREADS").is_none() {
@@ -154,10 +172,10 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
             if common.threads == 0 {
                 command.args(["--threads", &share]);
             }
-            let done = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+            let done = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().and_then(wait);
             let interrupted = done.as_ref().is_ok_and(|s| s.code() == Some(i32::from(INTERRUPTED)));
             if interrupted {
-                STOP.store(true, Ordering::Relaxed);
+                signals::stop();
             } else if !done.is_ok_and(|s| s.success()) {
                 lock(&failed).push(i);
             }
@@ -165,4 +183,21 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
     };
     std::thread::scope(|scope| (0..args.jobs.min(todo.len())).for_each(|_| drop(scope.spawn(worker))));
     Ok(std::mem::take(&mut *lock(&failed)))
+}
+
+/// Waits for a child, and tells it to stop when this process is. The pipe to it stays open until it ends: should this process
+/// be gone before, the child stops too.
+fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
+    let mut told = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if signals::is_stopped() && !told {
+            told = true;
+            // one that has just ended does not read it
+            let _ = child.stdin.as_mut().map(|pipe| pipe.write_all(STOP_LINE.as_bytes()));
+        }
+        std::thread::sleep(POLL);
+    }
 }

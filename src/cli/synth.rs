@@ -6,6 +6,7 @@ use crate::ecg::labels::RHYTHM6;
 use crate::ecg::sources::Kind;
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SyntheticOptions, export, prepared};
 use crate::error::Result;
+use crate::files::guard;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,10 @@ pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<ExitCode> {
     };
     let options = LoadOptions { fs: args.fs, seconds: args.seconds, min_class: 0, synthetic, ..LoadOptions::default() };
     let file = args.out.join("synthetic.safetensors");
+    // the records of somebody's database are not for a set of artificial ones
+    if !file.exists() {
+        guard::check(&args.out.join("RECORDS"))?;
+    }
     let sources = [Source::new(Kind::Synthetic, "")];
     prepared::prepare(&sources, &options, &GuidanceConfig::default(), &file, &|_| {})?;
     let set = prepared::read(&file)?;

@@ -1,7 +1,10 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
+mod checks;
+
 use super::progress::{Display, Reading};
-use super::{Common, dry_run, print_line};
+use super::{Common, INTERRUPTED, dry_run, print_line, signals};
+use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
@@ -9,16 +12,17 @@ use crate::gpu::Gpu;
 use crate::nn::{ModelInfo, model_file};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Experiment, Select};
+use crate::train::evaluate::{Origin, Part};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::room::with_batch;
-use crate::train::run_folder::{RunLock, RunRecord, SplitRecord};
+use crate::train::run_folder::{RunRecord, SplitRecord};
 use crate::train::{RunFolder, Strips, Targets, Tested, Training, data, evaluate, report};
+use checks::{is_finished, is_same_data, keeps_inputs, take, to_resume};
 use clap::Args;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Train EXGnet and test it on the held-out fold
@@ -46,11 +50,8 @@ pub(super) struct TrainArgs {
     /// Run folder to write
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace an earlier run in that folder
-    #[arg(long, conflicts_with = "resume")]
-    force: bool,
-    /// Go on with the run in that folder where its last checkpoint left it; begin where there is none
-    #[arg(long)]
+    /// Resume the run in that folder at its last checkpoint, or from its start where it has none
+    #[arg(long, conflicts_with = "force")]
     resume: bool,
     /// Find where a NaN comes from: after every operation its output is read, and the first that is no number is told with
     /// its shapes. Slow
@@ -83,30 +84,45 @@ fn data_sets(data: &str) -> Result<Vec<String>> {
 
 pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     let mut sets = args.sets.clone();
+    // settings by options of their own, and how they were written
+    let mut options: Vec<(String, String)> = Vec::new();
     if let Some(data) = &args.data {
-        sets.extend(data_sets(data)?);
+        options.extend(data_sets(data)?.into_iter().map(|set| (set, format!("--data {data}"))));
     }
-    sets.extend(args.fold.iter().map(|k| format!("train.fold={k}")));
-    sets.extend(args.seed.iter().map(|s| format!("train.seed={s}")));
-    let mut experiment = match &args.config {
-        Some(path) => Experiment::load(path, &sets)?,
-        None => Experiment::quickstart(&sets)?,
+    let fold = |k: &String| (format!("train.fold={k}"), format!("--fold {}", k.trim_matches('"')));
+    options.extend(args.fold.iter().map(fold));
+    options.extend(args.seed.iter().map(|s| (format!("train.seed={s}"), format!("--seed {s}"))));
+    sets.extend(options.iter().map(|(set, _)| set.clone()));
+    let as_written = |e| match e {
+        Error::Config { what, hint } => {
+            let written =
+                |text: String, (set, option): &(String, String)| text.replace(&format!("--set {set}"), option);
+            Error::Config { what: options.iter().fold(what, written), hint }
+        }
+        other => other,
     };
+    let experiment = match &args.config {
+        Some(path) => Experiment::load(path, &sets),
+        None => Experiment::quickstart(&sets),
+    };
+    let mut experiment = experiment.map_err(as_written)?;
     if args.dry_run {
         return dry_run::run(common, &experiment, args.json);
     }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
-    if args.resume && args.config.is_none() && sets.is_empty() {
-        // go on with whatever is there
-        if let Ok(folder) = RunFolder::open(&dir) {
-            experiment = Experiment::load(folder.config(), &[])?;
+    if args.resume {
+        to_resume(&dir)?;
+        // whatever run is there
+        if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
+            experiment = Experiment::load(dir.join("config.toml"), &[])?;
         }
     }
+    keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
     let again = args.config.is_none() && args.out.is_none();
     let begin = match args.resume {
         true => Begin::Resume,
-        false => Begin::New { force: args.force || again },
+        false => Begin::New { force: common.force || again },
     };
     let device = Device { trace: args.trace_nan, ..Device::new(common) };
     job(common, &device, &experiment, &dir, begin)
@@ -197,28 +213,22 @@ pub(super) fn job(
         // cut off before its first checkpoint: it begins anew
         (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };
+    let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
+    let split = SplitRecord::new(&dataset, &division);
+    if checkpoint.is_some() {
+        is_same_data(&folder, &fingerprint, &split)?;
+    }
     folder.write_config(experiment)?;
     let mut record = RunRecord::start(experiment);
     record.adapter = Some(adapter.name.clone());
     record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
     record.kernels = Some(gpu.kernels_in_words());
+    record.data = Some(fingerprint.clone());
     record.train_records = division.train.len();
     record.test_records = division.test.len();
     folder.write_run(&record)?;
-    let ids = |records: &[usize]| records.iter().map(|&r| dataset.strips[r].id.clone()).collect::<Vec<String>>();
-    let split = SplitRecord {
-        classes: dataset.classes.clone(),
-        train: ids(&division.train),
-        validation: ids(&division.validation),
-        test: ids(&division.test),
-    };
-    if checkpoint.is_some() && folder.read_split()? != split {
-        return Err(Error::file(
-            folder.dir(),
-            "was begun with other records than the data set gives now",
-            "put the data back as it was, or begin anew with --force",
-        ));
-    }
+    // from here on the first signal waits for the end of a step
+    let in_order = signals::InOrder::new();
     folder.write_split(&split)?;
     if let Some(folds) = &division.folds {
         folds.write(&folder.folds())?;
@@ -249,11 +259,12 @@ pub(super) fn job(
         display.log = folder.trim_log(c.epoch)?;
         common.say(format!("going on after step {} (epoch {})", c.step, c.epoch + 1));
     }
-    stop_on_signal();
     let path = folder.checkpoint();
-    let safety = Safety { path: &path, stop: &|| STOP.load(Ordering::Relaxed) };
+    let safety = Safety { path: &path, stop: &signals::is_stopped };
     let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
-    let net = match training.run(checkpoint, &safety, &mut display).map_err(in_memory)? {
+    let ended = training.run(checkpoint, &safety, &mut display).map_err(in_memory)?;
+    drop(in_order);
+    let net = match ended {
         Ended::Done { net, epoch } => {
             record.selected_epoch = Some(epoch);
             net
@@ -273,13 +284,11 @@ pub(super) fn job(
     let info = ModelInfo {
         config: experiment.network.clone(),
         classes: dataset.classes.clone(),
-        fs: dataset.fs,
-        seconds: dataset.seconds,
-        lead: dataset.lead.clone(),
+        preprocessing: dataset.preprocessing.clone(),
         features: targets.scale().cloned(),
     };
     model_file::save(&folder.model(), &net, &info)?;
-    report::draw_curves(&folder, &log)?;
+    let mut not_drawn = report::draw_curves(&folder, &log);
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
@@ -292,10 +301,13 @@ pub(super) fn job(
             experiment,
         };
         let found = evaluate(&tested, true)?;
-        found.write(folder.dir())?;
-        report::draw_confusion(&folder, &found.metrics)?;
-        report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam)?;
+        found.write(folder.dir(), &Origin::new(Part::Test, &fingerprint, folder.dir())?)?;
+        not_drawn.extend(report::draw_confusion(&folder, &found.metrics));
+        not_drawn.extend(report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam));
         print_line(&text_table(&found.metrics));
+    }
+    for (figure, why) in &not_drawn {
+        common.say(format!("warning: the figure {figure} is not drawn: {why}"));
     }
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;
@@ -305,55 +317,25 @@ pub(super) fn job(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the run to go on with came to its end, which is told.
-fn is_finished(common: &Common, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
-    if *experiment != Experiment::load(folder.config(), &[])? {
-        return Err(Error::file(
-            folder.config(),
-            "is another experiment than the one to go on with",
-            "leave the experiment and --set away with --resume, or choose another folder with --out",
-        ));
-    }
-    let finished = folder.is_finished()?;
-    if finished {
-        common.say(format!("finished already: {}", folder.dir().display()));
-    }
-    Ok(finished)
-}
+/// Reasons that are printed one by one: many name a record's own numbers.
+const MOST_REASONS: usize = 12;
 
-/// Takes the folder of a run for this process.
-fn take(common: &Common, dir: &Path) -> Result<RunLock> {
-    let lock = RunFolder::lock(dir)?;
-    if let Some(owner) = lock.left_by() {
-        common.say(format!("note: {} was left by {owner}, which is no more: taken over", dir.display()));
-    }
-    Ok(lock)
-}
-
-/// Exit code of a run that was told to stop.
-pub(super) const INTERRUPTED: u8 = 130;
-
-/// Set by the first signal to stop.
-pub(super) static STOP: AtomicBool = AtomicBool::new(false);
-
-/// The first Ctrl-C (or SIGTERM) ends the training after its step, with a checkpoint; the second ends the program.
-pub(super) fn stop_on_signal() {
-    // a second training in one program finds the handler in place
-    let _ = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        eprintln!("stopping after this step (once more: at once)");
-    });
-}
-
-/// Tells what a data set holds and what was left out.
+/// Prints what a data set holds and what was left out.
 pub(super) fn tell(common: &Common, data: &Dataset) {
     let counts: Vec<String> = data.classes.iter().zip(data.counts()).map(|(c, n)| format!("{c} {n}")).collect();
-    common.say(format!("{} strips of {} s at {} Hz: {}", data.strips.len(), data.seconds, data.fs, counts.join(", ")));
+    let (seconds, fs) = (data.preprocessing.seconds, data.preprocessing.fs);
+    common.say(format!("{} strips of {seconds} s at {fs} Hz: {}", data.strips.len(), counts.join(", ")));
     data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
-    for (reason, n) in data.exclusions_by_reason() {
+    let mut reasons: Vec<(String, usize)> = data.exclusions_by_reason().into_iter().collect();
+    if reasons.len() > MOST_REASONS {
+        reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    }
+    for (reason, n) in reasons.iter().take(MOST_REASONS) {
         common.say(format!("left out: {n:>5}  {reason}"));
+    }
+    if let Some(rest) = reasons.get(MOST_REASONS..).filter(|rest| !rest.is_empty()) {
+        let n: usize = rest.iter().map(|(_, n)| n).sum();
+        common.say(format!("left out: {n:>5}  for {} other reasons (-v lists every record)", rest.len()));
     }
     if common.verbose {
         data.exclusions.iter().for_each(|e| common.say(format!("left out: {}: {}", e.record, e.reason)));

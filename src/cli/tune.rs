@@ -53,6 +53,15 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
         }
     };
     let before = read(&path)?;
+    match &before {
+        Some(old) if old.adapter != gpu.report().name => {
+            let what =
+                format!("is the table of another adapter: found {}, expected {}", old.adapter, gpu.report().name);
+            return Err(Error::file(&path, what, "name another file with --out"));
+        }
+        Some(_) => files::guard::replaces(&path),
+        None => files::guard::check(&path)?,
+    }
     let size = (e.train.batch, e.data.samples());
     let mut table = tune(&gpu, &e.network, size, (&args.only, args.rounds), |i, n, key, f| {
         common.say(format!(

@@ -3,6 +3,8 @@
 
 use super::guidance::GuidanceConfig;
 use super::labels::Scheme;
+use super::patients::{AUTO, PatientNames};
+use super::preprocessing::{Difference, Preprocessing};
 use super::rpeaks::Detector;
 use super::samples::Samples;
 use super::synthetic::SyntheticOptions;
@@ -58,18 +60,12 @@ impl Exclusion {
 /// A labelled set of strips.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// Name of the class scheme, see [`Scheme::by_name`].
-    pub scheme: String,
-    /// Class names; [`Strip::label`] counts in this list.
+    /// How the strips were made of recordings.
+    pub preprocessing: Preprocessing,
+    /// Class names, those of the scheme that are left; [`Strip::label`] counts in this list.
     pub classes: Vec<String>,
-    /// Sampling rate in Hz.
-    pub fs: f64,
-    /// Length of every strip in seconds.
-    pub seconds: f64,
-    /// The lead asked for.
-    pub lead: String,
-    /// True where the strips were cleaned.
-    pub clean: bool,
+    /// How record names gave patients, see [`PatientNames::parse`].
+    pub patient_pattern: String,
     /// Constants of the guidance target: those that [`Strip::target`] was made with.
     pub guidance: GuidanceConfig,
     /// The strips, in a fixed order.
@@ -83,7 +79,15 @@ pub struct Dataset {
 impl Dataset {
     /// Samples of every strip: `round(fs * seconds)`.
     pub fn samples(&self) -> usize {
-        strip_samples(self.fs, self.seconds)
+        self.preprocessing.samples()
+    }
+
+    /// The settings in which the set differs from `wanted`, see [`Preprocessing::differences`]. How R peaks are found
+    /// matters only where some strip has detected ones.
+    pub fn differences(&self, wanted: &Preprocessing) -> Vec<Difference> {
+        let detected = self.strips.iter().any(|s| !s.expert_beats);
+        let all = wanted.differences(&self.preprocessing).into_iter();
+        all.filter(|d| detected || d.key != "detector").collect()
     }
 
     /// Number of strips of each class, in the order of `classes`.
@@ -232,6 +236,8 @@ pub struct LoadOptions {
     pub detector: Detector,
     /// Rate of `csv` sources, whose files do not say it, Hz.
     pub csv_fs: f64,
+    /// How record names give patients, see [`PatientNames::parse`].
+    pub patient_pattern: String,
     /// What a `synthetic` source makes; its rate and length are those of the data set.
     pub synthetic: SyntheticOptions,
 }
@@ -252,6 +258,7 @@ impl Default for LoadOptions {
             mains: 50.0,
             detector: Detector::default(),
             csv_fs: 500.0,
+            patient_pattern: AUTO.into(),
             synthetic: SyntheticOptions::default(),
         }
     }
@@ -263,22 +270,26 @@ impl LoadOptions {
         strip_samples(self.fs, self.seconds)
     }
 
-    /// Checks rate, length, lead and class scheme.
+    /// How the strips are to be made of recordings.
+    pub fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            scheme: self.classes.clone(),
+            fs: self.fs,
+            seconds: self.seconds,
+            lead: self.lead.clone(),
+            clean: self.clean,
+            mains: self.mains,
+            detector: self.detector,
+        }
+    }
+
+    /// Checks what [`Preprocessing::check`] checks, and the pattern of patients.
     ///
     /// # Errors
     /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
-        check_rate_and_length(self.fs, self.seconds)?;
-        if self.lead.trim().is_empty() {
-            return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
-        }
-        if !(40.0..=70.0).contains(&self.mains) {
-            return Err(Error::config(
-                format!("mains {} Hz, expected 40 to 70", self.mains),
-                "give 50, or 60 in America",
-            ));
-        }
-        Scheme::by_name(&self.classes)
+        PatientNames::parse(&self.patient_pattern)?;
+        self.preprocessing().check()
     }
 }
 
@@ -306,39 +317,9 @@ pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
     Ok(n)
 }
 
-/// What [`zscore`] adds to the standard deviation.
-pub const ZSCORE_EPS: f64 = 1e-8;
-
-/// Standardises a strip in place: `(x - mean) / (sd + 1e-8)`, sd with ddof 0, sums in f64.
-pub fn zscore(signal: &mut [f32]) {
-    if signal.is_empty() {
-        return;
-    }
-    let n = signal.len() as f64;
-    let mean = signal.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    let variance = signal.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
-    let scale = 1.0 / (variance.sqrt() + ZSCORE_EPS);
-    for x in signal {
-        *x = ((f64::from(*x) - mean) * scale) as f32;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn zscore_has_mean_zero_and_sd_one() {
-        let mut x: Vec<f32> = (0..1000).map(|i| 3.0 + (i as f32 * 0.1).sin()).collect();
-        zscore(&mut x);
-        let mean = x.iter().sum::<f32>() / 1000.0;
-        let sd = (x.iter().map(|v| v * v).sum::<f32>() / 1000.0).sqrt();
-        assert!(mean.abs() < 1e-5 && (sd - 1.0).abs() < 1e-5);
-        let mut flat = [2.0_f32; 5];
-        zscore(&mut flat);
-        assert_eq!(flat, [0.0; 5]);
-        zscore(&mut []);
-    }
 
     #[test]
     fn options_name_what_is_wrong() {

@@ -50,9 +50,14 @@ fn write_strip(dir: &Path, set: &Dataset, strip: &Strip) -> Result<()> {
         dir,
         &RecordToWrite {
             name: name.into(),
-            fs: set.fs,
+            fs: set.preprocessing.fs,
             format: Format::F16,
-            signals: vec![SignalToWrite { description: set.lead.clone(), gain: GAIN, baseline: 0, codes }],
+            signals: vec![SignalToWrite {
+                description: set.preprocessing.lead.clone(),
+                gain: GAIN,
+                baseline: 0,
+                codes,
+            }],
             comments: vec![format!("Dx: {code}"), format!("Rhythm class: {class}")],
         },
     )?;

@@ -1,7 +1,10 @@
 //! From what databases write about a rhythm to the classes of the network.
 
+pub mod snomed;
+
 use super::wfdb::Annotation;
 use crate::error::{Error, Result};
+use snomed::Meaning;
 
 /// The rhythms that are told apart; every class scheme is a grouping of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,12 +21,14 @@ pub enum Rhythm {
     Fibrillation,
     /// Supraventricular or atrial tachycardia, the re-entry tachycardias included.
     Supraventricular,
-    /// Any other rhythm (paced, ventricular, bigeminy, ...); only the scheme `af3` has a class for it.
+    /// Any other rhythm (paced, ventricular, junctional, ...); only the scheme `af3` has a class for it.
     Other,
 }
 
-/// When a record carries several rhythms, the first of these that it carries decides.
-pub const PRIORITY: [Rhythm; 6] = [
+/// When a record carries several rhythms, the first of these that it carries decides. A rhythm outside the classes goes
+/// before all: a run of ventricular tachycardia makes no strip of sinus rhythm, whatever else is written beside it.
+pub const PRIORITY: [Rhythm; 7] = [
+    Rhythm::Other,
     Rhythm::Supraventricular,
     Rhythm::Fibrillation,
     Rhythm::Tachycardia,
@@ -93,38 +98,18 @@ impl Scheme {
     }
 }
 
-/// The rhythm of a SNOMED CT code, if it names one.
-pub fn snomed(code: &str) -> Option<Rhythm> {
-    Some(match code {
-        "426783006" => Rhythm::Sinus,
-        "426177001" => Rhythm::Bradycardia,
-        "427084000" => Rhythm::Tachycardia,
-        "427393009" => Rhythm::Irregularity,
-        "164889003" | "164890007" => Rhythm::Fibrillation,
-        // SVT, AT, AVNRT, AVRT, sinus atrium to atrial wandering rhythm
-        "426761007" | "713422000" | "251166008" | "233897008" | "195101003" => Rhythm::Supraventricular,
-        _ => return None,
-    })
-}
-
 /// The SNOMED CT code of a class of [`RHYTHM6`], that of its first rhythm.
 pub fn snomed_of_class(class: &str) -> Option<&'static str> {
-    Some(match class {
-        "SR" => "426783006",
-        "SB" => "426177001",
-        "ST" => "427084000",
-        "SI" => "427393009",
-        "AFIB/AFL" => "164889003",
-        "SVT/AT" => "426761007",
-        _ => return None,
-    })
+    let of = |row: &&snomed::Code| matches!(row.meaning, Meaning::Is(rhythm) if RHYTHM6.class_of(rhythm).is_some_and(|c| RHYTHM6.classes[c] == class));
+    snomed::CODES.iter().find(of).map(|row| row.code)
 }
 
-/// The codes of `Dx:` comment lines (with any blanks, case, trailing commas), each once, in order.
+/// The codes of `Dx:` comment lines (with any blanks, case, trailing commas; `Unknown` is none), each once, in order.
 pub fn dx_codes(comments: &[String]) -> Vec<String> {
     let mut codes: Vec<String> = Vec::new();
+    let nothing = |c: &str| c.is_empty() || ["unknown", "none", "nan", "n/a"].iter().any(|w| c.eq_ignore_ascii_case(w));
     for value in comments.iter().filter_map(|c| after_key(c, "dx")) {
-        for code in value.split([',', ';']).map(str::trim).filter(|c| !c.is_empty()) {
+        for code in value.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|c| !nothing(c)) {
             if !codes.iter().any(|c| c == code) {
                 codes.push(code.to_string());
             }
@@ -148,36 +133,64 @@ pub enum HeaderLabel {
         rhythm: Rhythm,
         /// More than one rhythm was named.
         conflict: bool,
+        /// How the header names the deciding one, e.g. `VTach (164895002)`.
+        named: String,
     },
-    /// No known rhythm; what was written instead.
+    /// No rhythm, or one that is not known; what was written instead.
     None(String),
 }
 
 /// The rhythm from a header's comments: SNOMED codes after `Dx:`, or words after `Rhythm:` (LUDB).
+///
+/// A code or word that is in no list may name a rhythm that goes before those that are known: it leaves the record
+/// without a label, as does a code that names a rhythm without saying which.
 pub fn header_label(comments: &[String]) -> HeaderLabel {
     let codes = dx_codes(comments);
-    let words: Vec<&str> = comments.iter().filter_map(|c| after_key(c, "rhythm")).collect();
-    let mut found: Vec<Rhythm> = codes.iter().filter_map(|c| snomed(c)).collect();
-    found.extend(words.iter().filter_map(|w| rhythm_words(w)));
-    match PRIORITY.into_iter().find(|r| found.contains(r)) {
-        Some(rhythm) => HeaderLabel::Rhythm { rhythm, conflict: found.iter().any(|&r| r != rhythm) },
-        None if words.is_empty() && codes.is_empty() => HeaderLabel::None("no diagnosis in the header".into()),
-        None => HeaderLabel::None("no code or word of a known rhythm in the header".into()),
+    let words: Vec<&str> = comments.iter().filter_map(|c| after_key(c, "rhythm")).filter(|w| !w.is_empty()).collect();
+    if codes.is_empty() && words.is_empty() {
+        return HeaderLabel::None("no diagnosis in the header".into());
+    }
+    let mut found: Vec<(Rhythm, String)> = Vec::new();
+    for code in &codes {
+        let Some(row) = snomed::find(code) else {
+            let shown: String = code.chars().take(30).collect();
+            return HeaderLabel::None(format!("the code {} is not known and may name a rhythm", shown.escape_debug()));
+        };
+        let named = format!("{} ({code})", row.abbreviation);
+        match row.meaning {
+            Meaning::Is(rhythm) => found.push((rhythm, named)),
+            Meaning::Open => return HeaderLabel::None(format!("{named}, {}, may be of several classes", row.name)),
+            Meaning::Not => {}
+        }
+    }
+    for text in words {
+        let shown = format!("`{}`", text.chars().take(60).collect::<String>().escape_debug());
+        match rhythm_words(text) {
+            Some(rhythm) => found.push((rhythm, shown)),
+            None => return HeaderLabel::None(format!("the rhythm {shown} is not known")),
+        }
+    }
+    let rhythms: Vec<Rhythm> = found.iter().map(|(rhythm, _)| *rhythm).collect();
+    match deciding(&rhythms) {
+        Some((rhythm, conflict)) => {
+            let named = found.into_iter().find(|(r, _)| *r == rhythm).map_or(String::new(), |(_, named)| named);
+            HeaderLabel::Rhythm { rhythm, conflict, named }
+        }
+        None => HeaderLabel::None("no code of a rhythm in the header".into()),
     }
 }
 
-/// LUDB's `Rhythm:` comment, e.g. `Atrial flutter, typical.`
+/// A `Rhythm:` comment, e.g. LUDB's `Atrial flutter, typical.`, or a name of [`snomed::CODES`].
 pub fn rhythm_words(text: &str) -> Option<Rhythm> {
     let text = text.trim().trim_end_matches('.').to_lowercase();
-    Some(match text.as_str() {
-        "sinus rhythm" => Rhythm::Sinus,
-        "sinus bradycardia" => Rhythm::Bradycardia,
-        "sinus tachycardia" => Rhythm::Tachycardia,
-        "irregular sinus rhythm" | "sinus arrhythmia" => Rhythm::Irregularity,
-        t if t.starts_with("atrial fibrillation") || t.starts_with("atrial flutter") => Rhythm::Fibrillation,
-        "supraventricular tachycardia" | "atrial tachycardia" => Rhythm::Supraventricular,
-        _ => return None,
-    })
+    match text.as_str() {
+        "irregular sinus rhythm" => Some(Rhythm::Irregularity),
+        t if t.starts_with("atrial fibrillation") || t.starts_with("atrial flutter") => Some(Rhythm::Fibrillation),
+        t => match snomed::find_name(t)?.meaning {
+            Meaning::Is(rhythm) => Some(rhythm),
+            Meaning::Open | Meaning::Not => None,
+        },
+    }
 }
 
 /// What a rhythm note of a long record means.
@@ -187,18 +200,22 @@ pub enum NoteRhythm {
     Named(Rhythm),
     /// `(N`: normal, to be split by the rate with [`by_rate`].
     ByRate,
-    /// Any other rhythm (paced, bigeminy, ventricular, ...).
-    Other,
+    /// A text that is not known; it may be any rhythm.
+    Unknown,
 }
 
-/// The meaning of a rhythm note such as `(AFIB`.
+/// The meaning of a rhythm note such as `(AFIB`: those of PhysioNet's databases.
 pub fn rhythm_note(aux: &str) -> NoteRhythm {
     match aux.trim().trim_end_matches('\0') {
         "(N" => NoteRhythm::ByRate,
         "(SBR" => NoteRhythm::Named(Rhythm::Bradycardia),
         "(AFIB" | "(AFL" => NoteRhythm::Named(Rhythm::Fibrillation),
         "(SVTA" => NoteRhythm::Named(Rhythm::Supraventricular),
-        _ => NoteRhythm::Other,
+        // bigeminy of the atria or ventricles, trigeminy, block, idioventricular, nodal, paced, pre-excited, ventricular
+        "(AB" | "(B" | "(T" | "(BII" | "(IVR" | "(NOD" | "(J" | "(P" | "(PREX" | "(VT" | "(VFL" | "(VF" | "(VFIB" => {
+            NoteRhythm::Named(Rhythm::Other)
+        }
+        _ => NoteRhythm::Unknown,
     }
 }
 
@@ -220,10 +237,9 @@ pub fn is_abnormal_beat(a: &Annotation) -> bool {
     a.is_beat() && !a.is_normal()
 }
 
-/// The rhythm that decides among several: the first of [`PRIORITY`], [`Rhythm::Other`] last; and whether there was more
-/// than one.
+/// The rhythm that decides among several, the first of [`PRIORITY`]; and whether there was more than one.
 pub fn deciding(found: &[Rhythm]) -> Option<(Rhythm, bool)> {
-    let first = PRIORITY.into_iter().chain([Rhythm::Other]).find(|r| found.contains(r))?;
+    let first = PRIORITY.into_iter().find(|r| found.contains(r))?;
     Some((first, found.iter().any(|&r| r != first)))
 }
 
@@ -267,88 +283,4 @@ pub fn challenge_2017(label: &str) -> Option<Rhythm> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn label(lines: &[&str]) -> HeaderLabel {
-        header_label(&lines.iter().map(|s| (*s).to_string()).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn dx_lines_in_every_published_shape() {
-        let comments: Vec<String> = ["Age: 3", "Dx: 1, 2,,2,", "dx:3;"].iter().map(|s| (*s).to_string()).collect();
-        assert_eq!(dx_codes(&comments), ["1", "2", "3"]);
-        assert!(dx_codes(&["Dx:".into(), "Dx: ,".into()]).is_empty());
-    }
-
-    #[test]
-    fn codes_of_classes_lead_back_to_them() {
-        for (i, class) in RHYTHM6.classes.iter().enumerate() {
-            assert_eq!(RHYTHM6.class_of(snomed(snomed_of_class(class).unwrap()).unwrap()), Some(i));
-        }
-    }
-
-    #[test]
-    fn several_codes_go_by_priority() {
-        use Rhythm::*;
-        let of = |rhythm, conflict| HeaderLabel::Rhythm { rhythm, conflict };
-        assert_eq!(label(&["Dx: 426783006,426177001,"]), of(Bradycardia, true));
-        assert_eq!(label(&["Dx: 427393009,426177001"]), of(Bradycardia, true));
-        assert_eq!(label(&["Dx: 164889003,164890007"]), of(Fibrillation, false));
-        assert_eq!(label(&["Dx: 427084000,713422000,164890007"]), of(Supraventricular, true));
-        assert_eq!(label(&["Rhythm: Irregular sinus rhythm."]), of(Irregularity, false));
-        assert_eq!(label(&["Rhythm: Atrial flutter, typical."]), of(Fibrillation, false));
-        assert!(matches!(label(&["Dx: 59118001"]), HeaderLabel::None(t) if t.contains("known rhythm")));
-        assert!(matches!(label(&["Rhythm: Wandering pacemaker"]), HeaderLabel::None(_)));
-        assert!(matches!(label(&[]), HeaderLabel::None(t) if t.contains("no diagnosis")));
-    }
-
-    #[test]
-    fn schemes() {
-        assert_eq!(Scheme::by_name("rhythm6").unwrap().classes[4], "AFIB/AFL");
-        let four = Scheme::by_name("rhythm4").unwrap();
-        let names: Vec<_> = PRIORITY.iter().map(|&r| four.classes[four.class_of(r).unwrap()]).collect();
-        assert_eq!(names, ["GSVT", "AFIB", "GSVT", "SB", "SR", "SR"]);
-        assert_eq!(PRIORITY.map(|r| AF3.classes[AF3.class_of(r).unwrap()]), ["O", "A", "O", "O", "O", "N"]);
-        assert_eq!((RHYTHM6.class_of(Rhythm::Other), AF3.class_of(Rhythm::Other)), (None, Some(2)));
-        assert!(Scheme::by_name("rhythm7").unwrap_err().to_string().contains("rhythm6"));
-    }
-
-    #[test]
-    fn rate_rule_is_strict_at_60_and_100() {
-        assert_eq!(by_rate(&[0, 360, 720], 360.0), Some(Rhythm::Sinus));
-        assert_eq!(by_rate(&[0, 361, 721], 360.0), Some(Rhythm::Bradycardia));
-        assert_eq!(by_rate(&[0, 216, 432], 360.0), Some(Rhythm::Sinus));
-        assert_eq!(by_rate(&[0, 215, 431], 360.0), Some(Rhythm::Tachycardia));
-        assert_eq!(by_rate(&[5], 360.0), None);
-        assert_eq!(by_rate(&[5, 5], 360.0), None);
-        assert_eq!(rhythm_note("(AFL\0"), NoteRhythm::Named(Rhythm::Fibrillation));
-        assert_eq!(rhythm_note("(B"), NoteRhythm::Other);
-    }
-
-    #[test]
-    fn names_of_tables() {
-        use Rhythm::*;
-        let columns = [
-            "Sinus Rhythm",
-            "Sinus Bradycardia",
-            "sinus_tachycardia ",
-            "Sinus Irregularity",
-            "Atrial Fibrillation_Atrial Flutter",
-            "Supraventricular Tachycardia_Atrial Tachycardia",
-            "Others",
-        ];
-        let all = [Sinus, Bradycardia, Tachycardia, Irregularity, Fibrillation, Supraventricular, Other];
-        assert_eq!(columns.map(|c| class_column(c).unwrap()), all);
-        assert_eq!((class_column("Sinus"), class_column("17"), class_column("")), (None, None, None));
-        let words = ["SB", "SR", "AFIB", "ST", "SVT", "AF", "SA", "SI", "AT", "AVNRT", "AVRT", "SAAWR"];
-        let of = [Bradycardia, Sinus, Fibrillation, Tachycardia, Supraventricular, Fibrillation, Irregularity];
-        assert_eq!(words.map(|w| chapman_acronym(w).unwrap())[..7], of);
-        assert!(words[8..].iter().all(|w| chapman_acronym(w) == Some(Supraventricular)));
-        assert_eq!(chapman_acronym("VT"), None);
-        assert_eq!(["N", "A", "O", "~"].map(challenge_2017), [Some(Sinus), Some(Fibrillation), Some(Other), None]);
-        assert_eq!(deciding(&[Sinus, Other, Irregularity]), Some((Irregularity, true)));
-        assert_eq!(deciding(&[Other]), Some((Other, false)));
-        assert_eq!(deciding(&[]), None);
-    }
-}
+mod tests;

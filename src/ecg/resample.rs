@@ -7,6 +7,7 @@
 //! sample, and that however long the signal is, for nothing adds up.
 
 use crate::error::{Error, Result};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 /// The largest `up` or `down`; 500/257 and 25/18 are typical.
@@ -76,34 +77,73 @@ pub fn output_len(n: usize, up: usize, down: usize) -> usize {
 /// # Errors
 /// As [`check`]; also when the result would have more than 2^28 samples.
 pub fn resample(x: &[f64], fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
-    check(fs_in, fs_out)?;
-    let target = fs_out / fs_in;
-    let length = (x.len() as f64 * fs_out / fs_in).ceil();
-    let simple = fraction(fs_in, fs_out).filter(|&(up, down)| {
-        let drift = (up as f64 / down as f64 / target - 1.0).abs() * length;
-        drift < MAX_DRIFT
-    });
-    let n = simple.map_or(length as usize, |(up, down)| output_len(x.len(), up, down));
-    if n > 1 << 28 {
-        return Err(Error::data(
-            "resampling",
-            format!("{} samples at {fs_in} Hz would become {n} at {fs_out} Hz", x.len()),
-            "check the sampling rate in the header or in --fs",
-        ));
-    }
-    Ok(match simple {
-        Some((up, down)) => resample_poly(x, up, down),
-        None => resample_measured(x, target, n),
-    })
+    let plan = Plan::new(x.len(), fs_in, fs_out)?;
+    Ok(plan.part(x, 0..plan.len))
 }
 
-/// `n` samples at a rate that is `ratio` times that of `x`.
-fn resample_measured(x: &[f64], ratio: f64, n: usize) -> Vec<f64> {
-    // as many phases as keep the filter as short as that of a fraction
-    let phases = (MAX_TERM as f64 * ratio.min(1.0)).max(1.0).floor();
-    let filter = Polyphase::cached(phases as usize, (phases / ratio).round().max(1.0) as usize);
-    let step = phases / ratio;
-    (0..n).map(|m| filter.at(x, (m as f64 * step).round() as usize)).collect()
+/// How a signal of some length is brought to another rate. It gives any part of the result, with the bits that
+/// [`resample`] gives the whole, so that a strip of a day need not wait for the day.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Samples of the whole result.
+    pub len: usize,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    Copy,
+    /// By a simple ratio.
+    Fraction(Arc<Polyphase>),
+    /// Each sample at its own time, the steps in phases of the filter.
+    Measured(Arc<Polyphase>, f64),
+}
+
+impl Way {
+    /// By `up / down` in lowest terms.
+    fn fraction(up: usize, down: usize) -> Self {
+        if up == down { Self::Copy } else { Self::Fraction(Polyphase::cached(up, down)) }
+    }
+
+    /// To a rate that is `ratio` times that of the signal.
+    fn measured(ratio: f64) -> Self {
+        // as many phases as keep the filter as short as that of a fraction
+        let phases = (MAX_TERM as f64 * ratio.min(1.0)).max(1.0).floor();
+        let filter = Polyphase::cached(phases as usize, (phases / ratio).round().max(1.0) as usize);
+        Self::Measured(filter, phases / ratio)
+    }
+}
+
+impl Plan {
+    /// # Errors
+    /// As [`resample`].
+    pub fn new(samples: usize, fs_in: f64, fs_out: f64) -> Result<Self> {
+        check(fs_in, fs_out)?;
+        let target = fs_out / fs_in;
+        let length = (samples as f64 * fs_out / fs_in).ceil();
+        let simple = fraction(fs_in, fs_out).filter(|&(up, down)| {
+            let drift = (up as f64 / down as f64 / target - 1.0).abs() * length;
+            drift < MAX_DRIFT
+        });
+        let len = simple.map_or(length as usize, |(up, down)| output_len(samples, up, down));
+        if len > 1 << 28 {
+            return Err(Error::data(
+                "resampling",
+                format!("{samples} samples at {fs_in} Hz would become {len} at {fs_out} Hz"),
+                "check the sampling rate in the header or in --fs",
+            ));
+        }
+        Ok(Self { len, way: simple.map_or_else(|| Way::measured(target), |(up, down)| Way::fraction(up, down)) })
+    }
+
+    /// Samples `part` of the result; `x` is the whole signal.
+    pub fn part(&self, x: &[f64], part: Range<usize>) -> Vec<f64> {
+        match &self.way {
+            Way::Copy => x[part].to_vec(),
+            Way::Fraction(filter) => part.map(|m| filter.output(x, m)).collect(),
+            Way::Measured(filter, step) => part.map(|m| filter.at(x, (m as f64 * step).round() as usize)).collect(),
+        }
+    }
 }
 
 /// Resamples by `up / down` (any terms; they are brought to lowest terms, 0 counts as 1).
@@ -111,14 +151,12 @@ pub fn resample_poly(x: &[f64], up: usize, down: usize) -> Vec<f64> {
     let (up, down) = (up.max(1), down.max(1));
     let g = gcd(up, down);
     let (up, down) = (up / g, down / g);
-    if up == down {
-        return x.to_vec();
-    }
-    let filter = Polyphase::cached(up, down);
-    (0..output_len(x.len(), up, down)).map(|m| filter.output(x, m)).collect()
+    let plan = Plan { len: output_len(x.len(), up, down), way: Way::fraction(up, down) };
+    plan.part(x, 0..plan.len)
 }
 
 /// The filter's taps by phase: output `m` is the scalar product of one row with consecutive inputs.
+#[derive(Debug)]
 struct Polyphase {
     up: usize,
     down: usize,

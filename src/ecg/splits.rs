@@ -1,12 +1,14 @@
 //! Folds of cross-validation: scikit-learn's `KFold` and `StratifiedKFold` (shuffled, integer seed) bit
 //! for bit, and folds that keep all strips of a patient together.
 
+mod hold_out;
 mod mt19937;
 mod saved;
 
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 
+pub use hold_out::hold_out;
 pub use mt19937::Mt19937;
 pub use saved::SavedSplit;
 

@@ -5,7 +5,7 @@ pub mod perturbation;
 pub mod scores;
 
 use crate::autograd::grad;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, edits, nearest};
 use crate::nn::{Exgnet, Mode, Output};
 use crate::ops;
 use crate::tensor::Tensor;
@@ -19,17 +19,25 @@ pub struct GradCam {
     pub map: Tensor,
 }
 
-/// Index of a target block: `blocks.3`, or the last one for `None`.
+/// Index of a target block: `blocks.3`, or the last one for `last` and `None`.
 ///
 /// # Errors
-/// [`Error::Config`] for a name the network does not have.
+/// [`Error::Config`] for a name the network does not have, with those that it has and the nearest of them.
 pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
-    let Some(name) = name else { return Ok(blocks - 1) };
-    let index = name.strip_prefix("blocks.").and_then(|i| i.parse::<usize>().ok());
-    index.filter(|&i| i < blocks).ok_or_else(|| {
+    let name = name.unwrap_or("last");
+    let names: Vec<String> = (0..blocks).map(|i| format!("blocks.{i}")).collect();
+    let Some(last) = names.last() else {
+        return Err(Error::config("a network with no block, expected one or more", "see network.widths"));
+    };
+    if name == "last" {
+        return Ok(blocks - 1);
+    }
+    names.iter().position(|n| n == name).ok_or_else(|| {
+        let near = nearest(name, names.iter().map(String::as_str)).filter(|near| edits(name, near) <= 2);
+        let near = near.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         Error::config(
-            format!("no layer '{name}', expected blocks.0 to blocks.{}", blocks - 1),
-            "name a block of the network, for instance --layer blocks.0",
+            format!("no layer '{name}', expected last, or blocks.0 to {last}{near}"),
+            "name a block of the network, for instance blocks.0",
         )
     })
 }
@@ -38,9 +46,16 @@ pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
 /// record `b`; the logit is taken before the softmax. With `create_graph` the map can be differentiated further.
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::Gpu`].
+/// [`Error::Shape`] for a block or a class that there is not; [`Error::Gpu`].
 pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool) -> Result<GradCam> {
-    let a = &out.blocks[block];
+    let Some(a) = out.blocks.get(block) else {
+        return Err(Error::shape(
+            "grad_cam",
+            format!("block {block}"),
+            format!("a block below {}", out.blocks.len()),
+            "blocks count from 0; target_block gives the number of a name",
+        ));
+    };
     let score = ops::pick(&out.logits, classes)?;
     let gradient = grad(&score, &[a], None, create_graph)?.pop().flatten();
     let gradient = gradient.ok_or_else(|| {

@@ -108,6 +108,12 @@ fn holes_group(strip: &Strip) -> Option<Vec<Piece>> {
     strip.has_holes().then(|| vec![text("grey: the map has no value", TEXT)])
 }
 
+/// Says that a map is zero everywhere: its colour means nothing.
+fn dead_group(fig: &GradCamFigure) -> Option<Vec<Piece>> {
+    let dead = fig.map.iter().all(|&v| v == 0.0);
+    dead.then(|| vec![text("dead map: zero everywhere", TEXT.color(WARN))])
+}
+
 /// The lines above a strip, `width` mm wide.
 pub fn heading(fig: &GradCamFigure, strip: &Strip, width: f64) -> Vec<Line> {
     let soft = TEXT.color(INK_SOFT);
@@ -120,6 +126,7 @@ pub fn heading(fig: &GradCamFigure, strip: &Strip, width: f64) -> Vec<Line> {
     }
     groups.push(vec![text(strip.scale_text(), TEXT)]);
     groups.extend(holes_group(strip));
+    groups.extend(dead_group(fig));
     let mut out = match fig.title {
         Some(title) => lines(vec![vec![text(TITLE.shorten(title, width), TITLE)]], width),
         None => Vec::new(),
@@ -147,6 +154,7 @@ pub fn panel_heading(fig: &GradCamFigure, strip: &Strip, width: f64) -> Vec<Line
         groups.push(vec![text(format!("first {ROW} s of {:.0} s", strip.seconds()), TEXT)]);
     }
     groups.extend(holes_group(strip));
+    groups.extend(dead_group(fig));
     if let Some(cut) = strip.cut_text() {
         groups.push(vec![text(cut, SMALL.color(WARN))]);
     }

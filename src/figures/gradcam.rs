@@ -1,6 +1,6 @@
 //! The Grad-CAM figure: a strip on ECG paper at 25 mm/s and 10 mm/mV, coloured by its map.
 
-use super::axes::{Frame, color_bar};
+use super::axes::{Frame, color_bar, number};
 use super::canvas::{Canvas, save};
 use super::caption::{LEFT, LINE, SMALL, heading, panel_heading, panel_legend, set};
 use super::paper::{LARGE, LEAD_IN, ONE_ROW, ROW, SPEED, Strip, seconds};
@@ -8,7 +8,7 @@ use super::style::{Page, Theme, WARN, viridis};
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Most rows of one strip, and most strips of one panel.
+/// Most rows of one strip (what is longer is drawn as far as they go), and most strips of one panel.
 const MOST_ROWS: usize = 12;
 /// Page left and right of the paper, mm.
 const MARGIN: (f64, f64) = (LEFT, 24.0);
@@ -52,23 +52,25 @@ const NAME: f64 = 5.0;
 /// Between a panel's text and its paper, mm.
 const BENEATH: f64 = 0.4;
 
-/// Draws one strip at its true scale: 10 s are 250 mm of paper. A strip of more than 12 s is broken into rows of 10 s.
+/// Draws one strip at its true scale: 10 s are 250 mm of paper. A strip of more than 12 s is broken into rows of 10 s; of one
+/// of more than 120 s the first 120 s are drawn, which the figure says.
 ///
 /// # Errors
 /// If the strip cannot be drawn (no finite sample, a map of another length or outside 0..1, R peaks outside of the
-/// strip, more than 120 s), or the file cannot be written.
+/// strip), or the file cannot be written.
 pub fn draw(path: impl AsRef<Path>, fig: &GradCamFigure) -> Result<()> {
     let strip = Strip::new(fig, (3.0 * LARGE, 3.0 * LARGE))?;
-    let rows = rows(&strip, fig.signal_mv.len());
-    if rows.len() > MOST_ROWS {
-        let what = format!("a strip of {:.0} s is too long for one figure", strip.seconds());
-        return Err(Error::data(fig.title.unwrap_or("the strip"), what, "draw at most 120 s at a time"));
-    }
+    let mut rows = rows(&strip, fig.signal_mv.len());
+    let whole = rows.len() <= MOST_ROWS;
+    rows.truncate(MOST_ROWS);
+    let drawn = rows.last().map_or(0, |row| row.1) as f64 / fig.fs;
+    let part = (!whole).then(|| format!("the first {} s of {} s are drawn", number(drawn), number(strip.seconds())));
+    let notes: Vec<String> = part.into_iter().chain(strip.cut_text()).collect();
     let paper = paper_width(&strip, &rows);
     let width = MARGIN.0 + LEAD_IN + paper + MARGIN.1;
     let heading = heading(fig, &strip, width - MARGIN.0 - 4.0);
     let top = 4.0 + heading.len() as f64 * LINE + 1.0;
-    let foot = if strip.cut > 0 { LINE } else { 0.0 };
+    let foot = notes.len() as f64 * LINE;
     let pitch = strip.height() + NUMBERS + 2.0;
     let height = top + pitch * rows.len() as f64 + NAME + foot + 1.0;
     save(path, Page { width_mm: width, height_mm: height, dpi: DPI, theme: Theme::Paper }, |c| {
@@ -79,8 +81,8 @@ pub fn draw(path: impl AsRef<Path>, fig: &GradCamFigure) -> Result<()> {
             let (start, name) = (from as f64 / fig.fs, (i + 1 == rows.len()).then_some(paper / 2.0));
             seconds(c, (origin.0, origin.1 + strip.below), start, (to - from) as f64 / fig.fs, SMALL.pt, name);
         }
-        if let Some(text) = strip.cut_text() {
-            c.text((MARGIN.0, height - 2.0), &text, &SMALL.color(WARN));
+        for (i, text) in notes.iter().rev().enumerate() {
+            c.text((MARGIN.0, height - 2.0 - i as f64 * LINE), text, &SMALL.color(WARN));
         }
         bar(c, MARGIN.0 + LEAD_IN + paper, top, top + strip.height());
         Ok(())
@@ -234,6 +236,11 @@ mod tests {
         let said = text(&figure(&signal, &map, &[]));
         assert!(said.contains("1 sample is cut") && said.contains("grey: the map has no value"));
         assert!(said.contains("31\n"), "the last of four rows ends at 31 s");
+        // longer than the page: as far as it goes
+        let (long, long_map) = wave(13_050);
+        let said = text(&figure(&long, &long_map, &[22, 12_999]));
+        assert!(said.contains("the first 120 s of 130.5 s are drawn") && said.contains("120\n"), "{said}");
+        assert!(!text(&figure(&long[..12_000], &long_map[..12_000], &[])).contains("are drawn"));
         let said = text(&GradCamFigure { in_mv: false, ..figure(&signal, &map, &[]) });
         assert!(said.contains("arbitrary units") && !said.contains("10 mm/mV"));
         let name = "心\n".repeat(500);
@@ -258,7 +265,6 @@ mod tests {
         for fs in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(said(&GradCamFigure { fs, ..figure(&[0.0; 3], &[0.0; 3], &[]) }).contains("sampling rate"));
         }
-        assert!(said(&figure(&vec![0.0; 12_100], &vec![0.0; 12_100], &[])).contains("120 s"));
         assert!(draw_panel(dir.path().join("a.svg"), &[]).is_err());
     }
 }

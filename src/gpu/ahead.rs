@@ -96,7 +96,7 @@ fn compile(
         let size = wgpu::BufferSize::new(PARAM_SLOT);
         let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &params, offset: 0, size });
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform }];
-        let bound = storage.iter().take(own.bindings).enumerate();
+        let bound = storage.iter().take(own.written.len()).enumerate();
         entries.extend(
             bound.map(|(i, s)| wgpu::BindGroupEntry { binding: i as u32 + 1, resource: s.as_entire_binding() }),
         );

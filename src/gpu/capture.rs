@@ -1,6 +1,7 @@
 //! Recording work once, to run it again and again: what a training step repeats is described to the device a single time
 //! (kernels looked up, buffers found, bind groups made) and only encoded anew.
 
+use super::content::Place;
 use super::pool::Pool;
 use super::record::{Command, Stream};
 use super::{Gpu, lock};
@@ -27,8 +28,15 @@ impl std::fmt::Debug for Arena {
 pub(super) struct Capture {
     thread: ThreadId,
     pub(super) stream: Stream,
+    /// What it writes.
+    pub(super) written: Vec<Place>,
+    /// What the host does before each replay.
+    before: Vec<Before>,
     arena: Arc<Pool>,
 }
+
+/// What the host does before a recording runs.
+type Before = Box<dyn Fn() -> Result<()> + Send + Sync>;
 
 impl Capture {
     pub(super) fn is_mine(&self) -> bool {
@@ -40,6 +48,9 @@ impl Capture {
 pub struct Recording {
     gpu: Gpu,
     stream: Arc<Stream>,
+    /// What it writes and somebody else can read.
+    written: Vec<Place>,
+    before: Vec<Before>,
     _arena: Arena,
 }
 
@@ -54,9 +65,22 @@ impl Recording {
         &self.stream.commands
     }
 
-    /// Runs it, in order with what is recorded before and after.
-    pub fn replay(&self) {
+    /// Runs it, in order with what is recorded before and after. What it writes counts as written once more.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for labels or positions beyond their range in what it reads; [`Error::Gpu`] inside of another
+    /// recording.
+    pub fn replay(&self) -> Result<()> {
+        if self.gpu.arena_in_use().is_some() {
+            return Err(Error::gpu(
+                "found a replay inside of a step that is being recorded, expected launches only",
+                "replay recordings one after the other",
+            ));
+        }
+        self.before.iter().try_for_each(|f| f())?;
+        self.written.iter().for_each(Place::written);
         self.gpu.record(Command::Captured(self.stream.clone()));
+        Ok(())
     }
 }
 
@@ -81,16 +105,30 @@ impl Gpu {
         // one at a time, whichever thread
         let _turn = lock(&self.0.capturing);
         let stream = Stream::new(&self.0.device, MAX_CAPTURED);
-        let capture = Capture { thread: std::thread::current().id(), stream, arena: arena.0.clone() };
+        let thread = std::thread::current().id();
+        let capture = Capture { thread, stream, written: Vec::new(), before: Vec::new(), arena: arena.0.clone() };
         lock(&self.0.recorder).capture = Some(capture);
         let done = f();
         let capture = lock(&self.0.recorder).capture.take();
         let value = done?;
-        let stream = capture.expect("set above").stream;
+        let Capture { stream, mut written, before, .. } = capture.expect("set above");
+        // the rest was let go on the way
+        written.retain(Place::lives);
         if !stream.params.is_empty() {
             self.0.queue.write_buffer(&stream.param_buffer, 0, &stream.params);
         }
-        Ok((Recording { gpu: self.clone(), stream: Arc::new(stream), _arena: arena.clone() }, value))
+        Ok((Recording { gpu: self.clone(), stream: Arc::new(stream), written, before, _arena: arena.clone() }, value))
+    }
+
+    /// Does `f` on the host: now, or, where this thread's work is recorded, before each replay.
+    pub(crate) fn at_each_run(&self, f: impl Fn() -> Result<()> + Send + Sync + 'static) -> Result<()> {
+        let mut recorder = lock(&self.0.recorder);
+        if let Some(capture) = recorder.capture.as_mut().filter(|c| c.is_mine()) {
+            capture.before.push(Box::new(f));
+            return Ok(());
+        }
+        drop(recorder);
+        f()
     }
 
     /// Where this thread's new tensors come from, other than the device's pool.

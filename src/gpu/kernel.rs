@@ -32,7 +32,8 @@ pub(super) struct Kernel {
     pub(super) layout: wgpu::BindGroupLayout,
     /// `shader`, `shader.entry`, and the constants other than WG: the name in profiles.
     pub(super) label: String,
-    pub(super) bindings: usize,
+    /// Whether each storage binding (1, 2, ...) is written.
+    pub(super) written: Vec<bool>,
     /// What it was made from.
     pub(super) key: Key,
 }
@@ -138,12 +139,12 @@ impl<'a> Launch<'a> {
         let (x, y) = fold(groups);
         assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{}: too many parameters", self.shader.name);
         let kernel = gpu.kernel(self.shader, self.entry, self.constants, self.settings)?;
-        if kernel.bindings != self.bindings.len() {
+        if kernel.written.len() != self.bindings.len() {
             return Err(Error::gpu(
                 format!(
                     "{}: the shader declares {} buffers, its launch binds {}",
                     self.shader.name,
-                    kernel.bindings,
+                    kernel.written.len(),
                     self.bindings.len()
                 ),
                 "an edited shader must keep its bindings",
@@ -225,7 +226,7 @@ pub(super) fn build(device: &wgpu::Device, shaders: &ShaderSource, key: &Key) ->
         cache: None,
     });
     let label = label(shader, entry, &constants, settings);
-    Ok(Kernel { pipeline, layout, label, bindings: written.len(), key: key.clone() })
+    Ok(Kernel { pipeline, layout, label, written, key: key.clone() })
 }
 
 /// The text of a shader; a template (one that has `{%`) with its constants filled in: those given, and for the others

@@ -9,10 +9,12 @@
 mod adapter;
 mod ahead;
 mod capture;
+mod content;
 mod kernel;
 mod pool;
 mod profile;
 mod record;
+mod room;
 mod shaders;
 mod tuning;
 
@@ -22,6 +24,7 @@ pub use kernel::{Launch, Setting, expand, template_defaults};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
+pub use room::Needs;
 pub use shaders::{ShaderSource, embedded_shaders};
 pub use tuning::{Choice, Choices, Variant};
 

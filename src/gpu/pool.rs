@@ -3,6 +3,7 @@
 //! A dropped buffer goes back to the pool at once, also when recorded work
 //! still reads it: whatever reuses it is recorded later, and the queue keeps order.
 
+use super::content::{Content, Kept};
 use super::{Gpu, lock};
 use crate::error::{Error, Result, Room};
 use std::collections::HashMap;
@@ -10,6 +11,25 @@ use std::sync::{Arc, Mutex};
 
 /// What helps where memory does not suffice.
 pub(super) const SMALLER: &str = "use a smaller batch (--set train.batch=16) or shorter strips";
+
+/// Bytes in words.
+pub(super) fn mb(bytes: u64) -> String {
+    format!("{:.3} MB", bytes as f64 / 1e6)
+}
+
+/// The error of `what`, which needs so many bytes where `held` are held.
+pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error {
+    Error::memory(
+        format!(
+            "{what} needs {} on top of {} that are held, the limit is {} (--memory-limit)",
+            mb(bytes),
+            mb(held),
+            mb(limit)
+        ),
+        Room::Tensors(limit),
+        format!("raise the limit, or {SMALLER}"),
+    )
+}
 
 #[derive(Default)]
 pub(super) struct Pool {
@@ -103,12 +123,15 @@ pub struct Storage {
     /// Bytes from the buffer's start; a multiple of 256 so that it can be bound.
     offset: u64,
     bytes: u64,
+    /// The history that means its content as it was.
+    keeper: Option<Arc<Kept>>,
 }
 
-struct Owner {
+pub(super) struct Owner {
     buffer: wgpu::Buffer,
     class: u64,
     pool: Arc<Pool>,
+    pub(super) content: Content,
 }
 
 impl Drop for Owner {
@@ -127,6 +150,22 @@ fn size_class(bytes: u64) -> u64 {
 }
 
 impl Storage {
+    pub(super) fn at(owner: Arc<Owner>, offset: u64, bytes: u64) -> Self {
+        Self { owner, offset, bytes, keeper: None }
+    }
+
+    pub(super) fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
+    pub(super) fn keeper(&self) -> Option<&Kept> {
+        self.keeper.as_deref()
+    }
+
+    pub(super) fn with_keeper(&self, keeper: Arc<Kept>) -> Self {
+        Self { keeper: Some(keeper), ..self.clone() }
+    }
+
     pub(super) fn buffer(&self) -> &wgpu::Buffer {
         &self.owner.buffer
     }
@@ -148,7 +187,7 @@ impl Storage {
             offset.is_multiple_of(256) && offset + bytes <= self.bytes,
             "part of a storage: not aligned or out of range"
         );
-        Self { owner: self.owner.clone(), offset: self.offset + offset, bytes }
+        Self { offset: self.offset + offset, bytes, ..self.clone() }
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
@@ -193,17 +232,7 @@ impl Gpu {
         if held + class <= limit {
             return Ok(());
         }
-        let mb = |bytes: u64| bytes as f64 / 1e6;
-        Err(Error::memory(
-            format!(
-                "a tensor needs {:.3} MB on top of {:.3} MB that are held, the limit is {:.3} MB (--memory-limit)",
-                mb(class),
-                mb(held),
-                mb(limit)
-            ),
-            Room::Tensors(limit),
-            format!("raise the limit, or {SMALLER}"),
-        ))
+        Err(over_limit("a tensor", class, held, limit))
     }
 
     /// A buffer of `bytes` bytes with undefined content.
@@ -239,7 +268,8 @@ impl Gpu {
             }
         };
         lock(&pool.stats).grow(class);
-        Ok(Storage { owner: Arc::new(Owner { buffer, class, pool: pool.clone() }), offset: 0, bytes })
+        let content = Content::default();
+        Ok(Storage::at(Arc::new(Owner { buffer, class, pool: pool.clone(), content }), 0, bytes))
     }
 }
 

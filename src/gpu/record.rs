@@ -121,6 +121,14 @@ impl Recorder {
         Self { stream, capture: None, in_flight: Default::default(), profile: None }
     }
 
+    /// Notes a write of what is recorded next, see [`Storage::written`].
+    fn writes(&mut self, to: &Storage, offset: u64, bytes: u64, largest: Option<u32>) {
+        to.written(offset, bytes, largest);
+        if let Some(capture) = self.capture.as_mut().filter(|c| c.is_mine()) {
+            capture.written.push(to.place());
+        }
+    }
+
     /// Where this thread's work goes.
     fn target(&mut self) -> &mut Stream {
         match &mut self.capture {
@@ -142,12 +150,16 @@ impl Gpu {
         bindings: &[&Storage],
         groups: [u32; 2],
     ) -> Result<()> {
+        bindings.iter().try_for_each(|s| s.check_kept())?;
         let mut recorder = lock(&self.0.recorder);
         // Again if another thread filled it meanwhile.
         while recorder.target().is_full() {
             drop(recorder);
             self.flush()?;
             recorder = lock(&self.0.recorder);
+        }
+        for (storage, _) in bindings.iter().zip(&kernel.written).filter(|(_, written)| **written) {
+            recorder.writes(storage, 0, storage.bytes(), None);
         }
         recorder.target().dispatch(&self.0.device, kernel, params, bindings, groups);
         Ok(())
@@ -163,21 +175,39 @@ impl Gpu {
         self.record(Command::Phase(name));
     }
 
-    /// Records a copy of `bytes` bytes (a multiple of 4) between two storages.
-    pub(crate) fn record_copy(&self, from: &Storage, from_offset: u64, to: &Storage, to_offset: u64, bytes: u64) {
-        let (from_offset, to_offset) = (from.offset() + from_offset, to.offset() + to_offset);
-        let (from, to) = (from.buffer().clone(), to.buffer().clone());
-        self.record(Command::Copy { from, from_offset, to, to_offset, bytes: copy_size(bytes) });
+    /// Records a write of a part of `to`, `largest` as in [`Storage::written`].
+    fn record_write(&self, command: Command, (to, offset, bytes): (&Storage, u64, u64), largest: Option<u32>) {
+        let mut recorder = lock(&self.0.recorder);
+        recorder.writes(to, offset, bytes, largest);
+        recorder.target().commands.push(command);
+    }
+
+    /// Records a copy of all of `from` to `to`, from its byte `offset` on.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] where a history kept `from` and it was written over.
+    pub(crate) fn record_copy(&self, from: &Storage, to: &Storage, offset: u64) -> Result<()> {
+        from.check_kept()?;
+        let command = Command::Copy {
+            from: from.buffer().clone(),
+            from_offset: from.offset(),
+            to: to.buffer().clone(),
+            to_offset: to.offset() + offset,
+            bytes: copy_size(from.bytes()),
+        };
+        self.record_write(command, (to, offset, from.bytes()), from.largest());
+        Ok(())
     }
 
     /// Records filling a storage with zero bytes.
     pub(crate) fn record_clear(&self, s: &Storage) {
         let (buffer, offset, bytes) = (s.buffer().clone(), s.offset(), copy_size(s.bytes()));
-        self.record(Command::Clear { buffer, offset, bytes });
+        self.record_write(Command::Clear { buffer, offset, bytes }, (s, 0, s.bytes()), Some(0));
     }
 
-    /// Writes `data` into a storage, in recorded order (what was recorded before still sees the old content).
-    pub(crate) fn write(&self, to: &Storage, data: &[u8]) -> Result<()> {
+    /// Writes `data` into a storage, in recorded order (what was recorded before still sees the old content); of integers
+    /// `largest` is the largest.
+    pub(crate) fn write(&self, to: &Storage, data: &[u8], largest: Option<u32>) -> Result<()> {
         assert!(data.len() as u64 <= to.bytes(), "write past the end of a storage");
         let bytes = copy_size(data.len() as u64);
         let desc = wgpu::BufferDescriptor {
@@ -193,7 +223,8 @@ impl Gpu {
         }
         staging.unmap();
         let (dst, to_offset) = (to.buffer().clone(), to.offset());
-        self.record(Command::Copy { from: staging, from_offset: 0, to: dst, to_offset, bytes });
+        let command = Command::Copy { from: staging, from_offset: 0, to: dst, to_offset, bytes };
+        self.record_write(command, (to, 0, data.len() as u64), largest);
         Ok(())
     }
 
@@ -262,6 +293,7 @@ impl Gpu {
     /// # Errors
     /// [`crate::Error::Gpu`] where memory is out.
     pub(crate) fn read_later(&self, from: &Storage) -> Result<PendingRead> {
+        from.check_kept()?;
         let size = copy_size(from.bytes());
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let desc = wgpu::BufferDescriptor { label: Some("read back"), size, usage, mapped_at_creation: false };

@@ -89,10 +89,13 @@ impl Convs {
     }
 
     /// Convolutions by the names of their weights, each padded to keep the length at stride 1.
-    pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Self {
-        let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect();
+    ///
+    /// # Errors
+    /// As [`Params::get`], if one was not declared.
+    pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Result<Self> {
+        let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect::<Result<_>>()?;
         let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();
-        Self { spec: ConvSpec { stride, groups: 1, branches, numbers: Numbers::F32 }, weights }
+        Ok(Self { spec: ConvSpec { stride, groups: 1, branches, numbers: Numbers::F32 }, weights })
     }
 
     pub(super) fn forward(&self, x: &ConvInput<'_>, mode: &Mode<'_>) -> Result<Tensor> {
@@ -122,11 +125,12 @@ impl BatchNorm {
 
     /// The layer declared as `name`.
     ///
-    /// # Panics
+    /// # Errors
     /// As [`Params::get`], if none was.
-    pub fn new(p: &Params, name: &str) -> Self {
+    pub fn new(p: &Params, name: &str) -> Result<Self> {
         let part = |part: &str| p.get(&format!("{name}.{part}"));
-        Self { weight: part("weight"), bias: part("bias"), mean: part("running_mean"), variance: part("running_var") }
+        let (mean, variance) = (part("running_mean")?, part("running_var")?);
+        Ok(Self { weight: part("weight")?, bias: part("bias")?, mean, variance })
     }
 
     /// The normalised input, of its shape.
@@ -207,10 +211,10 @@ impl Linear {
 
     /// The layer declared as `name`.
     ///
-    /// # Panics
+    /// # Errors
     /// As [`Params::get`], if none was.
-    pub fn new(p: &Params, name: &str) -> Self {
-        Self { weight: p.get(&format!("{name}.weight")), bias: p.get(&format!("{name}.bias")) }
+    pub fn new(p: &Params, name: &str) -> Result<Self> {
+        Ok(Self { weight: p.get(&format!("{name}.weight"))?, bias: p.get(&format!("{name}.bias"))? })
     }
 
     /// `[B, out]` of `x` `[B, in]`.
@@ -239,10 +243,10 @@ impl Conv1d {
 
     /// The layer declared as `name`, with steps of `stride` samples.
     ///
-    /// # Panics
+    /// # Errors
     /// As [`Params::get`], if none was.
-    pub fn new(p: &Params, name: &str, stride: usize) -> Self {
-        Self { weight: p.get(&format!("{name}.weight")), bias: p.get(&format!("{name}.bias")), stride }
+    pub fn new(p: &Params, name: &str, stride: usize) -> Result<Self> {
+        Ok(Self { weight: p.get(&format!("{name}.weight"))?, bias: p.get(&format!("{name}.bias"))?, stride })
     }
 
     /// `[B, c_out, ceil(L / stride)]` of `x` `[B, c_in, L]`.

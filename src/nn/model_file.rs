@@ -4,9 +4,10 @@
 use super::config::NetworkConfig;
 use super::network::{Exgnet, expected_tensors};
 use super::params::NamedTensor;
+use crate::ecg::Preprocessing;
 use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
-use crate::files::{Safetensors, safetensors_head, write_atomically};
+use crate::files::{Safetensors, guard, safetensors_head, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
 use half::f16;
@@ -25,12 +26,8 @@ pub struct ModelInfo {
     pub config: NetworkConfig,
     /// Class names, in the order of the logits.
     pub classes: Vec<String>,
-    /// Sampling rate of the strips, Hz.
-    pub fs: f64,
-    /// Length of the strips, s.
-    pub seconds: f64,
-    /// Lead the strips came from.
-    pub lead: String,
+    /// How recordings become strips, and the scheme that the classes are of.
+    pub preprocessing: Preprocessing,
     /// Scale of the features, with the train-only part.
     pub features: Option<FeatureScale>,
 }
@@ -38,7 +35,7 @@ pub struct ModelInfo {
 impl ModelInfo {
     /// Samples of a strip.
     pub fn samples(&self) -> usize {
-        (self.fs * self.seconds).round() as usize
+        self.preprocessing.samples()
     }
 }
 
@@ -68,18 +65,13 @@ pub(crate) fn is_stored_in_half(shape: &[usize]) -> bool {
     shape.len() > 1
 }
 
-/// The metadata of a model file.
-fn metadata(info: &ModelInfo) -> Vec<(&'static str, String)> {
+/// The metadata of a model file: what a model is for, whatever the format of the file. Settings in `assumed` are left out.
+pub(crate) fn metadata(format: &str, info: &ModelInfo, assumed: &[&str]) -> Vec<(&'static str, String)> {
     let json = |v: &[String]| serde_json::Value::from(v.to_vec()).to_string();
     let numbers = |v: &[f64]| serde_json::Value::from(v.to_vec()).to_string();
-    let mut metadata = vec![
-        ("format", FORMAT.to_owned()),
-        ("config", info.config.to_json()),
-        ("classes", json(&info.classes)),
-        ("fs", info.fs.to_string()),
-        ("seconds", info.seconds.to_string()),
-        ("lead", info.lead.clone()),
-    ];
+    let mut metadata =
+        vec![("format", format.to_owned()), ("config", info.config.to_json()), ("classes", json(&info.classes))];
+    metadata.extend(info.preprocessing.metadata().into_iter().filter(|(key, _)| !assumed.contains(key)));
     if let Some(scale) = &info.features {
         metadata.extend([("feature_mean", numbers(&scale.mean)), ("feature_sd", numbers(&scale.sd))]);
     }
@@ -91,7 +83,7 @@ fn metadata(info: &ModelInfo) -> Vec<(&'static str, String)> {
 /// # Errors
 /// [`Error::Gpu`], [`Error::File`].
 pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
-    write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata(info)))
+    write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata(FORMAT, info, &[])))
 }
 
 /// The file that `--model` means: itself, or the model in a run folder.
@@ -104,6 +96,9 @@ pub fn path_of(model: &Path) -> PathBuf {
 pub struct ModelFile {
     /// What the model was made for.
     pub info: ModelInfo,
+    /// Settings of `info.preprocessing` that the file, one of an earlier version, does not say: those values are
+    /// assumed, see [`Preprocessing::from_metadata`].
+    pub assumed: Vec<&'static str>,
     /// Whether the train-only part is there.
     pub train_only: bool,
     /// Values by name.
@@ -117,6 +112,7 @@ impl ModelFile {
     /// [`Error::File`] if it is missing, damaged or no EXGnet model: names, shapes and metadata are all checked.
     pub fn read(path: &Path) -> Result<Self> {
         let path = path_of(path);
+        guard::reads(&path);
         let bad =
             |what: String| Error::file(&path, what, "give a model.safetensors that exgnet wrote, or its run folder");
         let bytes = std::fs::read(&path).map_err(|e| bad(format!("cannot be read: {e}")))?;
@@ -125,10 +121,6 @@ impl ModelFile {
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = Safetensors::parse(bytes, FORMAT)?;
-        let number = |key: &str| match file.number::<f64>(key)? {
-            v if v.is_finite() && v > 0.0 => Ok(v),
-            v => Err(format!("'{key}' is {v}, expected a positive number")),
-        };
         let classes: Vec<String> =
             serde_json::from_str(file.text("classes")?).map_err(|e| format!("'classes' in the metadata: {e}"))?;
         if classes.len() < 2 {
@@ -143,14 +135,8 @@ impl ModelFile {
             <[f64; 17]>::try_from(values).map(Some).map_err(|_| wrong())
         };
         let features = list("feature_mean")?.zip(list("feature_sd")?).map(|(mean, sd)| FeatureScale { mean, sd });
-        let info = ModelInfo {
-            config,
-            classes,
-            fs: number("fs")?,
-            seconds: number("seconds")?,
-            lead: file.text("lead")?.to_string(),
-            features,
-        };
+        let (preprocessing, assumed) = Preprocessing::from_metadata(|key| file.optional(key), &classes)?;
+        let info = ModelInfo { config, classes, preprocessing, features };
         let train_only = file.names().iter().any(|n| n.starts_with("regressor."));
         let mut values = BTreeMap::new();
         for (name, expected) in expected_tensors(&info.config, info.classes.len(), train_only) {
@@ -163,7 +149,7 @@ impl ModelFile {
             }
             values.insert(name, data);
         }
-        Ok(Self { info, train_only, values })
+        Ok(Self { info, assumed, train_only, values })
     }
 
     /// Writes the part that inference needs: the model without its train-only part and the scale of the features. With `half`,
@@ -178,13 +164,14 @@ impl ModelFile {
             (name, shape, values)
         };
         let mut tensors: Vec<NamedTensor> = self.inference_tensors().into_iter().map(of).collect();
+        let metadata = metadata(FORMAT, &info, &self.assumed);
         if !half {
-            return write_atomically(path, &safetensors_bytes(&tensors, &metadata(&info)));
+            return write_atomically(path, &safetensors_bytes(&tensors, &metadata));
         }
         self.check_half()?;
         // those of four bytes first, so that every tensor begins at a multiple of its values' size
         tensors.sort_by_key(|(_, shape, _)| is_stored_in_half(shape));
-        write_atomically(path, &stored(&tensors, &metadata(&info), is_stored_in_half))
+        write_atomically(path, &stored(&tensors, &metadata, is_stored_in_half))
     }
 
     /// Whether 16 bits can hold the weights.

@@ -129,25 +129,30 @@ pub fn expected_tensors(config: &NetworkConfig, classes: usize, train_only: bool
 }
 
 impl Block {
-    fn new(c: &NetworkConfig, p: &Params, i: usize, (c_in, width, stride): (usize, usize, usize)) -> Self {
+    fn new(c: &NetworkConfig, p: &Params, i: usize, (c_in, width, stride): (usize, usize, usize)) -> Result<Self> {
         let dilations = c.branch_dilations();
         let names: Vec<String> = (0..BRANCHES).map(|j| branch_name(i, j)).collect();
         let convs = match c.kind {
-            BlockKind::Parallel => Arrangement::Parallel(Convs::new(p, &names, stride, &dilations)),
+            BlockKind::Parallel => Arrangement::Parallel(Convs::new(p, &names, stride, &dilations)?),
             BlockKind::Cascade => Arrangement::Cascade(
                 (0..BRANCHES)
                     .map(|j| Convs::new(p, &names[j..=j], if j == 0 { stride } else { 1 }, &dilations[j..=j]))
-                    .collect(),
+                    .collect::<Result<_>>()?,
             ),
         };
-        let squeeze = c
-            .se_hidden(width)
-            .map(|_| (Linear::new(p, &format!("blocks.{i}.se.fc1")), Linear::new(p, &format!("blocks.{i}.se.fc2"))));
-        let shortcut = has_shortcut(c_in, width, stride).then(|| {
-            let conv = Convs::new(p, &[format!("blocks.{i}.shortcut.conv.weight")], stride, &[1]);
-            (conv, BatchNorm::new(p, &format!("blocks.{i}.shortcut.bn")))
-        });
-        Self { convs, bn: BatchNorm::new(p, &format!("blocks.{i}.bn")), squeeze, shortcut, folded: None }
+        let squeeze = match c.se_hidden(width) {
+            Some(_) => {
+                Some((Linear::new(p, &format!("blocks.{i}.se.fc1"))?, Linear::new(p, &format!("blocks.{i}.se.fc2"))?))
+            }
+            None => None,
+        };
+        let shortcut = if has_shortcut(c_in, width, stride) {
+            let conv = Convs::new(p, &[format!("blocks.{i}.shortcut.conv.weight")], stride, &[1])?;
+            Some((conv, BatchNorm::new(p, &format!("blocks.{i}.shortcut.bn"))?))
+        } else {
+            None
+        };
+        Ok(Self { convs, bn: BatchNorm::new(p, &format!("blocks.{i}.bn"))?, squeeze, shortcut, folded: None })
     }
 
     /// The block as one convolution; `None` where it is more than that.
@@ -234,17 +239,21 @@ impl Exgnet {
         let mut builder = ParamBuilder::new(seed);
         declare(config, classes, train_only, &mut builder);
         let p = builder.build(gpu, values)?;
-        let stem = (Convs::new(&p, &["stem.conv.weight".into()], 2, &[1]), BatchNorm::new(&p, "stem.bn"));
-        let blocks = config.blocks().enumerate().map(|(i, sizes)| Block::new(config, &p, i, sizes)).collect();
+        let stem = (Convs::new(&p, &["stem.conv.weight".into()], 2, &[1])?, BatchNorm::new(&p, "stem.bn")?);
+        let blocks = config.blocks().enumerate().map(|(i, sizes)| Block::new(config, &p, i, sizes));
+        let blocks = blocks.collect::<Result<_>>()?;
         let head = match config.head {
-            Head::Linear => Classifier::Linear(Linear::new(&p, "head")),
-            Head::Mlp => Classifier::Mlp(Linear::new(&p, "head.fc1"), Linear::new(&p, "head.fc2")),
+            Head::Linear => Classifier::Linear(Linear::new(&p, "head")?),
+            Head::Mlp => Classifier::Mlp(Linear::new(&p, "head.fc1")?, Linear::new(&p, "head.fc2")?),
         };
-        let train_only = train_only.then(|| TrainOnly {
-            feature: (Linear::new(&p, "feature.fc1"), Linear::new(&p, "feature.fc2")),
-            joint: Linear::new(&p, "joint"),
-            regressor: Linear::new(&p, "regressor"),
-        });
+        let extra = || -> Result<TrainOnly> {
+            Ok(TrainOnly {
+                feature: (Linear::new(&p, "feature.fc1")?, Linear::new(&p, "feature.fc2")?),
+                joint: Linear::new(&p, "joint")?,
+                regressor: Linear::new(&p, "regressor")?,
+            })
+        };
+        let train_only = train_only.then(extra).transpose()?;
         Ok(Self { config: config.clone(), classes, params: p, stem, folded_stem: None, blocks, head, train_only })
     }
 

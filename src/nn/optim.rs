@@ -3,18 +3,33 @@
 use super::params::Params;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
+use crate::gpu::lock;
 use crate::ops::{AdamState, Hyper, adam_update, mul, slice, update_loss_scale};
 use crate::tensor::Tensor;
+use std::sync::{Arc, Mutex};
 
-/// Adam or AdamW over all parameters of a network.
+/// Adam or AdamW over all parameters of a network. A parameter whose gradient is `None` in a step is not part of it: its
+/// value and its moments stay, it does not count into the norm that gradients are clipped by, and its own count of steps,
+/// which the moments are corrected by, stays too (as in PyTorch).
 #[derive(Debug)]
 pub struct Optimizer {
     hyper: Hyper,
     state: AdamState,
     grads: Tensor,
     step: u32,
+    /// Also a recording's, which counts when it is replayed.
+    counts: Arc<Mutex<Counts>>,
     /// The loss is multiplied with a factor that adapts itself.
     scaled: bool,
+}
+
+/// What changes from step to step.
+#[derive(Debug)]
+struct Counts {
+    /// Rate of the step that has begun.
+    lr: f64,
+    /// Steps of each parameter.
+    steps: Vec<u32>,
 }
 
 impl Optimizer {
@@ -24,16 +39,19 @@ impl Optimizer {
     /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(params: &Params, hyper: Hyper) -> Result<Self> {
         let flat = params.flat();
+        let counts = Counts { lr: hyper.lr, steps: vec![0; params.trainable().len()] };
         Ok(Self {
             hyper,
-            state: AdamState::new(flat.gpu(), flat.numel())?,
+            state: AdamState::of_parts(flat.gpu(), flat.numel(), params.offsets())?,
             grads: params.flat_zeros()?,
             step: 0,
+            counts: Arc::new(Mutex::new(counts)),
             scaled: false,
         })
     }
 
-    /// Goes on after `step` steps with the moments that [`Optimizer::moments`] gave.
+    /// Goes on after `step` steps with the moments that [`Optimizer::moments`] gave; [`Optimizer::with_counts`] where not
+    /// every parameter was part of every step.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] for moments of another network; [`crate::Error::Gpu`].
@@ -51,7 +69,31 @@ impl Optimizer {
         optimizer.state.m = Tensor::from_f32(flat.gpu(), flat.shape(), &moments[0])?;
         optimizer.state.v = Tensor::from_f32(flat.gpu(), flat.shape(), &moments[1])?;
         optimizer.step = step;
+        lock(&optimizer.counts).steps.fill(step);
         Ok(optimizer)
+    }
+
+    /// Steps of each of [`Params::trainable`]: those in which it had a gradient.
+    pub fn counts(&self) -> Vec<u32> {
+        lock(&self.counts).steps.clone()
+    }
+
+    /// Goes on with the counts that [`Optimizer::counts`] gave.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for counts of another network.
+    pub fn with_counts(self, counts: &[u32]) -> Result<Self> {
+        let own = lock(&self.counts).steps.len();
+        if counts.len() != own {
+            return Err(Error::shape(
+                "optimizer",
+                format!("counts of {} parameters", counts.len()),
+                format!("{own}"),
+                "the counts are those of another network",
+            ));
+        }
+        lock(&self.counts).steps.copy_from_slice(counts);
+        Ok(self)
     }
 
     /// First and second moment, laid out like [`Params::flat`].
@@ -101,31 +143,54 @@ impl Optimizer {
         self.step
     }
 
-    /// One step with the gradients of [`Params::trainable`], at rate `lr`.
+    /// One step with the gradients of [`Params::trainable`], at rate `lr`. Parameters without one stay as they are.
     ///
     /// # Errors
-    /// [`crate::Error::Gpu`].
+    /// [`crate::Error::Shape`] for gradients that are not those of the parameters; [`crate::Error::Gpu`].
     pub fn step(&mut self, params: &Params, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
         self.begin(lr)?;
         self.update(params, gradients)
     }
 
-    /// Begins a step: counts it and puts its settings on the device. The part of [`Optimizer::step`] that changes from
-    /// step to step.
+    /// Begins a step at rate `lr` and counts it. The part of [`Optimizer::step`] that changes from step to step.
     ///
     /// # Errors
-    /// [`crate::Error::Gpu`].
+    /// [`crate::Error::Config`] for a rate that is negative or not finite.
     pub fn begin(&mut self, lr: f64) -> Result<()> {
+        if !(lr >= 0.0 && lr.is_finite()) {
+            return Err(Error::config(
+                format!("learning rate {lr}, expected a finite number of at least 0"),
+                "1e-3 is usual; see train.lr and the schedule",
+            ));
+        }
         self.step += 1;
-        self.state.set(&Hyper { lr, ..self.hyper }, self.step)
+        lock(&self.counts).lr = lr;
+        Ok(())
     }
 
-    /// The part of [`Optimizer::step`] that can be recorded.
+    /// The part of [`Optimizer::step`] that can be recorded. In a recording the parameters' steps count when it is replayed.
     ///
     /// # Errors
-    /// [`crate::Error::Gpu`].
+    /// As [`Optimizer::step`].
     pub fn update(&self, params: &Params, gradients: &[Option<Tensor>]) -> Result<()> {
-        params.gather(gradients, &self.grads);
+        params.gather(gradients, &self.grads)?;
+        let (hyper, state, counts) = (self.hyper, self.state.clone(), self.counts.clone());
+        let present: Vec<bool> = gradients.iter().map(Option::is_some).collect();
+        params.flat().gpu().at_each_run(move || {
+            let mut counts = lock(&counts);
+            let steps = counts.steps.iter_mut().zip(&present);
+            let steps = steps
+                .map(|(step, &present)| {
+                    if present {
+                        *step += 1;
+                        *step
+                    } else {
+                        0
+                    }
+                })
+                .collect::<Vec<_>>();
+            state.set_parts(&Hyper { lr: counts.lr, ..hyper }, &steps)
+        })?;
         no_grad(|| {
             let norm2 = adam_update(params.flat(), &self.grads, &self.state)?;
             if self.scaled { update_loss_scale(&self.state.scale, &norm2) } else { Ok(()) }

@@ -2,8 +2,9 @@
 //! optimiser updates all of them in one launch.
 
 use crate::autograd::grad;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::gpu::Gpu;
+use crate::ops::adam::BLOCK;
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 pub type NamedTensor = (String, Vec<usize>, Vec<f32>);
 
 /// Parts of the flat buffer start at multiples of this many elements (256 bytes, what a binding's offset needs).
-const ALIGN: usize = 64;
+const ALIGN: usize = BLOCK;
 
 /// Starting value of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,11 +138,25 @@ pub struct Params {
 impl Params {
     /// A parameter or running estimate by name.
     ///
-    /// # Panics
-    /// If none of that name was declared: the names are the program's own, never a user's.
-    pub fn get(&self, name: &str) -> Tensor {
-        let found = self.params.iter().chain(&self.buffers).find(|(n, _)| n == name);
-        found.unwrap_or_else(|| panic!("no parameter '{name}'")).1.clone()
+    /// # Errors
+    /// [`Error::Shape`] if none of that name was declared, with the nearest name that was.
+    pub fn get(&self, name: &str) -> Result<Tensor> {
+        let all = || self.params.iter().chain(&self.buffers);
+        let found = all().find(|(n, _)| n == name).map(|(_, t)| t.clone());
+        found.ok_or_else(|| {
+            let near = nearest(name, all().map(|(n, _)| n.as_str()));
+            Error::shape(
+                "parameters",
+                format!("no parameter '{name}'"),
+                near.map_or("one that was declared".into(), |near| format!("one that was declared, such as '{near}'")),
+                "a layer is declared and made under the same name",
+            )
+        })
+    }
+
+    /// First element of each of [`Params::trainable`] in [`Params::flat`].
+    pub(crate) fn offsets(&self) -> &[usize] {
+        &self.offsets
     }
 
     /// The trainable parameters in order.
@@ -169,14 +184,29 @@ impl Params {
         &self.flat
     }
 
-    /// Gathers gradients (in the order of [`Params::trainable`]) into `out`, which is laid out like [`Params::flat`].
-    /// Where a gradient is `None`, what `out` holds stays.
-    pub fn gather(&self, gradients: &[Option<Tensor>], out: &Tensor) {
-        for (g, &offset) in gradients.iter().zip(&self.offsets) {
-            if let Some(g) = g {
-                out.copy_from(offset, g);
+    /// Gathers gradients (in the order of [`Params::trainable`]) into `out`, which is laid out like [`Params::flat`]; zeros
+    /// where a gradient is `None`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for gradients that are not those of the parameters.
+    pub fn gather(&self, gradients: &[Option<Tensor>], out: &Tensor) -> Result<()> {
+        let wrong = |found: String, expected: String| {
+            Error::shape("optimizer", found, expected, "give it what Params::gradients returns, in that order")
+        };
+        if gradients.len() != self.params.len() {
+            return Err(wrong(format!("{} gradients", gradients.len()), format!("{}", self.params.len())));
+        }
+        for ((g, &offset), (name, p)) in gradients.iter().zip(&self.offsets).zip(&self.params) {
+            match g {
+                Some(g) if g.shape() != p.shape() => {
+                    let found = format!("a gradient of shape {:?} for '{name}'", g.shape());
+                    return Err(wrong(found, format!("{:?}", p.shape())));
+                }
+                Some(g) => out.copy_from(offset, g)?,
+                None => out.part(offset, p.shape()).clear(),
             }
         }
+        Ok(())
     }
 
     /// Reads everything back: name, shape, values.

@@ -1,17 +1,17 @@
 //! The inference network as an ONNX file (operator set 17), for other programs to run.
 //!
 //! In the graph: the z-scoring of every strip, the network with BatchNorm's running estimates, and the softmax. Not in
-//! it: reading, resampling to the model's rate and cutting to its length, which `exgnet predict` does before.
+//! it: reading, resampling to the model's rate, cutting to its length and cleaning, which `exgnet predict` does before.
 //! The weights are initialisers under their names in the model file, so that whoever edits one finds it in the other.
 
 mod proto;
 
-use crate::ecg::ZSCORE_EPS;
+use crate::ecg::zscore::{EPS as ZSCORE_EPS, FLOOR as ZSCORE_FLOOR, SHARE as ZSCORE_SHARE};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::nn::config::{BRANCHES, BlockKind, Head};
 use crate::nn::layers::EPS;
-use crate::nn::model_file::{ModelFile, is_stored_in_half};
+use crate::nn::model_file::{ModelFile, ModelInfo, is_stored_in_half, metadata};
 use crate::nn::network::{branch_name, has_shortcut};
 use crate::ops::Branch;
 use proto::{Attribute, DataType, Dim, Message, entry, node, tensor, value_info};
@@ -26,25 +26,44 @@ const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Name of the graph's input, `[batch, 1, samples]`: strips of the model's length in any unit.
 pub const INPUT: &str = "strips";
+/// Its name where the strips must have been cleaned before.
+pub const CLEANED_INPUT: &str = "cleaned_strips";
 /// Names of its outputs, each `[batch, classes]`.
 pub const OUTPUTS: [&str; 2] = ["logits", "probabilities"];
-/// Initialisers that are no parameters: the z-score's addend, and the axis of squeeze-and-excitation's factors.
-pub const CONSTANTS: [&str; 2] = ["zscore.epsilon", "se.axis"];
+/// Initialisers that are no parameters: the z-score's constants, and the axis of squeeze-and-excitation's factors.
+pub const CONSTANTS: [&str; 5] = ["zscore.epsilon", "zscore.share", "zscore.floor", "zscore.least", "se.axis"];
 
 /// Writes the file; with `half`, convolutions and linear layers have their weights in 16 bits and are cast to 32 before use.
+/// `cleaned` says that whoever runs it gives it cleaned strips (see [`crate::ecg::clean`]): the graph of a network that
+/// was trained on such cannot clean them.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written; [`Error::Data`] for a network over the format's 2 GiB, and for weights
-/// that 16 bits cannot hold.
-pub fn export(model: &ModelFile, half: bool, path: &Path) -> Result<()> {
-    write_atomically(path, &bytes(model, half)?)
+/// [`Error::File`] where it cannot be written; [`Error::Data`] for a network over the format's 2 GiB, for weights
+/// that 16 bits cannot hold, and where `cleaned` is not what the model takes.
+pub fn export(model: &ModelFile, half: bool, cleaned: bool, path: &Path) -> Result<()> {
+    write_atomically(path, &bytes(model, half, cleaned)?)
 }
 
 /// The bytes of the file, see [`export`].
 ///
 /// # Errors
 /// [`Error::Data`], see [`export`].
-pub fn bytes(model: &ModelFile, half: bool) -> Result<Vec<u8>> {
+pub fn bytes(model: &ModelFile, half: bool, cleaned: bool) -> Result<Vec<u8>> {
+    let preprocessing = &model.info.preprocessing;
+    if preprocessing.clean != cleaned {
+        let (what, hint) = match cleaned {
+            false => (
+                "clean: the model takes cleaned strips (clean true), an ONNX graph takes them as they are (clean false)",
+                "clean the strips before the graph and say so with --input cleaned, or export .safetensors",
+            ),
+            true => (
+                "clean: the model takes strips as they are (clean false), not cleaned ones (clean true)",
+                "leave --input cleaned away",
+            ),
+        };
+        return Err(Error::data("export", what, hint));
+    }
+    let input = if cleaned { CLEANED_INPUT } else { INPUT };
     if half {
         model.check_half()?;
     }
@@ -57,33 +76,32 @@ pub fn bytes(model: &ModelFile, half: bool) -> Result<Vec<u8>> {
             "an ONNX file holds less than 2 GiB: export it as .safetensors",
         ));
     }
-    let mut graph = Graph { model, half, nodes: Vec::new(), initializers: Vec::new() };
+    let mut graph = Graph { model, half, input, nodes: Vec::new(), initializers: Vec::new() };
     graph.network();
     let info = &model.info;
     let classes = info.classes.len();
     let outputs = OUTPUTS.map(|name| value_info(name, &[Dim::Free("batch"), Dim::Fixed(classes)]));
-    let input = value_info(INPUT, &[Dim::Free("batch"), Dim::Fixed(1), Dim::Fixed(info.samples())]);
+    let body_input = value_info(input, &[Dim::Free("batch"), Dim::Fixed(1), Dim::Fixed(info.samples())]);
     let body = Message::default().each(1, graph.nodes).bytes(2, "exgnet").each(5, graph.initializers);
-    let metadata = [
-        ("format", "exgnet-onnx-1".to_owned()),
-        ("config", info.config.to_json()),
-        ("classes", serde_json::Value::from(info.classes.clone()).to_string()),
-        ("fs", info.fs.to_string()),
-        ("seconds", info.seconds.to_string()),
-        ("lead", info.lead.clone()),
-        (
-            "input",
-            "strips of this lead at fs Hz, seconds long, in any unit: each is z-scored in the graph, \
-             (x - mean) / (sd + 1e-8); resampling and cutting are not in it"
-                .to_owned(),
-        ),
-    ];
+    let cleaning = if cleaned {
+        format!("cleaned as exgnet's `clean = true` does (mains {} Hz), ", preprocessing.mains)
+    } else {
+        String::new()
+    };
+    let text = format!(
+        "strips of this lead at fs Hz, seconds long, {cleaning}in any unit: each is z-scored in the graph, \
+         (x - mean) / max(sd + min(1e-8, 1e-7 sd), 1e-10 |mean|); resampling, cutting and cleaning are not in it"
+    );
+    // the scale of the features is of the train-only part
+    let info = ModelInfo { features: None, ..info.clone() };
+    let mut metadata = metadata("exgnet-onnx-1", &info, &model.assumed);
+    metadata.push(("input", text));
     let opset = Message::default().bytes(1, "").int(2, OPSET);
     let model = Message::default()
         .int(1, IR_VERSION)
         .bytes(2, "exgnet")
         .bytes(3, env!("CARGO_PKG_VERSION"))
-        .bytes(7, body.bytes(11, input).each(12, outputs))
+        .bytes(7, body.bytes(11, body_input).each(12, outputs))
         .bytes(8, opset)
         .each(14, metadata.iter().map(|(key, value)| entry(key, value)));
     Ok(model.finish())
@@ -93,6 +111,8 @@ pub fn bytes(model: &ModelFile, half: bool) -> Result<Vec<u8>> {
 struct Graph<'a> {
     model: &'a ModelFile,
     half: bool,
+    /// Name of the input.
+    input: &'static str,
     nodes: Vec<Message>,
     initializers: Vec<Message>,
 }
@@ -151,18 +171,29 @@ impl Graph<'_> {
     }
 
     fn zscore(&mut self) -> String {
-        let epsilon = tensor(CONSTANTS[0], DataType::Float, &[], (ZSCORE_EPS as f32).to_le_bytes().to_vec());
-        self.initializers.push(epsilon);
+        let [epsilon, share, floor, least, _] = CONSTANTS;
+        // the least keeps a strip of zeros from 0 / 0
+        let least_value = f64::from(f32::MIN_POSITIVE);
+        for (name, value) in [(epsilon, ZSCORE_EPS), (share, ZSCORE_SHARE), (floor, ZSCORE_FLOOR), (least, least_value)]
+        {
+            self.initializers.push(tensor(name, DataType::Float, &[], (value as f32).to_le_bytes().to_vec()));
+        }
+        let input = self.input;
         let over = [("axes", Attribute::Ints(vec![2])), ("keepdims", Attribute::Int(1))];
         // twice, as the mean of a strip far from zero is off by a rounding that may be large beside the strip's own size
-        let mean = self.node("ReduceMean", &[INPUT], "zscore.mean", &over);
-        let near = self.node("Sub", &[INPUT, &mean], "zscore.near", &[]);
+        let mean = self.node("ReduceMean", &[input], "zscore.mean", &over);
+        let near = self.node("Sub", &[input, &mean], "zscore.near", &[]);
         let rest = self.node("ReduceMean", &[&near], "zscore.rest", &over);
         let centred = self.node("Sub", &[&near, &rest], "zscore.centred", &[]);
         let square = self.node("Mul", &[&centred, &centred], "zscore.square", &[]);
         let variance = self.node("ReduceMean", &[&square], "zscore.variance", &over);
         let sd = self.node("Sqrt", &[&variance], "zscore.sd", &[]);
-        let scale = self.node("Add", &[&sd, CONSTANTS[0]], "zscore.scale", &[]);
+        let shared = self.node("Mul", &[&sd, share], "zscore.shared", &[]);
+        let added = self.node("Min", &[&shared, epsilon], "zscore.added", &[]);
+        let sum = self.node("Add", &[&sd, &added], "zscore.sum", &[]);
+        let size = self.node("Abs", &[&mean], "zscore.size", &[]);
+        let bound = self.node("Mul", &[&size, floor], "zscore.bound", &[]);
+        let scale = self.node("Max", &[&sum, &bound, least], "zscore.scale", &[]);
         self.node("Div", &[&centred, &scale], "zscore", &[])
     }
 
@@ -193,7 +224,7 @@ impl Graph<'_> {
             let h = self.node("Relu", &[&h], &format!("{name}.se.relu"), &[]);
             let s = self.linear(&h, &format!("{name}.se.fc2"), [width, hidden], &format!("{name}.se.fc2"));
             let s = self.node("Sigmoid", &[&s], &format!("{name}.se.sigmoid"), &[]);
-            let s = self.node("Unsqueeze", &[&s, CONSTANTS[1]], &format!("{name}.se.factors"), &[]);
+            let s = self.node("Unsqueeze", &[&s, CONSTANTS[4]], &format!("{name}.se.factors"), &[]);
             y = self.node("Mul", &[&y, &s], &format!("{name}.se"), &[]);
         }
         let shortcut = if has_shortcut(c_in, width, stride) {
@@ -212,7 +243,7 @@ impl Graph<'_> {
         let info = &self.model.info;
         let (config, classes) = (&info.config, info.classes.len());
         if config.se_reduction > 0 {
-            self.initializers.push(tensor(CONSTANTS[1], DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
+            self.initializers.push(tensor(CONSTANTS[4], DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
         }
         let x = self.zscore();
         let stem = config.stem_channels;

@@ -2,9 +2,9 @@
 //! and Ba 2015, Loshchilov and Hutter 2019), with clipping by the global norm.
 
 use super::reduce::{Term, launch_sum};
-use super::{Array, concat, groups};
+use super::{Array, check_floats, concat, groups};
 use crate::autograd::check::{Case, Input};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
 use crate::tensor::{DType, Tensor};
 
@@ -32,11 +32,14 @@ impl Default for Hyper {
 }
 
 impl Hyper {
-    fn words(&self, step: u32) -> [f32; 9] {
+    /// For parts at these steps, see `adam.wgsl`.
+    fn words(&self, steps: &[u32]) -> Vec<f32> {
         let (coupled, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
-        let correction = |b: f64| 1.0 - b.powi(step.min(i32::MAX as u32) as i32);
+        let correction = |step: u32, b: f64| 1.0 - b.powi(step.min(i32::MAX as u32) as i32);
         let [b1, b2] = self.betas;
-        [self.lr, b1, b2, self.eps, coupled, decoupled, self.clip, correction(b1), correction(b2)].map(|v| v as f32)
+        let common = [self.lr, b1, b2, self.eps, coupled, decoupled, self.clip];
+        let own = steps.iter().flat_map(|&step| [correction(step, b1), correction(step, b2)]);
+        common.into_iter().chain(own).map(|v| v as f32).collect()
     }
 }
 
@@ -50,7 +53,13 @@ pub struct AdamState {
     /// Factor that the loss was multiplied with, and steps since it changed, `[2]`, see [`update_loss_scale`].
     pub scale: Tensor,
     hyper: Tensor,
+    /// The part that each [`BLOCK`] of parameters belongs to.
+    part: Tensor,
+    parts: usize,
 }
+
+/// Parts begin at multiples of this many parameters.
+pub(crate) const BLOCK: usize = 64;
 
 impl AdamState {
     /// For `n` parameters, before the first step.
@@ -58,20 +67,43 @@ impl AdamState {
     /// # Errors
     /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(gpu: &Gpu, n: usize) -> Result<Self> {
+        Self::of_parts(gpu, n, &[0])
+    }
+
+    /// For `n` parameters in parts that begin at `starts`, the first at 0 and each at a multiple of [`BLOCK`]: each has a step
+    /// of its own.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] where memory is out.
+    pub(crate) fn of_parts(gpu: &Gpu, n: usize, starts: &[usize]) -> Result<Self> {
+        debug_assert!(starts.first() == Some(&0) && starts.iter().all(|s| s.is_multiple_of(BLOCK)));
+        let blocks = n.div_ceil(BLOCK);
+        let part = |block: usize| starts.partition_point(|&start| start <= block * BLOCK) as u32 - 1;
+        let part: Vec<u32> = (0..blocks).map(part).collect();
         Ok(Self {
             m: Tensor::zeros(gpu, &[n])?,
             v: Tensor::zeros(gpu, &[n])?,
             scale: Tensor::from_f32(gpu, &[2], &[1.0, 0.0])?,
-            hyper: Tensor::zeros(gpu, &[9])?,
+            hyper: Tensor::zeros(gpu, &[7 + 2 * starts.len()])?,
+            part: Tensor::from_u32(gpu, &[blocks], &part)?,
+            parts: starts.len(),
         })
     }
 
     /// Puts the settings of a step on the device; `step` counts from 1.
     ///
     /// # Errors
-    /// [`crate::Error::Gpu`].
+    /// [`crate::Error::Shape`] for step 0; [`crate::Error::Gpu`].
     pub fn set(&self, hyper: &Hyper, step: u32) -> Result<()> {
-        self.hyper.overwrite(&hyper.words(step))
+        if step == 0 {
+            return Err(Error::shape("adam", "step 0", "a step from 1 on", "the first step is number 1"));
+        }
+        self.set_parts(hyper, &vec![step; self.parts])
+    }
+
+    /// As [`AdamState::set`], with a step for each part; one at step 0 keeps its values and moments.
+    pub(crate) fn set_parts(&self, hyper: &Hyper, steps: &[u32]) -> Result<()> {
+        self.hyper.overwrite(&hyper.words(steps))
     }
 }
 
@@ -80,6 +112,7 @@ impl AdamState {
 /// # Errors
 /// [`crate::Error::Gpu`].
 pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
+    check_floats("sum_of_squares", &[x])?;
     let y = Tensor::empty(x.gpu(), &[1], DType::F32)?;
     launch_sum(x.gpu(), x, [1, x.numel(), 1], Term::Square, &y)?;
     Ok(y)
@@ -88,7 +121,7 @@ pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
 /// One step, in place on `weights` `[n]` and the state. `step` counts from 1; returns the squared norm of `grads` `[1]`.
 ///
 /// # Errors
-/// [`crate::Error::Gpu`].
+/// [`crate::Error::Shape`] for other numbers of gradients or moments than of weights; [`crate::Error::Gpu`].
 pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hyper, step: u32) -> Result<Tensor> {
     state.set(hyper, step)?;
     adam_update(weights, grads, state)
@@ -97,9 +130,17 @@ pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hy
 /// [`adam_step`] with the settings that [`AdamState::set`] put on the device.
 ///
 /// # Errors
-/// [`crate::Error::Gpu`].
+/// As [`adam_step`].
 pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Result<Tensor> {
-    assert_eq!(weights.numel(), grads.numel(), "a gradient for each weight");
+    check_floats("adam", &[weights, grads, &state.m, &state.v])?;
+    if [grads, &state.m, &state.v].iter().any(|t| t.numel() != weights.numel()) {
+        return Err(Error::shape(
+            "adam",
+            format!("weights {:?}, gradients {:?}, moments {:?}", weights.shape(), grads.shape(), state.m.shape()),
+            "a gradient and two moments for each weight",
+            "make the state for as many parameters as there are",
+        ));
+    }
     let norm2 = sum_of_squares(grads)?;
     let (gpu, n4) = (weights.gpu(), weights.numel().div_ceil(4));
     let (width, span) = groups::along(gpu, "adam", n4);
@@ -113,6 +154,7 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
         .bind(weights.storage())
         .bind(state.m.storage())
         .bind(state.v.storage())
+        .bind(state.part.storage())
         .groups(gpu, n4.div_ceil(span))?;
     Ok(norm2)
 }
@@ -123,6 +165,7 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
 /// # Errors
 /// [`crate::Error::Gpu`].
 pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
+    check_floats("update_loss_scale", &[scale, norm2])?;
     Launch::new("loss_scale").bind(norm2.storage()).bind(scale.storage()).threads(scale.gpu(), 1, 1)
 }
 

@@ -3,7 +3,7 @@
 //! the backward pass is the forward pass.
 
 use super::max_pool::pooled_len;
-use super::{Array, Forward, Op, Saved, apply, groups, mean, reshape};
+use super::{Array, Forward, Op, Saved, apply, check_floats, groups, mean, reshape};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -104,6 +104,7 @@ pub fn adaptive_avg_pool(x: &Tensor, bins: usize) -> Result<Tensor> {
 /// # Errors
 /// [`Error::Shape`] for an input of another rank; [`Error::Gpu`].
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
+    check_floats("global_avg_pool", &[x])?;
     if x.rank() != 3 {
         return Err(Error::shape("global_avg_pool", format!("{:?}", x.shape()), "[B, C, T]", "reshape it"));
     }

@@ -11,8 +11,8 @@ pub(super) use cases::cases;
 
 use super::dropout::Dropout;
 use super::{
-    DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, concat, gate, groups,
-    mul, relu, reshape, rsqrt, scale, sub,
+    DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, check_floats, concat,
+    gate, groups, mul, relu, reshape, rsqrt, scale, sub,
 };
 use crate::autograd::{self, no_grad};
 use crate::error::{Error, Result};
@@ -180,6 +180,16 @@ impl Op for BatchNorm {
         "batch_norm"
     }
 
+    fn takes(&self, i: usize) -> Option<DType> {
+        // the state of the dropout comes last
+        let added = match self.second {
+            Second::Nothing => 0,
+            Second::Tensor => 1,
+            Second::Norm(_) => self.own(),
+        };
+        Some(if i == self.own() + added { DType::U32 } else { DType::F32 })
+    }
+
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, stats) = (inputs[0], &self.first);
         let y = Tensor::empty(gpu, x.shape(), DType::F32)?;
@@ -317,6 +327,10 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Resu
         Plus::Tensor(z) => Some(*z),
         Plus::Norm(second) => Some(second.x),
     };
+    check_floats("batch_norm", &norm.inputs().chain(added).collect::<Vec<_>>())?;
+    if let Plus::Norm(second) = plus {
+        check_floats("batch_norm", &second.inputs().collect::<Vec<_>>())?;
+    }
     let eval = norm.running.is_some();
     let mixed = matches!(plus, Plus::Norm(second) if second.running.is_some() != eval);
     if let Some(z) = added.filter(|z| mixed || z.shape() != norm.x.shape()) {
@@ -339,7 +353,7 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Resu
         Plus::Norm(other) => {
             inputs.extend(other.inputs());
             stats[1] = other.stats(eps)?;
-            Second::Norm(stats[1].clone())
+            Second::Norm(stats[1].kept("batch_norm", "statistics"))
         }
     };
     let (relu, dropout) = match after {
@@ -347,6 +361,7 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Resu
         After::Relu(dropout) => (true, dropout.as_ref()),
     };
     inputs.extend(dropout.map(|(_, state)| state.tensor()));
+    let first = first.kept("batch_norm", "statistics");
     let op = BatchNorm { eps, relu, eval, first, second, dropout: dropout.map(|(op, _)| *op) };
     Ok((apply(op, &inputs)?, stats))
 }
@@ -354,8 +369,17 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Resu
 /// Moves the running estimates towards a batch's statistics, in place: `r = (1 - momentum) r + momentum batch`.
 ///
 /// # Errors
-/// [`Error::Gpu`].
+/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn update_running(stats: &BatchStats, mean: &Tensor, variance: &Tensor, momentum: f32) -> Result<()> {
+    check_floats("update_running", &[stats, mean, variance])?;
+    if stats.shape() != [5, mean.numel()] || mean.shape() != variance.shape() {
+        return Err(Error::shape(
+            "update_running",
+            format!("statistics {:?}, mean {:?}, variance {:?}", stats.shape(), mean.shape(), variance.shape()),
+            "statistics [5, C], mean and variance [C]",
+            "the statistics are those that batch_norm_train returns",
+        ));
+    }
     no_grad(|| {
         Launch::new("batch_norm_running")
             .uint([mean.numel()])

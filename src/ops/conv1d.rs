@@ -310,12 +310,28 @@ impl<'a> ConvInput<'a> {
     }
 }
 
+/// An error where `g` is not the gradient of an output of this shape.
+fn check_gradient(pass: Pass, g: &Tensor, output: [usize; 3]) -> Result<()> {
+    if g.shape() == output {
+        return Ok(());
+    }
+    let expected = format!("{output:?}, the output's");
+    Err(Error::shape(
+        pass.name(),
+        format!("a gradient of shape {:?}", g.shape()),
+        expected,
+        "take that of the same convolution",
+    ))
+}
+
 /// Gradient of [`branches`] with respect to an input of `len` samples, from the output's gradient `g`.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::Gpu`].
 pub fn branches_input_grad(g: &Tensor, weights: &[&Tensor], spec: &ConvSpec, len: usize) -> Result<Tensor> {
-    spec.check(weights[0].dim(1) * spec.groups, len, &shapes(weights))?;
+    let c_in = weights.first().map_or(0, |w| w.dim(1)) * spec.groups;
+    let t = spec.check(c_in, len, &shapes(weights))?;
+    check_gradient(Pass::InputGrad, g, [g.dim(0), weights.iter().map(|w| w.dim(0)).sum(), t])?;
     let weights: Vec<Tensor> = weights.iter().map(|&w| w.clone()).collect();
     input_grad(spec, g, &weights, len, GradRows::new())
 }
@@ -325,6 +341,7 @@ pub fn branches_input_grad(g: &Tensor, weights: &[&Tensor], spec: &ConvSpec, len
 /// # Errors
 /// [`Error::Shape`], [`Error::Gpu`].
 pub fn conv1d_weight_grad(x: &Tensor, g: &Tensor, weight: [usize; 3], spec: &ConvSpec) -> Result<Tensor> {
-    spec.check(x.dim(1), x.dim(2), &[&weight])?;
+    let t = spec.check(x.dim(1), x.dim(2), &[&weight])?;
+    check_gradient(Pass::WeightGrad, g, [x.dim(0), weight[0], t])?;
     apply(WeightGrad { spec: spec.clone(), j: 0, weights: vec![weight.to_vec()], rows: Mutex::default() }, &[x, g])
 }

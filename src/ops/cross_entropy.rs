@@ -1,7 +1,10 @@
 //! Softmax cross-entropy with class weights and label smoothing
 //! (`shaders/cross_entropy*.wgsl`), and the plain softmax.
 
-use super::{Array, Forward, Op, Saved, apply, backward_of_composed, div, exp, groups, log, max, mul, sub, sum};
+use super::{
+    Array, Forward, Op, Saved, apply, backward_of_composed, check_floats, check_types, div, exp, groups, log, max, mul,
+    sub, sum,
+};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -67,6 +70,7 @@ impl Op for LogitGrad {
 /// # Errors
 /// [`Error::Gpu`].
 pub fn softmax(logits: &Tensor) -> Result<Tensor> {
+    check_floats("softmax", &[logits])?;
     let e = exp(&sub(logits, &max(logits, 1)?.detach())?)?;
     div(&e, &sum(&e, &[1])?)
 }
@@ -76,6 +80,7 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// [`Error::Gpu`].
 pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    check_floats("log_softmax", &[logits])?;
     let shifted = sub(logits, &max(logits, 1)?.detach())?;
     sub(&shifted, &log(&sum(&exp(&shifted)?, &[1])?)?)
 }
@@ -84,17 +89,27 @@ pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
 /// of the batch's weights (PyTorch's weighted mean); `smoothing` moves that share of each target to all classes.
 ///
 /// # Errors
-/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
+/// [`Error::Shape`] if the shapes do not fit, and for a label of a class that there is not: at once, or, in a recording, when
+/// it is replayed. Labels that the host did not write are read back for that. [`Error::Gpu`].
 pub fn cross_entropy_targets(labels: &Tensor, weights: &Tensor, smoothing: f32) -> Result<Tensor> {
-    if labels.rank() != 1 || labels.dtype() != DType::U32 || weights.rank() != 1 {
+    check_types("cross_entropy", &[labels, weights], |i| Some(if i == 0 { DType::U32 } else { DType::F32 }))?;
+    if labels.rank() != 1 || weights.rank() != 1 {
         return Err(Error::shape(
             "cross_entropy",
-            format!("labels {:?} ({:?}), weights {:?}", labels.shape(), labels.dtype(), weights.shape()),
+            format!("labels {:?}, weights {:?}", labels.shape(), weights.shape()),
             "integer labels [B] and weights [K]",
             "labels are made with Tensor::from_u32",
         ));
     }
     let (b, k) = (labels.dim(0), weights.dim(0));
+    labels.gpu().require_below(labels.storage(), k, move |largest| {
+        Error::shape(
+            "cross_entropy",
+            format!("label {largest} for {k} classes"),
+            format!("labels 0 to {}", k - 1),
+            "labels count from 0; give a weight for every class that occurs",
+        )
+    })?;
     let t = Tensor::empty(labels.gpu(), &[b, k], DType::F32)?;
     Launch::new("cross_entropy_targets")
         .uint([b, k])
@@ -111,6 +126,7 @@ pub fn cross_entropy_targets(labels: &Tensor, weights: &Tensor, smoothing: f32) 
 /// # Errors
 /// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    check_floats("cross_entropy", &[logits, targets])?;
     if logits.rank() != 2 || logits.shape() != targets.shape() {
         return Err(Error::shape(
             "cross_entropy",

@@ -1,7 +1,7 @@
 //! Dropout with a counter-based generator (`shaders/dropout.wgsl`): nothing is
 //! kept for the backward pass, which draws the same numbers again.
 
-use super::{Array, Forward, Op, Saved, apply, groups};
+use super::{Array, Forward, Op, Saved, apply, check_floats, groups};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -90,6 +90,10 @@ impl Op for Dropout {
         "dropout"
     }
 
+    fn takes(&self, i: usize) -> Option<DType> {
+        Some(if i == 1 { DType::U32 } else { DType::F32 })
+    }
+
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
         let n8 = y.numel().div_ceil(8);
@@ -118,6 +122,7 @@ impl Op for Dropout {
 /// # Errors
 /// [`Error::Shape`] for a rate outside `[0, 1)`; [`Error::Gpu`].
 pub fn dropout(x: &Tensor, rate: f32, state: &DropoutState, site: u32) -> Result<Tensor> {
+    check_floats("dropout", &[x])?;
     match (DropoutAt { rate, state, site }).op()? {
         Some(op) => apply(op, &[x, &state.0]),
         None => Ok(x.clone()),

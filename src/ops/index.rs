@@ -1,7 +1,7 @@
 //! Taking and putting one element along a dimension (`shaders/pick.wgsl`,
 //! `place.wgsl`): each is the other's derivative.
 
-use super::{Array, Forward, Op, Saved, apply};
+use super::{Array, Forward, Op, Saved, apply, check_types};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -13,6 +13,10 @@ struct Pick;
 impl Op for Pick {
     fn name(&self) -> &'static str {
         "pick"
+    }
+
+    fn takes(&self, i: usize) -> Option<DType> {
+        Some(if i == 1 { DType::U32 } else { DType::F32 })
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
@@ -38,18 +42,28 @@ impl Op for Pick {
 /// for `x` `[B, K]` and `index` `[B]` the logit of each record's class.
 ///
 /// # Errors
-/// [`Error::Shape`] if the shapes do not fit.
+/// [`Error::Shape`] if the shapes do not fit, and for a position that `x` does not have: at once, or, in a recording, when
+/// it is replayed. Positions that the host did not write are read back for that.
 pub fn pick(x: &Tensor, index: &Tensor) -> Result<Tensor> {
-    let fits = x.rank() >= 2 && x.rank() <= 3 && index.numel() == x.dim(0) * x.dim(2) && index.dtype() == DType::U32;
-    if !fits {
+    let op = Pick;
+    check_types(op.name(), &[x, index], |i| op.takes(i))?;
+    if !(2..=3).contains(&x.rank()) || index.numel() != x.dim(0) * x.dim(2) {
         return Err(Error::shape(
             "pick",
-            format!("x {:?}, index {:?} ({:?})", x.shape(), index.shape(), index.dtype()),
+            format!("x {:?}, index {:?}", x.shape(), index.shape()),
             "x [O, R, I] (or [B, K]) and an integer index [O, I] (or [B])",
             "the index is made with Tensor::from_u32",
         ));
     }
-    apply(Pick, &[x, index])
+    require_index(op.name(), index, x.dim(1))?;
+    apply(op, &[x, index])
+}
+
+/// Positions of `op` must be below `extent`.
+fn require_index(op: &'static str, index: &Tensor, extent: usize) -> Result<()> {
+    index.gpu().require_below(index.storage(), extent, move |largest| {
+        Error::shape(op, format!("position {largest}"), format!("0 to {}", extent - 1), "positions count from 0")
+    })
 }
 
 #[derive(Debug)]
@@ -60,6 +74,10 @@ struct Place {
 impl Op for Place {
     fn name(&self) -> &'static str {
         "place"
+    }
+
+    fn takes(&self, i: usize) -> Option<DType> {
+        Some(if i == 1 { DType::U32 } else { DType::F32 })
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
@@ -84,17 +102,20 @@ impl Op for Place {
 /// `y[o, r, i] = x[o, i]` where `r = index[o, i]`, else 0; `y` is `[O, extent, I]`.
 ///
 /// # Errors
-/// [`Error::Shape`] if `x` and `index` differ in size.
+/// [`Error::Shape`] if `x` and `index` differ in size, and for a position past `extent`, as [`pick`].
 pub fn place(x: &Tensor, index: &Tensor, extent: usize) -> Result<Tensor> {
-    if x.numel() != index.numel() || x.rank() > 2 || index.dtype() != DType::U32 {
+    let op = Place { extent };
+    check_types(op.name(), &[x, index], |i| op.takes(i))?;
+    if x.numel() != index.numel() || x.rank() > 2 {
         return Err(Error::shape(
             "place",
-            format!("x {:?}, index {:?} ({:?})", x.shape(), index.shape(), index.dtype()),
+            format!("x {:?}, index {:?}", x.shape(), index.shape()),
             "x [O, I] and an integer index of the same size",
             "the index is made with Tensor::from_u32",
         ));
     }
-    apply(Place { extent }, &[x, index])
+    require_index(op.name(), index, extent)?;
+    apply(op, &[x, index])
 }
 
 pub(super) fn cases() -> Vec<Case> {

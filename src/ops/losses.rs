@@ -1,7 +1,7 @@
 //! Losses composed of simpler operations: smooth-L1 and the normalised
 //! cross-correlation of the Grad-CAM guidance.
 
-use super::{Array, add_scalar, div, huber, mean, mul, reshape, sqrt, square, sub, sum};
+use super::{Array, add_scalar, check_floats, div, huber, mean, mul, reshape, sqrt, square, sub, sum};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -11,6 +11,7 @@ use crate::tensor::Tensor;
 /// # Errors
 /// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
 pub fn smooth_l1(x: &Tensor, target: &Tensor) -> Result<Tensor> {
+    check_floats("smooth_l1", &[x, target])?;
     if x.shape() != target.shape() {
         return Err(Error::shape(
             "smooth_l1",
@@ -31,6 +32,7 @@ pub fn smooth_l1(x: &Tensor, target: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
 pub fn ncc(map: &Tensor, truth: &Tensor) -> Result<Tensor> {
+    check_floats("ncc", &[map, truth])?;
     if map.rank() != 2 || map.shape() != truth.shape() {
         return Err(Error::shape(
             "ncc",

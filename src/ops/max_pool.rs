@@ -89,6 +89,10 @@ impl Op for Scatter {
         "max_pool_scatter"
     }
 
+    fn takes(&self, i: usize) -> Option<DType> {
+        Some(if i == 1 { DType::U32 } else { DType::F32 })
+    }
+
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (g, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
@@ -120,6 +124,10 @@ struct Gather {
 impl Op for Gather {
     fn name(&self) -> &'static str {
         "max_pool_gather"
+    }
+
+    fn takes(&self, i: usize) -> Option<DType> {
+        Some(if i == 1 { DType::U32 } else { DType::F32 })
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {

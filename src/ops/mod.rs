@@ -2,7 +2,7 @@
 //! backward rule, f64 oracle and the cases from which the harness derives its
 //! tests ([`crate::autograd::check`]).
 
-mod adam;
+pub(crate) mod adam;
 mod array;
 mod avg_pool;
 mod batch_norm;
@@ -42,15 +42,21 @@ pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
 pub use trace::trace_numbers;
 
 use crate::autograd::{self, check::Case};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::tensor::{History, Tensor};
+use crate::tensor::{DType, History, Tensor};
 use std::sync::Arc;
 
 /// A differentiable operation.
 pub trait Op: std::fmt::Debug + Send + Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
+
+    /// Element type of input `i`, counted from 0; `None` where any will do. [`apply`] checks it.
+    fn takes(&self, i: usize) -> Option<DType> {
+        let _ = i;
+        Some(DType::F32)
+    }
 
     /// Checks shapes, launches the kernel, returns the output and what the backward rule wants kept.
     ///
@@ -92,19 +98,52 @@ pub struct Saved<'a> {
     pub needs: &'a [bool],
 }
 
+/// An error where inputs of operation `name` are of another element type than it takes, as [`Op::takes`] says.
+pub(crate) fn check_types(name: &str, inputs: &[&Tensor], takes: impl Fn(usize) -> Option<DType>) -> Result<()> {
+    for (i, input) in inputs.iter().enumerate() {
+        let Some(wanted) = takes(i).filter(|&wanted| wanted != input.dtype()) else { continue };
+        return Err(Error::shape(
+            name,
+            format!(
+                "input {} of {} with elements of type {:?}, shape {:?}",
+                i + 1,
+                inputs.len(),
+                input.dtype(),
+                input.shape()
+            ),
+            format!("elements of type {wanted:?}"),
+            match wanted {
+                DType::F32 => "integers are labels, positions and generator states; make values with Tensor::from_f32",
+                DType::U32 => "labels, positions and generator states are integers: make them with Tensor::from_u32",
+            },
+        ));
+    }
+    Ok(())
+}
+
+/// [`check_types`] of a function that takes floats only.
+pub(crate) fn check_floats(name: &str, inputs: &[&Tensor]) -> Result<()> {
+    check_types(name, inputs, |_| Some(DType::F32))
+}
+
 /// Runs an operation and keeps its history if one of its inputs wants a gradient.
 ///
 /// # Errors
-/// Those of [`Op::forward`].
+/// [`Error::Shape`] for inputs of another element type than [`Op::takes`] says; those of [`Op::forward`].
 pub fn apply(op: impl Op + 'static, inputs: &[&Tensor]) -> Result<Tensor> {
-    let gpu = inputs[0].gpu();
+    let Some(first) = inputs.first() else {
+        return Err(Error::shape(op.name(), "no inputs", "one or more", "give the operation its tensors"));
+    };
+    check_types(op.name(), inputs, |i| op.takes(i))?;
+    let gpu = first.gpu();
     let forward = op.forward(gpu, inputs)?;
     trace::see(op.name(), inputs, &forward.output)?;
     let keep = autograd::recording() && inputs.iter().any(|t| t.requires_grad());
     let history = keep.then(|| History {
+        inputs: inputs.iter().map(|t| t.kept(op.name(), "input")).collect(),
+        saved: forward.saved.iter().map(|t| t.kept(op.name(), "saved tensor")).collect(),
+        made: forward.output.storage().stamp(),
         op: Arc::new(op),
-        inputs: inputs.iter().map(|&t| t.clone()).collect(),
-        saved: forward.saved,
     });
     Ok(Tensor::from_op(forward.output, history))
 }

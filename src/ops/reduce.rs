@@ -1,6 +1,6 @@
 //! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_rows.wgsl`, `reduce_max.wgsl`).
 
-use super::{Array, Forward, Op, Saved, apply, expand, groups, place, reshape, scale};
+use super::{Array, Forward, Op, Saved, apply, check_floats, expand, groups, place, reshape, scale};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -93,6 +93,7 @@ fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
 /// # Errors
 /// [`Error::Shape`] for dimensions the tensor does not have; [`Error::Gpu`].
 pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    check_floats("sum", &[x])?;
     check_dims("sum", x, dims)?;
     // Adjacent dimensions are summed as one.
     let mut y = x.clone();
@@ -123,6 +124,7 @@ pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 /// # Errors
 /// As [`sum`].
 pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    check_floats("mean", &[x])?;
     let total = sum(x, dims)?;
     let n = x.numel() / total.numel();
     scale(&total, 1.0 / n as f32)
@@ -133,6 +135,7 @@ pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 /// # Errors
 /// [`Error::Gpu`].
 pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    check_floats("sum_to", &[x])?;
     if x.shape() == shape {
         return Ok(x.clone());
     }
@@ -166,6 +169,7 @@ impl Op for MaxDim {
             .bind(y.storage())
             .bind(index.storage())
             .threads(gpu, outer * inner, 64)?;
+        index.storage().holds_at_most(reduce as u32 - 1);
         Ok(Forward { output: y, saved: vec![index] })
     }
 

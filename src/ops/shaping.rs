@@ -3,7 +3,7 @@
 
 use super::elementwise::{broadcast_strides, shape4};
 use super::reduce::around;
-use super::{Array, Forward, Op, Saved, apply, groups, sum_to};
+use super::{Array, Forward, Op, Saved, apply, check_floats, groups, sum_to};
 use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
@@ -17,6 +17,10 @@ struct Reshape {
 impl Op for Reshape {
     fn name(&self) -> &'static str {
         "reshape"
+    }
+
+    fn takes(&self, _: usize) -> Option<DType> {
+        None
     }
 
     fn forward(&self, _: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
@@ -96,6 +100,7 @@ impl Op for Expand {
 /// # Errors
 /// [`Error::Shape`] if it does not broadcast to `shape`.
 pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    check_floats("expand", &[x])?;
     if x.shape() == shape {
         return Ok(x.clone());
     }
@@ -196,6 +201,7 @@ impl Op for Slice {
 /// # Errors
 /// [`Error::Shape`] for an empty range or one past the end.
 pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor> {
+    check_floats("slice", &[x])?;
     if dim >= x.rank() || start >= end || end > x.dim(dim) {
         return Err(Error::shape(
             "slice",
@@ -251,6 +257,7 @@ impl Op for Pad {
 /// # Errors
 /// [`Error::Shape`] for a dimension the tensor does not have.
 pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor> {
+    check_floats("pad", &[x])?;
     if dim >= x.rank() {
         return Err(Error::shape(
             "pad",
@@ -304,6 +311,7 @@ impl Op for Concat {
 /// # Errors
 /// [`Error::Shape`] if they do not.
 pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
+    check_floats("concat", parts)?;
     let same =
         |t: &&Tensor| t.rank() == parts[0].rank() && (0..t.rank()).all(|d| d == dim || t.dim(d) == parts[0].dim(d));
     if parts.is_empty() || dim >= parts[0].rank() || !parts.iter().all(same) {

@@ -7,11 +7,11 @@ use crate::figures::bars::{Bar, BarPanel, Compared, ablation, per_class};
 use crate::figures::confusion as matrices;
 use crate::figures::ranking::{ClassCurves, Curve, FEW, Reliability, curves, reliability};
 use crate::figures::{Figure, Look};
-use crate::train::metrics::{ClassMetrics, Metrics};
+use crate::train::metrics::{ClassMetrics, Metrics, counts, lacking_by_fold};
 use crate::train::predictions::Prediction;
 use crate::train::stats::ranking::{Ranked, calibration, ranking as rank};
 use crate::train::stats::{
-    Case, Cells, bootstrap_patients, fold_means, mean_sd, paired_by_fold, paired_cells, wilcoxon_signed_rank,
+    Case, Cells, OneClass, bootstrap_patients, fold_means, mean_sd, paired_by_fold, paired_cells, wilcoxon_signed_rank,
 };
 use std::collections::BTreeSet;
 
@@ -20,10 +20,6 @@ const SEED: u64 = 42;
 const RESAMPLES: usize = 1000;
 /// Bins of a reliability diagram.
 const BINS: usize = 10;
-
-fn counts(metrics: &Metrics) -> Vec<Vec<u64>> {
-    metrics.confusion.iter().map(|row| row.iter().map(|n| *n as u64).collect()).collect()
-}
 
 fn sum(all: &[Vec<Vec<u64>>]) -> Vec<Vec<u64>> {
     let mut total = all[0].clone();
@@ -44,7 +40,8 @@ pub(super) fn confusion<'a>(drawn: &mut Drawn<'a>, material: &'a Material<'a>, l
     for variant in &material.variants {
         let tested: Vec<&Run> = material.of(variant).filter(|r| r.metrics.is_some()).collect();
         let stem = format!("confusion{}", material.suffix(variant));
-        let all: Vec<Vec<Vec<u64>>> = tested.iter().filter_map(|r| r.metrics.as_ref()).map(counts).collect();
+        let all: Vec<Vec<Vec<u64>>> =
+            tested.iter().filter_map(|r| r.metrics.as_ref()).map(|m| counts(&m.confusion)).collect();
         if all.is_empty() {
             drawn.miss(&stem, format!("no metrics.json of {variant}: the run tested nothing; {EVALUATE}"));
             continue;
@@ -175,16 +172,12 @@ const PER_CLASS: [(&str, Of); 4] = [
 
 /// The same of class `k` of a confusion matrix; 0/0 counts as 0, and a class without records has none but specificity.
 fn of_confusion(which: usize, confusion: &[Vec<u64>], k: usize) -> f64 {
-    let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-    let hit = confusion[k][k];
-    let support: u64 = confusion[k].iter().sum();
-    let predicted: u64 = confusion.iter().map(|row| row[k]).sum();
-    let all: u64 = confusion.iter().flatten().sum();
+    let class = OneClass::of(confusion, k);
     match which {
-        0 => ratio(hit, support),
-        1 => ratio(all + hit - support - predicted, all - support),
-        2 => ratio(hit, predicted),
-        _ => ratio(2 * hit, support + predicted),
+        0 => class.sensitivity(),
+        1 => class.specificity(),
+        2 => class.ppv(),
+        _ => class.f1(),
     }
 }
 
@@ -316,14 +309,19 @@ fn ablation_figure<'a>(material: &'a Material<'a>, look: &Look) -> crate::Result
     });
     let folds: BTreeSet<usize> = cells.iter().map(|c| c.0).collect();
     let test = if grouped { "means of the folds (patients are on one side each)" } else { "cells of fold and seed" };
+    let tested = material.runs.iter().filter_map(|r| Some((r.fold_and_seed()?.0, r.metrics.as_ref()?)));
+    let lacking = lacking_by_fold(tested);
     let least = 2.0 / 2f64.powi(if grouped { folds.len() } else { cells.len() }.min(60) as i32);
     let caption = format!(
         "Variants on the same test folds: pale points are single runs ({}, {}), joined across the variants; circles are means of the \
          folds (seeds averaged within) with their 95 % t interval (cut at the ends of a metric's range). p: Wilcoxon's signed-rank test against {reference} \
          over the {test}, which cannot give less than {least:.3} here; not corrected for the number of comparisons. \
-         Dashed lines: what the numbers are held against (mean over the runs of {reference}).",
+         Dashed lines: what the numbers are held against (mean over the runs of {reference}).{}",
         count(folds.len(), "fold"),
         count(cells.iter().map(|c| c.1).collect::<BTreeSet<u64>>().len(), "seed"),
+        lacking.map_or(String::new(), |folds| format!(
+            " No test record in {folds}: macro-F1 is over the classes that occur in a fold, true or predicted."
+        )),
     );
     let panels: Vec<Compared> = panels.collect();
     ablation(look, "ablation", &material.variants, panels, &caption)

@@ -3,12 +3,12 @@
 use crate::error::{Error, Result};
 use crate::figures::EpochRow;
 use crate::train::config::{Experiment, Fold, Split};
-use crate::train::evaluate::Explanations;
+use crate::train::evaluate::{Explanations, again, foreign_files};
 use crate::train::explanations::Shown;
 use crate::train::metrics::Metrics;
 use crate::train::predictions::{self, Prediction};
 use crate::train::report::drawn_rows;
-use crate::train::run_folder::{RunFolder, RunRecord, quoted};
+use crate::train::run_folder::{self, RunFolder, RunRecord, quoted};
 use crate::train::sanity::Sanity;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -203,6 +203,7 @@ fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
+    run_folder::protect(&dir);
     let mut run = Run {
         config: std::fs::read_to_string(dir.join("config.toml")).ok(),
         dir,
@@ -218,8 +219,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         shown: None,
     };
     let at = quoted(&run.dir.display().to_string());
-    let (evaluate, resume) =
-        (format!("exgnet evaluate --model {at} --out {at}"), format!("exgnet train --out {at} --resume"));
+    let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
     let mut told: Vec<(String, Option<&String>, bool)> = Vec::new();
 
     match Experiment::load(run.dir.join("config.toml"), &[]) {
@@ -288,6 +288,16 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         let what = format!("{} has the classes {:?}, expected {classes:?}", Shown::FILE, shown.classes);
         told.push((what, command, true));
         run.shown = None;
+    }
+    for what in foreign_files(&run.dir, run.record.as_ref().and_then(|r| r.data.as_ref())) {
+        match what.split(' ').next() {
+            Some("metrics.json") => run.metrics = None,
+            Some("predictions.csv") => run.predictions = None,
+            Some("explanation.json") => run.explanation = None,
+            Some("sanity.json") => run.sanity = None,
+            _ => run.shown = None,
+        }
+        told.push((what, command, true));
     }
     let place = run.name();
     let one = |(what, command, damaged): (String, Option<&String>, bool)| Missing {

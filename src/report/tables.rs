@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::explain::scores::GroupScores;
 use crate::plates::runs::{Found, Missing, Run};
 use crate::train::collect::collect;
-use crate::train::metrics::Metrics;
+use crate::train::metrics::{MACRO, Metrics, lacking_by_fold};
 use crate::train::sanity::Sanity;
 use crate::train::stats::{fold_means, mean_sd};
 use crate::train::table::{Best, Cell, Column, Table, escape_html};
@@ -206,6 +206,9 @@ fn over_folds(tested: &[(&Run, &Metrics)]) -> Result<Table> {
         }));
         table.push(own[0].0.variant.clone(), row)?;
     }
+    if let Some(folds) = lacking_by_fold(tested.iter().filter_map(|(run, m)| Some((run.fold_and_seed()?.0, *m)))) {
+        table.note(format!("No test record in {folds}. {MACRO}"));
+    }
     Ok(table)
 }
 
@@ -266,7 +269,10 @@ fn each_class(tested: &[(&Run, &Metrics)]) -> Result<Table> {
             table.push(run.variant.clone(), row)?;
         }
     }
-    table.note("A class without test records has no sensitivity, PPV and F1 (in the macro means it counts as 0). Maps for the true class.");
+    table.note(
+        "A class without test records has no sensitivity, PPV and F1; in the macro means it counts as 0 where it is \
+         predicted, and not at all elsewhere (scikit-learn's average=\"macro\"). Maps for the true class.",
+    );
     Ok(table)
 }
 

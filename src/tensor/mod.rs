@@ -27,7 +27,7 @@ struct Inner {
     dtype: DType,
     storage: Storage,
     requires_grad: bool,
-    history: Option<History>,
+    history: Option<Arc<History>>,
 }
 
 /// How a tensor came to be: what the reverse pass needs.
@@ -35,6 +35,8 @@ pub(crate) struct History {
     pub(crate) op: Arc<dyn Op>,
     pub(crate) inputs: Vec<Tensor>,
     pub(crate) saved: Vec<Tensor>,
+    /// When the output was written, see [`Storage::stamp`].
+    pub(crate) made: u64,
 }
 
 // Ids grow with creation, so a tensor's inputs always have smaller ones: sorting by id is a topological order.
@@ -71,11 +73,35 @@ impl Tensor {
         dtype: DType,
         storage: Storage,
         requires_grad: bool,
-        h: Option<History>,
+        history: Option<Arc<History>>,
     ) -> Self {
         debug_assert_eq!(storage.bytes(), 4 * numel(shape) as u64);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history: h }))
+        Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history }))
+    }
+
+    /// The same tensor over `storage`, the same memory as a history keeps it.
+    fn over(&self, storage: Storage) -> Self {
+        let Inner { gpu, id, shape, dtype, requires_grad, history, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            gpu: gpu.clone(),
+            id: *id,
+            shape: shape.clone(),
+            dtype: *dtype,
+            storage,
+            requires_grad: *requires_grad,
+            history: history.clone(),
+        }))
+    }
+
+    /// The same tensor for the history of `op`: reading it is an error once it was written over.
+    pub(crate) fn kept(&self, op: &'static str, role: &'static str) -> Self {
+        self.over(self.storage().kept(op, role, self.shape()))
+    }
+
+    /// As [`Tensor::kept`], with the content that was written at `stamp`.
+    pub(crate) fn kept_since(&self, stamp: u64, op: &'static str, role: &'static str) -> Self {
+        self.over(self.storage().kept_since(stamp, op, role, self.shape()))
     }
 
     /// A tensor with undefined content, for an operation to fill.
@@ -94,8 +120,13 @@ impl Tensor {
     /// As [`Tensor::empty`].
     pub fn zeros(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
         let t = Self::empty(gpu, shape, DType::F32)?;
-        gpu.record_clear(t.storage());
+        t.clear();
         Ok(t)
+    }
+
+    /// Fills it with zeros, in place.
+    pub(crate) fn clear(&self) {
+        self.gpu().record_clear(self.storage());
     }
 
     /// A tensor filled with one value.
@@ -129,6 +160,7 @@ impl Tensor {
         Ok(t)
     }
 
+    /// Writes values of its own element type.
     fn overwrite_bytes(&self, bytes: &[u8]) -> Result<()> {
         if bytes.len() as u64 != self.storage().bytes() {
             return Err(Error::shape(
@@ -138,40 +170,57 @@ impl Tensor {
                 "the host data and the shape must agree",
             ));
         }
-        self.gpu().write(self.storage(), bytes)
+        let largest = match self.dtype() {
+            DType::F32 => None,
+            DType::U32 => bytemuck::cast_slice(bytes).iter().copied().max(),
+        };
+        self.gpu().write(self.storage(), bytes, largest)
     }
 
     /// Replaces the content in place, after all work recorded so far.
     ///
-    /// For leaves such as batches, counters and parameters; a tensor that took
-    /// part in a recorded history must not change before its gradients are taken.
+    /// For leaves such as batches, counters and parameters. A gradient that needs
+    /// the values from before is an error from here on ([`crate::autograd::grad`]).
     ///
     /// # Errors
-    /// [`Error::Shape`] if the number of values does not fit.
+    /// [`Error::Shape`] if the number of values does not fit, or for an integer tensor.
     pub fn overwrite(&self, values: &[f32]) -> Result<()> {
+        self.expect("overwrite", DType::F32, "integers are written with overwrite_u32")?;
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
     /// As [`Tensor::overwrite`] for integers.
     ///
     /// # Errors
-    /// As [`Tensor::overwrite`].
+    /// As [`Tensor::overwrite`], for a float tensor.
     pub fn overwrite_u32(&self, values: &[u32]) -> Result<()> {
+        self.expect("overwrite_u32", DType::U32, "floats are written with overwrite")?;
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
     /// Copies the content of `from` into this tensor at element `offset`, in place.
-    pub(crate) fn copy_from(&self, offset: usize, from: &Tensor) {
-        let bytes = from.storage().bytes();
-        assert!(4 * offset as u64 + bytes <= self.storage().bytes(), "copy past the end of a tensor");
-        self.gpu().record_copy(from.storage(), 0, self.storage(), 4 * offset as u64, bytes);
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for elements of another type or more than there are from `offset` on, and where `from` is kept by a
+    /// history and was written over.
+    pub(crate) fn copy_from(&self, offset: usize, from: &Tensor) -> Result<()> {
+        from.expect("copy", self.dtype(), "a copy does not convert")?;
+        if offset + from.numel() > self.numel() {
+            return Err(Error::shape(
+                "copy",
+                format!("{:?} at element {offset}", from.shape()),
+                format!("at most what {:?} has", self.shape()),
+                "copy into a tensor that is large enough",
+            ));
+        }
+        self.gpu().record_copy(from.storage(), self.storage(), 4 * offset as u64)
     }
 
     /// The result of an operation, with its history where one is to be kept.
     pub(crate) fn from_op(out: Tensor, history: Option<History>) -> Self {
         let Some(history) = history else { return out };
         let s = out.storage().clone();
-        Self::make(out.gpu(), out.shape(), out.dtype(), s, true, Some(history))
+        Self::make(out.gpu(), out.shape(), out.dtype(), s, true, Some(Arc::new(history)))
     }
 
     /// The same memory under another shape, without history.
@@ -240,7 +289,7 @@ impl Tensor {
     }
 
     pub(crate) fn history(&self) -> Option<&History> {
-        self.0.history.as_ref()
+        self.0.history.as_deref()
     }
 
     /// Reads the values back; submits recorded work and waits for it.
@@ -277,7 +326,11 @@ impl Tensor {
         }
     }
 
-    fn expect(&self, op: &str, dtype: DType, hint: &str) -> Result<()> {
+    /// An error of operation `op` where the elements are of another type.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub(crate) fn expect(&self, op: &str, dtype: DType, hint: &str) -> Result<()> {
         if self.dtype() == dtype {
             return Ok(());
         }

@@ -6,7 +6,7 @@ mod runs;
 #[cfg(test)]
 mod tests;
 
-use super::metrics::ClassMetrics;
+use super::metrics::{ClassMetrics, MACRO, lacking_by_fold};
 use super::stats::{
     self, Bootstrap, Case, Cells, RESAMPLES, Wilcoxon, bootstrap_difference, bootstrap_patients, paired_by_fold,
     paired_cells, wilcoxon_signed_rank,
@@ -89,6 +89,9 @@ fn main_table(name: &str, runs: &[Run], methods: &[Method]) -> Result<Table> {
         Column::new("p", 3),
         Column::new("effect", 2),
     ]);
+    // in the CSV too, which has no notes
+    let lacking = lacking_by_fold(runs.iter().map(|run| (run.fold, &run.metrics)));
+    columns.extend(lacking.as_ref().map(|_| Column::new("no test record in", 0)));
     let title = format!("{name}: mean and sd over folds, seeds averaged within a fold");
     let mut table = Table::new(title, "variant", columns);
     let against = &reference.name;
@@ -109,6 +112,9 @@ fn main_table(name: &str, runs: &[Run], methods: &[Method]) -> Result<Table> {
          records of each class. The uniform map's pointing is that of chance. Rows below the variants are of the runs \
          of the first.",
     );
+    if let Some(folds) = &lacking {
+        table.note(format!("No test record in {folds}. {MACRO}"));
+    }
     for method in methods {
         let count = if method.baseline { Cell::Missing } else { Cell::Value(method.outcomes.len() as f64) };
         let mut row = vec![count];
@@ -119,6 +125,10 @@ fn main_table(name: &str, runs: &[Run], methods: &[Method]) -> Result<Table> {
         } else {
             row.push(interval(bootstrap_patients(&cases, classes, SEED, RESAMPLES, stats::macro_f1)?));
             row.extend(comparison(method, reference, classes, grouped)?);
+        }
+        if let Some(folds) = &lacking {
+            let own = method.outcomes.values().any(|o| o.macro_f1.is_some());
+            row.push(if own { Cell::Text(folds.clone()) } else { Cell::Missing });
         }
         table.push(method.name.clone(), row)?;
     }
@@ -182,13 +192,13 @@ fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Tab
         ("energy", |m| m.energy),
         ("pointing", |m| m.pointing),
     ];
-    let mut columns = vec![Column::new("class", 0), Column::new("support", 0)];
+    let mut columns = vec![Column::new("class", 0), Column::new("support", 0), Column::new("folds", 0)];
     columns.extend(of_records.iter().map(|(name, _)| Column::new(*name, 3)));
     columns.extend(of_maps.iter().map(|(name, _)| Column::new(*name, 3)));
     let mut table = Table::new(format!("{name}, per class: mean and sd over folds"), "variant", columns);
     table.note(
-        "Support: test records of all folds. Folds without a record of the class count for its specificity alone. Maps for \
-         the true class; B: beats, I: intervals of the guidance target.",
+        "Support: test records of all folds; folds: those that have one of the class. Folds without count for its \
+         specificity alone. Maps for the true class; B: beats, I: intervals of the guidance target.",
     );
     // the class prior has no numbers by class
     for method in methods.iter().filter(|m| m.outcomes.values().any(|o| !(o.classes.is_empty() && o.scores.is_empty())))
@@ -197,7 +207,10 @@ fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Tab
             let support = method.cells(|o| o.classes.get(c).map(|c| c.support as f64));
             let total: f64 = stats::fold_means(&support).iter().sum();
             let mut row = vec![Cell::Text(class.clone())];
-            row.push(if support.is_empty() { Cell::Missing } else { Cell::Value(total) });
+            let folds: BTreeSet<usize> = support.iter().filter(|(_, n)| **n > 0.0).map(|(cell, _)| cell.0).collect();
+            for number in [total, folds.len() as f64] {
+                row.push(if support.is_empty() { Cell::Missing } else { Cell::Value(number) });
+            }
             row.extend(of_records.iter().map(|(_, of)| method.over_folds(|o| of(o.classes.get(c)?))));
             row.extend(of_maps.iter().map(|(_, of)| method.over_folds(|o| Some(of(o.scores.get(c)?.as_ref()?)))));
             table.push(method.name.clone(), row)?;

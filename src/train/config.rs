@@ -66,7 +66,8 @@ impl Experiment {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`.
+    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`; with `NAME=`
+    /// before it under a name of its own.
     pub source: SourceList,
     /// A file that `exgnet prepare` wrote; it goes before `source`. Empty: none.
     pub prepared: String,
@@ -94,6 +95,10 @@ pub struct DataConfig {
     pub detector: Detector,
     /// Rate of `csv` sources, Hz.
     pub csv_fs: f64,
+    /// How record names give patients: `auto`, `none`, or a pattern with one group, see [`PatientNames::parse`].
+    ///
+    /// [`PatientNames::parse`]: crate::ecg::patients::PatientNames::parse
+    pub patient_pattern: String,
     /// How records are dealt to folds.
     pub split: Split,
     /// A `folds.json` of an earlier run (or of one's own) whose folds are used instead of made. Empty: none.
@@ -124,6 +129,7 @@ impl Default for DataConfig {
             mains: load.mains,
             detector: load.detector,
             csv_fs: load.csv_fs,
+            patient_pattern: load.patient_pattern,
             split: Split::Kfold,
             split_file: String::new(),
             folds: 5,
@@ -156,6 +162,7 @@ impl DataConfig {
             mains: self.mains,
             detector: self.detector,
             csv_fs: self.csv_fs,
+            patient_pattern: self.patient_pattern.clone(),
             synthetic: self.synthetic_options(),
         }
     }

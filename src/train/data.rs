@@ -2,6 +2,7 @@
 
 use super::config::{DataConfig, Experiment, Fold};
 use crate::ecg::prepared::{self, through_cache};
+use crate::ecg::preprocessing::Difference;
 use crate::ecg::sources::Progress;
 use crate::ecg::{self, Dataset, GuidanceConfig, Samples, SavedSplit, zscore};
 use crate::error::{Error, Result};
@@ -23,21 +24,18 @@ pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Prog
     }
     let path = ecg::resolve(config.prepared.as_ref());
     let set = prepared::read(&path)?;
-    let differences = [
-        ("fs", config.fs.to_string(), set.fs.to_string()),
-        ("seconds", config.seconds.to_string(), set.seconds.to_string()),
-        ("lead", config.lead.clone(), set.lead.clone()),
-        ("classes", config.classes.clone(), set.scheme.clone()),
-        ("clean", config.clean.to_string(), set.clean.to_string()),
-    ];
-    let wrong: Vec<_> = differences.iter().filter(|(_, wanted, found)| wanted != found).collect();
+    let mut wrong = set.differences(&config.load_options().preprocessing());
+    if set.patient_pattern != config.patient_pattern {
+        let (wanted, found) = (config.patient_pattern.clone(), set.patient_pattern.clone());
+        wrong.push(Difference { key: "patient_pattern", wanted, found });
+    }
     if !wrong.is_empty() {
         let told: Vec<String> =
-            wrong.iter().map(|(key, wanted, found)| format!("data.{key} is {wanted}, in the file {found}")).collect();
-        let sets: Vec<String> = wrong.iter().map(|(key, _, found)| format!("--set data.{key}={found}")).collect();
+            wrong.iter().map(|d| format!("data.{} is {}, in the file {}", d.data_key(), d.wanted, d.found)).collect();
+        let sets: Vec<String> = wrong.iter().map(|d| format!("--set data.{}={}", d.data_key(), d.found)).collect();
         return Err(Error::config(
             format!("{} was prepared for another experiment: {}", path.display(), told.join("; ")),
-            format!("use {}, or prepare it anew", sets.join(" ")),
+            format!("use {}, or prepare it again", sets.join(" ")),
         ));
     }
     set.without_small_classes(config.min_class)
@@ -100,11 +98,10 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     if share == 0.0 {
         return check_division(data, Division { train, validation: Vec::new(), test, folds });
     }
-    // The first of 1 / share inner folds of the training fold.
     let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
     let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
-    let of = ecg::folds(d.split.kind(), &labels, &patients, (1.0 / share).round() as usize, u64::from(d.split_seed))?;
-    let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| of[i] == 0);
+    let held = ecg::hold_out(d.split.kind(), &labels, &patients, share, u64::from(d.split_seed))?;
+    let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| held[i]);
     let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
     check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })
 }

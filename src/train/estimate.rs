@@ -179,14 +179,15 @@ fn values_per_record(
 /// A batch of noise that a step of the experiment can be taken on: strips `[B, 1, samples]` and what they are to learn.
 ///
 /// # Errors
-/// [`crate::Error::Config`] for a target layer that the network does not have; [`crate::Error::Shape`];
-/// [`crate::Error::Gpu`].
+/// [`crate::Error::Memory`] where a step on it cannot fit, before anything is allocated; [`crate::Error::Config`] for a target
+/// layer that the network does not have; [`crate::Error::Shape`]; [`crate::Error::Gpu`].
 pub fn random_batch(
     gpu: &Gpu,
     experiment: &Experiment,
     classes: usize,
     samples: usize,
 ) -> Result<(Tensor, BatchTargets)> {
+    super::room::check(gpu, experiment, classes, samples)?;
     let batch = experiment.train.batch;
     let weights = experiment.losses.weights(experiment.network.widths.len())?;
     let mut rng = ChaCha8Rng::seed_from_u64(experiment.train.seed);

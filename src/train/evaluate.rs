@@ -1,6 +1,7 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
 mod maps;
+mod origin;
 mod shown;
 
 use super::config::Experiment;
@@ -21,6 +22,7 @@ use crate::gpu::{Gpu, in_halves};
 use crate::nn::{Exgnet, Mode};
 use crate::tensor::Tensor;
 use maps::{Scored, Sums, score, zscored};
+pub use origin::{Of, Origin, Part, again, foreign_files};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -133,20 +135,21 @@ pub struct ClassAreas {
 
 impl Evaluation {
     /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there are some, `sanity.json` and
-    /// `explanations.safetensors`.
+    /// `explanations.safetensors`; each says of what it is.
     ///
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.
-    pub fn write(&self, dir: &Path) -> Result<()> {
-        predictions::write(&dir.join("predictions.csv"), &self.metrics.classes, &self.predictions)?;
-        write_json(&dir.join("explanation.json"), &self.explanation)?;
+    pub fn write(&self, dir: &Path, origin: &Origin) -> Result<()> {
+        let path = dir.join("predictions.csv");
+        predictions::write_of(&path, &self.metrics.classes, &self.predictions, Some(origin))?;
+        write_json(&dir.join("explanation.json"), &Of { content: &self.explanation, origin })?;
         if let Some(sanity) = &self.sanity {
-            write_json(&dir.join("sanity.json"), sanity)?;
+            write_json(&dir.join("sanity.json"), &Of { content: sanity, origin })?;
         }
         if let Some(shown) = &self.shown {
-            shown.write(&dir.join(Shown::FILE))?;
+            shown.write_of(&dir.join(Shown::FILE), Some(origin))?;
         }
-        write_json(&dir.join("metrics.json"), &self.metrics)
+        write_json(&dir.join("metrics.json"), &Of { content: &self.metrics, origin })
     }
 }
 

@@ -52,14 +52,14 @@ impl Journal {
         let mut there = [false; TERMS.len()];
         for (name, value) in terms.named() {
             let place = TERMS.iter().position(|t| *t == name).expect("every term has a place");
-            self.ring.copy_from(start + place, value);
+            self.ring.copy_from(start + place, value)?;
             there[place] = true;
         }
         if let Some(map) = &terms.map {
             let sums = no_grad(|| ops::sum(map, &[1]))?;
-            self.ring.copy_from(start + TERMS.len(), &sums);
+            self.ring.copy_from(start + TERMS.len(), &sums)?;
         }
-        self.ring.copy_from(start + TERMS.len() + self.room, logits);
+        self.ring.copy_from(start + TERMS.len() + self.room, logits)?;
         self.notes.push(Note { batch, terms: there, maps: terms.map.is_some() });
         Ok(())
     }

@@ -1,13 +1,19 @@
 //! How well predictions fit: `metrics.json` and the table on the terminal.
 
 use super::predictions::Prediction;
+use super::stats::{OneClass, absent, accuracy, macro_f1, macro_mean, macro_sensitivity, macro_specificity};
 use crate::error::{Error, Result};
 use crate::explain::argmax;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The content of `metrics.json`, keys in this order. What was not computed is `None`, written as `null`.
+///
+/// Macro means are over the classes that occur among the true or the predicted ones, as scikit-learn's: see
+/// [`macro_mean`]. A file is read with the means of its confusion matrix, whatever program wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Metrics {
     /// Names of the K classes.
     pub classes: Vec<String>,
@@ -17,14 +23,17 @@ pub struct Metrics {
     pub confusion: Vec<Vec<usize>>,
     /// Share of records that are predicted right.
     pub accuracy: f64,
-    /// Mean of F1 over all classes, those without records included (with 0).
+    /// Macro mean of F1.
     pub macro_f1: f64,
-    /// Mean sensitivity over all classes.
+    /// Macro mean of sensitivity.
     pub macro_sensitivity: f64,
-    /// Mean specificity over all classes.
+    /// Macro mean of specificity.
     pub macro_specificity: f64,
     /// Mean area under the ROC curve, one class against the rest, over the classes that have one.
     pub macro_auroc: Option<f64>,
+    /// Classes that no record is of, true or predicted: those that the macro means leave out.
+    #[serde(default)]
+    pub absent_classes: Vec<String>,
     /// Every class by its name, in the order of `classes`.
     #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     pub per_class: Vec<(String, ClassMetrics)>,
@@ -56,7 +65,7 @@ pub struct ClassMetrics {
 pub struct Baseline {
     /// Share of records of that class.
     pub accuracy: Option<f64>,
-    /// Mean F1 over all classes.
+    /// Macro mean of F1.
     pub macro_f1: Option<f64>,
 }
 
@@ -97,28 +106,55 @@ impl Metrics {
         for (&t, row) in truth.iter().zip(probabilities) {
             confusion[t][argmax(row)] += 1;
         }
+        let counted = counts(&confusion);
         let per_class: Vec<ClassMetrics> = (0..k)
             .map(|c| {
                 let scores: Vec<f64> = probabilities.iter().map(|row| row[c]).collect();
                 let positive: Vec<bool> = truth.iter().map(|&t| t == c).collect();
-                ClassMetrics { auroc: auroc(&scores, &positive), ..one_class(&confusion, c) }
+                ClassMetrics::new(&OneClass::of(&counted, c), auroc(&scores, &positive))
             })
             .collect();
-        let mean = |of: fn(&ClassMetrics) -> f64| per_class.iter().map(of).sum::<f64>() / k as f64;
         let areas: Vec<f64> = per_class.iter().filter_map(|c| c.auroc).collect();
+        let most = |counts: &[usize]| (1..k).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
         Ok(Self {
             classes: classes.to_vec(),
             records: n,
-            accuracy: ratio((0..k).map(|c| confusion[c][c]).sum(), n),
-            macro_f1: mean(|c| c.f1),
-            macro_sensitivity: mean(|c| c.sensitivity),
-            macro_specificity: mean(|c| c.specificity),
+            accuracy: accuracy(&counted),
+            macro_f1: macro_f1(&counted),
+            macro_sensitivity: macro_sensitivity(&counted),
+            macro_specificity: macro_specificity(&counted),
             macro_auroc: (!areas.is_empty()).then(|| areas.iter().sum::<f64>() / areas.len() as f64),
-            baseline: training.map_or_else(Baseline::default, |counts| baseline(counts, &per_class)),
+            absent_classes: absent(&counted).into_iter().map(|c| classes[c].clone()).collect(),
+            baseline: training.map_or_else(Baseline::default, |counts| Baseline::always(most(counts), &counted)),
             explanation: Explanation::default(),
             per_class: classes.iter().cloned().zip(per_class).collect(),
             confusion,
         })
+    }
+
+    /// The same with the macro means as this program takes them: earlier ones averaged over every class.
+    fn recounted(mut self) -> Self {
+        let k = self.classes.len();
+        if self.confusion.len() != k || self.confusion.iter().any(|row| row.len() != k) {
+            return self;
+        }
+        let counted = counts(&self.confusion);
+        self.macro_f1 = macro_f1(&counted);
+        self.macro_sensitivity = macro_sensitivity(&counted);
+        self.macro_specificity = macro_specificity(&counted);
+        self.absent_classes = absent(&counted).into_iter().map(|c| self.classes[c].clone()).collect();
+        if let Some(share) = self.baseline.accuracy {
+            // classes of equal support have equal baselines
+            let hits = (share * self.records as f64).round();
+            let prior = (0..k).find(|&c| OneClass::of(&counted, c).support == hits);
+            self.baseline.macro_f1 = prior.map_or(self.baseline.macro_f1, |c| Baseline::always(c, &counted).macro_f1);
+        }
+        self
+    }
+
+    /// Classes without a record, whether they are predicted or not.
+    pub fn lacking(&self) -> Vec<&str> {
+        self.per_class.iter().filter(|(_, c)| c.support == 0).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Metrics of predictions, see [`Metrics::compute`].
@@ -201,25 +237,57 @@ fn check(
     Ok(())
 }
 
-/// `a / b`, where 0/0 is 0.
-fn ratio(a: usize, b: usize) -> f64 {
-    if b == 0 { 0.0 } else { a as f64 / b as f64 }
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
-/// Class `c` of a confusion matrix, without the area under the curve.
-fn one_class(confusion: &[Vec<usize>], c: usize) -> ClassMetrics {
-    let n: usize = confusion.iter().flatten().sum();
-    let hit = confusion[c][c];
-    let support: usize = confusion[c].iter().sum();
-    let predicted: usize = confusion.iter().map(|row| row[c]).sum();
-    ClassMetrics {
-        sensitivity: ratio(hit, support),
-        specificity: ratio(n + hit - support - predicted, n - support),
-        ppv: ratio(hit, predicted),
-        f1: ratio(2 * hit, support + predicted),
-        auroc: None,
-        support,
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer).map(Self::recounted)
     }
+}
+
+impl ClassMetrics {
+    fn new(class: &OneClass, auroc: Option<f64>) -> Self {
+        Self {
+            sensitivity: class.sensitivity(),
+            specificity: class.specificity(),
+            ppv: class.ppv(),
+            f1: class.f1(),
+            auroc,
+            support: class.support as usize,
+        }
+    }
+}
+
+impl Baseline {
+    /// Always `class`, for the records of a confusion matrix.
+    fn always(class: usize, confusion: &[Vec<u64>]) -> Self {
+        let all_of = |row: &Vec<u64>| (0..row.len()).map(|c| if c == class { row.iter().sum() } else { 0 }).collect();
+        let predicted: Vec<Vec<u64>> = confusion.iter().map(all_of).collect();
+        Self { accuracy: Some(accuracy(&predicted)), macro_f1: Some(macro_f1(&predicted)) }
+    }
+}
+
+/// A confusion matrix for [`super::stats`].
+pub(crate) fn counts(confusion: &[Vec<usize>]) -> Vec<Vec<u64>> {
+    confusion.iter().map(|row| row.iter().map(|&n| n as u64).collect()).collect()
+}
+
+/// What the macro means are over, for the notes of tables.
+pub const MACRO: &str = "Macro means are over the classes that occur in a fold, true or predicted, as scikit-learn's.";
+
+/// Which folds lack records of which classes: `fold 0 of AFIB/AFL`; `None` where every fold has all.
+pub fn lacking_by_fold<'a>(tested: impl IntoIterator<Item = (usize, &'a Metrics)>) -> Option<String> {
+    let by_fold: BTreeMap<usize, Vec<&str>> = tested.into_iter().map(|(fold, m)| (fold, m.lacking())).collect();
+    let lacking: Vec<String> = by_fold
+        .into_iter()
+        .filter(|(_, classes)| !classes.is_empty())
+        .map(|(fold, classes)| format!("fold {fold} of {}", classes.join(", ")))
+        .collect();
+    (!lacking.is_empty()).then(|| lacking.join("; "))
 }
 
 /// Area under the ROC curve by the rank sum (Mann and Whitney 1947), equal scores sharing their mean rank.
@@ -241,15 +309,6 @@ fn auroc(scores: &[f64], positive: &[bool]) -> Option<f64> {
     }
     let (yes, no) = (yes as f64, no as f64);
     Some((rank_sum - yes * (yes + 1.0) / 2.0) / (yes * no))
-}
-
-/// Always the most frequent training class (the first of several).
-fn baseline(training: &[usize], per_class: &[ClassMetrics]) -> Baseline {
-    let prior = (1..training.len()).fold(0, |best, c| if training[c] > training[best] { c } else { best });
-    let n: usize = per_class.iter().map(|c| c.support).sum();
-    let hit = per_class[prior].support;
-    let accuracy = ratio(hit, n);
-    Baseline { accuracy: Some(accuracy), macro_f1: Some(ratio(2 * hit, n + hit) / per_class.len() as f64) }
 }
 
 fn as_map<S: Serializer>(per_class: &[(String, ClassMetrics)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -280,7 +339,7 @@ pub fn text_table(metrics: &Metrics) -> String {
         let [se, sp, ppv, f1] = [c.sensitivity, c.specificity, c.ppv, c.f1].map(|v| cell(Some(v)));
         row(name, [c.support.to_string(), se, sp, ppv, f1, cell(c.auroc)]);
     }
-    let ppv = metrics.per_class.iter().map(|(_, c)| c.ppv).sum::<f64>() / metrics.per_class.len().max(1) as f64;
+    let ppv = macro_mean(&counts(&metrics.confusion), OneClass::ppv);
     let [se, sp, ppv, f1] = [metrics.macro_sensitivity, metrics.macro_specificity, ppv, metrics.macro_f1].map(Some);
     row("mean", [metrics.records.to_string(), cell(se), cell(sp), cell(ppv), cell(f1), cell(metrics.macro_auroc)]);
     let line = |name: &str, accuracy: Option<f64>, f1: Option<f64>| {
@@ -296,7 +355,16 @@ pub fn text_table(metrics: &Metrics) -> String {
         let areas = format!("deletion {deletion}  insertion {insertion}");
         format!("{:width$}  NCC {ncc}  energy {energy}  pointing {pointing}  {areas}  {what}\n", "maps")
     });
-    format!("{text}\n{model}{}  (always the most frequent class of the training fold)\n{maps}", baseline.trim_end())
+    let absent = metrics.lacking().into_iter().map(|class| {
+        let left_out = metrics.absent_classes.iter().any(|c| c == class);
+        let means = if left_out { "nor a prediction: not in the means" } else { "but predictions: 0 in the means" };
+        format!("{:width$}  no record of {class}, {means}\n", "lacking")
+    });
+    let absent: String = absent.collect();
+    format!(
+        "{text}{absent}\n{model}{}  (always the most frequent class of the training fold)\n{maps}",
+        baseline.trim_end()
+    )
 }
 
 #[cfg(test)]

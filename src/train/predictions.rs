@@ -1,5 +1,6 @@
 //! `predictions.csv`: a row for every tested record.
 
+use super::evaluate::Origin;
 use crate::error::{Error, Result};
 use crate::explain::argmax;
 use crate::explain::perturbation::Areas;
@@ -44,6 +45,14 @@ impl Prediction {
 /// # Errors
 /// [`Error::File`] if it cannot be written; [`Error::Data`] for a prediction that does not fit the classes.
 pub fn write(path: &Path, classes: &[String], predictions: &[Prediction]) -> Result<()> {
+    write_of(path, classes, predictions, None)
+}
+
+/// [`write()`] with two more columns, which say of which part and which data set the rows are.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_of(path: &Path, classes: &[String], predictions: &[Prediction], origin: Option<&Origin>) -> Result<()> {
     let fail = |e: String| {
         let hint = "choose a folder that can be written to: --out DIR, or output.dir in the experiment";
         Error::file(path, format!("cannot be written: {e}"), hint)
@@ -51,7 +60,8 @@ pub fn write(path: &Path, classes: &[String], predictions: &[Prediction]) -> Res
     let mut csv = csv::Writer::from_writer(Vec::new());
     let columns = ["record", "patient", "true", "predicted"].map(String::from).into_iter();
     let columns = columns.chain(classes.iter().map(|c| format!("p_{c}"))).chain(SCORES.map(String::from));
-    csv.write_record(columns.chain([BY_FEATURES.to_string()])).map_err(|e| fail(e.to_string()))?;
+    let of = origin.map_or(Vec::new(), |_| ["part", "data"].map(String::from).to_vec());
+    csv.write_record(columns.chain([BY_FEATURES.to_string()]).chain(of)).map_err(|e| fail(e.to_string()))?;
     for p in predictions {
         let known = |c: usize| c < classes.len();
         if p.probabilities.len() != classes.len() || !known(p.truth) || !p.by_features.is_none_or(known) {
@@ -67,7 +77,8 @@ pub fn write(path: &Path, classes: &[String], predictions: &[Prediction]) -> Res
         let scores = scores.into_iter().chain(areas).map(|v| v.map_or(String::new(), |v| v.to_string()));
         let row = cells.chain(p.probabilities.iter().map(f64::to_string)).chain(scores);
         let by_features = p.by_features.map_or(String::new(), |c| classes[c].clone());
-        csv.write_record(row.chain([by_features])).map_err(|e| fail(e.to_string()))?;
+        let of = origin.map_or(Vec::new(), |o| vec![o.part.name().to_string(), o.data.clone()]);
+        csv.write_record(row.chain([by_features]).chain(of)).map_err(|e| fail(e.to_string()))?;
     }
     write_atomically(path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
 }

@@ -4,10 +4,11 @@ use super::evaluate::Tested;
 use super::metrics::Metrics;
 use super::predictions::Prediction;
 use super::run_folder::{EpochLog, RunFolder};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explain::{explain_strips, probabilities, resize_map};
 use crate::figures::{EpochRow, GradCamFigure, confusion, curves, gradcam};
 use crate::nn::config::NetworkConfig;
+use std::path::Path;
 
 /// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.
 fn is_drawn(metric: &str) -> bool {
@@ -26,23 +27,31 @@ pub fn drawn_rows(log: &[EpochLog]) -> Vec<EpochRow> {
     log.iter().map(row).collect()
 }
 
+/// The figures of a run that could not be drawn, by the name of the file, and why. A run is complete without them:
+/// `exgnet figures` draws them from its folder.
+pub type NotDrawn = Vec<(String, Error)>;
+
+/// Draws a figure of the run; one that fails does not keep the others from being drawn.
+fn draw(folder: &RunFolder, name: &str, failed: &mut NotDrawn, figure: impl FnOnce(&Path) -> Result<()>) {
+    if let Err(e) = folder.figure(name).and_then(|path| figure(&path)) {
+        failed.push((name.to_owned(), e));
+    }
+}
+
 /// Draws losses and metrics over the epochs.
-///
-/// # Errors
-/// [`crate::Error::File`] where a figure cannot be written.
-pub fn draw_curves(folder: &RunFolder, log: &[EpochLog]) -> Result<()> {
-    let rows = drawn_rows(log);
-    curves::draw_losses(folder.figure("losses.png")?, &rows)?;
-    curves::draw_metrics(folder.figure("metrics.png")?, &rows)
+pub fn draw_curves(folder: &RunFolder, log: &[EpochLog]) -> NotDrawn {
+    let (rows, mut failed) = (drawn_rows(log), Vec::new());
+    draw(folder, "losses.png", &mut failed, |path| curves::draw_losses(path, &rows));
+    draw(folder, "metrics.png", &mut failed, |path| curves::draw_metrics(path, &rows));
+    failed
 }
 
 /// Draws the confusion matrix of the test fold.
-///
-/// # Errors
-/// As [`draw_curves`].
-pub fn draw_confusion(folder: &RunFolder, metrics: &Metrics) -> Result<()> {
+pub fn draw_confusion(folder: &RunFolder, metrics: &Metrics) -> NotDrawn {
     let counts: Vec<Vec<u64>> = metrics.confusion.iter().map(|r| r.iter().map(|&n| n as u64).collect()).collect();
-    confusion::draw(folder.figure("confusion.png")?, &metrics.classes, &counts, None)
+    let mut failed = Vec::new();
+    draw(folder, "confusion.png", &mut failed, |path| confusion::draw(path, &metrics.classes, &counts, None));
+    failed
 }
 
 /// The records to show: of each class the first `per_class` that were predicted right, or simply the first where none
@@ -62,24 +71,24 @@ fn examples(predictions: &[Prediction], classes: usize, per_class: usize) -> Vec
 }
 
 /// Draws Grad-CAM maps of `per_class` examples of each class, one figure each and one panel of the first of every class.
-///
-/// # Errors
-/// As [`draw_curves`], and [`crate::Error::Gpu`].
 pub fn draw_grad_cam(
     folder: &RunFolder,
     tested: &Tested<'_>,
     predictions: &[Prediction],
     per_class: usize,
-) -> Result<()> {
+) -> NotDrawn {
     let Tested { gpu, net, data, strips, records, .. } = *tested;
-    let shown = examples(predictions, data.classes.len(), per_class);
+    let (shown, mut failed) = (examples(predictions, data.classes.len(), per_class), Vec::new());
     if shown.is_empty() {
-        return Ok(());
+        return failed;
     }
     let chosen: Vec<usize> = shown.iter().map(|&i| records[i]).collect();
     let block = net.config().widths.len() - 1;
     let layer = layer_name(net.config(), block);
-    let explained = explain_strips(net, &strips.batch(gpu, &chosen)?, block, None)?;
+    let explained = match strips.batch(gpu, &chosen).and_then(|x| explain_strips(net, &x, block, None)) {
+        Ok(explained) => explained,
+        Err(e) => return vec![("gradcam.png".into(), e)],
+    };
     let maps: Vec<Vec<f32>> = explained.iter().map(|e| resize_map(&e.map, strips.len_of_strip())).collect();
     let mut figures = Vec::new();
     for ((&r, e), map) in chosen.iter().zip(&explained).zip(&maps) {
@@ -87,7 +96,7 @@ pub fn draw_grad_cam(
         figures.push(GradCamFigure {
             title: Some(&strip.id),
             signal_mv: &strip.signal,
-            fs: data.fs,
+            fs: data.preprocessing.fs,
             in_mv: true,
             map,
             r_peaks: &strip.r_peaks,
@@ -105,12 +114,13 @@ pub fn draw_grad_cam(
         let label = data.strips[r].label;
         drawn[label] += 1;
         let (class, nth) = (data.classes[label].replace('/', "-"), drawn[label]);
-        gradcam::draw(folder.figure(&format!("gradcam-{class}-{nth}.png"))?, figure)?;
+        draw(folder, &format!("gradcam-{class}-{nth}.png"), &mut failed, |path| gradcam::draw(path, figure));
         if nth == 1 {
             panel.push(figure.clone());
         }
     }
-    gradcam::draw_panel(folder.figure("gradcam.png")?, &panel)
+    draw(folder, "gradcam.png", &mut failed, |path| gradcam::draw_panel(path, &panel));
+    failed
 }
 
 /// Name of a target layer for a figure.

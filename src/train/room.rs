@@ -3,6 +3,7 @@
 use super::config::Experiment;
 use super::estimate::Estimate;
 use crate::error::{Error, Result, Room};
+use crate::gpu::{Gpu, Needs};
 
 /// What a training may hold beyond the estimate of one step, as a factor: the estimate's own error (15 %), and buffers that
 /// the pool keeps free at the peak because nothing of their size is asked for then. The most seen is 1.82, of networks with
@@ -25,6 +26,27 @@ pub fn batch_within(experiment: &Experiment, classes: usize, samples: usize, byt
         estimate as f64 * MARGIN <= bytes as f64
     };
     Ok((2..experiment.train.batch).rev().find(|&batch| fits(batch)))
+}
+
+/// The estimate may be above what a step takes by so much.
+const SURE: f64 = 0.8;
+
+/// Refuses a training of `classes` classes on strips of `samples` samples whose step cannot fit, before anything is
+/// allocated.
+///
+/// # Errors
+/// [`Error::Memory`] with what a step needs and what there is ([`with_batch`] adds the batch that fits); [`Error::Config`] for a target layer that
+/// the network does not have.
+pub fn check(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<()> {
+    let (network, batch) = (&experiment.network, experiment.train.batch);
+    let weights = experiment.losses.weights(network.widths.len())?;
+    let estimate = Estimate::new(network, &weights, classes, samples, &experiment.train).memory_bytes();
+    let per_record = |channels: usize, length: usize| (batch * channels * length) as f64;
+    let blocks = network.widths.iter().zip(network.block_lengths(samples)).map(|(&c, t)| per_record(c, t));
+    let outputs: Vec<f64> =
+        blocks.chain([per_record(network.stem_channels, samples.div_ceil(2)), per_record(1, samples)]).collect();
+    let needs = Needs { tensors: (SURE * estimate as f64) as u64, host: 0, ..Needs::of(&outputs, 0) };
+    gpu.room_for(&format!("a training step at a batch of {batch}"), needs)
 }
 
 /// Puts into an error about memory what a step of the training needs by the estimate, and which batch would fit; other

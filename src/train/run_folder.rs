@@ -6,7 +6,7 @@ mod record;
 use super::config::Experiment;
 use super::explanations::Shown;
 use crate::error::{Error, Result};
-use crate::files::{TEMPORARY, temporary, write_atomically, write_json};
+use crate::files::{TEMPORARY, guard, temporary, write_atomically, write_json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl RunFolder {
             folder.clear()?;
         }
         // an unwritable folder is told now, not after an hour of training
-        temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?;
+        drop(temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?);
         Ok(folder)
     }
 
@@ -106,6 +106,19 @@ impl RunFolder {
             return Ok(Self { dir: dir.to_path_buf() });
         }
         Err(Error::file(dir, "is no run folder: found no config.toml", "give the folder that `exgnet train` wrote"))
+    }
+
+    /// Whether a run was begun in the folder, even if it was killed before it wrote much. A `config.toml` alone is anybody's.
+    pub fn is_begun(dir: impl AsRef<Path>) -> bool {
+        let dir = dir.as_ref();
+        let others = FILES.iter().filter(|name| **name != "config.toml");
+        dir.join(lock::NAME).exists()
+            || dir.join("config.toml").is_file() && others.clone().any(|n| dir.join(n).exists())
+    }
+
+    /// The file of a run in `dir` that `path` is, if it is one.
+    pub(crate) fn file_in(dir: &Path, path: &Path) -> Option<&'static str> {
+        FILES.into_iter().find(|name| guard::is_same_file(path, &dir.join(name)))
     }
 
     /// Removes what a run wrote.
@@ -207,16 +220,23 @@ impl RunFolder {
         self.dir.join("checkpoint.safetensors")
     }
 
+    /// Reads `run.json`, where it is there.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a damaged one.
+    pub fn read_run(&self) -> Result<Option<RunRecord>> {
+        let path = self.dir.join("run.json");
+        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let bad = |e| Error::file(&path, format!("is no record of a run: {e}"), "start again with --force");
+        serde_json::from_str(&text).map(Some).map_err(bad)
+    }
+
     /// True where the run came to its end.
     ///
     /// # Errors
-    /// [`Error::File`] for a damaged `run.json`.
+    /// As [`RunFolder::read_run`].
     pub fn is_finished(&self) -> Result<bool> {
-        let path = self.dir.join("run.json");
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(false) };
-        let record: RunRecord = serde_json::from_str(&text)
-            .map_err(|e| Error::file(&path, format!("is no record of a run: {e}"), "begin anew with --force"))?;
-        Ok(record.end.is_some())
+        Ok(self.read_run()?.is_some_and(|record| record.end.is_some()))
     }
 
     /// Removes the checkpoint of a run that came to its end.
@@ -348,6 +368,11 @@ fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f
 
 fn number_or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// Lists the files of a run among what the command reads: nothing is written over them.
+pub(crate) fn protect(dir: &Path) {
+    FILES.iter().for_each(|name| guard::reads(&dir.join(name)));
 }
 
 /// Makes a folder for a run.

@@ -8,13 +8,12 @@
 //! folds then cannot give less than p = 1/16. An interval over patients ([`bootstrap_difference`]) says more.
 
 mod bootstrap;
+mod confusion;
 pub mod ranking;
 mod wilcoxon;
 
-pub use bootstrap::{
-    Bootstrap, Case, RESAMPLES, accuracy, bootstrap, bootstrap_difference, bootstrap_mean, bootstrap_patients,
-    macro_f1, macro_sensitivity, macro_specificity,
-};
+pub use bootstrap::{Bootstrap, Case, RESAMPLES, bootstrap, bootstrap_difference, bootstrap_mean, bootstrap_patients};
+pub use confusion::{OneClass, absent, accuracy, macro_f1, macro_mean, macro_sensitivity, macro_specificity};
 pub use wilcoxon::{Method, Wilcoxon, wilcoxon_signed_rank, wilcoxon_with};
 
 use std::collections::{BTreeMap, BTreeSet};

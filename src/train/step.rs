@@ -116,8 +116,8 @@ impl Stepper {
             }
         };
         let step = &self.recorded[at];
-        step.fill(x, targets);
-        step.work.replay();
+        step.fill(x, targets)?;
+        step.work.replay()?;
         Ok((step.terms.clone(), step.logits.clone()))
     }
 
@@ -173,8 +173,8 @@ impl Stepper {
             }
         };
         let forward = &inference.forwards[at];
-        forward.x.copy_from(0, x);
-        forward.work.replay();
+        forward.x.copy_from(0, x)?;
+        forward.work.replay()?;
         Ok(forward.logits.clone())
     }
 
@@ -195,7 +195,7 @@ impl Stepper {
         }
         let inference = self.inference.as_mut().expect("made above");
         if inference.folded_at != Some(self.optimizer.steps()) {
-            inference.fold.replay();
+            inference.fold.replay()?;
             inference.folded_at = Some(self.optimizer.steps());
         }
         Ok(inference)
@@ -287,8 +287,8 @@ impl RecordedStep {
     }
 
     /// Copies a batch into its inputs.
-    fn fill(&self, x: &Tensor, targets: &BatchTargets) {
-        self.x.copy_from(0, x);
-        self.targets.tensors().into_iter().zip(targets.tensors()).for_each(|(own, given)| own.copy_from(0, given));
+    fn fill(&self, x: &Tensor, targets: &BatchTargets) -> Result<()> {
+        self.x.copy_from(0, x)?;
+        self.targets.tensors().into_iter().zip(targets.tensors()).try_for_each(|(own, given)| own.copy_from(0, given))
     }
 }

@@ -56,7 +56,7 @@ impl Origin {
         let records = data.strips.iter().map(|s| (usable(s), s.r_peaks.clone())).collect();
         Self {
             records,
-            fs: data.fs,
+            fs: data.preprocessing.fs,
             samples: data.samples(),
             constants: constants.clone(),
             goal: weights.goal,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A trained model in onnxruntime and in PyTorch, in 32 and in 16 bits, against `exgnet predict`:
 #   tests/interop/check.sh RUN [exgnet]
+# A model of cleaned strips is refused: the other programs do not clean what they are given.
 # ONNX_PYTHON and TORCH_PYTHON name Pythons with onnxruntime and numpy, and with torch, safetensors and numpy (python3).
 set -euo pipefail
 run=${1:?a run folder or a model file}

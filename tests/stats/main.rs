@@ -3,6 +3,7 @@
 mod bootstrap;
 mod tables;
 
+use exgnet::train::metrics::Metrics;
 use exgnet::train::stats::*;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -94,6 +95,42 @@ fn metrics_equal_scikit_learn() {
         for (key, metric) in pairs {
             close(metric(&confusion), case[key].as_f64().unwrap(), 1e-14, key);
         }
+    }
+    let ppv: Metric = |confusion| macro_mean(confusion, OneClass::ppv);
+    for case in golden("absent_classes") {
+        let k = case["classes"].as_u64().unwrap() as usize;
+        let truth: Vec<usize> = numbers(&case["truth"]).into_iter().map(|t| t as usize).collect();
+        let points: Vec<Vec<f64>> = case["points"].as_array().unwrap().iter().map(numbers).collect();
+        let classes: Vec<String> = (0..k).map(|c| c.to_string()).collect();
+        let ids: Vec<String> = (0..truth.len()).map(|i| i.to_string()).collect();
+        let prior = case["prior"].as_u64().unwrap() as usize;
+        let training: Vec<usize> = (0..k).map(|c| usize::from(c == prior)).collect();
+        let m = Metrics::compute(&classes, &ids, &truth, &points, Some(&training)).unwrap();
+        let confusion: Vec<Vec<u64>> = m.confusion.iter().map(|row| row.iter().map(|&n| n as u64).collect()).collect();
+        let found = [
+            ("accuracy", m.accuracy),
+            ("macro_f1", m.macro_f1),
+            ("macro_sensitivity", m.macro_sensitivity),
+            ("macro_specificity", m.macro_specificity),
+            ("macro_ppv", ppv(&confusion)),
+            ("baseline_f1", m.baseline.macro_f1.unwrap()),
+            ("baseline_accuracy", m.baseline.accuracy.unwrap()),
+        ];
+        for (key, found) in found {
+            close(found, case[key].as_f64().unwrap(), 1e-14, key);
+        }
+        let area = case["macro_auroc"].as_f64();
+        assert_eq!(m.macro_auroc.is_some(), area.is_some());
+        close(m.macro_auroc.unwrap_or(0.0), area.unwrap_or(0.0), 1e-14, "macro_auroc");
+        let absent: Vec<String> = numbers(&case["absent"]).into_iter().map(|c| c.to_string()).collect();
+        assert_eq!(m.absent_classes, absent);
+        // a file of an earlier program, whose means were over every class, is read with these
+        let mut old: Value = serde_json::from_str(&m.to_json()).unwrap();
+        let every = |of: fn(&OneClass) -> f64| (0..k).map(|c| of(&OneClass::of(&confusion, c))).sum::<f64>() / k as f64;
+        old["macro_f1"] = every(OneClass::f1).into();
+        old["baseline"]["macro_f1"] = 0.125.into();
+        old.as_object_mut().unwrap().remove("absent_classes");
+        assert_eq!(serde_json::from_value::<Metrics>(old).unwrap(), m);
     }
     // nothing, and rows that lack entries: no panic
     assert_eq!((accuracy(&[]), macro_f1(&[]), macro_f1(&[vec![], vec![1]])), (0.0, 0.0, 0.0));

@@ -25,6 +25,7 @@ pub fn through_cache(
     watch: &(dyn Fn(Progress) + Sync),
 ) -> Result<Dataset> {
     options.check()?;
+    sources.iter().for_each(Source::protect);
     let Some(dir) = dir.filter(|_| sources.iter().any(|s| s.kind != Kind::Synthetic)) else {
         return load_all(sources, options, watch);
     };
@@ -46,12 +47,19 @@ pub fn through_cache(
     set.without_small_classes(options.min_class)
 }
 
+/// What a prepared file says of its sources, as they are written, and settings: a file that says the same may be replaced.
+pub(super) fn meaning(sources: &[Source], options: &LoadOptions, guidance: &GuidanceConfig) -> String {
+    let names: Vec<String> = sources.iter().map(Source::to_string).collect();
+    format!("{:016x}", hash(&format!("{options:?} {guidance:?} {names:?}")))
+}
+
 /// What is read and how: two experiments with the same description share a file.
 fn description(sources: &[Source], options: &LoadOptions, guidance: &GuidanceConfig) -> String {
     let mut text = format!("{options:?} {guidance:?}");
     for source in sources {
         let path = sources::resolve(&source.path);
-        let _ = write!(text, " {} {}", source.kind.name(), path.canonicalize().unwrap_or(path).display());
+        let path = path.canonicalize().unwrap_or(path);
+        let _ = write!(text, " {} {} {}", source.name(), source.kind.name(), path.display());
     }
     text
 }
@@ -60,24 +68,23 @@ fn description(sources: &[Source], options: &LoadOptions, guidance: &GuidanceCon
 fn state(sources: &[Source]) -> Vec<String> {
     let mut files = Vec::new();
     for source in sources.iter().filter(|s| s.kind != Kind::Synthetic) {
-        list(&sources::resolve(&source.path), 0, &mut files);
+        let path = sources::resolve(&source.path);
+        match sources::walk(&path, &|_| true) {
+            Ok(found) => found.files.keys().for_each(|file| list(file, &mut files)),
+            Err(_) => list(&path, &mut files),
+        }
     }
     files.sort();
     if let Ok(program) = std::env::current_exe() {
-        list(&program, 0, &mut files);
+        list(&program, &mut files);
     }
     files
 }
 
-fn list(path: &Path, depth: usize, files: &mut Vec<String>) {
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        if depth < sources::MAX_DEPTH {
-            entries.for_each(|e| list(&e.path(), depth + 1, files));
-        }
-    } else if let Ok(meta) = path.metadata() {
+fn list(file: &Path, files: &mut Vec<String>) {
+    if let Ok(meta) = file.metadata() {
         let time = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        files.push(format!("{} {} {}", path.display(), meta.len(), time.as_nanos()));
+        files.push(format!("{} {} {}", file.display(), meta.len(), time.as_nanos()));
     }
 }
 

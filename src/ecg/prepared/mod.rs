@@ -10,8 +10,9 @@
 //! | `r_peak_offsets` | i32 `[N + 1]` | those of strip `i` are `r_peaks[offsets[i]..offsets[i + 1]]` |
 //!
 //! Metadata (strings): `format`, `classes`, `record_ids`, `patient_ids`, `sources`, `expert_beats`, `exclusions`,
-//! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `scheme`, `fs`, `seconds`,
-//! `lead`, `clean`, `guidance` (the target's constants as JSON).
+//! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `patient_pattern`, `guidance`
+//! (the target's constants as JSON), and the settings of [`super::preprocessing::Preprocessing::metadata`]: `scheme`, `fs`,
+//! `seconds`, `lead`, `clean`, `mains`, `detector` (`patient_pattern` and the last two are not in files of version 0.1).
 
 mod cache;
 mod reader;
@@ -21,7 +22,7 @@ use super::dataset::{Exclusion, LoadOptions};
 use super::guidance::GuidanceConfig;
 use super::sources::{self, Progress, Source};
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{guard, write_atomically};
 use std::path::{Path, PathBuf};
 
 pub use cache::through_cache;
@@ -32,10 +33,11 @@ use writer::Writer;
 const FORMAT: &str = "exgnet-data-1";
 
 /// Reads sources once and writes them as a prepared data set, and beside it `<name>.exclusions.csv`. Strips are
-/// written as they come, so that a source may be larger than the memory. Both files appear whole or not at all.
+/// written as they come, so that a source may be larger than the memory. Both files appear whole or not at all. A command
+/// replaces a data set of the same sources and settings; another file is refused without `--force`.
 ///
 /// # Errors
-/// As [`super::load_all`]; [`Error::File`] where the file cannot be written.
+/// As [`super::load_all`]; [`Error::File`] where the file cannot or must not be written.
 pub fn prepare(
     sources: &[Source],
     options: &LoadOptions,
@@ -43,8 +45,17 @@ pub fn prepare(
     out: &Path,
     watch: &(dyn Fn(Progress) + Sync),
 ) -> Result<()> {
-    let exclusions = prepare_marked(sources, options, guidance, out, watch, "")?;
-    write_exclusions(&exclusions_path(out), &exclusions)
+    sources.iter().for_each(Source::protect);
+    let (meaning, beside) = (cache::meaning(sources, options, guidance), exclusions_path(out));
+    if reader::File::open(out).is_ok_and(|file| file.mark() == meaning) {
+        guard::replaces(out);
+        guard::replaces(&beside);
+    }
+    // before the sources are read, which may take long
+    guard::check(out)?;
+    guard::check(&beside)?;
+    let exclusions = prepare_marked(sources, options, guidance, out, watch, &meaning)?;
+    write_exclusions(&beside, &exclusions)
 }
 
 /// [`prepare`] without the table of exclusions, with a text of the caller's in the metadata.

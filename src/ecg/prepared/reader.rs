@@ -1,11 +1,12 @@
 //! Reads a prepared data set by memory map. Nothing in the file is believed before it was checked.
 
 use super::FORMAT;
-use crate::ecg::dataset::{Dataset, Exclusion, Strip, check_rate_and_length};
+use crate::ecg::dataset::{Dataset, Exclusion, Strip};
 use crate::ecg::guidance::GuidanceConfig;
+use crate::ecg::preprocessing::Preprocessing;
 use crate::ecg::samples::Samples;
 use crate::error::{Error, Result};
-use crate::files::map;
+use crate::files::{guard, map};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensors};
@@ -24,6 +25,7 @@ pub fn is_prepared(path: &Path) -> bool {
 /// # Errors
 /// [`Error::File`] naming what is missing or makes no sense.
 pub fn read(path: &Path) -> Result<Dataset> {
+    guard::reads(path);
     File::open(path)?.dataset()
 }
 
@@ -76,9 +78,9 @@ impl<'a> File<'a> {
 
     pub fn dataset(&self) -> Result<Dataset> {
         let tensors = SafeTensors::deserialize(&self.mapped).map_err(|e| self.fault(format!("is damaged: {e}")))?;
-        let (fs, seconds): (f64, f64) = (self.value("fs")?, self.value("seconds")?);
-        let len = check_rate_and_length(fs, seconds).map_err(|e| self.fault(crate::ecg::sources::one_line(&e)))?;
         let classes: Vec<String> = self.value("classes")?;
+        let (preprocessing, assumed) = self.preprocessing(&classes)?;
+        let len = preprocessing.samples();
         if classes.is_empty() || classes.iter().collect::<HashSet<_>>().len() < classes.len() {
             return Err(self.fault(format!("classes {classes:?}, expected one or more different names")));
         }
@@ -155,18 +157,30 @@ impl<'a> File<'a> {
         }
         let strips = (0..n).into_par_iter().map(strip).collect::<Result<Vec<Strip>>>()?;
         let exclusions: Vec<(String, String)> = self.value("exclusions")?;
+        let mut notes: Vec<String> = self.value("notes")?;
+        notes.extend(assumed);
         Ok(Dataset {
-            scheme: self.text("scheme")?.to_string(),
+            preprocessing,
             classes,
-            fs,
-            seconds,
-            lead: self.text("lead")?.to_string(),
-            clean: self.value("clean")?,
+            // before there was this key, names gave none
+            patient_pattern: self.metadata.get("patient_pattern").map_or("none", String::as_str).into(),
             guidance: self.guidance()?,
             strips,
             exclusions: exclusions.into_iter().map(|(record, reason)| Exclusion::new(record, reason)).collect(),
-            notes: self.value("notes")?,
+            notes,
         })
+    }
+
+    /// How the strips were made, and what was assumed of it: files of earlier versions do not say everything.
+    fn preprocessing(&self, classes: &[String]) -> Result<(Preprocessing, Option<String>)> {
+        self.text("scheme").and(self.text("clean"))?;
+        let text = |key: &str| self.metadata.get(key).map(String::as_str);
+        let (read, missing) = Preprocessing::from_metadata(text, classes).map_err(|e| self.fault(e))?;
+        let said = |key: &&str| read.metadata().iter().find(|(k, _)| k == key).map(|(k, v)| format!("{k} {v}"));
+        let assumed: Vec<String> = missing.iter().filter_map(said).collect();
+        let note = || format!("{} does not say it, assumed: {}", self.path.display(), assumed.join(", "));
+        let note = (!assumed.is_empty()).then(note);
+        Ok((read, note))
     }
 
     fn guidance(&self) -> Result<GuidanceConfig> {

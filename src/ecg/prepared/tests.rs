@@ -25,8 +25,11 @@ fn what_is_read_is_what_was_loaded() {
     let out = made(dir.path(), 300);
     let (read, loaded) = (read(&out).unwrap(), load_all(&synthetic(), &options(300), &|_| {}).unwrap());
     assert_eq!((&read.classes, read.counts()), (&loaded.classes, loaded.counts()));
-    assert_eq!((&read.exclusions, &read.notes, &read.scheme), (&loaded.exclusions, &loaded.notes, &loaded.scheme));
-    assert_eq!((read.fs, read.seconds, &read.lead, read.clean), (100.0, 4.0, &loaded.lead, false));
+    assert_eq!(
+        (&read.exclusions, &read.notes, &read.preprocessing),
+        (&loaded.exclusions, &loaded.notes, &loaded.preprocessing)
+    );
+    assert_eq!((read.preprocessing.fs, read.preprocessing.seconds, read.preprocessing.clean), (100.0, 4.0, false));
     for (a, b) in read.strips.iter().zip(&loaded.strips) {
         assert_eq!((&a.id, &a.patient, &a.source, a.label), (&b.id, &b.patient, &b.source, b.label));
         assert_eq!((&a.signal, &a.r_peaks, a.expert_beats), (&b.signal, &b.r_peaks, b.expert_beats));
@@ -89,7 +92,7 @@ fn the_cache_is_used_until_something_changes() {
     assert!(load(&options).strips.iter().all(|s| s.target.is_some()));
     assert_eq!(files(), 1);
     // a changed record is seen, another option has its own file
-    write("b", "427084000, 1");
+    write("b", "427084000, 59118001");
     assert_eq!(load(&options).classes, ["SR", "ST"]);
     assert_eq!(files(), 1);
     load(&LoadOptions { clean: true, ..options.clone() });

@@ -6,13 +6,12 @@ use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;
 use crate::error::{Error, Result};
-use crate::files::{safetensors_head, temporary};
+use crate::files::{Temporary, safetensors_head, temporary};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// Strips whose targets are made at once, in parallel.
 const AT_ONCE: usize = 256;
@@ -32,7 +31,7 @@ struct Entry {
 /// classes, is known at the end only.
 pub(super) struct Writer {
     out: PathBuf,
-    signals: BufWriter<NamedTempFile>,
+    signals: BufWriter<Temporary>,
     entries: Vec<Entry>,
 }
 
@@ -86,14 +85,10 @@ impl Writer {
         }
         let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
         let of = |f: &dyn Fn(&Entry) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
-        let metadata = [
-            ("format", FORMAT.to_string()),
-            ("scheme", scheme.name.to_string()),
-            ("classes", json!(kept.classes).to_string()),
-            ("fs", options.fs.to_string()),
-            ("seconds", options.seconds.to_string()),
-            ("lead", options.lead.clone()),
-            ("clean", options.clean.to_string()),
+        let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
+        metadata.extend(options.preprocessing().metadata());
+        metadata.extend([
+            ("patient_pattern", options.patient_pattern.clone()),
             ("guidance", json!(constants).to_string()),
             ("feature_names", json!(features::NAMES).to_string()),
             ("record_ids", of(&|e| json!(e.id))),
@@ -103,7 +98,7 @@ impl Writer {
             ("exclusions", json!(excluded).to_string()),
             ("notes", json!(notes).to_string()),
             ("mark", mark.to_string()),
-        ];
+        ]);
         let (n, len) = (strips.len(), options.samples());
         let tensors: [(&str, &str, &[usize]); 6] = [
             ("signals", "F32", &[n, len]),
@@ -131,7 +126,7 @@ impl Writer {
         }
         let file = file.into_inner().map_err(|e| unwritable(&out, e.error()))?;
         file.as_file().sync_all().map_err(fail)?;
-        file.persist(&out).map_err(|e| unwritable(&out, &e.error))?;
+        file.persist(&out).map_err(fail)?;
         Ok(exclusions)
     }
 }

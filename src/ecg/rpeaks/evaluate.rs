@@ -109,8 +109,9 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
             ));
         }
     };
+    source.protect();
     let path = &source.path;
-    let (headers, source, mut exclusions) = record_headers(path)?;
+    let (headers, source, mut exclusions) = record_headers(source)?;
     let rows: Vec<_> = headers.par_iter().map(|h| judge(h, &source, lead, long, detectors)).collect();
     let mut records = Vec::new();
     for (header, row) in headers.iter().zip(rows) {
@@ -140,8 +141,9 @@ fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
         .map(|strip| {
             let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| i64::from(p)).collect();
             let of = |d: &Detector| {
-                let peaks: Vec<i64> = detect(&strip.signal, set.fs, *d).into_iter().map(i64::from).collect();
-                Score::of(&peaks, &beats, TOLERANCE, set.fs)
+                let peaks: Vec<i64> =
+                    detect(&strip.signal, set.preprocessing.fs, *d).into_iter().map(i64::from).collect();
+                Score::of(&peaks, &beats, TOLERANCE, set.preprocessing.fs)
             };
             (strip.label, beats.len(), detectors.iter().map(of).collect())
         })
@@ -150,7 +152,7 @@ fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
         let mut row = RecordScore {
             source: "synthetic".into(),
             record: name.clone(),
-            lead: set.lead.clone(),
+            lead: set.preprocessing.lead.clone(),
             group: if name.starts_with('S') && !name.starts_with("SV") {
                 RhythmGroup::Sinus
             } else {

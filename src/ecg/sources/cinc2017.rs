@@ -47,10 +47,6 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             account.exclusions.push(Exclusion::new(&context.source, format!("{} records: {reason}", unread.len())));
         }
     }
-    account.notes.push(Note::Line(format!(
-        "{}: the database does not tell patients apart, each record counts as its own",
-        context.source
-    )));
     sink(account)?;
     let read = |(path, label): &(PathBuf, Label)| {
         read_record(context, path, label).map_err(|reason| (context.record_id(path), reason))
@@ -74,8 +70,9 @@ fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome,
     let mut out = Outcome::default();
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
     let x = context.first_strip(mv, fs)?;
-    let draft = Draft { patient: record.clone(), id: record, rhythm, x, beats: None, features: None };
-    out.strips.push(context.strip(draft)?);
+    let (patient, note) = context.patient(&record, &header.comments);
+    out.strips.push(context.strip(Draft { patient, id: record, rhythm, x, beats: None, features: None })?);
+    out.notes.push(note);
     Ok(out)
 }
 

@@ -8,7 +8,7 @@ mod columns;
 mod lines;
 
 use super::notes::Note;
-use super::{Context, Draft, Outcome, Progress, Sink};
+use super::{Context, Draft, Outcome, Progress, Sink, folder};
 use crate::ecg::dataset::{Exclusion, strip_samples};
 use crate::ecg::labels::{self, Rhythm};
 use crate::error::{Error, Result};
@@ -36,13 +36,13 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             "give the rate of the file",
         ));
     }
-    let unreadable = |e: std::io::Error| {
-        let hint = "check the path; a relative one is looked for here and below EXGNET_DATA (or ../shared/data)";
-        Error::file(path, format!("cannot be read: {e}"), hint)
-    };
+    let unreadable = |e: std::io::Error| Error::file(path, format!("cannot be read: {e}"), folder::MISSING);
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {
         return Err(Error::file(path, "is no plain file, expected a CSV file", "name the file, not its folder"));
+    }
+    if let Err(first) = context.claim(folder::real(path), &context.source) {
+        return Err(Error::config(format!("{} is the same file as {first}", path.display()), "name every file once"));
     }
     let file = File::open(path).map_err(unreadable)?;
     (context.watch)(Progress::Begin { source: context.source.clone(), total: meta.len(), bytes: true });
@@ -176,14 +176,15 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
         return Err(format!("missing sample (first in column `{i}`)"));
     }
     let x = context.first_strip(x, context.options.csv_fs)?;
-    let draft = Draft { id: id.into(), patient: id.into(), rhythm, x, beats: None, features: None };
+    let (patient, note) = context.patient(id, &[]);
+    let draft = Draft { id: id.into(), patient, rhythm, x, beats: None, features: None };
     let mut strip = context.strip(draft)?;
     if uses_whole_row(context, columns) {
         for (own, published) in strip.features.iter_mut().zip(features) {
             *own = published.unwrap_or(*own);
         }
     }
-    let notes = if conflict { vec![Note::Conflict] } else { Vec::new() };
+    let notes = std::iter::once(note).chain(conflict.then_some(Note::Conflict)).collect();
     Ok(Outcome { strips: vec![strip], exclusions: Vec::<Exclusion>::new(), notes })
 }
 

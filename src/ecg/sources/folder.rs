@@ -5,16 +5,17 @@ use super::{Context, Outcome, Progress, Sink};
 use crate::ecg::dataset::Exclusion;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Component, Path, PathBuf};
 
-/// Folders deeper than this are not searched (a link may lead back up).
-pub(crate) const MAX_DEPTH: usize = 12;
+/// What to do about a path that is not there.
+pub(super) const MISSING: &str = "check the path; a relative one is looked for here and below EXGNET_DATA";
 
-/// The folder of real recordings: `EXGNET_DATA`, or `../shared/data` where that exists.
+/// The folder of real recordings that the variable `EXGNET_DATA` names.
 pub fn data_root() -> Option<PathBuf> {
     let named = std::env::var_os("EXGNET_DATA").filter(|v| !v.is_empty()).map(PathBuf::from);
-    named.or_else(|| Some(PathBuf::from("../shared/data"))).filter(|p| p.is_dir())
+    named.filter(|p| p.is_dir())
 }
 
 /// A relative path that does not exist as given is looked for below [`data_root`]; one that is in neither
@@ -76,98 +77,183 @@ pub(super) fn check_root(root: &Path) -> Result<()> {
     if root.is_dir() {
         return Ok(());
     }
-    Err(Error::file(
-        root,
-        "no such folder of recordings",
-        "check the path; a relative one is looked for here and below EXGNET_DATA (or ../shared/data)",
-    ))
+    Err(Error::file(root, "no such folder of recordings", MISSING))
 }
 
-/// The headers to read: those that `RECORDS` lists, or all; listed ones that are missing are excluded.
+/// The headers to read: those that `RECORDS` lists, or all, each once; listed ones that are missing are excluded.
 pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTreeSet<PathBuf>> {
     let root = &context.root;
     check_root(root)?;
-    let mut present = BTreeSet::new();
-    walk(root, 0, "hea", &mut present)?;
-    let mut listed = BTreeSet::new();
-    let chosen = if listing(root, root, 0, &mut listed, out, &context.source)? {
-        let others = present.difference(&listed).count();
+    let present = walk(root, &|path| path.extension().is_some_and(|e| e == "hea"))?;
+    // the folders above: a link that leads there leads back here
+    let above = real(root).ancestors().skip(1).map(Path::to_path_buf).collect();
+    let mut list = List { visited: above, headers: BTreeSet::new() };
+    let mut chosen = BTreeMap::new();
+    if list.follow(context, root, true, out)? {
+        for header in list.headers {
+            if header.is_file() {
+                let real = real(&header);
+                let path = present.files.get(&real).cloned().unwrap_or(header);
+                chosen.insert(real, path);
+            } else {
+                let reason = "listed in RECORDS, but there is no header";
+                out.exclusions.push(Exclusion::new(context.record_id(&header), reason));
+            }
+        }
+        let others = present.files.keys().filter(|real| !chosen.contains_key(*real)).count();
         if others > 0 {
             let what = if others == 1 { "header is" } else { "headers are" };
             out.notes.push(Note::Line(format!("{}: {others} {what} not in RECORDS and not read", context.source)));
         }
-        for missing in listed.difference(&present) {
-            out.exclusions
-                .push(Exclusion::new(context.record_id(missing), "listed in RECORDS, but there is no header"));
-        }
-        listed.intersection(&present).cloned().collect()
     } else {
-        present
-    };
-    if chosen.is_empty() {
+        present.note(context, out);
+        chosen = present.files;
+    }
+    if chosen.is_empty() && out.exclusions.is_empty() {
         return Err(Error::file(
             root,
             "holds no record (no .hea file at any depth)",
             "name the folder that holds the .hea files of a WFDB database",
         ));
     }
-    Ok(chosen)
+    Ok(once(context, chosen, out))
 }
 
-/// All files with an extension below a folder.
-pub(super) fn walk(dir: &Path, depth: usize, extension: &str, found: &mut BTreeSet<PathBuf>) -> Result<()> {
-    let fault = |e: std::io::Error| Error::file(dir, format!("cannot list the folder: {e}"), "check its permissions");
-    for entry in std::fs::read_dir(dir).map_err(fault)? {
-        let path = entry.map_err(fault)?.path();
-        if path.is_dir() {
-            if depth < MAX_DEPTH {
-                walk(&path, depth + 1, extension, found)?;
-            }
-        } else if path.extension().is_some_and(|e| e == extension) {
-            found.insert(path);
+/// The paths of the files that no source before this one holds; the others are excluded.
+pub(super) fn once(context: &Context, files: BTreeMap<PathBuf, PathBuf>, out: &mut Outcome) -> BTreeSet<PathBuf> {
+    let mut kept = BTreeSet::new();
+    // in the order of the records, wherever the files lie
+    let files: BTreeMap<PathBuf, PathBuf> = files.into_iter().map(|(real, path)| (path, real)).collect();
+    for (path, real) in files {
+        let id = context.record_id(&path);
+        match context.claim(real, &id) {
+            Ok(()) => drop(kept.insert(path)),
+            Err(first) => out.exclusions.push(Exclusion::new(id, format!("the same file as {first}"))),
         }
     }
-    Ok(())
+    kept
 }
 
-/// Follows the `RECORDS` file of a folder, whose lines are records or folders with `RECORDS` files of their own.
-/// Without one: false for the root, all headers for a folder below it.
-fn listing(
-    root: &Path,
-    dir: &Path,
-    depth: usize,
-    listed: &mut BTreeSet<PathBuf>,
-    out: &mut Outcome,
-    source: &str,
-) -> Result<bool> {
-    let path = dir.join("RECORDS");
-    if !path.is_file() {
-        if depth > 0 {
-            walk(dir, depth, "hea", listed)?;
+/// Files below a folder.
+pub(crate) struct Found {
+    /// By real path: the path below the folder that names it.
+    pub files: BTreeMap<PathBuf, PathBuf>,
+    /// Links that lead to what is there already.
+    again: usize,
+}
+
+impl Found {
+    /// Notes that links lead to the same files again.
+    pub(super) fn note(&self, context: &Context, out: &mut Outcome) {
+        if self.again > 0 {
+            let what = if self.again == 1 { "link leads" } else { "links lead" };
+            let line =
+                format!("{}: {} {what} to what is there already: every file counts once", context.source, self.again);
+            out.notes.push(Note::Line(line));
         }
-        return Ok(false);
     }
-    let text = crate::ecg::wfdb::read_limited(&path, 1 << 26, "list of records")?;
-    for line in String::from_utf8_lossy(&text).lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-        let below = Path::new(line);
-        if !below.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
-            out.exclusions.push(Exclusion::new(format!("{source}/{line}"), "RECORDS names a path outside its folder"));
-            continue;
-        }
-        // rebuilt from its parts so that `./a` and `a` are one record
-        let target: PathBuf = dir.components().chain(below.components().filter(|c| *c != Component::CurDir)).collect();
-        let mut header = target.clone().into_os_string();
-        header.push(".hea");
-        let header = PathBuf::from(header);
-        if target.is_dir() && !header.is_file() {
-            if depth < MAX_DEPTH && target != root {
-                listing(root, &target, depth + 1, listed, out, source)?;
+}
+
+/// The path of a file or folder without links; as it is where that cannot be found.
+pub(super) fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// All files below a folder that are `wanted`, each once however many links lead to it. A file that can be reached
+/// without a link is named by that path.
+pub(crate) fn walk(root: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Found> {
+    let top = real(root);
+    let mut found = Found { files: BTreeMap::new(), again: 0 };
+    let (mut visited, mut folders) = (HashSet::new(), vec![root.to_path_buf()]);
+    // links wait until everything that needs none is found
+    let (mut linked_folders, mut linked_files) = (BTreeSet::new(), BTreeSet::new());
+    loop {
+        while let Some(dir) = folders.pop() {
+            let fault =
+                |e: std::io::Error| Error::file(&dir, format!("cannot list the folder: {e}"), "check its permissions");
+            let place = real(&dir);
+            if !visited.insert(place.clone()) {
+                continue;
             }
+            for entry in std::fs::read_dir(&dir).map_err(fault)? {
+                let entry = entry.map_err(fault)?;
+                let (path, link) = (entry.path(), entry.file_type().map_err(fault)?.is_symlink());
+                match (path.is_dir(), link) {
+                    (true, true) => drop(linked_folders.insert(path)),
+                    (true, false) => folders.push(path),
+                    (false, _) if !wanted(&path) => {}
+                    (false, true) => drop(linked_files.insert(path)),
+                    (false, false) => drop(found.files.entry(place.join(entry.file_name())).or_insert(path)),
+                }
+            }
+        }
+        let Some(link) = linked_folders.pop_first() else { break };
+        let target = real(&link);
+        // a link to a folder above leads back here
+        if visited.contains(&target) || top.starts_with(&target) {
+            found.again += 1;
         } else {
-            listed.insert(header);
+            folders.push(link);
         }
     }
-    Ok(true)
+    for path in linked_files {
+        let target = real(&path);
+        match found.files.entry(target) {
+            Entry::Vacant(place) => drop(place.insert(path)),
+            Entry::Occupied(_) => found.again += 1,
+        }
+    }
+    Ok(found)
+}
+
+/// The headers that `RECORDS` files list.
+struct List {
+    /// Real paths of the folders whose lists were read.
+    visited: HashSet<PathBuf>,
+    headers: BTreeSet<PathBuf>,
+}
+
+impl List {
+    /// Follows the `RECORDS` file of a folder, whose lines are records or folders with `RECORDS` files of their own.
+    /// Without one: false for the root, all headers for a folder below it.
+    fn follow(&mut self, context: &Context, dir: &Path, root: bool, out: &mut Outcome) -> Result<bool> {
+        if !self.visited.insert(real(dir)) {
+            return Ok(true);
+        }
+        let path = dir.join("RECORDS");
+        if !path.is_file() {
+            if !root {
+                self.headers
+                    .extend(walk(dir, &|path| path.extension().is_some_and(|e| e == "hea"))?.files.into_values());
+            }
+            return Ok(false);
+        }
+        let text = crate::ecg::wfdb::read_limited(&path, 1 << 26, "list of records")?;
+        let text = String::from_utf8_lossy(&text);
+        for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let below = Path::new(line.strip_suffix(".hea").unwrap_or(line));
+            if !below.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
+                let record = format!("{}/{line}", context.source);
+                out.exclusions.push(Exclusion::new(record, "RECORDS names a path outside its folder"));
+                continue;
+            }
+            // rebuilt from its parts so that `./a` and `a` are one record
+            let target: PathBuf =
+                dir.components().chain(below.components().filter(|c| *c != Component::CurDir)).collect();
+            let mut header = target.clone().into_os_string();
+            header.push(".hea");
+            let header = PathBuf::from(header);
+            if target.is_dir() && !header.is_file() {
+                self.follow(context, &target, false, out)?;
+            } else {
+                self.headers.insert(header);
+            }
+        }
+        Ok(true)
+    }
 }
 
 #[cfg(test)]

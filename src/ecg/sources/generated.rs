@@ -15,15 +15,17 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let one = |&i: &usize| {
         let id = format!("{}/{i:06}", context.source);
         let made = generator.record(i);
+        let (patient, note) = context.patient(&id, &[]);
         let draft = Draft {
-            patient: id.clone(),
+            patient,
             id: id.clone(),
             rhythm: made.rhythm,
             x: made.signal,
             beats: Some(made.r_peaks),
             features: None,
         };
-        context.strip(draft).map(|strip| Outcome { strips: vec![strip], ..Outcome::default() }).map_err(|e| (id, e))
+        let outcome = |strip| Outcome { strips: vec![strip], notes: vec![note], ..Outcome::default() };
+        context.strip(draft).map(outcome).map_err(|e| (id, e))
     };
     folder::in_order(context, &indices, &one, sink)
 }

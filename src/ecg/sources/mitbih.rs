@@ -1,11 +1,12 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
-use super::notes::Note;
-use super::{Context, Draft, Outcome, one_line};
+use super::notes::{How, Note};
+use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
-use crate::ecg::resample;
+use crate::ecg::patients;
+use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,15 +36,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
 
-    // the mean is taken out first, or the zeros that the filter sees outside would make a step of it
-    let known: Vec<f64> = mv.iter().copied().filter(|v| v.is_finite()).collect();
-    if known.is_empty() {
-        return Err("no sample is present".into());
-    }
-    let mean = known.iter().sum::<f64>() / known.len() as f64;
-    let centred: Vec<f64> = mv.iter().map(|v| if v.is_finite() { v - mean } else { 0.0 }).collect();
-    let resampled = resample::resample(&centred, fs, options.fs).map_err(|e| one_line(&e))?;
+    let whole = LongRecord::new(&context.preprocessing, &mv, fs)?;
 
+    let (patient, note) = patient(context, &record, &header);
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let length = options.seconds * fs;
@@ -76,9 +71,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 }
             };
             let id = format!("{record}@{:.3}", start as f64 / fs);
-            let patient = patient(context, &record, &header.name);
-            let strip = cut(context, &mv, &resampled, fs, start, end).and_then(|(at, x)| {
-                let beats = Some(peaks_inside(&own, options.fs / fs, at, x.len()));
+            let patient = patient.clone();
+            let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
+                let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
+                let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
                 context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
             });
             match strip {
@@ -86,6 +82,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
             }
         }
+    }
+    if !out.strips.is_empty() {
+        out.notes.push(note);
     }
     for (reason, count) in left_out {
         let unit = if count == 1 { "window" } else { "windows" };
@@ -108,9 +107,18 @@ pub(crate) fn rhythm_at(header: &Header, start: f64, seconds: f64) -> Option<Rhy
     classify(&stretch.note, &beats, fs).ok()
 }
 
-/// Records 201 and 202 of the MIT-BIH arrhythmia database are one person.
-fn patient(context: &Context, record: &str, name: &str) -> String {
-    if matches!(name, "201" | "202") { format!("{}/201+202", context.source) } else { record.to_string() }
+/// Whether a record has rhythm annotations: then it is read as one of many windows.
+pub(crate) fn has_rhythms(header: &Header) -> bool {
+    read_annotations(&header.path.with_extension("atr"), header.fs, header.fs)
+        .is_ok_and(|a| !rhythm_stretches(&a, i64::MAX).is_empty())
+}
+
+/// The patient of all windows of a record, and the note of how it was found.
+fn patient(context: &Context, record: &str, header: &Header) -> (String, Note) {
+    match patients::same_person(&header.name) {
+        Some(person) => context.patient_note(record, Some((person, How::Database))),
+        None => context.patient(record, &header.comments),
+    }
 }
 
 /// From each beginning of a rhythm to the next change or end, the last one to the record's end.
@@ -143,42 +151,8 @@ fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String
             let samples: Vec<i64> = beats.iter().map(|b| b.sample).collect();
             labels::by_rate(&samples, fs).ok_or_else(|| "fewer than two beats".into())
         }
-        NoteRhythm::Other => Ok(Rhythm::Other),
+        NoteRhythm::Unknown => Err(format!("the rhythm {} is not known", note.trim_end_matches('\0'))),
     }
-}
-
-/// The window's first sample in the resampled record, and its samples in mV, the record's mean removed.
-fn cut(
-    context: &Context,
-    mv: &[f64],
-    resampled: &[f64],
-    fs: f64,
-    start: i64,
-    end: i64,
-) -> Result<(usize, Vec<f64>), String> {
-    let original = usize::try_from(start).ok().zip(usize::try_from(end).ok()).and_then(|(a, b)| mv.get(a..b));
-    let original = original.ok_or("window outside the record")?;
-    if let Some(i) = original.iter().position(|v| !v.is_finite()) {
-        return Err(format!("missing sample (first at {i} of the window)"));
-    }
-    if super::is_flat(original) {
-        return Err("flat line".into());
-    }
-    let at = (start as f64 * context.options.fs / fs).round() as usize;
-    let strip = at.checked_add(context.options.samples()).and_then(|e| resampled.get(at..e));
-    let strip = strip.ok_or("the record ends inside the window after resampling")?;
-    Ok((at, strip.to_vec()))
-}
-
-fn peaks_inside(beats: &[&Annotation], ratio: f64, at: usize, n: usize) -> Vec<u32> {
-    let mut peaks: Vec<u32> = beats
-        .iter()
-        .map(|b| (b.sample as f64 * ratio).round() - at as f64)
-        .filter(|&p| p >= 0.0 && p < n as f64)
-        .map(|p| p as u32)
-        .collect();
-    peaks.dedup();
-    peaks
 }
 
 #[cfg(test)]
@@ -219,6 +193,7 @@ mod tests {
         assert_eq!(classify("(N", &own, 360.0), Ok(Rhythm::Sinus));
         assert!(classify("(N", &own[..1], 360.0).unwrap_err().contains("two beats"));
         assert_eq!(classify("(P", &own, 360.0), Ok(Rhythm::Other));
+        assert!(classify("(XY\0", &own, 360.0).unwrap_err().contains("rhythm (XY is not known"));
         assert_eq!(classify("(AFL", &[], 360.0), Ok(Rhythm::Fibrillation));
     }
 }

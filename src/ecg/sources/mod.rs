@@ -12,118 +12,23 @@ mod mitbih;
 mod muse;
 mod notes;
 mod physionet;
+mod source;
 
 use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
-use super::{features, resample, rpeaks};
+use super::patients::{self, PatientNames};
+use super::preprocessing::{Finished, Preprocessing};
 use crate::error::{Error, Result};
-use notes::Note;
-use std::fmt;
+use notes::{How, Note, Notes};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
-pub(crate) use folder::MAX_DEPTH;
+pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
-pub(crate) use mitbih::rhythm_at;
-
-/// A kind of source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Long WFDB records with rhythm annotations (MIT-BIH arrhythmia and its kin); windows inside one rhythm.
-    Mitbih,
-    /// Folders of short WFDB records with the diagnosis in the header: PhysioNet's ecg-arrhythmia
-    /// (Chapman-Shaoxing, Ningbo), Challenge 2020 and 2021, LUDB.
-    Wfdb,
-    /// The Challenge 2017: single-lead WFDB records and a `REFERENCE*.csv` with their labels.
-    Cinc2017,
-    /// The EXGnet authors' single-lead files: one row per strip, with 17 features and one-hot classes.
-    Csv,
-    /// Chapman's figshare layout: one CSV file per record and `Diagnostics.xlsx`.
-    Muse,
-    /// The built-in generator; it has no path.
-    Synthetic,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Mitbih, Self::Wfdb, Self::Cinc2017, Self::Csv, Self::Muse, Self::Synthetic];
-
-    /// The name used in experiment files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mitbih => "mitbih",
-            Self::Wfdb => "wfdb",
-            Self::Cinc2017 => "cinc2017",
-            Self::Csv => "csv",
-            Self::Muse => "muse",
-            Self::Synthetic => "synthetic",
-        }
-    }
-}
-
-/// A kind and where the recordings are, written `KIND:PATH`, or `synthetic` alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// What lies there.
-    pub kind: Kind,
-    /// A folder, or a file for `csv`; empty for `synthetic`. Resolved by [`resolve`].
-    pub path: PathBuf,
-}
-
-impl Source {
-    /// A source from its parts.
-    pub fn new(kind: Kind, path: impl Into<PathBuf>) -> Self {
-        Self { kind, path: path.into() }
-    }
-
-    /// What can be written as a source, for messages.
-    pub fn forms() -> String {
-        let with_path = Kind::ALL.iter().filter(|k| **k != Kind::Synthetic).map(|k| format!("{}:PATH", k.name()));
-        format!("synthetic, {}", with_path.collect::<Vec<_>>().join(", "))
-    }
-
-    /// Name of the source in ids: that of its folder, or of its file without the extension.
-    pub fn name(&self) -> String {
-        match self.kind {
-            Kind::Synthetic => "synthetic".into(),
-            Kind::Csv => self.path.file_stem().map_or_else(|| "csv".into(), |n| n.to_string_lossy().into_owned()),
-            _ => folder::name_of(&resolve(&self.path)),
-        }
-    }
-}
-
-impl FromStr for Source {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if text == Kind::Synthetic.name() {
-            return Ok(Self::new(Kind::Synthetic, ""));
-        }
-        let (kind, path) = text.split_once(':').unwrap_or((text, ""));
-        let known = Kind::ALL.into_iter().find(|k| k.name() == kind && *k != Kind::Synthetic);
-        match known {
-            Some(kind) if !path.trim().is_empty() => Ok(Self::new(kind, path)),
-            Some(_) => Err(Error::config(
-                format!("source `{text}`: found no path, expected {kind}:PATH"),
-                "name the file or folder; a relative path is also looked for below EXGNET_DATA",
-            )),
-            None => Err(Error::config(
-                format!("source `{text}`: found the kind `{kind}`, expected one of {}", Self::forms()),
-                "write KIND:PATH, for instance wfdb:ludb",
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            Kind::Synthetic => f.write_str(self.kind.name()),
-            kind => write!(f, "{}:{}", kind.name(), self.path.display()),
-        }
-    }
-}
+pub(crate) use mitbih::{has_rhythms, rhythm_at};
+pub use source::{Kind, Source};
 
 /// How far reading has come, for progress bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,12 +67,17 @@ type Sink<'a> = dyn FnMut(Outcome) -> Result<()> + 'a;
 /// What every record of a source needs to know.
 struct Context<'a> {
     options: &'a LoadOptions,
+    /// How strips are made, as the options say.
+    preprocessing: Preprocessing,
     scheme: &'static Scheme,
     /// The source's name.
     source: String,
     /// Its folder or file.
     root: PathBuf,
     watch: &'a (dyn Fn(Progress) + Sync),
+    patients: &'a PatientNames,
+    /// Files that a source holds, by real path, and their records.
+    claimed: &'a Mutex<BTreeMap<PathBuf, String>>,
 }
 
 /// A strip before it was finished.
@@ -191,76 +101,52 @@ impl Context<'_> {
         format!("{}/{}", self.source, parts.join("/"))
     }
 
+    /// Takes a file, by its real path, for a record; or names the record that has it.
+    fn claim(&self, real: PathBuf, record: &str) -> Result<(), String> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = claimed.entry(real).or_insert_with(|| record.to_string());
+        if first == record { Ok(()) } else { Err(first.clone()) }
+    }
+
+    /// The patient of a record, told by the comments of its header, by its name, or taken to be its own; and the note of
+    /// how. A pattern of the user's goes before the header.
+    fn patient(&self, record: &str, comments: &[String]) -> (String, Note) {
+        let below = record.strip_prefix(&self.source).map_or(record, |r| r.trim_start_matches('/'));
+        let header = patients::in_comments(comments).map(|p| (p, How::Header));
+        let name = self.patients.of(below).map(|p| (p, How::Name));
+        let found = if self.patients.is_own() { name.or(header) } else { header.or(name) };
+        self.patient_note(record, found)
+    }
+
+    fn patient_note(&self, record: &str, found: Option<(&str, How)>) -> (String, Note) {
+        let (patient, how) = match found {
+            Some((patient, how)) => (format!("{}/{patient}", self.source), how),
+            None => (record.to_string(), How::Own),
+        };
+        let note = Note::Patient { source: self.source.clone(), record: record.into(), patient: patient.clone(), how };
+        (patient, note)
+    }
+
     fn begin(&self, total: usize) {
         (self.watch)(Progress::Begin { source: self.source.clone(), total: total as u64, bytes: false });
     }
 
     /// The first strip of a short record: `mv` at `fs` Hz, brought to the data set's rate and length.
-    fn first_strip(&self, mut mv: Vec<f64>, fs: f64) -> Result<Vec<f64>, String> {
-        let seconds = self.options.seconds;
-        let found = mv.len();
-        // half a second more keeps the resampling filter's edge out of the strip
-        mv.truncate(((seconds + 0.5) * fs).ceil() as usize);
-        if let Some(i) = mv.iter().take((seconds * fs).ceil() as usize).position(|v| !v.is_finite()) {
-            return Err(format!("missing sample (first at {i})"));
-        }
-        mv.truncate(mv.iter().position(|v| !v.is_finite()).unwrap_or(mv.len()));
-        if mv.is_empty() {
-            return Err("holds no sample".into());
-        }
-        if is_flat(&mv) {
-            return Err("flat line".into());
-        }
-        let mut x = resample::resample_centred(mv, fs, self.options.fs).map_err(|e| one_line(&e))?;
-        let n = self.options.samples();
-        if x.len() < n {
-            return Err(format!(
-                "too short: {found} samples at {fs} Hz are {:.2} s, expected {seconds} s",
-                found as f64 / fs
-            ));
-        }
-        x.truncate(n);
-        Ok(x)
+    fn first_strip(&self, mv: Vec<f64>, fs: f64) -> Result<Vec<f64>, String> {
+        Ok(self.preprocessing.first_strip(mv, fs)?)
     }
 
     /// The finished strip, or why there is none.
     fn strip(&self, draft: Draft) -> Result<Strip, String> {
-        let Draft { id, patient, rhythm, mut x, beats, features } = draft;
+        let Draft { id, patient, rhythm, x, beats, features } = draft;
         let label =
             self.scheme.class_of(rhythm).ok_or_else(|| format!("its rhythm is in no class of {}", self.scheme.name))?;
-        if let Some(i) = x.iter().position(|v| !v.is_finite()) {
-            return Err(format!("missing or infinite sample (first at {i})"));
-        }
-        if is_flat(&x) {
-            return Err("flat line".into());
-        }
-        let (options, fs) = (self.options, self.options.fs);
-        // detection needs a clean signal, whether the strip is to be one or not
-        let clean = if options.clean || beats.is_none() { Some(rpeaks::clean(&x, fs, options.mains)) } else { None };
-        let expert_beats = beats.is_some();
-        let r_peaks = match (beats, &clean) {
-            (Some(beats), _) => beats,
-            (None, Some(Ok(clean))) => options.detector.r_peaks(clean, fs),
-            (None, _) => Vec::new(),
-        };
-        if options.clean
-            && let Some(clean) = clean
-        {
-            x = clean.map_err(|e| one_line(&e))?;
-        }
-        let signal: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-        if signal.iter().any(|v| !v.is_finite()) {
-            return Err("values beyond the range of f32".into());
-        }
-        let features = features.unwrap_or_else(|| features::hrv(&r_peaks, fs).map(|v| v as f32));
+        let finished = self.preprocessing.finish(x, beats)?;
+        let features = features.unwrap_or_else(|| finished.features(self.preprocessing.fs));
         let source = self.source.clone();
+        let Finished { signal, r_peaks, expert_beats } = finished;
         Ok(Strip { id, patient, source, signal: signal.into(), label, r_peaks, expert_beats, features, target: None })
     }
-}
-
-/// True where a signal never changes.
-pub(crate) fn is_flat(x: &[f64]) -> bool {
-    x.windows(2).all(|w| w[0] == w[1])
 }
 
 /// An error's text without its hint, on one line.
@@ -269,9 +155,9 @@ pub(crate) fn one_line(e: &Error) -> String {
     text.split("\nHINT").next().unwrap_or(&text).replace('\n', " ")
 }
 
-/// Beats at a strip's rate, those inside its `n` samples.
-fn scaled_beats(beats: &[i64], ratio: f64, n: usize) -> Vec<u32> {
-    let scaled = beats.iter().map(|&b| (b as f64 * ratio).round());
+/// Beats at a strip's rate, those inside its `n` samples from sample `at` of the record at that rate.
+pub(crate) fn scaled_beats(beats: &[i64], ratio: f64, at: usize, n: usize) -> Vec<u32> {
+    let scaled = beats.iter().map(|&b| (b as f64 * ratio).round() - at as f64);
     let mut inside: Vec<u32> = scaled.filter(|&p| p >= 0.0 && p < n as f64).map(|p| p as u32).collect();
     inside.dedup();
     inside
@@ -299,22 +185,20 @@ pub(crate) fn read_all(
     if sources.is_empty() {
         return Err(Error::config("no source of recordings", "name at least one, e.g. mitbih:mitdb"));
     }
-    let mut names: Vec<String> = Vec::new();
+    check_names(sources)?;
+    sources.iter().for_each(Source::protect);
     let mut account = Account::default();
-    let mut all_notes = Vec::new();
+    let mut all_notes = Notes::default();
+    let patients = PatientNames::parse(&options.patient_pattern)?;
+    let claimed = Mutex::default();
     for source in sources {
-        let name = source.name();
-        if names.contains(&name) {
-            return Err(Error::config(
-                format!("two sources are named `{name}`"),
-                "give the folders different names: records are told apart by them",
-            ));
-        }
-        names.push(name.clone());
-        let context = Context { options, scheme, source: name, root: resolve(&source.path), watch };
+        let (name, root) = (source.name(), resolve(&source.path));
+        let preprocessing = options.preprocessing();
+        let (patients, claimed) = (&patients, &claimed);
+        let context = Context { options, preprocessing, scheme, source: name, root, watch, patients, claimed };
         let mut take = |outcome: Outcome| {
             account.exclusions.extend(outcome.exclusions);
-            all_notes.extend(outcome.notes);
+            outcome.notes.into_iter().for_each(|note| all_notes.add(note));
             outcome.strips.into_iter().try_for_each(&mut *sink)
         };
         match source.kind {
@@ -326,15 +210,45 @@ pub(crate) fn read_all(
             Kind::Synthetic => generated::read(&context, &mut take)?,
         }
     }
-    account.notes = notes::words(all_notes, &options.lead);
+    if patients.is_own() && !all_notes.names_gave_patients() {
+        let pattern = &options.patient_pattern;
+        all_notes.add(Note::Line(format!("warning: patient_pattern {pattern} fits the name of no record")));
+    }
+    account.notes = all_notes.words(&options.lead);
     Ok(account)
 }
 
+/// Sources must differ in name, by which records are told apart, and in place.
+fn check_names(sources: &[Source]) -> Result<()> {
+    for (i, source) in sources.iter().enumerate() {
+        let name = source.name();
+        let place = |s: &Source| folder::real(&resolve(&s.path));
+        for other in &sources[..i] {
+            if place(other) == place(source) {
+                return Err(Error::config(
+                    format!("the sources {other} and {source} are two sources of the same recordings"),
+                    "name every file and folder once: records that come twice would be in training and test",
+                ));
+            }
+            if other.name() == name {
+                let hint = format!(
+                    "records are told apart by the source's name: write NAME=KIND:PATH for one of them, e.g. {name}-2={}",
+                    Source { label: None, ..source.clone() }
+                );
+                return Err(Error::config(format!("two sources are named `{name}`: {other} and {source}"), hint));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The headers of a folder's records in the order of [`load`], the source's name, and what its list names in vain.
-pub(crate) fn record_headers(path: &Path) -> Result<(Vec<PathBuf>, String, Vec<Exclusion>)> {
+pub(crate) fn record_headers(source: &Source) -> Result<(Vec<PathBuf>, String, Vec<Exclusion>)> {
     let options = LoadOptions::default();
-    let source = Source::new(Kind::Wfdb, path).name();
-    let context = Context { options: &options, scheme: options.check()?, source, root: resolve(path), watch: &|_| {} };
+    let (patients, claimed) = (&PatientNames::parse(&options.patient_pattern)?, &Mutex::default());
+    let (preprocessing, scheme) = (options.preprocessing(), options.check()?);
+    let (root, source) = (resolve(&source.path), source.name());
+    let context = Context { options: &options, preprocessing, scheme, source, root, watch: &|_| {}, patients, claimed };
     let mut out = Outcome::default();
     let headers = folder::find_headers(&context, &mut out)?.into_iter().collect();
     Ok((headers, context.source, out.exclusions))
@@ -362,8 +276,8 @@ pub fn load(kind: Kind, path: &Path, options: &LoadOptions) -> Result<Dataset> {
 /// Loads several sources as one set, all of it in memory; `watch` hears how far it is.
 ///
 /// # Errors
-/// As [`load`]; also for no source at all, and for two sources of the same name (their patients could not be told
-/// apart).
+/// As [`load`]; also for no source at all, for two sources of the same name (their patients could not be told apart)
+/// and for two of the same recordings.
 pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
     let scheme = options.check()?;
     let mut strips = Vec::new();
@@ -372,12 +286,9 @@ pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progr
         Ok(())
     })?;
     let set = Dataset {
-        scheme: scheme.name.into(),
+        preprocessing: options.preprocessing(),
         classes: scheme.classes.iter().map(|c| (*c).to_string()).collect(),
-        fs: options.fs,
-        seconds: options.seconds,
-        lead: options.lead.clone(),
-        clean: options.clean,
+        patient_pattern: options.patient_pattern.clone(),
         guidance: GuidanceConfig::default(),
         strips,
         exclusions: account.exclusions,

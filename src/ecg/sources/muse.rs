@@ -38,9 +38,9 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             "name the folder with Diagnostics.xlsx and ECGDataDenoised/ of figshare's collection 4560497",
         ));
     }
-    let mut files = BTreeSet::new();
-    folder::walk(root, 0, "csv", &mut files)?;
-    if files.is_empty() {
+    let mut account = Outcome::default();
+    let found = folder::walk(root, &|path| path.extension().is_some_and(|e| e == "csv"))?;
+    if found.files.is_empty() {
         return Err(Error::file(
             root,
             "holds no record (no .csv file at any depth)",
@@ -48,7 +48,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         ));
     }
     let mut labels = rhythms(xlsx::two_columns(&table, ["FileName", "Rhythm"])?);
-    let mut account = Outcome::default();
+    found.note(context, &mut account);
+    let files = folder::once(context, found.files, &mut account);
     let mut items: Vec<(PathBuf, Label)> = Vec::new();
     for (name, path) in one_file_each(context, files, &mut account) {
         let label = labels.remove(&name).unwrap_or_else(|| Err(format!("is not in {TABLE}")));
@@ -130,8 +131,9 @@ fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize
     let mv = samples(text, lead)?;
     let x = context.first_strip(mv, FS)?;
     let id = context.record_id(path);
-    let draft = Draft { patient: id.clone(), id, rhythm, x, beats: None, features: None };
-    Ok(Outcome { strips: vec![context.strip(draft)?], ..Outcome::default() })
+    let (patient, note) = context.patient(&id, &[]);
+    let draft = Draft { patient, id, rhythm, x, beats: None, features: None };
+    Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
 /// One lead in mV; NaN for an empty cell.

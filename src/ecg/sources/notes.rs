@@ -1,8 +1,12 @@
-//! What is told about records: notes of one kind over many records become one line.
+//! What is said about records: notes of one kind over many records become one line that names a few of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-/// Something to tell about a record.
+/// Records that a line names before it counts the rest.
+const NAMED: usize = 5;
+
+/// Something to report about a record.
 #[derive(Debug)]
 pub(super) enum Note {
     /// The lead asked for is not there; the one used.
@@ -11,32 +15,201 @@ pub(super) enum Note {
     Conflict,
     /// An integrity check failed.
     Integrity { record: String, what: String },
+    /// Anything else that may be true of many records: one line for all with the same `what`.
+    Record { record: String, what: String },
+    /// How the patient of a record of a source was found.
+    Patient { source: String, record: String, patient: String, how: How },
     /// Any other line.
     Line(String),
 }
 
-/// The notes as lines.
-pub(super) fn words(notes: Vec<Note>, lead: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut leads: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut conflicts = 0;
-    let mut integrity = Vec::new();
-    for note in notes {
-        match note {
-            Note::OtherLead { record, used } => leads.entry(used).or_default().push(record),
-            Note::Conflict => conflicts += 1,
-            Note::Integrity { record, what } => integrity.push(format!("{record}: {what}")),
-            Note::Line(line) => lines.push(line),
+/// Where a record's patient is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum How {
+    /// A comment of its header.
+    Header,
+    /// The record's name.
+    Name,
+    /// Known of the database.
+    Database,
+    /// From nowhere: the record is taken as a patient of its own.
+    Own,
+}
+
+/// A list of which the first few are kept, and the number of all.
+#[derive(Debug, Default)]
+pub(super) struct Some5 {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl Some5 {
+    pub fn push(&mut self, item: String) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(item);
         }
     }
-    for (used, records) in leads {
-        lines.push(format!("lead {lead} is missing, {used} used instead: {}", records.join(", ")));
+}
+
+impl FromIterator<String> for Some5 {
+    fn from_iter<I: IntoIterator<Item = String>>(items: I) -> Self {
+        let mut some = Self::default();
+        items.into_iter().for_each(|item| some.push(item));
+        some
     }
-    if conflicts > 0 {
-        lines.push(format!(
-            "{conflicts} records carry labels of more than one rhythm; SVT/AT, AFIB/AFL, ST, SB, SI, SR decide in this order"
-        ));
+}
+
+impl fmt::Display for Some5 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.first.join(", "))?;
+        if self.count > self.first.len() {
+            write!(f, " and {} more", self.count - self.first.len())?;
+        }
+        Ok(())
     }
-    lines.extend(integrity.into_iter().map(|i| format!("warning: {i}")));
-    lines
+}
+
+/// The notes of all sources so far.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    lines: Vec<String>,
+    leads: BTreeMap<String, Some5>,
+    by_what: BTreeMap<String, Some5>,
+    patients: BTreeMap<(String, How), Patients>,
+    conflicts: usize,
+    integrity: Some5,
+}
+
+#[derive(Debug, Default)]
+struct Patients {
+    records: usize,
+    patients: BTreeSet<String>,
+    example: String,
+}
+
+impl Notes {
+    pub fn add(&mut self, note: Note) {
+        match note {
+            Note::OtherLead { record, used } => self.leads.entry(used).or_default().push(record),
+            Note::Conflict => self.conflicts += 1,
+            Note::Integrity { record, what } => self.integrity.push(format!("{record}: {what}")),
+            Note::Record { record, what } => self.by_what.entry(what).or_default().push(record),
+            Note::Patient { source, record, patient, how } => {
+                let group = self.patients.entry((source, how)).or_default();
+                group.records += 1;
+                if how != How::Own {
+                    if group.patients.is_empty() {
+                        group.example = format!("{record} is of {patient}");
+                    }
+                    group.patients.insert(patient);
+                }
+            }
+            Note::Line(line) => self.lines.push(line),
+        }
+    }
+
+    /// True where a name gave a patient.
+    pub fn names_gave_patients(&self) -> bool {
+        self.patients.keys().any(|(_, how)| *how == How::Name)
+    }
+
+    /// The notes as lines.
+    pub fn words(self, lead: &str) -> Vec<String> {
+        let mut lines = self.lines;
+        for (used, records) in self.leads {
+            lines.push(format!("lead {lead} is missing, {used} used instead: {records}"));
+        }
+        lines.extend(self.by_what.into_iter().map(|(what, records)| format!("{what}: {records}")));
+        let groups: Vec<_> = self.patients.into_iter().collect();
+        lines.extend(groups.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(patient_line));
+        if self.conflicts > 0 {
+            lines.push(format!(
+                "{} records carry labels of more than one rhythm; one outside the classes (ventricular, paced, ...), SVT/AT, \
+                 AFIB/AFL, ST, SB, SI, SR decide in this order",
+                self.conflicts
+            ));
+        }
+        if self.integrity.count > 0 {
+            let n = self.integrity.count;
+            let unit = if n == 1 { "check fails" } else { "checks fail" };
+            lines.push(format!("warning: {n} integrity {unit}: {}", self.integrity));
+        }
+        lines
+    }
+}
+
+/// How the patients of one source were found.
+fn patient_line(groups: &[((String, How), Patients)]) -> String {
+    let records = |n: usize| if n == 1 { "1 record".to_string() } else { format!("{n} records") };
+    let part = |((_, how), group): &((String, How), Patients)| {
+        let n = group.patients.len();
+        let (unit, all) = (if n == 1 { "patient" } else { "patients" }, records(group.records));
+        match how {
+            How::Header => format!("{n} {unit} by their headers ({all}; {})", group.example),
+            How::Name => format!("{n} {unit} by record names ({all}; {})", group.example),
+            How::Database => format!("{n} {unit} with several records ({all}; {})", group.example),
+            How::Own => format!("{all} each taken as one patient"),
+        }
+    };
+    let source = groups.first().map_or("", |((source, _), _)| source);
+    match groups {
+        [((_, How::Own), group)] => {
+            let all = records(group.records);
+            format!("{source}: the data does not tell patients apart: {all}, each taken as one patient")
+        }
+        _ => format!("{source}: {}", groups.iter().map(part).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(notes: impl IntoIterator<Item = Note>) -> Vec<String> {
+        let mut all = Notes::default();
+        notes.into_iter().for_each(|note| all.add(note));
+        all.words("II")
+    }
+
+    #[test]
+    fn a_line_names_five_records_and_counts_the_rest() {
+        let name = |i: usize| format!("r{i:03}");
+        let lines = words((0..300).flat_map(|i| {
+            [
+                Note::OtherLead { record: name(i), used: "V5".into() },
+                Note::Integrity { record: name(i), what: format!("checksum {i}, its header says 7") },
+                Note::Record { record: name(i), what: "its annotations cannot be read".into() },
+                Note::Conflict,
+            ]
+        }));
+        assert_eq!(lines.len(), 4, "{lines:#?}");
+        assert_eq!(lines[0], "lead II is missing, V5 used instead: r000, r001, r002, r003, r004 and 295 more");
+        assert_eq!(lines[1], "its annotations cannot be read: r000, r001, r002, r003, r004 and 295 more");
+        assert!(lines[2].starts_with("300 records carry labels"));
+        assert!(lines[3].starts_with("warning: 300 integrity checks fail: r000: checksum 0") && lines[3].len() < 250);
+        assert!(lines[3].ends_with("header says 7 and 295 more"));
+        let five: Some5 = (0..5).map(name).collect();
+        assert_eq!(five.to_string(), "r000, r001, r002, r003, r004");
+    }
+
+    #[test]
+    fn every_source_has_its_line_of_patients() {
+        let of = |source: &str, record: &str, patient: &str, how| Note::Patient {
+            source: source.into(),
+            record: record.into(),
+            patient: patient.into(),
+            how,
+        };
+        let lines = words([
+            of("b", "b/1", "b/1", How::Own),
+            of("a", "a/p1_1", "a/p1", How::Name),
+            of("a", "a/p1_2", "a/p1", How::Name),
+            of("a", "a/x", "a/x", How::Own),
+            of("b", "b/2", "b/2", How::Own),
+        ]);
+        let own = "b: the data does not tell patients apart: 2 records, each taken as one patient";
+        let named = "a: 1 patient by record names (2 records; a/p1_1 is of a/p1), 1 record each taken as one patient";
+        assert_eq!(lines, [named, own]);
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::notes::Note;
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
-use crate::ecg::labels::{HeaderLabel, after_key, header_label};
+use crate::ecg::labels::{HeaderLabel, header_label};
 use crate::ecg::wfdb::{Header, Signal, annotation, read_signal};
 use std::path::Path;
 
@@ -13,7 +13,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let record = context.record_id(path);
     let mut out = Outcome::default();
     let rhythm = match header_label(&header.comments) {
-        HeaderLabel::Rhythm { rhythm, conflict } => {
+        HeaderLabel::Rhythm { rhythm, conflict, named } => {
+            if context.scheme.class_of(rhythm).is_none() {
+                return Err(format!("rhythm {named} is in no class of {}", context.scheme.name));
+            }
             if conflict {
                 out.notes.push(Note::Conflict);
             }
@@ -29,21 +32,15 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
 
     let x = context.first_strip(mv, fs)?;
     let expert = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
-        out.notes.push(Note::Line(format!(
-            "{record}: beats detected, for its annotations cannot be read: {}",
-            one_line(&e)
-        )));
+        out.notes.push(Note::Record {
+            record: format!("{record} ({})", one_line(&e)),
+            what: "beats detected, for the annotations cannot be read".into(),
+        });
         None
     });
-    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / fs, options.samples()));
-    let patient = patient(&header).map_or_else(|| record.clone(), |p| format!("{}/{p}", context.source));
+    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / fs, 0, options.samples()));
+    let (patient, note) = context.patient(&record, &header.comments);
     out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, features: None })?);
+    out.notes.push(note);
     Ok(out)
-}
-
-/// The patient where a comment names one (`Patient: 17`).
-fn patient(header: &Header) -> Option<&str> {
-    let keys = ["patient", "patient id", "patient_id", "subject", "subject id", "subject_id"];
-    let value = header.comments.iter().find_map(|c| keys.iter().find_map(|k| after_key(c, k)))?;
-    (!value.is_empty() && !value.eq_ignore_ascii_case("unknown")).then_some(value)
 }

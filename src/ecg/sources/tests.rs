@@ -1,4 +1,5 @@
 use super::*;
+use crate::ecg::synthetic::SyntheticOptions;
 
 fn options() -> LoadOptions {
     LoadOptions { fs: 100.0, seconds: 1.0, min_class: 1, ..LoadOptions::default() }
@@ -42,7 +43,7 @@ fn every_record_is_kept_or_accounted_for() {
         "flat: flat line",
         "gap: missing",
         "short: .*99",
-        "unknown: no code",
+        "unknown: no code of a rhythm",
     ];
     assert_eq!(reasons.len(), expect.len(), "{reasons:?}");
     for (reason, e) in reasons.iter().zip(expect) {
@@ -102,4 +103,180 @@ fn wrong_kinds_and_folders_are_errors() {
     let twice = Source::new(Kind::Wfdb, dir.path());
     write_record(dir.path(), "s", &wave(100), "#Dx: 426177001");
     assert!(load_all(&[twice.clone(), twice], &o, &|_| {}).unwrap_err().to_string().contains("two sources"));
+}
+
+fn ids(set: &Dataset) -> Vec<&str> {
+    set.strips.iter().map(|s| s.id.as_str()).collect()
+}
+
+fn has_note(set: &Dataset, part: &str) -> bool {
+    set.notes.iter().any(|n| n.contains(part))
+}
+
+#[test]
+fn a_rhythm_outside_the_classes_or_unknown_leaves_the_record_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("set");
+    for (name, dx) in [
+        ("a", "426783006,164895002"),
+        ("b", "426783006, 49436004"),
+        ("c", "426783006,314208002"),
+        ("d", "426783006,59118001,11157007"),
+        ("e", "164889003,426627000"),
+    ] {
+        write_record(&root, name, &wave(100), &format!("#Dx: {dx}"));
+    }
+    write_record(&root, "f", &wave(100), "#Rhythm: Wandering.");
+    let set = load(Kind::Wfdb, &root, &options()).unwrap();
+    assert_eq!(ids(&set), ["set/c", "set/d"]);
+    assert_eq!(
+        (set.classes[set.strips[0].label].as_str(), set.classes[set.strips[1].label].as_str()),
+        ("AFIB/AFL", "SR")
+    );
+    let reasons: Vec<_> = set.exclusions.iter().map(|e| e.reason.as_str()).collect();
+    let expected = [
+        "rhythm VTach (164895002) is in no class of rhythm6",
+        "the code 49436004 is not known and may name a rhythm",
+        "Brady (426627000), bradycardia, may be of several classes",
+        "the rhythm `Wandering.` is not known",
+    ];
+    assert_eq!(reasons, expected);
+    // a class for every other rhythm, but not for one that is not known
+    let set = load(Kind::Wfdb, &root, &LoadOptions { classes: "af3".into(), ..options() }).unwrap();
+    let classes: Vec<_> = set.strips.iter().map(|s| (s.id.as_str(), set.classes[s.label].as_str())).collect();
+    assert_eq!(classes, [("set/a", "O"), ("set/c", "A"), ("set/d", "N")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_reached_twice_count_once() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let (root, outside) = (dir.path().join("set"), dir.path().join("outside"));
+    let sr = "#Dx: 426783006";
+    write_record(&root.join("b"), "one", &wave(100), sr);
+    write_record(&root, "two", &wave(100), sr);
+    write_record(&outside, "three", &wave(100), sr);
+    // a folder and a file twice, two ways to the same outside, and cycles: to itself, above itself, to the root
+    symlink(root.join("b"), root.join("a")).unwrap();
+    symlink(root.join("two.hea"), root.join("2.hea")).unwrap();
+    symlink(&outside, root.join("x")).unwrap();
+    symlink(&outside, root.join("b/y")).unwrap();
+    symlink(&root, root.join("b/loop")).unwrap();
+    symlink(dir.path(), root.join("up")).unwrap();
+    symlink("self", root.join("self")).unwrap();
+    let set = load(Kind::Wfdb, &root, &options()).unwrap();
+    assert_eq!(ids(&set), ["set/b/one", "set/b/y/three", "set/two"]);
+    assert!(set.exclusions.is_empty(), "{:?}", set.exclusions);
+    assert!(has_note(&set, "5 links lead to what is there already"), "{:?}", set.notes);
+    // the folder itself may be a link, however it is named
+    let link = dir.path().join("link");
+    symlink(&root, &link).unwrap();
+    assert_eq!(load(Kind::Wfdb, &link, &options()).unwrap().strips.len(), 3);
+    // so do those of a list, however they are written
+    std::fs::write(root.join("RECORDS"), "./two \r\ntwo\ntwo.hea\n2\nb/one\na/one\n./b/./one\na\nup\n").unwrap();
+    let set = load(Kind::Wfdb, &root, &options()).unwrap();
+    assert_eq!(
+        (ids(&set), set.exclusions.len()),
+        (vec!["set/b/one", "set/b/y/three", "set/two"], 0),
+        "{:?}",
+        set.exclusions
+    );
+    // and those of two sources
+    let of = |name: &str, path: &Path| Source::new(Kind::Wfdb, path).named(name).unwrap();
+    let set = load_all(&[of("p", &root), of("q", &root.join("b"))], &options(), &|_| {}).unwrap();
+    assert_eq!(ids(&set), ["p/b/one", "p/b/y/three", "p/two"]);
+    let same = [("q/one", "the same file as p/b/one"), ("q/y/three", "the same file as p/b/y/three")];
+    assert_eq!(set.exclusions, same.map(|(record, reason)| Exclusion::new(record, reason)));
+    let e = load_all(&[of("p", &root), of("q", &link)], &options(), &|_| {}).unwrap_err().to_string();
+    assert!(e.contains("two sources of the same recordings") && e.contains("HINT"), "{e}");
+}
+
+#[test]
+fn record_names_give_patients() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("set");
+    for name in ["p00000_s00", "p00000_s02", "p00001_s00", "x"] {
+        write_record(&root.join(&name[..1]), name, &wave(100), "#Dx: 426783006");
+    }
+    write_record(&root, "y", &wave(100), "#Dx: 426783006\n# Patient: 7");
+    let patients = |pattern: &str| {
+        let options = LoadOptions { patient_pattern: pattern.into(), ..options() };
+        let set = load(Kind::Wfdb, &root, &options).unwrap();
+        (set.patients(), set.notes)
+    };
+    let (of, notes) = patients("auto");
+    assert_eq!(of, ["set/p00000", "set/p00000", "set/p00001", "set/x/x", "set/7"]);
+    let line = "set: 1 patient by their headers (1 record; set/y is of set/7), \
+                2 patients by record names (3 records; set/p/p00000_s00 is of set/p00000), 1 record each taken as one patient";
+    assert!(notes.iter().any(|n| n == line), "{notes:?}");
+    assert_eq!(patients("none").0[..2], ["set/p/p00000_s00", "set/p/p00000_s02"]);
+    assert_eq!(patients("_(s..)$").0, ["set/s00", "set/s02", "set/s00", "set/x/x", "set/7"]);
+    let (of, notes) = patients("^no(where)");
+    assert_eq!(of[0], "set/p/p00000_s00");
+    assert!(notes.iter().any(|n| n.contains("patient_pattern ^no(where) fits the name of no record")), "{notes:?}");
+    let bad = LoadOptions { patient_pattern: "^p".into(), ..options() };
+    assert!(load(Kind::Wfdb, &root, &bad).unwrap_err().to_string().contains("without a group"));
+}
+
+#[test]
+fn every_kind_says_how_it_found_patients() {
+    let dir = tempfile::tempdir().unwrap();
+    write_record(dir.path(), "s", &wave(100), "#Dx: 426177001");
+    std::fs::write(dir.path().join("REFERENCE.csv"), "s,N\n").unwrap();
+    let own = "the data does not tell patients apart: 1 record, each taken as one patient";
+    for kind in [Kind::Wfdb, Kind::Cinc2017] {
+        let set = load(kind, dir.path(), &options()).unwrap();
+        assert_eq!(set.notes.iter().filter(|n| n.ends_with(own)).count(), 1, "{kind:?}: {:?}", set.notes);
+    }
+    let synthetic = SyntheticOptions { records: 6, ..SyntheticOptions::default() };
+    let set = load(Kind::Synthetic, Path::new(""), &LoadOptions { synthetic, fs: 100.0, ..options() }).unwrap();
+    assert!(has_note(&set, "6 records, each taken as one patient"), "{:?}", set.notes);
+}
+
+#[test]
+fn a_pool_without_the_lead_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let notes = [beat_word(28, 0), beat_word(63, 2), *b"(N", beat_word(1, 10), beat_word(1, 80), [0, 0]].concat();
+    for i in 0..30 {
+        let name = format!("r{i:02}");
+        write_record(dir.path(), &name, &wave(120), "");
+        let header = format!("{name} 1 100 120\n{name}.dat 16 1000/mV 16 0 0 {} 0 V5\n", i + 1);
+        std::fs::write(dir.path().join(format!("{name}.hea")), header).unwrap();
+        std::fs::write(dir.path().join(format!("{name}.atr")), &notes).unwrap();
+    }
+    let set = load(Kind::Mitbih, dir.path(), &options()).unwrap();
+    assert_eq!(set.strips.len(), 30);
+    let count = |part: &str| set.notes.iter().filter(|n| n.contains(part) && n.contains("and 25 more")).count();
+    assert_eq!((count("V5 used instead"), count("checksum")), (1, 1), "{:#?}", set.notes);
+    assert_eq!(set.notes.iter().filter(|n| n.contains("r07")).count(), 0, "{:#?}", set.notes);
+}
+
+/// A word of an annotation file.
+fn beat_word(code: u16, value: u16) -> [u8; 2] {
+    (code << 10 | value).to_le_bytes()
+}
+
+#[test]
+fn names_tell_sources_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["a/set", "b/set"].map(|p| dir.path().join(p));
+    paths.iter().for_each(|p| write_record(p, "s", &wave(100), "#Dx: 426177001"));
+    let text = |name: &str, i: usize| format!("{name}wfdb:{}", paths[i].display());
+    let parse = |text: String| text.parse::<Source>().unwrap();
+    let load = |sources: &[Source]| load_all(sources, &options(), &|_| {});
+    let e = load(&[parse(text("", 0)), parse(text("", 1))]).unwrap_err().to_string();
+    assert!(e.contains("two sources are named `set`") && e.contains("HINT") && e.contains("NAME=KIND:PATH"), "{e}");
+    let named = [parse(text("", 0)), parse(text("other=", 1))];
+    assert_eq!(named[1].to_string(), text("other=", 1));
+    let set = load(&named).unwrap();
+    assert_eq!(ids(&set), ["set/s", "other/s"]);
+    assert_eq!((set.patients()[1].as_str(), set.strips[1].source.as_str()), ("other/s", "other"));
+    for bad in ["=wfdb:x", "a/b=wfdb:x", " =wfdb:x", "..=wfdb:x", "a b=wfdb:x", "a=dicom:x", "a=wfdb:", "a=b=wfdb:x"] {
+        let e = bad.parse::<Source>().unwrap_err().to_string();
+        assert!(e.contains("HINT") && e.contains("source `"), "{bad}: {e}");
+    }
+    let plain = "wfdb:x=y/z".parse::<Source>().unwrap();
+    assert_eq!((plain.label, plain.path), (None, PathBuf::from("x=y/z")));
+    assert_eq!("s=synthetic".parse::<Source>().unwrap().to_string(), "s=synthetic");
 }

@@ -102,6 +102,7 @@ impl SavedSplit {
     /// # Errors
     /// [`Error::File`] for a file that cannot be read or is no whole and consistent split.
     pub fn read(path: &Path) -> Result<Self> {
+        crate::files::guard::reads(path);
         let mut bytes = Vec::new();
         let file = std::fs::File::open(path).and_then(|f| f.take(MOST_BYTES + 1).read_to_end(&mut bytes));
         file.map_err(|e| Error::file(path, format!("cannot be read: {e}"), "give the name of a split written before"))?;

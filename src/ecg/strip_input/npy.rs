@@ -8,11 +8,11 @@ use std::path::Path;
 const MAX_NPY: u64 = 1 << 30;
 
 /// Reads the samples of a `.npy` file.
-pub(super) fn read(path: &Path) -> Result<Vec<f32>> {
+pub(super) fn read(path: &Path) -> Result<Vec<f64>> {
     parse(path, &read_limited(path, MAX_NPY, "NumPy file")?)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f32>> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f64>> {
     let fault = |what: String, hint: &str| Error::file(path, what, hint);
     let damaged = "save it again with numpy.save(path, strip.astype('float32'))";
     let Some(rest) = bytes.strip_prefix(b"\x93NUMPY") else {
@@ -39,16 +39,13 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f32>> {
 
     let descr = entry("descr")?;
     let kind = descr.strip_prefix('\'').and_then(|d| d.split('\'').next()).unwrap_or("a structured type");
-    let (size, decode): (usize, fn(&[u8]) -> f32) = match kind {
-        "<f4" => (4, |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-        "<f8" => (8, |b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32),
-        "<i2" => (2, |b| f32::from(i16::from_le_bytes([b[0], b[1]]))),
-        "<i4" => (4, |b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]) as f32),
-        _ => {
-            let shown: String = kind.chars().take(20).collect();
-            return Err(fault(format!("holds `{shown}`, expected <f4, <f8, <i2 or <i4"), damaged));
-        }
+    let Some(kind) = Kind::of(kind) else {
+        let shown: String = kind.chars().take(20).collect();
+        let expected =
+            "expected whole numbers of 8 to 64 bits or floats of 16 to 64 bits (i1 to i8, u1 to u8, f2 to f8)";
+        return Err(fault(format!("holds `{shown}`, {expected}"), damaged));
     };
+    let size = kind.size;
     let shape = entry("shape")?;
     let inner = shape.strip_prefix('(').and_then(|s| s.split_once(')')).map(|(s, _)| s);
     let dims: Option<Vec<usize>> = inner.and_then(|s| {
@@ -67,7 +64,52 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f32>> {
             "the file is cut off or damaged: save it again",
         ));
     }
-    Ok(data.chunks_exact(size).map(decode).collect())
+    let samples: Vec<f64> = data.chunks_exact(size).map(|bytes| kind.number(bytes)).collect();
+    if let Some(i) = samples.iter().position(|v| v.is_finite() && !(*v as f32).is_finite()) {
+        return Err(fault(format!("sample {i} is {}, beyond the range of f32", samples[i]), "give the signal in mV"));
+    }
+    Ok(samples)
+}
+
+/// A type of numbers as NumPy names it: order of bytes, kind, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    big_endian: bool,
+    letter: u8,
+    size: usize,
+}
+
+impl Kind {
+    /// Of a name such as `<f4`, `>i2`, `|u1` or `=f8`.
+    fn of(descr: &str) -> Option<Self> {
+        let [order @ (b'<' | b'>' | b'|' | b'='), letter @ (b'i' | b'u' | b'f'), size] = *descr.as_bytes() else {
+            return None;
+        };
+        let size = usize::from(size.wrapping_sub(b'0'));
+        let known = matches!((letter, size), (b'i' | b'u', 1 | 2 | 4 | 8) | (b'f', 2 | 4 | 8));
+        // `|` says that there is no order, which is true of single bytes only
+        let ordered = order != b'|' || size == 1;
+        let big_endian = order == b'>' || (order == b'=' && cfg!(target_endian = "big"));
+        (known && ordered).then_some(Self { big_endian, letter, size })
+    }
+
+    /// The number in `size` bytes.
+    fn number(self, bytes: &[u8]) -> f64 {
+        let mut raw = [0; 8];
+        raw[..self.size].copy_from_slice(bytes);
+        if self.big_endian {
+            raw[..self.size].reverse();
+        }
+        let bits = u64::from_le_bytes(raw);
+        match (self.letter, self.size) {
+            (b'f', 2) => half::f16::from_bits(bits as u16).to_f64(),
+            (b'f', 4) => f64::from(f32::from_bits(bits as u32)),
+            (b'f', _) => f64::from_bits(bits),
+            (b'u', _) => bits as f64,
+            // the sign is that of the number's own highest bit
+            _ => ((bits << (64 - 8 * self.size)) as i64 >> (64 - 8 * self.size)) as f64,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +153,38 @@ mod tests {
     }
 
     #[test]
+    fn every_type_of_number_in_both_orders() {
+        let bytes = |v: &[u8]| v.to_vec();
+        let cases: [(&str, Vec<u8>, f64); 12] = [
+            ("i1", bytes(&(-3_i8).to_le_bytes()), -3.0),
+            ("u1", bytes(&250_u8.to_le_bytes()), 250.0),
+            ("i2", bytes(&(-300_i16).to_le_bytes()), -300.0),
+            ("u2", bytes(&65_000_u16.to_le_bytes()), 65_000.0),
+            ("i4", bytes(&(-70_000_i32).to_le_bytes()), -70_000.0),
+            ("u4", bytes(&4_000_000_000_u32.to_le_bytes()), 4e9),
+            ("i8", bytes(&(-5_000_000_000_i64).to_le_bytes()), -5e9),
+            ("u8", bytes(&(1_u64 << 63).to_le_bytes()), 2.0_f64.powi(63)),
+            ("f2", bytes(&half::f16::from_f32(-0.375).to_le_bytes()), -0.375),
+            ("f4", bytes(&1.25_f32.to_le_bytes()), 1.25),
+            ("f8", bytes(&0.1_f64.to_le_bytes()), 0.1),
+            ("f8", bytes(&(-1e-9_f64).to_le_bytes()), -1e-9),
+        ];
+        for (kind, little, expected) in cases {
+            let big: Vec<u8> = little.iter().rev().copied().collect();
+            for (order, data) in [("<", &little), (">", &big), ("=", &little)] {
+                for fortran in ["True", "False"] {
+                    let header = format!("{{'descr': '{order}{kind}', 'fortran_order': {fortran}, 'shape': (1,), }}\n");
+                    for version in 1..=3 {
+                        let read = parse(Path::new("x.npy"), &file(version, &header, data));
+                        assert_eq!(read.unwrap(), [expected], "{header}");
+                    }
+                }
+            }
+        }
+        assert_eq!(parse(Path::new("x"), &file(1, &f4("(2,)").replace("<f4", "|u1"), &[7, 9])).unwrap(), [7.0, 9.0]);
+    }
+
+    #[test]
     fn says_what_is_wrong() {
         for (bytes, part) in [
             (vec![], "begin"),
@@ -121,7 +195,10 @@ mod tests {
             (file(1, &f4("()"), &data()), "shape"),
             (file(1, &f4("(18446744073709551615,)"), &data()), "announces"),
             (file(1, &f4("(99999999999999999999999,)"), &data()), "shape"),
-            (file(1, &f4("(2,)").replace("<f4", ">f4"), &data()), ">f4"),
+            (file(1, &f4("(2,)").replace("<f4", "<c8"), &data()), "<c8"),
+            (file(1, &f4("(2,)").replace("<f4", "|b1"), &data()), "|b1"),
+            (file(1, &f4("(2,)").replace("<f4", "<f3"), &data()), "<f3"),
+            (file(1, &f4("(1,)").replace("<f4", "<f8"), &1e300_f64.to_le_bytes()), "beyond the range"),
             (file(1, &f4("(2,)").replace("'<f4'", "[('a', '<f4')]"), &data()), "structured"),
             (file(1, "{}", &data()), "descr"),
         ] {

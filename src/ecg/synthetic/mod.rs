@@ -244,7 +244,7 @@ mod tests {
         let set = synthesize(&SyntheticOptions { noise: 0.3, ..small(60) }).unwrap();
         let (mut hit, mut found, mut all) = (0, 0, 0);
         for s in &set.strips {
-            let peaks = crate::ecg::rpeaks::detect(&s.signal, set.fs, Detector::Gradient);
+            let peaks = crate::ecg::rpeaks::detect(&s.signal, set.preprocessing.fs, Detector::Gradient);
             let near = |p: u32| s.r_peaks.iter().any(|r| r.abs_diff(p) <= 75);
             hit += peaks.iter().filter(|&&p| near(p)).count();
             found += peaks.len();

@@ -19,6 +19,9 @@ impl BatchNorm {
     /// Gradients with respect to the inputs, in train mode.
     pub(super) fn fused_gradients(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let (gpu, x) = (grad.gpu(), &s.inputs[0]);
+        // the kernels take the weights from the statistics; written over, they are an error as for the simple operations
+        let weights = if matches!(self.second, Second::Norm(_)) { &[1, 4][..] } else { &[1] };
+        weights.iter().try_for_each(|&i| s.inputs[i].storage().check_kept())?;
         let (x2, stats2) = match &self.second {
             Second::Norm(stats) => (&s.inputs[3], stats),
             _ => (x, &self.first),

@@ -28,7 +28,14 @@ pub(super) struct Tiles {
 
 /// The input of convolutions with its rows, kept for others that read it and for the gradients.
 #[derive(Debug, Default)]
-pub(super) struct Shared(Mutex<Vec<Rows>>);
+pub(super) struct Shared(Mutex<SharedState>);
+
+#[derive(Debug, Default)]
+struct SharedState {
+    /// When the input was written that the rows are of.
+    stamp: u64,
+    rows: Vec<Rows>,
+}
 
 /// What the gradients of one convolution read of the output's gradient: its rows, one entry for each way of folding.
 pub(super) type GradRows = Vec<(Reduced, Rows)>;
@@ -69,12 +76,17 @@ impl Tiles {
     pub(super) fn input_rows(&self, gpu: &Gpu, x: &Tensor, shared: &Shared, j: usize, kernel: usize) -> Result<Rows> {
         let r = &self.reduced[j];
         let phases = r.phases(kernel);
+        // rows that are there stand for the input: what the launches would check
+        x.storage().check_kept()?;
         let mut all = crate::gpu::lock(&shared.0);
-        if let Some(rows) = all.iter().find_map(|rows| rows.serve(r, phases, &self.geometry, self.half)) {
+        if all.stamp != x.storage().stamp() {
+            *all = SharedState { stamp: x.storage().stamp(), rows: Vec::new() };
+        }
+        if let Some(rows) = all.rows.iter().find_map(|rows| rows.serve(r, phases, &self.geometry, self.half)) {
             return Ok(rows);
         }
         let rows = Rows::pack(gpu, (x, self.half), r, Some(phases), self.geometry)?;
-        all.push(rows.clone());
+        all.rows.push(rows.clone());
         Ok(rows)
     }
 
@@ -87,6 +99,7 @@ impl Tiles {
                 continue;
             }
             let serving = crate::gpu::lock(&shared.0)
+                .rows
                 .iter()
                 .find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry, self.half));
             let geometry = serving.map_or(self.geometry, |x| x.geometry);

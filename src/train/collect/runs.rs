@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::train::config::{Fold, Split};
-use crate::train::evaluate::Explanations;
+use crate::train::evaluate::{Explanations, again, foreign_files};
 use crate::train::metrics::Metrics;
 use crate::train::predictions::{self, Row};
-use crate::train::run_folder::{RunFolder, RunRecord};
+use crate::train::run_folder::{self, RunFolder, RunRecord};
 use crate::train::sanity::Sanity;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -79,8 +79,12 @@ fn run_folders(dir: &Path) -> Result<Vec<RunFolder>> {
 
 fn read(folder: &RunFolder) -> Result<Run> {
     let dir = folder.dir();
+    run_folder::protect(dir);
     let metrics: Metrics = read_json(&dir.join("metrics.json"))?;
     let record: RunRecord = read_json(&dir.join("run.json"))?;
+    if let Some(what) = foreign_files(dir, record.data.as_ref()).first() {
+        return Err(Error::file(dir, what.clone(), format!("write the test's files again: {}", again(dir))));
+    }
     let Fold::Index(fold) = record.fold else {
         return Err(Error::file(
             dir.join("run.json"),

@@ -92,6 +92,7 @@ fn variants_and_what_they_are_held_against() {
     assert!(cell(1, "difference [95 %]_low").parse::<f64>().unwrap() >= 0.0);
     assert_eq!((cell(1, "p"), cell(1, "effect")), ("1", "1"), "one difference of two is 0");
     assert_eq!((cell(2, "macro-F1_mean"), cell(2, "macro-F1, pooled [95 %]")), ("0.3333333333333333", ""));
+    assert_eq!(found[0].get("no test record in"), None);
     assert_eq!((cell(3, "runs"), cell(3, "accuracy_mean"), cell(3, "NCC_mean")), ("", "1", ""));
     assert_eq!((cell(4, "pointing_mean"), cell(4, "NCC_mean"), cell(4, "energy_mean")), ("0.25", "0", "0.5"));
     assert_eq!((cell(5, "NCC_mean"), cell(5, "NCC_sd"), cell(6, "NCC_mean")), ("0.75", "0", "0.0625"));
@@ -151,6 +152,22 @@ fn classes_by_fold() {
     assert_eq!(names.len(), 10);
     let cell = |row: usize, column: &str| found[row][column].as_str();
     assert_eq!((cell(0, "support"), cell(1, "support"), cell(4, "support")), ("5", "2", ""));
+    assert_eq!((cell(0, "folds"), cell(1, "folds"), cell(4, "folds")), ("2", "1", ""));
+    // fold 1 lacks AF, but predicts it: said in every form of the main table
+    let main = main_table("t", &all, &methods(&all, &Patients::of(&all))).unwrap();
+    let note = "No test record in fold 1 of AF. Macro means are over the classes that occur in a fold";
+    assert!(main.markdown().contains(note) && main.latex().contains(note), "{}", main.markdown());
+    let first = &self::rows(&main)[0];
+    assert_eq!(first["no test record in"], "fold 1 of AF");
+    let of_fold = |f1: [f64; 2]| f64::midpoint(f1[0], f1[1]);
+    let expected = f64::midpoint(of_fold([2.0 / 3.0, 0.8]), of_fold([0.8, 0.0]));
+    assert!((first["macro-F1_mean"].parse::<f64>().unwrap() - expected).abs() < 1e-12, "{first:?}");
+    // neither true nor predicted: not in the mean
+    let all =
+        [run("plain", (0, 1), &[0, 0, 1, 1], &[0, 1, 1, 1], 1, 0.5), run("plain", (1, 1), &[0, 0], &[0, 0], 1, 0.5)];
+    let first = &main_rows(&all)[0];
+    let expected = f64::midpoint(of_fold([2.0 / 3.0, 0.8]), 1.0);
+    assert!((first["macro-F1_mean"].parse::<f64>().unwrap() - expected).abs() < 1e-12, "{first:?}");
     // AF: the second fold has none, and counts for its specificity alone
     assert_eq!((cell(1, "sensitivity_mean"), cell(1, "sensitivity_sd")), ("1", ""));
     assert_eq!(cell(1, "specificity_mean").parse::<f64>().unwrap(), f64::midpoint(0.5, 2.0 / 3.0));

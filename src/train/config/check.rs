@@ -2,8 +2,9 @@
 
 use super::{AugmentConfig, DataConfig, Experiment, Fold, Select, Split, TrainConfig};
 use crate::ecg::labels::{RHYTHM6, Scheme};
+use crate::ecg::patients::PatientNames;
 use crate::ecg::sources::{Kind, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::config::{Problem, whole_number};
 
 type Checked = Result<(), Problem>;
@@ -54,12 +55,21 @@ impl Experiment {
     }
 }
 
+/// The hint of an error.
+fn hint_of(e: &Error) -> String {
+    e.to_string().split("HINT: ").last().unwrap_or_default().to_string()
+}
+
 impl DataConfig {
     fn check(&self) -> Checked {
         self.check_sources()?;
         if let Err(e) = Scheme::by_name(&self.classes) {
-            let hint = e.to_string().split("HINT: ").last().unwrap_or_default().to_string();
-            return Err(Problem::new("data.classes", format!("\"{}\"", self.classes), "a class scheme", hint));
+            return Err(Problem::new("data.classes", format!("\"{}\"", self.classes), "a class scheme", hint_of(&e)));
+        }
+        if let Err(e) = PatientNames::parse(&self.patient_pattern) {
+            let found = format!("\"{}\"", self.patient_pattern);
+            let expected = "auto, none or a regular expression with one group";
+            return Err(Problem::new("data.patient_pattern", found, expected, hint_of(&e)));
         }
         between("data.fs", self.fs, Low::From(50.0), High::To(2000.0), "the rate in Hz, e.g. fs = 500.0")?;
         between("data.seconds", self.seconds, Low::Above(0.0), High::To(600.0), "e.g. seconds = 10.0")?;
@@ -80,7 +90,8 @@ impl DataConfig {
         whole("data.folds", self.folds, 2, 1000, "5 is usual")?;
         between("data.mains", self.mains, Low::From(40.0), High::To(70.0), "50, or 60 in America")?;
         between("data.csv_fs", self.csv_fs, Low::From(20.0), High::To(100_000.0), "the rate in Hz, e.g. 500")?;
-        let synthetic = self.prepared.is_empty() && self.source.names().iter().any(|s| s == Kind::Synthetic.name());
+        let sources = self.sources().unwrap_or_default();
+        let synthetic = self.prepared.is_empty() && sources.iter().any(|s| s.kind == Kind::Synthetic);
         if synthetic { self.check_synthetic() } else { Ok(()) }
     }
 
@@ -90,10 +101,9 @@ impl DataConfig {
             return Err(Problem::new("data.source", "an empty list", Source::forms(), "name at least one source"));
         }
         for name in names {
-            let source: Source = name.parse().map_err(|_| {
-                let hint = "e.g. source = \"mitbih:mitdb\"; relative paths are also tried below the data folder";
-                Problem::new("data.source", format!("\"{name}\""), Source::forms(), hint)
-            })?;
+            let source: Source = name
+                .parse()
+                .map_err(|e| Problem::new("data.source", format!("\"{name}\""), Source::forms(), hint_of(&e)))?;
             // windows of one patient on both sides of a split would be learned by heart
             if source.kind == Kind::Mitbih && self.split != Split::Grouped && self.prepared.is_empty() {
                 return Err(Problem::new(

@@ -51,8 +51,7 @@ impl LossConfig {
     /// # Errors
     /// [`crate::error::Error::Config`] for a target layer that it does not have.
     pub fn weights(&self, blocks: usize) -> Result<LossWeights> {
-        let name = Some(self.target_layer.as_str()).filter(|name| *name != "last");
-        let block = target_block(name, blocks)?;
+        let block = target_block(Some(&self.target_layer), blocks)?;
         Ok(LossWeights {
             joint: self.joint,
             feature: self.feature,

@@ -2,7 +2,7 @@
 //! there is no second list of keys; a value of the wrong type is found by setting the keys one by one.
 
 use super::{Experiment, QUICKSTART, QUICKSTART_NAME};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, edits};
 use crate::nn::config::{BRANCHES, NetworkConfig, PRESETS, Problem};
 use std::io::Read;
 use std::path::Path;
@@ -49,6 +49,7 @@ impl Experiment {
     /// [`Error::File`] for a file that cannot be read; else as [`Experiment::parse`].
     pub fn load(path: impl AsRef<Path>, sets: &[String]) -> Result<Self> {
         let path = path.as_ref();
+        crate::files::guard::reads(path);
         let hint = "give an experiment file (TOML), e.g. experiments/quickstart.toml or a run folder's config.toml";
         if path.is_dir() {
             return Err(Error::file(path, "is a folder, expected an experiment file", hint));
@@ -198,9 +199,10 @@ fn nearest(key: &str, known: &Table) -> String {
     let mut all = Vec::new();
     list_keys(known, "", &mut all);
     let name = |k: &str| k.rsplit('.').next().unwrap_or(k).to_string();
+    let table = |k: &str| k.rsplit_once('.').map_or(String::new(), |p| p.0.to_string());
     let cost = |k: &String| {
-        let same_table = k.rsplit_once('.').map(|p| p.0) == key.rsplit_once('.').map(|p| p.0);
-        edits(&name(key), &name(k)) * 2 + usize::from(!same_table)
+        let tables = edits(&table(key), &table(k));
+        (edits(&name(key), &name(k)) * 2 + usize::from(tables > 0), tables)
     };
     all.into_iter().min_by_key(cost).unwrap_or_default()
 }
@@ -214,22 +216,6 @@ fn list_keys(table: &Table, prefix: &str, into: &mut Vec<String>) {
         }
         into.push(dotted);
     }
-}
-
-/// Levenshtein's distance, in letters.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Puts every value of `given` over `base`.
@@ -310,7 +296,8 @@ impl Place<'_> {
         Error::config(format!("{}: {what}", self.of(&problem.key)), problem.hint)
     }
 
-    /// `--set x=1` where the key came from there, else the file and, where the key stands in it, the line.
+    /// `--set x=1` where the key came from there; else the file and, where the key stands in it, the line. Where the file is
+    /// right without them, all settings that were made with `--set` are named before it.
     fn of(&self, key: &str) -> String {
         // `widths[2]` and `kernels (how many)` stand at `widths` and `kernels`
         let key = key.split([' ', '[']).next().unwrap_or(key);
@@ -318,17 +305,21 @@ impl Place<'_> {
         if let Some(set) = self.sets.iter().rev().find(sets_it) {
             return format!("--set {set}");
         }
-        match line_of(self.text, key) {
+        let file = match line_of(self.text, key) {
             Some(line) => format!("{}:{line}", self.origin),
             None => self.origin.to_string(),
+        };
+        if self.sets.is_empty() || Experiment::parse(self.text, self.origin).is_err() {
+            return file;
         }
+        let sets: Vec<String> = self.sets.iter().map(|set| format!("--set {set}")).collect();
+        format!("{} with {file}", sets.join(" "))
     }
 }
 
-/// `set` names `key` or a table above it.
+/// `set` names `key`, or a table above or a key below it.
 fn same_key(set: &str, key: &str) -> bool {
-    let mut parts = key.split('.');
-    set.split('.').all(|part| parts.next() == Some(part.trim()))
+    set.split('.').map(str::trim).zip(key.split('.')).all(|(a, b)| a == b)
 }
 
 /// The line, from 1, on which a dotted key stands.

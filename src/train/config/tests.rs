@@ -74,6 +74,14 @@ fn an_unknown_key_names_the_nearest_one_and_the_line() {
     fails(parse("network.hed = 'mlp'"), &["e.toml:1", "'network.head'"]);
     fails(parse("[losses]\nxia = 0.5"), &["'losses.xia'", "'losses.xai'"]);
     fails(set(&["train.epoch=3"]), &["--set train.epoch=3: unknown key 'train.epoch'", "'train.epochs'"]);
+    fails(set(&["trian.epochs=3"]), &["configuration: --set trian.epochs=3: unknown key 'trian'", "'train'"]);
+    fails(set(&["data.synthetc.records=3"]), &["configuration: --set data.synthetc.records=3", "'data.synthetic'"]);
+    fails(set(&["epochs=3"]), &["configuration: --set epochs=3: unknown key 'epochs'", "'train.epochs'"]);
+    // a setting that makes no sense with what the file has elsewhere
+    fails(
+        set(&["network.widths=[6, 8, 8]"]),
+        &["configuration: --set network.widths=[6, 8, 8] with e.toml", "network.strides"],
+    );
     fails(set(&["\u{e4}=3"]), &["unknown key '\u{e4}'"]);
 }
 

@@ -35,7 +35,7 @@ pub struct TrainConfig {
     /// Which fold is the test fold.
     pub fold: Fold,
     /// Share of the training fold that is held out to follow the metrics over the epochs, and for `select`; 0 = none.
-    /// Split like the folds (by patient where those are).
+    /// Split like the folds (by patient where those are), see [`crate::ecg::hold_out`].
     pub validation: f64,
     /// Which epoch's network the run gives.
     pub select: Select,

@@ -77,8 +77,8 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     };
     let one = |i: usize| {
         let strip = &data.strips[part[i]];
-        let made = guidance(&strip.r_peaks, data.fs, strip.signal.len(), &experiment.guidance);
-        let against = |map: &[f32]| MapScores::against(map, &made, &strip.r_peaks, data.fs);
+        let made = guidance(&strip.r_peaks, data.preprocessing.fs, strip.signal.len(), &experiment.guidance);
+        let against = |map: &[f32]| MapScores::against(map, &made, &strip.r_peaks, data.preprocessing.fs);
         let bins = own[i].len();
         let mut scores = Scores { truth: against(&own[i]), ..Scores::default() };
         scores.predicted =
@@ -86,7 +86,8 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
         if let Some(random) = &random {
             let target = pool(&made.target, bins);
             scores.uniform = against(&uniform(bins));
-            scores.chance = made.valid.then(|| pointing_chance(data.fs, strip.signal.len(), &strip.r_peaks, &target));
+            scores.chance =
+                made.valid.then(|| pointing_chance(data.preprocessing.fs, strip.signal.len(), &strip.r_peaks, &target));
             scores.slope = against(&slope_map(&zscored(strip), bins));
             scores.random = against(&random[i]);
         }

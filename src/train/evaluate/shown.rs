@@ -15,7 +15,9 @@ pub(super) fn shown(tested: &Tested<'_>, block: usize, scored: &[Scored], found:
     let Tested { data, records, experiment, scale, .. } = *tested;
     let strips: Vec<&Strip> = records.iter().map(|&r| &data.strips[r]).collect();
     let truth: Vec<usize> = strips.iter().map(|s| s.label).collect();
-    let target = |strip: &Strip| guidance(&strip.r_peaks, data.fs, strip.signal.len(), &experiment.guidance).target;
+    let target = |strip: &Strip| {
+        guidance(&strip.r_peaks, data.preprocessing.fs, strip.signal.len(), &experiment.guidance).target
+    };
     let mut kept = chosen(&truth, data.classes.len(), KEPT);
     kept.sort_by_key(|&i| truth[i]);
     let kept = kept.into_iter().map(|i| ShownStrip {
@@ -51,10 +53,10 @@ pub(super) fn shown(tested: &Tested<'_>, block: usize, scored: &[Scored], found:
     };
     Shown {
         classes: data.classes.clone(),
-        fs: data.fs,
+        fs: data.preprocessing.fs,
         layer: format!("blocks.{block}"),
         strips: kept.collect(),
-        aligned: aligned(beats, data.classes.len(), data.fs),
+        aligned: aligned(beats, data.classes.len(), data.preprocessing.fs),
         curves: taken_apart.collect(),
         features: strips.iter().enumerate().map(features).collect(),
     }

@@ -3,6 +3,7 @@
 use super::{Aligned, Shown, ShownCurves, ShownFeatures, ShownStrip};
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, safetensors_head, write_atomically};
+use crate::train::evaluate::Origin;
 use std::path::Path;
 
 /// Value of the metadata key `format`.
@@ -92,15 +93,27 @@ impl Shown {
     /// # Errors
     /// [`Error::File`] if it cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
+        self.write_of(path, None)
+    }
+
+    /// Writes the file, and in its metadata of what it is.
+    ///
+    /// # Errors
+    /// As [`Shown::write`].
+    pub fn write_of(&self, path: &Path, origin: Option<&Origin>) -> Result<()> {
         let json = |names: &[String]| serde_json::Value::from(names.to_vec()).to_string();
         let records: Vec<String> = self.strips.iter().map(|s| s.record.clone()).collect();
-        let metadata = [
+        let mut metadata = vec![
             ("format", FORMAT.to_owned()),
             ("classes", json(&self.classes)),
             ("fs", self.fs.to_string()),
             ("layer", self.layer.clone()),
             ("records", json(&records)),
         ];
+        if let Some(Origin { part, data, model }) = origin {
+            metadata.extend([("part", part.name().to_owned()), ("data", data.clone())]);
+            metadata.extend(model.iter().map(|model| ("model", model.clone())));
+        }
         let entries = self.entries();
         let kind = |values: &Values| if matches!(values, Values::Floats(_)) { "F32" } else { "I32" };
         let shapes: Vec<(&str, &str, &[usize])> = entries.iter().map(|e| (e.0, kind(&e.2), e.1.as_slice())).collect();

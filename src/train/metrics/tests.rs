@@ -72,10 +72,30 @@ fn by_hand_with_a_class_that_never_occurs() {
     close(c[1].specificity, 2.0 / 3.0);
     assert_eq!((c[2].sensitivity, c[2].ppv, c[2].f1, c[2].specificity, c[2].auroc), (0.0, 0.0, 0.0, 1.0, None));
     assert_eq!(m.macro_auroc, Some(1.0));
-    close(m.macro_f1, (0.8 + 2.0 / 3.0) / 3.0);
+    close(m.macro_f1, f64::midpoint(0.8, 2.0 / 3.0));
+    close(m.macro_sensitivity, f64::midpoint(2.0 / 3.0, 1.0));
+    close(m.macro_specificity, f64::midpoint(1.0, 2.0 / 3.0));
+    assert_eq!((m.absent_classes.as_slice(), m.lacking()), (&["C2".to_string()][..], vec!["C2"]));
     // always class 1, the first of two equally frequent: one record of four right; F1 2/5
     close(m.baseline.accuracy.unwrap(), 0.25);
-    close(m.baseline.macro_f1.unwrap(), 0.4 / 3.0);
+    close(m.baseline.macro_f1.unwrap(), 0.2);
+    // predicted, it counts as 0
+    let p: [&[f64]; 4] = [&[0.9, 0.1, 0.0], &[0.8, 0.2, 0.0], &[0.4, 0.6, 0.0], &[0.1, 0.0, 0.9]];
+    let m = compute(3, &[0, 0, 0, 1], &p, None).unwrap();
+    close(m.macro_f1, 0.8 / 3.0);
+    assert_eq!((m.absent_classes.len(), m.lacking()), (0, vec!["C2"]));
+}
+
+#[test]
+fn folds_that_lack_classes_are_named() {
+    let of = |truth: &[usize]| {
+        let p: Vec<&[f64]> = truth.iter().map(|_| &[0.5, 0.25, 0.25][..]).collect();
+        compute(3, truth, &p, None).unwrap()
+    };
+    let (whole, part, less) = (of(&[0, 1, 2]), of(&[0, 0, 1]), of(&[2, 2]));
+    assert_eq!(lacking_by_fold([(0, &whole), (1, &whole)]), None);
+    let named = lacking_by_fold([(3, &less), (0, &part), (1, &whole), (0, &part)]);
+    assert_eq!(named.unwrap(), "fold 0 of C2; fold 3 of C0, C1");
 }
 
 #[test]
@@ -111,7 +131,7 @@ fn json_has_the_promised_keys_in_order() {
     let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&m.to_json()).unwrap();
     let keys: Vec<&str> = json.keys().map(String::as_str).collect();
     let promised = "classes records confusion accuracy macro_f1 macro_sensitivity macro_specificity macro_auroc \
-                    per_class baseline explanation";
+                    absent_classes per_class baseline explanation";
     assert_eq!(keys, promised.split_whitespace().collect::<Vec<_>>());
     let inner = |name: &str| json[name].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(inner("per_class"), "C0 C1 C2");
@@ -130,7 +150,9 @@ fn the_table_has_every_class_and_the_baseline() {
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("class ") && lines[0].ends_with("AUROC"));
     assert!(lines[1].starts_with("C0") && lines[1].contains("0.500") && lines[1].ends_with(" -"));
-    assert!(lines[4].starts_with("mean") && lines[6].contains("accuracy 0.500"), "{text}");
-    assert!(lines[7].starts_with("baseline  accuracy 1.000  macro-F1 0.333"), "{text}");
+    assert!(lines[4].starts_with("mean") && lines[8].contains("accuracy 0.500"), "{text}");
+    assert!(lines[5].starts_with("lacking ") && lines[5].contains("no record of C1, but predictions"), "{text}");
+    assert!(lines[6].starts_with("lacking ") && lines[6].contains("no record of C2, nor a prediction"), "{text}");
+    assert!(lines[9].starts_with("baseline  accuracy 1.000  macro-F1 1.000"), "{text}");
     assert!(lines[..5].iter().all(|l| l.len() == lines[0].len()), "{text}");
 }

@@ -2,12 +2,13 @@
 //! that ends, so that no killed run leaves a folder locked. What the file says is for people.
 
 use crate::error::{Error, Result};
+use crate::files::{RemovedAtSignal, guard};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Name of the lock's file.
-const NAME: &str = "run.lock";
+pub(super) const NAME: &str = "run.lock";
 /// A file that is removed again and again between opening and locking is not tried for ever.
 const ATTEMPTS: usize = 100;
 
@@ -16,6 +17,8 @@ const ATTEMPTS: usize = 100;
 pub struct RunLock {
     file: File,
     path: PathBuf,
+    /// A signal ends the process without dropping this.
+    _at_signal: RemovedAtSignal,
     /// The process that held the lock and did not give it back, in its own words.
     left_by: Option<String>,
 }
@@ -53,7 +56,8 @@ impl RunLock {
             let left_by = owner(&mut file);
             file.set_len(0).and_then(|()| file.rewind()).map_err(fail)?;
             file.write_all(format!("process {} on {}\n", std::process::id(), host()).as_bytes()).map_err(fail)?;
-            return Ok(Self { file, path, left_by });
+            guard::owns(dir);
+            return Ok(Self { file, _at_signal: RemovedAtSignal::new(&path), path, left_by });
         }
         Err(Error::file(&path, "cannot be locked: others take and leave it all the time", "try again"))
     }

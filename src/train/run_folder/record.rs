@@ -1,6 +1,9 @@
 //! What ran, where and when: `run.json` and `split.json`.
 
+use crate::ecg::Dataset;
+use crate::ecg::fingerprint::Fingerprint;
 use crate::train::config::{Experiment, Fold, Split};
+use crate::train::data::Division;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,6 +44,9 @@ pub struct RunRecord {
     pub train_records: usize,
     /// Records that test; their ids are in `split.json`.
     pub test_records: usize,
+    /// What the data set held; `None` in runs of earlier versions.
+    #[serde(default)]
+    pub data: Option<Fingerprint>,
     /// Epoch whose network was kept, from 1, see [`crate::train::config::Select`]; `None` while the run goes on.
     #[serde(default)]
     pub selected_epoch: Option<usize>,
@@ -71,6 +77,7 @@ impl RunRecord {
             split_seed: experiment.data.split_seed,
             train_records: 0,
             test_records: 0,
+            data: None,
             selected_epoch: None,
         }
     }
@@ -94,6 +101,15 @@ pub struct SplitRecord {
     pub validation: Vec<String>,
     /// Records that test.
     pub test: Vec<String>,
+}
+
+impl SplitRecord {
+    /// The division of a data set, by ids.
+    pub fn new(data: &Dataset, division: &Division) -> Self {
+        let ids = |records: &[usize]| records.iter().map(|&r| data.strips[r].id.clone()).collect();
+        let Division { train, validation, test, .. } = division;
+        Self { classes: data.classes.clone(), train: ids(train), validation: ids(validation), test: ids(test) }
+    }
 }
 
 /// A word as a shell would need it.

@@ -1,4 +1,4 @@
-//! Percentile intervals over resampled patients (Efron 1979), and the metrics of confusion matrices.
+//! Percentile intervals over resampled patients (Efron 1979).
 
 use crate::error::{Error, Result};
 use rand::{RngExt, SeedableRng};
@@ -41,7 +41,7 @@ pub struct Bootstrap {
 /// windows of one patient resemble each other, so that drawing windows would give far too narrow an interval. Give
 /// records of unknown patients a patient each. The percentiles are NumPy's (linear). The interval is NaN for a single
 /// patient, of whom no other patient can be guessed, and where the metric is NaN in a resample. A class whose few
-/// patients are not drawn has F1 0 in that resample.
+/// patients are not drawn is left out of that resample's macro means, unless it is predicted there.
 ///
 /// Resample `b` takes its numbers from stream `b` of ChaCha8 with `seed`: the result depends on `seed`, not on the
 /// number of threads or on the order of `cases`.
@@ -218,56 +218,4 @@ fn check_cases(cases: &[Case], classes: usize) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-/// Share of records on the diagonal of a confusion matrix (true class by row); 0 where there are none.
-pub fn accuracy(confusion: &[Vec<u64>]) -> f64 {
-    let hits: f64 = (0..confusion.len()).map(|c| hits(confusion, c)).sum();
-    ratio(hits, total(confusion))
-}
-
-/// Mean of F1 over all classes of a confusion matrix (true class by row), those without records included; 0/0 counts
-/// as 0. Missing entries count as 0 records.
-pub fn macro_f1(confusion: &[Vec<u64>]) -> f64 {
-    mean_over_classes(confusion, |c| ratio(2.0 * hits(confusion, c), support(confusion, c) + predicted(confusion, c)))
-}
-
-/// Mean sensitivity over all classes, 0/0 counts as 0.
-pub fn macro_sensitivity(confusion: &[Vec<u64>]) -> f64 {
-    mean_over_classes(confusion, |c| ratio(hits(confusion, c), support(confusion, c)))
-}
-
-/// Mean specificity over all classes, 0/0 counts as 0.
-pub fn macro_specificity(confusion: &[Vec<u64>]) -> f64 {
-    let n = total(confusion);
-    mean_over_classes(confusion, |c| {
-        let (support, predicted) = (support(confusion, c), predicted(confusion, c));
-        ratio(n + hits(confusion, c) - support - predicted, n - support)
-    })
-}
-
-fn mean_over_classes(confusion: &[Vec<u64>], of: impl Fn(usize) -> f64) -> f64 {
-    ratio((0..confusion.len()).map(of).sum(), confusion.len() as f64)
-}
-
-fn ratio(a: f64, b: f64) -> f64 {
-    if b == 0.0 { 0.0 } else { a / b }
-}
-
-// sums in f64: exact up to 2^53 records, and no sum of any counts overflows
-
-fn hits(confusion: &[Vec<u64>], class: usize) -> f64 {
-    confusion[class].get(class).map_or(0.0, |&n| n as f64)
-}
-
-fn support(confusion: &[Vec<u64>], class: usize) -> f64 {
-    confusion[class].iter().map(|&n| n as f64).sum()
-}
-
-fn predicted(confusion: &[Vec<u64>], class: usize) -> f64 {
-    confusion.iter().filter_map(|row| row.get(class)).map(|&n| n as f64).sum()
-}
-
-fn total(confusion: &[Vec<u64>]) -> f64 {
-    confusion.iter().flatten().map(|&n| n as f64).sum()
 }

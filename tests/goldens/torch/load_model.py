@@ -4,7 +4,8 @@
     python load_model.py RUN/model.safetensors --strips predictions.jsonl
 
 The predictions name their strips: .npy files of the model's rate and length. Prints the worst difference of the logits and
-fails over 1e-4. pip install torch safetensors numpy
+fails over 1e-4. A model that was trained on cleaned strips is refused: `predict` cleans what it reads, this program does not.
+pip install torch safetensors numpy
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 
 import numpy as np
 import torch
+from safetensors import safe_open
 
 import twin
 
@@ -21,7 +23,8 @@ MOST = 1e-4
 
 def zscored(path):
     x = np.load(path).astype(np.float64)
-    return ((x - x.mean()) / (x.std() + 1e-8)).astype(np.float32)
+    sd = x.std()
+    return ((x - x.mean()) / max(sd + min(1e-8, 1e-7 * sd), 1e-10 * abs(x.mean()))).astype(np.float32)
 
 
 def main():
@@ -31,6 +34,9 @@ def main():
     args = parser.parse_args()
     with open(args.strips) as lines:
         rows = [json.loads(line) for line in lines]
+    with safe_open(args.model, "np") as file:
+        if file.metadata().get("clean") == "true":
+            sys.exit(f"{args.model} takes cleaned strips (clean true), which this program does not make of raw ones")
     net = twin.load(args.model)
     x = torch.from_numpy(np.stack([zscored(row["input"]) for row in rows])[:, None, :])
     with torch.no_grad():

@@ -369,7 +369,8 @@ def exgnet(seed, classes=("AF", "SB", "SR", "ST"), **config):
     )
     state = weights(golden, twin.Exgnet(config, len(classes)))
     x = golden.random.standard_normal((4, 1, 200))
-    x = (x - x.mean(2, keepdims=True)) / (x.std(2, keepdims=True) + 1e-8)
+    mean, sd = x.mean(2, keepdims=True), x.std(2, keepdims=True)
+    x = (x - mean) / np.maximum(sd + np.minimum(1e-8, 1e-7 * sd), 1e-10 * np.abs(mean))
     centres, t = golden.random.uniform(40, 160, (4, 1)), np.arange(200)
     bumps = np.exp(-(((t - centres) / 15) ** 2)) + 0.5 * np.exp(-(((t - centres / 3) / 6) ** 2))
     inputs = (

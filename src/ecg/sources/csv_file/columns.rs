@@ -2,6 +2,7 @@
 
 use crate::ecg::features;
 use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::sources::notes::Some5;
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -75,9 +76,7 @@ impl Columns {
 
     /// What is to be told about the file.
     pub fn notes(&self, source: &str, whole_rows: bool) -> Vec<String> {
-        let mut notes = vec![format!(
-            "{source}: the file names neither unit nor patient: samples are taken as mV, each row as its own patient"
-        )];
+        let mut notes = vec![format!("{source}: the file names neither unit nor patient: samples are taken as mV")];
         let published: Vec<u8> =
             self.kinds.iter().filter_map(|k| if let Column::Feature(i) = k { Some(*i) } else { None }).collect();
         let missing: Vec<&str> = (0..17_u8)
@@ -97,9 +96,9 @@ impl Columns {
             .map(|(_, name)| shown(name))
             .collect();
         if !unknown.is_empty() {
-            let more = if unknown.len() > 5 { ", ..." } else { "" };
-            let some = unknown[..unknown.len().min(5)].join(", ");
-            notes.push(format!("{source}: {} unknown columns not read: {some}{more}", unknown.len()));
+            let count = unknown.len();
+            let some: Some5 = unknown.into_iter().collect();
+            notes.push(format!("{source}: {count} unknown columns not read: {some}"));
         }
         notes
     }

@@ -1,0 +1,62 @@
+//! The model of a command, with everything that it takes said.
+
+use super::Common;
+use super::evaluate::run_dir;
+use crate::ecg::preprocessing::{Difference, Preprocessing};
+use crate::error::{Error, Result};
+use crate::nn::ModelFile;
+use crate::train::RunFolder;
+use crate::train::config::Experiment;
+use std::path::Path;
+
+/// Reads the model file that `--model` names. What a file of an earlier version does not say is taken from the run
+/// folder that it lies in; of one that lies alone, what is assumed is printed.
+pub(super) fn load(common: &Common, path: &Path) -> Result<ModelFile> {
+    let mut model = ModelFile::read(path)?;
+    if model.assumed.is_empty() {
+        return Ok(model);
+    }
+    let run = run_dir(path).and_then(RunFolder::open);
+    if let Ok(experiment) = run.and_then(|folder| Experiment::load(folder.config(), &[])) {
+        let of_run = experiment.data.load_options().preprocessing();
+        for key in std::mem::take(&mut model.assumed) {
+            take(&mut model.info.preprocessing, &of_run, key);
+        }
+        return Ok(model);
+    }
+    assumption(&model).iter().for_each(|note| common.say(format!("note: {note}")));
+    Ok(model)
+}
+
+/// What is assumed of a model whose file does not say everything.
+pub(super) fn assumption(model: &ModelFile) -> Option<String> {
+    let all = model.info.preprocessing.metadata();
+    let assumed: Vec<String> = all
+        .iter()
+        .filter(|(key, _)| model.assumed.contains(key))
+        .map(|(key, value)| format!("{key} {value}"))
+        .collect();
+    let what = "the model file is of an earlier version and does not say how its strips were made; assumed";
+    (!assumed.is_empty()).then(|| format!("{what}: {}", assumed.join(", ")))
+}
+
+/// Takes one setting over.
+fn take(to: &mut Preprocessing, from: &Preprocessing, key: &str) {
+    match key {
+        "scheme" => to.scheme.clone_from(&from.scheme),
+        "clean" => to.clean = from.clean,
+        "mains" => to.mains = from.mains,
+        "detector" => to.detector = from.detector,
+        // never assumed: every version of the file says it
+        _ => {}
+    }
+}
+
+/// Refuses strips that were made in another way than the model's, naming every difference.
+pub(super) fn refuse(subject: &str, differences: &[Difference], hint: String) -> Result<()> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    Err(Error::data(subject, format!("not the strips that the model takes: {}", all.join("; ")), hint))
+}

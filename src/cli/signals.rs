@@ -1,0 +1,86 @@
+//! Ctrl-C, SIGTERM and SIGHUP. A command ends at once with exit code 130 and leaves no temporary file; while a training (or a
+//! sweep's children) can stop in order, the first signal only asks for that, and the second ends the program.
+
+use super::INTERRUPTED;
+use crate::files;
+use std::io::BufRead;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Set by the first signal while something can stop in order.
+static STOP: AtomicBool = AtomicBool::new(false);
+/// How many [`InOrder`] live.
+static IN_ORDER: AtomicUsize = AtomicUsize::new(0);
+/// This process is the child of one that prints.
+static FOLLOWS: AtomicBool = AtomicBool::new(false);
+/// What a parent writes to a child's standard input so that it stops in order; the input's end then means: at once.
+pub(super) const STOP_LINE: &str = "stop\n";
+
+/// Whether somebody asked to stop.
+pub(super) fn is_stopped() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
+
+/// Asks to stop, as the first signal does.
+pub(super) fn stop() {
+    STOP.store(true, Ordering::Relaxed);
+}
+
+/// Takes the signals for this process. Where it cannot, they end the program as they always did.
+pub(super) fn listen() {
+    // a second command in one program finds the handler in place
+    if let Err(e) = ctrlc::set_handler(on_signal) {
+        log::debug!("signals are not handled: {e}");
+    }
+}
+
+fn on_signal() {
+    if IN_ORDER.load(Ordering::Relaxed) == 0 || STOP.swap(true, Ordering::Relaxed) {
+        end();
+    }
+    if !FOLLOWS.load(Ordering::Relaxed) {
+        eprintln!("stopping in order, with a checkpoint (once more: at once)");
+    }
+}
+
+/// Ends the program.
+fn end() {
+    if !FOLLOWS.load(Ordering::Relaxed) {
+        eprintln!("stopped by a signal");
+    }
+    files::remove_all();
+    std::process::exit(i32::from(INTERRUPTED));
+}
+
+/// While it lives, the first signal sets [`is_stopped`] and does no more.
+pub(super) struct InOrder(());
+
+impl InOrder {
+    pub fn new() -> Self {
+        IN_ORDER.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for InOrder {
+    fn drop(&mut self) {
+        IN_ORDER.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Makes this process stop with its parent, whose pipe is the standard input: in order when it says so or is gone, at once
+/// when it is gone after it said so.
+pub(super) fn follow_parent() {
+    FOLLOWS.store(true, Ordering::Relaxed);
+    std::thread::spawn(|| {
+        let mut lines = std::io::stdin().lock().lines();
+        let told = lines.next().is_some_and(|line| line.is_ok());
+        if IN_ORDER.load(Ordering::Relaxed) == 0 {
+            end();
+        }
+        stop();
+        if told {
+            lines.for_each(drop);
+            end();
+        }
+    });
+}

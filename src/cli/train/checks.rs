@@ -1,0 +1,84 @@
+//! What must be so before a run begins or resumes.
+
+use crate::cli::Common;
+use crate::ecg::fingerprint::Fingerprint;
+use crate::ecg::resolve;
+use crate::ecg::sources::Kind;
+use crate::error::{Error, Result};
+use crate::train::RunFolder;
+use crate::train::config::Experiment;
+use crate::train::run_folder::{RunLock, SplitRecord};
+use std::path::Path;
+
+/// There must be a run to resume.
+pub(super) fn to_resume(dir: &Path) -> Result<()> {
+    if RunFolder::is_begun(dir) {
+        return Ok(());
+    }
+    let found = match std::fs::read_dir(dir).map(Iterator::count) {
+        Ok(0) => "is empty",
+        Ok(_) => "holds no run",
+        Err(_) if dir.exists() => "is no folder",
+        Err(_) => "is not there",
+    };
+    let hint = "name the folder of a run with --out, or leave --resume away to begin one there";
+    Err(Error::file(dir, format!("{found}: expected a run to resume"), hint))
+}
+
+/// A run in `dir` replaces no file that it is made from: not its experiment, unless that is of the run there, nor its data.
+pub(super) fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
+    let data = &experiment.data;
+    let sources = data.sources()?;
+    let csv = sources.iter().filter(|s| s.kind == Kind::Csv).map(|s| resolve(&s.path));
+    let named = [&data.prepared, &data.split_file].into_iter().filter(|p| !p.is_empty()).map(|p| resolve(p.as_ref()));
+    let config = config.filter(|_| !RunFolder::is_begun(dir)).map(Path::to_path_buf);
+    for path in config.into_iter().chain(named).chain(csv) {
+        if let Some(name) = RunFolder::file_in(dir, &path) {
+            let what = format!("is read for this run, which would write over it: its folder has a file {name} too");
+            return Err(Error::file(path, what, "choose another folder with --out"));
+        }
+    }
+    Ok(())
+}
+
+/// A run is resumed on the data that it was begun with: its content, not only its names.
+pub(super) fn is_same_data(folder: &RunFolder, data: &Fingerprint, split: &SplitRecord) -> Result<()> {
+    let refuse = |what: String| {
+        let hint = "put the data back as they were, or start again with --force";
+        Err(Error::file(folder.dir(), what, hint))
+    };
+    let begun = folder.read_run()?.and_then(|record| record.data);
+    if let Some(differ) = begun.map(|begun| begun.differences(data)).filter(|d| !d.is_empty()) {
+        let differ = differ.join(", ");
+        return refuse(format!("was begun with other data than the data set gives now: found other {differ}"));
+    }
+    if folder.read_split()? != *split {
+        return refuse("was begun with other records, or another division of them, than the data set gives now".into());
+    }
+    Ok(())
+}
+
+/// Whether the run to go on with came to its end, which is told.
+pub(super) fn is_finished(common: &Common, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
+    if *experiment != Experiment::load(folder.config(), &[])? {
+        return Err(Error::file(
+            folder.config(),
+            "is another experiment than the one to go on with",
+            "leave the experiment and --set away with --resume, or choose another folder with --out",
+        ));
+    }
+    let finished = folder.is_finished()?;
+    if finished {
+        common.say(format!("finished already: {}", folder.dir().display()));
+    }
+    Ok(finished)
+}
+
+/// Takes the folder of a run for this process.
+pub(super) fn take(common: &Common, dir: &Path) -> Result<RunLock> {
+    let lock = RunFolder::lock(dir)?;
+    if let Some(owner) = lock.left_by() {
+        common.say(format!("note: {} was left by {owner}, which is no more: taken over", dir.display()));
+    }
+    Ok(lock)
+}

@@ -1,0 +1,66 @@
+//! A folder on the command line: the recordings that it holds.
+
+use super::place::Kind;
+use super::text;
+use crate::ecg::resolve;
+use crate::ecg::sources::{self, Source};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// The recordings that a path means: itself, or of a folder all that [`super::read`] can read, at any depth, in order
+/// of their paths. Also gives lines worth printing.
+///
+/// WFDB records are those that the folder's `RECORDS` lists, or all. Beside records, text files are often about them: one
+/// that holds other things than numbers is left out with a note.
+///
+/// # Errors
+/// [`Error::File`] for a folder that cannot be listed or holds no recording.
+pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
+    let folder = resolve(path);
+    // `dir/100` is the record where there is a folder of that name as well
+    let record = resolve(&with_hea(path));
+    if !folder.is_dir() || record.is_file() {
+        return Ok((vec![path.to_path_buf()], Vec::new()));
+    }
+    let hidden = |file: &Path| {
+        let below = file.strip_prefix(&folder).unwrap_or(file);
+        below.components().any(|part| part.as_os_str().to_string_lossy().starts_with('.'))
+    };
+    let files: Vec<PathBuf> = sources::walk(&folder, &|file| !hidden(file))?.files.into_values().collect();
+    let is = |file: &Path, extensions: &[&str]| {
+        file.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)))
+    };
+    let mut notes = Vec::new();
+    let mut found: Vec<PathBuf> = Vec::new();
+    if files.iter().any(|f| is(f, &["hea"])) {
+        let (headers, _, left_out) = sources::record_headers(&Source::new(sources::Kind::Wfdb, &folder))?;
+        notes.extend(left_out.iter().map(|e| format!("{}: {}", e.record, e.reason)));
+        found.extend(headers);
+    }
+    let records = !found.is_empty();
+    for file in files {
+        match Kind::of(&file) {
+            Some(Kind::Npy) => found.push(file),
+            Some(Kind::Text) => match text::read(&file) {
+                Err(e) if records => notes.push(format!("not a strip, left out: {}", sources::one_line(&e))),
+                _ => found.push(file),
+            },
+            _ => {}
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::file(
+            path,
+            "is a folder without recordings (.npy, .csv, .txt or .hea at any depth)",
+            "name the folder that holds the strips or records",
+        ));
+    }
+    found.sort();
+    Ok((found, notes))
+}
+
+fn with_hea(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".hea");
+    PathBuf::from(name)
+}
