@@ -159,7 +159,7 @@ fn a_signal_of_several_samples_a_frame_keeps_its_rate() {
     std::fs::write(dir.path().join("r.hea"), text).unwrap();
     // annotations count frames: 25 for 0.4 s
     let beats = [note(28, 0, "(N"), note(1, 12, ""), (0..98).flat_map(|_| note(1, 25, "")).collect()].concat();
-    std::fs::write(dir.path().join("r.atr"), beats).unwrap();
+    std::fs::write(dir.path().join("r.atr"), [beats, END.to_vec()].concat()).unwrap();
     let set = load(Kind::Mitbih, dir.path(), 250.0, 10.0);
     assert_eq!(classes(&set), [("ST", 4)], "{:?}", set.exclusions);
     for (k, strip) in set.strips.iter().enumerate() {
@@ -176,6 +176,22 @@ fn a_signal_of_several_samples_a_frame_keeps_its_rate() {
     assert!(short.strips[0].r_peaks.windows(2).all(|w| w[1] - w[0] == 200));
     let judged = evaluate(&Source::new(Kind::Mitbih, dir.path()), "II", &[Detector::Adaptive]).unwrap();
     assert!(judged.records[0].scores[0].sensitivity() > 0.95, "{:?}", judged.records[0]);
+}
+
+#[test]
+fn long_frames_do_not_blur_annotations() {
+    let dir = tempfile::tempdir().unwrap();
+    // a frame a second, of 250 samples, as in converted EDF files; annotations at 1000 Hz; 150 beats a minute
+    write16(&dir.path().join("r.dat"), &ecg(250.0, 40.0, 0.4));
+    std::fs::write(dir.path().join("r.hea"), "r 1 1 40\nr.dat 16x250 1000/mV 16 0 20 0 0 II\n").unwrap();
+    let own = note(22, 0, "## time resolution: 1000");
+    let beats = [note(28, 0, "(N"), note(1, 200, ""), (0..98).flat_map(|_| note(1, 400, "")).collect()].concat();
+    std::fs::write(dir.path().join("r.atr"), [own, beats, END.to_vec()].concat()).unwrap();
+    let set = load(Kind::Mitbih, dir.path(), 250.0, 10.0);
+    assert_eq!(classes(&set), [("ST", 4)], "{:?}", set.exclusions);
+    assert_beats_on_r_waves(&set.strips[1].signal, &set.strips[1].r_peaks, 100.0);
+    let rhythm = strip_input::expert_rhythm(&dir.path().join("r@7.5"), 10.0);
+    assert_eq!(rhythm, Some(exgnet::ecg::labels::Rhythm::Tachycardia));
 }
 
 #[test]
@@ -247,7 +263,7 @@ fn lead_ii_under_every_name_is_not_missing() {
         write16(&dir.path().join("r.dat"), &both);
         let text = format!("r 2 250 3000\nr.dat 16 1000/mV 16 0 0 0 0 V5\nr.dat 16 1000/mV 16 0 0 0 0 {name}\n");
         std::fs::write(dir.path().join("r.hea"), format!("{text}#Dx: 426783006\n")).unwrap();
-        std::fs::write(dir.path().join("r.atr"), rhythm("(N", 1, 200, 14)).unwrap();
+        std::fs::write(dir.path().join("r.atr"), [rhythm("(N", 1, 200, 14), END.to_vec()].concat()).unwrap();
         let strip = strip_input::read(&dir.path().join("r"), "II").unwrap();
         assert!(strip.notes.is_empty(), "{name}: {:?}", strip.notes);
         assert_eq!(strip.signal[100], f64::from(codes[100]) / 1000.0, "{name}");
