@@ -262,6 +262,28 @@ fn a_record_of_several_segments_is_one_recording() {
 }
 
 #[test]
+fn segments_are_no_records_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("set");
+    let codes = ecg(250.0, 40.0, 0.8);
+    let comment = "#Dx: 426783006\n";
+    record(&root, "s1", "250", &codes[..5000], "II", comment);
+    record(&root, "s2", "250", &codes[5000..], "II", comment);
+    record(&root, "alone", "250", &codes[..5000], "II", comment);
+    std::fs::write(root.join("layout.hea"), "layout 1 250 0\n~ 0 200/mV 0 0 0 0 0 II\n").unwrap();
+    std::fs::write(root.join("r.hea"), format!("# first\nr/2 1 250 10000\ns1 5000\ns2 5000\n{comment}")).unwrap();
+    std::fs::write(root.join("v.hea"), format!("v/2 1 250 5000\nlayout 0\ns2 5000\n{comment}")).unwrap();
+    // one that names itself leads nowhere, and takes nothing away
+    std::fs::write(root.join("loop.hea"), format!("loop/2 1 250 10000\ns1 5000\nloop 5000\n{comment}")).unwrap();
+    let set = load(Kind::Wfdb, &root, 250.0, 10.0);
+    let ids: Vec<&str> = set.strips.iter().map(|s| s.id.as_str()).collect();
+    assert_eq!(ids, ["set/alone", "set/r", "set/v"], "{:?}", set.exclusions);
+    assert_eq!(set.exclusions.len(), 1, "{:?}", set.exclusions);
+    assert!(set.exclusions[0].reason.contains("segments of its own"), "{:?}", set.exclusions);
+    assert!(set.notes.iter().any(|n| n.contains("3 headers are of segments or layouts")), "{:?}", set.notes);
+}
+
+#[test]
 fn lead_ii_under_every_name_is_not_missing() {
     for name in ["Lead II", "DII", "ECG lead II", "MLII", "ii", "ECG_II", "lead_2", "D2", "II (mV)", "Ableitung II"] {
         let dir = tempfile::tempdir().unwrap();
