@@ -111,6 +111,12 @@ fn damaged_flac_is_refused_or_not_reached() {
         read.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
         good.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
     );
+    // a skew moves the signal, as in other formats
+    let plain = copied("f516", &same, &whole).unwrap().mv;
+    let moved = copied("f516", &|t| t.replacen(" 516 ", " 516:4 ", 1), &whole).unwrap().mv;
+    let bits = |x: &[f64]| x.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!((bits(&moved[..20]), moved.len()), (bits(&plain[4..24]), plain.len()));
+    assert!(moved[plain.len() - 4..].iter().all(|v| v.is_nan()));
     type Texts<'a> = &'a dyn Fn(String) -> String;
     type Bytes<'a> = &'a dyn Fn(Vec<u8>) -> Vec<u8>;
     let cases: [(Texts, Bytes, &str); 7] = [
@@ -119,7 +125,7 @@ fn damaged_flac_is_refused_or_not_reached() {
             &whole,
             "is truncated: 80 samples of a channel found, 82 expected",
         ),
-        (&|t| t.replace("516", "508"), &whole, "holds codes of 16 bits, expected at most 8 in format 508"),
+        (&|t| t.replace("516x2", "508x2"), &whole, "holds codes of 16 bits, expected at most 8 in format 508"),
         (&|t| t.replacen("516x2", "516x1", 1), &whole, "several numbers of samples per frame"),
         (
             &|t| {

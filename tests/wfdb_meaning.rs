@@ -64,6 +64,12 @@ fn load(kind: Kind, dir: &Path, fs: f64, seconds: f64) -> Dataset {
     exgnet::ecg::load(kind, dir, &options).unwrap_or_else(|e| panic!("{e}"))
 }
 
+/// A sample is a code of [`record`] in mV.
+#[track_caller]
+fn assert_mv(found: f64, code: i16) {
+    assert!((found - f64::from(code) / 1000.0).abs() < 1e-12, "{found} mV, expected code {code}");
+}
+
 fn classes(set: &Dataset) -> Vec<(&str, usize)> {
     set.classes.iter().map(String::as_str).zip(set.counts()).filter(|c| c.1 > 0).collect()
 }
@@ -159,7 +165,7 @@ fn a_signal_of_several_samples_a_frame_keeps_its_rate() {
     std::fs::write(dir.path().join("r.hea"), text).unwrap();
     // annotations count frames: 25 for 0.4 s
     let beats = [note(28, 0, "(N"), note(1, 12, ""), (0..98).flat_map(|_| note(1, 25, "")).collect()].concat();
-    std::fs::write(dir.path().join("r.atr"), beats).unwrap();
+    std::fs::write(dir.path().join("r.atr"), [beats, END.to_vec()].concat()).unwrap();
     let set = load(Kind::Mitbih, dir.path(), 250.0, 10.0);
     assert_eq!(classes(&set), [("ST", 4)], "{:?}", set.exclusions);
     for (k, strip) in set.strips.iter().enumerate() {
@@ -169,13 +175,29 @@ fn a_signal_of_several_samples_a_frame_keeps_its_rate() {
     }
     let strip = strip_input::read(&dir.path().join("r@4"), "II").unwrap();
     assert_eq!((strip.fs, strip.start, strip.signal.len()), (Some(250.0), 1000, 10_000));
-    assert_eq!(strip.signal[1000], f64::from(fast[1000]) / 1000.0);
+    assert_mv(strip.signal[1000], fast[1000]);
     assert_eq!(strip.beats.unwrap()[10..12], [1048, 1148]);
     let short = load(Kind::Wfdb, dir.path(), 500.0, 10.0);
     assert_eq!((classes(&short), short.strips[0].expert_beats), (vec![("ST", 1)], true));
     assert!(short.strips[0].r_peaks.windows(2).all(|w| w[1] - w[0] == 200));
     let judged = evaluate(&Source::new(Kind::Mitbih, dir.path()), "II", &[Detector::Adaptive]).unwrap();
     assert!(judged.records[0].scores[0].sensitivity() > 0.95, "{:?}", judged.records[0]);
+}
+
+#[test]
+fn long_frames_do_not_blur_annotations() {
+    let dir = tempfile::tempdir().unwrap();
+    // a frame a second, of 250 samples, as in converted EDF files; annotations at 1000 Hz; 150 beats a minute
+    write16(&dir.path().join("r.dat"), &ecg(250.0, 40.0, 0.4));
+    std::fs::write(dir.path().join("r.hea"), "r 1 1 40\nr.dat 16x250 1000/mV 16 0 20 0 0 II\n").unwrap();
+    let own = note(22, 0, "## time resolution: 1000");
+    let beats = [note(28, 0, "(N"), note(1, 200, ""), (0..98).flat_map(|_| note(1, 400, "")).collect()].concat();
+    std::fs::write(dir.path().join("r.atr"), [own, beats, END.to_vec()].concat()).unwrap();
+    let set = load(Kind::Mitbih, dir.path(), 250.0, 10.0);
+    assert_eq!(classes(&set), [("ST", 4)], "{:?}", set.exclusions);
+    assert_beats_on_r_waves(&set.strips[1].signal, &set.strips[1].r_peaks, 100.0);
+    let rhythm = strip_input::expert_rhythm(&dir.path().join("r@7.5"), 10.0);
+    assert_eq!(rhythm, Some(exgnet::ecg::labels::Rhythm::Tachycardia));
 }
 
 #[test]
@@ -230,12 +252,35 @@ fn a_record_of_several_segments_is_one_recording() {
     // what comes after the gap is at its own place
     let strip = strip_input::read(&dir.path().join("r@20"), "II").unwrap();
     assert_eq!((strip.start, strip.signal.len()), (5000, 10_000));
-    assert_eq!(strip.signal[5000], f64::from(codes[5000]) / 1000.0);
+    assert_mv(strip.signal[5000], codes[5000]);
     // a fixed layout
     let master = "q/2 1 250 9000\ns1 4000\ns2 5000\n";
     std::fs::write(dir.path().join("q.hea"), master).unwrap();
     let strip = strip_input::read(&dir.path().join("q"), "II").unwrap();
-    assert_eq!((strip.signal.len(), strip.signal[4000]), (9000, f64::from(codes[5000]) / 1000.0));
+    assert_eq!(strip.signal.len(), 9000);
+    assert_mv(strip.signal[4000], codes[5000]);
+}
+
+#[test]
+fn segments_are_no_records_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("set");
+    let codes = ecg(250.0, 40.0, 0.8);
+    let comment = "#Dx: 426783006\n";
+    record(&root, "s1", "250", &codes[..5000], "II", comment);
+    record(&root, "s2", "250", &codes[5000..], "II", comment);
+    record(&root, "alone", "250", &codes[..5000], "II", comment);
+    std::fs::write(root.join("layout.hea"), "layout 1 250 0\n~ 0 200/mV 0 0 0 0 0 II\n").unwrap();
+    std::fs::write(root.join("r.hea"), format!("# first\nr/2 1 250 10000\ns1 5000\ns2 5000\n{comment}")).unwrap();
+    std::fs::write(root.join("v.hea"), format!("v/2 1 250 5000\nlayout 0\ns2 5000\n{comment}")).unwrap();
+    // one that names itself leads nowhere, and takes nothing away
+    std::fs::write(root.join("loop.hea"), format!("loop/2 1 250 10000\ns1 5000\nloop 5000\n{comment}")).unwrap();
+    let set = load(Kind::Wfdb, &root, 250.0, 10.0);
+    let ids: Vec<&str> = set.strips.iter().map(|s| s.id.as_str()).collect();
+    assert_eq!(ids, ["set/alone", "set/r", "set/v"], "{:?}", set.exclusions);
+    assert_eq!(set.exclusions.len(), 1, "{:?}", set.exclusions);
+    assert!(set.exclusions[0].reason.contains("segments of its own"), "{:?}", set.exclusions);
+    assert!(set.notes.iter().any(|n| n.contains("3 headers are of segments or layouts")), "{:?}", set.notes);
 }
 
 #[test]
@@ -247,10 +292,10 @@ fn lead_ii_under_every_name_is_not_missing() {
         write16(&dir.path().join("r.dat"), &both);
         let text = format!("r 2 250 3000\nr.dat 16 1000/mV 16 0 0 0 0 V5\nr.dat 16 1000/mV 16 0 0 0 0 {name}\n");
         std::fs::write(dir.path().join("r.hea"), format!("{text}#Dx: 426783006\n")).unwrap();
-        std::fs::write(dir.path().join("r.atr"), rhythm("(N", 1, 200, 14)).unwrap();
+        std::fs::write(dir.path().join("r.atr"), [rhythm("(N", 1, 200, 14), END.to_vec()].concat()).unwrap();
         let strip = strip_input::read(&dir.path().join("r"), "II").unwrap();
         assert!(strip.notes.is_empty(), "{name}: {:?}", strip.notes);
-        assert_eq!(strip.signal[100], f64::from(codes[100]) / 1000.0, "{name}");
+        assert_mv(strip.signal[100], codes[100]);
         for kind in [Kind::Mitbih, Kind::Wfdb] {
             let set = load(kind, dir.path(), 250.0, 10.0);
             assert!(

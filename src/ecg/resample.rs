@@ -311,7 +311,9 @@ mod tests {
         let sine = |i: usize, fs: f64| (i as f64 / fs * 7.0 * std::f64::consts::TAU + 0.4).sin();
         let x: Vec<f64> = (0..(seconds * fs_in) as usize).map(|i| sine(i, fs_in)).collect();
         let y = resample(&x, fs_in, fs_out).unwrap();
-        assert_eq!(y.len(), (x.len() as f64 * fs_out / fs_in).ceil() as usize, "{fs_in} -> {fs_out}");
+        // a fraction that is off by one in a million may give one sample less or more
+        let expected = (x.len() as f64 * fs_out / fs_in).ceil() as usize;
+        assert!(y.len().abs_diff(expected) <= 1, "{fs_in} -> {fs_out}: {}, {expected}", y.len());
         let edge = (fs_out * 0.5) as usize;
         (edge..y.len() - edge).map(|i| (y[i] - sine(i, fs_out)).abs()).fold(0.0, f64::max)
     }

@@ -3,6 +3,7 @@
 use super::notes::Note;
 use super::{Context, Outcome, Progress, Sink};
 use crate::ecg::dataset::Exclusion;
+use crate::ecg::wfdb::headers_of_segments;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -108,6 +109,7 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
     } else {
         present.note(context, out);
         chosen = present.files;
+        leave_out_segments(context, &mut chosen, out);
     }
     if chosen.is_empty() && out.exclusions.is_empty() {
         return Err(Error::file(
@@ -117,6 +119,28 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
         ));
     }
     Ok(once(context, chosen, out))
+}
+
+/// Takes the headers of segments away: they are read with the record that is made of them.
+fn leave_out_segments(context: &Context, chosen: &mut BTreeMap<PathBuf, PathBuf>, out: &mut Outcome) {
+    let files: Vec<(&PathBuf, &PathBuf)> = chosen.iter().collect();
+    let of_records: Vec<(&PathBuf, Vec<PathBuf>)> = (files.par_iter())
+        .map(|(real, path)| (*real, headers_of_segments(path)))
+        .filter(|(_, segments)| !segments.is_empty())
+        .collect();
+    let records: HashSet<&PathBuf> = of_records.iter().map(|(record, _)| *record).collect();
+    let segments = of_records.iter().flat_map(|(_, segments)| segments).map(|segment| real(segment));
+    let segments: HashSet<PathBuf> = segments.filter(|segment| !records.contains(segment)).collect();
+    let before = chosen.len();
+    chosen.retain(|real, _| !segments.contains(real));
+    match before - chosen.len() {
+        0 => {}
+        n => {
+            let what = if n == 1 { "header is" } else { "headers are" };
+            let line = format!("{}: {n} {what} of segments or layouts, read with their records", context.source);
+            out.notes.push(Note::Line(line));
+        }
+    }
 }
 
 /// The paths of the files that no source before this one holds; the others are excluded.

@@ -98,8 +98,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
 
 /// The rhythm of the `seconds` from `start` (s) of a record, if they lie inside one annotated rhythm.
 pub(crate) fn rhythm_at(header: &Header, start: f64, seconds: f64) -> Option<Rhythm> {
-    let fs = header.fs;
-    let annotations = read_annotations(&header.path.with_extension("atr"), fs, fs).ok()?;
+    // a frame may be long: times are those of the signal with the most samples in it
+    let fs = (0..header.signals.len()).map(|i| header.rate(i)).fold(header.fs, f64::max);
+    let annotations = read_annotations(&header.path.with_extension("atr"), header.fs, fs).ok()?;
     let (first, end) = ((start * fs).round() as i64, ((start + seconds) * fs).round() as i64);
     let stretch = rhythm_stretches(&annotations, i64::MAX).into_iter().find(|s| s.start <= first && end <= s.end)?;
     let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;

@@ -320,8 +320,10 @@ mod tests {
         // without one times count frames, of which each may hold several samples
         assert_eq!(samples(parse(&beats), 360.0, 360.0), [100, 200, 203]);
         assert_eq!(samples(parse(&beats), 360.0, 720.0), [200, 400, 406]);
-        let odd = parse(&[about("## time resolution: 129.87"), beats].concat());
-        assert_eq!(odd.fs, Some(129.87));
+        for (text, fs) in [("129.87", 129.87), ("360 Hz", 360.0), ("1e3", 1000.0)] {
+            let own = about(&format!("## time resolution: {text}"));
+            assert_eq!(parse(&[own, beats.clone()].concat()).fs, Some(fs));
+        }
         for bad in ["0", "-1", "nan", "1e300", ""] {
             let e = parse_annotations(Path::new("x"), &about(&format!("## time resolution: {bad}"))).unwrap_err();
             assert!(e.to_string().contains("time resolution"), "{e}");

@@ -34,7 +34,9 @@ impl Definitions {
     /// Reads one comment; says what is wrong with it.
     pub fn read(&mut self, text: &str) -> Result<(), String> {
         if let Some(value) = text.strip_prefix("## time resolution:") {
-            let fs = value.trim().parse().ok().filter(|fs| (0.001..=1e9).contains(fs));
+            // `360`, `360.5`, `360 Hz`
+            let number = value.split_whitespace().next().unwrap_or_default();
+            let fs = number.parse().ok().filter(|fs| (0.001..=1e9).contains(fs));
             let fs = fs.ok_or_else(|| format!("its time resolution is `{}`, expected a rate in Hz", value.trim()))?;
             self.fs = self.fs.or(Some(fs));
         } else if text == "## annotation type definitions" {

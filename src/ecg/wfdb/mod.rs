@@ -20,6 +20,7 @@ pub use definitions::Label;
 pub use format::Format;
 pub use header::{Header, Segment, SignalSpec};
 pub use lead::{find_lead, same_lead};
+pub(crate) use segments::headers_of_segments;
 pub use signal::{Signal, read_physical, read_signal};
 pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 

@@ -7,11 +7,32 @@ use super::header::{Header, Segment, SignalSpec};
 use super::signal::{self, Factor, Reading};
 use super::stretch::MAX_SAMPLES;
 use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// Missing samples that are believed of any header, and more for each sample that is there: days between recordings of
 /// minutes, but no line of text that fills the memory.
 const MISSING_FREE: u64 = 1 << 18;
 const MISSING_PER_SAMPLE: u64 = 2048;
+/// Bytes of a header in which its record line is looked for first.
+const START: u64 = 1024;
+
+/// The headers of a record's segments and of its layout; none for a record of one segment, and for a file that is no
+/// header. Only the first lines of most files are read.
+pub(crate) fn headers_of_segments(path: &Path) -> Vec<PathBuf> {
+    let mut start = Vec::new();
+    // long comments may come first; the record line is parsed below
+    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    let start = String::from_utf8_lossy(&start);
+    let mut lines = start.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    if read.is_err() || lines.next().is_some_and(|line| !line.contains('/')) {
+        return Vec::new();
+    }
+    let Ok((header, _)) = Header::read_alone(path) else { return Vec::new() };
+    let records = header.segments.iter().filter_map(|s| s.record.as_ref());
+    records.map(|record| header.path_below(&format!("{record}.hea"))).collect()
+}
 
 impl Header {
     fn is_variable(&self) -> bool {
