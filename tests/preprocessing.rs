@@ -273,15 +273,16 @@ fn leads_units_and_maps_are_as_they_are_said() {
         weight.copy_from_slice(&(-0.5_f32).to_le_bytes());
     }
     std::fs::write(at("dead.safetensors"), bytes).expect("written");
-    let explain = |more: &[&str]| {
-        let dead = at("dead.safetensors");
-        says(&[&["explain", "--model", &dead, &at("mv.txt"), "--out", &at("maps")][..], more].concat()).0
+    let explain = |class: &str, more: &[&str]| {
+        let (dead, maps) = (at("dead.safetensors"), at(&format!("maps-{}", class.replace('/', "-"))));
+        let all = ["explain", "--model", &dead, &at("mv.txt"), "--out", &maps, "--class", class];
+        says(&[&all[..], more].concat()).0
     };
     let classes: Vec<String> = strip["probabilities"].as_object().expect("by class").keys().cloned().collect();
     let (first, second) = (&classes[0], &classes[1]);
-    let dead = explain(&["--class", first]);
+    let dead = explain(first, &[]);
     assert!(dead.contains(&format!("map of {first} (dead")), "{dead}");
-    let row = json(explain(&["--class", second, "--json"]).as_bytes());
+    let row = json(explain(second, &["--json"]).as_bytes());
     assert_eq!((&row["explained_class"], &row["dead_map"]), (&second.as_str().into(), &false.into()), "{row}");
     assert!(Path::new(row["map"].as_str().expect("a path")).is_file());
 }

@@ -220,7 +220,8 @@ mod tests {
         };
         text(&figure(&[0.3], &[1.0], &[0]));
         text(&figure(&[f32::NAN, 0.0, f32::INFINITY], &[f32::NAN; 3], &[0, 2]));
-        text(&figure(&[0.0; 50], &[0.0; 50], &[]));
+        let said = text(&figure(&[0.0; 50], &[0.0; 50], &[]));
+        assert!(said.contains("dead map: zero everywhere"), "{said}");
         for huge in [f32::MAX, -f32::MAX, 1e-45] {
             let signal = [0.0, huge, 0.1, huge, 0.0];
             text(&figure(&signal, &[0.5; 5], &[1]));
@@ -234,7 +235,11 @@ mod tests {
         let (mut signal, mut map) = wave(3100);
         (signal[7], map[9]) = (50.0, f32::NAN);
         let said = text(&figure(&signal, &map, &[]));
-        assert!(said.contains("1 sample is cut") && said.contains("grey: the map has no value"));
+        assert!(
+            !said.contains("dead map")
+                && said.contains("1 sample is cut")
+                && said.contains("grey: the map has no value")
+        );
         assert!(said.contains("31\n"), "the last of four rows ends at 31 s");
         // longer than the page: as far as it goes
         let (long, long_map) = wave(13_050);
