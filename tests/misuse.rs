@@ -15,18 +15,12 @@ use exgnet::ops::{self, AdamState, Branch, Hyper, REGISTRY};
 use exgnet::tensor::{DType, Tensor};
 
 /// What an entry of the registry is made of, where that has a name of its own.
-const COMPOSED: [(&str, &str); 5] = [
-    ("branches", "conv1d"),
-    ("branches_relu", "conv1d"),
-    ("shaping", "permute"),
-    // the case makes its tensors so
-    ("adam", "scale"),
-    ("avg_pool", "global_avg_pool"),
-];
+const COMPOSED: [(&str, &str); 4] =
+    [("branches", "conv1d"), ("branches_relu", "conv1d"), ("shaping", "permute"), ("avg_pool", "global_avg_pool")];
 
 #[test]
 fn every_operation_refuses_inputs_of_the_other_type() {
-    let mut tried = 0;
+    let (mut tried, mut others) = (0, Vec::new());
     for op in REGISTRY {
         for case in (op.cases)() {
             for i in 0..case.inputs() {
@@ -41,14 +35,19 @@ fn every_operation_refuses_inputs_of_the_other_type() {
                         let name = said.split(':').next().unwrap_or_default();
                         let known = name == op.name
                             || case.label.split_whitespace().any(|word| word == name || word == format!("{name},"))
-                            || COMPOSED.contains(&(op.name, name));
-                        assert!(known, "{} {}: {said}", op.name, case.label);
+                            || COMPOSED.contains(&(op.name, name))
+                            // cases of operations that work in place copy their inputs so
+                            || name == "scale";
+                        if !known {
+                            others.push(format!("{} {}: {said}", op.name, case.label));
+                        }
                         tried += 1;
                     }
                 }
             }
         }
     }
+    assert!(others.is_empty(), "{}", others.join("\n"));
     assert!(tried > 150, "{tried}");
     gpu().check().expect("nothing reached the device");
 }
