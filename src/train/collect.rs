@@ -192,9 +192,10 @@ fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Tab
         ("energy", |m| m.energy),
         ("pointing", |m| m.pointing),
     ];
-    let mut columns = vec![Column::new("class", 0), Column::new("support", 0), Column::new("folds", 0)];
+    let mut columns = vec![Column::new("class", 0), Column::new("support", 0)];
     columns.extend(of_records.iter().map(|(name, _)| Column::new(*name, 3)));
     columns.extend(of_maps.iter().map(|(name, _)| Column::new(*name, 3)));
+    columns.push(Column::new("folds", 0));
     let mut table = Table::new(format!("{name}, per class: mean and sd over folds"), "variant", columns);
     table.note(
         "Support: test records of all folds; folds: those that have one of the class. Folds without count for its \
@@ -208,11 +209,11 @@ fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Tab
             let total: f64 = stats::fold_means(&support).iter().sum();
             let mut row = vec![Cell::Text(class.clone())];
             let folds: BTreeSet<usize> = support.iter().filter(|(_, n)| **n > 0.0).map(|(cell, _)| cell.0).collect();
-            for number in [total, folds.len() as f64] {
-                row.push(if support.is_empty() { Cell::Missing } else { Cell::Value(number) });
-            }
+            let counted = |number: f64| if support.is_empty() { Cell::Missing } else { Cell::Value(number) };
+            row.push(counted(total));
             row.extend(of_records.iter().map(|(_, of)| method.over_folds(|o| of(o.classes.get(c)?))));
             row.extend(of_maps.iter().map(|(_, of)| method.over_folds(|o| Some(of(o.scores.get(c)?.as_ref()?)))));
+            row.push(counted(folds.len() as f64));
             table.push(method.name.clone(), row)?;
         }
     }
