@@ -215,15 +215,19 @@ fn paths_in_headers_and_annotations_without_an_end_mark() {
     header("a.hea", "a", "./a.dat");
     header("b.hea", "dir/b", "sub/b.dat");
     header("100.hea", "mitdb/100", "sub/../a.dat");
+    // the path in the whole database, the file beside the header (PTB-XL+)
+    header("sub/c.hea", "ge_median_beats_wfdb/c", "ge_median_beats_wfdb/b.dat");
+    header("none.hea", "none", "elsewhere/none.dat");
     header("out.hea", "out", "../set/a.dat");
     header("root.hea", "root", "/etc/hostname");
     std::fs::write(root.join("a.atr"), rhythm("(N", 1, 200, 14)).unwrap();
     let set = load(Kind::Wfdb, &root, 250.0, 10.0);
     let ids: Vec<&str> = set.strips.iter().map(|s| s.id.as_str()).collect();
-    assert_eq!(ids, ["set/100", "set/a", "set/b"]);
+    assert_eq!(ids, ["set/100", "set/a", "set/b", "set/sub/c"]);
     let reasons: Vec<_> = set.exclusions.iter().map(|e| (e.record.as_str(), e.reason.as_str())).collect();
-    assert_eq!(reasons.len(), 2, "{reasons:?}");
-    assert!(reasons.iter().all(|(_, reason)| reason.contains("not below the header's folder")), "{reasons:?}");
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert!(reasons[0].1.contains("elsewhere/none.dat: cannot read the signal file"), "{reasons:?}");
+    assert!(reasons[1..].iter().all(|(_, reason)| reason.contains("not below the header's folder")), "{reasons:?}");
     let a = &set.strips[1];
     assert_eq!((a.expert_beats, a.r_peaks.len()), (true, 12));
 }

@@ -168,9 +168,16 @@ impl Header {
         self.signals.iter().map(|s| s.description.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// A file below the header's folder.
+    /// A file below the header's folder. Some headers name it by its path in the whole database (PTB-XL+): where there
+    /// is no such path, it is the file of that name beside the header.
     pub(super) fn path_below(&self, file: &str) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(file)
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let named = folder.join(file);
+        let beside = file.rsplit_once('/').map(|(_, name)| folder.join(name));
+        match beside {
+            Some(beside) if !named.exists() && beside.is_file() => beside,
+            _ => named,
+        }
     }
 }
 

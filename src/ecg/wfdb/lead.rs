@@ -4,7 +4,7 @@
 const TWELVE: [&str; 12] = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"];
 
 /// Words that say that a signal is an ECG lead, but not which.
-const COMMON: [&str; 19] = [
+const COMMON: [&str; 20] = [
     "ECG",
     "EKG",
     "LEAD",
@@ -24,6 +24,7 @@ const COMMON: [&str; 19] = [
     "MV",
     "UV",
     "CHEST",
+    "AUGMENTED",
 ];
 
 /// Which of `names` is the lead `wanted`: the one written so but for case and surrounding blanks; else one that means
@@ -74,13 +75,18 @@ impl Meaning {
         let words: Vec<&str> = upper.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
         // a number alone is a lead's only where the name speaks of leads: `lead 2`, but not `ECG 2` or `channel 2`
         let of_leads = words.iter().any(|w| matches!(*w, "LEAD" | "LIMB" | "EINTHOVEN"));
-        let own: Vec<&str> = words.iter().copied().filter(|w| !COMMON.contains(w)).collect();
+        let own: Vec<&str> = words.iter().copied().filter(|w| !COMMON.contains(w) && !is_channel(w)).collect();
         let modified = words.contains(&"MODIFIED");
         let known = match own[..] {
             [word] => twelve(word, of_leads),
             // `D II`, `ML II`, `V 1`, `aV R`; but `I-II` is a difference of two
             [first @ ("D" | "ML" | "MV" | "V" | "AV" | "L"), second] => twelve(&format!("{first}{second}"), false),
-            _ => None,
+            // `Lead 2 (II)`: all say the same
+            _ => {
+                let mut all = own.iter().map(|word| twelve(word, of_leads));
+                let first = all.next().flatten();
+                first.filter(|first| all.all(|other| other.is_some_and(|o| o.0 == first.0)))
+            }
         };
         if let Some((lead, moved)) = known {
             return Some(Self { lead: lead.into(), modified: moved || modified });
@@ -90,6 +96,12 @@ impl Meaning {
         let lead = if rest.chars().any(char::is_alphabetic) { rest } else { words.join(" ") };
         (!lead.is_empty()).then_some(Self { lead, modified })
     }
+}
+
+/// `CH2`, `ECG1`: the number of a channel.
+fn is_channel(word: &str) -> bool {
+    let number = ["CH", "CHANNEL", "ECG", "EKG"].iter().find_map(|p| word.strip_prefix(p));
+    number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The lead of the twelve that a word in capitals is, and whether it is a modified one.
@@ -162,6 +174,11 @@ mod tests {
                     "Einthoven II",
                     "\u{2161}",
                     "Derivation II",
+                    "CH2: II",
+                    "ECG1 II",
+                    "Lead 2 (II)",
+                    "II lead",
+                    "ECG Lead: II",
                 ],
             ),
             ("I", &["I", "i", "Lead I", "DI", "D1", "ECG I", "MLI", "lead_1", "\u{2160}"]),
@@ -202,6 +219,9 @@ mod tests {
             ("ECG", "II"),
             ("resp", "II"),
             ("ECG 1", "CH 1"),
+            ("CH2", "II"),
+            ("ch1 I-II", "II"),
+            ("Lead 2 (I)", "I"),
         ] {
             assert!(!same_lead(name, lead) && !same_lead(lead, name), "{name} is not {lead}");
         }
