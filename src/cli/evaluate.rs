@@ -5,6 +5,7 @@ use super::train::tell;
 use super::{Common, model, print_json, print_line};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
+use crate::ecg::sources::Kind;
 use crate::ecg::{Dataset, Difference, resolve};
 use crate::error::{Error, Result};
 use crate::nn::ModelInfo;
@@ -79,6 +80,10 @@ pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &Mod
             (data.fs, data.seconds) = (wanted.fs, wanted.seconds);
             (data.clean, data.mains, data.detector) = (wanted.clean, wanted.mains, wanted.detector);
             e.validate()?;
+            if e.data.sources()?.iter().any(|s| s.kind == Kind::Csv) {
+                let hint = "an experiment file with data.csv_fs, or a prepared file, says another";
+                common.say(format!("note: {text}: {} Hz assumed, as csv files do not say it; {hint}", e.data.csv_fs));
+            }
             e
         }
     };
