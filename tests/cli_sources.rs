@@ -81,6 +81,17 @@ fn windows_of_one_patient_stay_together_by_record_name() {
     };
     let (different, notes) = patients(&[]);
     assert_eq!(different, 4);
+    // no split parts them, whether it was made by records or not
+    let run = path(tmp.path(), "run");
+    for split in ["kfold", "stratified"] {
+        let split = format!("data.split={split}");
+        let sets = ["--set", "data.fs=100", "--set", "data.min_class=0", "--set", "data.folds=3", "--set", &split];
+        fails(
+            &[&["train", "--data", &out, "--out", &run][..], &sets].concat(),
+            1,
+            &["patient icentia/", "data.split=grouped"],
+        );
+    }
     assert!(notes.contains("icentia: 4 patients by record names (12 records;"), "{notes}");
     assert_eq!(metadata(&out)["patient_pattern"], "auto");
     let (different, notes) = patients(&["--patient-pattern", "none"]);
@@ -92,7 +103,6 @@ fn windows_of_one_patient_stay_together_by_record_name() {
     let dry = ["train", "--dry-run", "--set", "data.patient_pattern=p00000"];
     fails(&dry, 1, &["data.patient_pattern", "one group"]);
     // a prepared set of another pattern is not taken for that of the experiment
-    let run = path(tmp.path(), "run");
     let train = ["train", "--data", &out, "--out", &run, "--set", "data.fs=100", "--set", "data.split=grouped"];
     fails(&train, 1, &["data.patient_pattern is auto, in the file _(s"]);
 }

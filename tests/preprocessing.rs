@@ -241,6 +241,20 @@ fn leads_units_and_maps_are_as_they_are_said() {
     assert!(instead["notes"].to_string().contains("lead II is missing, V1 used instead"), "{instead}");
     assert_eq!(instead["logits"], own["logits"]);
 
+    // of a folder of such records a few are named, the others counted
+    let pool = at("pool");
+    std::fs::create_dir(&pool).expect("made");
+    for i in 0..9 {
+        let name = |folder: &str, ending: &str| format!("{folder}/r{i:02}.{ending}");
+        std::fs::copy(name(&data, "dat"), name(&pool, "dat")).expect("copied");
+        let header = std::fs::read_to_string(name(&data, "hea")).expect("a header").replace(" II\n", " V1\n");
+        std::fs::write(name(&pool, "hea"), header).expect("written");
+    }
+    let (rows, notes) = says(&["predict", "--model", &run, &pool]);
+    let missing: Vec<&str> = notes.lines().filter(|line| line.contains("lead II is missing")).collect();
+    assert_eq!((rows.lines().count(), missing.len()), (9, 6), "{notes}");
+    assert!(missing[5].contains("4 more"), "{notes}");
+
     // a strip in mV, V, nV as a number of V, and counts
     let mv: Vec<f64> = (0..400).map(|i| (f64::from(i) * 0.4).sin() + f64::from(i % 90) / 50.0).collect();
     let write = |name: &str, unit: f64| {

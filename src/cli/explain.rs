@@ -1,6 +1,6 @@
 //! `exgnet explain`: where in a strip the network looked.
 
-use super::predict::{Reading, for_each, load, strip_json, upload};
+use super::predict::{Notes, Reading, for_each, load, strip_json, upload};
 use super::{Common, model, print_json, print_line};
 use crate::ecg::labels::Scheme;
 use crate::ecg::strip_input::expert_rhythm;
@@ -78,9 +78,9 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let mut written = HashSet::new();
-    let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
+    let how = Reading { fs: args.fs, lead: args.lead.as_deref(), notes: Notes::default() };
     let to = &model.info.preprocessing;
-    Ok(for_each(common, &args.inputs, |path| {
+    let code = for_each(common, &args.inputs, |path| {
         let strip = load(common, path, &how, &model.info)?;
         if !written.insert(strip.name.clone()) {
             return Err(Error::file(
@@ -141,5 +141,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             ));
         }
         Ok(())
-    }))
+    });
+    how.notes.count(common);
+    Ok(code)
 }

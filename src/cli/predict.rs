@@ -10,6 +10,8 @@ use crate::nn::{Mode, ModelFile, ModelInfo};
 use crate::tensor::Tensor;
 use clap::Args;
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -41,13 +43,48 @@ pub(super) struct PredictArgs {
 pub(super) struct Reading<'a> {
     pub fs: Option<f64>,
     pub lead: Option<&'a str>,
+    /// Notes of the inputs so far.
+    pub notes: Notes,
+}
+
+/// Notes of one kind that are printed before the rest is only counted: a folder may hold hundreds of records.
+const PRINTED: usize = 5;
+
+/// How many notes of each kind there were, and the first that was not printed.
+#[derive(Default)]
+pub(super) struct Notes(RefCell<BTreeMap<String, (usize, String)>>);
+
+impl Notes {
+    /// Prints a note of the input `name`, if it is among the first of its kind: notes that differ in names and numbers only.
+    fn print(&self, common: &Common, name: &str, note: &str) {
+        let text = note.replace(name, "");
+        let kind = text.split(|c: char| c.is_ascii_digit() || c == '.').filter(|part| !part.is_empty()).collect();
+        let mut kinds = self.0.borrow_mut();
+        let (count, next) = kinds.entry(kind).or_default();
+        *count += 1;
+        match *count {
+            n if n <= PRINTED => common.say(format!("note: {note}")),
+            n if n == PRINTED + 1 => *next = note.to_string(),
+            _ => {}
+        }
+    }
+
+    /// Says how many notes were not printed.
+    pub(super) fn count(&self, common: &Common) {
+        for (count, next) in self.0.borrow().values().filter(|(count, _)| *count > PRINTED) {
+            match count - PRINTED {
+                1 => common.say(format!("note: {next}")),
+                n => common.say(format!("note: {n} more like these: {next}; ... (--json has them all)")),
+            }
+        }
+    }
 }
 
 /// Reads a strip and makes of it what the model takes.
 pub(super) fn load(common: &Common, path: &Path, how: &Reading, info: &ModelInfo) -> Result<InputStrip> {
     let recording = strip_input::read_lead(path, &info.preprocessing.lead, how.lead)?;
     let strip = strip_input::prepare(&recording, how.fs, &info.preprocessing)?;
-    strip.notes.iter().for_each(|n| common.say(format!("note: {n}")));
+    strip.notes.iter().for_each(|n| how.notes.print(common, &strip.name, n));
     Ok(strip)
 }
 
@@ -100,8 +137,8 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let classes = &model.info.classes;
-    let how = Reading { fs: args.fs, lead: args.lead.as_deref() };
-    Ok(for_each(common, &args.inputs, |path| {
+    let how = Reading { fs: args.fs, lead: args.lead.as_deref(), notes: Notes::default() };
+    let code = for_each(common, &args.inputs, |path| {
         let strip = load(common, path, &how, &model.info)?;
         let x = upload(&gpu, &strip.signal)?;
         let logits = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
@@ -113,5 +150,7 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
             print_line(&format!("{}: {class}  ({})", path.display(), all.join(", ")));
         }
         Ok(())
-    }))
+    });
+    how.notes.count(common);
+    Ok(code)
 }

@@ -19,6 +19,13 @@ pub struct GradCam {
     pub map: Tensor,
 }
 
+/// The name of a block that `name` is probably meant to be.
+pub(crate) fn nearest_block(name: &str, blocks: usize) -> Option<String> {
+    let names: Vec<String> = (0..blocks).map(|i| format!("blocks.{i}")).collect();
+    let near = nearest(name, names.iter().map(String::as_str).chain(["last"])).filter(|near| edits(name, near) <= 2);
+    near.map(str::to_owned)
+}
+
 /// Index of a target block: `blocks.3`, or the last one for `last` and `None`.
 ///
 /// # Errors
@@ -33,7 +40,7 @@ pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
         return Ok(blocks - 1);
     }
     names.iter().position(|n| n == name).ok_or_else(|| {
-        let near = nearest(name, names.iter().map(String::as_str)).filter(|near| edits(name, near) <= 2);
+        let near = nearest_block(name, blocks);
         let near = near.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         Error::config(
             format!("no layer '{name}', expected last, or blocks.0 to {last}{near}"),

@@ -10,6 +10,7 @@ use crate::gpu::Gpu;
 use crate::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads or makes the data set of an experiment: its prepared file, or its sources by way of the cache. `watch` hears
 /// how far it is.
@@ -57,13 +58,14 @@ pub struct Division {
 /// The test fold of every record: made as the experiment says, or read from `data.split_file`.
 ///
 /// # Errors
-/// [`Error::Data`], [`Error::Config`] where the folds cannot be made; [`Error::File`] for a file that has other
+/// [`Error::Data`], [`Error::Config`] where the folds cannot be made or part the strips of a patient; [`Error::File`] for a file that has other
 /// records, or another number of folds than `data.folds`.
 pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
     let ids: Vec<String> = data.strips.iter().map(|s| s.id.clone()).collect();
     if config.split_file.is_empty() {
         let (kind, seed) = (config.split.kind(), u64::from(config.split_seed));
         let fold = ecg::folds(kind, &data.labels(), &data.patients(), config.folds, seed)?;
+        patients_stay_together(data, &fold)?;
         return SavedSplit::new(kind, config.folds, seed, ids, fold);
     }
     let path = ecg::resolve(config.split_file.as_ref());
@@ -76,7 +78,28 @@ pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
         ));
     }
     let fold = saved.apply(&ids)?;
+    patients_stay_together(data, &fold)?;
     SavedSplit::new(saved.kind, saved.k, saved.seed, ids, fold)
+}
+
+/// Strips of one patient on both sides of a split would be learned by heart.
+fn patients_stay_together(data: &Dataset, fold: &[usize]) -> Result<()> {
+    let mut folds: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (strip, &fold) in data.strips.iter().zip(fold) {
+        folds.entry(&strip.patient).or_default().insert(fold);
+    }
+    let mut apart = folds.iter().filter(|(_, folds)| folds.len() > 1);
+    let Some((patient, of)) = apart.next() else { return Ok(()) };
+    let of: Vec<String> = of.iter().map(ToString::to_string).collect();
+    let others = match apart.count() {
+        0 => String::new(),
+        n => format!(", and so have {n} others"),
+    };
+    Err(Error::data(
+        "the folds",
+        format!("patient {patient} has strips in the folds {}{others}: expected one fold a patient", of.join(", ")),
+        "set data.split=grouped; or data.patient_pattern, if record names were taken for patients that they are not",
+    ))
 }
 
 /// Divides a data set as the experiment says.

@@ -5,6 +5,7 @@ use crate::ecg::labels::{RHYTHM6, Scheme};
 use crate::ecg::patients::PatientNames;
 use crate::ecg::sources::{Kind, Source};
 use crate::error::{Error, Result};
+use crate::explain::nearest_block;
 use crate::nn::config::{Problem, whole_number};
 
 type Checked = Result<(), Problem>;
@@ -43,7 +44,9 @@ impl Experiment {
         }
         let blocks = self.network.widths.len();
         losses.weights(blocks).map(drop).map_err(|_| {
-            let expected = format!("\"last\" or \"blocks.0\" to \"blocks.{}\"", blocks.saturating_sub(1));
+            let near = nearest_block(&losses.target_layer, blocks);
+            let near = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+            let expected = format!("\"last\" or \"blocks.0\" to \"blocks.{}\"{near}", blocks.saturating_sub(1));
             Problem::new("losses.target_layer", format!("\"{}\"", losses.target_layer), expected, "name a block")
         })
     }
