@@ -20,7 +20,7 @@ fn record(folder: &Path, name: &str, comment: &str) {
 
 /// The summary that `prepare --json` prints.
 fn prepared(out: &str, more: &[&str]) -> serde_json::Value {
-    let args = [&["prepare", "--json", "--fs", "100", "--out", out], more].concat();
+    let args = [&["prepare", "--json", "--force", "--fs", "100", "--out", out], more].concat();
     let done = exgnet(&args);
     assert!(done.status.success(), "{}", text(&done.stderr));
     json(&done.stdout)
@@ -98,7 +98,7 @@ fn windows_of_one_patient_stay_together_by_record_name() {
     assert_eq!((different, notes.contains("12 records, each taken as one patient")), (12, true), "{notes}");
     assert_eq!(patients(&["--patient-pattern", r"_(s\d+)$"]).0, 3);
     assert_eq!(metadata(&out)["patient_pattern"], r"_(s\d+)$");
-    let bad = ["prepare", "--source", &source, "--out", &out, "--patient-pattern", "p(\\d"];
+    let bad = ["prepare", "--force", "--source", &source, "--out", &out, "--patient-pattern", "p(\\d"];
     fails(&bad, 1, &["patient_pattern", "no regular expression"]);
     let dry = ["train", "--dry-run", "--set", "data.patient_pattern=p00000"];
     fails(&dry, 1, &["data.patient_pattern", "one group"]);
@@ -120,9 +120,9 @@ fn two_folders_of_one_name_are_two_sources() {
     let named = format!("second={b}");
     let summary = prepared(&out, &["--source", &a, "--source", &named]);
     assert_eq!(summary["sources"].as_object().expect("an object").keys().collect::<Vec<_>>(), ["set", "second"]);
-    let again = ["prepare", "--out", &out, "--source", &a, "--source", &format!("x={a}")];
+    let again = ["prepare", "--force", "--out", &out, "--source", &a, "--source", &format!("x={a}")];
     fails(&again, 1, &["two sources of the same recordings"]);
-    fails(&["prepare", "--out", &out, "--source", &format!("x/y={a}")], 1, &["found the name `x/y`"]);
+    fails(&["prepare", "--force", "--out", &out, "--source", &format!("x/y={a}")], 1, &["found the name `x/y`"]);
     // in an experiment too
     let sources = format!("data.source=[\"{a}\", \"second={b}\"]");
     let one_class =

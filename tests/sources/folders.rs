@@ -33,7 +33,7 @@ fn muse_records() {
         excluded(&set),
         [
             "chapman: 4 records: listed in Diagnostics.xlsx, but there is no file",
-            "ECGDataDenoised/MUSE_01: too short: 400 samples at 500 Hz are 0.80 s, expected 1 s",
+            "ECGDataDenoised/MUSE_01: too short: 400 samples at 500 Hz are 0.80 s, expected 1 s (500 samples)",
             "ECGDataDenoised/MUSE_02: line 1 has 13 cells, expected 12 leads",
             "ECGDataDenoised/MUSE_03: line 1 holds `II`, expected a number in microvolt",
             "ECGDataDenoised/MUSE_11: rhythm `VT` is not known",
@@ -85,7 +85,7 @@ fn cinc2017_records() {
         "A7: labelled in REFERENCE-v2.csv, but there is no such record to read",
         "A3: its rhythm is in no class of rhythm6",
         "A4: noisy (~)",
-        "A5: too short: 200 samples at 300 Hz are 0.67 s, expected 1 s",
+        "A5: too short: 200 samples at 300 Hz are 0.67 s, expected 1 s (300 samples)",
         "A6: has no label in REFERENCE-v2.csv",
         "val/A1: the same record as training2017/A1",
     ];
