@@ -5,6 +5,7 @@ use super::features;
 use super::labels::Scheme;
 use super::rpeaks::{self, Detector};
 use super::wfdb::same_lead;
+use super::zscore::{FLOOR, mean_and_sd};
 use super::{dataset, resample};
 use crate::error::{Error, Result};
 use std::fmt;
@@ -242,7 +243,7 @@ impl Preprocessing {
     }
 
     /// What a strip of the right rate and length becomes: cleaned if it is to be, with its R peaks (`beats` where an
-    /// expert marked them, else the detector's), in f32.
+    /// expert marked them, else the detector's), in f32. An offset beside which f32 could not hold the signal is taken out.
     ///
     /// # Errors
     /// Samples that are not finite, a flat line, a strip too short to clean.
@@ -266,12 +267,29 @@ impl Preprocessing {
         {
             x = clean?;
         }
-        let signal: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-        if signal.iter().any(|v| !v.is_finite()) {
-            return Err(Unusable::new("values beyond the range of f32", "give the signal in mV"));
-        }
-        Ok(Finished { signal, r_peaks, expert_beats })
+        Ok(Finished { signal: in_f32(&x)?, r_peaks, expert_beats })
     }
+}
+
+/// An offset of more standard deviations than this is taken out before a strip is stored: f32 keeps seven digits, and the
+/// signal needs four of them.
+const LARGEST_OFFSET: f64 = 1e3;
+
+/// A strip as it is stored, without an offset that f32 could not hold the signal beside.
+fn in_f32(x: &[f64]) -> Result<Vec<f32>, Unusable> {
+    let (mean, sd) = mean_and_sd(x.iter().copied());
+    if sd <= FLOOR * mean.abs() {
+        return Err(Unusable::new("flat line, but for rounding", FLAT));
+    }
+    let offset = if mean.abs() > LARGEST_OFFSET * sd { mean } else { 0.0 };
+    let signal: Vec<f32> = x.iter().map(|&v| (v - offset) as f32).collect();
+    if signal.iter().any(|v| !v.is_finite()) {
+        return Err(Unusable::new("values beyond the range of f32", "give the signal in mV"));
+    }
+    if signal.windows(2).all(|w| w[0] == w[1]) {
+        return Err(Unusable::new("flat line in the precision of f32", "give the signal in mV"));
+    }
+    Ok(signal)
 }
 
 fn too_short(found: usize, fs: f64, seconds: f64) -> Unusable {

@@ -8,16 +8,20 @@ pub const SHARE: f64 = 1e-7;
 /// The least that [`zscore()`] divides by, as a share of the mean: less is no more than rounding in a flat strip.
 pub const FLOOR: f64 = 1e-10;
 
+/// Mean and standard deviation (ddof 0), sums in f64; the values are run through twice.
+pub(crate) fn mean_and_sd(x: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = x.len() as f64;
+    let mean = x.clone().sum::<f64>() / n;
+    (mean, (x.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
+}
+
 /// Standardises a strip in place: `(x - mean) / max(sd + min(1e-8, 1e-7 sd), 1e-10 |mean|)`, sd with ddof 0, sums in
 /// f64; all 0 for a strip of zeros. The same for a strip in mV, V or a converter's counts, to 1e-7 of each value.
 pub fn zscore(signal: &mut [f32]) {
     if signal.is_empty() {
         return;
     }
-    let n = signal.len() as f64;
-    let mean = signal.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    let variance = signal.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
-    let sd = variance.sqrt();
+    let (mean, sd) = mean_and_sd(signal.iter().map(|&x| f64::from(x)));
     let size = (sd + EPS.min(SHARE * sd)).max(FLOOR * mean.abs());
     let scale = if size > 0.0 { 1.0 / size } else { 0.0 };
     for x in signal {

@@ -179,7 +179,7 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
     let header = Header::read(path).map_err(|e| one_line(&e))?;
     let index = match header.lead(lead) {
         Some(index) => index,
-        None if long => 0,
+        None if long => header.substitute(),
         None => return Err(format!("no lead {lead}, found {}", header.lead_names())),
     };
     let notes_path = if long { Some(path.with_extension("atr")) } else { annotation_file(&header, index) };

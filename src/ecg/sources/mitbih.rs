@@ -26,10 +26,9 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     let mut out = Outcome::default();
 
     let wanted = header.lead(&options.lead);
-    let index = wanted.unwrap_or(0);
+    let index = wanted.unwrap_or_else(|| header.substitute());
     if wanted.is_none() {
-        let used = header.signals.first().map_or(String::new(), |s| s.description.clone());
-        out.notes.push(Note::OtherLead { record: record.clone(), used });
+        out.notes.push(Note::OtherLead { record: record.clone(), used: header.signal_name(index) });
     }
     let annotations = read_annotations(&path.with_extension("atr"), header.fs, header.rate(index));
     let annotations = annotations.map_err(|e| one_line(&e))?;

@@ -127,19 +127,18 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     let absent = |lead: &str, hint: &str| {
         Err(Error::file(path, format!("has no lead {lead}; it has {}", header.lead_names()), hint))
     };
-    let description = |index: usize| header.signals.get(index).map_or("", |s| s.description.as_str());
     let index = match (chosen, own) {
         (Some(lead), _) => match header.lead(lead) {
             Some(index) => index,
             None => return absent(lead, "name one of its leads with --lead"),
         },
         (None, Some(index)) => index,
-        (None, None) if header.signals.len() <= 2 => 0,
+        (None, None) if header.signals.len() <= 2 => header.substitute(),
         (None, None) => return absent(wanted, "the model needs the lead it was trained on; --lead NAME reads another"),
     };
     let lead_substituted = own != Some(index);
     if lead_substituted {
-        let used = description(index);
+        let used = header.signal_name(index);
         notes.push(match own {
             None => format!("{name}: lead {wanted} is missing, {used} used instead"),
             Some(_) => format!("{name}: lead {used} read instead of {wanted}, the model's"),
@@ -169,7 +168,7 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
         long: sources::has_rhythms(&header),
         beats,
         units_known: true,
-        lead: Some(description(index).to_string()).filter(|d| !d.is_empty()),
+        lead: Some(header.signal_name(index)),
         lead_substituted,
         notes,
     })

@@ -1,6 +1,6 @@
 //! WFDB headers (`.hea`), after the format's manual page `header(5)`.
 
-use super::lead::find_lead;
+use super::lead::{find_lead, substitute};
 use super::lines::{Line, Record, length_of_segments, record_line, segment_line, signal_line};
 use super::read_limited;
 use crate::error::{Error, Result};
@@ -161,6 +161,17 @@ impl Header {
     /// Index of a lead by name, after [`find_lead`].
     pub fn lead(&self, name: &str) -> Option<usize> {
         find_lead(self.signals.iter().map(|s| s.description.as_str()), name)
+    }
+
+    /// The signal to read where the lead asked for is not there: the first that is an ECG.
+    pub(crate) fn substitute(&self) -> usize {
+        substitute(self.signals.iter().map(|s| (s.description.as_str(), s.millivolts().is_some())))
+    }
+
+    /// What signal `index` is called: its description, or its number where that is empty.
+    pub(crate) fn signal_name(&self, index: usize) -> String {
+        let description = self.signals.get(index).map_or("", |s| s.description.as_str());
+        if description.is_empty() { format!("signal {}", index + 1) } else { description.to_string() }
     }
 
     /// Lead names, for messages.

@@ -4,7 +4,7 @@
 const TWELVE: [&str; 12] = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"];
 
 /// Words that say that a signal is an ECG lead, but not which.
-const COMMON: [&str; 20] = [
+const COMMON: [&str; 28] = [
     "ECG",
     "EKG",
     "LEAD",
@@ -17,10 +17,19 @@ const COMMON: [&str; 20] = [
     "CHANNEL",
     "DERIVATION",
     "DERIVACION",
+    "DERIVACI\u{d3}N",
+    "DERIV",
     "ABLEITUNG",
     "SIGNAL",
     "RAW",
     "FILTERED",
+    "CLEAN",
+    "CLEANED",
+    // ISO/IEEE 11073 names: `MDC_ECG_LEAD_II`, `MDC_ECG_ELEC_POTL_II`
+    "MDC",
+    "ELEC",
+    "POTL",
+    "MOD",
     "MV",
     "UV",
     "CHEST",
@@ -55,6 +64,22 @@ pub fn same_lead(a: &str, b: &str) -> bool {
     find_lead([a], b).is_some()
 }
 
+/// Whether a name says that the signal is an ECG: one of the twelve leads, or a name that speaks of leads.
+fn is_ecg(name: &str) -> bool {
+    let known = Meaning::of(name).is_some_and(|m| TWELVE.contains(&m.lead.as_str()));
+    let upper = name.to_uppercase();
+    let mut words = upper.split(|c: char| !c.is_alphanumeric());
+    known || words.any(|w| ["ECG", "EKG", "LEAD", "MCL"].iter().any(|p| w.starts_with(p)))
+}
+
+/// Which of a record's signals, each with its name and whether its unit is a voltage, is read where the lead asked for is
+/// not there: the first that is an ECG by its name, else the first voltage, else the first.
+pub(super) fn substitute<'a>(signals: impl IntoIterator<Item = (&'a str, bool)>) -> usize {
+    let signals: Vec<_> = signals.into_iter().collect();
+    let ecg = signals.iter().position(|&(name, voltage)| voltage && is_ecg(name));
+    ecg.or_else(|| signals.iter().position(|&(_, voltage)| voltage)).unwrap_or(0)
+}
+
 /// What a name means.
 #[derive(Debug, PartialEq, Eq)]
 struct Meaning {
@@ -76,7 +101,7 @@ impl Meaning {
         // a number alone is a lead's only where the name speaks of leads: `lead 2`, but not `ECG 2` or `channel 2`
         let of_leads = words.iter().any(|w| matches!(*w, "LEAD" | "LIMB" | "EINTHOVEN"));
         let own: Vec<&str> = words.iter().copied().filter(|w| !COMMON.contains(w) && !is_channel(w)).collect();
-        let modified = words.contains(&"MODIFIED");
+        let modified = words.iter().any(|w| matches!(*w, "MODIFIED" | "MOD"));
         let known = match own[..] {
             [word] => twelve(word, of_leads),
             // `D II`, `ML II`, `V 1`, `aV R`; but `I-II` is a difference of two
@@ -117,9 +142,9 @@ fn twelve(word: &str, of_leads: bool) -> Option<(&'static str, bool)> {
     if let Some(lead) = exactly(word).or_else(|| number(word).filter(|_| of_leads)) {
         return Some((lead, false));
     }
-    // run together: `LEADII`, `LEAD2`, `ECGII`, `EKGV1`
-    if let Some(rest) = ["LEAD", "ECG", "EKG"].iter().find_map(|p| word.strip_prefix(p)) {
-        return exactly(rest).or_else(|| number(rest).filter(|_| word.starts_with('L'))).map(|lead| (lead, false));
+    // run together: `LEADII`, `LEAD2`, `ECGII`, `EKGV1`, `ECGLEADII`, `LEADMLII`
+    if let Some((prefix, rest)) = ["LEAD", "ECG", "EKG"].iter().find_map(|p| Some((*p, word.strip_prefix(p)?))) {
+        return if rest.is_empty() { None } else { twelve(rest, prefix == "LEAD") };
     }
     if let Some(lead) = word.strip_prefix("ML").and_then(|rest| limb(rest).or_else(|| exactly(rest))) {
         return Some((lead, true));
@@ -178,6 +203,14 @@ mod tests {
                     "ECG1 II",
                     "Lead 2 (II)",
                     "II lead",
+                    "MDC_ECG_LEAD_II",
+                    "MDC_ECG_ELEC_POTL_II",
+                    "ECGLeadII",
+                    "LeadMLII",
+                    "Derivaci\u{f3}n II",
+                    "DERIV II",
+                    "mod II",
+                    "II_clean",
                     "ECG Lead: II",
                 ],
             ),
@@ -225,6 +258,19 @@ mod tests {
         ] {
             assert!(!same_lead(name, lead) && !same_lead(lead, name), "{name} is not {lead}");
         }
+    }
+
+    #[test]
+    fn an_ecg_is_read_in_the_place_of_a_lead() {
+        let of = |signals: &[(&str, bool)]| substitute(signals.iter().copied());
+        assert_eq!(of(&[("V5", true), ("V2", true)]), 0);
+        assert_eq!(of(&[("RESP", true), ("V5", true)]), 1);
+        assert_eq!(of(&[("PLETH", true), ("ECG", true)]), 1);
+        assert_eq!(of(&[("EEG", true), ("MCL1", true)]), 1);
+        assert_eq!(of(&[("ABP", false), ("x", true)]), 1);
+        assert_eq!(of(&[("RESP", true), ("x", true)]), 0);
+        assert_eq!(of(&[("ABP", false), ("CO2", false)]), 0);
+        assert_eq!(of(&[("ECG1", true), ("ECG2", true)]), 0);
     }
 
     #[test]
