@@ -24,14 +24,6 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f64>> {
         .map(|(i, l)| (i + 1, l.trim()))
         .filter(|(_, l)| !l.is_empty() && !l.starts_with('#'))
         .collect();
-    // a blank line between numbers is a sample that is missing: without it the others would close up
-    if let Some(at) = lines.windows(2).find(|w| text_is_blank_between(text, w[0].0, w[1].0)).map(|w| w[0].0 + 1) {
-        return Err(Error::file(
-            path,
-            format!("line {at} is empty, between two numbers: expected a number"),
-            "cut out a stretch without gaps, or take the empty lines away if they mean nothing",
-        ));
-    }
     let layout = Layout::of(&lines);
     let mut samples = Vec::new();
     for &(number, line) in &lines {
@@ -64,11 +56,6 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f64>> {
         return Err(Error::file(path, "holds no number", "give one number a line, or one row"));
     }
     Ok(samples)
-}
-
-/// Whether a line between two lines (counted from 1) is blank; comments are not.
-fn text_is_blank_between(text: &str, from: usize, to: usize) -> bool {
-    to > from + 1 && text.lines().skip(from).take(to - from - 1).any(|line| line.trim().is_empty())
 }
 
 /// How the numbers of a file are separated and written. It is the same for all lines.
@@ -185,9 +172,7 @@ mod tests {
             ("", "no number"),
             ("# x\n", "no number"),
             ("1\nlead\n", "line 2 holds `lead`"),
-            ("1\nNaN\n", "line 2 holds `NaN`"),
-            ("1\n\n2\n", "line 2 is empty"),
-            ("\n1\n# two\n2\n \n3\n\n", "line 5 is empty"),
+            ("1\n\nNaN\n", "line 3 holds `NaN`"),
             ("1\ninf\n", "line 2"),
             ("1e99\n", "line 1"),
             ("1,2\n3,4\n", "line 1 holds 2 numbers"),
