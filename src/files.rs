@@ -157,13 +157,22 @@ impl<'a> Safetensors<'a> {
     }
 }
 
+/// Opens a file to read it. A pipe or a device is an error at once: opening one may wait for ever.
+pub(crate) fn open(path: &Path) -> std::io::Result<std::fs::File> {
+    let meta = std::fs::metadata(path)?;
+    if meta.is_file() || meta.is_dir() {
+        return std::fs::File::open(path);
+    }
+    Err(std::io::Error::other("is no plain file"))
+}
+
 /// Maps a file into memory, read only.
 ///
 /// # Errors
 /// [`Error::File`] when it is missing, no plain file or empty.
 pub(crate) fn map(path: &Path) -> Result<memmap2::Mmap> {
     let fail = |what: String| Error::file(path, what, "check that the file exists and may be read");
-    let file = std::fs::File::open(path).map_err(|e| fail(format!("cannot be opened: {e}")))?;
+    let file = open(path).map_err(|e| fail(format!("cannot be opened: {e}")))?;
     let meta = file.metadata().map_err(|e| fail(format!("cannot be read: {e}")))?;
     if !meta.is_file() || meta.len() == 0 {
         return Err(fail(if meta.is_file() { "is empty".into() } else { "is no plain file".into() }));

@@ -141,6 +141,11 @@ fn origin(common: &Common, args: &EvaluateArgs, part: Part, data: &Fingerprint) 
         Some(dir) => RunFolder::open(dir)?.read_run()?.and_then(|record| record.data),
         None => None,
     };
+    if run.is_some() && trained.is_none() && args.data.is_none() {
+        common.say(
+            "note: the run does not record the data that it was trained on: whether this is the same was not compared",
+        );
+    }
     let differ = trained.as_ref().map(|trained| trained.differences(data));
     let own_data = differ.as_ref().map_or(args.data.is_none(), Vec::is_empty);
     if let Some(differ) = differ.filter(|d| !d.is_empty() && (args.data.is_none() || part != Part::All)) {

@@ -66,8 +66,21 @@ fn chosen(set: &Dataset, records: &[String]) -> Result<Vec<usize>> {
     records.iter().map(find).collect()
 }
 
+/// The loss terms are what can be set: network and strips are the model's, and nothing is trained.
+fn apply(sets: &[String]) -> Result<()> {
+    let of_terms = |set: &&String| ["losses.", "guidance."].iter().any(|table| set.trim_start().starts_with(table));
+    match sets.iter().find(|set| !of_terms(set)) {
+        None => Ok(()),
+        Some(set) => Err(Error::config(
+            format!("--set {set}: does not apply to gradients, expected a key of losses or guidance"),
+            "network and strips are those of the model; another data set is named with --data",
+        )),
+    }
+}
+
 pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
     let model = model::load(common, &args.model)?;
+    apply(&args.sets)?;
     let mut experiment = match run_dir(&args.model).and_then(RunFolder::open) {
         Ok(folder) => Experiment::load(folder.config(), &args.sets)?,
         Err(_) => Experiment::parse_with("", "the defaults", &args.sets)?,

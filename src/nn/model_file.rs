@@ -7,11 +7,12 @@ use super::params::NamedTensor;
 use crate::ecg::Preprocessing;
 use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
-use crate::files::{Safetensors, guard, safetensors_head, write_atomically};
+use crate::files::{Safetensors, guard, open, safetensors_head, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
 use half::f16;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Value of the metadata key `format`.
@@ -115,7 +116,10 @@ impl ModelFile {
         guard::reads(&path);
         let bad =
             |what: String| Error::file(&path, what, "give a model.safetensors that exgnet wrote, or its run folder");
-        let bytes = std::fs::read(&path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        let mut bytes = Vec::new();
+        open(&path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(|e| bad(format!("cannot be read: {e}")))?;
         Self::parse(&bytes).map_err(bad)
     }
 

@@ -226,9 +226,14 @@ impl RunFolder {
     /// [`Error::File`] for a damaged one.
     pub fn read_run(&self) -> Result<Option<RunRecord>> {
         let path = self.dir.join("run.json");
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-        let bad = |e| Error::file(&path, format!("is no record of a run: {e}"), "start again with --force");
-        serde_json::from_str(&text).map(Some).map_err(bad)
+        let bad = |e: &dyn std::fmt::Display| {
+            Error::file(&path, format!("is no record of a run: {e}"), "start again with --force")
+        };
+        match std::fs::read_to_string(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(bad(&e)),
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| bad(&e)),
+        }
     }
 
     /// True where the run came to its end.

@@ -6,6 +6,39 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
+fn a_run_that_does_not_say_its_data_is_not_taken_at_its_word() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let own = tmp.path().join("own");
+    copy(run(), &own);
+    let (dir, record) = (unicode(&own), own.join("run.json"));
+    let evaluate = ["evaluate", "--model", dir, "--out", dir];
+    for bytes in [&b"\xff\xfe\x00 no text"[..], b"no json", b""] {
+        std::fs::write(&record, bytes).expect("written");
+        fails(&evaluate, 1, &["run.json", "is no record of a run"]);
+    }
+    std::fs::remove_file(&record).expect("removed");
+    assert!(works(&evaluate).contains("does not record the data"));
+    // and gradients take no setting that would change nothing
+    let out = at(tmp.path(), "g.safetensors");
+    for set in ["network.widths=[9,9]", "data.lead=V1", "train.precision=f16"] {
+        let grads = ["grads", "--model", dir, "--records", "0", "--out", &out, "--set", set];
+        fails(&grads, 1, &[set, "does not apply to gradients"]);
+    }
+    works(&["grads", "--model", dir, "--records", "0", "--out", &out, "--set", "losses.xai=0.25"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_an_error_at_once() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let pipe = at(tmp.path(), "r.dat");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    std::fs::write(tmp.path().join("r.hea"), "r 1 100 1000\nr.dat 16 1000/mV 16 0 0 0 0 II\n").expect("written");
+    fails(&["predict", "--model", unicode(run()), &at(tmp.path(), "r.hea")], 1, &["r.dat", "is no plain file"]);
+    fails(&["predict", "--model", &pipe, &at(tmp.path(), "r.hea")], 1, &["r.dat", "is no plain file"]);
+}
+
+#[test]
 fn only_its_own_test_goes_into_a_run_s_folder() {
     let tmp = tempfile::tempdir().expect("a folder");
     let (own, other) = (tmp.path().join("own"), tmp.path().join("other"));

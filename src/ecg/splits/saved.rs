@@ -104,7 +104,7 @@ impl SavedSplit {
     pub fn read(path: &Path) -> Result<Self> {
         crate::files::guard::reads(path);
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).and_then(|f| f.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+        let file = crate::files::open(path).and_then(|f| f.take(MOST_BYTES + 1).read_to_end(&mut bytes));
         file.map_err(|e| Error::file(path, format!("cannot be read: {e}"), "give the name of a split written before"))?;
         let whole = if bytes.len() as u64 > MOST_BYTES {
             Err(format!("longer than {} MiB", MOST_BYTES >> 20))

@@ -25,7 +25,7 @@ pub use signal::{Signal, read_physical, read_signal};
 pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 
 use crate::error::{Error, Result};
-use std::fs::File;
+use crate::files::open;
 use std::io::Read;
 use std::path::Path;
 
@@ -34,7 +34,7 @@ use std::path::Path;
 /// # Errors
 /// [`Error::File`] when it is missing, no plain file, unreadable or larger.
 pub(crate) fn read_limited(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|e| {
+    let file = open(path).map_err(|e| {
         Error::file(path, format!("cannot open the {what}: {e}"), "check that the file exists and may be read")
     })?;
     let meta = file.metadata().map_err(|e| Error::file(path, format!("cannot ask its size: {e}"), "check the disk"))?;

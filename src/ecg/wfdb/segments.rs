@@ -7,7 +7,7 @@ use super::header::{Header, Segment, SignalSpec};
 use super::signal::{self, Factor, Reading};
 use super::stretch::MAX_SAMPLES;
 use crate::error::{Error, Result};
-use std::fs::File;
+use crate::files::open;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const START: u64 = 1024;
 pub(crate) fn headers_of_segments(path: &Path) -> Vec<PathBuf> {
     let mut start = Vec::new();
     // long comments may come first; the record line is parsed below
-    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    let read = open(path).and_then(|file| file.take(START).read_to_end(&mut start));
     let start = String::from_utf8_lossy(&start);
     let mut lines = start.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     if read.is_err() || lines.next().is_some_and(|line| !line.contains('/')) {

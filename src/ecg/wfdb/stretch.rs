@@ -4,6 +4,7 @@ use super::flac;
 use super::format::{Format, Place};
 use super::header::{Header, SignalSpec};
 use crate::error::{Error, Result};
+use crate::files::open;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ impl<'a> Stretch<'a> {
         };
         let offset = group.iter().map(|(_, s)| s.offset).max().unwrap_or(0);
 
-        let file = File::open(&path).map_err(|e| cannot_read(&path, &e))?;
+        let file = open(&path).map_err(|e| cannot_read(&path, &e))?;
         let meta = file.metadata().map_err(|e| cannot_read(&path, &e))?;
         if !meta.is_file() {
             return Err(Error::file(&path, "is no plain file, expected the signal file", "fetch the record again"));
