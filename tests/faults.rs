@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{TINY, exgnet, fails, path, text, train};
+use common::{TINY, copy, exgnet, fails, path, text, train};
 use exgnet::train::checkpoint::Checkpoint;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,18 +16,6 @@ fn changed_kernel(dir: &Path, name: &str, what: &str, new: &str) {
     let text = std::fs::read_to_string(&file).expect("a kernel");
     assert!(text.contains(what), "{name} has changed");
     std::fs::write(file, text.replace(what, new)).expect("written");
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let place = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &place),
-            false => drop(std::fs::copy(entry.path(), place).expect("copied")),
-        }
-    }
 }
 
 #[test]

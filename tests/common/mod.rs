@@ -63,6 +63,19 @@ pub fn train(out: &Path, more: &[&str]) -> Output {
     done
 }
 
+/// A copy of a folder.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let place = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &place),
+            false => drop(std::fs::copy(entry.path(), place).expect("copied")),
+        }
+    }
+}
+
 pub fn path(dir: &Path, name: &str) -> String {
     dir.join(name).to_str().expect("Unicode").to_owned()
 }

@@ -10,7 +10,7 @@ mod settings;
 #[cfg(unix)]
 mod signals;
 
-use common::{exgnet, path, text, train};
+use common::{copy, exgnet, path, text, train};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -25,19 +25,6 @@ fn run() -> &'static Path {
     });
     static PATH: OnceLock<std::path::PathBuf> = OnceLock::new();
     PATH.get_or_init(|| dir.path().join("run"))
-}
-
-/// A copy of a folder.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let place = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &place),
-            false => drop(std::fs::copy(entry.path(), place).expect("copied")),
-        }
-    }
 }
 
 /// The files of a folder with their content.
