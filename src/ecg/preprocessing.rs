@@ -373,3 +373,35 @@ impl<'a> LongRecord<'a> {
         self.window(first as i64, (first + needed) as i64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_costs_no_digits() {
+        let wave: Vec<f64> = (0..1000).map(|i| (f64::from(i) * 0.1).sin() * 300.0).collect();
+        let z_scores = |offset: f64, unit: f64| {
+            let x: Vec<f64> = wave.iter().map(|v| v * unit + offset).collect();
+            let mut stored = in_f32(&x).unwrap();
+            super::super::zscore(&mut stored);
+            stored
+        };
+        let plain = z_scores(0.0, 1.0);
+        for (offset, unit) in [(2f64.powi(31), 1.0), (1e12, 1.0), (1e6, 1e-3), (-1e5, 1e-3)] {
+            let apart = z_scores(offset, unit).iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-5, "{offset}, {unit}: {apart}");
+        }
+        // an offset that f32 has the digits for stays
+        assert_eq!(in_f32(&[100.0, 101.0, 103.0]).unwrap(), [100.0, 101.0, 103.0]);
+    }
+
+    #[test]
+    fn what_is_flat_but_for_rounding_is_flat() {
+        let rounding: Vec<f64> = (0..400).map(|i| if i % 2 == 0 { 0.1 } else { 0.1_f64.next_up() }).collect();
+        let tiny: Vec<f64> = (0..400).map(|i| f64::from(i % 7) * 1e-310).collect();
+        for x in [rounding, tiny] {
+            assert!(in_f32(&x).unwrap_err().what.contains("flat line"));
+        }
+    }
+}
