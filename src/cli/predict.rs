@@ -2,6 +2,7 @@
 
 use super::{Common, model, print_json, print_line};
 use crate::autograd::no_grad;
+use crate::ecg::sources::NAMED;
 use crate::ecg::{InputStrip, resolve, strip_input, zscore};
 use crate::error::{Error, Result};
 use crate::explain::{argmax, probabilities};
@@ -47,10 +48,7 @@ pub(super) struct Reading<'a> {
     pub notes: Notes,
 }
 
-/// Notes of one kind that are printed before the rest is only counted: a folder may hold hundreds of records.
-const PRINTED: usize = 5;
-
-/// How many notes of each kind there were, and the first that was not printed.
+/// How many notes of each kind there were, and the first that was not printed: a folder may hold hundreds of records.
 #[derive(Default)]
 pub(super) struct Notes(RefCell<BTreeMap<String, (usize, String)>>);
 
@@ -63,16 +61,16 @@ impl Notes {
         let (count, next) = kinds.entry(kind).or_default();
         *count += 1;
         match *count {
-            n if n <= PRINTED => common.say(format!("note: {note}")),
-            n if n == PRINTED + 1 => *next = note.to_string(),
+            n if n <= NAMED => common.say(format!("note: {note}")),
+            n if n == NAMED + 1 => *next = note.to_string(),
             _ => {}
         }
     }
 
     /// Says how many notes were not printed.
     pub(super) fn count(&self, common: &Common) {
-        for (count, next) in self.0.borrow().values().filter(|(count, _)| *count > PRINTED) {
-            match count - PRINTED {
+        for (count, next) in self.0.borrow().values().filter(|(count, _)| *count > NAMED) {
+            match count - NAMED {
                 1 => common.say(format!("note: {next}")),
                 n => common.say(format!("note: {n} more like these: {next}; ... (--json has them all)")),
             }

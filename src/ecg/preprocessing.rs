@@ -286,7 +286,7 @@ fn in_f32(x: &[f64]) -> Result<Vec<f32>, Unusable> {
     if signal.iter().any(|v| !v.is_finite()) {
         return Err(Unusable::new("values beyond the range of f32", "give the signal in mV"));
     }
-    if signal.windows(2).all(|w| w[0] == w[1]) {
+    if is_flat(&signal) {
         return Err(Unusable::new("flat line in the precision of f32", "give the signal in mV"));
     }
     Ok(signal)
@@ -302,7 +302,7 @@ fn too_short(found: usize, fs: f64, seconds: f64) -> Unusable {
 }
 
 /// True where a signal never changes.
-pub(crate) fn is_flat(x: &[f64]) -> bool {
+pub(crate) fn is_flat<T: PartialEq>(x: &[T]) -> bool {
     x.windows(2).all(|w| w[0] == w[1])
 }
 

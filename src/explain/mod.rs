@@ -19,9 +19,13 @@ pub struct GradCam {
     pub map: Tensor,
 }
 
+fn block_names(blocks: usize) -> Vec<String> {
+    (0..blocks).map(|i| format!("blocks.{i}")).collect()
+}
+
 /// The name of a block that `name` is probably meant to be.
 pub(crate) fn nearest_block(name: &str, blocks: usize) -> Option<String> {
-    let names: Vec<String> = (0..blocks).map(|i| format!("blocks.{i}")).collect();
+    let names = block_names(blocks);
     let near = nearest(name, names.iter().map(String::as_str).chain(["last"])).filter(|near| edits(name, near) <= 2);
     near.map(str::to_owned)
 }
@@ -32,7 +36,7 @@ pub(crate) fn nearest_block(name: &str, blocks: usize) -> Option<String> {
 /// [`Error::Config`] for a name the network does not have, with those that it has and the nearest of them.
 pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
     let name = name.unwrap_or("last");
-    let names: Vec<String> = (0..blocks).map(|i| format!("blocks.{i}")).collect();
+    let names = block_names(blocks);
     let Some(last) = names.last() else {
         return Err(Error::config("a network with no block, expected one or more", "see network.widths"));
     };

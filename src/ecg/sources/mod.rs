@@ -28,6 +28,7 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
+pub(crate) use notes::NAMED;
 pub use source::{Kind, Source};
 
 /// How far reading has come, for progress bars.

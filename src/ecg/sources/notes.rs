@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Records that a line names before it counts the rest.
-const NAMED: usize = 5;
+pub(crate) const NAMED: usize = 5;
 
 /// Something to report about a record.
 #[derive(Debug)]
