@@ -5,7 +5,7 @@
 //! - [`error`]: the one error type
 //! - [`gpu`]: device, buffers, kernels, recording (the only module that names wgpu)
 //! - [`tensor`]: shape, memory, history
-//! - [`autograd`]: the reverse pass; [`autograd::check`] derives every operation's tests from its cases
+//! - [`autograd`]: the reverse pass
 //! - [`ops`]: one file an operation, twin of its shader in `shaders/`
 //! - [`nn`]: layers, EXGnet, optimiser, model files
 //! - [`ecg`]: everything about hearts and nothing about GPUs: readers, labels, R peaks, splits, synthesis
@@ -15,7 +15,7 @@
 //! - [`train`]: experiment files, the loop, metrics, run folders
 //! - [`plates`]: which figures runs give
 //! - [`report`]: one page about runs
-//! - [`mod@bench`]: where a training step goes
+//! - [`lab`]: everything that looks at kernels: check, bench, tune, profile
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 //!
 //! # As a library
@@ -41,7 +41,7 @@
 //! - `sine` fits a sine with a network of one hidden layer;
 //! - `cnn` trains a plain convolutional network on synthetic ECG ([`ecg::synthesize`]);
 //! - `own_operation` adds an operation from outside the crate, with a kernel of its own ([`gpu::Launch::from_text`], the trait
-//!   [`ops::Op`]), and puts it through the checks of the engine's own ([`autograd::check::check_case`]).
+//!   [`ops::Op`]), and puts it through the checks of the engine's own ([`lab::check::check_case`]).
 //!
 //! What happens is told through the `log` crate: the adapter and checkpoints at level info, every kernel that is compiled at
 //! debug, every growth of the pool at trace.
@@ -49,7 +49,6 @@
 #![deny(unsafe_code, missing_docs, rustdoc::broken_intra_doc_links)]
 
 pub mod autograd;
-pub mod bench;
 pub mod cli;
 pub mod ecg;
 pub mod error;
@@ -57,6 +56,7 @@ pub mod explain;
 pub mod figures;
 pub mod files;
 pub mod gpu;
+pub mod lab;
 pub mod nn;
 pub mod onnx;
 pub mod ops;

@@ -1,8 +1,8 @@
 //! Every operation on this machine's adapter: values against the f64 oracle, first and second derivatives against
 //! differences of the oracle, equal bits when run twice; every shader against naga within WebGPU's default limits.
 
-use exgnet::autograd::check::check_case;
 use exgnet::gpu::{Gpu, Setting, ShaderSource, Variant, embedded_shaders, expand, template_defaults};
+use exgnet::lab::check::check_case;
 use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
 use exgnet::tensor::Tensor;
 use naga::valid::Capabilities;

@@ -24,7 +24,7 @@ fn every_file_is_an_experiment_or_a_sweep() {
         let name = path.file_stem().and_then(|s| s.to_str()).expect("Unicode").to_string();
         let content = std::fs::read_to_string(&path).expect("text");
         if content.contains("[suite]") {
-            let (experiment, suite) = exgnet::bench::suite::read(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
+            let (experiment, suite) = exgnet::lab::suite::read(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
             assert!(experiment.data.samples() == 5000 && suite.peers.len() == 2, "{name}");
             continue;
         }

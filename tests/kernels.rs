@@ -1,9 +1,9 @@
 //! The kernel lab: tuned kernels give what plain ones give, the tuner does not trust, the commands say what they found.
 
-use exgnet::bench::kernels::{Shape, layers, measure};
-use exgnet::bench::subjects::Subject;
-use exgnet::bench::tune;
 use exgnet::gpu::{AdapterChoice, Choice, Choices, Gpu, ShaderSource, Variant, embedded_shaders};
+use exgnet::lab::measure::{Shape, layers, measure};
+use exgnet::lab::subjects::Subject;
+use exgnet::lab::tune;
 use exgnet::ops::Pass;
 use exgnet::train::Experiment;
 use std::collections::BTreeMap;

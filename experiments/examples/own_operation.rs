@@ -4,7 +4,8 @@
 //!
 //! `cargo run --release --example own_operation`
 
-use exgnet::autograd::check::{Case, Deviation, Input, Report, check_case};
+use exgnet::lab::check::{Deviation, Report, check_case};
+use exgnet::ops::case::{Case, Input};
 use exgnet::prelude::*;
 use std::process::ExitCode;
 

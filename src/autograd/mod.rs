@@ -1,8 +1,6 @@
 //! The reverse pass. Backward rules are written in operations of the engine, so
 //! the derivative of a derivative needs nothing special: recording is left on.
 
-pub mod check;
-
 use crate::error::{Error, Result};
 use crate::ops::{self, Saved};
 use crate::tensor::Tensor;

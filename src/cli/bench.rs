@@ -1,12 +1,12 @@
 //! `exgnet bench`: operations, and a whole network beside other engines.
 
 use super::{Common, print_json, print_line};
-use crate::bench::kernels::{Row, Shape, layer_subjects, measure, versions};
-use crate::bench::subjects::Subject;
-use crate::bench::{ceilings::Ceilings, peers, suite};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::{Gpu, Variant};
+use crate::lab::measure::{Row, Shape, layer_subjects, measure, versions};
+use crate::lab::subjects::Subject;
+use crate::lab::{ceilings::Ceilings, peers, suite};
 use crate::train::Experiment;
 use clap::Args;
 use serde::Serialize;

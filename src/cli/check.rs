@@ -1,8 +1,8 @@
 //! `exgnet check`: every operation against its f64 oracle on this adapter, to second order.
 
 use super::{Common, print_json, print_line};
-use crate::autograd::check::{Deviation, Report, check_case};
 use crate::error::{Error, Result};
+use crate::lab::check::{Deviation, Report, check_case};
 use crate::ops::REGISTRY;
 use clap::Args;
 use serde::Serialize;

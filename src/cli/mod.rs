@@ -25,10 +25,10 @@ mod synth;
 mod train;
 mod tune;
 
-use crate::bench::tune as tune_table;
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
+use crate::lab::tune as tune_table;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write, stdout};

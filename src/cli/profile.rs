@@ -1,8 +1,8 @@
 //! `exgnet profile`: where a training step goes.
 
 use super::{Common, print_json, print_line};
-use crate::bench::profile::{Profile, profile};
 use crate::error::{Error, Result};
+use crate::lab::profile::{Profile, profile};
 use crate::train::Experiment;
 use clap::Args;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub(super) fn run(common: &Common, args: &ProfileArgs) -> Result<ExitCode> {
 fn table(p: &Profile) {
     print_line(&p.adapter);
     print_line(&format!("batch {}, {} samples a strip, {} parameters", p.batch, p.samples, p.parameters));
-    let line = |name: &str, s: crate::bench::Spread, tail: String| {
+    let line = |name: &str, s: crate::lab::Spread, tail: String| {
         print_line(&format!("{name:<16}{:>9.2} ms  ({:.2} to {:.2}){tail}", s.median, s.low, s.high));
     };
     line("training step", p.train_step, String::new());

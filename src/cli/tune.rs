@@ -1,9 +1,9 @@
 //! `exgnet tune`: finds the kernels that suit a network on this adapter.
 
 use super::{Common, print_json, print_line};
-use crate::bench::tune::{read, tune, user_file};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::lab::tune::{read, tune, user_file};
 use crate::train::Experiment;
 use clap::Args;
 use std::path::PathBuf;

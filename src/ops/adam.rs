@@ -3,9 +3,9 @@
 
 use super::reduce::{Term, launch_sum};
 use super::{Array, check_floats, concat, groups};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// Settings of one step. They go to the device as a buffer.

@@ -4,9 +4,9 @@
 
 use super::max_pool::pooled_len;
 use super::{Array, Forward, Op, Saved, apply, check_floats, groups, mean, reshape};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// Fixed windows, as [`super::MaxPool`].

@@ -5,9 +5,9 @@ use super::{
     Array, Forward, Op, Saved, apply, backward_of_composed, check_floats, check_types, div, exp, groups, log, max, mul,
     sub, sum,
 };
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// Inputs: logits `[B, K]`, targets `[B, K]` (constant). Output `[1]`.

@@ -2,9 +2,9 @@
 //! kept for the backward pass, which draws the same numbers again.
 
 use super::{Array, Forward, Op, Saved, apply, check_floats, groups};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// Seed and step of the generator, on the device so that a recorded step stays valid when they change.

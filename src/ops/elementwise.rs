@@ -2,9 +2,9 @@
 //! `shaders/binary.wgsl`), with NumPy's broadcasting for two tensors.
 
 use super::{Array, Forward, Op, Saved, apply, groups, sum_to};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// A row of the table of functions of one tensor, with up to two scalars.

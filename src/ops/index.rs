@@ -2,9 +2,9 @@
 //! `place.wgsl`): each is the other's derivative.
 
 use super::{Array, Forward, Op, Saved, apply, check_types};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 #[derive(Debug)]

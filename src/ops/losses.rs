@@ -2,8 +2,8 @@
 //! cross-correlation of the Grad-CAM guidance.
 
 use super::{Array, add_scalar, check_floats, div, huber, mean, mul, reshape, sqrt, square, sub, sum};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
+use crate::ops::case::{Case, Input};
 use crate::tensor::Tensor;
 
 /// Mean over all elements of Huber's function of `x - target` (beta 1): a scalar `[1]`.

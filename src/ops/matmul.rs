@@ -2,10 +2,10 @@
 //! tap, `y[b, m, n] = sum over k of u[m, k, 0] v[b, k, n]`, in the tiles of `conv1d`.
 
 use super::{Array, Forward, Op, Saved, apply, conv1d, reshape, sum_to, transpose};
-use crate::autograd::check::{Case, Input};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch, Variant};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// Multiply-adds up to which a product goes the plain way.

@@ -2,9 +2,9 @@
 //! position (`max_pool_scatter.wgsl`); the derivative of that gathers (`pick.wgsl`).
 
 use super::{Array, Forward, Op, Saved, apply, groups};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 /// Windows of `kernel` samples every `stride`, the input padded by `pad` on both sides.

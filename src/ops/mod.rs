@@ -1,11 +1,12 @@
 //! Operations: one file each, twin of its shader, with shape rule, launch,
 //! backward rule, f64 oracle and the cases from which the harness derives its
-//! tests ([`crate::autograd::check`]).
+//! tests ([`crate::lab::check`]).
 
 pub(crate) mod adam;
 mod array;
 mod avg_pool;
 mod batch_norm;
+pub mod case;
 mod conv1d;
 mod cross_entropy;
 mod dropout;
@@ -41,10 +42,11 @@ pub use reduce::{max, mean, sum, sum_to};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
 pub use trace::trace_numbers;
 
-use crate::autograd::{self, check::Case};
+use crate::autograd;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::tensor::{DType, History, Tensor};
+use case::Case;
 use std::sync::Arc;
 
 /// A differentiable operation.

@@ -1,9 +1,9 @@
 //! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_rows.wgsl`, `reduce_max.wgsl`).
 
 use super::{Array, Forward, Op, Saved, apply, check_floats, expand, groups, place, reshape, scale};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 /// Longest sum done in one launch; longer ones are cut into chunks and those summed.

@@ -4,9 +4,9 @@
 use super::elementwise::{broadcast_strides, shape4};
 use super::reduce::around;
 use super::{Array, Forward, Op, Saved, apply, check_floats, groups, sum_to};
-use crate::autograd::check::{Case, Input};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
+use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 #[derive(Debug)]

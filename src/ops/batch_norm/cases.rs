@@ -1,8 +1,8 @@
 //! Oracles and cases of batch normalisation.
 
 use super::{Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
-use crate::autograd::check::{Case, Input};
 use crate::error::Result;
+use crate::ops::case::{Case, Input};
 use crate::ops::dropout::cpu_dropout;
 use crate::ops::{Array, DropoutAt, DropoutState, concat, scale};
 use crate::tensor::Tensor;

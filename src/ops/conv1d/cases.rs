@@ -1,8 +1,8 @@
 //! Oracles and cases of the convolution family.
 
 use super::{Branch, ConvInput, ConvSpec, GradRows, Numbers, WeightGrad, apply, branches, conv1d, input_grad};
-use crate::autograd::check::{Case, Input};
 use crate::ops::Array;
+use crate::ops::case::{Case, Input};
 use std::sync::Mutex;
 
 /// Calls `f(b, o, c, k, t, i)` for every product of the convolution: output channel `o` (of the whole output) at `t`,

@@ -1,9 +1,9 @@
 //! What there is to tune in convolutions.
 
 use super::{Task, Work};
-use crate::bench::subjects::noise;
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu, Variant};
+use crate::lab::subjects::noise;
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::{self, Branch, ConvSpec, Numbers, Pass};
 use std::collections::BTreeSet;

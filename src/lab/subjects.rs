@@ -1,7 +1,7 @@
 //! Operations on random input with what they cost and what they should give: what a benchmark runs.
 
 use super::ceilings::Ceilings;
-use super::kernels::{OPERATIONS, Shape};
+use super::measure::{OPERATIONS, Shape};
 use crate::autograd::{grad, no_grad, with_history};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs};

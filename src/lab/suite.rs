@@ -3,7 +3,7 @@
 
 use super::Spread;
 use super::ceilings::Ceilings;
-use super::kernels::{Row, layer_subjects, measure};
+use super::measure::{Row, layer_subjects, measure};
 use super::peers::{Compared, Peer, PeerConfig, compare};
 use super::profile::{Bench, Profile, profile};
 use crate::error::{Error, Result};

@@ -1,9 +1,10 @@
-//! Measurements: [`profile`], where a training step goes; [`kernels`], one operation ([`subjects`]) in its versions beside the
+//! Measurements: [`profile`], where a training step goes; [`measure`], one operation ([`subjects`]) in its versions beside the
 //! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
 //! other engines ([`peers`]).
 
 pub mod ceilings;
-pub mod kernels;
+pub mod check;
+pub mod measure;
 pub mod peers;
 pub mod profile;
 pub mod subjects;

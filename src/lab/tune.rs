@@ -6,7 +6,7 @@ mod rows;
 
 use super::Spread;
 use super::ceilings::device_seconds;
-use super::kernels::{Shape, layers};
+use super::measure::{Shape, layers};
 use super::subjects::needs;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};

@@ -2,9 +2,9 @@
 
 use super::{Task, Work};
 use crate::autograd::with_history;
-use crate::bench::subjects::{first_gradient, noise};
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu, Variant};
+use crate::lab::subjects::{first_gradient, noise};
 use crate::nn::config::NetworkConfig;
 use crate::ops::{self, MaxPool, Norm, Plus, groups};
 use crate::tensor::Tensor;
