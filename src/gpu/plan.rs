@@ -50,7 +50,7 @@ struct Declared {
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     names: HashMap<u64, Arc<Vec<String>>>,
-    declared: HashMap<(u64, Vec<(String, Bits)>), Arc<Declared>>,
+    declared: HashMap<(u64, String, Vec<(String, Bits)>), Arc<Declared>>,
 }
 
 /// The parsed module of a text, where it had to be parsed.
@@ -65,12 +65,12 @@ fn bits(number: Number) -> Bits {
 
 impl Texts {
     fn declared(&mut self, shaders: &ShaderSource, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
-        let of = (hash, key.settings.clone());
+        let of = (hash, key.entry.clone(), key.settings.clone());
         if let Some(declared) = self.declared.get(&of) {
             return Ok((declared.clone(), None));
         }
         let module = reflect::parse(&key.text(shaders)?)?;
-        let declared = Declared { params: reflect::params(&module)?, overrides: reflect::overrides(&module) };
+        let declared = Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
         let declared = Arc::new(declared);
         self.declared.insert(of, declared.clone());
         Ok((declared, Some(module)))
@@ -121,6 +121,9 @@ impl Texts {
             };
             let (declared, module) = self.declared(shaders, &key, version.hash)?;
             let unknown = |what: &str, name: &str| {
+                if let Some(e) = version.why_unknown(name, values) {
+                    return e;
+                }
                 let near = nearest(name, values.keys().map(String::as_str)).unwrap_or_default();
                 Error::gpu(
                     format!(
