@@ -70,7 +70,8 @@ impl Texts {
             return Ok((declared.clone(), None));
         }
         let module = reflect::parse(&key.text(shaders)?)?;
-        let declared = Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
+        let declared =
+            Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
         let declared = Arc::new(declared);
         self.declared.insert(of, declared.clone());
         Ok((declared, Some(module)))
@@ -296,20 +297,5 @@ impl Gpu {
             self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, cost)?;
         }
         Ok(())
-    }
-}
-
-impl Plan {
-    /// An integer of the header or the sizes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where there is none.
-    pub fn int(&self, name: &str) -> Result<usize> {
-        match self.values.get(name) {
-            Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
-            found => {
-                Err(self.chosen.version.wrong(name, &format!("found {found:?}, expected an integer of at least 0")))
-            }
-        }
     }
 }

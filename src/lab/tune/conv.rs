@@ -25,15 +25,12 @@ struct Shape {
 
 /// Convolutions of a network, each shape once, in their three passes.
 pub(super) fn tasks(gpu: &Gpu, network: &NetworkConfig, (batch, samples): (usize, usize)) -> Vec<Task> {
-    let task = |(pass, shape): (Pass, Shape)| {
-        let weights: Vec<&[usize]> = shape.weights.iter().map(<[usize; 3]>::as_slice).collect();
-        Task {
-            key: shape.key(pass),
-            usual: shape.spec.usual(gpu, pass, &weights)[0],
-            candidates: shape.candidates(gpu, pass),
-            worth_ms: WORTH_MS,
-            work: Box::new(move |gpu| shape.work(gpu, pass)),
-        }
+    let task = |(pass, shape): (Pass, Shape)| Task {
+        key: shape.key(pass),
+        usual: gpu.usual_variant(),
+        candidates: shape.candidates(gpu, pass),
+        worth_ms: WORTH_MS,
+        work: Box::new(move |gpu| shape.work(gpu, pass)),
     };
     shapes(network, batch, samples).into_iter().map(task).collect()
 }
