@@ -1,9 +1,9 @@
 //! Compiled kernels, and the description of one launch.
 
+use super::template::expand;
 use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
@@ -227,41 +227,6 @@ pub(super) fn build(device: &wgpu::Device, shaders: &ShaderSource, key: &Key) ->
     });
     let label = label(shader, entry, &constants, settings);
     Ok(Kernel { pipeline, layout, label, written, key: key.clone() })
-}
-
-/// The text of a shader; a template (one that has `{%`) with its constants filled in: those given, and for the others
-/// the ones that its line `{# defaults: a=1 b=2 #}` names. What it includes comes from `source` too.
-///
-/// # Errors
-/// [`Error::Gpu`] with the template engine's words.
-pub fn expand<'a>(
-    source: &ShaderSource,
-    shader: &str,
-    text: Cow<'static, str>,
-    settings: impl IntoIterator<Item = (&'a str, usize)>,
-) -> Result<Cow<'static, str>> {
-    if !text.contains("{%") {
-        return Ok(text);
-    }
-    let mut env = minijinja::Environment::new();
-    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let source = source.clone();
-    env.set_loader(move |name| Ok(source.text(name.trim_end_matches(".wgsl")).ok().map(Cow::into_owned)));
-    let mut values = template_defaults(&text);
-    values.extend(settings.into_iter().map(|(name, v)| (name.to_owned(), v)));
-    env.render_str(&text, values).map(Cow::Owned).map_err(|e| {
-        Error::gpu(
-            format!("shader {shader}.wgsl: {e:#}, expected a template whose constants are all set"),
-            "the template's constants are listed in its header comment",
-        )
-    })
-}
-
-/// Constants of a template with the values that `exgnet shader` prints it with; none for plain WGSL.
-pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
-    let line = text.lines().find_map(|l| l.trim().strip_prefix("{# defaults:")?.split("#}").next());
-    let pairs = line.unwrap_or_default().split_whitespace().filter_map(|pair| pair.split_once('='));
-    pairs.filter_map(|(name, v)| Some((name.to_owned(), v.parse().ok()?))).collect()
 }
 
 /// How profiles name a kernel.

@@ -16,16 +16,18 @@ mod profile;
 mod record;
 mod room;
 mod shaders;
+mod template;
 mod tuning;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use capture::{Arena, Recording};
-pub use kernel::{Launch, Setting, expand, template_defaults};
+pub use kernel::{Launch, Setting};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use room::Needs;
 pub use shaders::{ShaderSource, embedded_shaders};
+pub use template::{Template, expand, template_defaults};
 pub use tuning::{Choice, Choices, Variant};
 
 use crate::error::{Error, Result, Room};

@@ -103,6 +103,13 @@ impl ShaderSource {
         self.text_or(name, None)
     }
 
+    /// Where the text of `shaders/<name>.wgsl` is, for messages.
+    pub fn shown(&self, name: &str) -> String {
+        let file = format!("{name}.wgsl");
+        let own = self.dir.as_ref().map(|dir| dir.join(&file)).filter(|path| path.is_file());
+        own.map_or_else(|| format!("shaders/{file}"), |path| path.display().to_string())
+    }
+
     /// As [`ShaderSource::text`], with `own` in the place of an embedded one.
     pub(super) fn text_or(&self, name: &str, own: Option<&'static str>) -> Result<Cow<'static, str>> {
         let file = format!("{name}.wgsl");
