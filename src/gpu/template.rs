@@ -20,7 +20,7 @@ const MARK: &str = "/*@@";
 /// A kernel's text with the values of its constants.
 pub struct Template<'a> {
     source: &'a ShaderSource,
-    name: &'a str,
+    name: String,
     text: Cow<'static, str>,
     values: BTreeMap<String, Value>,
 }
@@ -51,17 +51,7 @@ pub fn expand<'a>(
     settings: impl IntoIterator<Item = (&'a str, usize)>,
 ) -> Result<Cow<'static, str>> {
     let values = settings.into_iter().map(|(name, v)| (name.to_owned(), Value::from(v)));
-    expand_values(source, shader, text, values.collect())
-}
-
-/// As [`expand`], of any values.
-pub(super) fn expand_values(
-    source: &ShaderSource,
-    shader: &str,
-    text: Cow<'static, str>,
-    values: BTreeMap<String, Value>,
-) -> Result<Cow<'static, str>> {
-    Template::new(source, shader, text, values).expand()
+    Template::new(source, shader, text, values.collect()).expand()
 }
 
 /// Constants of a template with the values that `exgnet shader` prints it with; none for plain WGSL.
@@ -72,7 +62,6 @@ pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
 }
 
 /// Names that a template, or what it includes, takes from outside.
-#[cfg_attr(not(test), expect(dead_code, reason = "the plans of launches ask for it"))]
 pub(super) fn names(source: &ShaderSource, text: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let (mut todo, mut seen) = (vec![Cow::Borrowed(text)], BTreeSet::new());
@@ -206,11 +195,11 @@ impl<'a> Template<'a> {
     /// `{# defaults: a=1 #}` names may be left out.
     pub fn new(
         source: &'a ShaderSource,
-        name: &'a str,
+        name: impl Into<String>,
         text: Cow<'static, str>,
         values: BTreeMap<String, Value>,
     ) -> Self {
-        Self { source, name, text, values }
+        Self { source, name: name.into(), text, values }
     }
 
     /// The WGSL.
@@ -247,14 +236,23 @@ impl<'a> Template<'a> {
     /// The command that shows the expansion.
     pub fn command(&self) -> String {
         let sets = self.values.iter().map(|(name, v)| format!(" --set {name}={v}"));
-        std::iter::once(format!("exgnet shader {}", self.name)).chain(sets).collect()
+        let folder = self.source.dir().map(|dir| format!(" --shader-dir {}", dir.display()));
+        std::iter::once(format!("exgnet shader {}", self.name)).chain(folder).chain(sets).collect()
+    }
+
+    /// An error about the whole text, with its path.
+    pub(super) fn about(&self, e: Error) -> Error {
+        match e {
+            Error::Gpu { what, hint } => Error::gpu(format!("{}: {what}", self.source.shown(&self.name)), hint),
+            other => other,
+        }
     }
 
     /// Expands the text, each file changed by `change` beforehand.
     fn render(&self, change: &dyn Fn(&str, String) -> String) -> Result<String, minijinja::Error> {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
-        let own = change(self.name, self.text.clone().into_owned());
+        let own = change(&self.name, self.text.clone().into_owned());
         // the loader must own what it uses: files are taken beforehand
         let (mut files, mut todo) = (BTreeMap::new(), vec![self.text.clone()]);
         while let Some(text) = todo.pop() {
@@ -276,7 +274,7 @@ impl<'a> Template<'a> {
         let defaults = template_defaults(&self.text).into_iter().map(|(name, v)| (name, Value::from(v)));
         let values: BTreeMap<String, Value> =
             defaults.chain(self.values.iter().map(|(n, v)| (n.clone(), v.clone()))).collect();
-        env.render_named_str(self.name, &own, values)
+        env.render_named_str(&self.name, &own, values)
     }
 
     /// The text of a file that takes part.
@@ -290,10 +288,10 @@ impl<'a> Template<'a> {
     /// An error at a place, with its line.
     fn error(&self, place: Option<&Place>, what: &str, hint: String) -> Error {
         let shown = |name: &str| self.source.shown(name);
-        let Some(place) = place else { return Error::file(shown(self.name), what, hint) };
+        let Some(place) = place else { return Error::file(shown(&self.name), what, hint) };
         let text = self.file(&place.name);
         let line = text.lines().nth(place.line - 1).unwrap_or_default().trim();
-        let by = if place.name == self.name { String::new() } else { format!(", included by {}", shown(self.name)) };
+        let by = if place.name == self.name { String::new() } else { format!(", included by {}", shown(&self.name)) };
         Error::file(
             format!("{}:{}", shown(&place.name), place.line),
             format!("{}{by}\n  {:>4} | {line}", what.trim_end(), place.line),
@@ -312,7 +310,7 @@ impl<'a> Template<'a> {
             let line = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
             // an error at the end is behind the last line
             let last = text.lines().count().max(1);
-            fault.at.map(|at| Place { name: self.name.to_owned(), line: line(at).min(last) })
+            fault.at.map(|at| Place { name: self.name.clone(), line: line(at).min(last) })
         };
         self.error(place.as_ref(), &fault.what, format!("`{}` prints what is compiled and checks it", self.command()))
     }
@@ -325,7 +323,7 @@ impl<'a> Template<'a> {
             inner = own.downcast_ref().unwrap_or(inner);
             cause = own.source();
         }
-        let name = inner.name().unwrap_or(self.name).trim_end_matches(".wgsl").to_owned();
+        let name = inner.name().unwrap_or(&self.name).trim_end_matches(".wgsl").to_owned();
         let place = inner.line().filter(|line| *line > 0).map(|line| Place { name, line });
         let told = match inner.detail() {
             Some(detail) => format!("{}: {detail}", inner.kind()),
