@@ -50,7 +50,7 @@ struct Declared {
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     names: HashMap<u64, Arc<Vec<String>>>,
-    declared: HashMap<(u64, Vec<(String, Bits)>), Arc<Declared>>,
+    declared: HashMap<(u64, String, Vec<(String, Bits)>), Arc<Declared>>,
 }
 
 /// The parsed module of a text, where it had to be parsed.
@@ -65,13 +65,13 @@ fn bits(number: Number) -> Bits {
 
 impl Texts {
     fn declared(&mut self, shaders: &ShaderSource, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
-        let of = (hash, key.settings.clone());
+        let of = (hash, key.entry.clone(), key.settings.clone());
         if let Some(declared) = self.declared.get(&of) {
             return Ok((declared.clone(), None));
         }
         let template = key.template(shaders)?;
         let module = template.module()?;
-        let params = reflect::params(&module).map_err(|e| template.about(e))?;
+        let params = reflect::params(&module, &key.entry).map_err(|e| template.about(e))?;
         let declared = Declared { params, overrides: reflect::overrides(&module) };
         let declared = Arc::new(declared);
         self.declared.insert(of, declared.clone());
@@ -123,6 +123,9 @@ impl Texts {
             };
             let (declared, module) = self.declared(shaders, &key, version.hash)?;
             let unknown = |what: &str, name: &str| {
+                if let Some(e) = version.why_unknown(name, values) {
+                    return e;
+                }
                 let near = nearest(name, values.keys().map(String::as_str)).unwrap_or_default();
                 Error::gpu(
                     format!(

@@ -38,11 +38,8 @@ fn used(module: &Module, function: &Function, seen: &mut HashSet<Handle<Function
     }
 }
 
-/// Storage buffers of a module in the order of their bindings.
-///
-/// # Errors
-/// [`Error::Gpu`] for an entry that it does not have.
-pub(super) fn slots(module: &Module, entry: &str) -> Result<Vec<Slot>> {
+/// Global variables that an entry uses.
+fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
     let Some(point) = module.entry_points.iter().find(|e| e.name == entry) else {
         let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
         return Err(Error::gpu(
@@ -52,6 +49,15 @@ pub(super) fn slots(module: &Module, entry: &str) -> Result<Vec<Slot>> {
     };
     let mut all = HashSet::new();
     used(module, &point.function, &mut HashSet::new(), &mut all);
+    Ok(all)
+}
+
+/// Storage buffers of a module in the order of their bindings.
+///
+/// # Errors
+/// [`Error::Gpu`] for an entry that it does not have.
+pub(super) fn slots(module: &Module, entry: &str) -> Result<Vec<Slot>> {
+    let all = globals(module, entry)?;
     let mut slots = Vec::new();
     for (handle, variable) in module.global_variables.iter() {
         let (AddressSpace::Storage { access }, Some(place)) = (variable.space, &variable.binding) else { continue };
@@ -74,12 +80,14 @@ pub(super) enum Scalar {
     Float,
 }
 
-/// Names and types of the parameters: the fields of the uniform at binding 0, scalars of 32 bits.
+/// Names and types of an entry's parameters: the fields of the uniform that it uses, scalars of 32 bits.
 ///
 /// # Errors
 /// [`Error::Gpu`] for other fields.
-pub(super) fn params(module: &Module) -> Result<Vec<(String, Scalar)>> {
-    let uniform = module.global_variables.iter().find(|(_, v)| v.space == AddressSpace::Uniform);
+pub(super) fn params(module: &Module, entry: &str) -> Result<Vec<(String, Scalar)>> {
+    let all = globals(module, entry)?;
+    let mut uniforms = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::Uniform);
+    let uniform = uniforms.find(|(handle, _)| all.contains(&(handle.index() as u32)));
     let Some((_, uniform)) = uniform else { return Ok(Vec::new()) };
     let TypeInner::Struct { members, .. } = &module.types[uniform.ty].inner else {
         return Err(Error::gpu("found parameters that are no struct, expected `struct Params`", HINT));
@@ -138,7 +146,7 @@ mod tests {
         assert_eq!(of("both"), [("y".to_owned(), true, true), ("x".to_owned(), false, true)]);
         assert!(slots(&module, "none").is_err());
         let names = ["n", "pad", "scale"].map(str::to_owned);
-        let params = params(&module).expect("scalars");
+        let params = params(&module, "main").expect("scalars");
         assert_eq!(params, names.into_iter().zip([Scalar::Uint, Scalar::Int, Scalar::Float]).collect::<Vec<_>>());
         assert_eq!(overrides(&module), [("WG".to_owned(), true), ("RELU".to_owned(), false)]);
     }

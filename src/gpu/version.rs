@@ -106,7 +106,8 @@ pub struct Version {
     pub path: Option<PathBuf>,
     pub(super) fits: Option<Expression>,
     pub(super) default: Option<Expression>,
-    pub(super) numbers: Vec<(String, Expression)>,
+    /// Knobs (no expression) and numbers in the order of the header's lines.
+    numbers: Vec<(String, Option<Expression>)>,
     pub(super) scratch: Vec<(String, Expression)>,
     pub(super) geometry: BTreeMap<String, Geometry>,
     stages: Vec<Stages>,
@@ -264,14 +265,16 @@ impl Version {
                 let values = values.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>();
                 let values =
                     values.map_err(|_| (hint("values that are no integers"), hint("for example `| 8 16 32`")))?;
-                self.knobs.push(Knob { name: named()?, default: expression(default)?, values });
+                let name = named()?;
+                self.numbers.push((name.clone(), None));
+                self.knobs.push(Knob { name, default: expression(default)?, values });
             }
             "try" => {
                 let (value, condition) = conditional(value);
                 let condition = condition.map(expression).transpose()?;
                 self.tries.push(Candidate { settings: settings(value)?, condition });
             }
-            "let" => self.numbers.push((named()?, expression(value)?)),
+            "let" => self.numbers.push((named()?, Some(expression(value)?))),
             "scratch" => self.scratch.push((named()?, expression(value)?)),
             "kernel" => {
                 let (value, condition) = conditional(value);
@@ -394,20 +397,34 @@ impl Version {
                 self.wrong("knob", &format!("found the setting {unknown}, expected one of {}", names.join(", ")))
             );
         }
-        for knob in &self.knobs {
-            let number = match settings.get(&knob.name) {
-                Some(&v) => Number::Int(v),
-                None => {
-                    knob.default.number(&values).map_err(|what| self.wrong(&format!("knob {}", knob.name), &what))?
-                }
-            };
-            values.insert(knob.name.clone(), number);
-        }
-        for (name, expression) in &self.numbers {
-            let number = expression.number(&values).map_err(|what| self.wrong(&format!("let {name}"), &what))?;
-            values.insert(name.clone(), number);
+        // what another kernel's sizes would be needed for stays unknown
+        for i in 0..self.numbers.len() {
+            if let Ok(number) = self.number(i, &values, settings) {
+                values.insert(self.numbers[i].0.clone(), number);
+            }
         }
         Ok(values)
+    }
+
+    fn number(
+        &self,
+        i: usize,
+        values: &Values,
+        settings: &BTreeMap<String, i64>,
+    ) -> std::result::Result<Number, String> {
+        let (name, expression) = &self.numbers[i];
+        match (expression, settings.get(name)) {
+            (Some(expression), _) => expression.number(values),
+            (None, Some(&v)) => Ok(Number::Int(v)),
+            (None, None) => self.knobs.iter().find(|k| k.name == *name).map_or(Ok(Number::Int(0)), |k| k.default.number(values)),
+        }
+    }
+
+    /// Why a number of the header is not among `values`; `None` if it has none of that name.
+    pub(super) fn why_unknown(&self, name: &str, values: &Values) -> Option<Error> {
+        let i = self.numbers.iter().position(|(n, _)| n == name)?;
+        let what = self.number(i, values, &BTreeMap::new()).err()?;
+        Some(self.wrong(&format!("let {name}"), &what))
     }
 
     /// What the tuner may try at these sizes: settings beside the default.
