@@ -216,7 +216,7 @@ pub(super) fn job(
     };
     let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
     let split = SplitRecord::new(&dataset, &division);
-    let kernels = Kernels::of(&gpu, &tune::built_in(adapter)?);
+    let kernels = Kernels::of(&gpu, &tune::built_in(&gpu)?);
     if checkpoint.is_some() {
         are_same_kernels(&folder, &kernels)?;
         is_same_data(&folder, &fingerprint, &split)?;
@@ -317,7 +317,9 @@ pub(super) fn job(
     folder.remove_checkpoint()?;
     drop(lock);
     if let Some(differ) = kernels.differences_from_built_in() {
-        common.say(format!("note: made with {differ}: config.toml alone does not give this run again, run.json names them"));
+        common.say(format!(
+            "note: made with {differ}: config.toml alone does not give this run again, run.json names them"
+        ));
     }
     common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
     Ok(ExitCode::SUCCESS)

@@ -224,7 +224,10 @@ mod tests {
         let tuned = Table { from: TableOrigin::User, usual: false, shapes: 3, hash: "ab".into() };
         let tuned = Kernels { table: tuned, ..Kernels::default() };
         assert_eq!(tuned.differences_from_built_in().as_deref(), Some("a tuning table of 3 shapes (ab)"));
-        assert_eq!(tuned.differences(&usual), ["tuning: then rules of thumb alone, now a tuning table of 3 shapes (ab)"]);
+        assert_eq!(
+            tuned.differences(&usual),
+            ["tuning: then rules of thumb alone, now a tuning table of 3 shapes (ab)"]
+        );
     }
 
     #[test]
