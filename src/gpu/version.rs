@@ -127,8 +127,8 @@ impl Hash for Version {
     }
 }
 
-/// FNV-1a, 64 bits.
-pub(super) fn hash_of(text: &str) -> u64 {
+/// FNV-1a, 64 bits: the hash of kernels' texts in records and tables.
+pub fn hash_of(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
