@@ -11,6 +11,7 @@ mod conv1d;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
+pub mod family;
 pub(crate) mod groups;
 mod index;
 mod losses;
