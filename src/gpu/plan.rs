@@ -215,6 +215,15 @@ impl Gpu {
         lock(&self.0.plans).plans.clear();
     }
 
+    /// Kernels that were launched since [`Gpu::force`] or [`Gpu::set_choices`] was called last, by family and name, with
+    /// what ran.
+    pub fn planned(&self) -> Vec<(String, Arc<Plan>)> {
+        let plans = lock(&self.0.plans);
+        let mut all: Vec<_> = plans.plans.iter().map(|((kernel, ..), plan)| (kernel.clone(), plan.clone())).collect();
+        all.sort_by_cached_key(|(kernel, plan)| (plan.chosen.version.file(), kernel.clone()));
+        all
+    }
+
     /// Sizes with the adapter's facts, the version's knobs and its numbers.
     ///
     /// # Errors
