@@ -304,18 +304,3 @@ impl Gpu {
         Ok(())
     }
 }
-
-impl Plan {
-    /// An integer of the header or the sizes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where there is none.
-    pub fn int(&self, name: &str) -> Result<usize> {
-        match self.values.get(name) {
-            Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
-            found => {
-                Err(self.chosen.version.wrong(name, &format!("found {found:?}, expected an integer of at least 0")))
-            }
-        }
-    }
-}

@@ -422,6 +422,23 @@ impl Version {
         }
     }
 
+    /// An integer of at least 0 among `values`.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where there is none.
+    pub fn int(&self, name: &str, values: &Values) -> Result<usize> {
+        match values.get(name) {
+            Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
+            None if self.numbers.iter().any(|(n, _)| n == name) => {
+                Err(self.why_unknown(name, values).unwrap_or_else(|| self.wrong(name, "cannot be evaluated")))
+            }
+            found => {
+                let what = format!("found {found:?}, expected an integer of at least 0 that its layout asks for");
+                Err(self.wrong(&format!("let {name}"), &what))
+            }
+        }
+    }
+
     /// Why a number of the header is not among `values`; `None` if it has none of that name.
     pub(super) fn why_unknown(&self, name: &str, values: &Values) -> Option<Error> {
         let i = self.numbers.iter().position(|(n, _)| n == name)?;
