@@ -62,7 +62,7 @@ pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
 }
 
 /// Names that a template, or what it includes, takes from outside.
-pub(super) fn names(source: &ShaderSource, text: &str) -> BTreeSet<String> {
+pub(crate) fn names(source: &ShaderSource, text: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let (mut todo, mut seen) = (vec![Cow::Borrowed(text)], BTreeSet::new());
     while let Some(text) = todo.pop() {
