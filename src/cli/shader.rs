@@ -125,7 +125,9 @@ impl<'a> Found<'a> {
         let mut values = facts();
         for kernel in FAMILIES.iter().filter(|f| f.name == family).flat_map(|f| f.kernels) {
             let sample = kernel.sample();
-            sample.into_iter().for_each(|(name, v)| drop(values.entry(name).or_insert(v)));
+            sample.into_iter().for_each(|(name, v)| {
+                values.entry(name).or_insert(v);
+            });
         }
         values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
         for (name, v) in sets {

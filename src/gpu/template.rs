@@ -156,7 +156,7 @@ struct Fault {
 
 impl Fault {
     fn of_parse(e: &naga::front::wgsl::ParseError, text: &str) -> Self {
-        let labels = e.labels().map(|(_, label)| label).filter(|label| !label.is_empty() && *label != e.message());
+        let labels = e.labels().map(|(_, label)| label).filter(|label| !e.message().contains(label));
         let words = std::iter::once(e.message()).chain(labels).chain(e.notes());
         let at = e.location(text).map(|l| l.offset as usize);
         Self { what: words.collect::<Vec<_>>().join("; "), at }
