@@ -10,12 +10,14 @@
 mod cases;
 mod family;
 mod fast;
+mod oracle;
 mod plain;
 mod rows;
 mod spec;
 mod sum;
 mod way;
 
+pub(crate) use cases::{ConvShape, conv_case};
 pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
 pub(super) use family::{CONV1D_FAMILY, INPUT_GRAD_FAMILY, LAYOUTS_FAMILY, WEIGHT_GRAD_FAMILY};
 
