@@ -3,6 +3,7 @@
 
 use super::expression::{Number, Values};
 use super::kernel::{Bits, Kernel, Key, Source, fold};
+use super::record::StandsFor;
 use super::reflect::{self, Scalar};
 use super::template::names;
 use super::tuning::Chosen;
@@ -279,11 +280,13 @@ impl Gpu {
         Ok(plan)
     }
 
-    /// Records a plan's stages with buffers by name; `cost` is the work of all of them, floating-point operations and bytes.
+    /// Records a plan's stages with buffers by name. `cost` is the work of all of them, floating-point operations and bytes, and
+    /// `shape` what tuning tables call it: both for profiles.
     ///
     /// # Errors
     /// [`Error::Gpu`] for a buffer that nobody gives; [`Error::Shape`] for one that was written over since.
-    pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], cost: [f64; 2]) -> Result<()> {
+    pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], shape: &str, cost: [f64; 2]) -> Result<()> {
+        let shape: Arc<str> = shape.into();
         let last = plan.stages.len().saturating_sub(1);
         for (i, stage) in plan.stages.iter().enumerate() {
             let bound = stage.kernel.slots.iter().map(|slot| {
@@ -307,7 +310,8 @@ impl Gpu {
             let bound = bound.collect::<Result<Vec<_>>>()?;
             // by convention the last stage is the one that stands for all
             let cost = if i == last { cost } else { [0.0; 2] };
-            self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, cost)?;
+            let stands_for = StandsFor { cost, shape: Some(shape.clone()) };
+            self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, stands_for)?;
         }
         Ok(())
     }
