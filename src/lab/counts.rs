@@ -55,8 +55,9 @@ fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<Vec<u32
     let info = validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
     let at = naga::ShaderStage::Compute;
     let constants = constants.iter().cloned().collect();
-    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, Some((at, entry)), &constants)
-        .map_err(|e| e.to_string())?;
+    let (module, info) =
+        naga::back::pipeline_constants::process_overrides(&module, &info, Some((at, entry)), &constants)
+            .map_err(|e| e.to_string())?;
     let options = Options {
         lang_version: (1, 3),
         zero_initialize_workgroup_memory: ZeroInitializeWorkgroupMemoryMode::None,

@@ -8,8 +8,8 @@ pub mod counts;
 pub mod measure;
 pub mod peers;
 pub mod profile;
-pub mod subjects;
 pub mod statistics;
+pub mod subjects;
 pub mod suite;
 pub mod tune;
 

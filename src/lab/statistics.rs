@@ -124,7 +124,9 @@ mod tests {
     /// The table of the sign test: order statistics of a 95 % interval of the median.
     #[test]
     fn intervals_are_those_of_the_sign_test() {
-        for (n, expected) in [(1, 0), (5, 0), (6, 0), (8, 0), (9, 1), (12, 2), (15, 3), (20, 5), (25, 7), (50, 17), (100, 39)] {
+        for (n, expected) in
+            [(1, 0), (5, 0), (6, 0), (8, 0), (9, 1), (12, 2), (15, 3), (20, 5), (25, 7), (50, 17), (100, 39)]
+        {
             assert_eq!(cut(n), expected, "{n} values");
         }
         assert!((460..470).contains(&cut(1000)) && cut(20_000) > 9800);
