@@ -27,7 +27,7 @@ mod tune;
 
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
-use crate::gpu::{AdapterChoice, Gpu, ShaderSource, Variant};
+use crate::gpu::{AdapterChoice, Forced, Gpu, ShaderSource};
 use crate::lab::tune as tune_table;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -55,7 +55,8 @@ struct Common {
     /// GPU adapter: a part of its name or its number in `exgnet info` [env: EXGNET_ADAPTER]
     #[arg(long, global = true, value_name = "NAME|INDEX")]
     adapter: Option<String>,
-    /// Take kernels (.wgsl) from this folder instead of the built-in ones [env: EXGNET_SHADER_DIR]
+    /// Add kernels from this folder, DIR/conv1d/90_mine.wgsl and so on; a file of the same name replaces a built-in one
+    /// [env: EXGNET_SHADER_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     shader_dir: Option<PathBuf>,
     /// Worker threads for reading data; 0: one per core
@@ -67,9 +68,10 @@ struct Common {
     /// Device memory for tensors at most, such as 500M, 2G or 1.5GiB; more is an error, which tells the batch that fits
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     memory_limit: Option<u64>,
-    /// Use one version of every kernel that has it: plain, tile, fast or wide
-    #[arg(long, global = true, value_name = "VERSION", value_parser = parse_variant)]
-    kernels: Option<Variant>,
+    /// Use these versions of kernels: FAMILY=VERSION,... or one name for every family that has it, such as tile; a version
+    /// is called by number, name or alias (`exgnet shader --list`)
+    #[arg(long, global = true, value_name = "VERSIONS", default_value = "", hide_default_value = true)]
+    kernels: String,
     /// Write over a result that is there already and is of another meaning (an input never is written over); with `train`,
     /// replace an earlier run
     #[arg(long, global = true)]
@@ -81,11 +83,6 @@ struct Common {
     /// Print results and errors only
     #[arg(long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-}
-
-fn parse_variant(name: &str) -> std::result::Result<Variant, String> {
-    let found = Variant::ALL.into_iter().find(|v| v.name() == name);
-    found.ok_or_else(|| format!("expected one of {}", Variant::ALL.map(Variant::name).join(", ")))
 }
 
 /// Bytes of a size such as `500M`.
@@ -114,17 +111,31 @@ impl Common {
             Some(name) => AdapterChoice::Named(name.clone()),
             None => AdapterChoice::from_env(),
         };
+        let forced = Forced::parse(&self.kernels)?;
+        let gpu = Gpu::open(&choice, self.shaders()?)?;
+        if !self.no_tuned {
+            tune_table::load(&gpu)?;
+        }
+        gpu.force(forced)?;
+        gpu.limit_memory(self.memory_limit);
+        Ok(gpu)
+    }
+
+    /// The kernels' texts; those taken from a folder are listed.
+    fn shaders(&self) -> Result<ShaderSource> {
         let shaders = match &self.shader_dir {
             Some(dir) => ShaderSource::folder(dir)?,
             None => ShaderSource::from_env()?,
         };
-        let gpu = Gpu::open(&choice, shaders)?;
-        if !self.no_tuned {
-            tune_table::load(&gpu)?;
+        for taken in shaders.taken() {
+            let what = match (taken.replaces, taken.differs()) {
+                (true, true) => "in the place of the built-in one",
+                (true, false) => "as built in",
+                (false, _) => "added",
+            };
+            self.say(format!("kernels: {} {what} ({})", taken.file.trim_end_matches(".wgsl"), taken.path.display()));
         }
-        gpu.force_variant(self.kernels);
-        gpu.limit_memory(self.memory_limit);
-        Ok(gpu)
+        Ok(shaders)
     }
 
     /// These options again, for another process of this program.
@@ -134,7 +145,9 @@ impl Common {
         all.extend(self.shader_dir.iter().flat_map(|d| ["--shader-dir".into(), d.into()]));
         all.extend(self.no_tuned.then(|| "--no-tuned".into()));
         all.extend(self.memory_limit.iter().flat_map(|bytes| ["--memory-limit".into(), bytes.to_string().into()]));
-        all.extend(self.kernels.iter().flat_map(|v| ["--kernels".into(), v.name().into()]));
+        if !self.kernels.is_empty() {
+            all.extend(["--kernels".into(), self.kernels.as_str().into()]);
+        }
         if self.threads > 0 {
             all.extend(["--threads".into(), self.threads.to_string().into()]);
         }

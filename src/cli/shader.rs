@@ -3,7 +3,7 @@
 use super::{Common, print_line};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::gpu::{ShaderSource, embedded_shaders, expand, template_defaults};
+use crate::gpu::{embedded_shaders, expand, template_defaults};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,10 +38,7 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let source = match &common.shader_dir {
-        Some(dir) => ShaderSource::folder(dir)?,
-        None => ShaderSource::from_env()?,
-    };
+    let source = common.shaders()?;
     let text = source.text(name.trim_end_matches(".wgsl"))?;
     let known = template_defaults(&text);
     let mut settings = Vec::new();

@@ -92,13 +92,13 @@ fn compile(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let own = build(&device, shaders, &kernel.key)?;
+        let own = build(&device, shaders, &kernel.key, None)?;
         let size = wgpu::BufferSize::new(PARAM_SLOT);
         let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &params, offset: 0, size });
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform }];
-        let bound = storage.iter().take(own.written.len()).enumerate();
+        let bound = storage.iter().take(own.slots.len()).enumerate();
         entries.extend(
-            bound.map(|(i, s)| wgpu::BindGroupEntry { binding: i as u32 + 1, resource: s.as_entire_binding() }),
+            bound.map(|(i, s)| wgpu::BindGroupEntry { binding: own.slots[i].binding, resource: s.as_entire_binding() }),
         );
         let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,

@@ -1,22 +1,51 @@
 //! Compiled kernels, and the description of one launch.
 
+use super::reflect::{self, Slot};
+use super::template::expand_values;
+use super::version::Version;
 use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
 /// alignment of dynamic offsets).
 pub(super) const PARAM_SLOT: u64 = 256;
 
-pub(super) type Key = (Shader, &'static str, Vec<(&'static str, u64)>, Vec<Setting>);
+/// What a kernel is compiled from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    /// A shader by its name, and its text where the crate has none of that name.
+    Named { name: &'static str, text: Option<&'static str> },
+    /// A version of a family; buffers that the entry does not use are not bound.
+    Version(Arc<Version>),
+}
 
-/// A shader by its name, and its text where the crate has none of that name.
+impl Source {
+    /// Name below `shaders/`, without `.wgsl`.
+    fn file(&self) -> String {
+        match self {
+            Self::Named { name, .. } => (*name).to_owned(),
+            Self::Version(version) => version.file(),
+        }
+    }
+}
+
+/// Source, entry, override constants and template variables (bits of numbers).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) source: Source,
+    pub(super) entry: String,
+    pub(super) constants: Vec<(String, u64)>,
+    pub(super) settings: Vec<(String, Bits)>,
+}
+
+/// A number of a template variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Shader {
-    pub(super) name: &'static str,
-    text: Option<&'static str>,
+pub(super) enum Bits {
+    Int(i64),
+    Float(u64),
 }
 
 /// A constant of a shader template.
@@ -30,10 +59,10 @@ pub(super) struct KernelCache {
 pub(super) struct Kernel {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
-    /// `shader`, `shader.entry`, and the constants other than WG: the name in profiles.
+    /// Its name in profiles.
     pub(super) label: String,
-    /// Whether each storage binding (1, 2, ...) is written.
-    pub(super) written: Vec<bool>,
+    /// Storage buffers in the order of their bindings.
+    pub(super) slots: Vec<Slot>,
     /// What it was made from.
     pub(super) key: Key,
 }
@@ -43,7 +72,7 @@ pub(super) struct Kernel {
 /// By convention binding 0 of every shader is its `Params` (a uniform of 32-bit
 /// scalars) and bindings 1, 2, ... are storage buffers.
 pub struct Launch<'a> {
-    shader: Shader,
+    source: Source,
     entry: &'static str,
     constants: Vec<(&'static str, f64)>,
     settings: Vec<Setting>,
@@ -54,18 +83,18 @@ pub struct Launch<'a> {
 impl<'a> Launch<'a> {
     /// A launch of `shaders/<shader>.wgsl`, entry point `main`.
     pub fn new(shader: &'static str) -> Self {
-        Self::of(Shader { name: shader, text: None })
+        Self::of(Source::Named { name: shader, text: None })
     }
 
     /// A launch of a shader from outside the crate: `text` is its WGSL, or a template as [`expand`] takes it; `name` stands
-    /// for it in messages and profiles. A file `<name>.wgsl` in the folder of [`ShaderSource::folder`] takes precedence.
+    /// for it in messages and profiles.
     pub fn from_text(name: &'static str, text: &'static str) -> Self {
-        Self::of(Shader { name, text: Some(text) })
+        Self::of(Source::Named { name, text: Some(text) })
     }
 
-    fn of(shader: Shader) -> Self {
+    fn of(source: Source) -> Self {
         Self {
-            shader,
+            source,
             entry: "main",
             constants: Vec::new(),
             settings: Vec::new(),
@@ -136,53 +165,49 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// As [`Launch::threads`].
     pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
-        let (x, y) = fold(groups);
-        assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{}: too many parameters", self.shader.name);
-        let kernel = gpu.kernel(self.shader, self.entry, self.constants, self.settings)?;
-        if kernel.written.len() != self.bindings.len() {
+        let name = self.source.file();
+        assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{name}: too many parameters");
+        let constants = self.constants.iter().map(|&(n, v)| (n.to_owned(), v.to_bits())).collect();
+        let settings = self.settings.iter().map(|&(n, v)| (n.to_owned(), Bits::Int(v as i64))).collect();
+        let kernel =
+            gpu.kernel(Key { source: self.source, entry: self.entry.to_owned(), constants, settings }, None)?;
+        if kernel.slots.len() != self.bindings.len() {
             return Err(Error::gpu(
                 format!(
-                    "{}: the shader declares {} buffers, its launch binds {}",
-                    self.shader.name,
-                    kernel.written.len(),
+                    "{name}: the shader declares {} buffers, its launch binds {}",
+                    kernel.slots.len(),
                     self.bindings.len()
                 ),
                 "an edited shader must keep its bindings",
             ));
         }
-        gpu.record_dispatch(kernel, &self.params, &self.bindings, [x, y])
+        gpu.record_dispatch(kernel, &self.params, &self.bindings, fold(&name, groups)?, [0.0; 2])
     }
 }
 
 /// Folds a number of workgroups into two dimensions of at most 65,535 (WebGPU's limit).
-fn fold(groups: usize) -> (u32, u32) {
+pub(super) fn fold(kernel: &str, groups: usize) -> Result<[u32; 2]> {
     const MAX: usize = 65_535;
     let y = groups.div_ceil(MAX).max(1);
-    assert!(y <= MAX, "a dispatch of {groups} workgroups");
-    (groups.div_ceil(y) as u32, y as u32)
-}
-
-/// Whether each storage binding (1, 2, ...) is written, read off the shader's text.
-fn reflect(text: &str) -> Vec<bool> {
-    let code = text.lines().map(|l| l.split("//").next().unwrap_or(""));
-    code.filter(|l| l.contains("@binding(") && l.contains("var<storage")).map(|l| l.contains("read_write")).collect()
+    if y > MAX {
+        return Err(Error::gpu(
+            format!("{kernel}: found a launch of {groups} workgroups, expected at most {MAX} x {MAX}"),
+            "give a group more to do: a larger span, or more threads a group",
+        ));
+    }
+    Ok([groups.div_ceil(y) as u32, y as u32])
 }
 
 impl Gpu {
-    pub(super) fn kernel(
-        &self,
-        shader: Shader,
-        entry: &'static str,
-        constants: Vec<(&'static str, f64)>,
-        settings: Vec<Setting>,
-    ) -> Result<Arc<Kernel>> {
-        let key = (shader, entry, constants.iter().map(|&(n, v)| (n, v.to_bits())).collect(), settings);
+    pub(super) fn kernel(&self, key: Key, module: Option<naga::Module>) -> Result<Arc<Kernel>> {
         if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
             return Ok(kernel.clone());
         }
-        let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key));
+        let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
         let kernel = Arc::new(made.map_err(|e| match e {
-            Error::Gpu { what, hint } => Error::gpu(format!("shader {}.wgsl: {what}", shader.name), hint),
+            Error::Gpu { what, hint } => {
+                Error::gpu(format!("{}: {what}", self.0.shaders.shown(&key.source.file())), hint)
+            }
             e => e,
         })??);
         log::debug!("kernel compiled: {}", kernel.label);
@@ -191,86 +216,80 @@ impl Gpu {
     }
 }
 
+impl Key {
+    /// The WGSL that it stands for.
+    pub(super) fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
+        let number = |bits: &Bits| match *bits {
+            Bits::Int(v) => minijinja::Value::from(v),
+            Bits::Float(v) => minijinja::Value::from(f64::from_bits(v)),
+        };
+        let values = self.settings.iter().map(|(name, bits)| (name.clone(), number(bits))).collect();
+        match &self.source {
+            Source::Named { name, text: Some(text) } => expand_values(shaders, name, Cow::Borrowed(*text), values),
+            Source::Named { name, text: None } => expand_values(shaders, name, shaders.text(name)?, values),
+            Source::Version(v) => expand_values(shaders, &v.file(), Cow::Owned(v.text.clone()), values),
+        }
+    }
+}
+
 /// Compiles a kernel as far as the device does before the first launch.
-pub(super) fn build(device: &wgpu::Device, shaders: &ShaderSource, key: &Key) -> Result<Kernel> {
-    let (shader, entry, constants, settings) = key;
-    let (own, shader) = (shader.text, shader.name);
-    let constants: Vec<_> = constants.iter().map(|&(name, bits)| (name, f64::from_bits(bits))).collect();
-    let text = expand(shaders, shader, shaders.text_or(shader, own)?, settings.iter().copied())?;
-    let written = reflect(&text);
-    let source = wgpu::ShaderSource::Wgsl(text);
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(shader), source });
-    let entry_of = |binding: usize, ty, dynamic| wgpu::BindGroupLayoutEntry {
-        binding: binding as u32,
+pub(super) fn build(
+    device: &wgpu::Device,
+    shaders: &ShaderSource,
+    key: &Key,
+    module: Option<naga::Module>,
+) -> Result<Kernel> {
+    let name = key.source.file();
+    let module = match module {
+        Some(module) => module,
+        None => reflect::parse(&key.text(shaders)?)?,
+    };
+    let mut slots = reflect::slots(&module, &key.entry)?;
+    if matches!(key.source, Source::Version(_)) {
+        slots.retain(|slot| slot.used);
+    }
+    let constants: Vec<_> = key.constants.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(*bits))).collect();
+    let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&name), source });
+    let entry_of = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
+        binding,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
         count: None,
     };
     let mut entries = vec![entry_of(0, wgpu::BufferBindingType::Uniform, true)];
-    for (i, &w) in written.iter().enumerate() {
-        entries.push(entry_of(i + 1, wgpu::BufferBindingType::Storage { read_only: !w }, false));
+    for slot in &slots {
+        let ty = wgpu::BufferBindingType::Storage { read_only: !slot.written };
+        entries.push(entry_of(slot.binding, ty, false));
     }
     let layout =
-        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(shader), entries: &entries });
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&name), entries: &entries });
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(shader),
+        label: Some(&name),
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(shader),
+        label: Some(&name),
         layout: Some(&pipeline_layout),
         module: &module,
-        entry_point: Some(entry),
+        entry_point: Some(&key.entry),
         compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
         cache: None,
     });
-    let label = label(shader, entry, &constants, settings);
-    Ok(Kernel { pipeline, layout, label, written, key: key.clone() })
-}
-
-/// The text of a shader; a template (one that has `{%`) with its constants filled in: those given, and for the others
-/// the ones that its line `{# defaults: a=1 b=2 #}` names. What it includes comes from `source` too.
-///
-/// # Errors
-/// [`Error::Gpu`] with the template engine's words.
-pub fn expand<'a>(
-    source: &ShaderSource,
-    shader: &str,
-    text: Cow<'static, str>,
-    settings: impl IntoIterator<Item = (&'a str, usize)>,
-) -> Result<Cow<'static, str>> {
-    if !text.contains("{%") {
-        return Ok(text);
-    }
-    let mut env = minijinja::Environment::new();
-    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let source = source.clone();
-    env.set_loader(move |name| Ok(source.text(name.trim_end_matches(".wgsl")).ok().map(Cow::into_owned)));
-    let mut values = template_defaults(&text);
-    values.extend(settings.into_iter().map(|(name, v)| (name.to_owned(), v)));
-    env.render_str(&text, values).map(Cow::Owned).map_err(|e| {
-        Error::gpu(
-            format!("shader {shader}.wgsl: {e:#}, expected a template whose constants are all set"),
-            "the template's constants are listed in its header comment",
-        )
-    })
-}
-
-/// Constants of a template with the values that `exgnet shader` prints it with; none for plain WGSL.
-pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
-    let line = text.lines().find_map(|l| l.trim().strip_prefix("{# defaults:")?.split("#}").next());
-    let pairs = line.unwrap_or_default().split_whitespace().filter_map(|pair| pair.split_once('='));
-    pairs.filter_map(|(name, v)| Some((name.to_owned(), v.parse().ok()?))).collect()
+    Ok(Kernel { pipeline, layout, label: label(key), slots, key: key.clone() })
 }
 
 /// How profiles name a kernel.
-fn label(shader: &str, entry: &str, constants: &[(&str, f64)], settings: &[Setting]) -> String {
-    let entry = if entry == "main" { String::new() } else { format!(".{entry}") };
-    let constants = constants.iter().filter(|(name, v)| *name != "WG" && *v != 0.0).map(|(n, v)| format!("{n}={v}"));
-    let set: Vec<String> = constants.chain(settings.iter().map(|(n, v)| format!("{n}={v}"))).collect();
-    let set = if set.is_empty() { String::new() } else { format!(" {}", set.join(" ")) };
-    format!("{shader}{entry}{set}")
+fn label(key: &Key) -> String {
+    let entry = if key.entry == "main" { String::new() } else { format!(".{}", key.entry) };
+    let constants = key.constants.iter().filter(|(name, v)| name != "WG" && f64::from_bits(*v) != 0.0);
+    let constants = constants.map(|(n, v)| format!(" {n}={}", f64::from_bits(*v)));
+    let settings = key.settings.iter().map(|(n, v)| match v {
+        Bits::Int(v) => format!(" {n}={v}"),
+        Bits::Float(v) => format!(" {n}={}", f64::from_bits(*v)),
+    });
+    std::iter::once(key.source.file() + &entry).chain(constants).chain(settings).collect()
 }
 
 #[cfg(test)]
@@ -280,16 +299,9 @@ mod tests {
     #[test]
     fn folding_covers_all_groups_within_limits() {
         for n in [1, 2, 65_535, 65_536, 131_071, 10_000_000] {
-            let (x, y) = fold(n);
+            let [x, y] = fold("a kernel", n).expect("within limits");
             assert!(x as usize * y as usize >= n && x <= 65_535 && y <= 65_535, "{n} -> {x} x {y}");
             assert!((x as usize * y as usize) < n + y as usize, "{n} -> {x} x {y} wastes more than a row");
         }
-    }
-
-    #[test]
-    fn bindings_are_read_off_the_text() {
-        let text = "@group(0) @binding(0) var<uniform> p: Params;\n@group(0) @binding(1) var<storage, read> x: array<f32>;\n\
-                    @group(0) @binding(2) var<storage, read_write> y: array<f32>; // var<storage>";
-        assert_eq!(reflect(text), [false, true]);
     }
 }

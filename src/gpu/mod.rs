@@ -10,27 +10,37 @@ mod adapter;
 mod ahead;
 mod capture;
 mod content;
+mod expression;
 mod kernel;
+mod plan;
 mod pool;
 mod profile;
 mod record;
+mod reflect;
 mod room;
 mod shaders;
+mod template;
 mod tuning;
+mod version;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use capture::{Arena, Recording};
-pub use kernel::{Launch, Setting, expand, template_defaults};
+pub use expression::{Number, Values};
+pub use kernel::{Launch, Setting};
+pub use plan::{Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use room::Needs;
-pub use shaders::{ShaderSource, embedded_shaders};
-pub use tuning::{Choice, Choices, Variant};
+pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
+pub use template::{expand, template_defaults};
+pub use tuning::{Choice, Choices, Chosen, Forced, OldChoice, Variant, Wanted};
+pub use version::{Alias, Candidate, Knob, Need, Version};
 
 use crate::error::{Error, Result, Room};
 use ahead::Ahead;
 use kernel::KernelCache;
+use plan::Plans;
 use pool::Pool;
 use record::Recorder;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -46,6 +56,8 @@ struct Inner {
     queue: wgpu::Queue,
     report: AdapterReport,
     shaders: ShaderSource,
+    catalogue: Catalogue,
+    plans: Mutex<Plans>,
     kernels: Mutex<KernelCache>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
@@ -74,6 +86,7 @@ impl Gpu {
     /// [`Error::NoAdapter`] where none fits, with what to install; [`Error::File`]
     /// for a shader folder that is not there.
     pub fn open(choice: &AdapterChoice, shaders: ShaderSource) -> Result<Self> {
+        let catalogue = shaders.catalogue()?;
         let (adapter, report) = adapter::choose(choice)?;
         let (device, queue) = adapter::open(&adapter, &report)?;
         log::info!("adapter: {} ({}, {} {})", report.name, report.backend, report.driver, report.driver_info);
@@ -96,6 +109,8 @@ impl Gpu {
             queue,
             report,
             shaders,
+            catalogue,
+            plans: Mutex::default(),
             kernels,
             pool,
             recorder,
@@ -118,6 +133,11 @@ impl Gpu {
     /// What is known of the adapter.
     pub fn report(&self) -> &AdapterReport {
         &self.0.report
+    }
+
+    /// Where its kernels come from.
+    pub fn shaders(&self) -> &ShaderSource {
+        &self.0.shaders
     }
 
     /// Memory held by tensors and by the pool.

@@ -16,6 +16,8 @@ pub struct KernelTime {
     pub count: usize,
     /// Seconds on the device.
     pub seconds: f64,
+    /// Floating-point operations and bytes that they stand for; 0 where nobody says.
+    pub cost: [f64; 2],
 }
 
 /// Dispatches with the queries that time them, read when the profile ends.
@@ -26,7 +28,7 @@ pub(super) struct Profile {
 }
 
 struct Batch {
-    labels: Vec<(&'static str, String)>,
+    labels: Vec<(&'static str, String, [f64; 2])>,
     times: wgpu::Buffer,
 }
 
@@ -47,7 +49,7 @@ impl Profile {
             if let Command::Phase(phase) = command {
                 self.phase = phase;
             }
-            let Command::Dispatch { kernel, group, param_offset, groups } = command else {
+            let Command::Dispatch { kernel, group, param_offset, groups, cost } = command else {
                 encode(encoder, &commands[i..=i]);
                 continue;
             };
@@ -63,7 +65,7 @@ impl Profile {
             pass.set_pipeline(&kernel.pipeline);
             pass.set_bind_group(0, group, &[*param_offset]);
             pass.dispatch_workgroups(groups[0], groups[1], 1);
-            labels.push((self.phase, kernel.label.clone()));
+            labels.push((self.phase, kernel.label.clone(), *cost));
         }
         let size = 16 * u64::from(dispatches);
         let buffer = |usage| {
@@ -95,17 +97,18 @@ impl Gpu {
         let profile = lock(&self.0.recorder).profile.take();
         done?;
         let period = f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
-        let mut sums: BTreeMap<(&str, String), (usize, f64)> = BTreeMap::new();
+        let mut sums: BTreeMap<(&str, String), (usize, f64, [f64; 2])> = BTreeMap::new();
         for batch in profile.into_iter().flat_map(|p| p.batches) {
             let bytes = self.read_mapped(&batch.times, 16 * batch.labels.len())?;
             let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
-            for (label, pair) in batch.labels.into_iter().zip(ticks.chunks(2)) {
-                let sum = sums.entry(label).or_default();
+            for ((phase, label, cost), pair) in batch.labels.into_iter().zip(ticks.chunks(2)) {
+                let sum = sums.entry((phase, label)).or_default();
                 sum.0 += 1;
                 sum.1 += pair[1].saturating_sub(pair[0]) as f64 * period;
+                sum.2.iter_mut().zip(cost).for_each(|(sum, own)| *sum += own);
             }
         }
-        let one = |((phase, kernel), (count, seconds))| KernelTime { phase, kernel, count, seconds };
+        let one = |((phase, kernel), (count, seconds, cost))| KernelTime { phase, kernel, count, seconds, cost };
         let mut times: Vec<KernelTime> = sums.into_iter().map(one).collect();
         times.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         Ok(Some(times))

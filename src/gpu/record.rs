@@ -33,6 +33,8 @@ pub(super) enum Command {
         group: wgpu::BindGroup,
         param_offset: u32,
         groups: [u32; 2],
+        /// Floating-point operations and bytes that it stands for, 0 where nobody says.
+        cost: [f64; 2],
     },
     Copy {
         from: wgpu::Buffer,
@@ -84,7 +86,7 @@ impl Stream {
         kernel: Arc<Kernel>,
         params: &[u32],
         bindings: &[&Storage],
-        groups: [u32; 2],
+        (groups, cost): ([u32; 2], [f64; 2]),
     ) {
         let param_offset = self.params.len() as u32;
         self.params.extend_from_slice(bytemuck::cast_slice(params));
@@ -95,12 +97,12 @@ impl Stream {
             size: wgpu::BufferSize::new(PARAM_SLOT),
         });
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: param_binding }];
-        for (i, s) in bindings.iter().enumerate() {
-            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: s.binding() });
+        for (slot, s) in kernel.slots.iter().zip(bindings) {
+            entries.push(wgpu::BindGroupEntry { binding: slot.binding, resource: s.binding() });
         }
         let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
         let group = device.create_bind_group(&desc);
-        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups });
+        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, cost });
     }
 
     /// Its commands, captured ones in their place.
@@ -149,6 +151,7 @@ impl Gpu {
         params: &[u32],
         bindings: &[&Storage],
         groups: [u32; 2],
+        cost: [f64; 2],
     ) -> Result<()> {
         bindings.iter().try_for_each(|s| s.check_kept())?;
         let mut recorder = lock(&self.0.recorder);
@@ -158,10 +161,10 @@ impl Gpu {
             self.flush()?;
             recorder = lock(&self.0.recorder);
         }
-        for (storage, _) in bindings.iter().zip(&kernel.written).filter(|(_, written)| **written) {
+        for (storage, _) in bindings.iter().zip(&kernel.slots).filter(|(_, slot)| slot.written) {
             recorder.writes(storage, 0, storage.bytes(), None);
         }
-        recorder.target().dispatch(&self.0.device, kernel, params, bindings, groups);
+        recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, cost));
         Ok(())
     }
 
@@ -342,7 +345,7 @@ pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[&Command]) 
             }
             Command::Dispatch { .. } => {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
-                while let Some(Command::Dispatch { kernel, group, param_offset, groups }) =
+                while let Some(Command::Dispatch { kernel, group, param_offset, groups, .. }) =
                     rest.next_if(|c| matches!(c, Command::Dispatch { .. }))
                 {
                     pass.set_pipeline(&kernel.pipeline);

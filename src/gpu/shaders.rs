@@ -1,87 +1,99 @@
-//! Where kernel text comes from: embedded, or a folder that takes precedence.
+//! Where kernel text comes from: built in, or a folder whose files are added or take precedence.
 
-use crate::error::{Error, Result};
+use super::version::{Version, hash_of, number_and_name};
+use crate::error::{Error, Result, nearest};
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-macro_rules! embed {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../shaders/", $name)))),*]
-    };
-}
-
-const EMBEDDED: &[(&str, &str)] = embed![
-    "adam.wgsl",
-    "avg_pool.wgsl",
-    "avg_pool_grad.wgsl",
-    "batch_norm.wgsl",
-    "batch_norm_back.wgsl",
-    "batch_norm_back_sums.wgsl",
-    "batch_norm_grad.wgsl",
-    "batch_norm_running.wgsl",
-    "batch_norm_stats.wgsl",
-    "batch_norm_sums.wgsl",
-    "binary.wgsl",
-    "conv1d.wgsl",
-    "conv1d_fast_rows.wgsl",
-    "conv1d_pack.wgsl",
-    "conv1d_rows.wgsl",
-    "conv1d_rows_run.wgsl",
-    "conv1d_tile.wgsl",
-    "conv1d_tile_weights.wgsl",
-    "conv1d_weight_grad.wgsl",
-    "conv1d_weight_tile.wgsl",
-    "conv1d_weight_wide.wgsl",
-    "conv1d_wide.wgsl",
-    "cross_entropy.wgsl",
-    "cross_entropy_grad.wgsl",
-    "cross_entropy_targets.wgsl",
-    "dropout.wgsl",
-    "include/group_sum.wgsl",
-    "include/philox.wgsl",
-    "include/quad.wgsl",
-    "lab/copy.wgsl",
-    "lab/peak.wgsl",
-    "loss_scale.wgsl",
-    "matmul.wgsl",
-    "max_pool.wgsl",
-    "max_pool_scatter.wgsl",
-    "pick.wgsl",
-    "place.wgsl",
-    "reduce.wgsl",
-    "reduce_max.wgsl",
-    "reduce_rows.wgsl",
-    "strided.wgsl",
-    "unary.wgsl",
-    "write_block.wgsl",
-];
+/// File names below `shaders/` and texts, made by `shaders/build.rs`.
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
+/// Folders that hold no versions: text that kernels share, kernels of the measurements.
+const OTHERS: [&str; 2] = ["include", "lab"];
 
 /// File names and texts of the embedded shaders.
 pub fn embedded_shaders() -> &'static [(&'static str, &'static str)] {
     EMBEDDED
 }
 
-/// The embedded shaders, or a folder whose files replace them by name.
+fn embedded(file: &str) -> Option<&'static str> {
+    EMBEDDED.iter().find(|(n, _)| *n == file).map(|(_, text)| *text)
+}
+
+/// Folders of the embedded shaders that are families.
+fn families() -> BTreeSet<&'static str> {
+    let folders = EMBEDDED.iter().filter_map(|(file, _)| Some(file.split_once('/')?.0));
+    folders.filter(|folder| !OTHERS.contains(folder)).collect()
+}
+
+/// A file of a folder that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Name below the folder, `conv1d/90_mine.wgsl`.
+    pub file: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its text.
+    text: String,
+    /// Whether it takes the place of an embedded one.
+    pub replaces: bool,
+}
+
+impl Taken {
+    /// A hash of its text.
+    pub fn hash(&self) -> u64 {
+        hash_of(&self.text)
+    }
+
+    /// Whether it is another text than the embedded one.
+    pub fn differs(&self) -> bool {
+        embedded(&self.file) != Some(self.text.as_str())
+    }
+}
+
+/// The embedded shaders, with those of a folder over them.
 #[derive(Debug, Clone, Default)]
 pub struct ShaderSource {
-    dir: Option<PathBuf>,
+    taken: Arc<Vec<Taken>>,
 }
 
 impl ShaderSource {
-    /// Shaders of `dir` (files `<name>.wgsl`) before the embedded ones.
+    /// Shaders of `dir`, in folders as in `shaders/`, before the embedded ones and beside them; they are read now.
     ///
     /// # Errors
-    /// [`Error::File`] if `dir` is not a folder.
+    /// [`Error::File`] if `dir` is no folder, for a file that belongs to no family, and for one that cannot be read.
     pub fn folder(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         if !dir.is_dir() {
             return Err(Error::file(
                 dir,
-                "is no folder, expected one with .wgsl files",
-                "point --shader-dir at a copy of the repository's shaders/ folder",
+                "is no folder, expected one with folders of .wgsl files",
+                "point --shader-dir at a folder such as mine/ with mine/conv1d/90_mine.wgsl",
             ));
         }
-        Ok(Self { dir: Some(dir) })
+        let mut taken = Vec::new();
+        for path in listed(&dir)? {
+            let name = file_name(&path);
+            if path.is_dir() {
+                for inner in listed(&path)? {
+                    let file = format!("{name}/{}", file_name(&inner));
+                    if file.ends_with(".wgsl") || inner.is_dir() {
+                        taken.push(take(file, inner)?);
+                    }
+                }
+            } else if name.ends_with(".wgsl") {
+                return Err(no_family(&path, name.trim_end_matches(".wgsl"), &format!("{name} in no folder")));
+            }
+        }
+        if taken.is_empty() {
+            return Err(Error::file(
+                dir,
+                "holds no kernel, expected folders of .wgsl files",
+                "put a version into a folder of its family's name, such as conv1d/90_mine.wgsl",
+            ));
+        }
+        Ok(Self { taken: Arc::new(taken) })
     }
 
     /// From `EXGNET_SHADER_DIR`; unset or empty means the embedded shaders.
@@ -95,27 +107,161 @@ impl ShaderSource {
         }
     }
 
+    /// What was taken from a folder.
+    pub fn taken(&self) -> &[Taken] {
+        &self.taken
+    }
+
     /// The text of `shaders/<name>.wgsl`.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that cannot be read; [`Error::Gpu`] for a name that no shader has.
+    /// [`Error::Gpu`] for a name that no shader has.
     pub fn text(&self, name: &str) -> Result<Cow<'static, str>> {
-        self.text_or(name, None)
+        let file = format!("{name}.wgsl");
+        if let Some(own) = self.taken.iter().find(|t| t.file == file) {
+            return Ok(Cow::Owned(own.text.clone()));
+        }
+        embedded(&file).map(Cow::Borrowed).ok_or_else(|| {
+            let known = EMBEDDED.iter().map(|(file, _)| file.trim_end_matches(".wgsl"));
+            let near = nearest(name, known).unwrap_or_default();
+            Error::gpu(
+                format!("found no shader that is called '{name}'"),
+                format!("did you mean {near}? `exgnet shader --list` names all"),
+            )
+        })
     }
 
-    /// As [`ShaderSource::text`], with `own` in the place of an embedded one.
-    pub(super) fn text_or(&self, name: &str, own: Option<&'static str>) -> Result<Cow<'static, str>> {
+    /// Where the text of `shaders/<name>.wgsl` is, for messages.
+    pub fn shown(&self, name: &str) -> String {
         let file = format!("{name}.wgsl");
-        if let Some(path) = self.dir.as_ref().map(|dir| dir.join(&file)).filter(|path| path.is_file()) {
-            return std::fs::read_to_string(&path).map(Cow::Owned).map_err(|e| {
-                Error::file(path, format!("cannot be read: {e}"), "the shader must be readable UTF-8 text")
-            });
+        let own = self.taken.iter().find(|t| t.file == file);
+        own.map_or_else(|| format!("shaders/{file}"), |t| t.path.display().to_string())
+    }
+
+    /// All versions of all families, in order of their numbers.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a header that cannot be read, and for two versions of one name.
+    pub fn catalogue(&self) -> Result<Catalogue> {
+        let mut all: BTreeMap<String, Vec<Arc<Version>>> = BTreeMap::new();
+        let own = self.taken.iter().map(|t| (t.file.as_str(), t.text.as_str(), Some(t.path.clone())));
+        let built_in = EMBEDDED.iter().filter(|(file, _)| !self.taken.iter().any(|t| t.file == *file));
+        for (file, text, path) in built_in.map(|(file, text)| (*file, *text, None)).chain(own) {
+            let Some((family, name)) = file.split_once('/').filter(|(f, _)| !OTHERS.contains(f)) else { continue };
+            let version = Version::parse(family, name, text.to_owned(), path)?;
+            let versions = all.entry(family.to_owned()).or_default();
+            let twice = |v: &Arc<Version>| v.number == version.number || v.name == version.name;
+            if let Some(other) = versions.iter().find(|v| twice(v)) {
+                return Err(Error::file(
+                    version.shown(),
+                    format!("has the number or the name of {}, expected others", other.shown()),
+                    "take a free number and a name of its own, or both of the other's to replace it",
+                ));
+            }
+            versions.push(Arc::new(version));
         }
-        let embedded = || EMBEDDED.iter().find(|(n, _)| *n == file).map(|(_, text)| *text);
-        own.or_else(embedded).map(Cow::Borrowed).ok_or_else(|| {
-            Error::gpu(
-                format!("found no shader that is called '{name}', expected one of `exgnet shader --list`"),
-                "add it to the list in src/gpu/shaders.rs, or give its text with Launch::from_text",
+        all.values_mut().for_each(|versions| versions.sort_by_key(|v| v.number));
+        Ok(Catalogue { families: all })
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What a folder holds, in order of the names, hidden files left out.
+fn listed(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(dir)
+        .map_err(|e| Error::file(dir, format!("cannot be listed: {e}"), "see that the folder can be read"))?;
+    let mut all: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    all.retain(|path| !file_name(path).starts_with('.'));
+    all.sort();
+    Ok(all)
+}
+
+fn no_family(path: &Path, family: &str, what: &str) -> Error {
+    let known = families();
+    let near = nearest(family, known.iter().copied()).unwrap_or("conv1d");
+    Error::file(
+        path,
+        format!("belongs to no family of kernels: {what}"),
+        format!(
+            "did you mean {near}/? Families are {}; shared text goes into include/",
+            known.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+    )
+}
+
+/// A file of a family's folder, read.
+fn take(file: String, path: PathBuf) -> Result<Taken> {
+    let (folder, name) = file.split_once('/').expect("made so");
+    if path.is_dir() {
+        return Err(no_family(&path, folder, &format!("{name}/ is a folder within {folder}/")));
+    }
+    let known = match folder {
+        "include" => true,
+        "lab" => embedded(&file).is_some(),
+        _ => families().contains(folder),
+    };
+    if !known {
+        return Err(no_family(&path, folder, &format!("found {folder}/")));
+    }
+    if !OTHERS.contains(&folder) && number_and_name(name).is_none() {
+        return Err(Error::file(
+            path,
+            "is no name of a version, expected NN_name.wgsl with two digits and small letters",
+            "for example 90_mine.wgsl",
+        ));
+    }
+    let text = std::fs::read_to_string(&path)
+        .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "the shader must be readable UTF-8 text"))?;
+    let replaces = embedded(&file).is_some();
+    Ok(Taken { file, path, text, replaces })
+}
+
+/// All versions of all families.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    families: BTreeMap<String, Vec<Arc<Version>>>,
+}
+
+impl Catalogue {
+    /// Names of the families.
+    pub fn families(&self) -> impl Iterator<Item = &str> {
+        self.families.keys().map(String::as_str)
+    }
+
+    /// Versions of a family in order of their numbers; none for an unknown one.
+    pub fn versions(&self, family: &str) -> &[Arc<Version>] {
+        self.families.get(family).map_or(&[], Vec::as_slice)
+    }
+
+    /// The version of a family that is called so, with the settings that an alias brings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown family or version, with the nearest name.
+    pub fn named(&self, family: &str, name: &str) -> Result<(Arc<Version>, BTreeMap<String, i64>)> {
+        if !self.families.contains_key(family) {
+            let near = nearest(family, self.families()).unwrap_or("conv1d");
+            return Err(Error::config(
+                format!(
+                    "no family of kernels '{family}', expected one of {}",
+                    self.families().collect::<Vec<_>>().join(", ")
+                ),
+                format!("did you mean {near}?"),
+            ));
+        }
+        let found = self.versions(family).iter().find_map(|v| Some((v.clone(), v.called(name)?)));
+        found.ok_or_else(|| {
+            let names = self
+                .versions(family)
+                .iter()
+                .flat_map(|v| [v.name.as_str()].into_iter().chain(v.aliases.iter().map(|a| a.name.as_str())));
+            let near = nearest(name, names).unwrap_or("naive");
+            let all: Vec<String> = self.versions(family).iter().map(|v| v.label()).collect();
+            Error::config(
+                format!("{family} has no version '{name}', expected one of {}", all.join(", ")),
+                format!("did you mean {near}? A number, a name or an alias will do"),
             )
         })
     }

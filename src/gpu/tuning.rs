@@ -1,20 +1,281 @@
-//! Which version of a kernel runs, and with what settings: a rule of thumb per adapter, and what a tuner found for a shape.
+//! Which version of a kernel runs, and with what settings: one that is forced, what a tuner found for a shape, or the
+//! versions' own rules of thumb.
 
+use super::expression::{Number, Values};
+use super::version::Version;
 use super::{Gpu, lock};
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// A version of a kernel family. All give the same values up to rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What to run for one shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Version of the kernel: its name, number or alias.
+    #[serde(alias = "variant")]
+    pub version: String,
+    /// Knobs that differ from the rule of thumb.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, i64>,
+}
+
+impl Choice {
+    /// A version with the settings that its rule of thumb gives.
+    pub fn usual(version: impl Into<String>) -> Self {
+        Self { version: version.into(), settings: BTreeMap::new() }
+    }
+
+    /// Version and settings, for people: `subgroup_shuffle oc=5 p=16`.
+    pub fn in_words(&self) -> String {
+        let settings = self.settings.iter().map(|(name, v)| format!(" {name}={v}"));
+        std::iter::once(self.version.clone()).chain(settings).collect()
+    }
+}
+
+/// Choices by shape key.
+pub type Choices = BTreeMap<String, Choice>;
+
+/// Versions that are asked for, whatever was tuned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forced {
+    /// In every family that has a version of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everywhere: Option<String>,
+    /// By family.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub families: BTreeMap<String, String>,
+}
+
+impl Forced {
+    /// One version for all families.
+    pub fn everywhere(version: impl Into<String>) -> Self {
+        Self { everywhere: Some(version.into()), families: BTreeMap::new() }
+    }
+
+    /// One version of one family.
+    pub fn family(family: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { everywhere: None, families: BTreeMap::from([(family.into(), version.into())]) }
+    }
+
+    /// Reads `tile`, `conv1d=mine` or `naive,conv1d=mine,batch_norm=3`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for two versions of one family.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut all = Self::default();
+        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            let before = match part.split_once('=') {
+                Some((family, version)) => all.families.insert(family.trim().into(), version.trim().into()),
+                None => all.everywhere.replace(part.into()),
+            };
+            if let Some(before) = before {
+                return Err(Error::config(
+                    format!("--kernels {text}: found both {before} and {part}, expected one version a family"),
+                    "for example --kernels tile, or --kernels conv1d=naive,batch_norm=subgroup",
+                ));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.everywhere.is_none() && self.families.is_empty()
+    }
+}
+
+impl std::fmt::Display for Forced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let families = self.families.iter().map(|(family, version)| format!("{family}={version}"));
+        let all: Vec<String> = self.everywhere.iter().cloned().chain(families).collect();
+        f.write_str(&all.join(","))
+    }
+}
+
+/// A version that runs, with the knobs that are set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Chosen {
+    /// The version.
+    pub version: Arc<Version>,
+    /// Knobs that differ from the rule of thumb.
+    pub settings: BTreeMap<String, i64>,
+}
+
+#[derive(Default)]
+pub(super) struct Tuning {
+    choices: Choices,
+    forced: Forced,
+    /// What was logged already.
+    logged: BTreeSet<String>,
+}
+
+/// What versions are chosen for.
+pub struct Wanted<'a> {
+    /// The family.
+    pub family: &'a str,
+    /// One of its kernels.
+    pub kernel: &'a str,
+    /// The shape, as tuning tables name it.
+    pub key: &'a str,
+    /// Whether operands can be laid out as a version wants them.
+    pub layouts: &'a dyn Fn(&Version) -> bool,
+}
+
+impl Gpu {
+    /// Versions of a family in order of their numbers; none for an unknown one.
+    pub fn versions(&self, family: &str) -> &[Arc<Version>] {
+        self.0.catalogue.versions(family)
+    }
+
+    /// All families and their versions.
+    pub fn catalogue(&self) -> &super::Catalogue {
+        &self.0.catalogue
+    }
+
+    /// Uses these versions, whatever was tuned, from here on.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown family or version.
+    pub fn force(&self, forced: Forced) -> Result<()> {
+        for (family, version) in &forced.families {
+            self.0.catalogue.named(family, version)?;
+        }
+        if let Some(name) = &forced.everywhere {
+            let all = || self.0.catalogue.families().flat_map(|f| self.versions(f));
+            if !all().any(|v| v.called(name).is_some()) {
+                let names = all().flat_map(|v| [&v.name].into_iter().chain(v.aliases.iter().map(|a| &a.name)));
+                let near = crate::error::nearest(name, names.map(String::as_str)).unwrap_or("naive");
+                return Err(Error::config(
+                    format!("no family of kernels has a version '{name}'"),
+                    format!("did you mean {near}? `exgnet shader --list` names all"),
+                ));
+            }
+        }
+        let mut tuning = lock(&self.0.tuning);
+        tuning.forced = forced;
+        drop(tuning);
+        self.forget_plans();
+        Ok(())
+    }
+
+    /// The versions that [`Gpu::force`] asks for.
+    pub fn forced(&self) -> Forced {
+        lock(&self.0.tuning).forced.clone()
+    }
+
+    /// Replaces the tuned choices.
+    pub fn set_choices(&self, choices: Choices) {
+        lock(&self.0.tuning).choices = choices;
+        self.forget_plans();
+    }
+
+    /// The tuned choices in force.
+    pub fn choices(&self) -> Choices {
+        lock(&self.0.tuning).choices.clone()
+    }
+
+    /// Numbers that headers may ask for: `software`, `subgroups`, `f16`, and `lanes` of a subgroup of one fixed size, or 0.
+    pub fn facts(&self) -> Values {
+        let r = &self.0.report;
+        let lanes = self.fixed_lanes().unwrap_or(0);
+        let all = [
+            ("software", i64::from(r.is_software)),
+            ("subgroups", r.subgroups.into()),
+            ("f16", r.shader_f16.into()),
+            ("lanes", lanes as i64),
+        ];
+        all.into_iter().map(|(name, v)| (name.to_owned(), Number::Int(v))).collect()
+    }
+
+    /// Lanes of a subgroup where they are of one fixed size that kernels can rely on.
+    pub fn fixed_lanes(&self) -> Option<usize> {
+        let r = &self.0.report;
+        let [least, most] = r.subgroup_size;
+        (r.subgroups && least == most && (4..=64).contains(&most)).then_some(most as usize)
+    }
+
+    /// The version to run: the one that is forced, else the tuned one, else the highest whose rule holds. One that cannot
+    /// run these sizes leaves it to the next.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
+    pub fn choose(&self, wanted: &Wanted<'_>, sizes: &Values) -> Result<Chosen> {
+        let mut values = self.facts();
+        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        let versions = self.versions(wanted.family);
+        let can = |v: &Version| -> Result<bool> {
+            Ok(v.lacks(&self.0.report).is_none() && (wanted.layouts)(v) && v.fits(&values)?)
+        };
+        let provider = |number: u32| versions.iter().rev().find(|v| v.number <= number && v.has(wanted.kernel));
+        let (forced, tuned) = {
+            let tuning = lock(&self.0.tuning);
+            let own = tuning.forced.families.get(wanted.family).or(tuning.forced.everywhere.as_ref());
+            (own.cloned(), tuning.choices.get(wanted.key).cloned())
+        };
+        let called = |name: &str| versions.iter().find_map(|v| Some((v, v.called(name)?)));
+        let tuned = tuned.and_then(|choice| {
+            let (version, mut settings) = called(&choice.version)?;
+            settings.extend(choice.settings);
+            Some((version.clone(), settings))
+        });
+        if let Some((asked, mut settings)) = forced.as_deref().and_then(called)
+            && let Some(version) = provider(asked.number)
+        {
+            if can(version)? {
+                settings.retain(|name, _| version.knobs.iter().any(|k| k.name == *name));
+                if let Some((_, own)) = tuned.as_ref().filter(|(v, _)| v == version && settings.is_empty()) {
+                    settings = own.clone();
+                }
+                return Ok(Chosen { version: version.clone(), settings });
+            }
+            let what =
+                format!("{} {}: {} does not fit, the rule of thumb decides", wanted.family, wanted.key, asked.label());
+            if lock(&self.0.tuning).logged.insert(what.clone()) {
+                log::info!("{what}");
+            }
+        } else if let Some((version, settings)) = tuned.filter(|(v, _)| v.has(wanted.kernel))
+            && can(&version)?
+        {
+            return Ok(Chosen { version, settings });
+        }
+        for version in versions.iter().rev().filter(|v| v.has(wanted.kernel)) {
+            if can(version)? && version.by_rule(&values)? {
+                return Ok(Chosen { version: version.clone(), settings: BTreeMap::new() });
+            }
+        }
+        Err(Error::gpu(
+            format!("{} {}: found no version that fits {}", wanted.family, wanted.kernel, wanted.key),
+            "01_naive.wgsl should fit every shape: compare it with the built-in one",
+        ))
+    }
+
+    /// Which kernels run, in words that differ where they do: a run's bits depend on them.
+    pub fn kernels_in_words(&self) -> String {
+        let tuning = lock(&self.0.tuning);
+        let table = serde_json::to_string(&tuning.choices).unwrap_or_default();
+        let digest = super::version::hash_of(&table) as u32;
+        let tuned = match tuning.choices.len() {
+            0 => "rules of thumb".to_owned(),
+            n => format!("a table of {n} tuned shapes ({digest:08x})"),
+        };
+        match tuning.forced.is_empty() {
+            true => tuned,
+            false => format!("{} by force, {tuned}", tuning.forced),
+        }
+    }
+}
+
+/// The versions of before; goes with the last operation that launches by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
-    /// Short, for every adapter and every shape; the one the others are compared with.
+    /// `plain`
     Plain,
-    /// Register tiles for adapters whose workgroup is best one subgroup (a CPU that plays the GPU).
+    /// `tile`
     Tile,
-    /// Register tiles over a transform that needs fewer multiplications, for convolutions of several taps.
+    /// `fast`
     Fast,
-    /// Workgroup tiles for wide adapters; needs no subgroups.
+    /// `wide`
     Wide,
 }
 
@@ -33,89 +294,49 @@ impl Variant {
     }
 }
 
-/// What to run for one shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// Version of the kernel.
+/// A choice of before.
+#[derive(Debug, Clone)]
+pub struct OldChoice {
+    /// Version.
     pub variant: Variant,
-    /// Constants of its template that differ from the rule of thumb.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, usize>,
+    /// Settings.
+    pub settings: BTreeMap<String, i64>,
 }
 
-impl Choice {
+impl OldChoice {
     /// A version with the settings that its rule of thumb gives.
     pub fn usual(variant: Variant) -> Self {
         Self { variant, settings: BTreeMap::new() }
     }
 
-    /// Version and settings, for people: `tile oc=5 p=16`.
-    pub fn in_words(&self) -> String {
-        let settings = self.settings.iter().map(|(name, v)| format!(" {name}={v}"));
-        std::iter::once(self.variant.name().to_owned()).chain(settings).collect()
-    }
-
     /// A setting, or what the rule of thumb says.
     pub fn get(&self, name: &str, rule: usize) -> usize {
-        self.settings.get(name).copied().unwrap_or(rule)
+        self.settings.get(name).map_or(rule, |v| *v as usize)
     }
-}
-
-/// Choices by shape key.
-pub type Choices = BTreeMap<String, Choice>;
-
-#[derive(Default)]
-pub(super) struct Tuning {
-    choices: Choices,
-    forced: Option<Variant>,
 }
 
 impl Gpu {
-    /// Use one version of every kernel that has it, whatever was tuned, or (`None`) the adapter's again.
+    /// As [`Gpu::force`].
     pub fn force_variant(&self, variant: Option<Variant>) {
-        lock(&self.0.tuning).forced = variant;
+        lock(&self.0.tuning).forced = variant.map_or_else(Forced::default, |v| Forced::everywhere(v.name()));
+        self.forget_plans();
     }
 
-    /// The version that [`Gpu::force_variant`] asks for.
+    /// What [`Gpu::force_variant`] asked for.
     pub fn forced_variant(&self) -> Option<Variant> {
-        lock(&self.0.tuning).forced
-    }
-
-    /// Replaces the tuned choices.
-    pub fn set_choices(&self, choices: Choices) {
-        lock(&self.0.tuning).choices = choices;
-    }
-
-    /// The tuned choices in force.
-    pub fn choices(&self) -> Choices {
-        lock(&self.0.tuning).choices.clone()
+        let name = lock(&self.0.tuning).forced.everywhere.clone()?;
+        Variant::ALL.into_iter().find(|v| v.name() == name)
     }
 
     /// What is forced, or was tuned, for a shape.
-    pub fn decided(&self, key: &str) -> Option<Choice> {
+    pub fn decided(&self, key: &str) -> Option<OldChoice> {
         let tuning = lock(&self.0.tuning);
-        let tuned = tuning.choices.get(key);
-        match tuning.forced {
-            None => tuned.cloned(),
-            Some(variant) => {
-                Some(tuned.filter(|c| c.variant == variant).cloned().unwrap_or_else(|| Choice::usual(variant)))
-            }
-        }
-    }
-
-    /// Which kernels run, in words that differ where they do: a run's bits depend on them.
-    pub fn kernels_in_words(&self) -> String {
-        let tuning = lock(&self.0.tuning);
-        let table = serde_json::to_string(&tuning.choices).unwrap_or_default();
-        // FNV-1a
-        let digest = table.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-        let tuned = match tuning.choices.len() {
-            0 => "rules of thumb".to_owned(),
-            n => format!("a table of {n} tuned shapes ({digest:08x})"),
-        };
-        match tuning.forced {
-            Some(variant) => format!("{} by force, {tuned}", variant.name()),
+        let of = |name: &str| Variant::ALL.into_iter().find(|v| v.name() == name);
+        let old = |c: &Choice| Some(OldChoice { variant: of(&c.version)?, settings: c.settings.clone() });
+        let tuned = tuning.choices.get(key).and_then(old);
+        match tuning.forced.everywhere.as_deref().and_then(of) {
             None => tuned,
+            Some(variant) => Some(tuned.filter(|c| c.variant == variant).unwrap_or_else(|| OldChoice::usual(variant))),
         }
     }
 
@@ -130,10 +351,8 @@ impl Gpu {
         }
     }
 
-    /// Lanes of a subgroup where [`Variant::Tile`] can run: with subgroups of one fixed size.
+    /// As [`Gpu::fixed_lanes`].
     pub fn tile_lanes(&self) -> Option<usize> {
-        let r = &self.0.report;
-        let [least, most] = r.subgroup_size;
-        (r.subgroups && least == most && (4..=64).contains(&most)).then_some(most as usize)
+        self.fixed_lanes()
     }
 }

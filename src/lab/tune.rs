@@ -85,7 +85,9 @@ fn parse(text: &str, path: &str) -> Result<Table> {
     let bad = |what: String| Error::file(path, what, "delete it and run `exgnet tune` again, or use --no-tuned");
     let table: Table = serde_json::from_str(text).map_err(|e| bad(format!("not a tuning table: {e}")))?;
     for (key, found) in &table.found {
-        if let Some((name, v)) = found.choice.settings.iter().find(|(name, v)| !fits(name, **v)) {
+        if let Some((name, v)) =
+            found.choice.settings.iter().find(|(name, v)| !fits(name, usize::try_from(**v).unwrap_or(usize::MAX)))
+        {
             return Err(bad(format!("{key}: {name}={v} is no setting of these kernels")));
         }
     }
@@ -198,7 +200,7 @@ fn tune_all(
         for choice in task.candidates.clone() {
             using(&choice);
             let values = run().and_then(|y| y.to_vec());
-            if choice.variant == Variant::Plain {
+            if choice.version == Variant::Plain.name() {
                 truth = values?;
             } else if !values.is_ok_and(|v| difference(&v, &truth) <= TOLERANCE) {
                 rejected += 1;
@@ -221,7 +223,7 @@ fn tune_all(
         for ((choice, _), ms) in kept.iter().zip(&medians) {
             log::debug!("{key}: {:.3} ms, {}", ms, choice.in_words());
         }
-        let of = |variant: Variant| kept.iter().position(|(c, _)| c.variant == variant && c.settings.is_empty());
+        let of = |variant: Variant| kept.iter().position(|(c, _)| c.version == variant.name() && c.settings.is_empty());
         let mut best = (0..kept.len()).min_by(|&a, &b| medians[a].total_cmp(&medians[b])).unwrap_or(0);
         let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);
         let worth = |rule: f64| medians[best] <= WORTH * rule && medians[best] <= rule - task.worth_ms;

@@ -11,12 +11,14 @@
 
 mod cases;
 mod fast;
+mod oracle;
 mod plain;
 mod rows;
 mod spec;
 mod sum;
 mod tile;
 
+pub(crate) use cases::{ConvShape, conv_case};
 pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
 
 use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};

@@ -2,7 +2,7 @@
 //! thread, and sums in a tree of 64; `tile` (for adapters whose workgroup is best one subgroup) few threads with much to do,
 //! and sums in a subgroup without barriers; `wide` groups that keep a wide adapter busy, without subgroups.
 
-use crate::gpu::{Choice, Gpu, Launch, Variant};
+use crate::gpu::{Gpu, Launch, OldChoice, Variant};
 
 /// Kernels of a normalisation that a tuner divides.
 pub(crate) const NORMS: [&str; 4] = ["batch_norm_stats", "batch_norm", "batch_norm_back_sums", "batch_norm_back"];
@@ -22,8 +22,8 @@ pub(crate) fn usual(gpu: &Gpu) -> Variant {
 }
 
 /// What is forced or was tuned for a kernel on `[B, C, T]`, or the rule of thumb.
-pub(super) fn choice(gpu: &Gpu, kernel: &str, dims: [usize; 3]) -> Choice {
-    let mut choice = gpu.decided(&key(kernel, dims)).unwrap_or_else(|| Choice::usual(usual(gpu)));
+pub(super) fn choice(gpu: &Gpu, kernel: &str, dims: [usize; 3]) -> OldChoice {
+    let mut choice = gpu.decided(&key(kernel, dims)).unwrap_or_else(|| OldChoice::usual(usual(gpu)));
     if choice.variant == Variant::Fast {
         choice.variant = Variant::Tile;
     }

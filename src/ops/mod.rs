@@ -11,6 +11,7 @@ mod conv1d;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
+pub mod family;
 pub(crate) mod groups;
 mod index;
 mod losses;
@@ -41,6 +42,18 @@ pub use max_pool::{MaxPool, max_pool};
 pub use reduce::{max, mean, sum, sum_to};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
 pub use trace::trace_numbers;
+
+#[rustfmt::skip]
+pub(crate) use {
+    avg_pool::{adaptive_avg_pool_case, avg_pool_case},
+    batch_norm::{Added, norm_case, norm_relu_case, norm_relu_grad_case},
+    conv1d::{ConvShape, conv_case},
+    dropout::dropout_case,
+    elementwise::{binary_case, unary_case},
+    matmul::matmul_case,
+    max_pool::max_pool_case,
+    reduce::sum_case,
+};
 
 use crate::autograd;
 use crate::error::{Error, Result};

@@ -95,14 +95,14 @@ impl Shape {
 
     fn candidates(&self, gpu: &Gpu, pass: Pass) -> Vec<Choice> {
         let mut all: Vec<Choice> = Vec::new();
-        all.extend([Variant::Plain, Variant::Wide].map(Choice::usual));
+        all.extend([Variant::Plain, Variant::Wide].map(|v| Choice::usual(v.name())));
         if gpu.tile_lanes().is_none() {
             return all;
         }
-        all.push(Choice::usual(Variant::Tile));
+        all.push(Choice::usual("tile"));
         let mut with = |variant, names: &[&str], values: &[usize]| {
-            let settings = names.iter().map(|n| (*n).to_owned()).zip(values.iter().copied()).collect();
-            all.push(Choice { variant, settings });
+            let settings = names.iter().map(|n| (*n).to_owned()).zip(values.iter().map(|&v| v as i64)).collect();
+            all.push(Choice { version: Variant::name(variant).to_owned(), settings });
         };
         let mut tile = |names: &[&str], values: &[usize]| with(Variant::Tile, names, values);
         let taps = self.taps();

@@ -34,10 +34,10 @@ fn task(gpu: &Gpu, kernel: &'static str, dims: [usize; 3]) -> Task {
 }
 
 fn candidates(gpu: &Gpu, sums: bool) -> Vec<Choice> {
-    let mut all: Vec<Choice> = [Variant::Plain, Variant::Tile, Variant::Wide].map(Choice::usual).to_vec();
+    let mut all: Vec<Choice> = [Variant::Plain, Variant::Tile, Variant::Wide].map(|v| Choice::usual(v.name())).to_vec();
     let mut with = |variant, settings: &[(&str, usize)]| {
-        let settings = settings.iter().map(|(name, v)| ((*name).to_owned(), *v)).collect();
-        all.push(Choice { variant, settings });
+        let settings = settings.iter().map(|(name, v)| ((*name).to_owned(), *v as i64)).collect();
+        all.push(Choice { version: Variant::name(variant).to_owned(), settings });
     };
     let usual = groups::usual(gpu);
     if sums {

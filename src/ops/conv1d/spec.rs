@@ -4,7 +4,7 @@
 use super::fast;
 use super::tile::Tiles;
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Gpu, Variant};
+use crate::gpu::{Gpu, OldChoice, Variant};
 use serde::{Deserialize, Serialize};
 
 /// Stride, groups and, a branch each, dilation and padding.
@@ -221,7 +221,7 @@ impl ConvSpec {
     /// How the tiles go about one pass; `None` where it goes the plain way.
     pub(super) fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
         let keys = self.keys(pass, weights).into_iter().zip(self.usual(gpu, pass, weights));
-        let choices = keys.map(|(key, usual)| gpu.decided(&key).unwrap_or_else(|| Choice::usual(usual)));
+        let choices = keys.map(|(key, usual)| gpu.decided(&key).unwrap_or_else(|| OldChoice::usual(usual)));
         Tiles::new(gpu, choices.collect(), self, sizes)
     }
 }

@@ -6,7 +6,7 @@ use super::fast::{Fast, PIECE, POINTS, Transformed};
 use super::rows::{MOST_POSITIONS, Reduced, Rows, Window};
 use super::tile::{GradRows, Shared, Tiles, channels, positions};
 use crate::error::Result;
-use crate::gpu::{Choice, Gpu, Launch, Setting, Variant};
+use crate::gpu::{Gpu, Launch, OldChoice, Setting, Variant};
 use crate::tensor::{DType, Tensor};
 
 /// Branches that one kernel sums at most.
@@ -26,7 +26,7 @@ struct Shape {
 impl Shape {
     /// For windows of at most `taps` and `width` virtual channels. The unrolled body (`taps oc p` multiply-adds) must fit
     /// the instruction cache, and every weight and sample serve as many of them as may be.
-    fn new(choice: &Choice, taps: usize, width: usize, places: usize, lanes: usize) -> Self {
+    fn new(choice: &OldChoice, taps: usize, width: usize, places: usize, lanes: usize) -> Self {
         let (most, p, mo, mq, du) = match (choice.variant, taps) {
             // what is staged must fit 16 KiB of workgroup memory
             (Variant::Wide, ..=15) => (16, 8, 2, 4, 4),
@@ -104,7 +104,7 @@ impl Tiles {
     fn sum(
         &self,
         gpu: &Gpu,
-        choice: &Choice,
+        choice: &OldChoice,
         transposed: bool,
         (parts, transform): (&[Part<'_>], Option<&Transformed>),
         to: &Target<'_>,

@@ -5,7 +5,7 @@
 use super::rows::{Geometry, LONGEST, MOST_POSITIONS, Reduced, Rows};
 use super::{ConvSpec, Numbers, Sizes};
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Gpu, Launch, Setting, Variant};
+use crate::gpu::{Gpu, Launch, OldChoice, Setting, Variant};
 use crate::ops::reduce::{Term, launch_sum};
 use crate::tensor::{DType, Tensor};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ const WIDE_ROWS: [usize; 2] = [16, 4];
 #[derive(Debug, Clone)]
 pub(super) struct Tiles {
     /// One a branch, or a single one for all.
-    choices: Vec<Choice>,
+    choices: Vec<OldChoice>,
     pub(super) reduced: Vec<Reduced>,
     geometry: Geometry,
     pub(super) lanes: usize,
@@ -42,7 +42,7 @@ pub(super) type GradRows = Vec<(Reduced, Rows)>;
 
 impl Tiles {
     /// `None` where the plain version is chosen, or the only one that can.
-    pub(super) fn new(gpu: &Gpu, choices: Vec<Choice>, spec: &ConvSpec, sizes: &[Sizes]) -> Option<Self> {
+    pub(super) fn new(gpu: &Gpu, choices: Vec<OldChoice>, spec: &ConvSpec, sizes: &[Sizes]) -> Option<Self> {
         let variant = choices.first()?.variant;
         // branches share their rows, whose layout depends on the version
         let lanes = |variant| match variant {
@@ -68,7 +68,7 @@ impl Tiles {
         Some(Self { choices, reduced, geometry, lanes, half, native })
     }
 
-    pub(super) fn choice(&self, j: usize) -> &Choice {
+    pub(super) fn choice(&self, j: usize) -> &OldChoice {
         &self.choices[j.min(self.choices.len() - 1)]
     }
 

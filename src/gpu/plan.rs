@@ -1,0 +1,315 @@
+//! A launch by names: the sizes of a shape and the header of a version give what is compiled, its parameters and its
+//! groups. Plans are kept by shape.
+
+use super::expression::{Number, Values};
+use super::kernel::{Bits, Kernel, Key, Source, fold};
+use super::reflect::{self, Scalar};
+use super::template::names;
+use super::tuning::Chosen;
+use super::version::{Geometry, Version};
+use super::{Gpu, ShaderSource, Storage, lock};
+use crate::error::{Error, Result, nearest};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An entry point of a version, ready to be compiled and launched.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its override constants, by name.
+    pub constants: Vec<(String, f64)>,
+    /// Its template variables.
+    pub settings: Vec<(String, Number)>,
+    /// Workgroups.
+    pub groups: usize,
+    /// Words of the parameters.
+    params: Vec<u32>,
+    key: Key,
+}
+
+impl Entry {
+    /// The WGSL that it is compiled from.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a template that cannot be expanded.
+    pub fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
+        self.key.text(shaders)
+    }
+}
+
+/// What a text declares, by version and template variables.
+#[derive(Debug)]
+struct Declared {
+    params: Vec<(String, Scalar)>,
+    overrides: Vec<(String, bool)>,
+}
+
+/// What was found out about texts.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    names: HashMap<u64, Arc<Vec<String>>>,
+    declared: HashMap<(u64, String, Vec<(String, Bits)>), Arc<Declared>>,
+}
+
+/// The parsed module of a text, where it had to be parsed.
+type Parsed = Option<naga::Module>;
+
+fn bits(number: Number) -> Bits {
+    match number {
+        Number::Int(v) => Bits::Int(v),
+        Number::Float(v) => Bits::Float(v.to_bits()),
+    }
+}
+
+impl Texts {
+    fn declared(&mut self, shaders: &ShaderSource, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
+        let of = (hash, key.entry.clone(), key.settings.clone());
+        if let Some(declared) = self.declared.get(&of) {
+            return Ok((declared.clone(), None));
+        }
+        let module = reflect::parse(&key.text(shaders)?)?;
+        let declared = Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
+        let declared = Arc::new(declared);
+        self.declared.insert(of, declared.clone());
+        Ok((declared, Some(module)))
+    }
+
+    /// Entries of a kernel under `values`, see [`entries`].
+    fn entries(
+        &mut self,
+        shaders: &ShaderSource,
+        version: &Arc<Version>,
+        kernel: &str,
+        values: &Values,
+    ) -> Result<Vec<(Entry, Parsed)>> {
+        // a version's text and what it includes
+        let used = match self.names.get(&version.hash) {
+            Some(names) => names.clone(),
+            None => {
+                let all: Arc<Vec<String>> = Arc::new(names(shaders, &version.text).into_iter().collect());
+                self.names.insert(version.hash, all.clone());
+                all
+            }
+        };
+        let settings =
+            used.iter().filter_map(|name| Some((name.clone(), bits(*values.get(name)?)))).collect::<Vec<_>>();
+        let one = |name: String| {
+            let Some(geometry) = version.geometry.get(&name) else {
+                let what = format!(
+                    "found no `//@ threads {name}: ...` or `//@ groups {name}: ...`, expected one for every entry"
+                );
+                return Err(version.wrong("kernel", &what));
+            };
+            let count = |e: &super::expression::Expression| e.count(values).map_err(|what| version.wrong(&name, &what));
+            let (n, groups) = match geometry {
+                Geometry::Groups(e) => {
+                    let n = count(e)?;
+                    (n, n)
+                }
+                Geometry::Threads(e) => match (count(e)?, values.get("WG")) {
+                    (n, Some(Number::Int(width @ 1..))) => (n, n.div_ceil(*width as usize)),
+                    _ => return Err(version.wrong("threads", "found no knob WG, expected the threads of a group")),
+                },
+            };
+            let mut key = Key {
+                source: Source::Version(version.clone()),
+                entry: name.clone(),
+                constants: Vec::new(),
+                settings: settings.clone(),
+            };
+            let (declared, module) = self.declared(shaders, &key, version.hash)?;
+            let unknown = |what: &str, name: &str| {
+                if let Some(e) = version.why_unknown(name, values) {
+                    return e;
+                }
+                let near = nearest(name, values.keys().map(String::as_str)).unwrap_or_default();
+                Error::gpu(
+                    format!(
+                        "{}: found {what} `{name}`, expected a size, a knob or a number of the header",
+                        version.shown()
+                    ),
+                    format!(
+                        "did you mean `{near}`? Known here are {}",
+                        values.keys().cloned().collect::<Vec<_>>().join(", ")
+                    ),
+                )
+            };
+            for (name, has_default) in &declared.overrides {
+                match values.get(name) {
+                    Some(v) => key.constants.push((name.clone(), v.float().to_bits())),
+                    None if *has_default => {}
+                    None => return Err(unknown("the override", name)),
+                }
+            }
+            let mut params = Vec::new();
+            for (name, scalar) in &declared.params {
+                let value = values.get(name).copied().or((name == "n").then_some(Number::Int(n as i64)));
+                let value = value.ok_or_else(|| unknown("the parameter", name))?;
+                let word = match (scalar, value) {
+                    (Scalar::Float, v) => Some((v.float() as f32).to_bits()),
+                    (Scalar::Uint, Number::Int(v)) => u32::try_from(v).ok(),
+                    (Scalar::Int, Number::Int(v)) => i32::try_from(v).ok().map(|v| v as u32),
+                    _ => None,
+                };
+                params.push(word.ok_or_else(|| {
+                    let what = format!("found {value:?} for the parameter {name}, expected a number of its type");
+                    version.wrong(name, &what)
+                })?);
+            }
+            let entry = Entry {
+                name,
+                constants: key.constants.iter().map(|(n, v)| (n.clone(), f64::from_bits(*v))).collect(),
+                settings: key.settings.iter().map(|(n, _)| (n.clone(), values[n])).collect(),
+                groups,
+                params,
+                key,
+            };
+            Ok((entry, module))
+        };
+        version.entries(kernel, values)?.into_iter().map(one).collect()
+    }
+}
+
+/// Entries that make a kernel in a version, in order, where its header's numbers have been added to the sizes and the facts
+/// of an adapter (this one, or one that is supposed).
+///
+/// # Errors
+/// [`Error::Gpu`] for a text that does not parse and names that nobody gives.
+pub fn entries(shaders: &ShaderSource, version: &Arc<Version>, kernel: &str, values: &Values) -> Result<Vec<Entry>> {
+    let all = Texts::default().entries(shaders, version, kernel, values)?;
+    Ok(all.into_iter().map(|(entry, _)| entry).collect())
+}
+
+/// What runs for a shape.
+pub struct Plan {
+    /// Version and settings.
+    pub chosen: Chosen,
+    /// Sizes, facts, knobs and numbers.
+    pub values: Values,
+    /// Buffers that the stages share, and their values.
+    pub scratch: Vec<(String, usize)>,
+    stages: Vec<Stage>,
+}
+
+struct Stage {
+    kernel: Arc<Kernel>,
+    params: Vec<u32>,
+    groups: [u32; 2],
+}
+
+/// Kernel, version, settings, sizes.
+type PlanKey = (String, Chosen, Vec<(String, u64)>);
+
+#[derive(Default)]
+pub(super) struct Plans {
+    plans: HashMap<PlanKey, Arc<Plan>>,
+    texts: Texts,
+}
+
+impl Gpu {
+    pub(super) fn forget_plans(&self) {
+        lock(&self.0.plans).plans.clear();
+    }
+
+    /// Sizes with the adapter's facts, the version's knobs and its numbers.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a header that cannot be evaluated.
+    pub fn resolve(&self, chosen: &Chosen, sizes: &Values) -> Result<Values> {
+        let mut values = self.facts();
+        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        chosen.version.resolve(values, &chosen.settings)
+    }
+
+    /// Settings that the tuner may try for these sizes, beside the default ones.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a header that cannot be evaluated.
+    pub fn candidates(
+        &self,
+        version: &Version,
+        sizes: &Values,
+    ) -> Result<Vec<std::collections::BTreeMap<String, i64>>> {
+        let mut values = self.facts();
+        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        version.candidates(&values)
+    }
+
+    /// What runs for these sizes, compiled.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a text that does not compile and names that nobody gives.
+    pub fn plan(&self, kernel: &str, chosen: &Chosen, sizes: &Values) -> Result<Arc<Plan>> {
+        let of = sizes.iter().map(|(n, v)| (n.clone(), v.bits())).collect();
+        let key = (kernel.to_owned(), chosen.clone(), of);
+        if let Some(plan) = lock(&self.0.plans).plans.get(&key) {
+            return Ok(plan.clone());
+        }
+        let version = &chosen.version;
+        let values = self.resolve(chosen, sizes)?;
+        let entries = lock(&self.0.plans).texts.entries(&self.0.shaders, version, kernel, &values)?;
+        let mut stages = Vec::new();
+        for (entry, module) in entries.into_iter().filter(|(entry, _)| entry.groups > 0) {
+            let groups = fold(&version.file(), entry.groups)?;
+            stages.push(Stage { kernel: self.kernel(entry.key, module)?, params: entry.params, groups });
+        }
+        let size = |(name, e): &(String, super::expression::Expression)| {
+            let n = e.count(&values).map_err(|what| version.wrong(&format!("scratch {name}"), &what))?;
+            Ok((name.clone(), n.max(1)))
+        };
+        let scratch = version.scratch.iter().map(size).collect::<Result<_>>()?;
+        let plan = Arc::new(Plan { chosen: chosen.clone(), values, scratch, stages });
+        lock(&self.0.plans).plans.insert(key, plan.clone());
+        Ok(plan)
+    }
+
+    /// Records a plan's stages with buffers by name; `cost` is the work of all of them, floating-point operations and bytes.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a buffer that nobody gives; [`Error::Shape`] for one that was written over since.
+    pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], cost: [f64; 2]) -> Result<()> {
+        let last = plan.stages.len().saturating_sub(1);
+        for (i, stage) in plan.stages.iter().enumerate() {
+            let bound = stage.kernel.slots.iter().map(|slot| {
+                let found = buffers.iter().find(|(name, _)| *name == slot.name);
+                found.map(|(_, storage)| *storage).ok_or_else(|| {
+                    let names: Vec<&str> = buffers.iter().map(|(name, _)| *name).collect();
+                    let near = nearest(&slot.name, names.iter().copied()).unwrap_or_default();
+                    Error::gpu(
+                        format!(
+                            "{}: found the buffer `{}`, expected one of {}",
+                            plan.chosen.version.shown(),
+                            slot.name,
+                            names.join(", ")
+                        ),
+                        format!(
+                            "did you mean `{near}`? A buffer of its own stands in the header: `//@ scratch NAME: SIZE`"
+                        ),
+                    )
+                })
+            });
+            let bound = bound.collect::<Result<Vec<_>>>()?;
+            // by convention the last stage is the one that stands for all
+            let cost = if i == last { cost } else { [0.0; 2] };
+            self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, cost)?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// An integer of the header or the sizes.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where there is none.
+    pub fn int(&self, name: &str) -> Result<usize> {
+        match self.values.get(name) {
+            Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
+            found => {
+                Err(self.chosen.version.wrong(name, &format!("found {found:?}, expected an integer of at least 0")))
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a WGSL text declares: parameters, buffers, constants; read off naga's module.
+
+use crate::error::{Error, Result};
+use naga::{AddressSpace, Expression, Function, Handle, Module, ScalarKind, Statement, StorageAccess, TypeInner};
+use std::collections::HashSet;
+
+/// A storage buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) binding: u32,
+    pub(super) name: String,
+    pub(super) written: bool,
+    /// Whether the entry uses it.
+    pub(super) used: bool,
+}
+
+/// The module of a text.
+///
+/// # Errors
+/// [`Error::Gpu`] with naga's words.
+pub(super) fn parse(text: &str) -> Result<Module> {
+    naga::front::wgsl::parse_str(text)
+        .map_err(|e| Error::gpu(e.emit_to_string(text), "compare it with the embedded one"))
+}
+
+/// Global variables that a function uses, itself or by way of others.
+fn used(module: &Module, function: &Function, seen: &mut HashSet<Handle<Function>>, all: &mut HashSet<u32>) {
+    for (_, expression) in function.expressions.iter() {
+        if let Expression::GlobalVariable(handle) = expression {
+            all.insert(handle.index() as u32);
+        }
+    }
+    let mut blocks = vec![&function.body];
+    while let Some(block) = blocks.pop() {
+        for statement in block.iter() {
+            match statement {
+                Statement::Block(b) => blocks.push(b),
+                Statement::If { accept, reject, .. } => blocks.extend([accept, reject]),
+                Statement::Switch { cases, .. } => blocks.extend(cases.iter().map(|c| &c.body)),
+                Statement::Loop { body, continuing, .. } => blocks.extend([body, continuing]),
+                Statement::Call { function, .. } if seen.insert(*function) => {
+                    used(module, &module.functions[*function], seen, all);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Global variables that an entry uses.
+fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
+    let Some(point) = module.entry_points.iter().find(|e| e.name == entry) else {
+        let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+        return Err(Error::gpu(
+            format!("found no entry point '{entry}', expected it beside {}", names.join(", ")),
+            "an entry is a function with @compute; the header names it",
+        ));
+    };
+    let mut all = HashSet::new();
+    used(module, &point.function, &mut HashSet::new(), &mut all);
+    Ok(all)
+}
+
+/// Storage buffers of a module in the order of their bindings.
+///
+/// # Errors
+/// [`Error::Gpu`] for an entry that it does not have.
+pub(super) fn slots(module: &Module, entry: &str) -> Result<Vec<Slot>> {
+    let all = globals(module, entry)?;
+    let mut slots = Vec::new();
+    for (handle, variable) in module.global_variables.iter() {
+        let (AddressSpace::Storage { access }, Some(place)) = (variable.space, &variable.binding) else { continue };
+        slots.push(Slot {
+            binding: place.binding,
+            name: variable.name.clone().unwrap_or_default(),
+            written: access.contains(StorageAccess::STORE),
+            used: all.contains(&(handle.index() as u32)),
+        });
+    }
+    slots.sort_by_key(|slot| slot.binding);
+    Ok(slots)
+}
+
+/// A parameter's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scalar {
+    Uint,
+    Int,
+    Float,
+}
+
+/// Names and types of an entry's parameters: the fields of the uniform that it uses, scalars of 32 bits.
+///
+/// # Errors
+/// [`Error::Gpu`] for other fields.
+pub(super) fn params(module: &Module, entry: &str) -> Result<Vec<(String, Scalar)>> {
+    let all = globals(module, entry)?;
+    let mut uniforms = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::Uniform);
+    let uniform = uniforms.find(|(handle, _)| all.contains(&(handle.index() as u32)));
+    let Some((_, uniform)) = uniform else { return Ok(Vec::new()) };
+    let TypeInner::Struct { members, .. } = &module.types[uniform.ty].inner else {
+        return Err(Error::gpu("found parameters that are no struct, expected `struct Params`", HINT));
+    };
+    let mut all = Vec::new();
+    for (i, member) in members.iter().enumerate() {
+        let name = member.name.clone().unwrap_or_default();
+        let scalar = match module.types[member.ty].inner {
+            TypeInner::Scalar(scalar) if scalar.width == 4 && member.offset == 4 * i as u32 => match scalar.kind {
+                ScalarKind::Uint => Some(Scalar::Uint),
+                ScalarKind::Sint => Some(Scalar::Int),
+                ScalarKind::Float => Some(Scalar::Float),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(scalar) = scalar else {
+            return Err(Error::gpu(
+                format!("found the parameter {name} of another type, expected u32, i32 or f32"),
+                HINT,
+            ));
+        };
+        all.push((name, scalar));
+    }
+    Ok(all)
+}
+
+const HINT: &str = "parameters are `struct Params { n: u32, ... }` at binding 0, filled by the names of their fields";
+
+/// Names of override constants, and whether they have a default.
+pub(super) fn overrides(module: &Module) -> Vec<(String, bool)> {
+    let all = module.overrides.iter();
+    all.filter_map(|(_, o)| Some((o.name.clone()?, o.init.is_some()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declarations_are_read() {
+        let text = "struct Params { n: u32, pad: i32, scale: f32 }
+            @group(0) @binding(0) var<uniform> p: Params;
+            @group(0) @binding(2) var<storage, read> x: array<f32>;
+            @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+            override WG: u32 = 64u;
+            override RELU: bool;
+            fn at(i: u32) -> f32 { return x[i]; }
+            @compute @workgroup_size(WG) fn main(@builtin(global_invocation_id) id: vec3<u32>) { if RELU { y[id.x] = f32(p.n); } }
+            @compute @workgroup_size(WG) fn both(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = at(id.x); }";
+        let module = parse(text).expect("parsed");
+        let of = |entry: &str| -> Vec<(String, bool, bool)> {
+            slots(&module, entry).expect("an entry").into_iter().map(|s| (s.name, s.written, s.used)).collect()
+        };
+        assert_eq!(of("main"), [("y".to_owned(), true, true), ("x".to_owned(), false, false)]);
+        assert_eq!(of("both"), [("y".to_owned(), true, true), ("x".to_owned(), false, true)]);
+        assert!(slots(&module, "none").is_err());
+        let names = ["n", "pad", "scale"].map(str::to_owned);
+        let params = params(&module, "main").expect("scalars");
+        assert_eq!(params, names.into_iter().zip([Scalar::Uint, Scalar::Int, Scalar::Float]).collect::<Vec<_>>());
+        assert_eq!(overrides(&module), [("WG".to_owned(), true), ("RELU".to_owned(), false)]);
+    }
+}

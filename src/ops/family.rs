@@ -1,0 +1,138 @@
+//! Families of kernels beside their operations, and launches by name. What a version's file asks for by name (parameters,
+//! constants, buffers) is what the operation gives here.
+
+use crate::error::Result;
+use crate::gpu::{Chosen, Gpu, Number, Plan, Storage, Values, Version, Wanted};
+use crate::tensor::{DType, Tensor};
+use std::sync::Arc;
+
+/// A family of kernels: `shaders/<name>/NN_version.wgsl`.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name, and that of its folder.
+    pub name: &'static str,
+    /// What it computes.
+    pub kernels: &'static [&'static Kernel],
+    /// Entries of [`super::REGISTRY`] whose cases run it.
+    pub operations: &'static [&'static str],
+}
+
+/// A kernel of a family: a formula, with what its versions may ask for.
+#[derive(Debug)]
+pub struct Kernel {
+    /// The family.
+    pub family: &'static str,
+    /// Its name: the entry point's, or that of the family.
+    pub name: &'static str,
+    /// What it computes.
+    pub formula: &'static str,
+    /// Buffers by name, with shapes.
+    pub operands: &'static [(&'static str, &'static str)],
+    /// Integers by name, with values that a text can be compiled for.
+    pub sizes: &'static [(&'static str, i64)],
+    /// Floats by name, likewise.
+    pub floats: &'static [(&'static str, f64)],
+    /// Layouts of operands other than plain that the operation can make, as `operand=layout`.
+    pub layouts: &'static [&'static str],
+}
+
+impl Kernel {
+    /// Sizes for which every text can be compiled.
+    pub fn sample(&self) -> Values {
+        let ints = self.sizes.iter().map(|&(name, v)| (name.to_owned(), Number::Int(v)));
+        ints.chain(self.floats.iter().map(|&(name, v)| (name.to_owned(), Number::Float(v)))).collect()
+    }
+
+    /// A launch for the shape that tuning tables know as `key`.
+    pub(crate) fn on<'a>(&'static self, gpu: &'a Gpu, key: String) -> Call<'a> {
+        Call { kernel: self, gpu, key, sizes: Values::new(), buffers: Vec::new(), cost: [0.0; 2], chosen: None }
+    }
+}
+
+/// A launch of a kernel, described by names.
+pub(crate) struct Call<'a> {
+    kernel: &'static Kernel,
+    gpu: &'a Gpu,
+    key: String,
+    sizes: Values,
+    buffers: Vec<(&'static str, &'a Storage)>,
+    cost: [f64; 2],
+    chosen: Option<Chosen>,
+}
+
+impl<'a> Call<'a> {
+    /// Sets integers.
+    pub(crate) fn ints(mut self, all: &[(&'static str, usize)]) -> Self {
+        self.sizes.extend(all.iter().map(|&(name, v)| (name.to_owned(), Number::Int(v as i64))));
+        self
+    }
+
+    /// Sets an integer that may be negative.
+    pub(crate) fn int(mut self, name: &'static str, v: i64) -> Self {
+        self.sizes.insert(name.to_owned(), Number::Int(v));
+        self
+    }
+
+    /// Sets a float.
+    pub(crate) fn float(mut self, name: &'static str, v: f32) -> Self {
+        self.sizes.insert(name.to_owned(), Number::Float(f64::from(v)));
+        self
+    }
+
+    /// Sets 0 or 1.
+    pub(crate) fn flag(self, name: &'static str, on: bool) -> Self {
+        self.int(name, on.into())
+    }
+
+    /// Gives a buffer.
+    pub(crate) fn bind(mut self, name: &'static str, tensor: &'a Tensor) -> Self {
+        self.buffers.push((name, tensor.storage()));
+        self
+    }
+
+    /// Says what the launch is worth: floating-point operations, and bytes that must be moved at least.
+    pub(crate) fn cost(mut self, flops: f64, bytes: f64) -> Self {
+        self.cost = [flops, bytes];
+        self
+    }
+
+    /// Runs this version, which was chosen before.
+    pub(crate) fn with(mut self, chosen: Chosen) -> Self {
+        self.chosen = Some(chosen);
+        self
+    }
+
+    /// The version that runs for these sizes, of those whose layouts `can` make.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
+    pub(crate) fn choose(&self, can: &dyn Fn(&Version) -> bool) -> Result<Chosen> {
+        let Kernel { family, name: kernel, .. } = *self.kernel;
+        self.gpu.choose(&Wanted { family, kernel, key: &self.key, layouts: can }, &self.sizes)
+    }
+
+    /// What runs, with the numbers of its header.
+    ///
+    /// # Errors
+    /// As [`Call::choose`]; [`crate::Error::Gpu`] for a text that does not compile.
+    pub(crate) fn plan(&self) -> Result<Arc<Plan>> {
+        let chosen = match &self.chosen {
+            Some(chosen) => chosen.clone(),
+            None => self.choose(&|v| v.layouts.is_empty())?,
+        };
+        self.gpu.plan(self.kernel.name, &chosen, &self.sizes)
+    }
+
+    /// Records the launch.
+    ///
+    /// # Errors
+    /// As [`Call::plan`]; those of memory.
+    pub(crate) fn run(self) -> Result<()> {
+        let plan = self.plan()?;
+        let scratch =
+            plan.scratch.iter().map(|(_, n)| Tensor::empty(self.gpu, &[*n], DType::F32)).collect::<Result<Vec<_>>>()?;
+        let mut buffers: Vec<(&str, &Storage)> = self.buffers.clone();
+        buffers.extend(plan.scratch.iter().zip(&scratch).map(|((name, _), tensor)| (name.as_str(), tensor.storage())));
+        self.gpu.run_plan(&plan, &buffers, self.cost)
+    }
+}
