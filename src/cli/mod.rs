@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod grads;
 mod info;
+mod ladder;
 mod model;
 mod predict;
 mod prepare;
@@ -107,12 +108,17 @@ fn parse_size(text: &str) -> std::result::Result<u64, String> {
 
 impl Common {
     fn gpu(&self) -> Result<Gpu> {
+        self.gpu_with(self.shaders()?)
+    }
+
+    /// The adapter with other texts than those that are asked for.
+    fn gpu_with(&self, shaders: ShaderSource) -> Result<Gpu> {
         let choice = match &self.adapter {
             Some(name) => AdapterChoice::Named(name.clone()),
             None => AdapterChoice::from_env(),
         };
         let forced = Forced::parse(&self.kernels)?;
-        let gpu = Gpu::open(&choice, self.shaders()?)?;
+        let gpu = Gpu::open(&choice, shaders)?;
         if !self.no_tuned {
             tune_table::load(&gpu)?;
         }
@@ -194,6 +200,7 @@ enum Command {
     Check(check::CheckArgs),
     Profile(profile::ProfileArgs),
     Bench(bench::BenchArgs),
+    Ladder(ladder::LadderArgs),
     Tune(tune::TuneArgs),
     Shader(shader::ShaderArgs),
 }
@@ -231,6 +238,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&cli.common, args),
         Command::Profile(args) => profile::run(&cli.common, args),
         Command::Bench(args) => bench::run(&cli.common, args),
+        Command::Ladder(args) => ladder::run(&cli.common, args),
         Command::Tune(args) => tune::run(&cli.common, args),
         Command::Shader(args) => shader::run(&cli.common, args),
     };

@@ -12,6 +12,7 @@ mod capture;
 mod content;
 mod expression;
 mod kernel;
+mod launched;
 mod plan;
 mod pool;
 mod profile;
@@ -27,6 +28,7 @@ pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use capture::{Arena, Recording};
 pub use expression::{Number, Values};
 pub use kernel::{Launch, Setting};
+pub use launched::Launched;
 pub use plan::{Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
@@ -128,6 +130,11 @@ impl Gpu {
     /// As [`Gpu::open`].
     pub fn from_env() -> Result<Self> {
         Self::open(&AdapterChoice::from_env(), ShaderSource::from_env()?)
+    }
+
+    /// Whether it is a handle on the same device.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What is known of the adapter.

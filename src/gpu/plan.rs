@@ -70,7 +70,8 @@ impl Texts {
             return Ok((declared.clone(), None));
         }
         let module = reflect::parse(&key.text(shaders)?)?;
-        let declared = Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
+        let declared =
+            Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
         let declared = Arc::new(declared);
         self.declared.insert(of, declared.clone());
         Ok((declared, Some(module)))

@@ -416,7 +416,9 @@ impl Version {
         match (expression, settings.get(name)) {
             (Some(expression), _) => expression.number(values),
             (None, Some(&v)) => Ok(Number::Int(v)),
-            (None, None) => self.knobs.iter().find(|k| k.name == *name).map_or(Ok(Number::Int(0)), |k| k.default.number(values)),
+            (None, None) => {
+                self.knobs.iter().find(|k| k.name == *name).map_or(Ok(Number::Int(0)), |k| k.default.number(values))
+            }
         }
     }
 

@@ -36,18 +36,21 @@ impl AddAssign for Counts {
 }
 
 impl Counts {
-    /// Counts of entry point `entry` of an expanded WGSL text, its `override`s as `constants` say.
+    /// Counts of entry point `entry` of an expanded WGSL text, its `override`s as `constants` say; and the threads of its
+    /// workgroups.
     ///
     /// # Errors
     /// What naga says of a text that does not compile.
-    pub fn of(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<Self, String> {
-        let words = spirv(text, entry, constants)?;
-        count(&words).ok_or_else(|| "naga wrote SPIR-V that cannot be read".to_owned())
+    pub fn of(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Self, usize), String> {
+        let (words, width) = spirv(text, entry, constants)?;
+        let counts = count(&words).ok_or_else(|| "naga wrote SPIR-V that cannot be read".to_owned())?;
+        Ok((counts, width))
     }
 }
 
-/// SPIR-V of one entry point as it is written, without bounds checks and without memory that is set to zero first.
-fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<Vec<u32>, String> {
+/// SPIR-V of one entry point as it is written, without bounds checks and without memory that is set to zero first; and the
+/// threads of a workgroup.
+fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Vec<u32>, usize), String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
     let allowed = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
     let mut validator = Validator::new(ValidationFlags::all(), allowed);
@@ -64,7 +67,10 @@ fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<Vec<u32
         ..Default::default()
     };
     let pipeline = PipelineOptions { shader_stage: at, entry_point: entry.to_owned() };
-    write_vec(&module, &info, &options, Some(&pipeline)).map_err(|e| e.to_string())
+    let point = module.entry_points.iter().find(|p| p.name == entry);
+    let width = point.map_or(1, |p| p.workgroup_size.iter().product::<u32>()) as usize;
+    let words = write_vec(&module, &info, &options, Some(&pipeline)).map_err(|e| e.to_string())?;
+    Ok((words, width))
 }
 
 /// Numbers of the SPIR-V specification.
@@ -213,7 +219,9 @@ mod tests {
             "{HEAD}@compute @workgroup_size(WG) fn main(@builtin(local_invocation_index) id: u32,
              @builtin(subgroup_invocation_id) lane: u32) {{ {body} }}"
         );
-        Counts::of(&main, "main", &[("WG".to_owned(), 8.0)]).unwrap_or_else(|e| panic!("{e}"))
+        let (counts, width) = Counts::of(&main, "main", &[("WG".to_owned(), 8.0)]).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(width, 8);
+        counts
     }
 
     #[test]
@@ -249,7 +257,7 @@ mod tests {
              @compute @workgroup_size(WG) fn main() {{ y[0] = two(0u) + at(7u); }}
              @compute @workgroup_size(1) fn other() {{ y[0] = x[0]; }}"
         );
-        let of = |entry| Counts::of(&text, entry, &[]);
+        let of = |entry| Counts::of(&text, entry, &[]).map(|found| found.0);
         assert_eq!(of("main"), Ok(Counts { loads: 6, stores: 1, multiply_adds: 3, ..Counts::default() }));
         assert_eq!(of("other"), Ok(Counts { loads: 1, stores: 1, ..Counts::default() }));
         assert!(of("nonesuch").is_err());

@@ -5,6 +5,8 @@
 pub mod ceilings;
 pub mod check;
 pub mod counts;
+pub mod gate;
+pub mod ladder;
 pub mod measure;
 pub mod peers;
 pub mod profile;

@@ -71,6 +71,8 @@ pub struct Row {
     pub shape: Option<Shape>,
     /// Version of the kernel.
     pub variant: String,
+    /// Its number in the family, where known.
+    pub number: Option<u64>,
     /// Device time, ms.
     pub ms: Spread,
     /// 1e9 floating-point operations per second; not a number where unknown.
@@ -286,6 +288,7 @@ mod tests {
             operation: operation.into(),
             shape: Some(shape),
             variant: "tile".into(),
+            number: None,
             ms: spread,
             gflops: 60.0,
             gb_per_s: 0.5,

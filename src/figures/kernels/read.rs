@@ -133,14 +133,16 @@ fn shape(v: &Value) -> Option<Shape> {
     })
 }
 
-/// A row; whatever of it is missing becomes no number, but it has to name its operation.
+/// A row; whatever of it is missing becomes no number, but it has to name its operation. A version that does not fit a shape is
+/// no row of it.
 fn row(v: &Value) -> Option<Row> {
     let operation = text(v, "operation");
-    (!operation.is_empty()).then(|| Row {
+    (!operation.is_empty() && text(v, "status") != "not run").then(|| Row {
         layer: text(v, "layer"),
         operation,
         shape: v.get("shape").and_then(shape),
         variant: text(v, "variant"),
+        number: whole(v, "number"),
         ms: spread(v, "ms"),
         gflops: number(v, "gflops"),
         gb_per_s: number(v, "gb_per_s"),

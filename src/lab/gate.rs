@@ -1,0 +1,95 @@
+//! Values before times: all outputs of the very shape that is timed, compared with the case's f64 oracle.
+
+use crate::ops::Array;
+use serde::Serialize;
+
+/// The worst of the values that are off.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Mismatch {
+    /// Where it is in the output.
+    pub index: Vec<usize>,
+    /// What the kernel gave; `null` in JSON for one that is not finite.
+    pub found: f32,
+    /// What the oracle gives.
+    pub expected: f64,
+    /// What would still pass: the largest distance.
+    pub tolerance: f64,
+    /// Values that are off.
+    pub count: usize,
+    /// Values there are.
+    pub of: usize,
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { index, found, expected, tolerance, count, of } = self;
+        write!(
+            f,
+            "at {index:?}: found {found}, expected {expected:.7} within {tolerance:.1e} ({count} of {of} values are off)"
+        )
+    }
+}
+
+/// What was found out about values.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Gate {
+    /// Largest distance, relative to the largest value of the oracle.
+    pub(super) error: f64,
+    /// `None` where all are within the tolerance.
+    pub(super) wrong: Option<Mismatch>,
+}
+
+/// Compares values with those of the oracle: each may be off by `atol + rtol |expected|`.
+pub(super) fn gate(found: &[f32], expected: &Array, [atol, rtol]: [f64; 2]) -> Gate {
+    let largest = expected.data.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
+    let (mut error, mut worst, mut count) = (0.0_f64, (0.0_f64, None), 0);
+    for (i, (&a, &b)) in found.iter().zip(&expected.data).enumerate() {
+        let distance = (f64::from(a) - b).abs();
+        // NaN is farther off than anything
+        let distance = if distance.is_nan() { f64::INFINITY } else { distance };
+        let ratio = distance / (atol + rtol * b.abs());
+        error = error.max(distance / largest);
+        if ratio > 1.0 {
+            count += 1;
+            if worst.1.is_none() || ratio > worst.0 {
+                worst = (ratio, Some(i));
+            }
+        }
+    }
+    let of = expected.data.len();
+    let at = |i: usize| {
+        let mut rest = i;
+        let mut index = expected.shape.clone();
+        for at in index.iter_mut().rev() {
+            (*at, rest) = (rest % *at, rest / *at);
+        }
+        let expected = expected.data[i];
+        Mismatch { index, found: found[i], expected, tolerance: atol + rtol * expected.abs(), count, of }
+    };
+    if found.len() != of {
+        let all =
+            Mismatch { index: vec![found.len()], found: f32::NAN, expected: f64::NAN, tolerance: 0.0, count: of, of };
+        return Gate { error: f64::INFINITY, wrong: Some(all) };
+    }
+    Gate { error, wrong: worst.1.map(at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_that_is_off_is_found_where_it_is() {
+        let expected = Array::new(&[2, 3, 4], (0..24).map(f64::from).collect());
+        let mut found: Vec<f32> = (0..24).map(|v| v as f32).collect();
+        assert_eq!(gate(&found, &expected, [1e-5, 1e-5]), Gate { error: 0.0, wrong: None });
+        found[23] *= 1.001;
+        found[2] += 1e-3;
+        let wrong = gate(&found, &expected, [1e-5, 1e-5]).wrong.expect("wrong");
+        assert_eq!((wrong.index.as_slice(), wrong.count, wrong.of), (&[1, 2, 3][..], 2, 24));
+        assert!(wrong.to_string().contains("at [1, 2, 3]: found 23.023, expected 23.0000000"), "{wrong}");
+        found[5] = f32::NAN;
+        assert_eq!(gate(&found, &expected, [1e-5, 1e-5]).wrong.expect("wrong").index, [0, 1, 1]);
+        assert!(gate(&found[1..], &expected, [1.0, 1.0]).wrong.is_some(), "values are missing");
+    }
+}
