@@ -39,7 +39,7 @@ impl Gpu {
             Ok(Launched {
                 kernel: kernel.label.clone(),
                 file: kernel.key.source.file(),
-                text: kernel.key.text(&self.0.shaders)?.into_owned(),
+                text: kernel.key.template(&self.0.shaders)?.expand()?.into_owned(),
                 entry: kernel.key.entry.clone(),
                 constants: kernel.key.constants.iter().map(|(n, v)| (n.clone(), f64::from_bits(*v))).collect(),
                 groups: x as usize * y as usize,

@@ -199,6 +199,10 @@ pub struct Registered {
     pub cases: fn() -> Vec<Case>,
 }
 
+/// Every family of kernels.
+pub const FAMILIES: &[&family::Family] =
+    &[&conv1d::CONV1D_FAMILY, &conv1d::INPUT_GRAD_FAMILY, &conv1d::WEIGHT_GRAD_FAMILY, &conv1d::LAYOUTS_FAMILY];
+
 /// Every operation of the engine: one line each.
 pub const REGISTRY: &[Registered] = &[
     Registered { name: "elementwise", cases: elementwise::cases },
