@@ -6,7 +6,7 @@ use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::{Gpu, ShaderSource};
-use crate::lab::measure::{Arm, Row, Timing, layer_subjects, measure};
+use crate::lab::measure::{Arm, Reference, Row, Timing, layer_subjects, measure};
 use crate::lab::subjects::{OPERATIONS, Operation, Subject};
 use crate::lab::{ceilings::Ceilings, peers, suite};
 use crate::train::Experiment;
@@ -122,7 +122,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
         all.push((subject, arms));
     }
     let reference = match (&args.against, all.first()) {
-        (Some(name), Some((subject, arms))) => Some(reference(common, &gpu, subject.operation, arms, name)?),
+        (Some(name), Some((subject, arms))) => Some(reference(&gpu, subject.operation, arms, name)?),
         _ => None,
     };
     let rows: usize = all.iter().map(|(_, arms)| arms.len() + usize::from(reference.is_some())).sum();
@@ -179,27 +179,29 @@ fn arms(gpu: &Gpu, operation: &Operation, versions: &[String]) -> Result<Vec<Arm
 }
 
 /// What to compare with: a version, or the same version of other texts.
-fn reference(common: &Common, gpu: &Gpu, operation: &Operation, arms: &[Arm], name: &str) -> Result<Arm> {
+fn reference(gpu: &Gpu, operation: &Operation, arms: &[Arm], name: &str) -> Result<Reference> {
     let unknown = match Arm::named(gpu, operation.family, name) {
-        Ok(arm) => return Ok(arm),
+        Ok(arm) => return Ok(Reference { again: arm.clone(), arm }),
         Err(e) => e,
     };
     let shaders = match name {
         "built-in" => ShaderSource::default(),
-        dir if Path::new(dir).is_dir() => ShaderSource::folder(dir)?,
-        dir if dir.contains(['/', '\\']) => ShaderSource::folder(dir)?,
+        dir if Path::new(dir).is_dir() || dir.contains(['/', '\\']) => ShaderSource::folder(dir)?,
         _ => {
             let Error::Config { what, hint } = unknown else { return Err(unknown) };
             let what = format!("--against {name}: neither a version nor a folder; {what}");
             return Err(Error::config(what, format!("{hint} `built-in` compares with the built-in texts")));
         }
     };
-    let other = common.gpu_with(shaders)?;
     // the version that is measured, if the other texts have it
     let version = arms.first().and_then(|arm| arm.version.as_ref());
-    let version = version.and_then(|v| other.versions(operation.family).iter().find(|o| o.name == v.name));
-    let arm = version.map_or_else(|| Arm::usual(&other), |v| Arm::forced(&other, v));
-    Ok(Arm { name: format!("{} of {name}", arm.name), ..arm })
+    let arm = || -> Result<Arm> {
+        let other = gpu.beside(shaders.clone())?;
+        let version = version.and_then(|v| other.versions(operation.family).iter().find(|o| o.name == v.name));
+        let arm = version.map_or_else(|| Arm::usual(&other), |v| Arm::forced(&other, v));
+        Ok(Arm { name: format!("{} of {name}", arm.name), ..arm })
+    };
+    Ok(Reference { arm: arm()?, again: arm()? })
 }
 
 fn list(common: &Common) -> Result<ExitCode> {

@@ -108,17 +108,12 @@ fn parse_size(text: &str) -> std::result::Result<u64, String> {
 
 impl Common {
     fn gpu(&self) -> Result<Gpu> {
-        self.gpu_with(self.shaders()?)
-    }
-
-    /// The adapter with other texts than those that are asked for.
-    fn gpu_with(&self, shaders: ShaderSource) -> Result<Gpu> {
         let choice = match &self.adapter {
             Some(name) => AdapterChoice::Named(name.clone()),
             None => AdapterChoice::from_env(),
         };
         let forced = Forced::parse(&self.kernels)?;
-        let gpu = Gpu::open(&choice, shaders)?;
+        let gpu = Gpu::open(&choice, self.shaders()?)?;
         if !self.no_tuned {
             tune_table::load(&gpu)?;
         }

@@ -39,8 +39,16 @@ pub(super) struct Gate {
     pub(super) wrong: Option<Mismatch>,
 }
 
-/// Compares values with those of the oracle: each may be off by `atol + rtol |expected|`.
-pub(super) fn gate(found: &[f32], expected: &Array, [atol, rtol]: [f64; 2]) -> Gate {
+/// How much larger the largest of `n` rounding errors is than that of a thousand, which the tolerances of cases are made for:
+/// that of normal ones grows as the square root of 2 ln n.
+fn extreme(n: usize) -> f64 {
+    ((n as f64).ln() / 1000_f64.ln()).max(1.0).sqrt()
+}
+
+/// Compares values with those of the oracle: each may be off by `atol + rtol |expected|`, and by a little more where there are
+/// very many.
+pub(super) fn gate(found: &[f32], expected: &Array, tolerance: [f64; 2]) -> Gate {
+    let [atol, rtol] = tolerance.map(|t| t * extreme(expected.data.len()));
     let largest = expected.data.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
     let (mut error, mut worst, mut count) = (0.0_f64, (0.0_f64, None), 0);
     for (i, (&a, &b)) in found.iter().zip(&expected.data).enumerate() {
@@ -91,5 +99,7 @@ mod tests {
         found[5] = f32::NAN;
         assert_eq!(gate(&found, &expected, [1e-5, 1e-5]).wrong.expect("wrong").index, [0, 1, 1]);
         assert!(gate(&found[1..], &expected, [1.0, 1.0]).wrong.is_some(), "values are missing");
+        assert_eq!(extreme(24), 1.0);
+        assert!((1.4..1.5).contains(&extreme(1_280_000)));
     }
 }

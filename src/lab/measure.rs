@@ -62,6 +62,15 @@ impl Arm {
     }
 }
 
+/// What others are compared with, and the same again with buffers of its own, to see what noise does.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// What is compared with.
+    pub arm: Arm,
+    /// The same.
+    pub again: Arm,
+}
+
 /// How long it is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
@@ -245,8 +254,15 @@ struct Item<'a> {
     most: usize,
     /// Seconds, round by round.
     times: Vec<f64>,
-    /// Those of the reference measured a second time in each round.
-    again: Option<Vec<f64>>,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Own,
+    Reference,
+    /// The reference once more: no row.
+    Again,
 }
 
 /// Measures every subject in its arms, and in the arm to compare with, where there is one, which becomes a row of its own.
@@ -255,7 +271,7 @@ struct Item<'a> {
 /// Those of the operations. Wrong values are no error but a row that says so.
 pub fn measure(
     subjects: &[(Subject, Vec<Arm>)],
-    reference: Option<&Arm>,
+    reference: Option<&Reference>,
     timing: &Timing,
 ) -> Result<(Ceilings, Vec<Row>)> {
     let Some(first) = subjects.iter().find_map(|(_, arms)| arms.first()) else {
@@ -265,10 +281,10 @@ pub fn measure(
     let mut all: Vec<Vec<Item<'_>>> = Vec::new();
     for (subject, arms) in subjects {
         let mut inputs = Inputs { subject, expected: None, ready: Vec::new() };
-        let mut items = arms.iter().map(|arm| inputs.item(arm, timing)).collect::<Result<Vec<_>>>()?;
-        if let Some(arm) = reference {
-            items.push(Item { again: Some(Vec::new()), ..inputs.item(arm, timing)? });
-        }
+        let own = arms.iter().map(|arm| (arm, Role::Own));
+        let other = reference.into_iter().flat_map(|r| [(&r.arm, Role::Reference), (&r.again, Role::Again)]);
+        let item = |(arm, role)| Ok(Item { role, ..inputs.item(arm, timing)? });
+        let items = own.chain(other).map(item).collect::<Result<Vec<_>>>()?;
         all.push(items);
     }
     rounds(&mut probe, &mut all, timing)?;
@@ -276,9 +292,9 @@ pub fn measure(
     let mut rows = Vec::new();
     for items in all {
         let first = items.iter().find(|i| !i.times.is_empty()).map(|i| i.times.clone()).unwrap_or_default();
-        let compared =
-            items.iter().find_map(|i| Some((i.times.clone(), i.again.clone()?))).filter(|(t, _)| !t.is_empty());
-        for item in items {
+        let times = |role| items.iter().find(|i| i.role == role && !i.times.is_empty()).map(|i| i.times.clone());
+        let compared = times(Role::Reference).zip(times(Role::Again));
+        for item in items.into_iter().filter(|i| i.role != Role::Again) {
             rows.push(item.finish(&probe, ceilings, &first, compared.as_ref()));
         }
     }
@@ -306,11 +322,6 @@ fn rounds(probe: &mut Probe, all: &mut [Vec<Item<'_>>], timing: &Timing) -> Resu
                     item.time()?;
                 }
             }
-            // the reference a second time, away from its first
-            if let Some(item) = items.iter_mut().find(|i| i.again.is_some() && round < i.most) {
-                let seconds = item.run()?;
-                item.again.iter_mut().for_each(|again| again.extend(seconds));
-            }
         }
     }
     Ok(())
@@ -336,7 +347,7 @@ impl<'a> Inputs<'a> {
     /// Compiles an arm, compares its values, and warms it up.
     fn item(&mut self, arm: &Arm, timing: &Timing) -> Result<Item<'a>> {
         let row = Row::new(self.subject, arm);
-        let mut item = Item { arm: arm.clone(), ready: None, row, first: 0.0, most: 0, times: Vec::new(), again: None };
+        let mut item = Item { arm: arm.clone(), ready: None, row, first: 0.0, most: 0, times: Vec::new(), role: Role::Own };
         let (found, launched) = match item.first_run(self, timing) {
             Ok(Some(ran)) => ran,
             Ok(None) => return Ok(item),
@@ -433,7 +444,7 @@ impl Item<'_> {
         row.compile_ms = (1e3 * self.first - ms.median).max(0.0);
         row.ms = Some(ms);
         row.times_faster = median(first.iter().zip(&self.times).map(|(f, t)| f / t).collect());
-        if let (Some((times, again)), None) = (compared, &self.again) {
+        if let (Some((times, again)), Role::Own) = (compared, self.role) {
             row.against = Some(SpeedUp::of(&self.times, times, again));
         }
         row

@@ -9,6 +9,14 @@ fn cell(v: f64, digits: usize) -> String {
     if v.is_finite() { format!("{v:.digits$}") } else { "-".to_owned() }
 }
 
+/// A number with the unit's prefix: `819 M`.
+fn si(v: f64) -> String {
+    let all = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    let (scale, prefix) = all.into_iter().find(|(scale, _)| v >= *scale).unwrap_or((1.0, ""));
+    let digits = if v / scale >= 99.95 { 0 } else { 1 };
+    format!("{:.digits$} {prefix}", v / scale)
+}
+
 /// A count with separators.
 fn grouped(n: usize) -> String {
     crate::figures::text::grouped(n)
@@ -46,7 +54,7 @@ pub(in crate::cli) fn print(c: &Ceilings, rows: &[Row], more: bool) {
     }
     against(rows);
     if more {
-        details(rows, wide, version);
+        details(rows);
     }
     print_line(
         "\nms: device time, median of the rounds, with the layout of what is read; GFLOP/s: floating-point operations of the direct \
@@ -58,8 +66,9 @@ pub(in crate::cli) fn print(c: &Ceilings, rows: &[Row], more: bool) {
 /// What was asked for and, where that is the default, what ran.
 fn version(r: &Row) -> String {
     match (r.number, r.version.is_empty()) {
-        (Some(_), false) => r.version.clone(),
-        (None, false) => format!("{}: {}", r.variant, r.version),
+        // not an alias, and not of other texts
+        (Some(_), false) if r.version.ends_with(&r.variant) => r.version.clone(),
+        (_, false) => format!("{}: {}", r.variant, r.version),
         _ => r.variant.clone(),
     }
 }
@@ -90,7 +99,7 @@ fn against(rows: &[Row]) {
             "{} is {:.3} times as fast as {} ({:.3} to {:.3}; the latter against itself {:.3} to {:.3}): {}{same}",
             version(r),
             ratio.median,
-            reference.variant,
+            version(reference),
             ratio.low,
             ratio.high,
             s.noise.low,
@@ -101,8 +110,7 @@ fn against(rows: &[Row]) {
 }
 
 /// What runs: least work, dispatches, and what the texts hold.
-fn details(rows: &[Row], wide: usize, _version: usize) {
-    let _ = wide;
+fn details(rows: &[Row]) {
     let kernels: Vec<(&Row, &crate::lab::measure::Kernel)> =
         rows.iter().flat_map(|r| r.kernels.iter().map(move |k| (r, k))).collect();
     if kernels.is_empty() {
@@ -115,13 +123,12 @@ fn details(rows: &[Row], wide: usize, _version: usize) {
     let mut before = "";
     for (r, k) in kernels {
         if before != r.variant {
-            let heading = if before.is_empty() { "" } else { "" };
             print_line(&format!(
-                "{heading}\n{} {}: {} GFLOP, {} MB, {} FLOP/byte, {} dispatches, {} threads, compiled in {} ms",
+                "\n{} {}: {}FLOP, {}B at least, {} FLOP/byte, dispatches {}, threads {}, compiled in {} ms",
                 r.title,
                 version(r),
-                cell(1e-9 * r.flops, 3),
-                cell(1e-6 * r.bytes, 2),
+                si(r.flops),
+                si(r.bytes),
                 cell(r.intensity, 1),
                 r.dispatches,
                 grouped(r.threads),
