@@ -7,9 +7,12 @@ pub mod check;
 pub mod measure;
 pub mod peers;
 pub mod profile;
+pub mod statistics;
 pub mod subjects;
 pub mod suite;
 pub mod tune;
+
+pub use statistics::{Interval, SpeedUp};
 
 use serde::Serialize;
 
