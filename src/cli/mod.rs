@@ -122,12 +122,17 @@ impl Common {
         Ok(gpu)
     }
 
+    /// The kernels' texts.
+    fn shader_source(&self) -> Result<ShaderSource> {
+        match &self.shader_dir {
+            Some(dir) => ShaderSource::folder(dir),
+            None => ShaderSource::from_env(),
+        }
+    }
+
     /// The kernels' texts; those taken from a folder are listed.
     fn shaders(&self) -> Result<ShaderSource> {
-        let shaders = match &self.shader_dir {
-            Some(dir) => ShaderSource::folder(dir)?,
-            None => ShaderSource::from_env()?,
-        };
+        let shaders = self.shader_source()?;
         for taken in shaders.taken() {
             let what = match (taken.replaces, taken.differs()) {
                 (true, true) => "in the place of the built-in one",

@@ -43,11 +43,14 @@ pub struct Options {
     pub again: bool,
     /// Time after which no further candidate is begun.
     pub budget: Option<Duration>,
+    /// What a candidate must save of the rule of thumb's time, ms a call. Without it: on a software adapter, where a kernel
+    /// takes seconds to compile, 2 for a convolution and 0.3 for others; else nothing.
+    pub worth_ms: Option<f64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: String::new(), rounds: 3, again: false, budget: None }
+        Self { only: String::new(), rounds: 3, again: false, budget: None, worth_ms: None }
     }
 }
 
@@ -93,7 +96,7 @@ struct Subject {
     key: Option<String>,
     /// How much of a step it is, estimated: operations, times a step.
     weight: f64,
-    /// What a candidate must save of the rule of thumb's time, ms.
+    /// What a candidate must save of the rule of thumb's time where the CPU plays the adapter, ms.
     worth_ms: f64,
     /// Its input, and the operation on it.
     work: Box<MakeWork>,
@@ -194,6 +197,8 @@ impl Tuner<'_> {
             {
                 continue;
             }
+            let usual = if self.gpu.report().is_software { subject.worth_ms } else { 0.0 };
+            let worth_ms = self.options.worth_ms.unwrap_or(usual);
             self.gpu.set_choices(Choices::new());
             let run = (subject.work)(self.gpu)?;
             let run = || no_grad(&run);
@@ -206,7 +211,7 @@ impl Tuner<'_> {
                     continue;
                 }
                 self.seen.insert(seen.key.clone());
-                let Some(found) = self.shape(&seen, &run, subject.worth_ms, table, tell)? else { continue };
+                let Some(found) = self.shape(&seen, &run, worth_ms, table, tell)? else { continue };
                 outcome.tuned += 1;
                 outcome.ms[0] += found.rule_ms;
                 outcome.ms[1] += found.ms;
