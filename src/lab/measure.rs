@@ -347,7 +347,8 @@ impl<'a> Inputs<'a> {
     /// Compiles an arm, compares its values, and warms it up.
     fn item(&mut self, arm: &Arm, timing: &Timing) -> Result<Item<'a>> {
         let row = Row::new(self.subject, arm);
-        let mut item = Item { arm: arm.clone(), ready: None, row, first: 0.0, most: 0, times: Vec::new(), role: Role::Own };
+        let mut item =
+            Item { arm: arm.clone(), ready: None, row, first: 0.0, most: 0, times: Vec::new(), role: Role::Own };
         let (found, launched) = match item.first_run(self, timing) {
             Ok(Some(ran)) => ran,
             Ok(None) => return Ok(item),
