@@ -15,7 +15,7 @@ pub enum Number {
 
 impl Number {
     /// As the template engine takes it.
-    pub(super) fn value(self) -> Value {
+    pub(crate) fn value(self) -> Value {
         match self {
             Self::Int(v) => Value::from(v),
             Self::Float(v) => Value::from(v),

@@ -35,6 +35,7 @@ pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use room::Needs;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
+pub(crate) use template::names as template_names;
 pub use template::{Template, expand, template_defaults};
 pub use tuning::{Choice, Choices, Chosen, Forced, OldChoice, Seen, Variant, Wanted};
 pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};

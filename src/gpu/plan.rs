@@ -3,6 +3,7 @@
 
 use super::expression::{Number, Values};
 use super::kernel::{Bits, Kernel, Key, Source, fold};
+use super::record::StandsFor;
 use super::reflect::{self, Scalar};
 use super::template::names;
 use super::tuning::Chosen;
@@ -215,6 +216,15 @@ impl Gpu {
         lock(&self.0.plans).plans.clear();
     }
 
+    /// Kernels that were launched since [`Gpu::force`] or [`Gpu::set_choices`] was called last, by family and name, with
+    /// what ran.
+    pub fn planned(&self) -> Vec<(String, Arc<Plan>)> {
+        let plans = lock(&self.0.plans);
+        let mut all: Vec<_> = plans.plans.iter().map(|((kernel, ..), plan)| (kernel.clone(), plan.clone())).collect();
+        all.sort_by_cached_key(|(kernel, plan)| (plan.chosen.version.file(), kernel.clone()));
+        all
+    }
+
     /// Sizes with the adapter's facts, the version's knobs and its numbers.
     ///
     /// # Errors
@@ -261,17 +271,22 @@ impl Gpu {
             let n = e.count(&values).map_err(|what| version.wrong(&format!("scratch {name}"), &what))?;
             Ok((name.clone(), n.max(1)))
         };
-        let scratch = version.scratch.iter().map(size).collect::<Result<_>>()?;
+        // of another kernel of the file is not asked for
+        let used =
+            |name: &str| stages.iter().any(|stage: &Stage| stage.kernel.slots.iter().any(|slot| slot.name == name));
+        let scratch = version.scratch.iter().filter(|(name, _)| used(name)).map(size).collect::<Result<_>>()?;
         let plan = Arc::new(Plan { chosen: chosen.clone(), values, scratch, stages });
         lock(&self.0.plans).plans.insert(key, plan.clone());
         Ok(plan)
     }
 
-    /// Records a plan's stages with buffers by name; `cost` is the work of all of them, floating-point operations and bytes.
+    /// Records a plan's stages with buffers by name. `cost` is the work of all of them, floating-point operations and bytes, and
+    /// `shape` what tuning tables call it: both for profiles.
     ///
     /// # Errors
     /// [`Error::Gpu`] for a buffer that nobody gives; [`Error::Shape`] for one that was written over since.
-    pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], cost: [f64; 2]) -> Result<()> {
+    pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], shape: &str, cost: [f64; 2]) -> Result<()> {
+        let shape: Arc<str> = shape.into();
         let last = plan.stages.len().saturating_sub(1);
         for (i, stage) in plan.stages.iter().enumerate() {
             let bound = stage.kernel.slots.iter().map(|slot| {
@@ -295,7 +310,8 @@ impl Gpu {
             let bound = bound.collect::<Result<Vec<_>>>()?;
             // by convention the last stage is the one that stands for all
             let cost = if i == last { cost } else { [0.0; 2] };
-            self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, cost)?;
+            let stands_for = StandsFor { cost, shape: Some(shape.clone()) };
+            self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, stands_for)?;
         }
         Ok(())
     }

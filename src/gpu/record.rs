@@ -23,6 +23,15 @@ pub(super) struct Recorder {
     pub(super) watched: Option<Watched>,
 }
 
+/// What a dispatch is about, for whoever profiles it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StandsFor {
+    /// Floating-point operations and bytes, 0 where nobody says.
+    pub(super) cost: [f64; 2],
+    /// The shape, as tuning tables name it.
+    pub(super) shape: Option<Arc<str>>,
+}
+
 /// Commands in order, and the parameters of their dispatches.
 pub(super) struct Stream {
     pub(super) commands: Vec<Command>,
@@ -36,8 +45,7 @@ pub(super) enum Command {
         group: wgpu::BindGroup,
         param_offset: u32,
         groups: [u32; 2],
-        /// Floating-point operations and bytes that it stands for, 0 where nobody says.
-        cost: [f64; 2],
+        stands_for: StandsFor,
     },
     Copy {
         from: wgpu::Buffer,
@@ -89,7 +97,7 @@ impl Stream {
         kernel: Arc<Kernel>,
         params: &[u32],
         bindings: &[&Storage],
-        (groups, cost): ([u32; 2], [f64; 2]),
+        (groups, stands_for): ([u32; 2], StandsFor),
     ) {
         let param_offset = self.params.len() as u32;
         self.params.extend_from_slice(bytemuck::cast_slice(params));
@@ -105,7 +113,7 @@ impl Stream {
         }
         let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
         let group = device.create_bind_group(&desc);
-        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, cost });
+        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, stands_for });
     }
 
     /// Its commands, captured ones in their place.
@@ -154,7 +162,7 @@ impl Gpu {
         params: &[u32],
         bindings: &[&Storage],
         groups: [u32; 2],
-        cost: [f64; 2],
+        stands_for: StandsFor,
     ) -> Result<()> {
         bindings.iter().try_for_each(|s| s.check_kept())?;
         let mut recorder = lock(&self.0.recorder);
@@ -170,7 +178,7 @@ impl Gpu {
         if let Some(watched) = &mut recorder.watched {
             watched.push((kernel.clone(), groups));
         }
-        recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, cost));
+        recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, stands_for));
         Ok(())
     }
 

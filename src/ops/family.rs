@@ -150,6 +150,6 @@ impl<'a> Call<'a> {
             plan.scratch.iter().map(|(_, n)| Tensor::empty(self.gpu, &[*n], DType::F32)).collect::<Result<Vec<_>>>()?;
         let mut buffers: Vec<(&str, &Storage)> = self.buffers.clone();
         buffers.extend(plan.scratch.iter().zip(&scratch).map(|((name, _), tensor)| (name.as_str(), tensor.storage())));
-        self.gpu.run_plan(&plan, &buffers, self.cost)
+        self.gpu.run_plan(&plan, &buffers, &self.key, self.cost)
     }
 }

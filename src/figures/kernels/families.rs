@@ -87,5 +87,6 @@ mod tests {
         .map(family);
         let expected = ["fast convolution", "direct convolution", "weight gradient", "convolution layout", "losses"];
         assert_eq!(found, expected);
+        assert_eq!(found.map(is_convolution), [true, true, true, false, false]);
     }
 }
