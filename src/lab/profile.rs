@@ -2,7 +2,7 @@
 //!
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
-use super::ceilings::{Ceilings, ceilings};
+use super::ceilings::{Ceilings, Probe};
 use super::measure::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
@@ -266,8 +266,12 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
             Guided { name, ratio: interval.median, interval, step_ms: Spread::of(times) }
         })
         .collect();
+    // the ceilings before and after what they are the ceilings of
+    let mut probe = Probe::new(gpu)?;
+    (0..2).try_for_each(|_| probe.round())?;
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
-    let most = ceilings(gpu)?;
+    (0..2).try_for_each(|_| probe.round())?;
+    let most = probe.medians();
     let layers = layers_by_shape(experiment);
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
     let mut by_phase = BTreeMap::from([
@@ -303,7 +307,7 @@ fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (layer, shape) in layers(&e.network, e.train.batch, e.data.samples()) {
         for pass in Pass::ALL {
-            let keys = shape.spec().keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
+            let keys = shape.conv_spec().keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
             keys.into_iter().for_each(|key| all.entry(key).or_default().push(layer.clone()));
         }
     }
