@@ -2,7 +2,7 @@
 //! with a loss scale that finds its way. A process of its own: the versions of the kernels are forced.
 
 use exgnet::autograd::grad;
-use exgnet::gpu::{Gpu, Variant};
+use exgnet::gpu::{Forced, Gpu};
 use exgnet::nn::{Exgnet, NetworkConfig, Optimizer};
 use exgnet::ops::{self, Branch, ConvSpec, Hyper, Numbers};
 use exgnet::tensor::Tensor;
@@ -42,8 +42,8 @@ fn all_of(spec: &ConvSpec, x: &Tensor, weights: &[&Tensor], g: &Tensor) -> Vec<V
 #[test]
 fn what_f16_holds_gives_the_same_bits() {
     let _turn = TURN.lock();
-    for variant in Variant::ALL {
-        gpu().force_variant(Some(variant));
+    for version in ["naive", "plain", "tile", "fast", "wide"] {
+        gpu().force(Forced::everywhere(version)).expect("a version");
         for (stride, dilation, len) in [(1, 1, 61), (2, 1, 150), (1, 3, 40)] {
             let x = exact(&[3, 5, len], 1);
             let weights = [exact(&[4, 5, 5], 2), exact(&[3, 5, 4], 3)];
@@ -55,11 +55,11 @@ fn what_f16_holds_gives_the_same_bits() {
             let full = all_of(&spec, &x, &weights, &g);
             spec.numbers = Numbers::F16;
             let half = all_of(&spec, &x, &weights, &g);
-            assert!(full == half, "{} stride {stride} dilation {dilation}", variant.name());
+            assert!(full == half, "{version} stride {stride} dilation {dilation}");
             assert!(full.iter().flatten().any(|v| *v != 0.0));
         }
     }
-    gpu().force_variant(None);
+    gpu().force(Forced::default()).expect("none");
 }
 
 /// Products and sums of small whole numbers are whole numbers that f16 holds; of others three digits are left.
@@ -103,13 +103,13 @@ fn what_f16_cannot_hold_is_seen() {
     values[20] = 1e6;
     let x = Tensor::from_f32(gpu(), &[1, 1, 64], &values).expect("uploaded");
     let w = Tensor::full(gpu(), &[1, 1, 5], 1.0).expect("uploaded");
-    for variant in [Variant::Tile, Variant::Wide] {
-        gpu().force_variant(Some(variant));
+    for version in ["tile", "wide"] {
+        gpu().force(Forced::everywhere(version)).expect("a version");
         let spec = ConvSpec { numbers: Numbers::F16, ..ConvSpec::single(1, 1, Branch::same(5, 1)) };
         let y = ops::branches(&x, &[&w], &spec).expect("a convolution").to_vec().expect("read back");
-        assert!(!y[20].is_finite() && y[40] == 5.0, "{}: {} and {}", variant.name(), y[20], y[40]);
+        assert!(!y[20].is_finite() && y[40] == 5.0, "{}: {} and {}", version, y[20], y[40]);
     }
-    gpu().force_variant(None);
+    gpu().force(Forced::default()).expect("none");
 }
 
 #[test]

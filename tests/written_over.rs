@@ -6,6 +6,7 @@ mod engine;
 
 use engine::{floats, gpu, says};
 use exgnet::autograd::{grad, no_grad};
+use exgnet::gpu::Forced;
 use exgnet::nn::{BatchNorm, Conv1d, Linear, Mode, Optimizer, ParamBuilder, Params};
 use exgnet::ops::{self, Branch, Hyper};
 use exgnet::tensor::Tensor;
@@ -53,11 +54,11 @@ fn batch() -> Tensor {
 
 /// Each version of the kernels, and the usual one.
 fn in_all_versions(f: impl Fn(&str)) {
-    for variant in exgnet::gpu::Variant::ALL.map(Some).into_iter().chain([None]) {
-        gpu().force_variant(variant);
-        f(variant.map_or("default", |v| v.name()));
+    for version in ["naive", "plain", "tile", "fast", "wide", ""] {
+        gpu().force(Forced::parse(version).expect("a version")).expect("a version");
+        f(if version.is_empty() { "default" } else { version });
     }
-    gpu().force_variant(None);
+    gpu().force(Forced::default()).expect("none");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::lab::tune;
 use crate::nn::{ModelInfo, model_file};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Experiment, Select};
@@ -16,9 +17,9 @@ use crate::train::evaluate::{Origin, Part};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::room::with_batch;
-use crate::train::run_folder::{RunRecord, SplitRecord};
+use crate::train::run_folder::{Kernels, KernelsEntry, RunRecord, SplitRecord};
 use crate::train::{RunFolder, Strips, Targets, Tested, Training, data, evaluate, report};
-use checks::{is_finished, is_same_data, keeps_inputs, take, to_resume};
+use checks::{are_same_kernels, is_finished, is_same_data, keeps_inputs, take, to_resume};
 use clap::Args;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -215,14 +216,16 @@ pub(super) fn job(
     };
     let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
     let split = SplitRecord::new(&dataset, &division);
+    let kernels = Kernels::of(&gpu, &tune::built_in(&gpu)?);
     if checkpoint.is_some() {
+        are_same_kernels(&folder, &kernels)?;
         is_same_data(&folder, &fingerprint, &split)?;
     }
-    folder.write_config(experiment)?;
+    folder.write_config_of(experiment, &kernels)?;
     let mut record = RunRecord::start(experiment);
     record.adapter = Some(adapter.name.clone());
     record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
-    record.kernels = Some(gpu.kernels_in_words());
+    record.kernels = Some(KernelsEntry::Listed(kernels.clone()));
     record.data = Some(fingerprint.clone());
     record.train_records = division.train.len();
     record.test_records = division.test.len();
@@ -313,6 +316,11 @@ pub(super) fn job(
     folder.write_run(&record)?;
     folder.remove_checkpoint()?;
     drop(lock);
+    if let Some(differ) = kernels.differences_from_built_in() {
+        common.say(format!(
+            "note: made with {differ}: config.toml alone does not give this run again, run.json names them"
+        ));
+    }
     common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -3,29 +3,43 @@
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::lab::tune::{read, tune, user_file};
+use crate::gpu::AdapterReport;
+use crate::lab::tune::{Options, Outcome, Progress, Table, cpu, read, tune, user_file};
 use crate::train::Experiment;
 use clap::Args;
-use std::path::PathBuf;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Try the kernels' versions and settings on this adapter and keep the fastest that are right
 #[derive(Args)]
-#[command(after_help = "Examples:\n  exgnet tune                                 the quick start's network\n  \
-                  exgnet tune experiments/mitbih.toml --rounds 5\n  \
-                  exgnet tune --out results/tuning/llvmpipe.json    the table that is built in")]
+#[command(
+    after_help = "The table is written after every shape; the same command goes on where it was stopped.\n\nExamples:\n  \
+                  exgnet tune                                 the quick start's network\n  \
+                  exgnet tune experiments/mitbih.toml --rounds 5 --budget 60\n  \
+                  exgnet tune --shader-dir mine --only conv1d --again\n  \
+                  exgnet tune --out results/tuning/llvmpipe-avx512.json    the table that is built in"
+)]
 pub(super) struct TuneArgs {
     /// Experiment file; without one the built-in quick start
     config: Option<PathBuf>,
     /// Change one setting of the experiment; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Times that each candidate is measured, in turn
+    /// Times that each candidate is measured, in turn; one that is far behind at first only once
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: usize,
-    /// Only kernels whose name begins so, such as conv1d_weight_grad or batch_norm
+    /// Only kernels whose name or family begins so, such as conv1d_weight_grad or batch_norm
     #[arg(long, value_name = "NAME", default_value = "")]
     only: String,
+    /// Minutes after which no further candidate is tried; shapes that take most of a training step come first
+    #[arg(long, value_name = "MINUTES", default_value_t = 15.0)]
+    budget: f64,
+    /// Tune shapes again that are in the table for these kernels
+    #[arg(long)]
+    again: bool,
     /// Table to write, added to if it is there; without it the one in the cache folder that later runs use
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -38,12 +52,25 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
     if !(1..=1000).contains(&args.rounds) {
         return Err(Error::config(format!("--rounds {}: expected 1 to 1000", args.rounds), "3 is usual"));
     }
+    if !(0.01..=1e5).contains(&args.budget) {
+        return Err(Error::config(
+            format!("--budget {}: expected minutes, 0.01 to 100000", args.budget),
+            "15 is usual",
+        ));
+    }
+    if !common.kernels.is_empty() {
+        return Err(Error::config(
+            format!("--kernels {}: expected none, tuning chooses among the versions", common.kernels),
+            "leave it out; --only takes the shapes of one family",
+        ));
+    }
     let e = match &args.config {
         Some(path) => Experiment::load(path, &args.sets)?,
         None => Experiment::quickstart(&args.sets)?,
     };
     let gpu = common.gpu()?;
-    let path = match args.out.clone().or_else(|| user_file(gpu.report())) {
+    let report = gpu.report();
+    let path = match args.out.clone().or_else(|| user_file(report)) {
         Some(path) => path,
         None => {
             return Err(Error::config(
@@ -52,47 +79,146 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
             ));
         }
     };
-    let before = read(&path)?;
-    match &before {
-        Some(old) if old.adapter != gpu.report().name => {
-            let what =
-                format!("is the table of another adapter: found {}, expected {}", old.adapter, gpu.report().name);
-            return Err(Error::file(&path, what, "name another file with --out"));
-        }
-        Some(_) => files::guard::replaces(&path),
-        None => files::guard::check(&path)?,
-    }
+    let mut table = begun(common, report, &path, args.out.is_some())?;
+    common.say(format!(
+        "{} ({}){}",
+        report.name,
+        table.driver,
+        cpu(report).map(|cpu| format!(", CPU with {cpu}")).unwrap_or_default()
+    ));
+    common.say(format!(
+        "tuning kernels of {} blocks at a batch of {}, for {} minutes at most; table: {}",
+        e.network.widths.len(),
+        e.train.batch,
+        args.budget,
+        path.display()
+    ));
+    common.say(format!(
+        "\n{:>7}  {:<44} {:>9} {:>9} {:>9} {:>7}  {}",
+        "", "shape", "best ms", "rule ms", "naive ms", "tried", "choice"
+    ));
+    let options = Options {
+        only: args.only.clone(),
+        rounds: args.rounds,
+        again: args.again,
+        budget: Some(Duration::from_secs_f64(60.0 * args.budget)),
+    };
+    let shown = Shown::new(common);
     let size = (e.train.batch, e.data.samples());
-    let mut table = tune(&gpu, &e.network, size, (&args.only, args.rounds), |i, n, key, f| {
-        common.say(format!(
-            "{i:>3}/{n} {key:<44} {:>8.2} ms  rule {:>8.2}  plain {:>8.2}  {}",
-            f.ms,
-            f.rule_ms,
-            f.plain_ms,
-            f.choice.in_words()
-        ));
+    let outcome = tune(&gpu, &e.network, size, &options, &mut table, &mut |progress, table| {
+        shown.tell(progress);
+        if progress.found.is_some() {
+            files::write_json(&path, table)?;
+            // from here on it is this command's own
+            files::guard::replaces(&path);
+        }
+        Ok(())
     })?;
-    if table.found.is_empty() {
+    drop(shown);
+    if outcome.tuned + outcome.known + outcome.left == 0 {
         return Err(Error::config(
             format!("--only {}: found no kernel of that name in this network", args.only),
             "names begin with conv1d, conv1d_input_grad, conv1d_weight_grad, batch_norm or max_pool",
         ));
     }
-    let (rule, best) = table.found.values().fold((0.0, 0.0), |(r, b), f| (r + f.rule_ms, b + f.ms));
-    let rejected: usize = table.found.values().map(|f| f.rejected).sum();
-    let shapes = table.found.len();
-    if let Some(mut old) = before {
-        old.found.extend(std::mem::take(&mut table.found));
-        table.found = old.found;
-    }
-    files::write_json(&path, &table)?;
     if args.json {
         print_json(&table, true);
     } else {
-        print_line(&format!(
-            "{shapes} shapes: {best:.1} ms, by the rules of thumb {rule:.1} ms; {rejected} candidates gave wrong values\nwrote {}",
-            path.display()
-        ));
+        print_line(&in_words(&outcome, &path));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The table that is there, to be added to, or a new one. One that was named and is another adapter's is refused.
+fn begun(common: &Common, report: &AdapterReport, path: &Path, named: bool) -> Result<Table> {
+    let Some(old) = read(path)? else {
+        files::guard::check(path)?;
+        return Ok(Table::new(report));
+    };
+    let other_cpu = old.cpu.as_deref().zip(cpu(report)).is_some_and(|(then, now)| then != now);
+    if named && (old.adapter != report.name || other_cpu) {
+        let of = |adapter: &str, cpu: Option<&str>| cpu.map_or(adapter.to_owned(), |cpu| format!("{adapter} on {cpu}"));
+        let (then, now) = (of(&old.adapter, old.cpu.as_deref()), of(&report.name, cpu(report)));
+        let what = format!("is the table of another adapter: found {then}, expected {now}");
+        return Err(Error::file(path, what, "name another file with --out"));
+    }
+    files::guard::replaces(path);
+    if old.is_of(report) {
+        return Ok(old);
+    }
+    common.say(format!("{}: of another driver or CPU, begun anew", path.display()));
+    Ok(Table::new(report))
+}
+
+fn in_words(o: &Outcome, path: &Path) -> String {
+    let [rule, best] = o.ms;
+    let known = if o.known > 0 { format!(", {} were in the table already (--again)", o.known) } else { String::new() };
+    let rejected = if o.rejected > 0 { format!("; {} candidates were wrong", o.rejected) } else { String::new() };
+    let mut all =
+        format!("{} shapes tuned{known}: {best:.1} ms, by the rules of thumb {rule:.1} ms{rejected}", o.tuned);
+    if o.left > 0 {
+        all += &format!(
+            "\ntime is up: {} operations, about {:.0} % of a step, keep the rules of thumb; the same command goes on",
+            o.left,
+            100.0 * o.left_share
+        );
+    }
+    if o.tuned > 0 {
+        all += &format!("\nwrote {}", path.display());
+    }
+    all
+}
+
+/// Rows of the table as they are found, and on a terminal what is being tried.
+struct Shown<'a> {
+    common: &'a Common,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(common: &'a Common) -> Self {
+        let bar = (!common.quiet && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("a valid template");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Self { common, bar }
+    }
+
+    fn tell(&self, p: &Progress<'_>) {
+        let (k, n) = p.at;
+        let left = match p.left.as_secs() {
+            s if s < 90 => format!("{s} s"),
+            s => format!("{} min", (s + 30) / 60),
+        };
+        if let Some(bar) = &self.bar {
+            let (i, of) = p.tried;
+            bar.set_message(format!("{k}/{n} {}: {i} of {of}, best {:.2} ms, about {left} left", p.key, p.best_ms));
+            bar.tick();
+        }
+        let Some(f) = p.found else { return };
+        let row = format!(
+            "{:>7}  {:<44} {:>9.2} {:>9.2} {:>9} {:>7}  {}{}",
+            format!("{k}/{n}"),
+            p.key,
+            f.ms,
+            f.rule_ms,
+            f.naive_ms.map_or("-".into(), |ms| format!("{ms:.2}")),
+            f.timed + f.rejected,
+            f.choice.as_ref().map_or("rule of thumb".into(), crate::gpu::Choice::in_words),
+            // without a terminal this is the only place
+            if self.bar.is_none() { format!("  ({left} left)") } else { String::new() },
+        );
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.common.say(row)),
+            None => self.common.say(row),
+        }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }

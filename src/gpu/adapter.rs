@@ -173,12 +173,16 @@ pub(super) fn choose(choice: &AdapterChoice) -> Result<(wgpu::Adapter, AdapterRe
 }
 
 pub(super) fn open(adapter: &wgpu::Adapter, report: &AdapterReport) -> Result<(wgpu::Device, wgpu::Queue)> {
-    // Kernels are written for WebGPU's default limits; size limits are raised to
-    // what the adapter has, so that long strips and large batches fit.
+    // The kernels that are built in keep to WebGPU's default limits. Sizes are raised to what the adapter has, so that long
+    // strips and large batches fit, and so is what a version may say that it needs.
     let has = adapter.limits();
     let limits = wgpu::Limits {
         max_storage_buffer_binding_size: has.max_storage_buffer_binding_size,
         max_buffer_size: has.max_buffer_size,
+        max_storage_buffers_per_shader_stage: has.max_storage_buffers_per_shader_stage,
+        max_compute_workgroup_storage_size: has.max_compute_workgroup_storage_size,
+        max_compute_invocations_per_workgroup: has.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_size_x: has.max_compute_workgroup_size_x,
         ..wgpu::Limits::default()
     };
     let features =

@@ -1,7 +1,7 @@
 //! Compiled kernels, and the description of one launch.
 
 use super::reflect::{self, Slot};
-use super::template::expand_values;
+use super::template::Template;
 use super::version::Version;
 use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
@@ -204,31 +204,39 @@ impl Gpu {
             return Ok(kernel.clone());
         }
         let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
-        let kernel = Arc::new(made.map_err(|e| match e {
-            Error::Gpu { what, hint } => {
-                Error::gpu(format!("{}: {what}", self.0.shaders.shown(&key.source.file())), hint)
-            }
-            e => e,
-        })??);
+        let kernel = Arc::new(made.and_then(|built| built).map_err(|e| self.refused(&key, e))?);
         log::debug!("kernel compiled: {}", kernel.label);
         lock(&self.0.kernels).kernels.insert(key, kernel.clone());
         Ok(kernel)
     }
+
+    /// The error of a kernel that was refused: naga's own, with the line, where the text is at fault.
+    fn refused(&self, key: &Key, e: Error) -> Error {
+        let template = match key.template(&self.0.shaders) {
+            Ok(template) => template,
+            Err(e) => return e,
+        };
+        match template.module().and_then(|module| template.validate(&module)) {
+            Err(own) => own,
+            Ok(_) => template.about(e),
+        }
+    }
 }
 
 impl Key {
-    /// The WGSL that it stands for.
-    pub(super) fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
+    /// The text that it stands for, with its values.
+    pub(super) fn template<'a>(&self, shaders: &'a ShaderSource) -> Result<Template<'a>> {
         let number = |bits: &Bits| match *bits {
             Bits::Int(v) => minijinja::Value::from(v),
             Bits::Float(v) => minijinja::Value::from(f64::from_bits(v)),
         };
         let values = self.settings.iter().map(|(name, bits)| (name.clone(), number(bits))).collect();
-        match &self.source {
-            Source::Named { name, text: Some(text) } => expand_values(shaders, name, Cow::Borrowed(*text), values),
-            Source::Named { name, text: None } => expand_values(shaders, name, shaders.text(name)?, values),
-            Source::Version(v) => expand_values(shaders, &v.file(), Cow::Owned(v.text.clone()), values),
-        }
+        let text = match &self.source {
+            Source::Named { text: Some(text), .. } => Cow::Borrowed(*text),
+            Source::Named { name, text: None } => shaders.text(name)?,
+            Source::Version(v) => Cow::Owned(v.text.clone()),
+        };
+        Ok(Template::new(shaders, self.source.file(), text, values))
     }
 }
 
@@ -242,7 +250,7 @@ pub(super) fn build(
     let name = key.source.file();
     let module = match module {
         Some(module) => module,
-        None => reflect::parse(&key.text(shaders)?)?,
+        None => key.template(shaders)?.module()?,
     };
     let mut slots = reflect::slots(&module, &key.entry)?;
     if matches!(key.source, Source::Version(_)) {

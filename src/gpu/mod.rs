@@ -33,9 +33,9 @@ pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use room::Needs;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
-pub use template::{expand, template_defaults};
-pub use tuning::{Choice, Choices, Chosen, Forced, OldChoice, Variant, Wanted};
-pub use version::{Alias, Candidate, Knob, Need, Version};
+pub use template::{Template, expand, template_defaults};
+pub use tuning::{Choice, Choices, Chosen, Forced, OldChoice, Seen, Variant, Wanted};
+pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 
 use crate::error::{Error, Result, Room};
 use ahead::Ahead;

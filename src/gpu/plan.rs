@@ -35,7 +35,7 @@ impl Entry {
     /// # Errors
     /// [`Error::Gpu`] for a template that cannot be expanded.
     pub fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
-        self.key.text(shaders)
+        self.key.template(shaders)?.expand()
     }
 }
 
@@ -69,8 +69,10 @@ impl Texts {
         if let Some(declared) = self.declared.get(&of) {
             return Ok((declared.clone(), None));
         }
-        let module = reflect::parse(&key.text(shaders)?)?;
-        let declared = Declared { params: reflect::params(&module, &key.entry)?, overrides: reflect::overrides(&module) };
+        let template = key.template(shaders)?;
+        let module = template.module()?;
+        let params = reflect::params(&module, &key.entry).map_err(|e| template.about(e))?;
+        let declared = Declared { params, overrides: reflect::overrides(&module) };
         let declared = Arc::new(declared);
         self.declared.insert(of, declared.clone());
         Ok((declared, Some(module)))
@@ -296,20 +298,5 @@ impl Gpu {
             self.record_dispatch(stage.kernel.clone(), &stage.params, &bound, stage.groups, cost)?;
         }
         Ok(())
-    }
-}
-
-impl Plan {
-    /// An integer of the header or the sizes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where there is none.
-    pub fn int(&self, name: &str) -> Result<usize> {
-        match self.values.get(name) {
-            Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
-            found => {
-                Err(self.chosen.version.wrong(name, &format!("found {found:?}, expected an integer of at least 0")))
-            }
-        }
     }
 }

@@ -14,15 +14,6 @@ pub(super) struct Slot {
     pub(super) used: bool,
 }
 
-/// The module of a text.
-///
-/// # Errors
-/// [`Error::Gpu`] with naga's words.
-pub(super) fn parse(text: &str) -> Result<Module> {
-    naga::front::wgsl::parse_str(text)
-        .map_err(|e| Error::gpu(e.emit_to_string(text), "compare it with the embedded one"))
-}
-
 /// Global variables that a function uses, itself or by way of others.
 fn used(module: &Module, function: &Function, seen: &mut HashSet<Handle<Function>>, all: &mut HashSet<u32>) {
     for (_, expression) in function.expressions.iter() {
@@ -147,7 +138,7 @@ mod tests {
             fn at(i: u32) -> f32 { return x[i]; }
             @compute @workgroup_size(WG) fn main(@builtin(global_invocation_id) id: vec3<u32>) { if RELU { y[id.x] = f32(p.n); } }
             @compute @workgroup_size(WG) fn both(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = at(id.x); }";
-        let module = parse(text).expect("parsed");
+        let module = naga::front::wgsl::parse_str(text).expect("parsed");
         let of = |entry: &str| -> Vec<(String, bool, bool)> {
             slots(&module, entry).expect("an entry").into_iter().map(|s| (s.name, s.written, s.used)).collect()
         };

@@ -112,6 +112,11 @@ impl ShaderSource {
         &self.taken
     }
 
+    /// The folder that was given, where there is one.
+    pub fn dir(&self) -> Option<&Path> {
+        self.taken.first().and_then(|t| t.path.parent()?.parent())
+    }
+
     /// The text of `shaders/<name>.wgsl`.
     ///
     /// # Errors

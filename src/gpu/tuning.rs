@@ -108,6 +108,27 @@ pub(super) struct Tuning {
     forced: Forced,
     /// What was logged already.
     logged: BTreeSet<String>,
+    /// What was asked for since somebody watches.
+    seen: Option<Vec<Seen>>,
+}
+
+/// A shape that a version was chosen for, see [`Gpu::watched`].
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The family.
+    pub family: String,
+    /// One of its kernels.
+    pub kernel: String,
+    /// The shape, as tuning tables name it.
+    pub key: String,
+    /// Its sizes.
+    pub sizes: Values,
+    /// The versions that can run it here, in order of their numbers.
+    pub versions: Vec<Arc<Version>>,
+    /// What was chosen.
+    pub chosen: Chosen,
+    /// How often.
+    pub calls: usize,
 }
 
 /// What versions are chosen for.
@@ -201,6 +222,53 @@ impl Gpu {
     /// # Errors
     /// [`Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
     pub fn choose(&self, wanted: &Wanted<'_>, sizes: &Values) -> Result<Chosen> {
+        let chosen = self.decide(wanted, sizes)?;
+        if lock(&self.0.tuning).seen.is_some() {
+            self.note(wanted, sizes, &chosen)?;
+        }
+        Ok(chosen)
+    }
+
+    /// What versions are chosen for while `f` describes its work, each shape once.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn watched(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<Seen>> {
+        lock(&self.0.tuning).seen = Some(Vec::new());
+        let done = f();
+        let seen = lock(&self.0.tuning).seen.take().unwrap_or_default();
+        done.map(|()| seen)
+    }
+
+    fn note(&self, wanted: &Wanted<'_>, sizes: &Values, chosen: &Chosen) -> Result<()> {
+        let mut values = self.facts();
+        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        let mut versions = Vec::new();
+        for v in self.versions(wanted.family).iter().filter(|v| v.has(wanted.kernel)) {
+            if v.lacks(&self.0.report).is_none() && (wanted.layouts)(v) && v.fits(&values)? {
+                versions.push(v.clone());
+            }
+        }
+        let mut tuning = lock(&self.0.tuning);
+        let Some(all) = &mut tuning.seen else { return Ok(()) };
+        let same = |s: &&mut Seen| s.kernel == wanted.kernel && s.key == wanted.key && s.family == wanted.family;
+        match all.iter_mut().find(same) {
+            Some(seen) => seen.calls += 1,
+            None => all.push(Seen {
+                family: wanted.family.to_owned(),
+                kernel: wanted.kernel.to_owned(),
+                key: wanted.key.to_owned(),
+                sizes: sizes.clone(),
+                versions,
+                chosen: chosen.clone(),
+                calls: 1,
+            }),
+        }
+        Ok(())
+    }
+
+    /// See [`Gpu::choose`].
+    fn decide(&self, wanted: &Wanted<'_>, sizes: &Values) -> Result<Chosen> {
         let mut values = self.facts();
         values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
         let versions = self.versions(wanted.family);

@@ -127,8 +127,8 @@ impl Hash for Version {
     }
 }
 
-/// FNV-1a, 64 bits.
-pub(super) fn hash_of(text: &str) -> u64 {
+/// FNV-1a, 64 bits: the hash of kernels' texts in records and tables.
+pub fn hash_of(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
@@ -416,7 +416,26 @@ impl Version {
         match (expression, settings.get(name)) {
             (Some(expression), _) => expression.number(values),
             (None, Some(&v)) => Ok(Number::Int(v)),
-            (None, None) => self.knobs.iter().find(|k| k.name == *name).map_or(Ok(Number::Int(0)), |k| k.default.number(values)),
+            (None, None) => {
+                self.knobs.iter().find(|k| k.name == *name).map_or(Ok(Number::Int(0)), |k| k.default.number(values))
+            }
+        }
+    }
+
+    /// An integer of at least 0 among `values`.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where there is none.
+    pub fn int(&self, name: &str, values: &Values) -> Result<usize> {
+        match values.get(name) {
+            Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
+            None if self.numbers.iter().any(|(n, _)| n == name) => {
+                Err(self.why_unknown(name, values).unwrap_or_else(|| self.wrong(name, "cannot be evaluated")))
+            }
+            found => {
+                let what = format!("found {found:?}, expected an integer of at least 0 that its layout asks for");
+                Err(self.wrong(&format!("let {name}"), &what))
+            }
         }
     }
 

@@ -1,8 +1,11 @@
-//! Which version of a kernel, and which settings of it, suit a shape on this adapter. Every candidate must give what the plain
-//! version gives before its time counts.
+//! Which version of a kernel, and which settings of it, suit a shape on this adapter. What there is to try stands in the headers
+//! of the versions, built in or not. Every candidate must give what the naive version gives before its time counts.
 
 mod conv;
 mod rows;
+mod table;
+
+pub use table::{Found, Table, built_in, cpu, file_name, load, read, user_file};
 
 use super::Spread;
 use super::ceilings::device_seconds;
@@ -10,128 +13,84 @@ use super::measure::{Shape, layers};
 use super::subjects::needs;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::files::cache_dir;
-use crate::gpu::{AdapterReport, Choice, Choices, Gpu, Needs, Variant};
+use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, Seen};
 use crate::nn::config::NetworkConfig;
 use crate::ops::Pass;
 use crate::tensor::Tensor;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use table::kernels_hash;
 
-/// The committed table of the software adapter.
-const LLVMPIPE: &str = include_str!("../../results/tuning/llvmpipe.json");
-/// A candidate may differ from the plain version by this share of its largest value.
+/// A candidate may differ from the naive version by this share of its largest value.
 const TOLERANCE: f64 = 1e-4;
 /// A candidate must take at most this share of the rule of thumb's time.
 const WORTH: f64 = 0.85;
+/// A candidate whose first time is so many times that of the best is not timed again.
+const BEHIND: f64 = 1.5;
+/// Where the settings of a version begin so many times behind the best, no others are tried.
+const FAR_BEHIND: f64 = 3.0;
 
-/// What was found for one shape.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
-    /// The best candidate.
-    pub choice: Choice,
-    /// Its time, ms.
-    pub ms: f64,
-    /// That of the rule of thumb, ms.
-    pub rule_ms: f64,
-    /// That of the plain version, ms.
-    pub plain_ms: f64,
-    /// Candidates that were timed.
-    pub timed: usize,
-    /// Candidates that were rejected, for their values or because they do not compile.
+/// How to tune.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Only shapes whose names or families begin so.
+    pub only: String,
+    /// Times that a candidate is measured.
+    pub rounds: usize,
+    /// Shapes that are in the table already too.
+    pub again: bool,
+    /// Time after which no further candidate is begun.
+    pub budget: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { only: String::new(), rounds: 3, again: false, budget: None }
+    }
+}
+
+/// Where tuning is.
+#[derive(Debug, Clone)]
+pub struct Progress<'a> {
+    /// Operations at a shape that are done, this one included, and all of them.
+    pub at: (usize, usize),
+    /// The shape.
+    pub key: &'a str,
+    /// Candidates that were tried, and all of them.
+    pub tried: (usize, usize),
+    /// The best time so far, ms.
+    pub best_ms: f64,
+    /// What was found; `None` while candidates are being tried.
+    pub found: Option<&'a Found>,
+    /// Estimated time until all is done.
+    pub left: Duration,
+}
+
+/// What [`tune`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// Shapes that were tuned.
+    pub tuned: usize,
+    /// Shapes that were in the table.
+    pub known: usize,
+    /// Operations at a shape that time was not left for.
+    pub left: usize,
+    /// Their estimated share of a step's time.
+    pub left_share: f64,
+    /// ms of the tuned shapes, by the rules of thumb and by what was found.
+    pub ms: [f64; 2],
+    /// Candidates that gave wrong values or did not compile.
     pub rejected: usize,
 }
 
-/// A table for one adapter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Table {
-    /// Its name.
-    pub adapter: String,
-    /// Driver and version.
-    pub driver: String,
-    /// By shape.
-    pub found: BTreeMap<String, Found>,
-}
-
-/// An adapter's name as a file name; all CPUs that llvmpipe plays share one.
-pub fn file_name(report: &AdapterReport) -> String {
-    if report.name.starts_with("llvmpipe") {
-        return "llvmpipe.json".into();
-    }
-    let lower = report.name.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    format!("{}.json", words.join("-"))
-}
-
-/// The user's own table for an adapter, in the cache folder ([`cache_dir`]).
-pub fn user_file(report: &AdapterReport) -> Option<PathBuf> {
-    Some(cache_dir()?.join("tuning").join(file_name(report)))
-}
-
-/// Whether a template can take a setting: a table may have been edited.
-fn fits(name: &str, v: usize) -> bool {
-    match name {
-        "p" => v.is_multiple_of(4) && (4..=32).contains(&v),
-        "swap" => v <= 1,
-        "width" => v.is_power_of_two() && (8..=256).contains(&v),
-        "span" | "groups" => (1..=1 << 16).contains(&v),
-        "oc" | "mo" | "mq" | "du" | "va" | "ub" | "mv" | "mj" => (1..=64).contains(&v),
-        _ => false,
-    }
-}
-
-fn parse(text: &str, path: &str) -> Result<Table> {
-    let bad = |what: String| Error::file(path, what, "delete it and run `exgnet tune` again, or use --no-tuned");
-    let table: Table = serde_json::from_str(text).map_err(|e| bad(format!("not a tuning table: {e}")))?;
-    for (key, found) in &table.found {
-        if let Some((name, v)) =
-            found.choice.settings.iter().find(|(name, v)| !fits(name, usize::try_from(**v).unwrap_or(usize::MAX)))
-        {
-            return Err(bad(format!("{key}: {name}={v} is no setting of these kernels")));
-        }
-    }
-    Ok(table)
-}
-
-/// Reads a table; `None` if there is none.
-///
-/// # Errors
-/// [`Error::File`] for a file that is no table or cannot be read.
-pub fn read(path: &Path) -> Result<Option<Table>> {
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::file(path, format!("cannot be read: {e}"), "delete it, or use --no-tuned"))?;
-    parse(&text, &path.display().to_string()).map(Some)
-}
-
-/// Puts the committed table of this adapter, and the user's own over it, into force.
-///
-/// # Errors
-/// [`Error::File`] for a table of the user's that cannot be read.
-pub fn load(gpu: &Gpu) -> Result<()> {
-    let mut choices = Choices::new();
-    let mut take = |table: Table| choices.extend(table.found.into_iter().map(|(key, f)| (key, f.choice)));
-    if file_name(gpu.report()) == "llvmpipe.json" {
-        take(parse(LLVMPIPE, "results/tuning/llvmpipe.json (built in)")?);
-    }
-    if let Some(table) = user_file(gpu.report()).map_or(Ok(None), |path| read(&path))? {
-        take(table);
-    }
-    gpu.set_choices(choices);
-    Ok(())
-}
-
-/// Something to tune: a kernel at a shape.
-struct Task {
-    /// Its name in the table.
-    key: String,
-    /// What the rule of thumb takes.
-    usual: Variant,
-    /// What could be taken, the plain version first.
-    candidates: Vec<Choice>,
+/// An operation at a shape of the network.
+struct Subject {
+    /// The family whose kernels are tuned; `None`: all that it runs.
+    family: Option<&'static str>,
+    /// Its only shape, where that is known beforehand.
+    key: Option<String>,
+    /// How much of a step it is, estimated: operations, times a step.
+    weight: f64,
     /// What a candidate must save of the rule of thumb's time, ms.
     worth_ms: f64,
     /// Its input, and the operation on it.
@@ -151,115 +110,263 @@ fn difference(found: &[f32], truth: &[f32]) -> f64 {
         .zip(truth)
         .map(|(a, b)| (a - b).abs())
         .fold(0.0_f32, |m, d| if d.is_nan() { f32::INFINITY } else { m.max(d) });
-    f64::from(worst) / f64::from(largest)
+    if found.len() == truth.len() { f64::from(worst) / f64::from(largest) } else { f64::INFINITY }
 }
 
-/// Tunes the kernels of a network whose names begin with `only`, each candidate measured `rounds` times, interleaved; `tell`
-/// hears of each shape.
+/// Tunes the kernels of a network, those that take most of a step first, and adds to the table what it finds; `tell` hears of
+/// every shape and may save the table.
 ///
 /// # Errors
-/// [`Error::Memory`] for a batch that does not fit, before anything is allocated; [`Error::Gpu`]; a candidate that does not
-/// compile is rejected.
+/// [`Error::Memory`] for a batch that does not fit, before anything is allocated; [`Error::Gpu`]; those of `tell`. A candidate
+/// that does not compile is rejected.
 pub fn tune(
     gpu: &Gpu,
     network: &NetworkConfig,
-    size: (usize, usize),
-    how: (&str, usize),
-    mut tell: impl FnMut(usize, usize, &str, &Found),
-) -> Result<Table> {
-    let (batch, samples) = size;
+    (batch, samples): (usize, usize),
+    options: &Options,
+    table: &mut Table,
+    tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+) -> Result<Outcome> {
     let convs =
         layers(network, batch, samples).into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| needs(pass.name(), s)));
     let stem = Shape { batch, c_in: network.stem_channels, len: samples.div_ceil(2), ..Shape::default() };
     let most = convs.fold(needs("batch_norm_relu_grad", stem), Needs::or);
     gpu.room_for(&format!("tuning at a batch of {batch}"), most)?;
-    let before = gpu.choices();
-    let done = tune_all(gpu, network, size, how, &mut tell);
-    gpu.set_choices(before);
+    let mut subjects = conv::subjects(network, (batch, samples));
+    subjects.extend(rows::subjects(network, (batch, samples)));
+    subjects.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let (choices, forced) = (gpu.choices(), gpu.forced());
+    gpu.force(Forced::default())?;
+    let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, subjects.len()) };
+    let done = tuner.all(&subjects, table, tell);
+    gpu.set_choices(choices);
+    gpu.force(forced)?;
     done
 }
 
-fn tune_all(
-    gpu: &Gpu,
-    network: &NetworkConfig,
-    size: (usize, usize),
-    (only, rounds): (&str, usize),
-    tell: &mut dyn FnMut(usize, usize, &str, &Found),
-) -> Result<Table> {
-    let mut all = conv::tasks(gpu, network, size);
-    all.extend(rows::tasks(gpu, network, size));
-    all.retain(|task| task.key.starts_with(only));
-    let mut found = BTreeMap::new();
-    for (i, task) in all.iter().enumerate() {
-        let key = &task.key;
-        let run = (task.work)(gpu)?;
-        let run = || no_grad(&run);
-        let using = |choice: &Choice| gpu.set_choices(Choices::from([(key.clone(), choice.clone())]));
-        let mut truth = Vec::new();
-        let (mut kept, mut rejected) = (Vec::new(), 0);
-        for choice in task.candidates.clone() {
-            using(&choice);
-            let values = run().and_then(|y| y.to_vec());
-            if choice.version == Variant::Plain.name() {
-                truth = values?;
-            } else if !values.is_ok_and(|v| difference(&v, &truth) <= TOLERANCE) {
-                rejected += 1;
+struct Tuner<'a> {
+    gpu: &'a Gpu,
+    options: &'a Options,
+    start: Instant,
+    /// Shapes that were dealt with.
+    seen: BTreeSet<String>,
+    at: (usize, usize),
+}
+
+/// A candidate that gave the right values.
+struct Kept {
+    choice: Choice,
+    times: Vec<f64>,
+}
+
+impl Tuner<'_> {
+    fn time_is_up(&self) -> bool {
+        self.options.budget.is_some_and(|budget| self.start.elapsed() >= budget)
+    }
+
+    /// Estimated time that is left: that of the shapes so far, for those to come, at most what is granted.
+    fn left(&self) -> Duration {
+        let (done, all) = self.at;
+        let gone = self.start.elapsed();
+        let left = gone.mul_f64((all - done) as f64 / done.max(1) as f64);
+        self.options.budget.map_or(left, |budget| left.min(budget.saturating_sub(gone)))
+    }
+
+    fn all(
+        &mut self,
+        subjects: &[Subject],
+        table: &mut Table,
+        tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+    ) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let total: f64 = subjects.iter().map(|s| s.weight).sum();
+        for (i, subject) in subjects.iter().enumerate() {
+            if self.time_is_up() {
+                outcome.left = subjects.len() - i;
+                outcome.left_share = subjects[i..].iter().map(|s| s.weight).sum::<f64>() / total;
+                break;
+            }
+            self.at.0 = i + 1;
+            if let (Some(key), Some(family)) = (&subject.key, subject.family)
+                && !self.wanted(key, family, table, &mut outcome)
+            {
                 continue;
             }
-            kept.push((choice, Vec::new()));
+            self.gpu.set_choices(Choices::new());
+            let run = (subject.work)(self.gpu)?;
+            let run = || no_grad(&run);
+            let seen = self.gpu.watched(|| run().map(drop))?;
+            for seen in seen.into_iter().filter(|s| subject.family.is_none_or(|family| s.family == family)) {
+                if self.seen.contains(&seen.key)
+                    || (subject.key.as_ref() != Some(&seen.key)
+                        && !self.wanted(&seen.key, &seen.family, table, &mut outcome))
+                {
+                    continue;
+                }
+                self.seen.insert(seen.key.clone());
+                let Some(found) = self.shape(&seen, &run, subject.worth_ms, table, tell)? else { continue };
+                outcome.tuned += 1;
+                outcome.ms[0] += found.rule_ms;
+                outcome.ms[1] += found.ms;
+                outcome.rejected += found.rejected;
+                table.found.insert(seen.key.clone(), found.clone());
+                let tried = (found.timed + found.rejected, found.timed + found.rejected);
+                let progress = Progress {
+                    at: self.at,
+                    key: &seen.key,
+                    tried,
+                    best_ms: found.ms,
+                    found: Some(&found),
+                    left: self.left(),
+                };
+                tell(&progress, table)?;
+            }
         }
-        for _ in 0..rounds.max(1) {
-            let fastest =
-                kept.iter().filter_map(|(_, t): &(Choice, Vec<f64>)| t.first()).fold(f64::INFINITY, |a, b| a.min(*b));
-            for (choice, times) in &mut kept {
-                // three times behind in the first round: no second one
-                if times.first().is_none_or(|first| *first < 3.0 * fastest) {
-                    using(choice);
-                    times.push(1e3 * device_seconds(gpu, || run().map(drop))?);
+        Ok(outcome)
+    }
+
+    /// Whether a shape is to be tuned: it is asked for, and not in the table.
+    fn wanted(&mut self, key: &str, family: &str, table: &Table, outcome: &mut Outcome) -> bool {
+        let only = &self.options.only;
+        if self.seen.contains(key) || !(key.starts_with(only) || family.starts_with(only)) {
+            return false;
+        }
+        let known = !self.options.again && table.has(self.gpu, key, family);
+        if known {
+            outcome.known += 1;
+            self.seen.insert(key.to_owned());
+        }
+        !known
+    }
+
+    /// What there is to try for a shape: the versions that can run it as their headers say, each with its settings behind it.
+    fn candidates(&self, seen: &Seen) -> Result<Vec<(usize, Choice)>> {
+        let rule = &seen.chosen.version;
+        let mut all = Vec::new();
+        // the rule of thumb's version first: what it leaves to gain is known early
+        let others = seen.versions.iter().enumerate().filter(|(_, v)| *v != rule);
+        let own = seen.versions.iter().enumerate().filter(|(_, v)| *v == rule);
+        for (i, version) in own.chain(others.rev()) {
+            all.push((i, Choice::usual(&version.name)));
+            for settings in self.gpu.candidates(version, &seen.sizes)? {
+                // those that an edited header gives, too, must be allowed by it
+                if version.refused(&settings).is_none() {
+                    all.push((i, Choice { version: version.name.clone(), settings }));
                 }
             }
         }
-        let medians: Vec<f64> = kept.iter().map(|(_, times)| Spread::of(times.clone()).median).collect();
-        for ((choice, _), ms) in kept.iter().zip(&medians) {
-            log::debug!("{key}: {:.3} ms, {}", ms, choice.in_words());
-        }
-        let of = |variant: Variant| kept.iter().position(|(c, _)| c.version == variant.name() && c.settings.is_empty());
-        let mut best = (0..kept.len()).min_by(|&a, &b| medians[a].total_cmp(&medians[b])).unwrap_or(0);
-        let at = |v| of(v).map_or(f64::NAN, |i| medians[i]);
-        let worth = |rule: f64| medians[best] <= WORTH * rule && medians[best] <= rule - task.worth_ms;
-        best = of(task.usual).filter(|&rule| !worth(medians[rule])).unwrap_or(best);
-        let result = Found {
-            choice: kept[best].0.clone(),
-            ms: medians[best],
-            rule_ms: of(task.usual).map_or(at(Variant::Plain), |i| medians[i]),
-            plain_ms: at(Variant::Plain),
-            timed: kept.len(),
-            rejected,
-        };
-        tell(i + 1, all.len(), key, &result);
-        found.insert(key.clone(), result);
+        Ok(all)
     }
-    let report = gpu.report();
-    Ok(Table { adapter: report.name.clone(), driver: format!("{} {}", report.driver, report.driver_info), found })
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn edited_tables_are_refused_not_run() {
-        assert!(parse(LLVMPIPE, "built in").is_ok_and(|t| !t.found.is_empty()));
-        let with = |setting: &str| {
-            let choice = format!(r#"{{"variant": "tile", "settings": {{{setting}}}}}"#);
-            let found =
-                format!(r#"{{"choice": {choice}, "ms": 1, "rule_ms": 1, "plain_ms": 1, "timed": 1, "rejected": 0}}"#);
-            parse(&format!(r#"{{"adapter": "", "driver": "", "found": {{"a key": {found}}}}}"#), "a.json")
+    /// Tunes one shape; `None` where there is nothing to choose from.
+    fn shape(
+        &self,
+        seen: &Seen,
+        run: &dyn Fn() -> Result<Tensor>,
+        worth_ms: f64,
+        table: &Table,
+        tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+    ) -> Result<Option<Found>> {
+        let candidates = self.candidates(seen)?;
+        let Some(naive) = seen.versions.first().filter(|_| candidates.len() > 1) else { return Ok(None) };
+        let using = |choice: Option<&Choice>| {
+            self.gpu.set_choices(choice.map(|c| (seen.key.clone(), c.clone())).into_iter().collect());
         };
-        assert!(with(r#""p": 16, "oc": 5"#).is_ok());
-        for wrong in [r#""p": 0"#, r#""p": 6"#, r#""oc": 0"#, r#""lanes": 8"#, r#""swap": 2"#] {
-            let said = with(wrong).expect_err(wrong).to_string();
-            assert!(said.contains("a.json") && said.contains("a key") && said.contains("HINT"), "{said}");
+        let timed = || Ok::<_, Error>(1e3 * device_seconds(self.gpu, || run().map(drop))?);
+        using(None);
+        let own = run()?.to_vec()?;
+        // a second one where the first may have compiled something still
+        let mut rule_times = vec![timed()?];
+        let mut found = Found {
+            family: seen.family.clone(),
+            choice: None,
+            ms: rule_times[0],
+            rule_ms: rule_times[0],
+            naive_ms: None,
+            timed: 1,
+            rejected: 0,
+            cut_short: false,
+            kernels: kernels_hash(self.gpu, &seen.family),
+        };
+        if rule_times[0] <= worth_ms {
+            // nothing can save as much as another kernel costs
+            return Ok(Some(found));
         }
+        using(Some(&Choice::usual(&naive.name)));
+        let start = Instant::now();
+        let truth = run()?.to_vec()?;
+        // a slow one is not run again for a time without compilation
+        found.naive_ms =
+            Some(if start.elapsed().as_secs_f64() < 1.0 { timed()? } else { 1e3 * start.elapsed().as_secs_f64() });
+        let rule_is_right = difference(&own, &truth) <= TOLERANCE;
+        if !rule_is_right {
+            log::warn!("{}: {} gives other values than {}", seen.key, seen.chosen.version.label(), naive.label());
+            found.rejected += 1;
+        }
+        let mut best = if rule_is_right { rule_times[0] } else { f64::INFINITY };
+        let mut kept: Vec<Kept> = Vec::new();
+        // versions whose usual settings are wrong or far behind
+        let mut given_up = BTreeSet::new();
+        let is_rule =
+            |choice: &Choice| choice.version == seen.chosen.version.name && choice.settings == seen.chosen.settings;
+        let all = candidates.len();
+        for (tried, (version, choice)) in candidates.into_iter().enumerate() {
+            if is_rule(&choice) || given_up.contains(&version) {
+                continue;
+            }
+            if self.time_is_up() {
+                found.cut_short = true;
+                break;
+            }
+            let progress = Progress {
+                at: self.at,
+                key: &seen.key,
+                tried: (tried, all),
+                best_ms: best,
+                found: None,
+                left: self.left(),
+            };
+            tell(&progress, table)?;
+            using(Some(&choice));
+            let usual = choice.settings.is_empty();
+            if !run().and_then(|y| y.to_vec()).is_ok_and(|values| difference(&values, &truth) <= TOLERANCE) {
+                found.rejected += 1;
+                log::debug!("{}: rejected {}", seen.key, choice.in_words());
+                if usual {
+                    given_up.insert(version);
+                }
+                continue;
+            }
+            let ms = timed()?;
+            found.timed += 1;
+            if usual && ms > FAR_BEHIND * best {
+                given_up.insert(version);
+            }
+            best = best.min(ms);
+            kept.push(Kept { choice, times: vec![ms] });
+        }
+        kept.retain(|k| k.times[0] <= BEHIND * best);
+        for _ in 1..self.options.rounds.max(1) {
+            using(None);
+            rule_times.push(timed()?);
+            for Kept { choice, times } in &mut kept {
+                using(Some(choice));
+                times.push(timed()?);
+            }
+        }
+        found.rule_ms = Spread::of(rule_times).median;
+        let median = |k: &Kept| Spread::of(k.times.clone()).median;
+        for k in &kept {
+            log::debug!("{}: {:.3} ms, {}", seen.key, median(k), k.choice.in_words());
+        }
+        let Some(fastest) = kept.iter().min_by(|a, b| median(a).total_cmp(&median(b))) else {
+            found.ms = found.rule_ms;
+            return Ok(Some(found));
+        };
+        let ms = median(fastest);
+        let worth = ms <= WORTH * found.rule_ms && ms <= found.rule_ms - worth_ms;
+        found.choice = (worth || !rule_is_right).then(|| fastest.choice.clone());
+        found.ms = if found.choice.is_some() { ms } else { found.rule_ms };
+        Ok(Some(found))
     }
 }

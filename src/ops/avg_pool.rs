@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
+use std::ops::Range;
 
 /// Fixed windows, as [`super::MaxPool`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +112,46 @@ pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     reshape(&mean(x, &[2])?, &[x.dim(0), x.dim(1)])
 }
 
+/// Means of windows of `[B, C, L]`: of output `t` the samples `window(t)`, divided by `count`.
+fn means(x: &Array, t: usize, window: impl Fn(usize) -> Range<usize>, count: impl Fn(&Range<usize>) -> usize) -> Array {
+    let row = |row: &[f64], t: usize| {
+        let window = window(t);
+        row[window.clone()].iter().sum::<f64>() / count(&window) as f64
+    };
+    let rows = x.data.chunks(x.dim(2));
+    Array::new(&[x.dim(0), x.dim(1), t], rows.flat_map(|r| (0..t).map(|t| row(r, t)).collect::<Vec<_>>()).collect())
+}
+
+/// Pooling of `[B, C, L]`.
+pub(crate) fn avg_pool_case(shape: [usize; 3], pool: AvgPool) -> Case {
+    let AvgPool { kernel, stride, pad, count_pad } = pool;
+    let [b, c, len] = shape;
+    let t = (len + 2 * pad - kernel) / stride + 1;
+    Case::new(
+        format!("{shape:?} kernel {kernel} stride {stride} padding {pad}{}", if count_pad { " counted" } else { "" }),
+        vec![Input::normal(&shape, 95)],
+        move |x| avg_pool(&x[0], pool),
+        move |x| {
+            let window = |t: usize| (t * stride).saturating_sub(pad)..(t * stride + kernel - pad).min(len);
+            means(&x[0], t, window, |w| if count_pad { kernel } else { w.len() })
+        },
+    )
+    .cost((b * c * t * kernel) as f64, 4.0 * (b * c * (len + t)) as f64)
+}
+
+/// Means of `bins` windows that cover `[B, C, L]`.
+pub(crate) fn adaptive_avg_pool_case(shape: [usize; 3], bins: usize) -> Case {
+    let [b, c, len] = shape;
+    Case::new(
+        format!("adaptive {shape:?} to {bins}"),
+        vec![Input::normal(&shape, 96)],
+        move |x| adaptive_avg_pool(&x[0], bins),
+        move |x| means(&x[0], bins, |t| t * len / bins..((t + 1) * len).div_ceil(bins), Range::len),
+    )
+    .cost((b * c * len) as f64, 4.0 * (b * c * (len + bins)) as f64)
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
     let settings = [
         ([2, 3, 13], 2, 2, 0, false),
         ([1, 2, 11], 3, 2, 1, false),
@@ -120,39 +159,12 @@ pub(super) fn cases() -> Vec<Case> {
         ([1, 1, 9], 4, 1, 2, false),
         ([1, 2, 9], 2, 3, 0, true),
     ];
-    for (shape, kernel, stride, pad, count_pad) in settings {
-        cases.push(Case::new(
-            format!(
-                "{shape:?} kernel {kernel} stride {stride} padding {pad}{}",
-                if count_pad { " counted" } else { "" }
-            ),
-            vec![Input::normal(&shape, 95)],
-            move |x| avg_pool(&x[0], AvgPool { kernel, stride, pad, count_pad }),
-            move |x| {
-                let t = (shape[2] + 2 * pad - kernel) / stride + 1;
-                Array::from_index(&[shape[0], shape[1], t], |at| {
-                    let first = (at[2] * stride).saturating_sub(pad);
-                    let end = (at[2] * stride + kernel - pad).min(shape[2]);
-                    let sum: f64 = (first..end).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum();
-                    sum / if count_pad { kernel } else { end - first } as f64
-                })
-            },
-        ));
-    }
-    for (shape, bins) in [([2, 3, 13], 5), ([1, 2, 12], 4), ([1, 2, 5], 8), ([2, 1, 7], 1), ([1, 1, 6], 6)] {
-        cases.push(Case::new(
-            format!("adaptive {shape:?} to {bins}"),
-            vec![Input::normal(&shape, 96)],
-            move |x| adaptive_avg_pool(&x[0], bins),
-            move |x| {
-                Array::from_index(&[shape[0], shape[1], bins], |at| {
-                    let (first, end) = (at[2] * shape[2] / bins, ((at[2] + 1) * shape[2]).div_ceil(bins));
-                    let sum: f64 = (first..end).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).sum();
-                    sum / (end - first) as f64
-                })
-            },
-        ));
-    }
+    let windows = settings.map(|(shape, kernel, stride, pad, count_pad)| {
+        avg_pool_case(shape, AvgPool { kernel, stride, pad, count_pad })
+    });
+    let bins = [([2, 3, 13], 5), ([1, 2, 12], 4), ([1, 2, 5], 8), ([2, 1, 7], 1), ([1, 1, 6], 6)];
+    let mut cases: Vec<Case> =
+        windows.into_iter().chain(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins))).collect();
     cases.push(Case::new(
         "global [2, 3, 7]",
         vec![Input::normal(&[2, 3, 7], 97)],

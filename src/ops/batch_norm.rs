@@ -8,6 +8,7 @@ mod cases;
 mod gradients;
 
 pub(super) use cases::cases;
+pub(crate) use cases::{Added, norm_case, norm_relu_case, norm_relu_grad_case};
 
 use super::dropout::Dropout;
 use super::{

@@ -1,6 +1,7 @@
 //! A case of an operation: inputs, what runs on the device, and the same in f64 on the host. Everything that looks at kernels
 //! ([`crate::lab`]) is made from cases.
 
+use crate::autograd::with_history;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::ops::Array;
@@ -79,6 +80,11 @@ impl Input {
         self
     }
 
+    /// The nearest values that f16 holds.
+    pub(crate) fn in_f16(self) -> Self {
+        self.map(|v| half::f16::from_f32(v).to_f32())
+    }
+
     pub(crate) fn upload(&self, gpu: &Gpu) -> Result<Tensor> {
         match self.kind {
             Kind::Index => {
@@ -96,8 +102,19 @@ impl Input {
     }
 }
 
-type Run = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
-type Oracle = Box<dyn Fn(&[Array]) -> Array>;
+type Run = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + Send + Sync>;
+type Oracle = Box<dyn Fn(&[Array]) -> Array + Send + Sync>;
+
+/// What of a case is compared with the oracle beside its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Derivatives {
+    /// Nothing: the operation works in place, or the case is about values.
+    None,
+    /// The first derivative along a few directions, which costs two runs of the oracle each, however large the case.
+    Along,
+    /// Every element of the first and the second derivative.
+    All,
+}
 
 /// One setting of an operation with inputs and oracle.
 pub struct Case {
@@ -106,8 +123,12 @@ pub struct Case {
     pub(crate) inputs: Vec<Input>,
     pub(crate) run: Run,
     pub(crate) cpu: Oracle,
-    pub(crate) differentiable: bool,
+    /// Made of the inputs once, with its history, and handed to `run` behind them.
+    before: Option<Run>,
+    pub(crate) derivatives: Derivatives,
     pub(crate) tolerance: [f64; 2],
+    /// Floating-point operations, and bytes that must be read and written at least; 0 where nobody counted.
+    pub(crate) cost: [f64; 2],
 }
 
 impl Case {
@@ -115,23 +136,65 @@ impl Case {
     pub fn new(
         label: impl Into<String>,
         inputs: Vec<Input>,
-        run: impl Fn(&[Tensor]) -> Result<Tensor> + 'static,
-        cpu: impl Fn(&[Array]) -> Array + 'static,
+        run: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
+        cpu: impl Fn(&[Array]) -> Array + Send + Sync + 'static,
     ) -> Self {
         Self {
             label: label.into(),
             inputs,
             run: Box::new(run),
             cpu: Box::new(cpu),
-            differentiable: true,
+            before: None,
+            derivatives: Derivatives::All,
             tolerance: [1e-5, 1e-5],
+            cost: [0.0; 2],
         }
     }
 
     /// No derivative is checked: the operation works in place, or the case is about values only.
     pub fn oracle_only(mut self) -> Self {
-        self.differentiable = false;
+        self.derivatives = Derivatives::None;
         self
+    }
+
+    /// Of the derivatives only the first is checked, along a few directions: for cases too large for every element.
+    pub(crate) fn along(mut self) -> Self {
+        self.derivatives = Derivatives::Along;
+        self
+    }
+
+    /// `before` makes a tensor of the inputs once, with its history; `run` finds it behind them. So a backward pass is a
+    /// case whose time is that of the backward pass alone.
+    pub(crate) fn after(mut self, before: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static) -> Self {
+        self.before = Some(Box::new(before));
+        self
+    }
+
+    /// What one run costs: floating-point operations, and the bytes that must be read and written at least.
+    pub(crate) fn cost(mut self, flops: f64, bytes: f64) -> Self {
+        self.cost = [flops, bytes];
+        self
+    }
+
+    /// The inputs on the device, as `run` takes them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`], [`crate::Error::Memory`]; those of the operation.
+    pub(crate) fn tensors(&self, gpu: &Gpu) -> Result<Vec<Tensor>> {
+        self.prepared(self.inputs.iter().map(|i| i.upload(gpu)).collect::<Result<_>>()?)
+    }
+
+    fn prepared(&self, mut all: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        if let Some(before) = &self.before {
+            let made = with_history(|| before(&all))?;
+            all.push(made);
+        }
+        Ok(all)
+    }
+
+    /// What the oracle gives for the inputs.
+    pub(crate) fn expected(&self) -> Array {
+        (self.cpu)(&self.inputs.iter().map(Input::array).collect::<Vec<_>>())
     }
 
     /// Number of its inputs.
@@ -145,13 +208,19 @@ impl Case {
     /// # Errors
     /// That of the operation.
     pub fn run_with_other_type(&self, gpu: &Gpu, i: usize) -> Result<Tensor> {
-        let mut inputs: Vec<Tensor> = self.inputs.iter().map(|input| input.upload(gpu)).collect::<Result<_>>()?;
+        let mut inputs: Vec<Tensor> = self.inputs.iter().map(|i| i.upload(gpu)).collect::<Result<_>>()?;
         let Input { shape, values, kind } = &self.inputs[i];
         inputs[i] = match kind {
             Kind::Index => Tensor::zeros(gpu, shape)?,
             Kind::Float | Kind::Fixed => Tensor::from_u32(gpu, shape, &vec![1; values.len()])?,
         };
-        (self.run)(&inputs)
+        (self.run)(&self.prepared(inputs)?)
+    }
+
+    /// Another absolute tolerance of the values, for sums of many terms.
+    pub(crate) fn within(mut self, atol: f64) -> Self {
+        self.tolerance[0] = atol;
+        self
     }
 
     /// Another absolute and relative tolerance of the values.

@@ -3,21 +3,23 @@
 //! convolution is the case of one branch.
 //!
 //! Three operations, bilinear and each other's derivatives: the convolution and
-//! its gradients with respect to the input and to one branch's weight. Each has a plain
-//! version (`plain.rs`), for every adapter and every shape, and versions in tiles
-//! (`tile.rs`, `sum.rs`) that read their signals from padded rows (`rows.rs`), two of
-//! the three also as a fast convolution with fewer multiplications (`fast.rs`). `spec.rs`
-//! says what is to be done and chooses the version.
+//! its gradients with respect to the input and to one branch's weight. `family.rs` says what the kernels' files may ask
+//! for, `spec.rs` what is to be done, `way.rs` which version does it. Versions read their signals as they are (`plain.rs`)
+//! or from padded rows (`rows.rs`), direct (`sum.rs`) or as a fast convolution with fewer multiplications (`fast.rs`).
 
 mod cases;
+mod family;
 mod fast;
+mod oracle;
 mod plain;
 mod rows;
 mod spec;
 mod sum;
-mod tile;
+mod way;
 
+pub(crate) use cases::{ConvShape, conv_case};
 pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
+pub(super) use family::{CONV1D_FAMILY, INPUT_GRAD_FAMILY, LAYOUTS_FAMILY, WEIGHT_GRAD_FAMILY};
 
 use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};
@@ -26,7 +28,7 @@ use crate::tensor::{DType, Tensor};
 pub use spec::{Branch, ConvSpec, Numbers, Pass};
 use spec::{Sizes, gcd};
 use std::sync::{Arc, Mutex};
-use tile::{GradRows, SharedRows};
+use way::{GradRows, SharedRows};
 
 fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
     weights.iter().map(|w| w.shape()).collect()
@@ -84,10 +86,8 @@ impl Op for Conv {
         }
         let y = Tensor::empty(gpu, &[b, channels, t], DType::F32)?;
         let sizes = self.spec.all_sizes(b, c, l, t, &ws);
-        match self.spec.tiles(gpu, Pass::Forward, &ws, &sizes) {
-            Some(tiles) => tiles.forward(gpu, (x, &self.rows), (weights, bias), &y, &sizes)?,
-            None => self.spec.launch(gpu, false, (x, weights, bias, &y), &sizes)?,
-        }
+        let way = self.spec.way(gpu, Pass::Forward, &ws, &sizes)?;
+        way.forward(gpu, (x, &self.rows), (weights, bias), &y, &sizes)?;
         Ok(y.into())
     }
 
@@ -114,8 +114,7 @@ fn gradients(
 ) -> Result<Vec<Option<Tensor>>> {
     let shapes: Vec<&[usize]> = weights.iter().map(Tensor::shape).collect();
     let sizes = spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &shapes);
-    let tiles = spec.tiles(x.gpu(), Pass::WeightGrad, &shapes, &sizes);
-    let grad_rows = tiles.map_or_else(|| Ok(GradRows::new()), |t| t.grad_rows(x.gpu(), g, rows, &sizes))?;
+    let grad_rows = spec.way(x.gpu(), Pass::WeightGrad, &shapes, &sizes)?.grad_rows(x.gpu(), g, rows, &sizes)?;
     let mut all = vec![None];
     if needs[0] {
         all[0] = Some(input_grad(spec, g, weights, x.dim(2), grad_rows.clone())?);
@@ -158,10 +157,7 @@ impl Op for InputGrad {
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
         let sizes = self.spec.all_sizes(b, c, self.len, t, &ws);
         let rows = std::mem::take(&mut *lock(&self.rows));
-        match self.spec.tiles(gpu, Pass::InputGrad, &ws, &sizes) {
-            Some(tiles) => tiles.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?,
-            None => self.spec.launch(gpu, true, (g, &inputs[1..], None, &dx), &sizes)?,
-        }
+        self.spec.way(gpu, Pass::InputGrad, &ws, &sizes)?.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?;
         Ok(dx.into())
     }
 
@@ -204,10 +200,8 @@ impl Op for WeightGrad {
         let sizes = self.spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
         let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
         let (rows, grad_rows) = lock(&self.rows).take().unwrap_or_default();
-        match self.spec.tiles(gpu, Pass::WeightGrad, &ws, &sizes) {
-            Some(tiles) => tiles.weight_grad(gpu, (x, &rows), (g, grad_rows), (&dw, self.j, &sizes))?,
-            None => self.spec.launch_weight_grad(gpu, x, g, &dw, self.j, &sizes[self.j])?,
-        }
+        let way = self.spec.way(gpu, Pass::WeightGrad, &ws, &sizes)?;
+        way.weight_grad(gpu, (x, &rows), (g, grad_rows), (&dw, self.j, &sizes))?;
         Ok(dw.into())
     }
 
@@ -254,14 +248,17 @@ pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch:
     branches(x, &[weight], &ConvSpec::single(stride, groups, branch))
 }
 
-/// `x` `[B, C, L]` with `w` `[O, C, 1]` in tiles, `[B, O, L]`; `None` where the plain version is chosen.
+/// `x` `[B, C, L]` with `w` `[O, C, 1]` in tiles, `[B, O, L]`; `None` where a version is chosen that reads no rows.
 pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
     let (gpu, spec) = (x.gpu(), ConvSpec::single(1, 1, Branch::same(1, 1)));
     let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
     let sizes = spec.all_sizes(b, c, l, l, &[w.shape()]);
-    let Some(tiles) = spec.tiles(gpu, Pass::Forward, &[w.shape()], &sizes) else { return Ok(None) };
+    let way = spec.way(gpu, Pass::Forward, &[w.shape()], &sizes)?;
+    if way.layout(0) == "plain" {
+        return Ok(None);
+    }
     let y = Tensor::empty(gpu, &[b, w.dim(0), l], DType::F32)?;
-    tiles.forward(gpu, (x, &SharedRows::default()), (&[w], None), &y, &sizes)?;
+    way.forward(gpu, (x, &SharedRows::default()), (&[w], None), &y, &sizes)?;
     Ok(Some(y))
 }
 

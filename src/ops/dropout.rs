@@ -5,7 +5,7 @@ use super::{Array, Forward, Op, Saved, apply, check_floats, groups};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
 use crate::ops::case::{Case, Input};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{DType, Tensor, numel};
 
 /// Seed and step of the generator, on the device so that a recorded step stays valid when they change.
 #[derive(Debug, Clone)]
@@ -151,17 +151,21 @@ pub(super) fn cpu_dropout(x: &Array, state: &Array, rate: f32, site: u32) -> Arr
     Array::new(&x.shape, x.data.iter().enumerate().map(keep).collect())
 }
 
+/// Dropout of a tensor.
+pub(crate) fn dropout_case(shape: &[usize], rate: f32, site: u32) -> Case {
+    let n = numel(shape) as f64;
+    Case::new(
+        format!("{shape:?} rate {rate} site {site}"),
+        vec![Input::normal(shape, 141), Input::index(&[3], vec![0x1234_5678, 0x9abc_def0, 17])],
+        move |x| dropout(&x[0], rate, &DropoutState(x[1].clone()), site),
+        move |x| cpu_dropout(&x[0], &x[1], rate, site),
+    )
+    .cost(n, 8.0 * n)
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (shape, rate, site) in [(vec![2, 3, 7], 0.3f32, 0), (vec![33], 0.5, 5), (vec![4, 5], 0.1, 2)] {
-        cases.push(Case::new(
-            format!("{shape:?} rate {rate} site {site}"),
-            vec![Input::normal(&shape, 141), Input::index(&[3], vec![0x1234_5678, 0x9abc_def0, 17])],
-            move |x| dropout(&x[0], rate, &DropoutState(x[1].clone()), site),
-            move |x| cpu_dropout(&x[0], &x[1], rate, site),
-        ));
-    }
-    cases
+    let settings: [(&[usize], f32, u32); 3] = [(&[2, 3, 7], 0.3, 0), (&[33], 0.5, 5), (&[4, 5], 0.1, 2)];
+    settings.map(|(shape, rate, site)| dropout_case(shape, rate, site)).into()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{Array, Forward, Op, Saved, apply, groups, sum_to};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch};
 use crate::ops::case::{Case, Input};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{DType, Tensor, numel};
 
 /// A row of the table of functions of one tensor, with up to two scalars.
 struct Unary {
@@ -307,23 +307,43 @@ pub fn clamp(x: &Tensor, low: f32, high: f32) -> Result<Tensor> {
     unary("clamp", x, [low, high])
 }
 
+/// A function of one tensor, by its name in the table.
+pub(crate) fn unary_case(name: &'static str, shape: &[usize]) -> Case {
+    let row = UNARY.iter().find(|r| r.name == name).expect("a row of the table");
+    let (s, cpu, n) = (row.scalars, row.cpu, numel(shape) as f64);
+    let wide = s.map(f64::from);
+    Case::new(
+        format!("{name} {shape:?}"),
+        vec![(row.input)(shape)],
+        move |x| unary(name, &x[0], s),
+        move |x| x[0].map(|v| cpu(v, wide)),
+    )
+    .cost(n, 8.0 * n)
+}
+
+/// A function of two tensors, by its name in the table.
+pub(crate) fn binary_case(name: &'static str, a: &[usize], b: &[usize]) -> Case {
+    let i = BINARY.iter().position(|r| r.name == name).expect("a row of the table");
+    let (s, cpu) = (BINARY[i].scalars, BINARY[i].cpu);
+    let wide = s.map(f64::from);
+    let shape = broadcast_shape(name, a, b).expect("shapes of a case");
+    let n = numel(&shape);
+    let second = if name == "div" { Input::positive(b, 22) } else { Input::spaced(b, 22) };
+    Case::new(
+        format!("{name} {a:?} {b:?}"),
+        vec![Input::normal(a, 21), second],
+        move |x| binary(i, &x[0], &x[1], s),
+        move |x| Array::from_index(&shape, |at| cpu(x[0].broadcast_at(at), x[1].broadcast_at(at), wide)),
+    )
+    .cost(n as f64, 4.0 * (numel(a) + numel(b) + n) as f64)
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    let wide = |s: [f32; 2]| [f64::from(s[0]), f64::from(s[1])];
     let mut cases = Vec::new();
     for row in UNARY {
-        for shape in [vec![37], vec![2, 3, 5]] {
-            let (s, cpu) = (row.scalars, row.cpu);
-            cases.push(Case::new(
-                format!("{} {shape:?}", row.name),
-                vec![(row.input)(&shape)],
-                move |x| unary(row.name, &x[0], s),
-                move |x| x[0].map(|v| cpu(v, wide(s))),
-            ));
-        }
+        cases.extend([&[37][..], &[2, 3, 5]].map(|shape| unary_case(row.name, shape)));
     }
-    for (i, row) in BINARY.iter().enumerate() {
-        cases.push(binary_case(i, row, &[3, 7], &[3, 7]));
-    }
+    cases.extend(BINARY.iter().map(|row| binary_case(row.name, &[3, 7], &[3, 7])));
     cases
 }
 
@@ -336,26 +356,5 @@ pub(super) fn broadcast_cases() -> Vec<Case> {
         (&[2, 1, 3, 2], &[4, 1, 2]),
         (&[6, 1], &[6, 1]),
     ];
-    let mut cases = Vec::new();
-    for (a, b) in shapes {
-        for (i, row) in BINARY.iter().enumerate() {
-            cases.push(binary_case(i, row, a, b));
-        }
-    }
-    cases
-}
-
-fn binary_case(i: usize, row: &'static Binary, a: &[usize], b: &[usize]) -> Case {
-    let (s, cpu) = (row.scalars, row.cpu);
-    let wide = [f64::from(s[0]), f64::from(s[1])];
-    let second = if row.name == "div" { Input::positive(b, 22) } else { Input::spaced(b, 22) };
-    Case::new(
-        format!("{} {a:?} {b:?}", row.name),
-        vec![Input::normal(a, 21), second],
-        move |x| binary(i, &x[0], &x[1], s),
-        move |x| {
-            let shape = broadcast_shape(row.name, &x[0].shape, &x[1].shape).expect("shapes of a case");
-            Array::from_index(&shape, |at| cpu(x[0].broadcast_at(at), x[1].broadcast_at(at), wide))
-        },
-    )
+    shapes.into_iter().flat_map(|(a, b)| BINARY.iter().map(move |row| binary_case(row.name, a, b))).collect()
 }

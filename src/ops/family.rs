@@ -111,16 +111,33 @@ impl<'a> Call<'a> {
         self.gpu.choose(&Wanted { family, kernel, key: &self.key, layouts: can }, &self.sizes)
     }
 
+    /// Integers of the chosen version's header, of those that depend on what is known so far.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] for a header that lacks one of them.
+    pub(crate) fn numbers<const N: usize>(&self, names: [&str; N]) -> Result<[usize; N]> {
+        let chosen = self.version()?;
+        let values = self.gpu.resolve(&chosen, &self.sizes)?;
+        let mut all = [0; N];
+        for (number, name) in all.iter_mut().zip(names) {
+            *number = chosen.version.int(name, &values)?;
+        }
+        Ok(all)
+    }
+
+    fn version(&self) -> Result<Chosen> {
+        match &self.chosen {
+            Some(chosen) => Ok(chosen.clone()),
+            None => self.choose(&|v| v.layouts.is_empty()),
+        }
+    }
+
     /// What runs, with the numbers of its header.
     ///
     /// # Errors
     /// As [`Call::choose`]; [`crate::Error::Gpu`] for a text that does not compile.
     pub(crate) fn plan(&self) -> Result<Arc<Plan>> {
-        let chosen = match &self.chosen {
-            Some(chosen) => chosen.clone(),
-            None => self.choose(&|v| v.layouts.is_empty())?,
-        };
-        self.gpu.plan(self.kernel.name, &chosen, &self.sizes)
+        self.gpu.plan(self.kernel.name, &self.version()?, &self.sizes)
     }
 
     /// Records the launch.

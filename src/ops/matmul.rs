@@ -6,7 +6,7 @@ use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch, Variant};
 use crate::ops::case::{Case, Input};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{DType, Tensor, numel};
 
 /// Multiply-adds up to which a product goes the plain way.
 const SMALL: usize = 1 << 19;
@@ -129,8 +129,40 @@ pub fn matmul(u: &Tensor, v: &Tensor, transpose_u: bool, transpose_v: bool) -> R
     apply(op, &[u, v])
 }
 
+/// Product of `u` and `v`, which lie transposed where `transposed` says so.
+pub(crate) fn matmul_case(u: &[usize], v: &[usize], [tu, tv]: [bool; 2]) -> Case {
+    let op = MatMul { transpose_u: tu, transpose_v: tv };
+    let shape = op.shape(u, v).expect("shapes of a case");
+    let ([_, rows, depth], [_, _, cols], n) = (dims(u, tu), dims(v, tv), numel(&shape));
+    let cost = [2 * n * depth, 4 * (numel(u) + numel(v) + n)].map(|c| c as f64);
+    Case::new(
+        format!("{u:?}{} x {v:?}{}", mark(tu), mark(tv)),
+        vec![Input::normal(u, 61), Input::normal(v, 62)],
+        move |x| matmul(&x[0], &x[1], tu, tv),
+        move |x| {
+            // a matrix of the batch, its rows and columns as they are used; one shared by the batch is repeated
+            let matrix = |a: &Array, b: usize, t: bool| -> Vec<f64> {
+                let [of, r, c] = dims(&a.shape, t);
+                let a = &a.data[b % of * r * c..][..r * c];
+                if t { (0..r * c).map(|i| a[i % c * r + i / c]).collect() } else { a.to_vec() }
+            };
+            let mut y = Array::zeros(&shape);
+            for (b, y) in y.data.chunks_mut(rows * cols).enumerate() {
+                let (u, v) = (matrix(&x[0], b, tu), matrix(&x[1], b, tv));
+                for (y, u) in y.chunks_mut(cols).zip(u.chunks(depth)) {
+                    for (u, v) in u.iter().zip(v.chunks(cols)) {
+                        y.iter_mut().zip(v).for_each(|(y, v)| *y += u * v);
+                    }
+                }
+            }
+            y
+        },
+    )
+    .within(1e-5 + 2e-6 * (depth as f64).sqrt() + 2e-7 * depth as f64)
+    .cost(cost[0], cost[1])
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
     let shapes: [(&[usize], bool, &[usize], bool); 10] = [
         (&[3, 5], false, &[5, 4], false),
         (&[5, 3], true, &[5, 4], false),
@@ -144,25 +176,5 @@ pub(super) fn cases() -> Vec<Case> {
         (&[9, 10], true, &[2, 9, 35], false),
         (&[2, 5, 9], false, &[70, 9], true),
     ];
-    for (u, tu, v, tv) in shapes {
-        cases.push(Case::new(
-            format!("{u:?}{} x {v:?}{}", mark(tu), mark(tv)),
-            vec![Input::normal(u, 61), Input::normal(v, 62)],
-            move |x| matmul(&x[0], &x[1], tu, tv),
-            move |x| {
-                let op = MatMul { transpose_u: tu, transpose_v: tv };
-                let shape = op.shape(&x[0].shape, &x[1].shape).expect("shapes of a case");
-                let at = |a: &Array, b: usize, r: usize, c: usize, t: bool| {
-                    let (r, c) = if t { (c, r) } else { (r, c) };
-                    if a.shape.len() == 3 { a.broadcast_at(&[b, r, c]) } else { a.broadcast_at(&[r, c]) }
-                };
-                let depth = dims(u, tu)[2];
-                Array::from_index(&shape, |i| {
-                    let (b, r, c) = if i.len() == 3 { (i[0], i[1], i[2]) } else { (0, i[0], i[1]) };
-                    (0..depth).map(|k| at(&x[0], b, r, k, tu) * at(&x[1], b, k, c, tv)).sum()
-                })
-            },
-        ));
-    }
-    cases
+    shapes.into_iter().map(|(u, tu, v, tv)| matmul_case(u, v, [tu, tv])).collect()
 }

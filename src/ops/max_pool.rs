@@ -158,6 +158,29 @@ pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
     apply(pool, &[x])
 }
 
+/// Pooling of `[B, C, L]`.
+pub(crate) fn max_pool_case(shape: [usize; 3], pool: MaxPool) -> Case {
+    let MaxPool { kernel, stride, pad } = pool;
+    let [b, c, len] = shape;
+    let t = (len + 2 * pad - kernel) / stride + 1;
+    let outputs = (b * c * t) as f64;
+    Case::new(
+        format!("{shape:?} kernel {kernel} stride {stride} padding {pad}"),
+        vec![Input::spaced(&shape, 91)],
+        move |x| max_pool(&x[0], pool),
+        move |x| {
+            let row = |row: &[f64], t: usize| {
+                let first = (t * stride).saturating_sub(pad);
+                let end = (t * stride + kernel - pad).min(len);
+                row[first..end].iter().copied().fold(f64::NEG_INFINITY, f64::max)
+            };
+            Array::new(&[b, c, t], x[0].data.chunks(len).flat_map(|r| (0..t).map(move |t| row(r, t))).collect())
+        },
+    )
+    // a value and a position of every window
+    .cost((kernel - 1) as f64 * outputs, 4.0 * (b * c * len) as f64 + 8.0 * outputs)
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let settings = [
         ([2, 3, 13], 2, 2, 0),
@@ -168,20 +191,6 @@ pub(super) fn cases() -> Vec<Case> {
     ];
     settings
         .into_iter()
-        .map(|(shape, kernel, stride, pad)| {
-            Case::new(
-                format!("{shape:?} kernel {kernel} stride {stride} padding {pad}"),
-                vec![Input::spaced(&shape, 91)],
-                move |x| max_pool(&x[0], MaxPool { kernel, stride, pad }),
-                move |x| {
-                    let t = (shape[2] + 2 * pad - kernel) / stride + 1;
-                    Array::from_index(&[shape[0], shape[1], t], |at| {
-                        let first = (at[2] * stride).saturating_sub(pad);
-                        let end = (at[2] * stride + kernel - pad).min(shape[2]);
-                        (first..end).map(|s| x[0].broadcast_at(&[at[0], at[1], s])).fold(f64::NEG_INFINITY, f64::max)
-                    })
-                },
-            )
-        })
+        .map(|(shape, kernel, stride, pad)| max_pool_case(shape, MaxPool { kernel, stride, pad }))
         .collect()
 }

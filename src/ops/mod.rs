@@ -43,6 +43,18 @@ pub use reduce::{max, mean, sum, sum_to};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
 pub use trace::trace_numbers;
 
+#[rustfmt::skip]
+pub(crate) use {
+    avg_pool::{adaptive_avg_pool_case, avg_pool_case},
+    batch_norm::{Added, norm_case, norm_relu_case, norm_relu_grad_case},
+    conv1d::{ConvShape, conv_case},
+    dropout::dropout_case,
+    elementwise::{binary_case, unary_case},
+    matmul::matmul_case,
+    max_pool::max_pool_case,
+    reduce::sum_case,
+};
+
 use crate::autograd;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -186,6 +198,10 @@ pub struct Registered {
     /// Cases from which oracle test, gradcheck, gradgradcheck and determinism test are made.
     pub cases: fn() -> Vec<Case>,
 }
+
+/// Every family of kernels.
+pub const FAMILIES: &[&family::Family] =
+    &[&conv1d::CONV1D_FAMILY, &conv1d::INPUT_GRAD_FAMILY, &conv1d::WEIGHT_GRAD_FAMILY, &conv1d::LAYOUTS_FAMILY];
 
 /// Every operation of the engine: one line each.
 pub const REGISTRY: &[Registered] = &[

@@ -1,5 +1,6 @@
 //! The folder that a run writes. A file appears whole or not at all: it is written beside its place and renamed.
 
+pub mod kernels;
 mod lock;
 mod record;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+pub use kernels::{Kernels, KernelsEntry};
 pub use lock::RunLock;
 pub(crate) use record::quoted;
 pub use record::{RunRecord, SplitRecord, commit, rfc3339};
@@ -200,6 +202,16 @@ impl RunFolder {
     /// [`Error::File`] if it cannot be written.
     pub fn write_config(&self, experiment: &Experiment) -> Result<()> {
         write_atomically(&self.config(), experiment.to_toml().as_bytes())
+    }
+
+    /// Writes `config.toml` with a line on kernels that it does not name, where the run is made with such.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn write_config_of(&self, experiment: &Experiment, kernels: &Kernels) -> Result<()> {
+        let Some(differ) = kernels.differences_from_built_in() else { return self.write_config(experiment) };
+        let line = format!("# Not all of the run: it was made with {differ}; `kernels` in run.json has the hashes.\n");
+        write_atomically(&self.config(), (line + &experiment.to_toml()).as_bytes())
     }
 
     /// Writes `run.json`; at the start without an end, and again at the end.

@@ -7,7 +7,7 @@ use crate::ecg::sources::Kind;
 use crate::error::{Error, Result};
 use crate::train::RunFolder;
 use crate::train::config::Experiment;
-use crate::train::run_folder::{RunLock, SplitRecord};
+use crate::train::run_folder::{Kernels, KernelsEntry, RunLock, SplitRecord};
 use std::path::Path;
 
 /// There must be a run to resume.
@@ -56,6 +56,22 @@ pub(super) fn is_same_data(folder: &RunFolder, data: &Fingerprint, split: &Split
         return refuse("was begun with other records, or another division of them, than the data set gives now".into());
     }
     Ok(())
+}
+
+/// A run is resumed with the kernels that it was begun with: its bits depend on them. What earlier versions of the program
+/// noted in words is not compared.
+pub(super) fn are_same_kernels(folder: &RunFolder, kernels: &Kernels) -> Result<()> {
+    let Some(KernelsEntry::Listed(begun)) = folder.read_run()?.and_then(|record| record.kernels) else { return Ok(()) };
+    let differ = kernels.differences(&begun);
+    if differ.is_empty() {
+        return Ok(());
+    }
+    Err(Error::file(
+        folder.dir(),
+        format!("was begun with other kernels than those of now: {}", differ.join("; ")),
+        "give --shader-dir, --kernels and the tuning table (EXGNET_CACHE, --no-tuned) as then; or begin anew: --force in \
+         the place of --resume",
+    ))
 }
 
 /// Whether the run to go on with came to its end, which is told.

@@ -1,19 +1,15 @@
 //! What there is to tune in convolutions.
 
-use super::{Task, Work};
+use super::{Subject, Work};
 use crate::error::Result;
-use crate::gpu::{Choice, Gpu, Variant};
+use crate::gpu::Gpu;
 use crate::lab::subjects::noise;
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::{self, Branch, ConvSpec, Numbers, Pass};
-use std::collections::BTreeSet;
 
 /// What a candidate must save of the rule of thumb's time, ms a call: the rule's kernels serve many shapes, and a further one
 /// costs up to three seconds to compile, and half a second when it is found compiled.
 const WORTH_MS: f64 = 2.0;
-/// Multiply-adds of an unrolled body that no instruction cache holds.
-const LONGEST_BODY: usize = 3200;
-
 /// One shape to tune: a convolution, or the branches of a block together.
 struct Shape {
     spec: ConvSpec,
@@ -24,21 +20,25 @@ struct Shape {
 }
 
 /// Convolutions of a network, each shape once, in their three passes.
-pub(super) fn tasks(gpu: &Gpu, network: &NetworkConfig, (batch, samples): (usize, usize)) -> Vec<Task> {
-    let task = |(pass, shape): (Pass, Shape)| {
-        let weights: Vec<&[usize]> = shape.weights.iter().map(<[usize; 3]>::as_slice).collect();
-        Task {
-            key: shape.key(pass),
-            usual: shape.spec.usual(gpu, pass, &weights)[0],
-            candidates: shape.candidates(gpu, pass),
-            worth_ms: WORTH_MS,
-            work: Box::new(move |gpu| shape.work(gpu, pass)),
+pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)) -> Vec<Subject> {
+    let mut all: Vec<Subject> = Vec::new();
+    for (pass, shape) in shapes(network, batch, samples) {
+        let (key, weight) = (shape.key(pass), shape.operations());
+        match all.iter_mut().find(|s| s.key.as_ref() == Some(&key)) {
+            Some(subject) => subject.weight += weight,
+            None => all.push(Subject {
+                family: Some(pass.name()),
+                key: Some(key),
+                weight,
+                worth_ms: WORTH_MS,
+                work: Box::new(move |gpu| shape.work(gpu, pass)),
+            }),
         }
-    };
-    shapes(network, batch, samples).into_iter().map(task).collect()
+    }
+    all
 }
 
-/// Shapes of a network, each once.
+/// Shapes of a network, those of a step.
 fn shapes(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Pass, Shape)> {
     let single = |w: [usize; 3], stride: usize, dilation: usize, len: usize| Shape {
         spec: ConvSpec::single(stride, 1, Branch::same(w[2], dilation)),
@@ -76,8 +76,6 @@ fn shapes(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Pass, S
         }
         len = out_len;
     }
-    let mut seen = BTreeSet::new();
-    all.retain(|(pass, s)| seen.insert(s.key(*pass)));
     all
 }
 
@@ -87,63 +85,11 @@ impl Shape {
         self.spec.keys(pass, &weights).swap_remove(0)
     }
 
-    /// Longest window of the pass: the taps that a tile unrolls.
-    fn taps(&self) -> usize {
-        let longest = self.weights.iter().map(|w| w[2]).max().unwrap_or(1);
-        longest.div_ceil(self.spec.stride)
-    }
-
-    fn candidates(&self, gpu: &Gpu, pass: Pass) -> Vec<Choice> {
-        let mut all: Vec<Choice> = Vec::new();
-        all.extend([Variant::Plain, Variant::Wide].map(|v| Choice::usual(v.name())));
-        if gpu.tile_lanes().is_none() {
-            return all;
-        }
-        all.push(Choice::usual("tile"));
-        let mut with = |variant, names: &[&str], values: &[usize]| {
-            let settings = names.iter().map(|n| (*n).to_owned()).zip(values.iter().map(|&v| v as i64)).collect();
-            all.push(Choice { version: Variant::name(variant).to_owned(), settings });
-        };
-        let mut tile = |names: &[&str], values: &[usize]| with(Variant::Tile, names, values);
-        let taps = self.taps();
-        if pass == Pass::WeightGrad {
-            for [va, ub, p, mv, mj] in [
-                [1, 4, 8, 1, 8],
-                [2, 4, 8, 2, 4],
-                [2, 8, 12, 2, 3],
-                [4, 8, 8, 2, 4],
-                [8, 16, 4, 4, 1],
-                [4, 16, 8, 4, 1],
-            ] {
-                if va * ub * taps * p <= LONGEST_BODY {
-                    for swap in [0, 1] {
-                        tile(&["va", "ub", "p", "mv", "mj", "swap"], &[va, ub, p, mv, mj, swap]);
-                    }
-                }
-            }
-        } else {
-            for [oc, p, mo, mq, du] in [
-                [5, 16, 5, 2, 1],
-                [4, 16, 4, 2, 1],
-                [6, 12, 6, 2, 1],
-                [8, 24, 2, 4, 1],
-                [8, 16, 4, 2, 1],
-                [10, 20, 5, 2, 1],
-                [16, 16, 4, 2, 1],
-                [32, 8, 4, 2, 4],
-            ] {
-                if oc * p * du * taps <= LONGEST_BODY {
-                    tile(&["oc", "p", "mo", "mq", "du"], &[oc, p, mo, mq, du]);
-                }
-            }
-            if taps >= 4 {
-                with(Variant::Fast, &[], &[]);
-                for [oc, p, mo, mq] in [[8, 24, 2, 4], [12, 16, 4, 2], [16, 16, 4, 2]] {
-                    with(Variant::Fast, &["oc", "p", "mo", "mq"], &[oc, p, mo, mq]);
-                }
-            }
-        }
-        all
+    /// Multiply-adds of a pass.
+    fn operations(&self) -> f64 {
+        let t = (self.len - 1) / self.spec.stride + 1;
+        let weights: usize = self.weights.iter().map(|w| w.iter().product::<usize>()).sum();
+        (self.batch * t * weights) as f64
     }
 
     fn work(&self, gpu: &Gpu, pass: Pass) -> Result<Work> {

@@ -1,99 +1,102 @@
-//! Oracles and cases of the convolution family.
+//! Cases of the convolution family.
 
-use super::{Branch, ConvInput, ConvSpec, GradRows, Numbers, WeightGrad, apply, branches, conv1d, input_grad};
-use crate::ops::Array;
+use super::oracle::{conv, input_grad as cpu_input_grad, out_len, weight_grad as cpu_weight_grad};
+use super::{Branch, ConvInput, ConvSpec, GradRows, Numbers, Pass, WeightGrad, apply, branches, conv1d, input_grad};
 use crate::ops::case::{Case, Input};
 use std::sync::Mutex;
 
-/// Calls `f(b, o, c, k, t, i)` for every product of the convolution: output channel `o` (of the whole output) at `t`,
-/// tap `k` of channel `c` within the group, input position `i` of input channel `channel`.
-fn for_each_product(
-    spec: &ConvSpec,
-    j: usize,
-    w: &[usize],
-    first: usize,
-    [b, len, t_len]: [usize; 3],
-    mut f: impl FnMut(Product),
-) {
-    let branch = spec.branches[j];
-    let out_g = w[0] / spec.groups;
-    for b in 0..b {
-        for o in 0..w[0] {
-            for c in 0..w[1] {
-                for k in 0..w[2] {
-                    for t in 0..t_len {
-                        let i = (t * spec.stride + k * branch.dilation) as isize - branch.pad_left as isize;
-                        if i >= 0 && (i as usize) < len {
-                            let channel = o / out_g * w[1] + c;
-                            f(Product { b, o, c, k, t, channel, y: first + o, i: i as usize });
-                        }
-                    }
-                }
-            }
+/// Sizes of a convolution of one branch, padded so that stride 1 keeps the length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConvShape {
+    pub(crate) batch: usize,
+    pub(crate) c_in: usize,
+    pub(crate) len: usize,
+    pub(crate) c_out: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+    pub(crate) groups: usize,
+    pub(crate) numbers: Numbers,
+}
+
+impl ConvShape {
+    fn spec(&self) -> ConvSpec {
+        let one = ConvSpec::single(self.stride, self.groups, Branch::same(self.kernel, self.dilation));
+        ConvSpec { numbers: self.numbers, ..one }
+    }
+
+    fn weight(&self) -> [usize; 3] {
+        [self.c_out, self.c_in / self.groups, self.kernel]
+    }
+
+    fn label(&self) -> String {
+        let Self { batch, c_in, len, c_out, kernel, stride, dilation, groups, numbers } = self;
+        let numbers = match numbers {
+            Numbers::F32 => String::new(),
+            numbers => format!(" {}", numbers.name()),
+        };
+        format!("{c_in}->{c_out} k{kernel} s{stride} d{dilation} g{groups}{numbers}, B {batch} L {len}")
+    }
+
+    /// Largest error of a sum of `n` products of numbers around 1, absolute: what f32 rounds off, and what is kept in f16.
+    fn tolerance(&self, n: usize) -> f64 {
+        let n = n as f64;
+        match self.numbers {
+            Numbers::F32 => 1e-5 + 2e-6 * n.sqrt() + 2e-7 * n,
+            // the inputs are what f16 holds; sums at the points of a fast convolution, or of a few products, are not
+            Numbers::F16 | Numbers::NativeF16 => 1e-2 * n.sqrt(),
         }
     }
 }
 
-struct Product {
-    b: usize,
-    o: usize,
-    c: usize,
-    k: usize,
-    t: usize,
-    channel: usize,
-    y: usize,
-    i: usize,
-}
-
-fn out_len(spec: &ConvSpec, len: usize, w: &[usize]) -> usize {
-    spec.branches[0].out_len(len, w[2], spec.stride).expect("lengths of a case")
-}
-
-fn cpu_conv(spec: &ConvSpec, x: &Array, ws: &[Array]) -> Array {
-    let (b, len) = (x.dim(0), x.dim(2));
-    let t_len = out_len(spec, len, &ws[0].shape);
-    let channels = ws.iter().map(|w| w.dim(0)).sum();
-    let mut y = Array::zeros(&[b, channels, t_len]);
-    let mut first = 0;
-    for (j, w) in ws.iter().enumerate() {
-        for_each_product(spec, j, &w.shape, first, [b, len, t_len], |p| {
-            y.data[(p.b * channels + p.y) * t_len + p.t] +=
-                w.data[(p.o * w.dim(1) + p.c) * w.dim(2) + p.k] * x.data[(p.b * x.dim(1) + p.channel) * len + p.i];
-        });
-        first += w.dim(0);
-    }
-    y
-}
-
-fn cpu_input_grad(spec: &ConvSpec, g: &Array, ws: &[Array], len: usize) -> Array {
-    let (b, channels, t_len) = (g.dim(0), g.dim(1), g.dim(2));
-    let c_in = ws[0].dim(1) * spec.groups;
-    let mut dx = Array::zeros(&[b, c_in, len]);
-    let mut first = 0;
-    for (j, w) in ws.iter().enumerate() {
-        for_each_product(spec, j, &w.shape, first, [b, len, t_len], |p| {
-            dx.data[(p.b * c_in + p.channel) * len + p.i] +=
-                w.data[(p.o * w.dim(1) + p.c) * w.dim(2) + p.k] * g.data[(p.b * channels + p.y) * t_len + p.t];
-        });
-        first += w.dim(0);
-    }
-    dx
-}
-
-fn cpu_weight_grad(spec: &ConvSpec, j: usize, weights: &[Vec<usize>], x: &Array, g: &Array) -> Array {
-    let (b, len, channels, t_len) = (x.dim(0), x.dim(2), g.dim(1), g.dim(2));
-    let w = &weights[j];
-    let mut dw = Array::zeros(w);
-    let first = weights[..j].iter().map(|w| w[0]).sum();
-    for_each_product(spec, j, w, first, [b, len, t_len], |p| {
-        dw.data[(p.o * w[1] + p.c) * w[2] + p.k] +=
-            x.data[(p.b * x.dim(1) + p.channel) * len + p.i] * g.data[(p.b * channels + p.y) * t_len + p.t];
-    });
-    dw
+/// One pass of a convolution.
+pub(crate) fn conv_case(pass: Pass, s: ConvShape) -> Case {
+    let (spec, weight) = (s.spec(), s.weight());
+    let t = out_len(&spec, s.len, &weight);
+    let [x, w, g] = [vec![s.batch, s.c_in, s.len], weight.to_vec(), vec![s.batch, s.c_out, t]];
+    let own = |shape: &[usize], seed| match s.numbers {
+        Numbers::F32 => Input::normal(shape, seed),
+        _ => Input::normal(shape, seed).in_f16(),
+    };
+    let cpu_spec = spec.clone();
+    let depth = weight[1] * weight[2];
+    let case = match pass {
+        Pass::Forward => Case::new(
+            s.label(),
+            vec![own(&x, 71), own(&w, 72)],
+            move |x| branches(&x[0], &[&x[1]], &spec),
+            move |x| conv(&cpu_spec, &x[0], &x[1..]),
+        )
+        .within(s.tolerance(depth)),
+        Pass::InputGrad => Case::new(
+            s.label(),
+            vec![own(&g, 75), own(&w, 76)],
+            move |x| input_grad(&spec, &x[0], &x[1..], s.len, GradRows::new()),
+            move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], s.len),
+        )
+        .within(s.tolerance(s.c_out / s.groups * s.kernel)),
+        Pass::WeightGrad => Case::new(
+            s.label(),
+            vec![own(&x, 77), own(&g, 78)],
+            move |x| {
+                let weights = vec![weight.to_vec()];
+                apply(WeightGrad { spec: spec.clone(), j: 0, weights, rows: Mutex::default() }, &[&x[0], &x[1]])
+            },
+            move |x| cpu_weight_grad(&cpu_spec, 0, &[weight.to_vec()], &x[0], &x[1]),
+        )
+        .within(s.tolerance(s.batch * t)),
+    };
+    let values = [&x, &w, &g].map(|shape| shape.iter().product::<usize>()).iter().sum::<usize>();
+    case.cost(2.0 * (s.batch * t * s.c_out * depth) as f64, 4.0 * values as f64)
 }
 
 /// batch, channels in and out, length, kernel, stride, dilation, groups.
 type Setting = [usize; 8];
+
+fn shape(s: &Setting) -> ConvShape {
+    let [batch, c_in, c_out, len, kernel, stride, dilation, groups] = *s;
+    ConvShape { batch, c_in, len, c_out, kernel, stride, dilation, groups, numbers: Numbers::F32 }
+}
 
 const SETTINGS: [Setting; 25] = [
     [2, 3, 5, 19, 5, 1, 1, 1],
@@ -125,30 +128,8 @@ const SETTINGS: [Setting; 25] = [
     [1, 6, 10, 34, 5, 2, 1, 2],
 ];
 
-fn spec_of(s: &Setting) -> (ConvSpec, [usize; 3]) {
-    let [_, c_in, c_out, _, k, stride, dilation, groups] = *s;
-    (ConvSpec::single(stride, groups, Branch::same(k, dilation)), [c_out, c_in / groups, k])
-}
-
-fn label(s: &Setting) -> String {
-    let [b, ci, co, l, k, stride, d, g] = s;
-    format!("{ci}->{co} k{k} s{stride} d{d} g{g}, B {b} L {l}")
-}
-
 pub(in crate::ops) fn cases() -> Vec<Case> {
-    let mut all: Vec<Case> = SETTINGS
-        .iter()
-        .map(|s| {
-            let (spec, w) = spec_of(s);
-            let cpu_spec = spec.clone();
-            Case::new(
-                label(s),
-                vec![Input::normal(&[s[0], s[1], s[3]], 71), Input::normal(&w, 72)],
-                move |x| branches(&x[0], &[&x[1]], &spec),
-                move |x| cpu_conv(&cpu_spec, &x[0], &x[1..]),
-            )
-        })
-        .collect();
+    let mut all: Vec<Case> = SETTINGS.iter().map(|s| conv_case(Pass::Forward, shape(s))).collect();
     // Padding that is not symmetric, and none.
     for (pad_left, pad_right) in [(0, 0), (3, 0), (1, 6)] {
         let branch = Branch { dilation: 1, pad_left, pad_right };
@@ -156,48 +137,18 @@ pub(in crate::ops) fn cases() -> Vec<Case> {
             format!("2->3 k5 s2, padding {pad_left} + {pad_right}"),
             vec![Input::normal(&[1, 2, 13], 73), Input::normal(&[3, 2, 5], 74)],
             move |x| conv1d(&x[0], &x[1], 2, 1, branch),
-            move |x| cpu_conv(&ConvSpec::single(2, 1, branch), &x[0], &x[1..]),
+            move |x| conv(&ConvSpec::single(2, 1, branch), &x[0], &x[1..]),
         ));
     }
     all
 }
 
 pub(in crate::ops) fn input_grad_cases() -> Vec<Case> {
-    SETTINGS
-        .iter()
-        .map(|s| {
-            let (spec, w) = spec_of(s);
-            let (cpu_spec, len) = (spec.clone(), s[3]);
-            let t = out_len(&spec, len, &w);
-            Case::new(
-                label(s),
-                vec![Input::normal(&[s[0], s[2], t], 75), Input::normal(&w, 76)],
-                move |x| input_grad(&spec, &x[0], &x[1..], len, GradRows::new()),
-                move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], len),
-            )
-        })
-        .collect()
+    SETTINGS.iter().map(|s| conv_case(Pass::InputGrad, shape(s))).collect()
 }
 
 pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
-    SETTINGS
-        .iter()
-        .map(|s| {
-            let (spec, w) = spec_of(s);
-            let (cpu_spec, weights) = (spec.clone(), vec![w.to_vec()]);
-            let cpu_weights = weights.clone();
-            let t = out_len(&spec, s[3], &w);
-            Case::new(
-                label(s),
-                vec![Input::normal(&[s[0], s[1], s[3]], 77), Input::normal(&[s[0], s[2], t], 78)],
-                move |x| {
-                    let op = WeightGrad { spec: spec.clone(), j: 0, weights: weights.clone(), rows: Mutex::default() };
-                    apply(op, &[&x[0], &x[1]])
-                },
-                move |x| cpu_weight_grad(&cpu_spec, 0, &cpu_weights, &x[0], &x[1]),
-            )
-        })
-        .collect()
+    SETTINGS.iter().map(|s| conv_case(Pass::WeightGrad, shape(s))).collect()
 }
 
 /// Stride, dilations and groups of the branches 5, 11, 21.
@@ -223,7 +174,7 @@ pub(in crate::ops) fn branches_cases() -> Vec<Case> {
             label,
             inputs,
             move |x| branches(&x[0], &[&x[1], &x[2], &x[3]], &spec),
-            move |x| cpu_conv(&cpu_spec, &x[0], &x[1..]),
+            move |x| conv(&cpu_spec, &x[0], &x[1..]),
         )
     };
     BRANCHES.map(three).map(case).into()
@@ -238,7 +189,7 @@ pub(in crate::ops) fn branches_relu_cases() -> Vec<Case> {
             inputs,
             move |x| ConvInput::new(&x[0]).branches_relu(&[&x[1], &x[2], &x[3]], &x[4], &spec),
             move |x| {
-                let mut y = cpu_conv(&cpu_spec, &x[0], &x[1..4]);
+                let mut y = conv(&cpu_spec, &x[0], &x[1..4]);
                 let (channels, len) = (y.dim(1), y.dim(2));
                 for (i, v) in y.data.iter_mut().enumerate() {
                     *v = (*v + x[4].data[i / len % channels]).max(0.0);

@@ -1,10 +1,11 @@
 //! Fast short convolution, Toom-Cook F(4, 4): seven multiplications for four outputs of four taps instead of sixteen.
-//! Long kernels are cut into pieces of four taps. See `shaders/conv1d_fast_rows.wgsl` for the formulas; the sums at the
-//! seven points are those of the tile kernel.
+//! Long kernels are cut into pieces of four taps. See `shaders/layouts/02_vectors.wgsl` for the formulas; the sums at the
+//! seven points are those of the version `subgroup_shuffle`.
 
+use super::family::POINTS as POINTS_KERNEL;
 use super::rows::{LONGEST, MOST_POSITIONS, Rows, Window};
 use crate::error::Result;
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
 
 /// Points at which the polynomials of a piece and of a tile are multiplied.
@@ -16,13 +17,6 @@ pub(super) const PIECE: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fast {
     shift: usize,
-}
-
-/// Whether the fast way pays on a software adapter, by a rule of thumb: for windows of several pieces whose sums outweigh
-/// the transform and the longer compilation (seconds a kernel).
-pub(super) fn pays(taps: usize, depth: usize, width: usize) -> bool {
-    let least = if taps >= 20 { 2500 } else { 4096 };
-    taps >= 10 && width >= 32 && depth * width >= least
 }
 
 impl Fast {
@@ -62,18 +56,17 @@ pub(super) struct Transformed {
 
 impl Transformed {
     pub(super) fn new(gpu: &Gpu, rows: &Rows, fast: Fast) -> Result<Self> {
-        let lanes = gpu.tile_lanes().unwrap_or(64);
+        let lanes = gpu.fixed_lanes().unwrap_or(64);
         let tail = MOST_POSITIONS * lanes + rows.geometry.lead + 4 * lanes + LONGEST + 8;
         let quads = (Self::places(rows) + tail).div_ceil(4);
         let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
-        let n = rows.rows * quads;
-        Launch::new("conv1d_fast_rows")
-            .settings(&[("half", rows.half.into())])
-            .constant("SHIFT", fast.shift as u32)
-            .uint([n, rows.rows, rows.quads, quads])
-            .bind(rows.data.storage())
-            .bind(data.storage())
-            .threads(gpu, n, if gpu.report().is_software { 8 } else { 64 })?;
+        POINTS_KERNEL
+            .on(gpu, format!("layouts.points {} x {}", rows.rows, rows.quads))
+            .ints(&[("rows", rows.rows), ("from_quads", rows.quads), ("quads", quads), ("shift", fast.shift)])
+            .flag("half", rows.half)
+            .bind("src", &rows.data)
+            .bind("v", &data)
+            .run()?;
         Ok(Self { data, fast, quads })
     }
 

@@ -1,4 +1,4 @@
-//! What the tile kernels read: signals in padded rows (`shaders/conv1d_rows.wgsl`), and the windows that kernels cut out
+//! What the versions in tiles read: signals in padded rows (`shaders/layouts`), and the windows that kernels cut out
 //! of them.
 //!
 //! A convolution with stride S and dilation D becomes one of stride 1 and dilation 1. With `d = gcd(S, D)` only every
@@ -10,9 +10,10 @@
 //!
 //! where `S` and `pad` are those that are left.
 
+use super::family::ROWS;
 use super::{ConvSpec, Sizes, gcd};
 use crate::error::Result;
-use crate::gpu::{Gpu, Launch, Setting};
+use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
 
 /// Most positions that one thread of a tile kernel takes: rows are padded for it.
@@ -143,40 +144,22 @@ impl Rows {
         let (every, step) = if phases.is_some() { (r.every, r.stride * r.folds) } else { (1, r.folds) };
         let phases = phases.unwrap_or(1);
         let records = b * r.folds;
-        let lanes = gpu.tile_lanes().unwrap_or(64);
+        let lanes = gpu.fixed_lanes().unwrap_or(64);
         let tail = MOST_POSITIONS * lanes + geometry.lead + 4 * lanes + LONGEST + 8;
         let quads = (geometry.lead + records * geometry.pitch + tail).div_ceil(4);
         let data = match half {
             true => Tensor::empty(gpu, &[c * phases, 2 * quads], DType::U32)?,
             false => Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?,
         };
-        let stored: [Setting; 1] = [("half", half.into())];
-        let [pitch, lead] = [geometry.pitch / 4, geometry.lead / 4];
-        if gpu.report().is_software && r.folds == 1 && every == 1 && step == phases && step <= 2 {
-            let runs = pitch.div_ceil(16);
-            let places = (quads - lead).div_ceil(pitch);
-            let n = c * places * runs;
-            Launch::new("conv1d_rows_run")
-                .settings(&stored)
-                .constant("STEP", step as u32)
-                .uint([n, runs, places, records, c, quads, pitch, lead, pitch.div_ceil(runs), len])
-                .uint([x.numel().div_ceil(4) - 1])
-                .bind(x.storage())
-                .bind(data.storage())
-                .threads(gpu, n, 8)?;
-        } else {
-            let width = if gpu.report().is_software { 32 } else { 64 };
-            let chunks = pitch.div_ceil(4 * width as usize);
-            let n = c * phases * records * chunks;
-            Launch::new("conv1d_rows")
-                .settings(&stored)
-                .constant("WG", width)
-                .uint([n, chunks, records, c, quads, pitch, lead])
-                .uint([every * step, every, phases, r.folds, len])
-                .bind(x.storage())
-                .bind(data.storage())
-                .groups(gpu, n)?;
-        }
+        ROWS.on(gpu, format!("layouts.rows {b} x {c} x {len} s{step}"))
+            .ints(&[("records", records), ("channels", c), ("len", len), ("step", every * step), ("every", every)])
+            .ints(&[("phases", phases), ("folds", r.folds), ("quads", quads), ("pitch", geometry.pitch / 4)])
+            .ints(&[("lead", geometry.lead / 4)])
+            .flag("half", half)
+            .bind("x", x)
+            .bind("y", &data)
+            .cost(0.0, (4 * x.numel() + data.numel() * 4) as f64)
+            .run()?;
         Ok(Self { data, geometry, quads, rows: c * phases, phases, records, half, layout: (every, step, r.folds) })
     }
 

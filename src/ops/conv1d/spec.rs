@@ -1,10 +1,9 @@
-//! What a convolution is to do: stride, groups and branches, with the sizes that follow from them, the names that tuning
-//! tables know it by, and the version that is chosen.
+//! What a convolution is to do: stride, groups and branches, with the sizes that follow from them, and the names that tuning
+//! tables know it by.
 
-use super::fast;
-use super::tile::Tiles;
+use super::family::{CONV1D, INPUT_GRAD, WEIGHT_GRAD};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, OldChoice, Variant};
+use crate::ops::family::Kernel;
 use serde::{Deserialize, Serialize};
 
 /// Stride, groups and, a branch each, dilation and padding.
@@ -27,10 +26,10 @@ pub enum Numbers {
     /// f32 throughout.
     #[default]
     F32,
-    /// Kept in f16, half the memory; products and sums are in f32. The plain version knows no rows and keeps f32.
+    /// Kept in f16, half the memory; products and sums are in f32. Versions that read no rows keep f32.
     F16,
-    /// Kept in f16, and multiplied and summed in f16 over a few taps or positions, whose sums are added in f32: by the wide
-    /// version, on adapters that have 16-bit arithmetic. Otherwise as [`Numbers::F16`].
+    /// Kept in f16, and multiplied and summed in f16 over a few taps or positions, whose sums are added in f32: by
+    /// the version of workgroup tiles, on adapters that have 16-bit arithmetic. Otherwise as [`Numbers::F16`].
     #[serde(rename = "f16-native")]
     NativeF16,
 }
@@ -85,9 +84,21 @@ pub(super) struct Sizes {
     /// Channels of the whole output, and the first of this branch.
     pub(super) channels: usize,
     pub(super) first: usize,
-    /// `m = S / gcd(S, D)` and `q = D / gcd(S, D)`, see the shaders.
-    pub(super) m: usize,
-    pub(super) q: usize,
+}
+
+impl Sizes {
+    /// Floating-point operations of the direct convolution, and bytes that it moves at least.
+    pub(super) fn cost(&self) -> [f64; 2] {
+        let macs = (self.batch * self.out_len * self.in_g * self.kernel) as f64 * self.own() as f64;
+        let values =
+            self.batch * (self.c_in * self.len + self.own() * self.out_len) + self.own() * self.in_g * self.kernel;
+        [2.0 * macs, 4.0 * values as f64]
+    }
+
+    /// Channels of the branch.
+    fn own(&self) -> usize {
+        self.c_in / self.in_g * self.out_g
+    }
 }
 
 pub(super) fn gcd(a: usize, b: usize) -> usize {
@@ -144,7 +155,6 @@ impl ConvSpec {
 
     fn sizes(&self, j: usize, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Sizes {
         let w = weights[j];
-        let d = gcd(self.stride, self.branches[j].dilation);
         Sizes {
             batch,
             c_in,
@@ -155,8 +165,6 @@ impl ConvSpec {
             kernel: w[2],
             channels: weights.iter().map(|w| w[0]).sum(),
             first: weights[..j].iter().map(|w| w[0]).sum(),
-            m: self.stride / d,
-            q: self.branches[j].dilation / d,
         }
     }
 
@@ -199,30 +207,24 @@ impl ConvSpec {
         }
     }
 
-    /// The versions that rules of thumb take, one for each of [`ConvSpec::keys`].
-    pub fn usual(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]]) -> Vec<Variant> {
-        let native = self.numbers == Numbers::NativeF16 && gpu.report().shader_f16;
-        let usual = if native { Variant::Wide } else { gpu.usual_variant() };
-        let fast = |kernel: usize, depth: usize, width: usize| {
-            usual == Variant::Tile && self.groups == 1 && fast::pays(kernel.div_ceil(self.stride), depth, width)
-        };
-        let version = |fast: bool| if fast { Variant::Fast } else { usual };
-        let phased = weights[0][1] * self.stride;
-        match pass {
-            Pass::Forward => weights.iter().map(|w| version(fast(w[2], phased, w[0]))).collect(),
-            Pass::InputGrad => {
-                let longest = weights.iter().map(|w| w[2]).max().unwrap_or(1);
-                vec![version(fast(longest, weights.iter().map(|w| w[0]).sum(), phased))]
-            }
-            Pass::WeightGrad => vec![usual; weights.len()],
-        }
-    }
-
-    /// How the tiles go about one pass; `None` where it goes the plain way.
-    pub(super) fn tiles(&self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Option<Tiles> {
-        let keys = self.keys(pass, weights).into_iter().zip(self.usual(gpu, pass, weights));
-        let choices = keys.map(|(key, usual)| gpu.decided(&key).unwrap_or_else(|| OldChoice::usual(usual)));
-        Tiles::new(gpu, choices.collect(), self, sizes)
+    /// Integers of branch `j` that its kernels may ask for.
+    pub(super) fn ints(&self, j: usize, s: &Sizes) -> [(&'static str, usize); 13] {
+        let Branch { dilation, pad_left, .. } = self.branches[j];
+        [
+            ("batch", s.batch),
+            ("groups", self.groups),
+            ("c_in", s.c_in),
+            ("in_g", s.in_g),
+            ("out_g", s.out_g),
+            ("len", s.len),
+            ("out_len", s.out_len),
+            ("channels", s.channels),
+            ("first", s.first),
+            ("kernel", s.kernel),
+            ("stride", self.stride),
+            ("dilation", dilation),
+            ("pad", pad_left),
+        ]
     }
 }
 
@@ -247,6 +249,15 @@ impl Pass {
             Self::Forward => "conv1d",
             Self::InputGrad => "conv1d_input_grad",
             Self::WeightGrad => "conv1d_weight_grad",
+        }
+    }
+
+    /// Its kernel.
+    pub(super) fn kernel(self) -> &'static Kernel {
+        match self {
+            Self::Forward => &CONV1D,
+            Self::InputGrad => &INPUT_GRAD,
+            Self::WeightGrad => &WEIGHT_GRAD,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What ran, where and when: `run.json` and `split.json`.
 
+use super::kernels::KernelsEntry;
 use crate::ecg::Dataset;
 use crate::ecg::fingerprint::Fingerprint;
 use crate::train::config::{Experiment, Fold, Split};
@@ -19,9 +20,9 @@ pub struct RunRecord {
     pub adapter: Option<String>,
     /// Its driver, with version.
     pub driver: Option<String>,
-    /// Which kernels ran, see [`crate::gpu::Gpu::kernels_in_words`].
+    /// Which kernels ran.
     #[serde(default)]
-    pub kernels: Option<String>,
+    pub kernels: Option<KernelsEntry>,
     /// The command line.
     pub command: String,
     /// Start, RFC 3339 in UTC.

@@ -1,0 +1,203 @@
+// Subgroup shuffle: a lane loads its own stretch of the signal once and hands the window's tail to its neighbour, as a
+// shuffle costs a tenth of a load on a software adapter; one subgroup is the workgroup, so that nothing waits.
+//   dst[v, n] = sum over parts i, rows u of part i, taps j of  w_i[v, u, j] src[u, n + first_i + j]
+// Signals lie in padded rows (layouts.rows): both directions of a strided or dilated convolution are then this sum of stride
+// 1, with the phases of the strided side as virtual channels v; n runs over all records one behind the other. The input
+// gradient of several branches is one sum of as many parts.
+//
+// src  from layouts.rows    w  from layouts.weights    dst  [batch, channels, len]    bias  [channels]
+// A template (minijinja). Its constants:
+//   lanes   of a subgroup; lane i owns the positions [i p, i p + p) of a tile of lanes p
+//   oc, p   virtual channels and positions a thread computes; p a multiple of 4
+//   du      rows it takes at once
+//   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
+//   parts   1 to 4; of part i: taps_i, of its window; shift_i, 0 to 3: values between a vec4 and the window's start
+//   add     adds to what dst holds;  relu  stores max(0, sum + bias of the channel)
+//   fast    seven points, see 05_fast;  half  src holds f16, see include/quad.wgsl
+// Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
+// ((n split + phase) folds + f) every of dst's row.
+// The unrolled body (taps oc p multiply-adds) must fit the instruction cache, and every weight and sample serve as many of
+// them as may be: the defaults below. A load costs as much as a hundred multiply-adds there, a broadcast as much as ten.
+//@ alias: tile
+//@ needs: subgroups
+//@ fits: lanes > 0
+//@ layout: src=rows w=tiles
+//@ default: software
+//@ knob oc: 32 if taps == 1 else 16 if taps <= 3 else 8 if taps <= 15 else 5 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+//@ knob p: 8 if taps == 1 else 24 if taps > 3 and taps <= 15 else 16 | 4 8 12 16 20 24 28 32
+//@ knob mo: 4 if taps <= 3 else 2 if taps <= 15 else 5 | 1 2 3 4 5 6 7 8
+//@ knob mq: 4 if taps > 3 and taps <= 15 else 2 | 1 2 3 4 5 6 7 8
+//@ knob du: 4 if taps == 1 else 1 | 1 2 3 4 6 8
+//@ try: oc=5 p=16 mo=5 mq=2 du=1 if 80 * taps <= 3200
+//@ try: oc=4 p=16 mo=4 mq=2 du=1 if 64 * taps <= 3200
+//@ try: oc=6 p=12 mo=6 mq=2 du=1 if 72 * taps <= 3200
+//@ try: oc=8 p=24 mo=2 mq=4 du=1 if 192 * taps <= 3200
+//@ try: oc=8 p=16 mo=4 mq=2 du=1 if 128 * taps <= 3200
+//@ try: oc=10 p=20 mo=5 mq=2 du=1 if 200 * taps <= 3200
+//@ try: oc=16 p=16 mo=4 mq=2 du=1 if 256 * taps <= 3200
+//@ try: oc=32 p=8 mo=4 mq=2 du=4 if 1024 * taps <= 3200
+//@ let p: p if lanes * p <= places else min(p, 8) if lanes * 8 <= places else 4
+//@ let oc: even(width, oc)
+//@ let mo: min(mo, oc)
+//@ let native: 0
+//@ let load: 4 * lanes
+//@ let blocks: ceil(width, oc)
+//@ let tiles: ceil(places, lanes * p)
+//@ groups: blocks * tiles
+{%- set xyzw = ["x", "y", "z", "w"] %}
+{%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
+{%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
+{%- set each = 4 if fast else 1 %}
+
+{% include "include/quad.wgsl" %}
+
+struct Params {
+    n: u32, tiles: u32, records: u32, pitch: u32,    // records: B folds; pitch: places of a record in a row
+    quads: u32, channels: u32, first: u32, len: u32, // vec4s of a row; dst: all channels, the first, T
+    width: u32, split: u32, folds: u32, every: u32,  // width: virtual channels
+    blocks: u32, point: u32,                         // of channels; rows of src from one point to the next
+    depth_0: u32, row_0: u32, offset_0: u32, w_0: u32, // of a part: rows, the first, vec4s before the window; its weights
+    depth_1: u32, row_1: u32, offset_1: u32, w_1: u32,
+    depth_2: u32, row_2: u32, offset_2: u32, w_2: u32,
+    depth_3: u32, row_3: u32, offset_3: u32, w_3: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> src: array<Quad>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dst: array<f32>;
+{%- if relu %}
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+{%- endif %}
+{%- if fast %}
+
+// A: the powers of the points 0, 1, -1, 2, -2, 1/2 and infinity.
+const AT_POINT = array<vec4<f32>, 7>(
+    vec4<f32>(1.0, 0.0, 0.0, 0.0),
+    vec4<f32>(1.0, 1.0, 1.0, 1.0),
+    vec4<f32>(1.0, -1.0, 1.0, -1.0),
+    vec4<f32>(1.0, 2.0, 4.0, 8.0),
+    vec4<f32>(1.0, -2.0, 4.0, -8.0),
+    vec4<f32>(1.0, 0.5, 0.25, 0.125),
+    vec4<f32>(0.0, 0.0, 0.0, 1.0),
+);
+{%- endif %}
+
+// Four positions of a row of dst that begins at `row`: `t` and those after it, `step` apart.
+fn put(row: u32, t: u32, step: u32, s: vec4<f32>) {
+    if t < p.len { dst[row + t] {{ "+=" if add else "=" }} s.x; }
+    if t + step < p.len { dst[row + t + step] {{ "+=" if add else "=" }} s.y; }
+    if t + 2u * step < p.len { dst[row + t + 2u * step] {{ "+=" if add else "=" }} s.z; }
+    if t + 3u * step < p.len { dst[row + t + 3u * step] {{ "+=" if add else "=" }} s.w; }
+}
+
+@compute @workgroup_size({{ lanes }})
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let id = wid.y * nwg.x + wid.x;
+    if id >= p.n { return; }
+    let tile = id % p.tiles;
+    let block = id / p.tiles;
+    let next = (lane + 1u) % {{ lanes }}u;
+    let last = lane == {{ lanes - 1 }}u;
+
+    // sums go through an array and loops: stores written out take longer to compile than all the rest
+    var sums: array<f32, {{ oc * p * each }}>;
+    {%- if fast %}
+    for (var point = 0u; point < 7u; point++) {
+    {%- endif %}
+    {%- for o in range(oc) %}
+    {% for q in range(p) %}var a{{ o }}_{{ q }} = 0.0; {% endfor %}
+    {%- endfor %}
+    {%- for i in range(parts) %}
+    {%- set taps = all_taps[i] %}
+    {%- set shift = all_shift[i] %}
+    {%- set tail = shift + taps - 1 %}
+    {%- set edges = (tail + 4 * lanes - 1) // (4 * lanes) %}
+    {%- set loads = (taps * oc * du + 4 * lanes - 1) // (4 * lanes) %}
+    {
+        let trips = (p.depth_{{ i }} + {{ du - 1 }}u) / {{ du }}u;
+        let start = (p.row_{{ i }}{{ " + point * p.point" if fast }}) * p.quads + p.offset_{{ i }} + tile * {{ lanes * p // 4 }}u;
+        var wi = p.w_{{ i }} + ({{ "point * p.blocks + " if fast }}block) * trips * {{ loads * lanes }}u + lane;
+        var u = 0u;
+        loop {
+            {%- for d in range(du) %}
+            {%- if d == 0 %}
+            let r0 = start + u * p.quads;
+            {%- else %}
+            // rows past the end meet weights of zero
+            let r{{ d }} = start + min(u + {{ d }}u, p.depth_{{ i }} - 1u) * p.quads;
+            {%- endif %}
+            {%- for l in range(p // 4) %}
+            let v{{ d }}_{{ l }} = unpacked(src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u]);
+            {%- endfor %}
+            {%- for l in range(edges) %}
+            let e{{ d }}_{{ l }} = unpacked(src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane]);
+            {%- endfor %}
+            {%- endfor %}
+            {%- for l in range(loads) %}
+            let w{{ l }} = w[wi + {{ l * lanes }}u];
+            {%- endfor %}
+            {%- for d in range(du) %}
+            {%- for j in range(p + tail) %}
+            {%- if j < p %}
+            let x{{ d }}_{{ j }} = v{{ d }}_{{ j // 4 }}.{{ xyzw[j % 4] }};
+            {%- else %}
+            {%- set f = j - p %}
+            let x{{ d }}_{{ j }} = select(subgroupShuffle(x{{ d }}_{{ f }}, next), subgroupBroadcast(e{{ d }}_{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u), last);
+            {%- endif %}
+            {%- endfor %}
+            {%- endfor %}
+            {%- for f in range(taps * oc * du) %}
+            let k{{ f // oc }}_{{ f % oc }} = subgroupBroadcast(w{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u);
+            {%- endfor %}
+            {%- for o0 in range(0, oc, mo) %}
+            {%- set o1 = [o0 + mo, oc]|min %}
+            {%- for q0 in range(0, p, mq) %}
+            {%- set q1 = [q0 + mq, p]|min %}
+            {%- for d in range(du) %}
+            {%- for j in range(taps) %}
+            {% for o in range(o0, o1) %}{% for q in range(q0, q1) %}a{{ o }}_{{ q }} += k{{ d * taps + j }}_{{ o }} * x{{ d }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
+            {%- endfor %}
+            {%- endfor %}
+            {%- endfor %}
+            {%- endfor %}
+            wi += {{ loads * lanes }}u;
+            u += {{ du }}u;
+            continuing { break if u >= p.depth_{{ i }}; }
+        }
+    }
+    {%- endfor %}
+
+    {%- if fast %}
+    let k = AT_POINT[point];
+    {%- for o in range(oc) %}
+    {% for q in range(p) %}{% for e in range(4) %}sums[{{ (o * p + q) * 4 + e }}] += k.{{ xyzw[e] }} * a{{ o }}_{{ q }}; {% endfor %}{% endfor %}
+    {%- endfor %}
+    }
+    {%- else %}
+    {%- for o in range(oc) %}
+    {% for q in range(p) %}sums[{{ o * p + q }}] = a{{ o }}_{{ q }}; {% endfor %}
+    {%- endfor %}
+    {%- endif %}
+
+    let n = (tile * {{ lanes }}u + lane) * {{ p * each }}u;
+    let step = p.split * p.folds * p.every;
+    for (var o = 0u; o < min({{ oc }}u, p.width - block * {{ oc }}u); o++) {
+        let v = block * {{ oc }}u + o;
+        {%- if relu %}
+        let shift = bias[p.first + v / p.split];
+        {%- endif %}
+        // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
+        var b = n / p.pitch;
+        var t = n % p.pitch;
+        for (var q = o * {{ p * each }}u; q < (o + 1u) * {{ p * each }}u; q += 4u) {
+            if b < p.records {
+                let row = b / p.folds * p.channels + p.first + v / p.split;
+                let from_t = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;
+                let s = vec4<f32>(sums[q], sums[q + 1u], sums[q + 2u], sums[q + 3u]);
+                put(row * p.len, from_t, step, {{ "max(s + shift, vec4<f32>())" if relu else "s" }});
+            }
+            t += 4u;
+            if t >= p.pitch { t = 0u; b++; }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// Vectors: a thread moves whole vec4s, and a group goes along a row, so that nothing is divided for an element.
+//
+// rows. Lays a signal out for the convolutions in tiles: row (c, r) holds phase r (of `phases`) of channel c of all records, one behind
+// the other at `pitch` places, `lead` zeros before the first, zeros between them and behind the last. So every window
+// starts at a vec4, none needs a bounds check, and a tile may run over several records:
+//   y[c, r, lead + (b folds + f) pitch + m] = x[b, c, step m + (r + f) every], 0 outside [0, L)
+// Folds are the phases of a dilated convolution: records of their own. One of `phases` and `folds` is 1.
+// x  [B, C, L]    y  [C, phases, 4 quads]; lead, pitch, quads in vec4s
+//
+// points. Fast short convolution, the transform of its input (the rest is done by conv1d/05_fast): Toom-Cook F(4, 4) in one dimension.
+// A convolution is cut into pieces of four taps and its output into tiles of four positions; a piece and a tile need seven
+// multiplications instead of sixteen, those of the values that two polynomials take at seven points:
+//   y[4 m .. 4 m + 4) = A sum over pieces i, rows u of (G w_i)[u] * (B x)[u, m + i]
+// As a tile is as long as a piece, all pieces (and all branches) read one transform B x of the input, made here:
+//   v[t, u, m] = sum over j of B[t, j] x[u, 4 m + shift + j],  j < 7
+// The points are 0, 1, -1, 2, -2, 1/2 and infinity. G (`weights`) has the rows (1, a, a^2, a^3) / f(a), f(a) the
+// product of a - b over the other points b; B the coefficients of the product of x - b; A (conv1d/04_subgroup_shuffle) the columns
+// (1, a, a^2, a^3); infinity stands for the highest coefficient. In f32 the error is about 2.5 times that of the direct
+// sum.
+// src  [rows, 4 from_quads] from rows    v  [7, rows, 4 quads], 0 where src ends
+//
+// weights. Lays the weights of one branch out for the tiles: oc virtual output channels and du rows together, tap by tap.
+//   forward:     v = o,           u = (c, r):  laid[block, trip, d, j, i] = w[v, c, k],  k = S (j + j0 - lead) + r + pad
+//   transposed:  v = (c, r),      u = o:       laid[block, trip, d, j, i] = w[u, c, k],  k = pad + r - S (j + j0 - lead)
+// with v = oc block + i, u = du trip + d; 0 where v, u or k is outside. r counts the phases of the strided side, all of
+// them when transposed, else those that taps meet.
+//
+// fast: not the taps themselves but pieces of four, at the seven points of `points`; taps counts pieces:
+//   laid[t, block, trip, d, i, o] = sum over e of G[t, e] tap[4 i + e],  t < 7, `point` values from one t to the next
+// w  [C_out, C_in, K]    laid  [blocks, trips, row] from `base` on, a row of du taps oc values and zeros up to a multiple of
+// what is loaded at once
+//@ default: true
+//@ groups rows: channels * phases * records * chunks
+//@ threads points: rows * quads
+//@ groups weights: blocks * trips
+//@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
+//@ knob WG_ROWS: 32 if software else 64 | 8 16 32 64 128 256
+//@ let chunks: ceil(pitch, 4 * WG_ROWS)
+//@ knob WG_WEIGHTS: 8 if software else 32 | 8 16 32 64 128 256
+{% include "include/quad.wgsl" %}
+
+struct Rows {
+    n: u32, chunks: u32, records: u32, channels: u32,   // records: B folds
+    quads: u32, pitch: u32, lead: u32,                  // in vec4s
+    step: u32, every: u32, phases: u32, folds: u32, len: u32,
+}
+struct Points { n: u32, rows: u32, from_quads: u32, quads: u32 }
+struct Weights {
+    n: u32, base: u32, row: u32, depth: u32, trips: u32, du: u32, oc: u32,
+    taps: u32, stride: u32, phases: u32, pad: i32, first: i32,   // first = j0 - lead
+    c_out: u32, c_in: u32, kernel: u32, point: u32,
+}
+@group(0) @binding(0) var<uniform> p: Rows;
+@group(0) @binding(0) var<uniform> p_points: Points;
+@group(0) @binding(0) var<uniform> p_weights: Weights;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
+@group(0) @binding(3) var<storage, read> src: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> v: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> w: array<f32>;
+@group(0) @binding(6) var<storage, read_write> laid: array<f32>;
+
+override shift: u32 = 0u;
+override transposed: bool = false;
+override fast: bool = false;
+override WG: u32 = 64u;
+override WG_ROWS: u32 = 64u;
+override WG_WEIGHTS: u32 = 64u;
+
+// The sample at position i of the row that starts at `row`; zero outside. Negative i wrap to large ones.
+fn at(row: u32, i: i32) -> f32 {
+    return select(0.0, x[row + min(u32(i), p.len - 1u)], u32(i) < p.len);
+}
+
+@compute @workgroup_size(WG_ROWS)
+fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let group = wid.y * nwg.x + wid.x;
+    if group >= p.n { return; }
+    let chunk = group % p.chunks;
+    let record = group / p.chunks % p.records;
+    let phased = group / p.chunks / p.records;
+    let row = (record / p.folds * p.channels + phased / p.phases) * p.len;
+    let r = i32((phased % p.phases + record % p.folds) * p.every);
+    let step = i32(p.step);
+    let zero = p.lead + record * p.pitch;
+    var first = zero + chunk * 4u * WG_ROWS;
+    var end = min(first + 4u * WG_ROWS, zero + p.pitch);
+    if record == 0u && chunk == 0u { first = 0u; }
+    if record == p.records - 1u && chunk == p.chunks - 1u { end = p.quads; }
+    for (var q = first + lid; q < end; q += WG_ROWS) {
+        let i = (i32(q) - i32(zero)) * 4 * step + r;
+        y[phased * p.quads + q] = packed(vec4<f32>(at(row, i), at(row, i + step), at(row, i + 2 * step), at(row, i + 3 * step)));
+    }
+}
+
+@compute @workgroup_size(WG)
+fn points(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    if id >= p_points.n { return; }
+    let u = id / p_points.quads;
+    let m = id % p_points.quads * 4u;
+    let inside = m + 5u < p_points.from_quads;
+    let q = select(0u, u * p_points.from_quads + m, inside);
+    let a1 = unpacked(src[q + 1u]);
+    let a2 = unpacked(src[q + 2u]);
+    let a3 = unpacked(src[q + 3u]);
+    let a4 = unpacked(src[q + 4u]);
+    // column c: value c of a vec4, for the four tiles
+    let t0 = transpose(mat4x4<f32>(unpacked(src[q]), a1, a2, a3));
+    let t1 = transpose(mat4x4<f32>(a1, a2, a3, a4));
+    let t2 = transpose(mat4x4<f32>(a2, a3, a4, unpacked(src[q + 5u])));
+    var x = array<vec4<f32>, 12>(t0[0], t0[1], t0[2], t0[3], t1[0], t1[1], t1[2], t1[3], t2[0], t2[1], t2[2], t2[3]);
+    let d1 = x[shift + 1u];
+    let d2 = x[shift + 2u];
+    let d3 = x[shift + 3u];
+    let d4 = x[shift + 4u];
+    let d5 = x[shift + 5u];
+    // every product but that of 1/2 has the factor x - 1/2
+    let e0 = d1 - 0.5 * x[shift];
+    let e1 = d2 - 0.5 * d1;
+    let e2 = d3 - 0.5 * d2;
+    let e3 = d4 - 0.5 * d3;
+    let e4 = d5 - 0.5 * d4;
+    let e5 = x[shift + 6u] - 0.5 * d5;
+    let one = e4 - 4.0 * e2;
+    let one_odd = e3 - 4.0 * e1;
+    let two = e4 - e2;
+    let two_odd = 2.0 * (e3 - e1);
+    let size = p_points.rows * p_points.quads;
+    let keep = select(0.0, 1.0, inside);
+    v[id] = keep * (e4 - 5.0 * e2 + 4.0 * e0);
+    v[id + size] = keep * (one + one_odd);
+    v[id + 2u * size] = keep * (one - one_odd);
+    v[id + 3u * size] = keep * (two + two_odd);
+    v[id + 4u * size] = keep * (two - two_odd);
+    v[id + 5u * size] = keep * (d5 - 5.0 * d3 + 4.0 * d1);
+    v[id + 6u * size] = keep * (e5 - 5.0 * e3 + 4.0 * e1);
+}
+
+// Tap k of the kernel at `row` of w; 0 outside. Negative k wrap to large ones.
+fn tap(row: u32, inside: bool, k: i32) -> f32 {
+    let there = inside && u32(k) < p_weights.kernel;
+    return select(0.0, w[row + select(0u, u32(k), there)], there);
+}
+
+@compute @workgroup_size(WG_WEIGHTS)
+fn weights(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let id = wid.y * nwg.x + wid.x;
+    if id >= p_weights.n { return; }
+    let block = id / p_weights.trips * p_weights.oc;
+    let trip = id % p_weights.trips * p_weights.du;
+    let row = p_weights.base + id * p_weights.row;
+    for (var d = 0u; d < p_weights.du; d++) {
+        let u = trip + d;
+        for (var i = lid; i < p_weights.oc; i += WG_WEIGHTS) {
+            let v = block + i;
+            let phased = select(u, v, transposed);
+            let o = select(v, u, transposed);
+            let c = phased / p_weights.phases;
+            let inside = u < p_weights.depth && o < p_weights.c_out && c < p_weights.c_in;
+            let from_w = select(0u, (o * p_weights.c_in + c) * p_weights.kernel, inside);
+            let step = select(i32(p_weights.stride), -i32(p_weights.stride), transposed);
+            var k = p_weights.pad + i32(phased % p_weights.phases) + step * p_weights.first;
+            for (var j = 0u; j < p_weights.taps; j++) {
+                let at = row + (d * p_weights.taps + j) * p_weights.oc + i;
+                let g0 = tap(from_w, inside, k);
+                k += step;
+                if !fast {
+                    laid[at] = g0;
+                    continue;
+                }
+                let g1 = tap(from_w, inside, k);
+                let g2 = tap(from_w, inside, k + step);
+                let g3 = tap(from_w, inside, k + 2 * step);
+                k += 3 * step;
+                laid[at] = -0.5 * g0;
+                laid[at + p_weights.point] = (g0 + g2 + (g1 + g3)) * (-1.0 / 3.0);
+                laid[at + 2u * p_weights.point] = (g0 + g2 - (g1 + g3)) * (1.0 / 9.0);
+                laid[at + 3u * p_weights.point] = (g0 + 4.0 * g2 + (2.0 * g1 + 8.0 * g3)) * (1.0 / 36.0);
+                laid[at + 4u * p_weights.point] = (g0 + 4.0 * g2 - (2.0 * g1 + 8.0 * g3)) * (-1.0 / 60.0);
+                laid[at + 5u * p_weights.point] = (g0 + 0.5 * g1 + 0.25 * g2 + 0.125 * g3) * (32.0 / 45.0);
+                laid[at + 6u * p_weights.point] = g3;
+            }
+        }
+    }
+    for (var f = p_weights.du * p_weights.taps * p_weights.oc + lid; f < p_weights.row; f += WG_WEIGHTS) {
+        for (var t = 0u; t < select(1u, 7u, fast); t++) { laid[row + f + t * p_weights.point] = 0.0; }
+    }
+}

@@ -1,0 +1,144 @@
+use super::*;
+
+/// A kernel with loops, a branch, a comment and a tag of several lines, and an included file, as a template; `NN` numbers are
+/// lines.
+const LOOPS: &str = "// Sums.
+{# defaults: parts=2
+   a comment of
+   several lines #}
+{%- set factors = [
+    1, 2,
+    3] %}
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+{% include \"include/group_sum.wgsl\" %}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(local_invocation_id) lid: vec3<u32>) {
+    {%- for i in range(parts) %}
+    let a{{ i }} = f32({{ factors[i] }});
+    {%- if i %}
+    // BODY
+    {%- endif %}
+    {%- endfor %}
+    let total = group_sum(a0, lid.x);
+    if lid.x == 0u { y[0] = total; }
+}
+";
+
+fn shaders() -> ShaderSource {
+    ShaderSource::default()
+}
+
+fn template<'a>(source: &'a ShaderSource, text: &str, sets: &[(&str, i64)]) -> Template<'a> {
+    let values = sets.iter().map(|(name, v)| ((*name).to_owned(), Value::from(*v))).collect();
+    Template::new(source, "conv1d/90_mine", Cow::Owned(text.to_owned()), values)
+}
+
+fn told(text: &str, sets: &[(&str, i64)]) -> String {
+    let source = shaders();
+    let template = template(&source, text, sets);
+    let done = template.module().and_then(|m| template.validate(&m));
+    done.expect_err("a wrong text is refused").to_string()
+}
+
+/// The line of a text that holds a part.
+fn line_of(text: &str, part: &str) -> usize {
+    1 + text.lines().position(|l| l.contains(part)).expect("a line")
+}
+
+#[test]
+fn a_right_template_is_taken() {
+    let source = shaders();
+    let template = template(&source, LOOPS, &[("lanes", 0), ("parts", 3)]);
+    let text = template.expand().expect("expanded");
+    assert!(text.contains("let a2 = f32(3);"), "{text}");
+    let module = template.module().expect("parsed");
+    template.validate(&module).expect("validated");
+    assert_eq!(template.command(), "exgnet shader conv1d/90_mine --set lanes=0 --set parts=3");
+    // markers change nothing but white space and comments
+    let marked = template.render(&|name, text| marked(name, &text)).expect("expanded");
+    let mut bare = String::new();
+    let mut rest = marked.as_str();
+    while let Some((before, after)) = rest.split_once(MARK) {
+        bare.push_str(before);
+        rest = after.split_once("*/").expect("a marker's end").1;
+    }
+    bare.push_str(rest);
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&bare), words(&text));
+}
+
+#[test]
+fn an_error_behind_loops_is_told_with_the_line_of_the_template() {
+    for (wrong, words) in [("let b = a{{ i }} + nothing;", "nothing"), ("let b: u32 = a1 +;", "expected expression")] {
+        let text = LOOPS.replace("// BODY", wrong);
+        let said = told(&text, &[("lanes", 0), ("parts", 3)]);
+        let line = line_of(&text, wrong);
+        assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{line}: ")), "{said}");
+        assert!(said.contains(words) && said.contains(&format!("{line} | {wrong}")), "{said}");
+        assert!(said.contains("HINT: `exgnet shader conv1d/90_mine --set lanes=0 --set parts=3`"), "{said}");
+    }
+    // behind everything: the last line
+    let text = format!("{LOOPS}garbage");
+    let said = told(&text, &[("lanes", 0)]);
+    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", text.lines().count())), "{said}");
+}
+
+#[test]
+fn an_error_of_validation_has_a_line() {
+    // parses, but the types do not fit
+    let text = LOOPS.replace("// BODY", "y[0] = lid.x;");
+    let said = told(&text, &[("lanes", 0)]);
+    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", line_of(&text, "y[0] = lid"))), "{said}");
+}
+
+#[test]
+fn an_error_in_an_included_file_is_told_with_that_file() {
+    // the including file gives the type that the sum is made in
+    let text = LOOPS.replace("{% include", "{%- set summed = \"vec9<f32>\" %}\n{% include");
+    let said = told(&text, &[("lanes", 0)]);
+    let included = shaders().text("include/group_sum").expect("there");
+    let line = line_of(&included, "var<workgroup> tree");
+    assert!(said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")), "{said}");
+    assert!(said.contains("included by shaders/conv1d/90_mine.wgsl"), "{said}");
+}
+
+#[test]
+fn plain_text_has_lines_too() {
+    let text = "fn one() -> f32 {\n    return 1u;\n}\n";
+    let said = told(text, &[]);
+    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: ") && said.contains("2 | return 1u;"), "{said}");
+    let said = told("fn one() -> f32 { return 1.0; }\nbla bla\n", &[]);
+    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: "), "{said}");
+    let said = told("fn one() -> f32 {\n    return 1.0;\n", &[]);
+    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: "), "{said}");
+}
+
+#[test]
+fn a_constant_without_a_value_is_named() {
+    let text = LOOPS.replace("range(parts)", "range(prats)");
+    let said = told(&text, &[("lanes", 0), ("parts", 2)]);
+    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", line_of(&text, "prats"))), "{said}");
+    assert!(said.contains("`prats`") && said.contains("did you mean `parts`?"), "{said}");
+    // of an included file
+    let said = told(LOOPS, &[]);
+    let line = line_of(&shaders().text("include/group_sum").expect("there"), "if lanes");
+    assert!(
+        said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")) && said.contains("`lanes`"),
+        "{said}"
+    );
+    assert!(said.contains("--set lanes=1"), "{said}");
+    // a template's own mistake
+    let said = told("// One.\n{% for i in range(2) %}\n{% endif %}\n", &[]);
+    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:3: "), "{said}");
+    let said = told("// One.\n{% include \"include/nothing.wgsl\" %}\n", &[]);
+    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: ") && said.contains("include/nothing"), "{said}");
+}
+
+#[test]
+fn names_are_those_that_are_not_set_inside() {
+    let all = names(&shaders(), LOOPS);
+    assert!(["lanes", "parts"].iter().all(|n| all.contains(*n)), "{all:?}");
+    assert!(["factors", "i", "WG", "range"].iter().all(|n| !all.contains(*n)), "{all:?}");
+    assert!(names(&shaders(), "fn f() {}").is_empty());
+}
