@@ -1,12 +1,44 @@
-//! Adam and AdamW over all parameters in one launch (`shaders/adam.wgsl`; Kingma
-//! and Ba 2015, Loshchilov and Hutter 2019), with clipping by the global norm.
+//! Adam and AdamW over all parameters in one launch (`shaders/optimiser`;
+//! Kingma and Ba 2015, Loshchilov and Hutter 2019), with clipping by the global norm.
 
+use super::family::{Family, Kernel};
 use super::reduce::{Term, launch_sum};
-use super::{Array, check_floats, concat, groups};
+use super::{Array, check_floats, concat};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
+
+const ADAM: Kernel = Kernel {
+    family: "optimiser",
+    name: "adam",
+    formula: "m = b1 m + (1 - b1) g', v = b2 v + (1 - b2) g'^2, w = (1 - lr decay) w - lr (m / c1) / (sqrt(v / c2) + eps)",
+    operands: &[
+        ("g", "[n]"),
+        ("norm2", "[1]"),
+        ("hyper", "[7 + 2 P]"),
+        ("s", "[2]"),
+        ("w", "[n]"),
+        ("m", "[n]"),
+        ("v", "[n]"),
+        ("part", "[n / 64, rounded up]"),
+    ],
+    sizes: &[("n", 77)],
+    floats: &[],
+    layouts: &[],
+};
+
+const LOSS_SCALE: Kernel = Kernel {
+    family: "optimiser",
+    name: "loss_scale",
+    formula: "scale[0] halved where norm2 is no number, doubled after 500 steps without",
+    operands: &[("norm2", "[1]"), ("scale", "[2]: factor, steps since it last changed")],
+    sizes: &[],
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family { name: "optimiser", kernels: &[&ADAM, &LOSS_SCALE], operations: &["adam"] };
 
 /// Settings of one step. They go to the device as a buffer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +64,7 @@ impl Default for Hyper {
 }
 
 impl Hyper {
-    /// For parts at these steps, see `adam.wgsl`.
+    /// For parts at these steps, see `shaders/optimiser`.
     fn words(&self, steps: &[u32]) -> Vec<f32> {
         let (coupled, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
         let correction = |step: u32, b: f64| 1.0 - b.powi(step.min(i32::MAX as u32) as i32);
@@ -142,20 +174,19 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
         ));
     }
     let norm2 = sum_of_squares(grads)?;
-    let (gpu, n4) = (weights.gpu(), weights.numel().div_ceil(4));
-    let (width, span) = groups::along(gpu, "adam", n4);
-    Launch::new("adam")
-        .constant("WG", width)
-        .uint([n4, span])
-        .bind(grads.storage())
-        .bind(norm2.storage())
-        .bind(state.hyper.storage())
-        .bind(state.scale.storage())
-        .bind(weights.storage())
-        .bind(state.m.storage())
-        .bind(state.v.storage())
-        .bind(state.part.storage())
-        .groups(gpu, n4.div_ceil(span))?;
+    let n = weights.numel();
+    ADAM.at(weights.gpu(), &[n])
+        .ints(&[("n", n)])
+        .bind("g", grads)
+        .bind("norm2", &norm2)
+        .bind("hyper", &state.hyper)
+        .bind("s", &state.scale)
+        .bind("w", weights)
+        .bind("m", &state.m)
+        .bind("v", &state.v)
+        .bind("part", &state.part)
+        .cost(18.0 * n as f64, 28.0 * n as f64)
+        .run()?;
     Ok(norm2)
 }
 
@@ -166,7 +197,7 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
 /// [`crate::Error::Gpu`].
 pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
     check_floats("update_loss_scale", &[scale, norm2])?;
-    Launch::new("loss_scale").bind(norm2.storage()).bind(scale.storage()).threads(scale.gpu(), 1, 1)
+    LOSS_SCALE.at(scale.gpu(), &[1]).bind("norm2", norm2).bind("scale", scale).cost(1.0, 20.0).run()
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,14 +1,51 @@
 //! Softmax cross-entropy with class weights and label smoothing
-//! (`shaders/cross_entropy*.wgsl`), and the plain softmax.
+//! (`shaders/losses`), and the plain softmax.
 
+use super::family::{Family, Kernel};
 use super::{
-    Array, Forward, Op, Saved, apply, backward_of_composed, check_floats, check_types, div, exp, groups, log, max, mul,
-    sub, sum,
+    Array, Forward, Op, Saved, apply, backward_of_composed, check_floats, check_types, div, exp, log, max, mul, sub,
+    sum,
 };
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
+
+const CROSS_ENTROPY: Kernel = Kernel {
+    family: "losses",
+    name: "cross_entropy",
+    formula: "loss = sum over b, c of t[b, c] (logsumexp(x[b]) - x[b, c])",
+    operands: &[("x", "[batch, classes]"), ("t", "[batch, classes]"), ("loss", "[1]")],
+    sizes: &[("batch", 5), ("classes", 4)],
+    floats: &[],
+    layouts: &[],
+};
+
+const CROSS_ENTROPY_GRAD: Kernel = Kernel {
+    family: "losses",
+    name: "cross_entropy_grad",
+    formula: "y[b, c] = g (softmax(x[b])[c] sum over k of t[b, k] - t[b, c])",
+    operands: &[("x", "[batch, classes]"), ("t", "[batch, classes]"), ("g", "[1]"), ("y", "[batch, classes]")],
+    sizes: &[("batch", 5), ("classes", 4)],
+    floats: &[],
+    layouts: &[],
+};
+
+const SOFT_TARGETS: Kernel = Kernel {
+    family: "losses",
+    name: "soft_targets",
+    formula: "y[b, c] = ((1 - smoothing) w[y_b] [c = y_b] + smoothing / classes w[c]) / sum over b of w[y_b], y_b the label",
+    operands: &[("labels", "[batch]"), ("weights", "[classes]"), ("y", "[batch, classes]")],
+    sizes: &[("batch", 5), ("classes", 4)],
+    floats: &[("smoothing", 0.1)],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family {
+    name: "losses",
+    kernels: &[&CROSS_ENTROPY, &CROSS_ENTROPY_GRAD, &SOFT_TARGETS],
+    operations: &["cross_entropy"],
+};
 
 /// Inputs: logits `[B, K]`, targets `[B, K]` (constant). Output `[1]`.
 #[derive(Debug)]
@@ -21,12 +58,15 @@ impl Op for CrossEntropy {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let loss = Tensor::empty(gpu, &[1], DType::F32)?;
-        groups::sums(Launch::new("cross_entropy"), gpu, "cross_entropy", [inputs[0].dim(0), inputs[0].dim(1), 1])
-            .uint([inputs[0].dim(0), inputs[0].dim(1)])
-            .bind(inputs[0].storage())
-            .bind(inputs[1].storage())
-            .bind(loss.storage())
-            .groups(gpu, 1)?;
+        let (x, t) = (inputs[0], inputs[1]);
+        CROSS_ENTROPY
+            .at(gpu, x.shape())
+            .ints(&[("batch", x.dim(0)), ("classes", x.dim(1))])
+            .bind("x", x)
+            .bind("t", t)
+            .bind("loss", &loss)
+            .cost(4.0 * x.numel() as f64, 8.0 * x.numel() as f64)
+            .run()?;
         Ok(loss.into())
     }
 
@@ -47,13 +87,15 @@ impl Op for LogitGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, t, g) = (inputs[0], inputs[1], inputs[2]);
         let y = Tensor::empty(gpu, x.shape(), DType::F32)?;
-        Launch::new("cross_entropy_grad")
-            .uint([x.dim(0), x.dim(1)])
-            .bind(x.storage())
-            .bind(t.storage())
-            .bind(g.storage())
-            .bind(y.storage())
-            .threads(gpu, x.dim(0), 8)?;
+        CROSS_ENTROPY_GRAD
+            .at(gpu, x.shape())
+            .ints(&[("batch", x.dim(0)), ("classes", x.dim(1))])
+            .bind("x", x)
+            .bind("t", t)
+            .bind("g", g)
+            .bind("y", &y)
+            .cost(4.0 * x.numel() as f64, 12.0 * x.numel() as f64)
+            .run()?;
         Ok(y.into())
     }
 
@@ -111,13 +153,15 @@ pub fn cross_entropy_targets(labels: &Tensor, weights: &Tensor, smoothing: f32) 
         )
     })?;
     let t = Tensor::empty(labels.gpu(), &[b, k], DType::F32)?;
-    Launch::new("cross_entropy_targets")
-        .uint([b, k])
-        .float([smoothing])
-        .bind(labels.storage())
-        .bind(weights.storage())
-        .bind(t.storage())
-        .threads(labels.gpu(), b, 8)?;
+    SOFT_TARGETS
+        .at(labels.gpu(), &[b, k])
+        .ints(&[("batch", b), ("classes", k)])
+        .float("smoothing", smoothing)
+        .bind("labels", labels)
+        .bind("weights", weights)
+        .bind("y", &t)
+        .cost((b * k) as f64, 4.0 * (b + k + b * k) as f64)
+        .run()?;
     Ok(t)
 }
 

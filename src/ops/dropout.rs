@@ -1,11 +1,24 @@
-//! Dropout with a counter-based generator (`shaders/dropout.wgsl`): nothing is
+//! Dropout with a counter-based generator (`shaders/dropout`): nothing is
 //! kept for the backward pass, which draws the same numbers again.
 
-use super::{Array, Forward, Op, Saved, apply, check_floats, groups};
+use super::family::{Family, Kernel};
+use super::{Array, Forward, Op, Saved, apply, check_floats};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
+
+const DROPOUT: Kernel = Kernel {
+    family: "dropout",
+    name: "dropout",
+    formula: "y[i] = scale x[i] where uniform(i) >= threshold, else 0",
+    operands: &[("x", "[n]"), ("state", "[3]: seed low word, seed high word, step"), ("y", "[n]")],
+    sizes: &[("n", 37), ("site", 1), ("threshold", 1 << 14)],
+    floats: &[("scale", 4.0 / 3.0)],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family { name: "dropout", kernels: &[&DROPOUT], operations: &["dropout"] };
 
 /// Seed and step of the generator, on the device so that a recorded step stays valid when they change.
 #[derive(Debug, Clone)]
@@ -69,9 +82,9 @@ pub(super) struct Dropout {
 }
 
 impl Dropout {
-    /// What kernels take: site and threshold.
-    pub(super) fn numbers(&self) -> [usize; 2] {
-        [self.site as usize, self.threshold() as usize]
+    /// What kernels take.
+    pub(super) fn numbers(&self) -> [(&'static str, usize); 2] {
+        [("site", self.site as usize), ("threshold", self.threshold() as usize)]
     }
 
     /// A number of 16 bits below this is dropped.
@@ -96,18 +109,16 @@ impl Op for Dropout {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
-        let n8 = y.numel().div_ceil(8);
-        let (width, span) = groups::along(gpu, "dropout", n8);
-        Launch::new("dropout")
-            .constant("WG", width)
-            .uint([y.numel()])
-            .uint(self.numbers())
-            .float([self.scale() as f32])
-            .uint([span])
-            .bind(inputs[0].storage())
-            .bind(inputs[1].storage())
-            .bind(y.storage())
-            .groups(gpu, n8.div_ceil(span))?;
+        DROPOUT
+            .at(gpu, &[y.numel()])
+            .ints(&[("n", y.numel())])
+            .ints(&self.numbers())
+            .float("scale", self.scale() as f32)
+            .bind("x", inputs[0])
+            .bind("state", inputs[1])
+            .bind("y", &y)
+            .cost(y.numel() as f64, 8.0 * y.numel() as f64)
+            .run()?;
         Ok(y.into())
     }
 
