@@ -271,9 +271,8 @@ impl Gpu {
             let n = e.count(&values).map_err(|what| version.wrong(&format!("scratch {name}"), &what))?;
             Ok((name.clone(), n.max(1)))
         };
-        // of another kernel of the file is not asked for
-        let used =
-            |name: &str| stages.iter().any(|stage: &Stage| stage.kernel.slots.iter().any(|slot| slot.name == name));
+        // what the file's other kernels share stays out
+        let used = |name: &str| stages.iter().any(|s| s.kernel.slots.iter().any(|slot| slot.used && slot.name == name));
         let scratch = version.scratch.iter().filter(|(name, _)| used(name)).map(size).collect::<Result<_>>()?;
         let plan = Arc::new(Plan { chosen: chosen.clone(), values, scratch, stages });
         lock(&self.0.plans).plans.insert(key, plan.clone());

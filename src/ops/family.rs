@@ -47,6 +47,13 @@ impl Kernel {
     pub(crate) fn on<'a>(&'static self, gpu: &'a Gpu, key: String) -> Call<'a> {
         Call { kernel: self, gpu, key, sizes: Values::new(), buffers: Vec::new(), cost: [0.0; 2], chosen: None }
     }
+
+    /// A launch that tuning tables know by the kernel's name and these dimensions: `pooling.max_pool 16 x 5 x 2500`.
+    pub(crate) fn at<'a>(&'static self, gpu: &'a Gpu, dims: &[usize]) -> Call<'a> {
+        let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+        let own = if self.name == self.family { String::new() } else { format!(".{}", self.name) };
+        self.on(gpu, format!("{}{own} {}", self.family, dims.join(" x ")))
+    }
 }
 
 /// A launch of a kernel, described by names.
