@@ -146,3 +146,43 @@ fn a_damaged_checkpoint_is_told() {
         fails(&args, 1, &["checkpoint.safetensors", "--force"]);
     }
 }
+
+/// A run that was begun with a forced version goes on with it only, and says what it was made with.
+#[test]
+fn other_kernels_are_refused() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (run, mine) = (tmp.path().join("run"), tmp.path().join("mine"));
+    std::fs::create_dir_all(mine.join("conv1d")).expect("made");
+    let shaders = exgnet::gpu::embedded_shaders();
+    let (_, naive) = shaders.iter().find(|(name, _)| *name == "conv1d/01_naive.wgsl").expect("embedded");
+    let own = mine.join("conv1d/90_mine.wgsl");
+    std::fs::write(&own, naive).expect("written");
+    let (dir, folder) = (run.to_str().expect("Unicode"), mine.to_str().expect("Unicode"));
+    let with = ["--shader-dir", folder, "--kernels", "conv1d=mine"];
+    let mut child = start(&run, &[&["--set", "train.checkpoint_steps=1"][..], &with].concat());
+    while !run.join("checkpoint.safetensors").exists() && child.try_wait().expect("a child").is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().ok();
+    child.wait().expect("ended");
+    let config = String::from_utf8(bytes(&run, "config.toml")).expect("text");
+    assert!(config.starts_with("# ") && config.contains("conv1d/90_mine.wgsl"), "{config}");
+    let record = json(&bytes(&run, "run.json"));
+    assert_eq!(record["kernels"]["forced"]["conv1d"]["version"], "90_mine", "{record}");
+    assert_eq!(record["kernels"]["files"]["conv1d/90_mine.wgsl"]["is"], "added", "{record}");
+
+    let resume = ["train", "--out", dir, "--resume"];
+    let gone = "conv1d/90_mine.wgsl: then of --shader-dir, now not";
+    let other = "--kernels: then conv1d=90_mine, now none";
+    fails(&resume, 1, &["other kernels", gone, other]);
+    fails(&[&resume[..], &["--shader-dir", folder]].concat(), 1, &["other kernels", other]);
+    std::fs::write(&own, format!("{naive}\n")).expect("written");
+    fails(&[&resume[..], &with].concat(), 1, &["conv1d/90_mine.wgsl: then the text"]);
+    std::fs::write(&own, naive).expect("written");
+    let done = exgnet(&[&resume[..], &with].concat());
+    let said = text(&done.stderr);
+    assert!(done.status.success() && said.contains("config.toml alone"), "{said}");
+    // finished: told of, not to be mistaken for one with other kernels
+    fails(&resume, 1, &["other kernels", other]);
+    assert!(exgnet(&[&resume[..], &with].concat()).status.success());
+}

@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod grads;
 mod info;
+mod ladder;
 mod model;
 mod predict;
 mod prepare;
@@ -121,12 +122,17 @@ impl Common {
         Ok(gpu)
     }
 
+    /// The kernels' texts.
+    fn shader_source(&self) -> Result<ShaderSource> {
+        match &self.shader_dir {
+            Some(dir) => ShaderSource::folder(dir),
+            None => ShaderSource::from_env(),
+        }
+    }
+
     /// The kernels' texts; those taken from a folder are listed.
     fn shaders(&self) -> Result<ShaderSource> {
-        let shaders = match &self.shader_dir {
-            Some(dir) => ShaderSource::folder(dir)?,
-            None => ShaderSource::from_env()?,
-        };
+        let shaders = self.shader_source()?;
         for taken in shaders.taken() {
             let what = match (taken.replaces, taken.differs()) {
                 (true, true) => "in the place of the built-in one",
@@ -194,6 +200,7 @@ enum Command {
     Check(check::CheckArgs),
     Profile(profile::ProfileArgs),
     Bench(bench::BenchArgs),
+    Ladder(ladder::LadderArgs),
     Tune(tune::TuneArgs),
     Shader(shader::ShaderArgs),
 }
@@ -231,6 +238,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&cli.common, args),
         Command::Profile(args) => profile::run(&cli.common, args),
         Command::Bench(args) => bench::run(&cli.common, args),
+        Command::Ladder(args) => ladder::run(&cli.common, args),
         Command::Tune(args) => tune::run(&cli.common, args),
         Command::Shader(args) => shader::run(&cli.common, args),
     };

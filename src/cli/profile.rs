@@ -2,6 +2,7 @@
 
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
+use crate::lab::Interval;
 use crate::lab::profile::{Profile, profile};
 use crate::train::Experiment;
 use clap::Args;
@@ -58,7 +59,7 @@ fn table(p: &Profile) {
     line("training step", p.train_step, String::new());
     line("inference batch", p.infer_batch, String::new());
     let [replayed, described] = p.replay.host_ms;
-    let tail = format!("  {:+.1} % replayed; host {replayed:.2} ms for {described:.2}", 100.0 * (p.replay.ratio - 1.0));
+    let tail = format!("  replayed: {}; host {replayed:.2} ms for {described:.2}", against(p.replay.interval));
     line("not replayed", p.replay.described_ms, tail);
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     print_line(&format!("most memory     {:>9.1} MiB", mib(p.peak_memory_bytes)));
@@ -70,7 +71,9 @@ fn table(p: &Profile) {
     }
     print_line("\nguidance, interleaved");
     for g in &p.guidance {
-        line(&format!("  {}", g.name), g.step_ms, format!("  {:+.1} %", 100.0 * (g.ratio - 1.0)));
+        // the first is what the others are compared with
+        let tail = if g.name == "plain" { String::new() } else { format!("  {}", against(g.interval)) };
+        line(&format!("  {}", g.name), g.step_ms, tail);
     }
     print_line("\nphase, ms a step");
     p.by_phase.iter().for_each(|(name, ms)| print_line(&format!("  {name:<12}{ms:>9.2}")));
@@ -79,15 +82,51 @@ fn table(p: &Profile) {
         return;
     }
     let total: f64 = p.by_kernel.iter().map(|k| k.ms).sum();
-    print_line(&format!("\n{:<10} {:<56} {:>5} {:>9} {:>6}", "phase", "kernel", "count", "ms", "share"));
+    let c = &p.ceilings;
+    print_line(&format!(
+        "\nkernels; ceilings: {:.0} GFLOP/s of multiply-adds, {:.1} GB/s of a copy",
+        c.gflops, c.gb_per_s
+    ));
+    print_line(&format!(
+        "{:<9} {:<34} {:<52} {:>5} {:>9} {:>7} {:>9} {:>8}  {}",
+        "phase", "kernel", "shape", "count", "ms", "of step", "GFLOP/s", "reached", "of the ceiling of"
+    ));
     for k in &p.by_kernel {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         print_line(&format!(
-            "{:<10} {:<56} {:>5} {:>9.3} {:>5.1}%",
+            "{:<9} {:<34} {:<52} {:>5} {:>9.3} {:>7} {:>9} {:>8}  {}",
             k.phase,
             k.kernel,
+            k.shape,
             k.count,
             k.ms,
-            100.0 * k.ms / total
+            percent(k.ms / total),
+            or_none(k.gflops.map(|v| format!("{v:.2}"))),
+            or_none(k.share.map(percent)),
+            k.bound.unwrap_or("-")
         ));
+    }
+}
+
+/// A ratio of times as a difference, with its interval; in words where noise may be all of it.
+fn against(ratio: Interval) -> String {
+    let percent = |v: f64| format!("{:+.1} %", 100.0 * (v - 1.0));
+    let (low, high) = (percent(ratio.low), percent(ratio.high));
+    match ratio.holds(1.0) {
+        true => format!("no difference within noise ({low} to {high})"),
+        false => format!("{} ({low} to {high})", percent(ratio.median)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_no_difference() {
+        let of = |values: &[f64]| against(Interval::of_median(values.to_vec()));
+        assert_eq!(of(&[0.98, 1.01, 1.03]), "no difference within noise (-2.0 % to +3.0 %)");
+        assert_eq!(of(&[1.2, 1.25, 1.3]), "+25.0 % (+20.0 % to +30.0 %)");
     }
 }

@@ -1,28 +1,36 @@
-//! `exgnet shader`: the text of a kernel, with a template's constants filled in, and what naga makes of it.
+//! `exgnet shader`: the text of a kernel, with its constants filled in, whether it is valid, and what naga makes of it.
 
 use super::{Common, print_line};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::files;
-use crate::gpu::{embedded_shaders, expand, template_defaults};
+use crate::gpu::{
+    Knob, Number, ShaderSource, Template, Values, Version, embedded_shaders, entries, template_defaults, template_names,
+};
+use crate::ops::FAMILIES;
 use clap::Args;
+use naga::back::PipelineConstants;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// Print a kernel's WGSL, expanded, and write its SPIR-V
+/// Print a kernel's WGSL, expanded, check it, and write its SPIR-V
 #[derive(Args)]
-#[command(after_help = "Examples:\n  exgnet shader conv1d_tile --set oc=8 --set p=24\n  \
-                  exgnet shader batch_norm --spirv batch_norm.spv\n  exgnet shader --list")]
+#[command(after_help = "Examples:\n  exgnet shader conv1d/04_subgroup_shuffle --set oc=8 --set p=24\n  \
+                  exgnet shader conv1d/naive --spirv naive.spv\n  exgnet shader --list\n  \
+                  exgnet shader --list conv1d")]
 pub(super) struct ShaderArgs {
-    /// Name of a file in shaders/, without .wgsl
+    /// family/version (by number, name or alias), or a file such as include/quad; with --list, a family
     #[arg(required_unless_present = "list")]
     name: Option<String>,
-    /// Set a constant of a template; may be repeated
+    /// Set a size, a knob or another constant of the template; may be repeated
     #[arg(long = "set", value_name = "NAME=N")]
     sets: Vec<String>,
     /// Write what naga makes of it
     #[arg(long, value_name = "FILE")]
     spirv: Option<PathBuf>,
-    /// List the kernels; a template's constants stand beside it
+    /// List families, their versions with what changed, and knobs with default and values
     #[arg(long)]
     list: bool,
 }
@@ -31,62 +39,270 @@ pub(super) struct ShaderArgs {
 const SPIRV_MAGIC: u32 = 0x0723_0203;
 
 pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
-    let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
-        for (file, text) in embedded_shaders() {
-            let constants: Vec<String> = template_defaults(text).iter().map(|(n, v)| format!("{n}={v}")).collect();
-            print_line(format!("{:<26} {}", file.trim_end_matches(".wgsl"), constants.join(" ")).trim_end());
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
     let source = common.shaders()?;
-    let text = source.text(name.trim_end_matches(".wgsl"))?;
-    let known = template_defaults(&text);
-    let mut settings = Vec::new();
-    for set in &args.sets {
-        let pair = set.split_once('=').and_then(|(n, v)| Some((n, v.parse::<usize>().ok()?)));
-        let Some((n, v)) = pair.filter(|(n, v)| known.contains_key(*n) && *v <= 4096) else {
-            let names: Vec<&str> = known.keys().map(String::as_str).collect();
-            let hint = if names.is_empty() {
-                "this kernel is no template".into()
-            } else {
-                format!("it has {}", names.join(" "))
-            };
-            return Err(Error::config(format!("--set {set}: not a constant of {name} with a number up to 4096"), hint));
-        };
-        settings.push((n, v));
+    let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
+        return list(&source, args.name.as_deref());
+    };
+    let name = name.trim_end_matches(".wgsl");
+    let found = Found::new(&source, name, &settings(&args.sets)?)?;
+    let text = found.template.expand()?;
+    if args.spirv.is_none() {
+        // also where it is wrong: somebody wants to see why
+        text.lines().for_each(print_line);
     }
-    let text = expand(&source, name, text, settings)?;
+    if found.is_part && args.spirv.is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let module = found.template.module()?;
+    let info = found.template.validate(&module)?;
+    let constants = found.constants(&source)?;
+    let points: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
     if let Some(path) = &args.spirv {
-        let words = spirv(name, &text)?;
+        let words = spirv(name, &module, &info, &constants)?;
         // a kernel that was changed since, or another one
         if std::fs::read(path).is_ok_and(|old| old.starts_with(&SPIRV_MAGIC.to_le_bytes())) {
             files::guard::replaces(path);
         }
         files::write_atomically(path, &words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>())?;
         common.say(format!("wrote {} ({} words)", path.display(), words.len()));
-    } else {
-        text.lines().for_each(print_line);
+    }
+    common.say(format!("valid: {} ({})", source.shown(&found.file), points.join(", ")));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `NAME=N` each.
+fn settings(sets: &[String]) -> Result<Values> {
+    let one = |set: &String| {
+        let (name, v) = set.split_once('=')?;
+        let int = v.parse().ok().map(Number::Int);
+        let number = int.or_else(|| v.parse().ok().filter(|v: &f64| v.is_finite()).map(Number::Float))?;
+        Some((name.trim().to_owned(), number))
+    };
+    let all = sets.iter().map(|set| {
+        one(set).ok_or_else(|| {
+            Error::config(format!("--set {set}: expected NAME=N with a number"), "for example --set oc=8")
+        })
+    });
+    all.collect()
+}
+
+/// A kernel's text, ready to be expanded.
+struct Found<'a> {
+    /// Name below `shaders/`, without `.wgsl`.
+    file: String,
+    template: Template<'a>,
+    /// The version, with the values that it is expanded for.
+    version: Option<(Arc<Version>, Values)>,
+    /// Text that kernels share, which need not be whole.
+    is_part: bool,
+}
+
+impl<'a> Found<'a> {
+    fn new(source: &'a ShaderSource, name: &str, sets: &Values) -> Result<Self> {
+        let catalogue = source.catalogue()?;
+        let family = name.split_once('/').filter(|(folder, _)| !["include", "lab"].contains(folder));
+        let Some((family, version)) = family else {
+            if catalogue.families().any(|family| family == name) {
+                let all: Vec<String> = catalogue.versions(name).iter().map(|v| v.file()).collect();
+                return Err(Error::config(
+                    format!("{name} is a family of kernels, expected one of its versions"),
+                    format!("say one of {}", all.join(", ")),
+                ));
+            }
+            let text = source.text(name)?;
+            let mut values: Values =
+                template_defaults(&text).into_iter().map(|(n, v)| (n, Number::Int(v as i64))).collect();
+            known(name, sets, values.keys().cloned().chain(template_names(source, &text)))?;
+            values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
+            return Ok(Self {
+                file: name.to_owned(),
+                template: template(source, name, text, &values),
+                version: None,
+                is_part: name.starts_with("include/"),
+            });
+        };
+        let (version, mut knobs) = catalogue.named(family, version)?;
+        let mut values = facts();
+        for kernel in FAMILIES.iter().filter(|f| f.name == family).flat_map(|f| f.kernels) {
+            let sample = kernel.sample();
+            sample.into_iter().for_each(|(name, v)| {
+                values.entry(name).or_insert(v);
+            });
+        }
+        values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
+        for (name, v) in sets {
+            if let (Number::Int(v), true) = (*v, version.knobs.iter().any(|k| k.name == *name)) {
+                knobs.insert(name.clone(), v);
+            }
+        }
+        let mut values = version.resolve(values, &knobs)?;
+        known(name, sets, values.keys().cloned().chain(template_names(source, &version.text)))?;
+        // what is set is final, also where the header goes on with it
+        values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
+        let file = version.file();
+        let template = template(source, &file, Cow::Owned(version.text.clone()), &values);
+        Ok(Self { file, template, version: Some((version, values)), is_part: false })
+    }
+
+    /// Values of the override constants; names that nobody gives are told.
+    fn constants(&self, source: &ShaderSource) -> Result<PipelineConstants> {
+        let mut all = PipelineConstants::default();
+        if let Some((version, values)) = &self.version {
+            for kernel in version.kernels() {
+                all.extend(entries(source, version, kernel, values)?.into_iter().flat_map(|e| e.constants));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Facts of an adapter that has whatever a version may need.
+fn facts() -> Values {
+    let all = [("software", 1), ("subgroups", 1), ("f16", 1), ("lanes", 8)];
+    all.into_iter().map(|(name, v)| (name.to_owned(), Number::Int(v))).collect()
+}
+
+fn template<'a>(source: &'a ShaderSource, name: &str, text: Cow<'static, str>, values: &Values) -> Template<'a> {
+    let used = template_names(source, &text);
+    let values: BTreeMap<String, minijinja::Value> =
+        values.iter().filter(|(name, _)| used.contains(*name)).map(|(name, v)| (name.clone(), v.value())).collect();
+    Template::new(source, name, text, values)
+}
+
+/// Refuses what is set and nobody knows.
+fn known(file: &str, sets: &Values, known: impl Iterator<Item = String>) -> Result<()> {
+    let known: Vec<String> = known.collect();
+    let Some(unknown) = sets.keys().find(|name| !known.contains(name)) else { return Ok(()) };
+    let near = nearest(unknown, known.iter().map(String::as_str)).map(|near| format!("did you mean {near}? "));
+    let what = format!("--set {unknown}: {file} has no constant of this name");
+    Err(Error::config(what, format!("{}`exgnet shader --list` names the knobs", near.unwrap_or_default())))
+}
+
+/// SPIR-V as naga writes it; `override` constants without a value get their defaults.
+fn spirv(
+    name: &str,
+    module: &naga::Module,
+    info: &naga::valid::ModuleInfo,
+    constants: &PipelineConstants,
+) -> Result<Vec<u32>> {
+    let bad = |e: &dyn std::fmt::Display| {
+        Error::gpu(format!("{name}: no SPIR-V can be made of it: {e}"), "compare it with the built-in one")
+    };
+    let (module, info) =
+        naga::back::pipeline_constants::process_overrides(module, info, None, constants).map_err(|e| bad(&e))?;
+    let options = naga::back::spv::Options { lang_version: (1, 3), ..Default::default() };
+    naga::back::spv::write_vec(&module, &info, &options, None).map_err(|e| bad(&e))
+}
+
+/// Prints families, versions and knobs, of all or of one family.
+fn list(source: &ShaderSource, only: Option<&str>) -> Result<ExitCode> {
+    let catalogue = source.catalogue()?;
+    if let Some(name) = only
+        && !catalogue.families().any(|family| family == name)
+    {
+        // with the nearest name
+        catalogue.named(name, "naive")?;
+    }
+    for family in catalogue.families().filter(|family| only.is_none_or(|only| only == *family)) {
+        print_line(family);
+        for kernel in FAMILIES.iter().filter(|f| f.name == family).flat_map(|f| f.kernels) {
+            print_line(&format!("    {}: {}", kernel.name, kernel.formula));
+        }
+        for version in catalogue.versions(family) {
+            let aliases: Vec<String> = version.aliases.iter().map(|a| format!(" ({})", a.name)).collect();
+            let from = version.path.as_ref().map(|p| format!("  [{}]", p.display())).unwrap_or_default();
+            let name = format!("{}{}", version.label(), aliases.concat());
+            print_line(&format!("  {name:<30} {}{from}", version.change));
+            version.knobs.iter().for_each(|knob| print_line(&format!("  {:<30}   {}", "", told(knob))));
+        }
+    }
+    if only.is_none() {
+        let taken = source.taken().iter().map(|t| t.file.as_str());
+        let mut files: Vec<&str> = embedded_shaders().iter().map(|(file, _)| *file).chain(taken).collect();
+        files.sort_unstable();
+        files.dedup();
+        let is_other =
+            |file: &&str| !catalogue.families().any(|f| file.split_once('/').is_some_and(|(own, _)| own == f));
+        print_line("other files");
+        for file in files.into_iter().filter(is_other) {
+            let name = file.trim_end_matches(".wgsl");
+            let constants: Vec<String> =
+                template_defaults(&source.text(name)?).iter().map(|(n, v)| format!("{n}={v}")).collect();
+            print_line(format!("  {name:<30} {}", constants.join(" ")).trim_end());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// SPIR-V of a WGSL text, as naga writes it.
-fn spirv(name: &str, text: &str) -> Result<Vec<u32>> {
-    let bad = |what: String| Error::gpu(format!("shader {name}.wgsl: {what}"), "compare it with the built-in one");
-    let module = naga::front::wgsl::parse_str(text).map_err(|e| bad(e.emit_to_string(text)))?;
-    let allowed = naga::valid::Capabilities::SUBGROUP | naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
-    validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
-    validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
-    let info = validator.validate(&module).map_err(|e| bad(e.emit_to_string(text)))?;
-    // `override` constants get their defaults
-    let (module, info) = naga::back::pipeline_constants::process_overrides(
-        &module,
-        &info,
-        None,
-        &naga::back::PipelineConstants::default(),
-    )
-    .map_err(|e| bad(e.to_string()))?;
-    let options = naga::back::spv::Options { lang_version: (1, 3), ..Default::default() };
-    naga::back::spv::write_vec(&module, &info, &options, None).map_err(|e| bad(e.to_string()))
+/// A knob for people: `oc = EXPR, of 1 to 64`.
+fn told(knob: &Knob) -> String {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for &v in &knob.values {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == v => *last = v,
+            _ => runs.push((v, v)),
+        }
+    }
+    let run = |(first, last): (i64, i64)| match last - first {
+        0 => vec![first.to_string()],
+        1 => vec![first.to_string(), last.to_string()],
+        _ => vec![format!("{first} to {last}")],
+    };
+    let values: Vec<String> = runs.into_iter().flat_map(run).collect();
+    format!("{} = {}, of {}", knob.name, knob.usual(), values.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told_of(name: &str, sets: &[&str]) -> String {
+        let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+        let source = ShaderSource::default();
+        let done = settings(&sets).and_then(|sets| Found::new(&source, name, &sets).map(|_| ()));
+        done.expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn every_built_in_version_is_valid() {
+        let source = ShaderSource::default();
+        let catalogue = source.catalogue().expect("headers");
+        let mut seen = 0;
+        for version in catalogue.families().flat_map(|f| catalogue.versions(f)) {
+            let name = version.file();
+            let found = Found::new(&source, &name, &Values::new()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let module = found.template.module().unwrap_or_else(|e| panic!("{name}: {e}"));
+            let info = found.template.validate(&module).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let constants = found.constants(&source).unwrap_or_else(|e| panic!("{name}: {e}"));
+            spirv(&name, &module, &info, &constants).unwrap_or_else(|e| panic!("{name}: {e}"));
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen} versions");
+    }
+
+    #[test]
+    fn the_command_of_a_message_gives_the_same_text() {
+        let source = ShaderSource::default();
+        let none = Found::new(&source, "conv1d/tile", &Values::new()).expect("found");
+        let command = none.template.command();
+        let sets: Vec<String> = command.split(" --set ").skip(1).map(str::to_owned).collect();
+        assert!(command.starts_with("exgnet shader conv1d/04_subgroup_shuffle ") && sets.len() > 5, "{command}");
+        let again = Found::new(&source, "conv1d/4", &settings(&sets).expect("numbers")).expect("found");
+        assert_eq!(again.template.expand().expect("expanded"), none.template.expand().expect("expanded"));
+        // what is set counts, whatever the header would make of it
+        let set = settings(&["oc=3".into(), "p=8".into()]).expect("numbers");
+        let text = Found::new(&source, "conv1d/4", &set).and_then(|f| Ok(f.template.expand()?.into_owned()));
+        let text = text.expect("expanded");
+        assert!(text.contains("a2_0") && !text.contains("a3_0"), "{text}");
+    }
+
+    #[test]
+    fn names_that_are_not_there_are_told() {
+        assert!(told_of("conv1d", &[]).contains("conv1d/01_naive"));
+        assert!(told_of("conv1d/naiv", &[]).contains("did you mean naive?"));
+        assert!(told_of("conv2d/naive", &[]).contains("did you mean conv1d?"));
+        assert!(told_of("include/quat", &[]).contains("include/quad"));
+        assert!(told_of("conv1d/tile", &["pq=3"]).contains("--set pq"));
+        assert!(told_of("conv1d/tile", &["oc=many"]).contains("--set oc=many"));
+    }
 }

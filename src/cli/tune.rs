@@ -37,6 +37,10 @@ pub(super) struct TuneArgs {
     /// Minutes after which no further candidate is tried; shapes that take most of a training step come first
     #[arg(long, value_name = "MINUTES", default_value_t = 15.0)]
     budget: f64,
+    /// Milliseconds a call that a candidate must save. Without it: on a software adapter, where a kernel takes seconds to compile, 2
+    /// for a convolution and 0.3 for others; else 0
+    #[arg(long, value_name = "MS")]
+    worth: Option<f64>,
     /// Tune shapes again that are in the table for these kernels
     #[arg(long)]
     again: bool,
@@ -57,6 +61,9 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
             format!("--budget {}: expected minutes, 0.01 to 100000", args.budget),
             "15 is usual",
         ));
+    }
+    if args.worth.is_some_and(|ms| !(0.0..=1e6).contains(&ms)) {
+        return Err(Error::config("--worth: expected milliseconds, 0 to 1000000", "leave it out, or 0 for any gain"));
     }
     if !common.kernels.is_empty() {
         return Err(Error::config(
@@ -101,6 +108,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
         only: args.only.clone(),
         rounds: args.rounds,
         again: args.again,
+        worth_ms: args.worth,
         budget: Some(Duration::from_secs_f64(60.0 * args.budget)),
     };
     let shown = Shown::new(common);

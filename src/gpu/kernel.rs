@@ -1,5 +1,6 @@
 //! Compiled kernels, and the description of one launch.
 
+use super::record::StandsFor;
 use super::reflect::{self, Slot};
 use super::template::Template;
 use super::version::Version;
@@ -24,7 +25,7 @@ pub(super) enum Source {
 
 impl Source {
     /// Name below `shaders/`, without `.wgsl`.
-    fn file(&self) -> String {
+    pub(super) fn file(&self) -> String {
         match self {
             Self::Named { name, .. } => (*name).to_owned(),
             Self::Version(version) => version.file(),
@@ -59,7 +60,7 @@ pub(super) struct KernelCache {
 pub(super) struct Kernel {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
-    /// Its name in profiles.
+    /// Its name in logs, with its constants.
     pub(super) label: String,
     /// Storage buffers in the order of their bindings.
     pub(super) slots: Vec<Slot>,
@@ -181,7 +182,7 @@ impl<'a> Launch<'a> {
                 "an edited shader must keep its bindings",
             ));
         }
-        gpu.record_dispatch(kernel, &self.params, &self.bindings, fold(&name, groups)?, [0.0; 2])
+        gpu.record_dispatch(kernel, &self.params, &self.bindings, fold(&name, groups)?, StandsFor::default())
     }
 }
 
@@ -219,6 +220,17 @@ impl Gpu {
         match template.module().and_then(|module| template.validate(&module)) {
             Err(own) => own,
             Ok(_) => template.about(e),
+        }
+    }
+}
+
+impl Kernel {
+    /// Version and entry point; of a kernel outside the families its label.
+    pub(super) fn name(&self) -> String {
+        match &self.key.source {
+            Source::Version(version) if self.key.entry == "main" => version.file(),
+            Source::Version(version) => format!("{}.{}", version.file(), self.key.entry),
+            Source::Named { .. } => self.label.clone(),
         }
     }
 }

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 pub struct KernelTime {
     /// What the work was for: the latest [`Gpu::phase`].
     pub phase: &'static str,
-    /// Shader, entry point and constants.
+    /// Version and entry point, `conv1d/04_subgroup_shuffle`; of a kernel outside the families its constants too.
     pub kernel: String,
+    /// The shape, as tuning tables name it; empty outside the families.
+    pub shape: String,
     /// Dispatches.
     pub count: usize,
     /// Seconds on the device.
@@ -27,8 +29,11 @@ pub(super) struct Profile {
     batches: Vec<Batch>,
 }
 
+/// Phase, kernel, shape.
+type Label = (&'static str, String, String);
+
 struct Batch {
-    labels: Vec<(&'static str, String, [f64; 2])>,
+    labels: Vec<(Label, [f64; 2])>,
     times: wgpu::Buffer,
 }
 
@@ -49,7 +54,7 @@ impl Profile {
             if let Command::Phase(phase) = command {
                 self.phase = phase;
             }
-            let Command::Dispatch { kernel, group, param_offset, groups, cost } = command else {
+            let Command::Dispatch { kernel, group, param_offset, groups, stands_for } = command else {
                 encode(encoder, &commands[i..=i]);
                 continue;
             };
@@ -65,7 +70,8 @@ impl Profile {
             pass.set_pipeline(&kernel.pipeline);
             pass.set_bind_group(0, group, &[*param_offset]);
             pass.dispatch_workgroups(groups[0], groups[1], 1);
-            labels.push((self.phase, kernel.label.clone(), *cost));
+            let shape = stands_for.shape.as_deref().unwrap_or_default();
+            labels.push(((self.phase, kernel.name(), shape.to_owned()), stands_for.cost));
         }
         let size = 16 * u64::from(dispatches);
         let buffer = |usage| {
@@ -97,18 +103,25 @@ impl Gpu {
         let profile = lock(&self.0.recorder).profile.take();
         done?;
         let period = f64::from(self.0.queue.get_timestamp_period()) * 1e-9;
-        let mut sums: BTreeMap<(&str, String), (usize, f64, [f64; 2])> = BTreeMap::new();
+        let mut sums: BTreeMap<Label, (usize, f64, [f64; 2])> = BTreeMap::new();
         for batch in profile.into_iter().flat_map(|p| p.batches) {
             let bytes = self.read_mapped(&batch.times, 16 * batch.labels.len())?;
             let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
-            for ((phase, label, cost), pair) in batch.labels.into_iter().zip(ticks.chunks(2)) {
-                let sum = sums.entry((phase, label)).or_default();
+            for ((label, cost), pair) in batch.labels.into_iter().zip(ticks.chunks(2)) {
+                let sum = sums.entry(label).or_default();
                 sum.0 += 1;
                 sum.1 += pair[1].saturating_sub(pair[0]) as f64 * period;
                 sum.2.iter_mut().zip(cost).for_each(|(sum, own)| *sum += own);
             }
         }
-        let one = |((phase, kernel), (count, seconds, cost))| KernelTime { phase, kernel, count, seconds, cost };
+        let one = |((phase, kernel, shape), (count, seconds, cost)): (Label, _)| KernelTime {
+            phase,
+            kernel,
+            shape,
+            count,
+            seconds,
+            cost,
+        };
         let mut times: Vec<KernelTime> = sums.into_iter().map(one).collect();
         times.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         Ok(Some(times))

@@ -2,6 +2,7 @@
 
 use super::capture::Capture;
 use super::kernel::{Kernel, PARAM_SLOT};
+use super::launched::Watched;
 use super::profile::Profile;
 use super::{Gpu, Storage, lock};
 use crate::error::{Error, Result};
@@ -18,6 +19,17 @@ pub(super) struct Recorder {
     pub(super) capture: Option<Capture>,
     in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
     pub(super) profile: Option<Profile>,
+    /// Kernels as they are recorded, where somebody wants to know.
+    pub(super) watched: Option<Watched>,
+}
+
+/// What a dispatch is about, for whoever profiles it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StandsFor {
+    /// Floating-point operations and bytes, 0 where nobody says.
+    pub(super) cost: [f64; 2],
+    /// The shape, as tuning tables name it.
+    pub(super) shape: Option<Arc<str>>,
 }
 
 /// Commands in order, and the parameters of their dispatches.
@@ -33,8 +45,7 @@ pub(super) enum Command {
         group: wgpu::BindGroup,
         param_offset: u32,
         groups: [u32; 2],
-        /// Floating-point operations and bytes that it stands for, 0 where nobody says.
-        cost: [f64; 2],
+        stands_for: StandsFor,
     },
     Copy {
         from: wgpu::Buffer,
@@ -86,7 +97,7 @@ impl Stream {
         kernel: Arc<Kernel>,
         params: &[u32],
         bindings: &[&Storage],
-        (groups, cost): ([u32; 2], [f64; 2]),
+        (groups, stands_for): ([u32; 2], StandsFor),
     ) {
         let param_offset = self.params.len() as u32;
         self.params.extend_from_slice(bytemuck::cast_slice(params));
@@ -102,7 +113,7 @@ impl Stream {
         }
         let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
         let group = device.create_bind_group(&desc);
-        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, cost });
+        self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, stands_for });
     }
 
     /// Its commands, captured ones in their place.
@@ -120,7 +131,7 @@ impl Stream {
 impl Recorder {
     pub(super) fn new(device: &wgpu::Device) -> Self {
         let stream = Stream::new(device, MAX_RECORDED);
-        Self { stream, capture: None, in_flight: Default::default(), profile: None }
+        Self { stream, capture: None, in_flight: Default::default(), profile: None, watched: None }
     }
 
     /// Notes a write of what is recorded next, see [`Storage::written`].
@@ -151,7 +162,7 @@ impl Gpu {
         params: &[u32],
         bindings: &[&Storage],
         groups: [u32; 2],
-        cost: [f64; 2],
+        stands_for: StandsFor,
     ) -> Result<()> {
         bindings.iter().try_for_each(|s| s.check_kept())?;
         let mut recorder = lock(&self.0.recorder);
@@ -164,7 +175,10 @@ impl Gpu {
         for (storage, _) in bindings.iter().zip(&kernel.slots).filter(|(_, slot)| slot.written) {
             recorder.writes(storage, 0, storage.bytes(), None);
         }
-        recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, cost));
+        if let Some(watched) = &mut recorder.watched {
+            watched.push((kernel.clone(), groups));
+        }
+        recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, stands_for));
         Ok(())
     }
 

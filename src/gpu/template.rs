@@ -62,7 +62,7 @@ pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
 }
 
 /// Names that a template, or what it includes, takes from outside.
-pub(super) fn names(source: &ShaderSource, text: &str) -> BTreeSet<String> {
+pub(crate) fn names(source: &ShaderSource, text: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let (mut todo, mut seen) = (vec![Cow::Borrowed(text)], BTreeSet::new());
     while let Some(text) = todo.pop() {
@@ -156,7 +156,7 @@ struct Fault {
 
 impl Fault {
     fn of_parse(e: &naga::front::wgsl::ParseError, text: &str) -> Self {
-        let labels = e.labels().map(|(_, label)| label).filter(|label| !label.is_empty() && *label != e.message());
+        let labels = e.labels().map(|(_, label)| label).filter(|label| !e.message().contains(label));
         let words = std::iter::once(e.message()).chain(labels).chain(e.notes());
         let at = e.location(text).map(|l| l.offset as usize);
         Self { what: words.collect::<Vec<_>>().join("; "), at }

@@ -44,6 +44,13 @@ pub struct Knob {
     pub values: Vec<i64>,
 }
 
+impl Knob {
+    /// Its default, as the header has it.
+    pub fn usual(&self) -> String {
+        format!("{:?}", self.default)
+    }
+}
+
 /// Settings that the tuner tries together.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -379,7 +386,10 @@ impl Version {
     }
 
     /// Whether it can do these sizes.
-    pub(super) fn fits(&self, values: &Values) -> Result<bool> {
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a condition that cannot be evaluated.
+    pub fn fits(&self, values: &Values) -> Result<bool> {
         self.fits.as_ref().map_or(Ok(true), |e| e.holds(values)).map_err(|what| self.wrong("fits", &what))
     }
 
@@ -390,7 +400,7 @@ impl Version {
     }
 
     /// Adds its knobs, as `settings` say or by default, and its numbers to the sizes.
-    pub(super) fn resolve(&self, mut values: Values, settings: &BTreeMap<String, i64>) -> Result<Values> {
+    pub(crate) fn resolve(&self, mut values: Values, settings: &BTreeMap<String, i64>) -> Result<Values> {
         if let Some(unknown) = settings.keys().find(|name| !self.knobs.iter().any(|k| k.name == **name)) {
             let names: Vec<&str> = self.knobs.iter().map(|k| k.name.as_str()).collect();
             return Err(

@@ -2,9 +2,12 @@
 //!
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
-use super::Spread;
+use super::ceilings::{Ceilings, Probe};
+use super::measure::layers;
+use super::{Interval, Spread};
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
+use crate::ops::Pass;
 use crate::tensor::Tensor;
 use crate::train::Experiment;
 use crate::train::config::LossConfig;
@@ -29,6 +32,8 @@ pub struct Guided {
     pub step_ms: Spread,
     /// Median of the ratios to the plain step of the same round.
     pub ratio: f64,
+    /// An interval of that median.
+    pub interval: Interval,
 }
 
 /// The step as recorded once and replayed, beside the same step described anew each time; in turn.
@@ -38,6 +43,8 @@ pub struct Replayed {
     pub described_ms: Spread,
     /// Median of the ratios of a replayed step to the described one of the same round.
     pub ratio: f64,
+    /// An interval of that median.
+    pub interval: Interval,
     /// Host time before a step is submitted, ms: replayed and described.
     pub host_ms: [f64; 2],
 }
@@ -60,12 +67,26 @@ pub struct Memory {
 pub struct KernelShare {
     /// Part of the step.
     pub phase: &'static str,
-    /// Shader, entry point and constants.
+    /// Version and entry point, `conv1d/04_subgroup_shuffle`.
     pub kernel: String,
+    /// The shape, as tuning tables name it, and the layers whose convolutions have it; empty where the launch has none.
+    pub shape: String,
     /// Dispatches a step.
     pub count: usize,
     /// Device time a step, ms.
     pub ms: f64,
+    /// 1e9 floating-point operations per second (of the direct sums), where the launches say what they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gflops: Option<f64>,
+    /// 1e9 bytes per second of those that must be moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gb_per_s: Option<f64>,
+    /// Share of the ceiling that binds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Which one: `multiply-adds` or `copy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<&'static str>,
 }
 
 /// What [`profile`] found.
@@ -95,6 +116,8 @@ pub struct Profile {
     /// before the step is submitted; `submit`, encoding and handing it over; `wait`, from then until it is done;
     /// `read_back` of a loss after that.
     pub by_phase: BTreeMap<&'static str, f64>,
+    /// Most that kernels reach on this adapter.
+    pub ceilings: Ceilings,
     /// Kernels by device time, longest first; empty where the device has no timestamps.
     pub by_kernel: Vec<KernelShare>,
     /// Most bytes that tensors held.
@@ -228,21 +251,29 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         }
     }
     let spread = |times: &[StepTime], part: fn(&StepTime) -> f64| Spread::of(times.iter().map(part).collect());
+    let interval = Interval::of_median(train.iter().zip(&anew).map(|(a, b)| a.step() / b.step()).collect());
     let replay = Replayed {
         described_ms: spread(&anew, StepTime::step),
-        ratio: Spread::of(train.iter().zip(&anew).map(|(a, b)| a.step() / b.step()).collect()).median,
+        ratio: interval.median,
+        interval,
         host_ms: [&train, &anew].map(|times| spread(times, |t| t.host).median),
     };
     let plain: Vec<f64> = benches[0].2.clone();
     let guidance = benches
         .into_iter()
         .map(|(name, _, times)| {
-            let ratios = times.iter().zip(&plain).map(|(a, b)| a / b).collect();
-            Guided { name, ratio: Spread::of(ratios).median, step_ms: Spread::of(times) }
+            let interval = Interval::of_median(times.iter().zip(&plain).map(|(a, b)| a / b).collect());
+            Guided { name, ratio: interval.median, interval, step_ms: Spread::of(times) }
         })
         .collect();
+    // the ceilings before and after what they are the ceilings of
+    let mut probe = Probe::new(gpu)?;
+    (0..2).try_for_each(|_| probe.round())?;
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
-    let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps)).collect();
+    (0..2).try_for_each(|_| probe.round())?;
+    let most = probe.medians();
+    let layers = layers_by_shape(experiment);
+    let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
     let mut by_phase = BTreeMap::from([
         ("host", spread(&train, |t| t.host).median),
         ("submit", spread(&train, |t| t.submit).median),
@@ -264,12 +295,67 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         guidance,
         replay,
         by_phase,
+        ceilings: most,
         by_kernel,
         peak_memory_bytes,
         memory,
     })
 }
 
-fn share(t: KernelTime, steps: usize) -> KernelShare {
-    KernelShare { phase: t.phase, kernel: t.kernel, count: t.count / steps, ms: 1e3 * t.seconds / steps as f64 }
+/// Layers whose convolutions have a shape, by its name in tuning tables.
+fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (layer, shape) in layers(&e.network, e.train.batch, e.data.samples()) {
+        for pass in Pass::ALL {
+            let keys = shape.conv_spec().keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
+            keys.into_iter().for_each(|key| all.entry(key).or_default().push(layer.clone()));
+        }
+    }
+    all
+}
+
+/// Times of one kernel at one shape, a step's.
+fn share(t: KernelTime, steps: usize, most: &Ceilings, layers: &BTreeMap<String, Vec<String>>) -> KernelShare {
+    let known = |amount: f64| (amount > 0.0 && t.seconds > 0.0).then(|| 1e-9 * amount / t.seconds);
+    let [gflops, gb_per_s] = t.cost.map(known);
+    let shares = [gflops.map(|v| v / most.gflops), gb_per_s.map(|v| v / most.gb_per_s)];
+    let bound = if shares[0] >= shares[1] { "multiply-adds" } else { "copy" };
+    let share = shares.into_iter().flatten().reduce(f64::max);
+    let shape = match layers.get(&t.shape) {
+        Some(layers) => format!("{} ({})", t.shape, layers.join(", ")),
+        None => t.shape,
+    };
+    KernelShare {
+        phase: t.phase,
+        kernel: t.kernel,
+        shape,
+        count: t.count / steps,
+        ms: 1e3 * t.seconds / steps as f64,
+        gflops,
+        gb_per_s,
+        share,
+        bound: share.map(|_| bound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_shares_of_the_ceiling_that_binds() {
+        let most = Ceilings { gflops: 100.0, gb_per_s: 10.0 };
+        let layers = BTreeMap::from([("conv1d 1->2".to_owned(), vec!["stem".to_owned()])]);
+        let of = |shape: &str, cost| {
+            let (kernel, shape) = ("conv1d/01_naive".to_owned(), shape.to_owned());
+            share(KernelTime { phase: "forward", kernel, shape, count: 4, seconds: 0.2, cost }, 2, &most, &layers)
+        };
+        let heavy = of("conv1d 1->2", [1e10, 1e8]);
+        assert_eq!((heavy.count, heavy.ms, heavy.shape.as_str()), (2, 100.0, "conv1d 1->2 (stem)"));
+        assert_eq!((heavy.gflops, heavy.share, heavy.bound), (Some(50.0), Some(0.5), Some("multiply-adds")));
+        let light = of("add 3", [1e8, 1e9]);
+        assert_eq!((light.gb_per_s, light.share, light.bound), (Some(5.0), Some(0.5), Some("copy")));
+        let untold = of("", [0.0; 2]);
+        assert_eq!((untold.gflops, untold.share, untold.bound), (None, None, None));
+    }
 }

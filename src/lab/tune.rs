@@ -27,6 +27,8 @@ const TOLERANCE: f64 = 1e-4;
 const WORTH: f64 = 0.85;
 /// A candidate whose first time is so many times that of the best is not timed again.
 const BEHIND: f64 = 1.5;
+/// Times that the best candidate is measured in turn with the rule of thumb.
+const DUELS: usize = 5;
 /// Where the settings of a version begin so many times behind the best, no others are tried.
 const FAR_BEHIND: f64 = 3.0;
 
@@ -41,11 +43,14 @@ pub struct Options {
     pub again: bool,
     /// Time after which no further candidate is begun.
     pub budget: Option<Duration>,
+    /// What a candidate must save of the rule of thumb's time, ms a call. Without it: on a software adapter, where a kernel
+    /// takes seconds to compile, 2 for a convolution and 0.3 for others; else nothing.
+    pub worth_ms: Option<f64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: String::new(), rounds: 3, again: false, budget: None }
+        Self { only: String::new(), rounds: 3, again: false, budget: None, worth_ms: None }
     }
 }
 
@@ -91,7 +96,7 @@ struct Subject {
     key: Option<String>,
     /// How much of a step it is, estimated: operations, times a step.
     weight: f64,
-    /// What a candidate must save of the rule of thumb's time, ms.
+    /// What a candidate must save of the rule of thumb's time where the CPU plays the adapter, ms.
     worth_ms: f64,
     /// Its input, and the operation on it.
     work: Box<MakeWork>,
@@ -192,6 +197,8 @@ impl Tuner<'_> {
             {
                 continue;
             }
+            let usual = if self.gpu.report().is_software { subject.worth_ms } else { 0.0 };
+            let worth_ms = self.options.worth_ms.unwrap_or(usual);
             self.gpu.set_choices(Choices::new());
             let run = (subject.work)(self.gpu)?;
             let run = || no_grad(&run);
@@ -204,7 +211,7 @@ impl Tuner<'_> {
                     continue;
                 }
                 self.seen.insert(seen.key.clone());
-                let Some(found) = self.shape(&seen, &run, subject.worth_ms, table, tell)? else { continue };
+                let Some(found) = self.shape(&seen, &run, worth_ms, table, tell)? else { continue };
                 outcome.tuned += 1;
                 outcome.ms[0] += found.rule_ms;
                 outcome.ms[1] += found.ms;
@@ -275,20 +282,20 @@ impl Tuner<'_> {
         let timed = || Ok::<_, Error>(1e3 * device_seconds(self.gpu, || run().map(drop))?);
         using(None);
         let own = run()?.to_vec()?;
-        // a second one where the first may have compiled something still
-        let mut rule_times = vec![timed()?];
+        // whatever else the machine does makes times longer, never shorter
+        let rule_ms = timed()?.min(timed()?);
         let mut found = Found {
             family: seen.family.clone(),
             choice: None,
-            ms: rule_times[0],
-            rule_ms: rule_times[0],
+            ms: rule_ms,
+            rule_ms,
             naive_ms: None,
             timed: 1,
             rejected: 0,
             cut_short: false,
             kernels: kernels_hash(self.gpu, &seen.family),
         };
-        if rule_times[0] <= worth_ms {
+        if rule_ms <= worth_ms {
             // nothing can save as much as another kernel costs
             return Ok(Some(found));
         }
@@ -303,7 +310,7 @@ impl Tuner<'_> {
             log::warn!("{}: {} gives other values than {}", seen.key, seen.chosen.version.label(), naive.label());
             found.rejected += 1;
         }
-        let mut best = if rule_is_right { rule_times[0] } else { f64::INFINITY };
+        let mut best = if rule_is_right { rule_ms } else { f64::INFINITY };
         let mut kept: Vec<Kept> = Vec::new();
         // versions whose usual settings are wrong or far behind
         let mut given_up = BTreeSet::new();
@@ -347,26 +354,30 @@ impl Tuner<'_> {
         }
         kept.retain(|k| k.times[0] <= BEHIND * best);
         for _ in 1..self.options.rounds.max(1) {
-            using(None);
-            rule_times.push(timed()?);
             for Kept { choice, times } in &mut kept {
                 using(Some(choice));
                 times.push(timed()?);
             }
         }
-        found.rule_ms = Spread::of(rule_times).median;
-        let median = |k: &Kept| Spread::of(k.times.clone()).median;
+        let least = |k: &Kept| Spread::of(k.times.clone()).low;
         for k in &kept {
-            log::debug!("{}: {:.3} ms, {}", seen.key, median(k), k.choice.in_words());
+            log::debug!("{}: {:.3} ms, {}", seen.key, least(k), k.choice.in_words());
         }
-        let Some(fastest) = kept.iter().min_by(|a, b| median(a).total_cmp(&median(b))) else {
-            found.ms = found.rule_ms;
-            return Ok(Some(found));
-        };
-        let ms = median(fastest);
-        let worth = ms <= WORTH * found.rule_ms && ms <= found.rule_ms - worth_ms;
+        let Some(fastest) = kept.iter().min_by(|a, b| least(a).total_cmp(&least(b))) else { return Ok(Some(found)) };
+        // the fastest of many was lucky, too: it must win against the rule of thumb, in turn with it
+        let mut pairs = Vec::new();
+        for _ in 0..DUELS {
+            using(None);
+            let rule = timed()?;
+            using(Some(&fastest.choice));
+            pairs.push((rule, timed()?));
+        }
+        let median = |of: &dyn Fn(&(f64, f64)) -> f64| Spread::of(pairs.iter().map(of).collect()).median;
+        let (rule_ms, ms) = (median(&|p| p.0), median(&|p| p.1));
+        let worth = median(&|p| p.1 / p.0) <= WORTH && ms <= rule_ms - worth_ms;
         found.choice = (worth || !rule_is_right).then(|| fastest.choice.clone());
-        found.ms = if found.choice.is_some() { ms } else { found.rule_ms };
+        found.rule_ms = rule_ms;
+        found.ms = if found.choice.is_some() { ms } else { rule_ms };
         Ok(Some(found))
     }
 }

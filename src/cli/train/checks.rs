@@ -5,6 +5,7 @@ use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::resolve;
 use crate::ecg::sources::Kind;
 use crate::error::{Error, Result};
+use crate::gpu::Forced;
 use crate::train::RunFolder;
 use crate::train::config::Experiment;
 use crate::train::run_folder::{Kernels, KernelsEntry, RunLock, SplitRecord};
@@ -62,13 +63,16 @@ pub(super) fn is_same_data(folder: &RunFolder, data: &Fingerprint, split: &Split
 /// noted in words is not compared.
 pub(super) fn are_same_kernels(folder: &RunFolder, kernels: &Kernels) -> Result<()> {
     let Some(KernelsEntry::Listed(begun)) = folder.read_run()?.and_then(|record| record.kernels) else { return Ok(()) };
-    let differ = kernels.differences(&begun);
+    refuse(folder, &kernels.differences(&begun))
+}
+
+fn refuse(folder: &RunFolder, differ: &[String]) -> Result<()> {
     if differ.is_empty() {
         return Ok(());
     }
     Err(Error::file(
         folder.dir(),
-        format!("was begun with other kernels than those of now: {}", differ.join("; ")),
+        format!("was made with other kernels than those of now: {}", differ.join("; ")),
         "give --shader-dir, --kernels and the tuning table (EXGNET_CACHE, --no-tuned) as then; or begin anew: --force in \
          the place of --resume",
     ))
@@ -85,6 +89,10 @@ pub(super) fn is_finished(common: &Common, experiment: &Experiment, folder: &Run
     }
     let finished = folder.is_finished()?;
     if finished {
+        if let Some(KernelsEntry::Listed(begun)) = folder.read_run()?.and_then(|record| record.kernels) {
+            let asked = Forced::parse(&common.kernels)?;
+            refuse(folder, &begun.differences_from_asked(&common.shader_source()?, &asked)?)?;
+        }
         common.say(format!("finished already: {}", folder.dir().display()));
     }
     Ok(finished)

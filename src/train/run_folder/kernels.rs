@@ -1,6 +1,7 @@
 //! Which kernels a run was made with, where they are others than the program's own: `kernels` in `run.json`.
 
-use crate::gpu::{Choices, Gpu, hash_of};
+use crate::error::Result;
+use crate::gpu::{Catalogue, Choices, Forced as Asked, Gpu, ShaderSource, Taken, hash_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -81,20 +82,6 @@ pub enum TableOrigin {
 impl Kernels {
     /// The kernels of a device, of which `built_in` are the choices that the program brings.
     pub fn of(gpu: &Gpu, built_in: &Choices) -> Self {
-        let file = |t: &crate::gpu::Taken| {
-            let is = match (t.replaces, t.differs()) {
-                (true, true) => Origin::Replacing,
-                (true, false) => Origin::AsBuiltIn,
-                (false, _) => Origin::Added,
-            };
-            (t.file.clone(), File { is, hash: shown(t.hash()) })
-        };
-        let asked = gpu.forced();
-        let forced = |family: &str| {
-            let name = asked.families.get(family).or(asked.everywhere.as_ref())?;
-            let version = gpu.versions(family).iter().find(|v| v.called(name).is_some())?;
-            Some((family.to_owned(), Forced { version: version.label(), hash: shown(version.hash) }))
-        };
         let choices = gpu.choices();
         let from = match choices.is_empty() {
             true => TableOrigin::None,
@@ -102,11 +89,40 @@ impl Kernels {
             false => TableOrigin::User,
         };
         let text = serde_json::to_string(&choices).expect("names and numbers always serialise");
+        let table = Table { from, usual: choices == *built_in, shapes: choices.len(), hash: shown(hash_of(&text)) };
+        Self { table, ..Self::asked(gpu.shaders(), gpu.catalogue(), &gpu.forced()) }
+    }
+
+    /// What is asked for, without a tuning table.
+    fn asked(shaders: &ShaderSource, catalogue: &Catalogue, asked: &Asked) -> Self {
+        let file = |t: &Taken| {
+            let is = match (t.replaces, t.differs()) {
+                (true, true) => Origin::Replacing,
+                (true, false) => Origin::AsBuiltIn,
+                (false, _) => Origin::Added,
+            };
+            (t.file.clone(), File { is, hash: shown(t.hash()) })
+        };
+        let forced = |family: &str| {
+            let name = asked.families.get(family).or(asked.everywhere.as_ref())?;
+            let version = catalogue.versions(family).iter().find(|v| v.called(name).is_some())?;
+            Some((family.to_owned(), Forced { version: version.label(), hash: shown(version.hash) }))
+        };
         Self {
-            files: gpu.shaders().taken().iter().map(file).collect(),
-            forced: gpu.catalogue().families().filter_map(forced).collect(),
-            table: Table { from, usual: choices == *built_in, shapes: choices.len(), hash: shown(hash_of(&text)) },
+            files: shaders.taken().iter().map(file).collect(),
+            forced: catalogue.families().filter_map(forced).collect(),
+            table: Table::default(),
         }
+    }
+
+    /// What differs between a run and what is asked for now, whatever the tuning table: for a run that is finished, before a
+    /// device is opened.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] for a kernel whose header cannot be read.
+    pub fn differences_from_asked(&self, shaders: &ShaderSource, asked: &Asked) -> Result<Vec<String>> {
+        let now = Self::asked(shaders, &shaders.catalogue()?, asked);
+        Ok(Self { table: self.table.clone(), ..now }.differences(self))
     }
 
     /// Files that are not the built-in ones.
