@@ -29,7 +29,7 @@ override RELU: bool = false;
 override TWO: bool = false;
 
 {% set summed = "vec3<f32>" %}
-{% include "include/group_sum.wgsl" %}
+{% include "include/group_sum_old.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

@@ -17,7 +17,7 @@ struct Params { batch: u32, channels: u32, len: u32, slice: u32, slices: u32 }
 @group(0) @binding(5) var<storage, read_write> sums: array<f32>;
 
 {% set summed = "vec2<f32>" %}
-{% include "include/group_sum.wgsl" %}
+{% include "include/group_sum_old.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

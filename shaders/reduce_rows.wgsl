@@ -13,7 +13,7 @@ struct Params { n_out: u32, reduce: u32, inner: u32, chunks: u32, chunk: u32 }
 
 override OP: u32 = 0u;
 {% set summed = "f32" %}
-{% include "include/group_sum.wgsl" %}
+{% include "include/group_sum_old.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

@@ -51,7 +51,7 @@ fn the_tuner_rejects_wrong_kernels_and_goes_on_where_it_stopped() {
     let shaders = ShaderSource::folder(dir.path()).expect("a folder");
     let gpu = Gpu::open(&AdapterChoice::from_env(), shaders).unwrap_or_else(|e| panic!("{e}"));
     let (e, mut table) = (small(), Table::new(gpu.report()));
-    let mut run = |table: &mut Table, options: &Options| {
+    let run = |table: &mut Table, options: &Options| {
         let mut saved = 0;
         let outcome = tune(&gpu, &e.network, (2, 64), options, table, &mut |progress, table| {
             let Some(found) = progress.found else { return Ok(()) };

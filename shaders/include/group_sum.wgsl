@@ -1,19 +1,16 @@
-// The sum of a value over the WG threads of a workgroup, in its first thread. `summed` is the value's type; `lanes` that of a
-// subgroup that is the whole workgroup and adds without barriers, or 0: a tree.
-{# defaults: lanes=0 #}
-{%- set summed = summed if summed is defined else "f32" %}
-override WG: u32 = 64u;
-{%- if lanes %}
-fn group_sum(own: {{ summed }}, lid: u32) -> {{ summed }} { return subgroupAdd(own); }
+// The sum of a value over the WG_SUMS threads of a workgroup, in its first thread: the function `adds` of values of the type
+// `summed`. subgroup: the workgroup is one subgroup, which adds without barriers; else a tree.
+{%- if subgroup %}
+fn {{ adds }}(own: {{ summed }}, lid: u32) -> {{ summed }} { return subgroupAdd(own); }
 {%- else %}
-var<workgroup> tree: array<{{ summed }}, WG>;
+var<workgroup> {{ adds }}_tree: array<{{ summed }}, WG_SUMS>;
 
-fn group_sum(own: {{ summed }}, lid: u32) -> {{ summed }} {
-    tree[lid] = own;
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
+fn {{ adds }}(own: {{ summed }}, lid: u32) -> {{ summed }} {
+    {{ adds }}_tree[lid] = own;
+    for (var half = WG_SUMS / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if lid < half { tree[lid] += tree[lid + half]; }
+        if lid < half { {{ adds }}_tree[lid] += {{ adds }}_tree[lid + half]; }
     }
-    return tree[0];
+    return {{ adds }}_tree[0];
 }
 {%- endif %}

@@ -34,3 +34,9 @@ fn kept(at: u32, site: u32, state: vec3<u32>, threshold: u32) -> array<vec4<bool
     let least = vec4<u32>(threshold);
     return array(vec4<u32>(low.x, high.x, low.y, high.y) >= least, vec4<u32>(low.z, high.z, low.w, high.w) >= least);
 }
+
+// Whether element i is kept.
+fn keeps(i: u32, site: u32, state: vec3<u32>, threshold: u32) -> bool {
+    var words = philox(vec4<u32>(i / 8u, site, state.z, 0u), state.xy);
+    return (words[i % 8u / 2u] >> (16u * (i % 2u)) & 0xffffu) >= threshold;
+}

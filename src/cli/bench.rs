@@ -1,11 +1,13 @@
 //! `exgnet bench`: operations, and a whole network beside other engines.
 
+pub(super) mod table;
+
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
-use crate::gpu::{Gpu, Variant};
-use crate::lab::measure::{Row, Shape, layer_subjects, measure, versions};
-use crate::lab::subjects::Subject;
+use crate::gpu::{Gpu, ShaderSource};
+use crate::lab::measure::{Arm, Reference, Row, Timing, layer_subjects, measure};
+use crate::lab::subjects::{OPERATIONS, Operation, Subject};
 use crate::lab::{ceilings::Ceilings, peers, suite};
 use crate::train::Experiment;
 use clap::Args;
@@ -13,27 +15,45 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Measure operations against the adapter's own ceilings and against f64
+/// Measure operations: values against f64 first, then times in turn with the adapter's own ceilings
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  exgnet bench                                       every convolution of the quick start's network\n  \
-                  exgnet bench conv1d --shape in=128,out=85,k=21,len=157 --variant all\n  \
-                  exgnet bench conv1d --shader-dir shaders           after editing shaders/conv1d_tile.wgsl\n  \
-                  exgnet bench --suite experiments/kernels.toml --out results/kernels"
+                  exgnet bench conv1d --shape in=128,out=85,k=21,len=157 --version all\n  \
+                  exgnet bench conv1d --shader-dir mine --version mine --against naive\n  \
+                  exgnet bench conv1d --shader-dir mine --against built-in --min-time 10\n  \
+                  exgnet bench --list                                operations with their sizes, versions with what changed\n  \
+                  exgnet bench --suite experiments/kernels.toml --out results/kernels\n\n\
+                  A kernel whose values are wrong at the shape that is timed gets WRONG and no time, and the exit code is 1."
 )]
 pub(super) struct BenchArgs {
-    /// Operation; without one all convolutions of a network
+    /// Operation (--list names them); without one all convolutions of a network
     op: Option<String>,
-    /// Sizes of the operation; what is left out is
-    /// batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1,numbers=f32 (or f16, f16-native)
+    /// Sizes of the operation; --list shows which it has, and what is taken for those left out
     #[arg(long, value_name = "NAME=N,...", requires = "op")]
     shape: Option<String>,
-    /// Version of the kernels: plain, tile, fast, wide, all, or default
-    #[arg(long, value_name = "VERSION", default_value = "default")]
-    variant: String,
-    /// Times that each is measured, in turn
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    rounds: usize,
+    /// Versions of the kernels, separated by commas: names, numbers or aliases, `all`, or `default` for what the adapter takes
+    #[arg(
+        long = "version",
+        alias = "variant",
+        value_name = "VERSION",
+        default_value = "default",
+        value_delimiter = ','
+    )]
+    versions: Vec<String>,
+    /// Compare with another version, with the texts in a folder such as --shader-dir takes, or with `built-in` ones, in turn in
+    /// this process: the speed-up with its interval
+    #[arg(long, value_name = "VERSION|DIR", requires = "op")]
+    against: Option<String>,
+    /// Times that each is measured, in turn, at least [default: 5, with --against 20]
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// Go on with rounds until so many seconds are over
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    min_time: f64,
+    /// List operations with their sizes, and versions with what changed
+    #[arg(long)]
+    list: bool,
     /// Experiment file whose network is taken; without one the built-in quick start
     #[arg(long, value_name = "FILE", conflicts_with = "op")]
     config: Option<PathBuf>,
@@ -61,9 +81,28 @@ struct Found {
     rows: Vec<Row>,
 }
 
+/// Rounds and seconds that somebody can wait for.
+pub(super) fn timing(rounds: usize, min_seconds: f64, limit_seconds: f64) -> Result<Timing> {
+    if !(1..=1000).contains(&rounds) {
+        return Err(Error::config(format!("--rounds {rounds}: expected 1 to 1000"), "5 is usual"));
+    }
+    if !(0.0..=3600.0).contains(&min_seconds) {
+        let what = format!("--min-time {min_seconds}: expected 0 to 3600 seconds");
+        return Err(Error::config(what, "10 gives hundreds of rounds of a small kernel"));
+    }
+    Ok(Timing { rounds, min_seconds, limit_seconds })
+}
+
+/// Adapter and driver for a heading.
+pub(super) fn adapter(gpu: &Gpu) -> String {
+    format!("{} ({})", gpu.report().name, gpu.report().driver_info)
+}
+
 pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
-    if !(1..=1000).contains(&args.rounds) {
-        return Err(Error::config(format!("--rounds {}: expected 1 to 1000", args.rounds), "5 is usual"));
+    let usual = if args.against.is_some() { 20 } else { 5 };
+    let timing = timing(args.rounds.unwrap_or(usual), args.min_time, f64::INFINITY)?;
+    if args.list {
+        return list(common);
     }
     if args.serve {
         let experiment = match (&args.suite, &args.config) {
@@ -77,34 +116,36 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
         return whole(common, args, path);
     }
     let gpu = common.gpu()?;
-    let subjects = subjects(&gpu, args)?;
-    let operation = args.op.as_deref().unwrap_or("conv1d");
-    let known = versions(&gpu, operation);
-    let variants = match args.variant.as_str() {
-        "default" => vec![None],
-        "all" => known,
-        name => {
-            let found = Variant::ALL.into_iter().find(|v| v.name() == name).map(Some).filter(|v| known.contains(v));
-            let names: Vec<&str> = known.iter().flatten().map(|v| v.name()).collect();
-            vec![found.ok_or_else(|| {
-                let has = format!("default, all, {}", names.join(", "));
-                Error::config(
-                    format!("--variant {name}: expected one of {has} for {operation} on this adapter"),
-                    "`all` measures every version in turn",
-                )
-            })?]
-        }
-    };
-    common.say(format!("{} measurements of {} rounds", subjects.len() * variants.len(), args.rounds));
-    let (ceilings, rows) = measure(&gpu, &subjects, &variants, args.rounds)?;
-    let adapter = format!("{} ({})", gpu.report().name, gpu.report().driver_info);
-    if args.json {
-        print_json(&Found { adapter, ceilings, rows }, true);
-    } else {
-        print_line(&adapter);
-        table(&ceilings, &rows);
+    let mut all = Vec::new();
+    for subject in subjects(&gpu, args)? {
+        let arms = arms(&gpu, subject.operation, &args.versions)?;
+        all.push((subject, arms));
     }
-    Ok(ExitCode::SUCCESS)
+    let reference = match (&args.against, all.first()) {
+        (Some(name), Some((subject, arms))) => Some(reference(&gpu, subject.operation, arms, name)?),
+        _ => None,
+    };
+    let rows: usize = all.iter().map(|(_, arms)| arms.len() + usize::from(reference.is_some())).sum();
+    common.say(format!("{rows} measurements of {} rounds", timing.rounds));
+    let (ceilings, rows) = measure(&all, reference.as_ref(), &timing)?;
+    let bad = rows.iter().filter(|r| r.status.is_bad()).count();
+    let count = rows.len();
+    if args.json {
+        print_json(&Found { adapter: adapter(&gpu), ceilings, rows }, true);
+    } else {
+        print_line(&adapter(&gpu));
+        table::print(&ceilings, &rows, common.verbose || args.op.is_some());
+    }
+    verdict(bad, count)
+}
+
+/// Success, if nothing is wrong.
+pub(super) fn verdict(bad: usize, of: usize) -> Result<ExitCode> {
+    if bad == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let what = format!("{bad} of {of} measurements have no time: their kernels give wrong values or do not compile");
+    Err(Error::gpu(what, "`exgnet check` looks for the smallest case in which a kernel is wrong"))
 }
 
 fn experiment(path: Option<&Path>, sets: &[String]) -> Result<Experiment> {
@@ -114,54 +155,71 @@ fn experiment(path: Option<&Path>, sets: &[String]) -> Result<Experiment> {
     }
 }
 
-fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<(Option<String>, Shape, Subject)>> {
+fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
     if let Some(op) = &args.op {
-        let shape = Shape::parse(args.shape.as_deref().unwrap_or(""))?;
-        return Ok(vec![(None, shape, Subject::new(gpu, op, shape)?)]);
+        let operation = Operation::named(op)?;
+        let shape = operation.shape(args.shape.as_deref().unwrap_or(""))?;
+        return Ok(vec![Subject::new(gpu, operation, shape)?]);
     }
     let e = experiment(args.config.as_deref(), &args.sets)?;
     layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
 }
 
-fn table(c: &Ceilings, rows: &[Row]) {
-    print_line(&format!("ceilings: {:.1} GFLOP/s, {:.1} GB/s through a kernel", c.gflops, c.gb_per_s));
-    print_line(&format!(
-        "\n{:<14} {:<19} {:<27} {:<8} {:>9} {:>17} {:>8} {:>7} {:>6} {:>8} {:>8}",
-        "layer",
-        "operation",
-        "B x C x L -> C k s d",
-        "version",
-        "ms",
-        "(low to high)",
-        "GFLOP/s",
-        "GB/s",
-        "share",
-        "error",
-        "first"
-    ));
-    for r in rows {
-        let s = r.shape;
-        let shape = format!("{}x{}x{} -> {} k{} s{} d{}", s.batch, s.c_in, s.len, s.out, s.k, s.stride, s.dilation);
-        print_line(&format!(
-            "{:<14} {:<19} {shape:<27} {:<8} {:>9.3} {:>17} {:>8.1} {:>7.1} {:>5.0}% {:>8.1e} {:>8.0}",
-            r.layer.as_deref().unwrap_or("-"),
-            r.operation,
-            r.variant,
-            r.ms.median,
-            format!("({:.3} to {:.3})", r.ms.low, r.ms.high),
-            r.gflops,
-            r.gb_per_s,
-            100.0 * r.share,
-            r.error,
-            r.first_ms,
-        ));
+/// The versions of an operation that are asked for.
+fn arms(gpu: &Gpu, operation: &Operation, versions: &[String]) -> Result<Vec<Arm>> {
+    let mut arms = Vec::new();
+    for name in versions.iter().map(|v| v.trim()) {
+        match name {
+            "default" => arms.push(Arm::usual(gpu)),
+            "all" => arms.extend(operation.versions(gpu).map(|v| Arm::forced(gpu, v))),
+            name => arms.push(Arm::named(gpu, operation.family, name)?),
+        }
     }
-    print_line(
-        "\nms: device time, with the layout of what is read; share: of the nearer ceiling; error: worst, relative, against",
-    );
-    print_line(
-        "f64; first: ms that the first dispatch took beyond the others (compilation, where the driver had no cache of it)",
-    );
+    Ok(arms)
+}
+
+/// What to compare with: a version, or the same version of other texts.
+fn reference(gpu: &Gpu, operation: &Operation, arms: &[Arm], name: &str) -> Result<Reference> {
+    let unknown = match Arm::named(gpu, operation.family, name) {
+        Ok(arm) => return Ok(Reference { again: arm.clone(), arm }),
+        Err(e) => e,
+    };
+    let shaders = match name {
+        "built-in" => ShaderSource::default(),
+        dir if Path::new(dir).is_dir() || dir.contains(['/', '\\']) => ShaderSource::folder(dir)?,
+        _ => {
+            let Error::Config { what, hint } = unknown else { return Err(unknown) };
+            let what = format!("--against {name}: neither a version nor a folder; {what}");
+            return Err(Error::config(what, format!("{hint} `built-in` compares with the built-in texts")));
+        }
+    };
+    // the version that is measured, if the other texts have it
+    let version = arms.first().and_then(|arm| arm.version.as_ref());
+    let arm = || -> Result<Arm> {
+        let other = gpu.beside(shaders.clone())?;
+        let version = version.and_then(|v| other.versions(operation.family).iter().find(|o| o.name == v.name));
+        let arm = version.map_or_else(|| Arm::usual(&other), |v| Arm::forced(&other, v));
+        Ok(Arm { name: format!("{} of {name}", arm.name), ..arm })
+    };
+    Ok(Reference { arm: arm()?, again: arm()? })
+}
+
+fn list(common: &Common) -> Result<ExitCode> {
+    let catalogue = common.shaders()?.catalogue()?;
+    print_line(&format!("{:<21} {:<20} sizes (--shape) with what is taken for those left out", "operation", "family"));
+    for operation in OPERATIONS {
+        let sizes = operation.sizes_in_words(operation.usual());
+        print_line(&format!("{:<21} {:<20} {sizes}", operation.name, operation.family));
+    }
+    for family in catalogue.families() {
+        print_line(&format!("\n{family}: versions (--version)"));
+        for version in catalogue.versions(family) {
+            let aliases: Vec<&str> = version.aliases.iter().map(|a| a.name.as_str()).collect();
+            let aliases = if aliases.is_empty() { String::new() } else { format!(" ({})", aliases.join(", ")) };
+            print_line(&format!("  {:<38} {}", format!("{}{aliases}", version.label()), version.change));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<ExitCode> {
@@ -195,8 +253,8 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<ExitCode> {
         print_json(&report, true);
     } else {
         print_line(&report.adapter);
-        table(&report.ceilings, &report.layers);
+        table::print(&report.ceilings, &report.layers, common.verbose);
         print_line(&format!("\n{tables}"));
     }
-    Ok(ExitCode::SUCCESS)
+    verdict(report.layers.iter().filter(|r| r.status.is_bad()).count(), report.layers.len())
 }

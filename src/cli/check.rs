@@ -1,96 +1,173 @@
-//! `exgnet check`: every operation against its f64 oracle on this adapter, to second order.
+//! `exgnet check`: every version of every kernel against f64 oracles on this adapter, to second order.
+
+mod watch;
 
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
-use crate::lab::check::{Deviation, Report, check_case};
-use crate::ops::REGISTRY;
+use crate::lab::check::{CaseReport, Checker, Deviation, Ran, Report, Target, VersionReport};
 use clap::Args;
-use serde::Serialize;
 use std::process::ExitCode;
+use watch::Watch;
 
-/// Check operations on this adapter: values, first and second derivatives, equal bits when run twice
+/// Check kernels in all their versions on this adapter: values, first and second derivatives, equal bits when run twice
 #[derive(Args)]
-#[command(after_help = "Example: exgnet check conv1d batch_norm")]
+#[command(after_help = "Examples:\n  exgnet check                                            everything\n  \
+                        exgnet check conv1d --version fast                      after editing shaders/conv1d/05_fast.wgsl\n  \
+                        exgnet check pooling --version 90 --shader-dir mine     a version of one's own\n  \
+                        exgnet check batch_norm --case 'B 9' --fail-fast")]
 pub(super) struct CheckArgs {
-    /// Operations; all of them if none is named
-    #[arg(value_name = "OP")]
-    ops: Vec<String>,
+    /// Families of kernels, or operations; all of them if none is named
+    #[arg(value_name = "FAMILY|OPERATION")]
+    names: Vec<String>,
+    /// Only this version of the families: its number, name or alias
+    #[arg(long, value_name = "VERSION", requires = "names")]
+    version: Option<String>,
+    /// Only cases whose label contains this
+    #[arg(long, value_name = "TEXT")]
+    case: Option<String>,
+    /// Stop at the first case that is wrong
+    #[arg(long)]
+    fail_fast: bool,
+    /// Give up, and name the kernels, where a case takes longer than this
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    limit: f64,
     /// Print JSON on standard output
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Row {
-    op: &'static str,
-    passed: bool,
-    cases: Vec<Report>,
-}
-
-impl Row {
-    /// Worst error of one kind over the cases; `None` where no case has it.
-    fn worst(&self, of: impl Fn(&Report) -> Option<Deviation>) -> Option<f64> {
-        self.cases.iter().filter_map(|c| of(c).map(|d| d.error)).reduce(f64::max)
-    }
-}
-
 pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<ExitCode> {
-    if let Some(unknown) = args.ops.iter().find(|o| !REGISTRY.iter().any(|r| r.name == **o)) {
-        let names: Vec<&str> = REGISTRY.iter().map(|r| r.name).collect();
-        return Err(Error::config(format!("no operation '{unknown}'"), format!("known are {}", names.join(", "))));
+    if !(args.limit > 0.0 && args.limit <= 1e6) {
+        return Err(Error::config(
+            format!("--limit {}: expected seconds, more than 0", args.limit),
+            "60 is usual: the first run of a kernel compiles it",
+        ));
     }
+    let targets = match args.names.is_empty() {
+        true => Target::all(),
+        false => args.names.iter().map(|name| Target::named(name)).collect::<Result<Vec<_>>>()?.concat(),
+    };
     let gpu = common.gpu()?;
+    let mut plan = Vec::new();
+    for target in &targets {
+        match target.versions(&gpu, args.version.as_deref())?.as_slice() {
+            [] => plan.push((target, None)),
+            versions => plan.extend(versions.iter().map(|v| (target, Some(v.clone())))),
+        }
+    }
     common.say(format!("checking on {} ({})", gpu.report().name, gpu.report().driver_info));
     if !args.json {
         print_line(&format!(
-            "{:<20} {:>5}  {:>9} {:>9} {:>9}  {:<5}  ",
-            "operation", "cases", "values", "first", "second", "bits"
+            "{:<42} {:>5}  {:>9} {:>9} {:>9}  {:<6}  ",
+            "family and version", "cases", "values", "first", "second", "bits"
         ));
     }
+    let mut checker = Checker::new();
+    checker.case.clone_from(&args.case);
+    checker.fail_fast = args.fail_fast;
+    let watch = Watch::new(args.limit, &gpu, !common.quiet && !args.json);
     let mut rows = Vec::new();
-    for op in REGISTRY.iter().filter(|r| args.ops.is_empty() || args.ops.iter().any(|o| o == r.name)) {
-        let cases = (op.cases)().iter().map(|c| check_case(&gpu, c)).collect::<Result<Vec<_>>>()?;
-        let row = Row { op: op.name, passed: cases.iter().all(Report::passed), cases };
-        if !args.json {
-            print_row(&row, common.verbose);
+    for (target, version) in plan {
+        let row = checker.check(&gpu, target, version.as_ref(), |under_way| watch.begins(under_way))?;
+        watch.rests();
+        end_of_row(&mut rows, row, common, args);
+        if args.fail_fast && rows.iter().any(|r: &VersionReport| !r.passed()) {
+            break;
         }
-        rows.push(row);
     }
-    let failed = rows.iter().filter(|r| !r.passed).count();
+    if args.names.is_empty() && args.case.is_none() {
+        end_of_row(&mut rows, checker.others(&gpu), common, args);
+    }
+    let cases = rows.iter().map(|r| r.cases.len()).sum::<usize>();
+    if cases == 0 && args.case.is_some() {
+        return Err(Error::config(
+            format!("--case {}: found no case whose label contains it", args.case.as_deref().unwrap_or_default()),
+            "-v lists the cases",
+        ));
+    }
+    let failed: Vec<String> = rows.iter().filter(|r| !r.passed()).map(VersionReport::name).collect();
     if args.json {
         print_json(&rows, true);
     } else {
-        print_line("worst absolute error against the f64 oracle; '-': the operation has no derivative");
+        print_line("worst absolute error against the f64 oracle; '-': no derivative is checked");
     }
-    if failed == 0 {
+    if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     Err(Error::gpu(
-        format!("{failed} of {} operations are wrong on this adapter", rows.len()),
-        "do not train on it; if you edited a shader, look there first (-v lists the cases)",
+        format!("{} of {} are wrong on this adapter: {}", failed.len(), rows.len(), failed.join(", ")),
+        "do not train with them; if you edited a shader, look there first (-v lists the cases)",
     ))
 }
 
-fn print_row(row: &Row, verbose: bool) {
-    let cell = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.1e}"));
-    let same = if row.cases.iter().all(|c| c.same_bits) { "same" } else { "DIFFER" };
-    print_line(&format!(
-        "{:<20} {:>5}  {:>9} {:>9} {:>9}  {same:<5}  {}",
-        row.op,
-        row.cases.len(),
-        cell(row.worst(|c| Some(c.values))),
-        cell(row.worst(|c| c.gradient)),
-        cell(row.worst(|c| c.second)),
-        if row.passed { "ok" } else { "FAILED" }
-    ));
-    for case in row.cases.iter().filter(|c| verbose || !c.passed()) {
-        print_line(&format!(
-            "    {:<60} {:>9} {:>9} {:>9}  {}",
-            case.label,
-            cell(Some(case.values.error)),
-            cell(case.gradient.map(|d| d.error)),
-            cell(case.second.map(|d| d.error)),
-            if case.passed() { "ok" } else { "FAILED" }
-        ));
+fn end_of_row(rows: &mut Vec<VersionReport>, row: VersionReport, common: &Common, args: &CheckArgs) {
+    if !args.json {
+        print_row(&row, common.verbose);
     }
+    rows.push(row);
+}
+
+/// Worst error of one kind over the cases; `None` where no case has it.
+fn worst(row: &VersionReport, of: impl Fn(&Report) -> Option<Deviation>) -> Option<f64> {
+    row.cases.iter().filter_map(|c| of(c.report.as_ref()?).map(|d| d.error)).reduce(f64::max)
+}
+
+fn print_row(row: &VersionReport, verbose: bool) {
+    let cell = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.1e}"));
+    let bits = row.cases.iter().filter_map(|c| c.report.as_ref()).map(|r| r.same_bits).reduce(|a, b| a && b);
+    let bits = bits.map_or("-", |same| if same { "same" } else { "DIFFER" });
+    let verdict = match (&row.lacks, row.passed()) {
+        (_, false) => "FAILED".to_owned(),
+        (Some(lacks), true) => format!("compiled only (needs {lacks})"),
+        (None, true) if row.cases.is_empty() => "compiled".to_owned(),
+        (None, true) => "ok".to_owned(),
+    };
+    print_line(&format!(
+        "{:<42} {:>5}  {:>9} {:>9} {:>9}  {bits:<6}  {verdict}",
+        row.name(),
+        row.cases.len(),
+        cell(worst(row, |c| Some(c.values))),
+        cell(worst(row, |c| c.gradient)),
+        cell(worst(row, |c| c.second)),
+    ));
+    for said in row.problems.iter().chain(&row.remarks) {
+        said.lines().for_each(|line| print_line(&format!("    {line}")));
+    }
+    for case in row.cases.iter().filter(|c| verbose || !c.passed()) {
+        print_case(case, cell);
+    }
+}
+
+fn print_case(case: &CaseReport, cell: impl Fn(Option<f64>) -> String) {
+    let label = format!("{} {}", case.operation, case.label());
+    let verdict = if case.passed() { "ok" } else { "FAILED" };
+    match (&case.report, &case.error) {
+        (Some(r), _) => print_line(&format!(
+            "    {label:<64} {:>9} {:>9} {:>9}  {verdict}",
+            cell(Some(r.values.error)),
+            cell(r.gradient.map(|d| d.error)),
+            cell(r.second.map(|d| d.error)),
+        )),
+        (None, error) => {
+            print_line(&format!("    {label:<64} {verdict}"));
+            let said = error.iter().flat_map(|[_, said]| said.lines());
+            said.for_each(|line| print_line(&format!("        {line}")));
+        }
+    }
+    if case.passed() {
+        return;
+    }
+    if let Some(wrong) = case.report.as_ref().and_then(|r| r.wrong.as_ref()) {
+        print_line(&format!("        {wrong}"));
+    }
+    if case.report.as_ref().is_some_and(|r| !r.same_bits) {
+        print_line("        two runs differ: a race between threads, or memory that was not written");
+    }
+    case.ran.iter().for_each(|ran| print_line(&format!("        {}", in_words(ran))));
+}
+
+/// A kernel with its constants.
+fn in_words(ran: &Ran) -> String {
+    let constants: Vec<String> = ran.constants.iter().map(|(name, v)| format!("{name}={v}")).collect();
+    format!("{} {}: {}", ran.version, ran.kernel, constants.join(" "))
 }

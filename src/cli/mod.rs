@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod grads;
 mod info;
+mod ladder;
 mod model;
 mod predict;
 mod prepare;
@@ -199,6 +200,7 @@ enum Command {
     Check(check::CheckArgs),
     Profile(profile::ProfileArgs),
     Bench(bench::BenchArgs),
+    Ladder(ladder::LadderArgs),
     Tune(tune::TuneArgs),
     Shader(shader::ShaderArgs),
 }
@@ -236,6 +238,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&cli.common, args),
         Command::Profile(args) => profile::run(&cli.common, args),
         Command::Bench(args) => bench::run(&cli.common, args),
+        Command::Ladder(args) => ladder::run(&cli.common, args),
         Command::Tune(args) => tune::run(&cli.common, args),
         Command::Shader(args) => shader::run(&cli.common, args),
     };

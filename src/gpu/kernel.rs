@@ -25,7 +25,7 @@ pub(super) enum Source {
 
 impl Source {
     /// Name below `shaders/`, without `.wgsl`.
-    fn file(&self) -> String {
+    pub(super) fn file(&self) -> String {
         match self {
             Self::Named { name, .. } => (*name).to_owned(),
             Self::Version(version) => version.file(),

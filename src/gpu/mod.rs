@@ -12,6 +12,7 @@ mod capture;
 mod content;
 mod expression;
 mod kernel;
+mod launched;
 mod plan;
 mod pool;
 mod profile;
@@ -27,6 +28,7 @@ pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use capture::{Arena, Recording};
 pub use expression::{Number, Values};
 pub use kernel::{Launch, Setting};
+pub use launched::Launched;
 pub use plan::{Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
@@ -122,6 +124,36 @@ impl Gpu {
         })))
     }
 
+    /// The same device with other texts, so that both can be measured in turn: kernels, buffers, tuned and forced versions are
+    /// its own; the latter two and the limit of memory begin as this one's.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a version whose header cannot be read; [`Error::Config`] where the texts lack a forced version.
+    pub fn beside(&self, shaders: ShaderSource) -> Result<Self> {
+        let catalogue = shaders.catalogue()?;
+        let Inner { adapter, device, queue, report, fault, .. } = &*self.0;
+        let other = Self(Arc::new(Inner {
+            adapter: adapter.clone(),
+            device: device.clone(),
+            queue: queue.clone(),
+            report: report.clone(),
+            shaders,
+            catalogue,
+            plans: Mutex::default(),
+            kernels: Mutex::default(),
+            pool: Arc::new(Pool::default()),
+            recorder: Mutex::new(Recorder::new(device)),
+            capturing: Mutex::default(),
+            fault: fault.clone(),
+            tuning: Mutex::default(),
+            ahead: Mutex::default(),
+        }));
+        other.set_choices(self.choices());
+        other.force(self.forced())?;
+        other.limit_memory(self.memory_limit());
+        Ok(other)
+    }
+
     /// Opens the adapter and shader folder that `EXGNET_ADAPTER` and
     /// `EXGNET_SHADER_DIR` name, or the best adapter and the embedded shaders.
     ///
@@ -129,6 +161,11 @@ impl Gpu {
     /// As [`Gpu::open`].
     pub fn from_env() -> Result<Self> {
         Self::open(&AdapterChoice::from_env(), ShaderSource::from_env()?)
+    }
+
+    /// Whether it is a handle on the same device and its texts.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What is known of the adapter.

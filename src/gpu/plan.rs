@@ -216,6 +216,15 @@ impl Gpu {
         lock(&self.0.plans).plans.clear();
     }
 
+    /// Kernels that were launched since [`Gpu::force`] or [`Gpu::set_choices`] was called last, by family and name, with
+    /// what ran.
+    pub fn planned(&self) -> Vec<(String, Arc<Plan>)> {
+        let plans = lock(&self.0.plans);
+        let mut all: Vec<_> = plans.plans.iter().map(|((kernel, ..), plan)| (kernel.clone(), plan.clone())).collect();
+        all.sort_by_cached_key(|(kernel, plan)| (plan.chosen.version.file(), kernel.clone()));
+        all
+    }
+
     /// Sizes with the adapter's facts, the version's knobs and its numbers.
     ///
     /// # Errors
@@ -262,7 +271,10 @@ impl Gpu {
             let n = e.count(&values).map_err(|what| version.wrong(&format!("scratch {name}"), &what))?;
             Ok((name.clone(), n.max(1)))
         };
-        let scratch = version.scratch.iter().map(size).collect::<Result<_>>()?;
+        // of another kernel of the file is not asked for
+        let used =
+            |name: &str| stages.iter().any(|stage: &Stage| stage.kernel.slots.iter().any(|slot| slot.name == name));
+        let scratch = version.scratch.iter().filter(|(name, _)| used(name)).map(size).collect::<Result<_>>()?;
         let plan = Arc::new(Plan { chosen: chosen.clone(), values, scratch, stages });
         lock(&self.0.plans).plans.insert(key, plan.clone());
         Ok(plan)

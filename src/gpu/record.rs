@@ -2,6 +2,7 @@
 
 use super::capture::Capture;
 use super::kernel::{Kernel, PARAM_SLOT};
+use super::launched::Watched;
 use super::profile::Profile;
 use super::{Gpu, Storage, lock};
 use crate::error::{Error, Result};
@@ -18,6 +19,8 @@ pub(super) struct Recorder {
     pub(super) capture: Option<Capture>,
     in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
     pub(super) profile: Option<Profile>,
+    /// Kernels as they are recorded, where somebody wants to know.
+    pub(super) watched: Option<Watched>,
 }
 
 /// What a dispatch is about, for whoever profiles it.
@@ -128,7 +131,7 @@ impl Stream {
 impl Recorder {
     pub(super) fn new(device: &wgpu::Device) -> Self {
         let stream = Stream::new(device, MAX_RECORDED);
-        Self { stream, capture: None, in_flight: Default::default(), profile: None }
+        Self { stream, capture: None, in_flight: Default::default(), profile: None, watched: None }
     }
 
     /// Notes a write of what is recorded next, see [`Storage::written`].
@@ -171,6 +174,9 @@ impl Gpu {
         }
         for (storage, _) in bindings.iter().zip(&kernel.slots).filter(|(_, slot)| slot.written) {
             recorder.writes(storage, 0, storage.bytes(), None);
+        }
+        if let Some(watched) = &mut recorder.watched {
+            watched.push((kernel.clone(), groups));
         }
         recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, stands_for));
         Ok(())

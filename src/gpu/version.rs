@@ -386,7 +386,10 @@ impl Version {
     }
 
     /// Whether it can do these sizes.
-    pub(super) fn fits(&self, values: &Values) -> Result<bool> {
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a condition that cannot be evaluated.
+    pub fn fits(&self, values: &Values) -> Result<bool> {
         self.fits.as_ref().map_or(Ok(true), |e| e.holds(values)).map_err(|what| self.wrong("fits", &what))
     }
 

@@ -1,19 +1,41 @@
-//! What the adapter can do at most through kernels of its own: multiply-adds and copies, measured in the same process.
+//! What the adapter can do at most through kernels of its own: multiply-adds and copies, measured in turn with what they are
+//! the ceilings of.
 
-use super::Spread;
+use super::statistics::Spread;
 use crate::error::Result;
 use crate::gpu::{Gpu, Launch, Needs};
 use crate::tensor::{DType, Tensor};
 use serde::Serialize;
 use std::time::Instant;
 
-/// Most that kernels reach.
+/// Most that kernels reach: medians over the rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ceilings {
     /// Multiply-adds without loads, 1e9 floating-point operations per second.
     pub gflops: f64,
     /// Bytes read and written by a copy of 64 MiB, 1e9 per second.
     pub gb_per_s: f64,
+}
+
+/// Which ceiling binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Bound {
+    /// The multiply-adds.
+    #[serde(rename = "multiply-adds")]
+    Arithmetic,
+    /// The copy.
+    #[serde(rename = "copy")]
+    Memory,
+}
+
+impl Bound {
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arithmetic => "madd",
+            Self::Memory => "copy",
+        }
+    }
 }
 
 /// Seconds of the device for what `f` records; of the clock where the device cannot tell.
@@ -31,41 +53,92 @@ const COPIED: usize = 1 << 23;
 impl Ceilings {
     /// What measuring them takes.
     pub(super) const NEEDS: Needs = Needs { largest: 4 * COPIED as u64, tensors: 9 * COPIED as u64, host: 0 };
+
+    /// Least seconds that work of `flops` floating-point operations and `bytes` takes, and which ceiling says so.
+    pub fn least(&self, [flops, bytes]: [f64; 2]) -> (f64, Bound) {
+        let (arithmetic, memory) = (1e-9 * flops / self.gflops, 1e-9 * bytes / self.gb_per_s);
+        if arithmetic >= memory { (arithmetic, Bound::Arithmetic) } else { (memory, Bound::Memory) }
+    }
 }
 
-/// Measures both, the best of several rounds.
-///
-/// # Errors
-/// [`crate::Error::Gpu`].
-pub fn ceilings(gpu: &Gpu) -> Result<Ceilings> {
-    let software = gpu.report().is_software;
-    let (threads, trips) = if software { (4096, 2000) } else { (1 << 20, 500) };
-    let factor = Tensor::from_f32(gpu, &[1], &[0.999])?;
-    let sums = Tensor::empty(gpu, &[threads], DType::F32)?;
-    let width = if software { 8 } else { 64 };
-    let n = COPIED;
-    let (x, y) = (Tensor::zeros(gpu, &[n])?, Tensor::empty(gpu, &[n], DType::F32)?);
-    let peak = || {
-        let launch = Launch::new("lab/peak").uint([threads, trips]).bind(factor.storage());
-        launch.bind(sums.storage()).threads(gpu, threads, width)
-    };
-    let each = if software { 64 } else { 4 };
-    let copy = || {
-        let launch = Launch::new("lab/copy").uint([n / 4, each]).bind(x.storage()).bind(y.storage());
-        launch.threads(gpu, (n / 4).div_ceil(each), width)
-    };
-    let (mut peaks, mut copies) = (Vec::new(), Vec::new());
-    for round in 0..6 {
-        let both = [device_seconds(gpu, peak)?, device_seconds(gpu, copy)?];
-        // the first one compiles
-        if round > 0 {
-            peaks.push(both[0]);
-            copies.push(both[1]);
-        }
+/// Both kernels with their buffers, to be measured round by round.
+pub(super) struct Probe {
+    gpu: Gpu,
+    threads: usize,
+    trips: usize,
+    /// Threads of a group, and vec4s that each copies.
+    shape: (u32, usize),
+    factor: Tensor,
+    sums: Tensor,
+    from: Tensor,
+    to: Tensor,
+    rounds: Vec<Ceilings>,
+}
+
+impl Probe {
+    /// Compiles and warms up.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`], [`crate::Error::Memory`].
+    pub(super) fn new(gpu: &Gpu) -> Result<Self> {
+        let software = gpu.report().is_software;
+        let (threads, trips) = if software { (4096, 2000) } else { (1 << 20, 500) };
+        let mut probe = Self {
+            gpu: gpu.clone(),
+            threads,
+            trips,
+            shape: if software { (8, 64) } else { (64, 4) },
+            factor: Tensor::from_f32(gpu, &[1], &[0.999])?,
+            sums: Tensor::empty(gpu, &[threads], DType::F32)?,
+            from: Tensor::zeros(gpu, &[COPIED])?,
+            to: Tensor::empty(gpu, &[COPIED], DType::F32)?,
+            rounds: Vec::new(),
+        };
+        probe.round()?;
+        probe.rounds.clear();
+        Ok(probe)
     }
-    let operations = 2.0 * 16.0 * 8.0 * (threads * trips) as f64;
-    Ok(Ceilings {
-        gflops: 1e-9 * operations / Spread::of(peaks).low,
-        gb_per_s: 1e-9 * 8.0 * n as f64 / Spread::of(copies).low,
-    })
+
+    /// Measures both once more.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`].
+    pub(super) fn round(&mut self) -> Result<()> {
+        let (width, each) = self.shape;
+        let peak = device_seconds(&self.gpu, || {
+            let launch = Launch::new("lab/peak").uint([self.threads, self.trips]).bind(self.factor.storage());
+            launch.bind(self.sums.storage()).threads(&self.gpu, self.threads, width)
+        })?;
+        let n = COPIED / 4;
+        let copy = device_seconds(&self.gpu, || {
+            let launch = Launch::new("lab/copy").uint([n, each]).bind(self.from.storage()).bind(self.to.storage());
+            launch.threads(&self.gpu, n.div_ceil(each), width)
+        })?;
+        let operations = 2.0 * 16.0 * 8.0 * (self.threads * self.trips) as f64;
+        self.rounds.push(Ceilings { gflops: 1e-9 * operations / peak, gb_per_s: 1e-9 * 8.0 * COPIED as f64 / copy });
+        Ok(())
+    }
+
+    /// What each round found.
+    pub(super) fn rounds(&self) -> &[Ceilings] {
+        &self.rounds
+    }
+
+    /// Medians of the rounds; there must have been one.
+    pub(super) fn medians(&self) -> Ceilings {
+        let median = |of: fn(&Ceilings) -> f64| Spread::of(self.rounds.iter().map(of).collect()).median;
+        Ceilings { gflops: median(|c| c.gflops), gb_per_s: median(|c| c.gb_per_s) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ceiling_that_takes_longer_binds() {
+        let ceilings = Ceilings { gflops: 100.0, gb_per_s: 10.0 };
+        assert_eq!(ceilings.least([1e9, 1e7]), (0.01, Bound::Arithmetic));
+        assert_eq!(ceilings.least([1e7, 1e9]), (0.1, Bound::Memory));
+    }
 }

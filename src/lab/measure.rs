@@ -1,188 +1,132 @@
-//! One operation at one shape, in its versions: time, rate, share of the adapter's ceilings, error against f64.
+//! Operations at a shape, version by version: values are compared first, and what is right is timed, in turn with the other
+//! versions and with the adapter's ceilings.
 
-use super::ceilings::{Ceilings, device_seconds};
-use super::subjects::{Subject, needs};
-use super::{Spread, ceilings};
+use super::ceilings::{Bound, Ceilings, Probe, device_seconds};
+use super::counts::Counts;
+use super::gate::{Gate, Mismatch, gate};
+use super::statistics::{SpeedUp, Spread};
+use super::subjects::{Ready, Subject};
+pub use super::subjects::{Shape, layer_subjects, layers};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Needs, Variant};
-use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
-use crate::ops::{Branch, ConvSpec, Numbers, Pass};
+use crate::gpu::{Gpu, Launched, Version};
+use crate::ops::Array;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-/// Operations that can be measured.
-pub const OPERATIONS: [&str; 12] = [
-    "conv1d",
-    "conv1d_input_grad",
-    "conv1d_weight_grad",
-    "matmul",
-    "batch_norm",
-    "batch_norm_relu",
-    "batch_norm_relu_grad",
-    "sum",
-    "max_pool",
-    "avg_pool",
-    "dropout",
-    "add",
-];
-
-/// Sizes of an operation: `[batch, c_in, len]` with a convolution to `out` channels; a matrix product of `[out, c_in]`
-/// with `[c_in, len]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Shape {
-    /// Records.
-    pub batch: usize,
-    /// Channels of the input.
-    pub c_in: usize,
-    /// Samples.
-    pub len: usize,
-    /// Channels of the output.
-    pub out: usize,
-    /// Taps of the kernel.
-    pub k: usize,
-    /// Stride.
-    pub stride: usize,
-    /// Dilation.
-    pub dilation: usize,
-    /// Of a convolution's operands.
-    #[serde(skip_serializing_if = "is_f32")]
-    pub numbers: Numbers,
+/// What is timed against others: the version that a device chooses, or one that is forced.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// The device, with the texts that it was opened with.
+    pub gpu: Gpu,
+    /// The version; `None` for the one that the device chooses.
+    pub version: Option<Arc<Version>>,
+    /// Its name in tables.
+    pub name: String,
 }
 
-fn is_f32(numbers: &Numbers) -> bool {
-    *numbers == Numbers::F32
-}
-
-impl Default for Shape {
-    fn default() -> Self {
-        Self { batch: 32, c_in: 64, len: 625, out: 64, k: 5, stride: 1, dilation: 1, numbers: Numbers::F32 }
+impl Arm {
+    /// What a device chooses.
+    pub fn usual(gpu: &Gpu) -> Self {
+        Self { gpu: gpu.clone(), version: None, name: "default".into() }
     }
-}
 
-impl Shape {
-    /// Reads `batch=32,in=64,len=625,out=64,k=5,stride=1,dilation=1,numbers=f32`; what is left out has these values.
+    /// A version.
+    pub fn forced(gpu: &Gpu, version: &Arc<Version>) -> Self {
+        Self { gpu: gpu.clone(), name: version.name.clone(), version: Some(version.clone()) }
+    }
+
+    /// The version of a family that is called so.
     ///
     /// # Errors
-    /// [`Error::Config`] with the part that cannot be read.
-    pub fn parse(text: &str) -> Result<Self> {
-        let mut shape = Self::default();
-        for part in text.split(',').filter(|p| !p.trim().is_empty()) {
-            let bad = || {
-                let hint = "for example --shape batch=32,in=128,len=157,out=85,k=21,stride=1,dilation=1";
-                Error::config(
-                    format!("--shape: found '{part}', expected name=number with a number of 1 to {}", 1 << 20),
-                    hint,
-                )
-            };
-            let (name, value) = part.split_once('=').ok_or_else(bad)?;
-            if name.trim() == "numbers" {
-                let names = Numbers::ALL.map(Numbers::name).join(", ");
-                let wrong =
-                    || Error::config(format!("--shape: found '{part}', expected one of {names}"), "f32 is usual");
-                shape.numbers = Numbers::ALL.into_iter().find(|n| n.name() == value.trim()).ok_or_else(wrong)?;
-                continue;
-            }
-            let value = value.trim().parse().ok().filter(|v| (1..=1 << 20).contains(v)).ok_or_else(bad)?;
-            let field = match name.trim() {
-                "batch" => &mut shape.batch,
-                "in" => &mut shape.c_in,
-                "len" => &mut shape.len,
-                "out" => &mut shape.out,
-                "k" => &mut shape.k,
-                "stride" => &mut shape.stride,
-                "dilation" => &mut shape.dilation,
-                _ => return Err(bad()),
-            };
-            *field = value;
-        }
-        Ok(shape)
+    /// [`Error::Config`] for another name, with the nearest one.
+    pub fn named(gpu: &Gpu, family: &str, name: &str) -> Result<Self> {
+        let (version, settings) = gpu.catalogue().named(family, name)?;
+        let name = if settings.is_empty() { version.name.clone() } else { name.to_owned() };
+        Ok(Self { gpu: gpu.clone(), version: Some(version), name })
     }
 
-    pub(super) fn spec(&self) -> ConvSpec {
-        ConvSpec { numbers: self.numbers, ..ConvSpec::single(self.stride, 1, Branch::same(self.k, self.dilation)) }
-    }
-
-    /// Samples of the convolution's output.
-    pub(super) fn out_len(&self) -> usize {
-        // padded to keep the length at stride 1
-        (self.len - 1) / self.stride + 1
+    /// Runs `f` with the version in force.
+    fn with<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        let Some(version) = &self.version else { return f() };
+        let before = self.gpu.forced();
+        let mut forced = before.clone();
+        // by an alias, with what that sets
+        let name = if version.called(&self.name).is_some() { &self.name } else { &version.name };
+        forced.families.insert(version.family.clone(), name.clone());
+        self.gpu.force(forced)?;
+        let done = f();
+        self.gpu.force(before)?;
+        done
     }
 }
 
-/// Convolutions of a network on strips of `samples` samples: the name of the layer and its shape.
-pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(String, Shape)> {
-    let stem = Shape {
-        batch,
-        c_in: 1,
-        len: samples,
-        out: network.stem_channels,
-        k: network.stem_kernel,
-        stride: 2,
-        dilation: 1,
-        numbers: Numbers::F32,
-    };
-    let mut all = vec![("stem".to_owned(), stem)];
-    let mut len = samples.div_ceil(2) / 2;
-    for (i, ((c_in, width, stride), out_len)) in network.blocks().zip(network.block_lengths(samples)).enumerate() {
-        let mut from = (c_in, len, stride);
-        let branches = branch_channels(width).into_iter().zip(network.branch_kernels()).zip(network.branch_dilations());
-        for ((out, k), dilation) in branches {
-            let (c_in, len, stride) = from;
-            all.push((
-                format!("blocks.{i} k{k}"),
-                Shape { batch, c_in, len, out, k, stride, dilation, ..Shape::default() },
-            ));
-            if network.kind == BlockKind::Cascade {
-                from = (out, out_len, 1);
-            }
-        }
-        if c_in != width || stride != 1 {
-            all.push((
-                format!("blocks.{i} k1"),
-                Shape { batch, c_in, len, out: width, k: 1, stride, dilation: 1, ..Shape::default() },
-            ));
-        }
-        len = out_len;
-    }
-    all
+/// What others are compared with, and the same again with buffers of its own, to see what noise does.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// What is compared with.
+    pub arm: Arm,
+    /// The same.
+    pub again: Arm,
 }
 
-/// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
-///
-/// # Errors
-/// As [`Subject::conv`].
-pub fn layer_subjects(
-    gpu: &Gpu,
-    network: &NetworkConfig,
-    (batch, samples): (usize, usize),
-    numbers: Numbers,
-) -> Result<Vec<(Option<String>, Shape, Subject)>> {
-    let named = layers(network, batch, samples);
-    // all of them are there at the same time
-    let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
-    gpu.room_for(
-        &format!("a benchmark of the network's convolutions at a batch of {batch}"),
-        all_needs.fold(Needs::default(), Needs::and),
-    )?;
-    let mut all = Vec::new();
-    for (name, shape) in named {
-        let shape = Shape { numbers, ..shape };
-        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
-            all.push((Some(name.clone()), shape, Subject::conv(gpu, pass, shape)?));
-        }
-    }
-    Ok(all)
+/// How long it is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Times that each is measured, at least.
+    pub rounds: usize,
+    /// Rounds go on until so many seconds are over.
+    pub min_seconds: f64,
+    /// A version that would take longer than so many seconds for a run is left out; one that takes long has fewer rounds.
+    pub limit_seconds: f64,
 }
 
-/// Versions of an operation: those it has on this adapter.
-pub fn versions(gpu: &Gpu, operation: &str) -> Vec<Option<Variant>> {
-    let tiles = gpu.tile_lanes().is_some() || !(operation.starts_with("conv1d") || operation == "matmul");
-    let runs = |v: &Variant| match v {
-        Variant::Plain | Variant::Wide => true,
-        Variant::Tile => tiles,
-        Variant::Fast => tiles && ["conv1d", "conv1d_input_grad"].contains(&operation),
-    };
-    Variant::ALL.into_iter().filter(runs).map(Some).collect()
+impl Timing {
+    /// So many rounds, however long they take.
+    pub fn rounds(rounds: usize) -> Self {
+        Self { rounds, min_seconds: 0.0, limit_seconds: f64::INFINITY }
+    }
+}
+
+/// What became of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Status {
+    /// Its values are right, and it was timed.
+    #[serde(rename = "ok")]
+    Right,
+    /// Its values are wrong: it has no time.
+    #[serde(rename = "WRONG")]
+    Wrong,
+    /// It does not compile, or the device refuses it; the note says why.
+    #[serde(rename = "FAILED")]
+    Failed,
+    /// It was not run; the note says why.
+    #[serde(rename = "not run")]
+    NotRun,
+}
+
+impl Status {
+    /// Whether somebody has to mend something.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Wrong | Self::Failed)
+    }
+}
+
+/// A kernel of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Kernel {
+    /// File, entry point and constants.
+    pub kernel: String,
+    /// Dispatches.
+    pub dispatches: usize,
+    /// Threads of all of them.
+    pub threads: usize,
+    /// A hash of its expanded text and its constants.
+    pub hash: String,
+    /// What its text holds; `None` where naga cannot say.
+    #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
 }
 
 /// A row of the table.
@@ -193,75 +137,358 @@ pub struct Row {
     pub layer: Option<String>,
     /// Name of the operation.
     pub operation: &'static str,
+    /// Operation and sizes for people.
+    pub title: String,
     /// Sizes.
     pub shape: Shape,
-    /// Version; `default` is what the adapter (and its tuning table) takes.
-    pub variant: &'static str,
-    /// Device time, ms.
-    pub ms: Spread,
-    /// 1e9 floating-point operations per second.
-    pub gflops: f64,
-    /// 1e9 bytes per second, of those that must be moved.
-    pub gb_per_s: f64,
-    /// Share of the ceiling that is nearer.
-    pub share: f64,
-    /// Worst relative error against f64.
+    /// What was asked for: a version's name, or `default`.
+    pub variant: String,
+    /// The version that ran, `04_subgroup_shuffle`; several where kernels have different ones.
+    pub version: String,
+    /// Number of a version that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// What changed in it against the version before.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub change: String,
+    /// Whether the rest has a meaning.
+    pub status: Status,
+    /// Why it was not run.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// What is wrong with its values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<Mismatch>,
+    /// Largest error against f64, relative to the largest value.
     pub error: f64,
-    /// What the first dispatch took beyond the others, ms: compilation (little where the driver has it in its cache).
-    pub first_ms: f64,
+    /// Device time, ms.
+    pub ms: Option<Spread>,
+    /// Rounds in which it was timed.
+    pub rounds: usize,
+    /// Floating-point operations of the direct computation.
+    pub flops: f64,
+    /// Bytes that must be read and written at least.
+    pub bytes: f64,
+    /// Operations per byte of these.
+    pub intensity: f64,
+    /// 1e9 of the operations per second.
+    pub gflops: f64,
+    /// 1e9 of the bytes per second.
+    pub gb_per_s: f64,
+    /// Which ceiling binds.
+    pub bound: Bound,
+    /// Share of that ceiling, median over the rounds.
+    pub share: f64,
+    /// Dispatches of a run.
+    pub dispatches: usize,
+    /// Threads of all of them.
+    pub threads: usize,
+    /// What the first run took beyond the others, ms: compilation (little where the driver has it in its cache).
+    pub compile_ms: f64,
+    /// Its kernels.
+    pub kernels: Vec<Kernel>,
+    /// Median of the times of the first version that was timed divided by its own, round by round.
+    pub times_faster: f64,
+    /// Against a reference, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<SpeedUp>,
 }
 
-/// Measures `subjects` in the versions given (`None`: the default), interleaved, `rounds` times each.
+impl Row {
+    fn new(subject: &Subject, arm: &Arm) -> Self {
+        let [flops, bytes] = subject.cost();
+        let version = arm.version.as_ref();
+        Self {
+            layer: subject.layer.clone(),
+            operation: subject.operation.name,
+            title: subject.title(),
+            shape: subject.shape,
+            variant: arm.name.clone(),
+            version: version.map_or_else(String::new, |v| v.label()),
+            number: version.map(|v| v.number),
+            change: version.map_or_else(String::new, |v| v.change.clone()),
+            status: Status::NotRun,
+            note: String::new(),
+            wrong: None,
+            error: f64::NAN,
+            ms: None,
+            rounds: 0,
+            flops,
+            bytes,
+            intensity: flops / bytes,
+            gflops: f64::NAN,
+            gb_per_s: f64::NAN,
+            bound: Bound::Arithmetic,
+            share: f64::NAN,
+            dispatches: 0,
+            threads: 0,
+            compile_ms: f64::NAN,
+            kernels: Vec::new(),
+            times_faster: f64::NAN,
+            against: None,
+        }
+    }
+
+    /// Whether it runs the same texts as another one, with the same constants.
+    pub fn same_texts(&self, other: &Self) -> bool {
+        self.kernels.iter().map(|k| &k.hash).eq(other.kernels.iter().map(|k| &k.hash))
+    }
+
+    /// The static counts of all its kernels.
+    pub fn counts(&self) -> Counts {
+        let mut all = Counts::default();
+        self.kernels.iter().filter_map(|k| k.counts).for_each(|c| all += c);
+        all
+    }
+}
+
+/// An arm at a subject.
+struct Item<'a> {
+    arm: Arm,
+    /// Its inputs, once it was found right.
+    ready: Option<Arc<Ready<'a>>>,
+    row: Row,
+    /// Seconds of the first run.
+    first: f64,
+    /// Rounds that it takes part in.
+    most: usize,
+    /// Seconds, round by round.
+    times: Vec<f64>,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Own,
+    Reference,
+    /// The reference once more: no row.
+    Again,
+}
+
+/// Measures every subject in its arms, and in the arm to compare with, where there is one, which becomes a row of its own.
 ///
 /// # Errors
-/// Those of the operations.
+/// Those of the operations. Wrong values are no error but a row that says so.
 pub fn measure(
-    gpu: &Gpu,
-    subjects: &[(Option<String>, Shape, Subject)],
-    variants: &[Option<Variant>],
-    rounds: usize,
+    subjects: &[(Subject, Vec<Arm>)],
+    reference: Option<&Reference>,
+    timing: &Timing,
 ) -> Result<(Ceilings, Vec<Row>)> {
-    let most = ceilings::ceilings(gpu)?;
-    let mut all = Vec::new();
-    for (layer, shape, subject) in subjects {
-        for &variant in variants {
-            gpu.force_variant(variant);
-            let start = Instant::now();
-            let found = subject.run()?.to_vec()?;
-            let first = start.elapsed().as_secs_f64();
-            all.push((layer, shape, subject, variant, first, subject.error(&found), Vec::new()));
-        }
-    }
-    for _ in 0..rounds.max(1) {
-        for (_, _, subject, variant, _, _, times) in &mut all {
-            gpu.force_variant(*variant);
-            times.push(1e3 * device_seconds(gpu, || subject.run().map(drop))?);
-        }
-    }
-    gpu.force_variant(None);
-    let row = |(layer, shape, subject, variant, first, error, times): (
-        &Option<String>,
-        &Shape,
-        &Subject,
-        Option<Variant>,
-        f64,
-        f64,
-        Vec<f64>,
-    )| {
-        let ms = Spread::of(times);
-        let [gflops, gb_per_s] = subject.cost.map(|c| 1e-6 * c / ms.median);
-        Row {
-            layer: layer.clone(),
-            operation: subject.operation,
-            shape: *shape,
-            variant: variant.map_or("default", Variant::name),
-            ms,
-            gflops,
-            gb_per_s,
-            share: (gflops / most.gflops).max(gb_per_s / most.gb_per_s),
-            error,
-            first_ms: (1e3 * first - ms.median).max(0.0),
-        }
+    let Some(first) = subjects.iter().find_map(|(_, arms)| arms.first()) else {
+        return Ok((Ceilings { gflops: f64::NAN, gb_per_s: f64::NAN }, Vec::new()));
     };
-    Ok((most, all.into_iter().map(row).collect()))
+    let mut probe = Probe::new(&first.gpu)?;
+    let mut all: Vec<Vec<Item<'_>>> = Vec::new();
+    for (subject, arms) in subjects {
+        let mut inputs = Inputs { subject, expected: None, ready: Vec::new() };
+        let own = arms.iter().map(|arm| (arm, Role::Own));
+        let other = reference.into_iter().flat_map(|r| [(&r.arm, Role::Reference), (&r.again, Role::Again)]);
+        let item = |(arm, role)| Ok(Item { role, ..inputs.item(arm, timing)? });
+        let items = own.chain(other).map(item).collect::<Result<Vec<_>>>()?;
+        all.push(items);
+    }
+    rounds(&mut probe, &mut all, timing)?;
+    let ceilings = probe.medians();
+    let mut rows = Vec::new();
+    for items in all {
+        let first = items.iter().find(|i| !i.times.is_empty()).map(|i| i.times.clone()).unwrap_or_default();
+        let times = |role| items.iter().find(|i| i.role == role && !i.times.is_empty()).map(|i| i.times.clone());
+        let compared = times(Role::Reference).zip(times(Role::Again));
+        for item in items.into_iter().filter(|i| i.role != Role::Again) {
+            rows.push(item.finish(&probe, ceilings, &first, compared.as_ref()));
+        }
+    }
+    Ok((ceilings, rows))
+}
+
+/// Measures everything that is right once a round: the ceilings, and the items of each subject one after the other, beginning
+/// with another one in every round.
+fn rounds(probe: &mut Probe, all: &mut [Vec<Item<'_>>], timing: &Timing) -> Result<()> {
+    /// Rounds that nobody needs more of.
+    const MOST: usize = 100_000;
+    let start = Instant::now();
+    let any = all.iter().flatten().any(|i| i.ready.is_some());
+    for round in 0..MOST {
+        let enough = round >= timing.rounds.max(1) && start.elapsed().as_secs_f64() >= timing.min_seconds;
+        if enough || (round > 0 && !any) {
+            break;
+        }
+        probe.round()?;
+        for items in all.iter_mut() {
+            let n = items.len();
+            for i in 0..n {
+                let item = &mut items[(i + round) % n];
+                if round < item.most {
+                    item.time()?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A subject's oracle and its inputs on the devices, made when they are needed.
+struct Inputs<'a> {
+    subject: &'a Subject,
+    expected: Option<Array>,
+    ready: Vec<(Gpu, Arc<Ready<'a>>)>,
+}
+
+impl<'a> Inputs<'a> {
+    fn on(&mut self, gpu: &Gpu) -> Result<Arc<Ready<'a>>> {
+        if let Some((_, ready)) = self.ready.iter().find(|(g, _)| g.is(gpu)) {
+            return Ok(ready.clone());
+        }
+        let ready = Arc::new(self.subject.on(gpu)?);
+        self.ready.push((gpu.clone(), ready.clone()));
+        Ok(ready)
+    }
+
+    /// Compiles an arm, compares its values, and warms it up.
+    fn item(&mut self, arm: &Arm, timing: &Timing) -> Result<Item<'a>> {
+        let row = Row::new(self.subject, arm);
+        let mut item =
+            Item { arm: arm.clone(), ready: None, row, first: 0.0, most: 0, times: Vec::new(), role: Role::Own };
+        let (found, launched) = match item.first_run(self, timing) {
+            Ok(Some(ran)) => ran,
+            Ok(None) => return Ok(item),
+            // of several versions one may be broken
+            Err(e @ (Error::Gpu { .. } | Error::File { .. })) if arm.version.is_some() => {
+                item.row.status = Status::Failed;
+                item.row.note = e.to_string();
+                return Ok(item);
+            }
+            Err(e) => return Err(e),
+        };
+        let subject = self.subject;
+        let expected = self.expected.get_or_insert_with(|| subject.case.expected());
+        let Gate { error, wrong } = gate(&found, expected, subject.case.tolerance);
+        item.row.error = error;
+        item.row.status = if wrong.is_some() { Status::Wrong } else { Status::Right };
+        item.row.wrong = wrong;
+        item.row.dispatches = launched.len();
+        item.row.kernels = kernels(launched);
+        item.row.threads = item.row.kernels.iter().map(|k| k.threads).sum();
+        if item.row.status == Status::Right {
+            item.ready = Some(self.on(&arm.gpu)?);
+            let warm = item.run()?.unwrap_or(0.0);
+            // a slow version has fewer rounds, but some
+            let fits = (timing.limit_seconds / warm.max(1e-9)).floor();
+            item.most = if fits < timing.rounds as f64 { fits.max(2.0) as usize } else { usize::MAX };
+        }
+        Ok(item)
+    }
+}
+
+impl Item<'_> {
+    /// Values and dispatches of a first run; `None` (and a note) for a version that cannot run here.
+    fn first_run(&mut self, inputs: &mut Inputs<'_>, timing: &Timing) -> Result<Option<(Vec<f32>, Vec<Launched>)>> {
+        let gpu = &self.arm.gpu;
+        if let Some(need) = self.arm.version.as_ref().and_then(|v| v.lacks(gpu.report())) {
+            self.row.note = format!("needs {need}, which this adapter does not have");
+            return Ok(None);
+        }
+        if timing.limit_seconds.is_finite()
+            && let Some(seconds) = self.arm.with(|| expected_seconds(gpu, inputs.subject))?
+            && seconds > timing.limit_seconds
+        {
+            self.row.note = format!("would take {seconds:.0} s a run, more than {:.0} s", timing.limit_seconds);
+            return Ok(None);
+        }
+        let ready = inputs.on(gpu)?;
+        gpu.finish()?;
+        let start = Instant::now();
+        let mut found = Vec::new();
+        let launched = self.arm.with(|| gpu.launched(|| ready.run()?.to_vec().map(|v| found = v)))?;
+        self.first = start.elapsed().as_secs_f64();
+        let family = format!("{}/", inputs.subject.operation.family);
+        let mut ran: Vec<&str> = launched.iter().filter_map(|l| l.file.strip_prefix(&family)).collect();
+        ran.dedup();
+        if let Some(version) = &self.arm.version
+            && !ran.contains(&version.label().as_str())
+        {
+            ran.sort_unstable();
+            ran.dedup();
+            self.row.note = format!("does not fit this shape: {} runs", ran.join(", "));
+            return Ok(None);
+        }
+        if self.arm.version.is_none() {
+            self.row.version = ran.join(" ");
+        }
+        Ok(Some((found, launched)))
+    }
+
+    /// Seconds of one more run; `None` for what is not to be timed.
+    fn run(&self) -> Result<Option<f64>> {
+        let Some(ready) = &self.ready else { return Ok(None) };
+        self.arm.with(|| device_seconds(&self.arm.gpu, || ready.run().map(drop))).map(Some)
+    }
+
+    fn time(&mut self) -> Result<()> {
+        let seconds = self.run()?;
+        self.times.extend(seconds);
+        Ok(())
+    }
+
+    fn finish(self, probe: &Probe, ceilings: Ceilings, first: &[f64], compared: Option<&(Vec<f64>, Vec<f64>)>) -> Row {
+        let mut row = self.row;
+        let cost = [row.flops, row.bytes];
+        row.bound = ceilings.least(cost).1;
+        row.rounds = self.times.len();
+        if self.times.is_empty() {
+            return row;
+        }
+        let median = |values: Vec<f64>| Spread::of(values).median;
+        let ms = Spread::of(self.times.iter().map(|t| 1e3 * t).collect());
+        [row.gflops, row.gb_per_s] = cost.map(|c| 1e-6 * c / ms.median);
+        row.share = median(self.times.iter().zip(probe.rounds()).map(|(t, c)| c.least(cost).0 / t).collect());
+        row.compile_ms = (1e3 * self.first - ms.median).max(0.0);
+        row.ms = Some(ms);
+        row.times_faster = median(first.iter().zip(&self.times).map(|(f, t)| f / t).collect());
+        if let (Some((times, again)), Role::Own) = (compared, self.role) {
+            row.against = Some(SpeedUp::of(&self.times, times, again));
+        }
+        row
+    }
+}
+
+/// Seconds that a run may take, from one record of it; `None` where the shape is small.
+fn expected_seconds(gpu: &Gpu, subject: &Subject) -> Result<Option<f64>> {
+    let Some((case, times)) = subject.probe() else { return Ok(None) };
+    let inputs = case.tensors(gpu)?;
+    let run = || crate::autograd::no_grad(|| (case.run)(&inputs)).map(drop);
+    // the first run compiles
+    device_seconds(gpu, run)?;
+    Ok(Some(times * device_seconds(gpu, run)?))
+}
+
+/// The kernels of a run, each once.
+fn kernels(launched: Vec<Launched>) -> Vec<Kernel> {
+    let mut all: Vec<Kernel> = Vec::new();
+    let mut counted: BTreeMap<String, (Option<Counts>, usize)> = BTreeMap::new();
+    for l in launched {
+        let (counts, width) = *counted.entry(l.kernel.clone()).or_insert_with(|| {
+            let found = Counts::of(&l.text, &l.entry, &l.constants);
+            // what the device compiled, naga can count
+            found.map_or((None, 1), |(counts, width)| (Some(counts), width))
+        });
+        let threads = l.groups * width;
+        match all.iter_mut().find(|k| k.kernel == l.kernel) {
+            Some(kernel) => {
+                kernel.dispatches += 1;
+                kernel.threads += threads;
+            }
+            None => {
+                let hash = hash(&l);
+                all.push(Kernel { kernel: l.kernel, dispatches: 1, threads, hash, counts });
+            }
+        }
+    }
+    all
+}
+
+fn hash(l: &Launched) -> String {
+    let constants: Vec<String> = l.constants.iter().map(|(name, v)| format!("{name}={v}")).collect();
+    let all = format!("{}\0{}\0{}", l.text, l.entry, constants.join(" "));
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(all.as_bytes()))
 }

@@ -4,6 +4,9 @@
 
 pub mod ceilings;
 pub mod check;
+pub mod counts;
+pub mod gate;
+pub mod ladder;
 pub mod measure;
 pub mod peers;
 pub mod profile;
@@ -12,27 +15,4 @@ pub mod subjects;
 pub mod suite;
 pub mod tune;
 
-pub use statistics::{Interval, SpeedUp};
-
-use serde::Serialize;
-
-/// Median, smallest and largest of several times, ms.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
-    /// Median.
-    pub median: f64,
-    /// Smallest.
-    pub low: f64,
-    /// Largest.
-    pub high: f64,
-}
-
-impl Spread {
-    /// Of at least one time.
-    pub fn of(mut times: Vec<f64>) -> Self {
-        times.sort_by(f64::total_cmp);
-        let n = times.len();
-        let median = 0.5 * (times[(n - 1) / 2] + times[n / 2]);
-        Self { median, low: times[0], high: times[n - 1] }
-    }
-}
+pub use statistics::{Interval, SpeedUp, Spread};

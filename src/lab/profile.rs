@@ -2,12 +2,12 @@
 //!
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
-use super::ceilings::{Ceilings, ceilings};
+use super::ceilings::{Bound, Ceilings, Probe};
 use super::measure::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
-use crate::ops::Pass;
+use crate::ops::{Branch, ConvSpec, Pass};
 use crate::tensor::Tensor;
 use crate::train::Experiment;
 use crate::train::config::LossConfig;
@@ -84,9 +84,9 @@ pub struct KernelShare {
     /// Share of the ceiling that binds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
-    /// Which one: `multiply-adds` or `copy`.
+    /// Which one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bound: Option<&'static str>,
+    pub bound: Option<Bound>,
 }
 
 /// What [`profile`] found.
@@ -242,7 +242,9 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         benches.push((name, bench, Vec::new()));
     }
     let (mut train, mut anew, mut infer) = (Vec::new(), Vec::new(), Vec::new());
+    let mut probe = Probe::new(gpu)?;
     for _ in 0..steps {
+        probe.round()?;
         train.push(configured.step()?);
         anew.push(described.step()?);
         infer.push(configured.infer()?);
@@ -267,7 +269,7 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         })
         .collect();
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
-    let most = ceilings(gpu)?;
+    let most = probe.medians();
     let layers = layers_by_shape(experiment);
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
     let mut by_phase = BTreeMap::from([
@@ -303,7 +305,8 @@ fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (layer, shape) in layers(&e.network, e.train.batch, e.data.samples()) {
         for pass in Pass::ALL {
-            let keys = shape.spec().keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
+            let spec = ConvSpec::single(shape.stride, 1, Branch::same(shape.k, shape.dilation));
+            let keys = spec.keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
             keys.into_iter().for_each(|key| all.entry(key).or_default().push(layer.clone()));
         }
     }
@@ -314,9 +317,8 @@ fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
 fn share(t: KernelTime, steps: usize, most: &Ceilings, layers: &BTreeMap<String, Vec<String>>) -> KernelShare {
     let known = |amount: f64| (amount > 0.0 && t.seconds > 0.0).then(|| 1e-9 * amount / t.seconds);
     let [gflops, gb_per_s] = t.cost.map(known);
-    let shares = [gflops.map(|v| v / most.gflops), gb_per_s.map(|v| v / most.gb_per_s)];
-    let bound = if shares[0] >= shares[1] { "multiply-adds" } else { "copy" };
-    let share = shares.into_iter().flatten().reduce(f64::max);
+    let (least, bound) = most.least(t.cost);
+    let is_known = gflops.is_some() || gb_per_s.is_some();
     let shape = match layers.get(&t.shape) {
         Some(layers) => format!("{} ({})", t.shape, layers.join(", ")),
         None => t.shape,
@@ -329,8 +331,8 @@ fn share(t: KernelTime, steps: usize, most: &Ceilings, layers: &BTreeMap<String,
         ms: 1e3 * t.seconds / steps as f64,
         gflops,
         gb_per_s,
-        share,
-        bound: share.map(|_| bound),
+        share: is_known.then(|| least / t.seconds),
+        bound: is_known.then_some(bound),
     }
 }
 
@@ -348,9 +350,9 @@ mod tests {
         };
         let heavy = of("conv1d 1->2", [1e10, 1e8]);
         assert_eq!((heavy.count, heavy.ms, heavy.shape.as_str()), (2, 100.0, "conv1d 1->2 (stem)"));
-        assert_eq!((heavy.gflops, heavy.share, heavy.bound), (Some(50.0), Some(0.5), Some("multiply-adds")));
+        assert_eq!((heavy.gflops, heavy.share, heavy.bound), (Some(50.0), Some(0.5), Some(Bound::Arithmetic)));
         let light = of("add 3", [1e8, 1e9]);
-        assert_eq!((light.gb_per_s, light.share, light.bound), (Some(5.0), Some(0.5), Some("copy")));
+        assert_eq!((light.gb_per_s, light.share, light.bound), (Some(5.0), Some(0.5), Some(Bound::Memory)));
         let untold = of("", [0.0; 2]);
         assert_eq!((untold.gflops, untold.share, untold.bound), (None, None, None));
     }

@@ -1,75 +1,280 @@
-//! Operations on random input with what they cost and what they should give: what a benchmark runs.
+//! What can be measured: operations at any shape, made from their cases, which bring inputs, the f64 oracle and the cost.
 
 use super::ceilings::Ceilings;
-use super::measure::{OPERATIONS, Shape};
-use crate::autograd::{grad, no_grad, with_history};
-use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Needs};
-use crate::ops::{self, AvgPool, DropoutState, MaxPool, Norm, Pass, Plus};
+use crate::autograd::{grad, no_grad};
+use crate::error::{Error, Result, nearest};
+use crate::gpu::{Gpu, Needs, Version};
+use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
+use crate::ops::case::Case;
+use crate::ops::{self, Added, AvgPool, ConvShape, MaxPool, Numbers, Pass};
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use std::sync::Arc;
 
-/// Values of an operation at one place, in f64.
-type Reference = Box<dyn Fn(usize) -> f64>;
-
-/// An operation ready to be run, with what it costs and what it should give.
-pub struct Subject {
-    /// Its name, one of [`OPERATIONS`].
-    pub operation: &'static str,
-    /// Floating-point operations, and bytes that must be read and written.
-    pub(super) cost: [f64; 2],
-    run: Box<dyn Fn() -> Result<Tensor>>,
-    reference: Reference,
+/// Sizes of an operation: `[batch, c_in, len]` with a convolution to `out` channels; a matrix product of `[out, c_in]`
+/// with `[c_in, len]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Shape {
+    /// Records.
+    pub batch: usize,
+    /// Channels of the input.
+    pub c_in: usize,
+    /// Samples.
+    pub len: usize,
+    /// Channels of the output.
+    pub out: usize,
+    /// Taps of the kernel, or samples of a pooling's window.
+    pub k: usize,
+    /// Stride.
+    pub stride: usize,
+    /// Dilation.
+    pub dilation: usize,
+    /// Of a convolution's operands.
+    #[serde(skip_serializing_if = "is_f32")]
+    pub numbers: Numbers,
 }
 
-/// Noise in [-1, 1).
-pub(super) fn noise(gpu: &Gpu, shape: &[usize], seed: u64) -> Result<(Tensor, Vec<f32>)> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let values: Vec<f32> = (0..numel(shape)).map(|_| rng.random_range(-1.0..1.0)).collect();
-    Ok((Tensor::from_f32(gpu, shape, &values)?, values))
+fn is_f32(numbers: &Numbers) -> bool {
+    *numbers == Numbers::F32
 }
 
-/// The gradient with respect to the first of `wrt`; those of the others are computed with it.
-pub(super) fn first_gradient(y: &Tensor, wrt: &[&Tensor], g: &Tensor) -> Result<Tensor> {
-    let first = grad(y, wrt, Some(g), false)?.into_iter().next().flatten();
-    first.ok_or_else(|| Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine"))
+impl Default for Shape {
+    fn default() -> Self {
+        Self { batch: 32, c_in: 64, len: 625, out: 64, k: 5, stride: 1, dilation: 1, numbers: Numbers::F32 }
+    }
 }
 
-/// Where the values of a channel of `[batch, c_in, len]` are.
-fn places(s: Shape, channel: usize) -> impl Iterator<Item = usize> {
-    (0..s.batch).flat_map(move |r| (0..s.len).map(move |t| (r * s.c_in + channel) * s.len + t))
+impl Shape {
+    /// Samples of the convolution's output.
+    pub(super) fn out_len(&self) -> usize {
+        // padded to keep the length at stride 1
+        (self.len - 1) / self.stride + 1
+    }
+
+    fn field(&mut self, name: &str) -> Option<&mut usize> {
+        Some(match name {
+            "batch" => &mut self.batch,
+            "in" => &mut self.c_in,
+            "len" => &mut self.len,
+            "out" => &mut self.out,
+            "k" => &mut self.k,
+            "stride" => &mut self.stride,
+            "dilation" => &mut self.dilation,
+            _ => return None,
+        })
+    }
+
+    fn rows(&self) -> [usize; 3] {
+        [self.batch, self.c_in, self.len]
+    }
 }
 
-/// Mean and biased variance of a channel.
-fn moments(values: &[f32], s: Shape, channel: usize) -> [f64; 2] {
-    let of = |f: &dyn Fn(f64) -> f64| {
-        places(s, channel).map(|i| f(f64::from(values[i]))).sum::<f64>() / (s.batch * s.len) as f64
-    };
-    let mean = of(&|v| v);
-    [mean, of(&|v| (v - mean) * (v - mean))]
+/// How the sizes of an operation are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sizes {
+    Conv(Pass),
+    Product,
+    Windows,
+    Rows,
 }
 
-/// What an operation of [`OPERATIONS`] takes: its inputs, which the host keeps too, its output, and what it lays out on the
-/// way.
+/// An operation that can be measured.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The family whose versions it runs.
+    pub family: &'static str,
+    /// Kernels of the family that it runs; none: all of them.
+    pub kernels: &'static [&'static str],
+    sizes: Sizes,
+    case: fn(&Shape) -> Case,
+}
+
+const fn conv(name: &'static str, pass: Pass, case: fn(&Shape) -> Case) -> Operation {
+    Operation { name, family: name, kernels: &[], sizes: Sizes::Conv(pass), case }
+}
+
+const fn rows(
+    name: &'static str,
+    family: &'static str,
+    kernels: &'static [&'static str],
+    case: fn(&Shape) -> Case,
+) -> Operation {
+    Operation { name, family, kernels, sizes: Sizes::Rows, case }
+}
+
+/// Operations that can be measured.
+pub static OPERATIONS: &[Operation] = &[
+    conv("conv1d", Pass::Forward, |s| conv_case(Pass::Forward, s)),
+    conv("conv1d_input_grad", Pass::InputGrad, |s| conv_case(Pass::InputGrad, s)),
+    conv("conv1d_weight_grad", Pass::WeightGrad, |s| conv_case(Pass::WeightGrad, s)),
+    Operation {
+        name: "matmul",
+        family: "matmul",
+        kernels: &[],
+        sizes: Sizes::Product,
+        case: |s| ops::matmul_case(&[s.out, s.c_in], &[s.c_in, s.len], [false, false]),
+    },
+    rows("batch_norm", "batch_norm", &[], |s| ops::norm_case(&s.rows())),
+    rows("batch_norm_relu", "batch_norm", &[], |s| ops::norm_relu_case(&s.rows(), Added::Tensor, None)),
+    rows("batch_norm_relu_grad", "batch_norm", &[], |s| ops::norm_relu_grad_case(&s.rows())),
+    rows("sum", "reductions", &[], |s| ops::sum_case(&s.rows(), &[2])),
+    Operation {
+        name: "max_pool",
+        family: "pooling",
+        kernels: &["max"],
+        sizes: Sizes::Windows,
+        case: |s| ops::max_pool_case(s.rows(), MaxPool { kernel: s.k, stride: s.stride, pad: 0 }),
+    },
+    Operation {
+        name: "avg_pool",
+        family: "pooling",
+        kernels: &["avg"],
+        sizes: Sizes::Windows,
+        case: |s| ops::avg_pool_case(s.rows(), AvgPool { kernel: s.k, stride: s.stride, pad: 0, count_pad: false }),
+    },
+    rows("dropout", "dropout", &[], |s| ops::dropout_case(&s.rows(), 0.5, 0)),
+    rows("add", "elementwise", &[], |s| ops::binary_case("add", &s.rows(), &s.rows())),
+];
+
+fn conv_case(pass: Pass, s: &Shape) -> Case {
+    let Shape { batch, c_in, len, out, k, stride, dilation, numbers } = *s;
+    ops::conv_case(pass, ConvShape { batch, c_in, len, c_out: out, kernel: k, stride, dilation, groups: 1, numbers })
+}
+
+impl Operation {
+    /// The operation of a name.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another name, with the nearest one.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        OPERATIONS.iter().find(|o| o.name == name).ok_or_else(|| {
+            let all: Vec<&str> = OPERATIONS.iter().map(|o| o.name).collect();
+            let near = nearest(name, all.iter().copied()).unwrap_or("conv1d");
+            Error::config(
+                format!("no benchmark of '{name}'"),
+                format!("did you mean {near}? Known are {}", all.join(", ")),
+            )
+        })
+    }
+
+    /// Operations that run kernels of a family.
+    pub fn of_family(family: &str) -> Vec<&'static Self> {
+        OPERATIONS.iter().filter(|o| o.family == family).collect()
+    }
+
+    /// Versions of its family that have one of its kernels, in order of their numbers.
+    pub fn versions<'a>(&'a self, gpu: &'a Gpu) -> impl Iterator<Item = &'a Arc<Version>> {
+        let has = |v: &&Arc<Version>| self.kernels.is_empty() || self.kernels.iter().any(|k| v.has(k));
+        gpu.versions(self.family).iter().filter(has)
+    }
+
+    /// Names of the sizes that it has.
+    fn fields(&self) -> &'static [&'static str] {
+        match self.sizes {
+            Sizes::Conv(_) => &["batch", "in", "len", "out", "k", "stride", "dilation"],
+            Sizes::Product => &["out", "in", "len"],
+            Sizes::Windows => &["batch", "in", "len", "k", "stride"],
+            Sizes::Rows => &["batch", "in", "len"],
+        }
+    }
+
+    /// Sizes where none are given: large enough to show a kernel's rate, small enough for the naive one.
+    pub fn usual(&self) -> Shape {
+        let rows = Shape { len: 2500, ..Shape::default() };
+        match self.sizes {
+            Sizes::Conv(_) => Shape::default(),
+            Sizes::Product => Shape { out: 256, c_in: 1024, len: 256, ..Shape::default() },
+            Sizes::Windows => Shape { k: 2, stride: 2, ..rows },
+            Sizes::Rows => rows,
+        }
+    }
+
+    /// Its sizes as the command line takes them: `batch=32,in=64,len=625`.
+    pub fn sizes_in_words(&self, shape: Shape) -> String {
+        let mut shape = shape;
+        let one = |name: &&str| format!("{name}={}", shape.field(name).map_or(0, |v| *v));
+        let mut all: Vec<String> = self.fields().iter().map(one).collect();
+        if matches!(self.sizes, Sizes::Conv(_)) {
+            all.push(format!("numbers={}", shape.numbers.name()));
+        }
+        all.join(",")
+    }
+
+    /// Reads `batch=32,in=64,len=625`; what is left out is as in [`Operation::usual`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the part that cannot be read, and for sizes that the operation cannot have.
+    pub fn shape(&self, text: &str) -> Result<Shape> {
+        let mut shape = self.usual();
+        let hint = || format!("for example --shape {}", self.sizes_in_words(self.usual()));
+        for part in text.split(',').filter(|p| !p.trim().is_empty()) {
+            let bad = |expected: String| Error::config(format!("--shape: found '{part}', expected {expected}"), hint());
+            let number = || bad(format!("name=number with a number of 1 to {}", 1 << 20));
+            let (name, value) = part.split_once('=').ok_or_else(number)?;
+            let (name, value) = (name.trim(), value.trim());
+            if name == "numbers" && matches!(self.sizes, Sizes::Conv(_)) {
+                let names = Numbers::ALL.map(Numbers::name).join(", ");
+                let found = Numbers::ALL.into_iter().find(|n| n.name() == value);
+                shape.numbers = found.ok_or_else(|| bad(format!("one of {names}")))?;
+                continue;
+            }
+            let field = shape.field(name).filter(|_| self.fields().contains(&name));
+            let field = field.ok_or_else(|| bad(format!("a size of {}: {}", self.name, self.fields().join(", "))))?;
+            *field = value.parse().ok().filter(|v| (1..=1 << 20).contains(v)).ok_or_else(number)?;
+        }
+        if self.sizes == Sizes::Windows && shape.k > shape.len {
+            let what = format!("--shape: found a window of k={} samples on rows of len={}", shape.k, shape.len);
+            return Err(Error::config(format!("{what}, expected rows at least as long"), hint()));
+        }
+        Ok(shape)
+    }
+
+    /// Name and sizes for people: `conv1d 32x64x625 -> 64 k5`, `matmul 256x1024x256`.
+    pub fn title(&self, s: Shape) -> String {
+        let unlike_1 = |name: &str, v: usize| if v == 1 { String::new() } else { format!(" {name}{v}") };
+        let Shape { batch, c_in, len, out, k, .. } = s;
+        let sizes = match self.sizes {
+            Sizes::Conv(_) => {
+                let numbers = if is_f32(&s.numbers) { String::new() } else { format!(" {}", s.numbers.name()) };
+                let (stride, dilation) = (unlike_1("s", s.stride), unlike_1("d", s.dilation));
+                format!("{batch}x{c_in}x{len} -> {out} k{k}{stride}{dilation}{numbers}")
+            }
+            Sizes::Product => format!("{out}x{c_in}x{len}"),
+            Sizes::Windows => format!("{batch}x{c_in}x{len} k{k}{}", unlike_1("s", s.stride)),
+            Sizes::Rows => format!("{batch}x{c_in}x{len}"),
+        };
+        format!("{} {sizes}", self.name)
+    }
+}
+
+/// What an operation of [`OPERATIONS`] takes: its tensors, with what it lays out on the way; on the host its inputs in f32 and
+/// f64, and the oracle's output.
 pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     let [batch, c_in, len, out, k, t] = [s.batch, s.c_in, s.len, s.out, s.k, s.out_len()].map(|n| n as f64);
     let (rows, n) = (batch * c_in * len, out * c_in);
-    match operation {
+    // of the tensors so many are inputs, and one is the output
+    let (tensors, inputs) = match operation {
         // the padded rows of input and gradient come on top
         "conv1d" | "conv1d_input_grad" | "conv1d_weight_grad" => {
             let g = batch * out * t;
-            Needs::of(&[rows, n * k, g, rows, g], 3)
+            (vec![rows, n * k, g, rows, g], 3)
         }
-        "matmul" => Needs::of(&[n, c_in * len, out * len], 2),
-        "batch_norm" | "batch_norm_relu" => Needs::of(&[rows, rows, rows], 2),
+        "matmul" => (vec![n, c_in * len, out * len], 3),
+        "batch_norm" | "batch_norm_relu" => (vec![rows, rows, rows], 3),
         // with the output, and the gradients of both inputs
-        "batch_norm_relu_grad" => Needs::of(&[rows; 6], 3),
-        "add" => Needs::of(&[rows; 3], 2),
-        "max_pool" => Needs::of(&[rows, rows / 2.0, rows / 2.0], 1),
-        "sum" => Needs::of(&[rows], 1),
-        _ => Needs::of(&[rows, rows], 1),
-    }
+        "batch_norm_relu_grad" => (vec![rows; 6], 6),
+        "add" => (vec![rows; 3], 3),
+        "max_pool" => (vec![rows, rows / 2.0, rows / 2.0], 2),
+        "sum" => (vec![rows], 1),
+        _ => (vec![rows, rows], 2),
+    };
+    // f32, and twice that for f64
+    let host = Needs::of(&tensors, inputs).host.saturating_mul(3);
+    Needs { host, ..Needs::of(&tensors, 0) }
 }
 
 /// Refuses a subject that cannot fit, with the batch that does.
@@ -95,211 +300,190 @@ fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
     Err(Error::memory(what, room, hint))
 }
 
+/// An operation at a shape, with inputs and oracle.
+pub struct Subject {
+    /// The operation.
+    pub operation: &'static Operation,
+    /// Sizes.
+    pub shape: Shape,
+    /// Layer of a network, where it is one.
+    pub layer: Option<String>,
+    pub(super) case: Case,
+}
+
+/// A subject's inputs on a device.
+pub struct Ready<'a> {
+    subject: &'a Subject,
+    inputs: Vec<Tensor>,
+}
+
 impl Subject {
+    /// An operation of [`OPERATIONS`] at sizes that it can have.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where it does not fit, before anything is allocated.
+    pub fn new(gpu: &Gpu, operation: &'static Operation, shape: Shape) -> Result<Self> {
+        check_room(gpu, operation.name, shape)?;
+        Ok(Self { operation, shape, layer: None, case: (operation.case)(&shape) })
+    }
+
     /// One of the three passes of a convolution.
     ///
     /// # Errors
-    /// [`Error::Memory`] where it does not fit, before anything is allocated; [`Error::Shape`], [`Error::Gpu`].
-    pub fn conv(gpu: &Gpu, pass: Pass, s: Shape) -> Result<Self> {
-        check_room(gpu, pass.name(), s)?;
-        let (t, spec, weight) = (s.out_len(), s.spec(), [s.out, s.c_in, s.k]);
-        let (x, xv) = noise(gpu, &[s.batch, s.c_in, s.len], 1)?;
-        let (w, wv) = noise(gpu, &weight, 2)?;
-        let (g, gv) = noise(gpu, &[s.batch, s.out, t], 3)?;
-        let pad = s.dilation * (s.k - 1) / 2;
-        // sum over all (output position, tap, input position) of the first two
-        let sample = move |position: usize, tap: usize| {
-            (position * s.stride + tap * s.dilation).checked_sub(pad).filter(|&i| i < s.len)
-        };
-        let run: Box<dyn Fn() -> Result<Tensor>> = match pass {
-            Pass::Forward => Box::new(move || ops::branches(&x, &[&w], &spec)),
-            Pass::InputGrad => Box::new(move || ops::branches_input_grad(&g, &[&w], &spec, s.len)),
-            Pass::WeightGrad => Box::new(move || ops::conv1d_weight_grad(&x, &g, weight, &spec)),
-        };
-        let product = |a: f32, b: f32| f64::from(a) * f64::from(b);
-        let reference: Reference = match pass {
-            Pass::Forward => Box::new(move |at| {
-                let (b, o, position) = (at / t / s.out, at / t % s.out, at % t);
-                let taps = (0..s.c_in).flat_map(|c| (0..s.k).map(move |k| (c, k)));
-                taps.filter_map(|(c, k)| {
-                    Some(product(xv[(b * s.c_in + c) * s.len + sample(position, k)?], wv[(o * s.c_in + c) * s.k + k]))
-                })
-                .sum()
-            }),
-            Pass::InputGrad => Box::new(move |at| {
-                let (b, c, i) = (at / s.len / s.c_in, at / s.len % s.c_in, at % s.len);
-                let taps = (0..s.out).flat_map(|o| (0..s.k).map(move |k| (o, k)));
-                taps.filter_map(|(o, k)| {
-                    let from = (i + pad).checked_sub(k * s.dilation).filter(|f| f % s.stride == 0)? / s.stride;
-                    (from < t).then(|| product(gv[(b * s.out + o) * t + from], wv[(o * s.c_in + c) * s.k + k]))
-                })
-                .sum()
-            }),
-            Pass::WeightGrad => Box::new(move |at| {
-                let (o, c, k) = (at / s.k / s.c_in, at / s.k % s.c_in, at % s.k);
-                let places = (0..s.batch).flat_map(|b| (0..t).map(move |p| (b, p)));
-                places
-                    .filter_map(|(b, p)| {
-                        Some(product(gv[(b * s.out + o) * t + p], xv[(b * s.c_in + c) * s.len + sample(p, k)?]))
-                    })
-                    .sum()
-            }),
-        };
-        let flops = 2.0 * (s.batch * t * s.c_in * s.out * s.k) as f64;
-        let bytes = 4.0 * (s.batch * (s.c_in * s.len + s.out * t) + s.out * s.c_in * s.k) as f64;
-        Ok(Self { operation: pass.name(), cost: [flops, bytes], run, reference })
+    /// As [`Subject::new`].
+    pub fn conv(gpu: &Gpu, pass: Pass, shape: Shape) -> Result<Self> {
+        Self::new(gpu, Operation::named(pass.name())?, shape)
     }
 
-    /// An operation of [`OPERATIONS`].
+    /// Name and sizes for people.
+    pub fn title(&self) -> String {
+        self.operation.title(self.shape)
+    }
+
+    /// Floating-point operations, and bytes that must be read and written at least.
+    pub fn cost(&self) -> [f64; 2] {
+        self.case.cost
+    }
+
+    /// The same operation with one record, to see how long it may take; `None` where sizes have no batch, or a small one.
+    pub(super) fn probe(&self) -> Option<(Case, f64)> {
+        let batch = self.shape.batch;
+        let has = self.operation.fields().contains(&"batch") && batch >= 4;
+        has.then(|| ((self.operation.case)(&Shape { batch: 1, ..self.shape }), batch as f64))
+    }
+
+    /// Uploads the inputs.
     ///
     /// # Errors
-    /// [`Error::Config`] for another name; those of [`Subject::conv`].
-    pub fn new(gpu: &Gpu, operation: &str, s: Shape) -> Result<Self> {
-        if let Some(pass) = Pass::ALL.into_iter().find(|p| p.name() == operation) {
-            return Self::conv(gpu, pass, s);
-        }
-        if !OPERATIONS.contains(&operation) {
-            let known = format!("known are {}", OPERATIONS.join(", "));
-            return Err(Error::config(format!("no benchmark of '{operation}'"), known));
-        }
-        check_room(gpu, operation, s)?;
-        let rows = [s.batch, s.c_in, s.len];
-        let n = numel(&rows) as f64;
-        let (x, xv) = noise(gpu, if operation == "matmul" { &[1] } else { &rows }, 1)?;
-        let channel = move |at: usize| at / s.len % s.c_in;
-        match operation {
-            "matmul" => {
-                let (a, av) = noise(gpu, &[s.out, s.c_in], 1)?;
-                let (b, bv) = noise(gpu, &[s.c_in, s.len], 2)?;
-                let cost = [
-                    2.0 * (s.out * s.c_in * s.len) as f64,
-                    4.0 * (s.out * s.c_in + s.c_in * s.len + s.out * s.len) as f64,
-                ];
-                let run = Box::new(move || ops::matmul(&a, &b, false, false));
-                let reference = Box::new(move |at: usize| {
-                    let (r, c) = (at / s.len, at % s.len);
-                    (0..s.c_in).map(|i| f64::from(av[r * s.c_in + i]) * f64::from(bv[i * s.len + c])).sum()
-                });
-                Ok(Self { operation: "matmul", cost, run, reference })
-            }
-            "batch_norm" | "batch_norm_relu" => {
-                let fused = operation == "batch_norm_relu";
-                let (w, wv) = noise(gpu, &[s.c_in], 2)?;
-                let (b, bv) = noise(gpu, &[s.c_in], 3)?;
-                let (z, zv) = noise(gpu, &rows, 4)?;
-                let run = Box::new(move || {
-                    if fused {
-                        let norm = Norm { x: &x, weight: &w, bias: &b, running: None };
-                        return Ok(ops::batch_norm_relu(&norm, &Plus::Tensor(&z), None, 1e-5)?.0);
-                    }
-                    Ok(ops::batch_norm_train(&x, &w, &b, 1e-5)?.0)
-                });
-                let moments: Vec<[f64; 2]> = (0..s.c_in).map(|c| moments(&xv, s, c)).collect();
-                let reference = Box::new(move |at: usize| {
-                    let (c, [mean, variance]) = (channel(at), moments[channel(at)]);
-                    let y = (f64::from(xv[at]) - mean) / (variance + 1e-5).sqrt() * f64::from(wv[c]) + f64::from(bv[c]);
-                    if fused { (y + f64::from(zv[at])).max(0.0) } else { y }
-                });
-                let name = if fused { "batch_norm_relu" } else { "batch_norm" };
-                Ok(Self { operation: name, cost: [8.0 * n, if fused { 16.0 * n } else { 12.0 * n }], run, reference })
-            }
-            "batch_norm_relu_grad" => Self::norm_gradient(gpu, s),
-            "sum" => {
-                let run = Box::new(move || ops::sum(&x, &[2]));
-                let reference =
-                    Box::new(move |at: usize| xv[at * s.len..(at + 1) * s.len].iter().map(|v| f64::from(*v)).sum());
-                Ok(Self { operation: "sum", cost: [n, 4.0 * n], run, reference })
-            }
-            "avg_pool" => {
-                let pool = AvgPool { kernel: 2, stride: 2, pad: 0, count_pad: false };
-                let run = Box::new(move || ops::avg_pool(&x, pool));
-                let t = s.len / 2;
-                let reference = Box::new(move |at: usize| {
-                    let first = at / t * s.len + at % t * 2;
-                    (f64::from(xv[first]) + f64::from(xv[first + 1])) / 2.0
-                });
-                Ok(Self { operation: "avg_pool", cost: [n, 6.0 * n], run, reference })
-            }
-            "max_pool" => {
-                let run = Box::new(move || ops::max_pool(&x, MaxPool { kernel: 2, stride: 2, pad: 0 }));
-                let t = s.len / 2;
-                let reference = Box::new(move |at: usize| {
-                    f64::from(xv[at / t * s.len + at % t * 2].max(xv[at / t * s.len + at % t * 2 + 1]))
-                });
-                // one value and one position for two values
-                Ok(Self { operation: "max_pool", cost: [0.5 * n, 8.0 * n], run, reference })
-            }
-            "dropout" => {
-                let state = DropoutState::new(gpu, 1)?;
-                let run = Box::new(move || ops::dropout(&x, 0.5, &state, 0));
-                let reference = Box::new(move |at: usize| {
-                    let word = ops::philox([(at / 8) as u32, 0, 0, 0], [1, 0])[at % 8 / 2] >> (16 * (at % 2)) & 0xffff;
-                    if word >= 32768 { 2.0 * f64::from(xv[at]) } else { 0.0 }
-                });
-                Ok(Self { operation: "dropout", cost: [n, 8.0 * n], run, reference })
-            }
-            "add" => {
-                let (z, zv) = noise(gpu, &rows, 2)?;
-                let run = Box::new(move || ops::add(&x, &z));
-                let reference = Box::new(move |at: usize| f64::from(xv[at]) + f64::from(zv[at]));
-                Ok(Self { operation: "add", cost: [n, 12.0 * n], run, reference })
-            }
-            _ => unreachable!("one of OPERATIONS"),
-        }
+    /// [`Error::Gpu`], [`Error::Memory`]; those of the operation, where it is a backward pass.
+    pub fn on(&self, gpu: &Gpu) -> Result<Ready<'_>> {
+        Ok(Ready { subject: self, inputs: self.case.tensors(gpu)? })
     }
+}
 
-    /// The backward pass of `max(0, norm(x) + norm(z))` with respect to x.
-    fn norm_gradient(gpu: &Gpu, s: Shape) -> Result<Self> {
-        let rows = [s.batch, s.c_in, s.len];
-        let of = |shape: &[usize], seed| noise(gpu, shape, seed).map(|(t, v)| (t.leaf(), v));
-        let ((x, xv), (z, zv), (g, gv)) = (of(&rows, 1)?, of(&rows, 4)?, of(&rows, 5)?);
-        let ((w, wv), (b, bv)) = (of(&[s.c_in], 2)?, of(&[s.c_in], 3)?);
-        let norm = |x| Norm { x, weight: &w, bias: &b, running: None };
-        let (y, _) = with_history(|| ops::batch_norm_relu(&norm(&x), &Plus::Norm(norm(&z)), None, 1e-5))?;
-        let run = Box::new(move || first_gradient(&y, &[&x, &z, &w, &b], &g));
-        let channels = (0..s.c_in).map(|c| {
-            let n = (s.batch * s.len) as f64;
-            let of = |v: &[f32]| {
-                let [mean, variance] = moments(v, s, c);
-                [mean, 1.0 / (variance + 1e-5).sqrt()]
-            };
-            let ([mean, rstd], [mean2, rstd2]) = (of(&xv), of(&zv));
-            let (w, b) = (f64::from(wv[c]), f64::from(bv[c]));
-            // the gradient that passes the ReLU, and the normalised x
-            let at = move |x: f32, z: f32, g: f32| {
-                let xhat = (f64::from(x) - mean) * rstd;
-                let y = xhat * w + (f64::from(z) - mean2) * rstd2 * w + 2.0 * b;
-                (if y > 0.0 { f64::from(g) } else { 0.0 }, xhat)
-            };
-            let sums =
-                places(s, c).map(|i| at(xv[i], zv[i], gv[i])).fold([0.0; 2], |[s, p], (g, xhat)| [s + g, p + g * xhat]);
-            (at, w * rstd, sums.map(|v| v / n))
-        });
-        let channels: Vec<_> = channels.collect();
-        let reference = Box::new(move |i: usize| {
-            let (at, gain, [mass, slope]) = &channels[i / s.len % s.c_in];
-            let (g, xhat) = at(xv[i], zv[i], gv[i]);
-            gain * (g - mass - xhat * slope)
-        });
-        let n = numel(&rows) as f64;
-        // gradient, output and both inputs twice, two gradients
-        Ok(Self { operation: "batch_norm_relu_grad", cost: [20.0 * n, 4.0 * 10.0 * n], run, reference })
-    }
-
+impl Ready<'_> {
     /// Runs it without keeping a history.
     ///
     /// # Errors
     /// Those of the operation.
     pub fn run(&self) -> Result<Tensor> {
-        no_grad(|| (self.run)())
+        no_grad(|| (self.subject.case.run)(&self.inputs))
+    }
+}
+
+/// Convolutions of a network on strips of `samples` samples: the name of the layer and its shape.
+pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(String, Shape)> {
+    let stem = Shape {
+        batch,
+        c_in: 1,
+        len: samples,
+        out: network.stem_channels,
+        k: network.stem_kernel,
+        stride: 2,
+        dilation: 1,
+        numbers: Numbers::F32,
+    };
+    let mut all = vec![("stem".to_owned(), stem)];
+    let mut len = samples.div_ceil(2) / 2;
+    for (i, ((c_in, width, stride), out_len)) in network.blocks().zip(network.block_lengths(samples)).enumerate() {
+        let mut from = (c_in, len, stride);
+        let branches = branch_channels(width).into_iter().zip(network.branch_kernels()).zip(network.branch_dilations());
+        for ((out, k), dilation) in branches {
+            let (c_in, len, stride) = from;
+            all.push((
+                format!("blocks.{i} k{k}"),
+                Shape { batch, c_in, len, out, k, stride, dilation, ..Shape::default() },
+            ));
+            if network.kind == BlockKind::Cascade {
+                from = (out, out_len, 1);
+            }
+        }
+        if c_in != width || stride != 1 {
+            all.push((
+                format!("blocks.{i} k1"),
+                Shape { batch, c_in, len, out: width, k: 1, stride, dilation: 1, ..Shape::default() },
+            ));
+        }
+        len = out_len;
+    }
+    all
+}
+
+/// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
+///
+/// # Errors
+/// As [`Subject::conv`].
+pub fn layer_subjects(
+    gpu: &Gpu,
+    network: &NetworkConfig,
+    (batch, samples): (usize, usize),
+    numbers: Numbers,
+) -> Result<Vec<Subject>> {
+    let named = layers(network, batch, samples);
+    // all of them are there at the same time
+    let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
+    gpu.room_for(
+        &format!("a benchmark of the network's convolutions at a batch of {batch}"),
+        all_needs.fold(Needs::default(), Needs::and),
+    )?;
+    let mut all = Vec::new();
+    for (name, shape) in named {
+        let shape = Shape { numbers, ..shape };
+        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
+            all.push(Subject { layer: Some(name.clone()), ..Subject::conv(gpu, pass, shape)? });
+        }
+    }
+    Ok(all)
+}
+
+/// Noise in [-1, 1).
+pub(super) fn noise(gpu: &Gpu, shape: &[usize], seed: u64) -> Result<(Tensor, Vec<f32>)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f32> = (0..numel(shape)).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Ok((Tensor::from_f32(gpu, shape, &values)?, values))
+}
+
+/// The gradient with respect to the first of `wrt`; those of the others are computed with it.
+pub(super) fn first_gradient(y: &Tensor, wrt: &[&Tensor], g: &Tensor) -> Result<Tensor> {
+    let first = grad(y, wrt, Some(g), false)?.into_iter().next().flatten();
+    first.ok_or_else(|| Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_say_what_is_measured() {
+        let title = |name: &str, shape: &str| {
+            let operation = Operation::named(name).expect("known");
+            operation.title(operation.shape(shape).expect("a shape"))
+        };
+        assert_eq!(title("conv1d", ""), "conv1d 32x64x625 -> 64 k5");
+        assert_eq!(title("conv1d", "stride=2,numbers=f16"), "conv1d 32x64x625 -> 64 k5 s2 f16");
+        assert_eq!(title("matmul", ""), "matmul 256x1024x256");
+        assert_eq!(title("max_pool", "batch=2,len=9"), "max_pool 2x64x9 k2 s2");
+        assert_eq!(title("add", "batch=1,in=1,len=1"), "add 1x1x1");
     }
 
-    /// Largest difference from the f64 reference at places spread over the output, relative to its largest value there.
-    pub(super) fn error(&self, found: &[f32]) -> f64 {
-        let places: Vec<usize> = (0..64).map(|i| (i * 7919 * (found.len() / 64 + 1)) % found.len()).collect();
-        let truth: Vec<f64> = places.iter().map(|&at| (self.reference)(at)).collect();
-        let largest = truth.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
-        let error = |(&at, v): (&usize, &f64)| (f64::from(found[at]) - v).abs() / largest;
-        places.iter().zip(&truth).map(error).fold(0.0, f64::max)
+    #[test]
+    fn sizes_are_those_of_the_operation() {
+        let said = |name: &str, shape: &str| {
+            let operation = Operation::named(name).expect("known");
+            operation.shape(shape).expect_err(shape).to_string()
+        };
+        for (name, shape) in [("conv1d", "in=0"), ("conv1d", "k"), ("conv1d", "numbers=f8"), ("conv1d", "len=1e9")] {
+            assert!(said(name, shape).contains(shape) && said(name, shape).contains("HINT"), "{name} {shape}");
+        }
+        assert!(said("matmul", "k=3").contains("a size of matmul: out, in, len"));
+        assert!(said("add", "numbers=f16").contains("batch, in, len"));
+        assert!(said("max_pool", "len=3,k=4").contains("at least as long"));
+        let near = Operation::named("conv1").expect_err("unknown").to_string();
+        assert!(near.contains("did you mean conv1d?"), "{near}");
+        // what is printed can be given back
+        for operation in OPERATIONS {
+            let usual = operation.usual();
+            assert_eq!(operation.shape(&operation.sizes_in_words(usual)).expect("its own words"), usual);
+        }
     }
 }

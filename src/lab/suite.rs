@@ -3,7 +3,7 @@
 
 use super::Spread;
 use super::ceilings::Ceilings;
-use super::measure::{Row, layer_subjects, measure};
+use super::measure::{Arm, Row, Timing, layer_subjects, measure};
 use super::peers::{Compared, Peer, PeerConfig, compare};
 use super::profile::{Bench, Profile, profile};
 use crate::error::{Error, Result};
@@ -96,13 +96,12 @@ pub struct Report {
     pub first_step_seconds: [f64; 2],
 }
 
-/// Kernels that are convolutions themselves (the transform of fast ones with them), without laying out what they read:
-/// forward or input gradient, weight gradient.
+/// Kernels that are convolutions themselves (the transform of fast ones with them), without laying out what they read, which
+/// is a family of its own: forward or input gradient, weight gradient.
 fn conv_kernel(name: &str) -> Option<bool> {
-    let first = name.split_whitespace().next().unwrap_or_default();
-    match first {
-        "conv1d" | "conv1d_tile" | "conv1d_wide" | "conv1d_fast_rows" => Some(false),
-        "conv1d_weight_grad" | "conv1d_weight_tile" | "conv1d_weight_wide" => Some(true),
+    match name.split_once('/')?.0 {
+        "conv1d" | "conv1d_input_grad" => Some(false),
+        "conv1d_weight_grad" => Some(true),
         _ => None,
     }
 }
@@ -131,11 +130,12 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tel
     let step = profile(gpu, e, suite.rounds)?;
     tell("layers");
     let subjects = layer_subjects(gpu, &e.network, (batch, samples), e.train.precision)?;
-    let (ceilings, layers) = measure(gpu, &subjects, &[None], suite.rounds)?;
+    let subjects: Vec<_> = subjects.into_iter().map(|s| (s, vec![Arm::usual(gpu)])).collect();
+    let (ceilings, layers) = measure(&subjects, None, &Timing::rounds(suite.rounds))?;
     drop(subjects);
     let flops = |pass: Pass| -> f64 {
         let of = layers.iter().filter(|r| r.operation == pass.name());
-        of.map(|r| r.gflops * r.ms.median * 1e6).sum()
+        of.map(|r| r.flops).sum()
     };
     let ms = |phase: &str, weight: bool| -> f64 {
         let of = step.by_kernel.iter().filter(|k| k.phase == phase && conv_kernel(&k.kernel) == Some(weight));

@@ -159,12 +159,25 @@ pub(super) fn cases() -> Vec<Case> {
         ([1, 1, 9], 4, 1, 2, false),
         ([1, 2, 9], 2, 3, 0, true),
     ];
+    // Rows of several chunks, ends of chunks, many records and channels.
+    let large = [
+        ([3, 3, 1031], 2, 2, 0, false),
+        ([9, 2, 513], 3, 1, 1, true),
+        ([2, 3, 1300], 3, 2, 1, false),
+        ([12, 17, 66], 5, 3, 2, true),
+    ];
+    let large = large.map(|(shape, kernel, stride, pad, count_pad)| {
+        avg_pool_case(shape, AvgPool { kernel, stride, pad, count_pad }).along()
+    });
     let windows = settings.map(|(shape, kernel, stride, pad, count_pad)| {
         avg_pool_case(shape, AvgPool { kernel, stride, pad, count_pad })
     });
     let bins = [([2, 3, 13], 5), ([1, 2, 12], 4), ([1, 2, 5], 8), ([2, 1, 7], 1), ([1, 1, 6], 6)];
     let mut cases: Vec<Case> =
         windows.into_iter().chain(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins))).collect();
+    cases.extend(large);
+    let bins = [([9, 3, 1200], 75), ([2, 2, 700], 650), ([1, 3, 40], 600)];
+    cases.extend(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins).along()));
     cases.push(Case::new(
         "global [2, 3, 7]",
         vec![Input::normal(&[2, 3, 7], 97)],

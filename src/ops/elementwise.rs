@@ -344,6 +344,13 @@ pub(super) fn cases() -> Vec<Case> {
         cases.extend([&[37][..], &[2, 3, 5]].map(|shape| unary_case(row.name, shape)));
     }
     cases.extend(BINARY.iter().map(|row| binary_case(row.name, &[3, 7], &[3, 7])));
+    // Every function on more than a group, and lengths around a vec4, a group and what one does at most.
+    cases.extend(UNARY.iter().map(|row| unary_case(row.name, &[9, 7, 33]).oracle_only()));
+    cases.extend(BINARY.iter().map(|row| binary_case(row.name, &[9, 7, 33], &[9, 7, 33]).oracle_only()));
+    for n in [1, 3, 4, 5, 31, 32, 33, 255, 256, 257, 2049, 8191, 70_003] {
+        cases.push(unary_case("scale", &[n]).oracle_only());
+        cases.push(binary_case("sub", &[n], &[n]).oracle_only());
+    }
     cases
 }
 
@@ -356,5 +363,16 @@ pub(super) fn broadcast_cases() -> Vec<Case> {
         (&[2, 1, 3, 2], &[4, 1, 2]),
         (&[6, 1], &[6, 1]),
     ];
-    shapes.into_iter().flat_map(|(a, b)| BINARY.iter().map(move |row| binary_case(row.name, a, b))).collect()
+    let mut cases: Vec<Case> =
+        shapes.into_iter().flat_map(|(a, b)| BINARY.iter().map(move |row| binary_case(row.name, a, b))).collect();
+    let large: [(&[usize], &[usize]); 6] = [
+        (&[9, 7, 33], &[7, 1]),
+        (&[9, 7, 33], &[33]),
+        (&[9, 1, 1], &[7, 33]),
+        (&[9, 5, 3, 17], &[9, 1, 3, 1]),
+        (&[1, 1], &[70, 131]),
+        (&[65, 1], &[1, 260]),
+    ];
+    cases.extend(large.map(|(a, b)| binary_case("sub", a, b).along()));
+    cases
 }

@@ -126,7 +126,31 @@ pub(super) fn cases() -> Vec<Case> {
         let at = |j: usize| x[0].data[((j / inner) * r + x[1].data[j] as usize) * inner + j % inner];
         Array::new(&x[1].shape, (0..x[1].data.len()).map(at).collect())
     };
+    // More than a group.
+    let many = |shape: &[usize], below: u32| {
+        let n = shape.iter().product::<usize>() as u32;
+        Input::index(shape, (0..n).map(|i| (i * 7 + i / 5) % below).collect())
+    };
     vec![
+        Case::new(
+            "pick [9, 11, 13]",
+            vec![Input::normal(&[9, 11, 13], 54), many(&[9, 13], 11)],
+            |x| pick(&x[0], &x[1]),
+            cpu_pick,
+        )
+        .along(),
+        Case::new(
+            "place [9, 13] in [9, 11, 13]",
+            vec![Input::normal(&[9, 13], 55), many(&[9, 13], 11)],
+            |x| place(&x[0], &x[1], 11),
+            |x| {
+                Array::from_index(&[9, 11, 13], |at| {
+                    let j = at[0] * 13 + at[2];
+                    if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
+                })
+            },
+        )
+        .along(),
         Case::new(
             "pick [2, 3, 4]",
             vec![Input::normal(&[2, 3, 4], 51), index3.clone()],

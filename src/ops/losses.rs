@@ -50,16 +50,20 @@ pub fn ncc(map: &Tensor, truth: &Tensor) -> Result<Tensor> {
 }
 
 pub(super) fn smooth_l1_cases() -> Vec<Case> {
-    vec![Case::new(
-        "smooth_l1 [3, 17]",
-        vec![Input::spaced(&[3, 17], 131), Input::normal(&[3, 17], 132).map(|v| 0.01 * v)],
-        |x| smooth_l1(&x[0], &x[1]),
-        |x| {
-            let huber = |d: f64| if d.abs() < 1.0 { 0.5 * d * d } else { d.abs() - 0.5 };
-            let n = x[0].data.len() as f64;
-            Array::scalar(x[0].data.iter().zip(&x[1].data).map(|(a, b)| huber(a - b)).sum::<f64>() / n)
-        },
-    )]
+    [[3, 17], [9, 131]]
+        .map(|shape| {
+            Case::new(
+                format!("smooth_l1 {shape:?}"),
+                vec![Input::spaced(&shape, 131), Input::normal(&shape, 132).map(|v| 0.01 * v)],
+                |x| smooth_l1(&x[0], &x[1]),
+                |x| {
+                    let huber = |d: f64| if d.abs() < 1.0 { 0.5 * d * d } else { d.abs() - 0.5 };
+                    let n = x[0].data.len() as f64;
+                    Array::scalar(x[0].data.iter().zip(&x[1].data).map(|(a, b)| huber(a - b)).sum::<f64>() / n)
+                },
+            )
+        })
+        .into()
 }
 
 fn cpu_ncc(map: &Array, truth: &Array) -> Array {
@@ -86,6 +90,13 @@ pub(super) fn ncc_cases() -> Vec<Case> {
             |x| ncc(&x[0], &x[1]),
             |x| cpu_ncc(&x[0], &x[1]),
         ),
+        Case::new(
+            "ncc [9, 157]",
+            vec![Input::normal(&[9, 157], 136), Input::normal(&[9, 157], 137)],
+            |x| ncc(&x[0], &x[1]),
+            |x| cpu_ncc(&x[0], &x[1]),
+        )
+        .along(),
         Case::new(
             "ncc of constant rows",
             vec![dead, Input::normal(&[2, 5], 135)],

@@ -176,5 +176,27 @@ pub(super) fn cases() -> Vec<Case> {
         (&[9, 10], true, &[2, 9, 35], false),
         (&[2, 5, 9], false, &[70, 9], true),
     ];
-    shapes.into_iter().map(|(u, tu, v, tv)| matmul_case(u, v, [tu, tv])).collect()
+    // Around the tiles and the loads of every version: rows, depth, columns.
+    let sizes = [
+        [1, 1, 63],
+        [4, 3, 64],
+        [7, 4, 65],
+        [8, 5, 129],
+        [9, 33, 96],
+        [16, 17, 31],
+        [17, 64, 191],
+        [32, 65, 8],
+        [33, 129, 257],
+        [65, 7, 1],
+    ];
+    let values = sizes.map(|[m, k, n]| matmul_case(&[m, k], &[k, n], [false; 2]).oracle_only());
+    let batches: [(&[usize], bool, &[usize], bool); 4] = [
+        (&[9, 5, 17], false, &[17, 33], false),
+        (&[17, 5], true, &[9, 17, 33], false),
+        (&[9, 5, 17], false, &[9, 33, 17], true),
+        (&[9, 4, 8], false, &[9, 8, 12], false),
+    ];
+    let batches = batches.map(|(u, tu, v, tv)| matmul_case(u, v, [tu, tv]).oracle_only());
+    let small = shapes.into_iter().map(|(u, tu, v, tv)| matmul_case(u, v, [tu, tv]));
+    small.chain(values).chain(batches).collect()
 }

@@ -182,15 +182,25 @@ pub(crate) fn max_pool_case(shape: [usize; 3], pool: MaxPool) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let settings = [
+    let small = [
         ([2, 3, 13], 2, 2, 0),
         ([1, 2, 9], 3, 1, 0),
         ([2, 2, 11], 3, 2, 1),
         ([1, 1, 7], 7, 1, 0),
         ([1, 2, 10], 2, 3, 1),
     ];
-    settings
-        .into_iter()
-        .map(|(shape, kernel, stride, pad)| max_pool_case(shape, MaxPool { kernel, stride, pad }))
-        .collect()
+    // Rows of several chunks and of one that is not full, of pairs and of longer windows; ends of chunks; many records.
+    let large = [
+        ([3, 3, 1031], 2, 2, 0),
+        ([9, 2, 130], 2, 2, 0),
+        ([2, 1, 2], 2, 2, 0),
+        ([1, 2, 1024], 2, 2, 0),
+        ([1, 2, 1026], 2, 2, 0),
+        ([2, 3, 1300], 3, 2, 1),
+        ([1, 5, 777], 3, 1, 1),
+        ([12, 17, 66], 5, 3, 2),
+        ([2, 2, 2600], 2, 4, 1),
+    ];
+    let case = |(shape, kernel, stride, pad)| max_pool_case(shape, MaxPool { kernel, stride, pad });
+    small.into_iter().map(case).chain(large.into_iter().map(|s| case(s).along())).collect()
 }

@@ -200,8 +200,15 @@ pub struct Registered {
 }
 
 /// Every family of kernels.
-pub const FAMILIES: &[&family::Family] =
-    &[&conv1d::CONV1D_FAMILY, &conv1d::INPUT_GRAD_FAMILY, &conv1d::WEIGHT_GRAD_FAMILY, &conv1d::LAYOUTS_FAMILY];
+pub const FAMILIES: &[&family::Family] = &[
+    &conv1d::CONV1D_FAMILY,
+    &conv1d::INPUT_GRAD_FAMILY,
+    &conv1d::WEIGHT_GRAD_FAMILY,
+    &conv1d::LAYOUTS_FAMILY,
+    &dropout::FAMILY,
+    &cross_entropy::FAMILY,
+    &adam::FAMILY,
+];
 
 /// Every operation of the engine: one line each.
 pub const REGISTRY: &[Registered] = &[

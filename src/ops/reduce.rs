@@ -252,6 +252,28 @@ pub(super) fn cases() -> Vec<Case> {
     for shape in [[3 * CHUNK + 17, 1], [CHUNK + 5, 3], [CHUNK + 5, 4]] {
         cases.push(sum_case(&shape, &[0]).along());
     }
+    // Rows and columns of lengths around what a group and a vec4 take; many of them.
+    let shapes: [(&[usize], &'static [usize]); 9] = [
+        (&[9, 1], &[0]),
+        (&[7, 31], &[1]),
+        (&[7, 33], &[1]),
+        (&[5, 257], &[1]),
+        (&[2, 1023], &[1]),
+        (&[65, 3, 9], &[1]),
+        (&[3, 17, 64], &[1]),
+        (&[9, 5, 68], &[0, 2]),
+        (&[33, 20], &[0]),
+    ];
+    cases.extend(shapes.map(|(shape, dims)| sum_case(shape, dims).along()));
+    for (shape, dim) in [(vec![9, 65, 3], 1), (vec![70, 9], 1)] {
+        let case = Case::new(
+            format!("max {shape:?} over {dim}"),
+            vec![Input::spaced(&shape, 35)],
+            move |x| max(&x[0], dim),
+            move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
+        );
+        cases.push(case.along());
+    }
     for (shape, dim) in [(vec![3, 5], 1), (vec![2, 4, 3], 1), (vec![7], 0)] {
         cases.push(Case::new(
             format!("max {shape:?} over {dim}"),

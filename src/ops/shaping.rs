@@ -332,6 +332,58 @@ pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
 pub(super) fn cases() -> Vec<Case> {
     let one = |shape: &[usize]| vec![Input::normal(shape, 41)];
     vec![
+        // more than a group, rows longer than one
+        Case::new(
+            "expand [9, 1, 5] to [9, 131, 5]",
+            one(&[9, 1, 5]),
+            |x| expand(&x[0], &[9, 131, 5]),
+            |x| Array::from_index(&[9, 131, 5], |at| x[0].broadcast_at(at)),
+        )
+        .along(),
+        Case::new(
+            "permute [9, 5, 70, 3] by [2, 3, 1, 0]",
+            one(&[9, 5, 70, 3]),
+            |x| permute(&x[0], &[2, 3, 1, 0]),
+            |x| Array::from_index(&[70, 3, 5, 9], |at| x[0].broadcast_at(&[at[3], at[2], at[0], at[1]])),
+        )
+        .along(),
+        Case::new(
+            "slice [9, 33, 131] to [:, 3..32]",
+            one(&[9, 33, 131]),
+            |x| slice(&x[0], 1, 3, 32),
+            |x| Array::from_index(&[9, 29, 131], |at| x[0].broadcast_at(&[at[0], at[1] + 3, at[2]])),
+        )
+        .along(),
+        Case::new(
+            "slice [9, 5, 1031] to [:, :, 7..1030]",
+            one(&[9, 5, 1031]),
+            |x| slice(&x[0], 2, 7, 1030),
+            |x| Array::from_index(&[9, 5, 1023], |at| x[0].broadcast_at(&[at[0], at[1], at[2] + 7])),
+        )
+        .along(),
+        Case::new(
+            "pad [9, 3, 131] by 5, 2",
+            one(&[9, 3, 131]),
+            |x| pad(&x[0], 2, 5, 2),
+            |x| {
+                Array::from_index(&[9, 3, 138], |at| {
+                    if (5..136).contains(&at[2]) { x[0].broadcast_at(&[at[0], at[1], at[2] - 5]) } else { 0.0 }
+                })
+            },
+        )
+        .along(),
+        Case::new(
+            "concat [9, 17, 33], [9, 4, 33]",
+            vec![Input::normal(&[9, 17, 33], 45), Input::normal(&[9, 4, 33], 46)],
+            |x| concat(&[&x[0], &x[1]], 1),
+            |x| {
+                Array::from_index(&[9, 21, 33], |at| match at[1] {
+                    c @ 0..17 => x[0].broadcast_at(&[at[0], c, at[2]]),
+                    c => x[1].broadcast_at(&[at[0], c - 17, at[2]]),
+                })
+            },
+        )
+        .along(),
         Case::new(
             "reshape [2, 6] to [3, 4]",
             one(&[2, 6]),

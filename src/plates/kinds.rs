@@ -19,7 +19,7 @@ pub enum Kind {
     Features,
     /// The network with shapes and parameters.
     Network,
-    /// Roofline, versions, step, growth.
+    /// Roofline, versions, step, growth, ladders.
     Kernels,
 }
 
@@ -77,6 +77,7 @@ impl Kind {
                 ("variants", "Versions of the kernels"),
                 ("step-share", "Share of a training step"),
                 ("scaling", "Growth with the sizes"),
+                ("ladder", "Versions of a kernel in their order"),
             ],
         }
     }

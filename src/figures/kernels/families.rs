@@ -1,8 +1,27 @@
 //! Kernels by what they do, from the names of their shaders.
 
-/// The family of a kernel called `name`: shader, entry point and constants. Kernels of no known family stand alone.
+/// The family of a kernel called `name`: file, entry point and constants, as in `conv1d/05_fast.rows oc=8`. Kernels of no known
+/// family stand alone.
 pub fn family(name: &str) -> &str {
-    let shader = name.split(|c: char| c.is_whitespace() || c == '.').next().unwrap_or_default();
+    let file = name.split(|c: char| c.is_whitespace() || c == '.').next().unwrap_or_default();
+    let Some((folder, version)) = file.split_once('/') else { return earlier(file, name) };
+    match folder {
+        "conv1d" | "conv1d_input_grad" if version.contains("fast") => "fast convolution",
+        "conv1d" | "conv1d_input_grad" => "direct convolution",
+        "conv1d_weight_grad" => "weight gradient",
+        "layouts" => "convolution layout",
+        "batch_norm" => "batch normalisation",
+        "elementwise" => "element-wise",
+        "reductions" => "sums",
+        "shaping" => "copies",
+        "matmul" => "linear layers",
+        "optimiser" => "Adam",
+        other => other,
+    }
+}
+
+/// The same of files that were measured when shaders had no folders.
+fn earlier<'a>(shader: &'a str, name: &'a str) -> &'a str {
     let fast = name.split_whitespace().any(|word| word.eq_ignore_ascii_case("fast=1"));
     match shader {
         "conv1d" | "conv1d_tile" | "conv1d_wide" if fast => "fast convolution",
@@ -58,5 +77,16 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert_eq!(found.map(is_convolution), [true, true, false, true, false, false, false, false]);
+        let found = [
+            "conv1d/05_fast.rows oc=8",
+            "conv1d/04_subgroup_shuffle",
+            "conv1d_weight_grad/02_tile.main lanes=8",
+            "layouts/02_rows",
+            "losses/01_naive.cross_entropy",
+        ]
+        .map(family);
+        let expected = ["fast convolution", "direct convolution", "weight gradient", "convolution layout", "losses"];
+        assert_eq!(found, expected);
+        assert_eq!(found.map(is_convolution), [true, true, true, false, false]);
     }
 }

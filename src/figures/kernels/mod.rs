@@ -1,8 +1,9 @@
 //! Figures of the kernels, from what `exgnet bench --suite`, `exgnet bench --json` and `exgnet profile --json` write:
-//! [`roofline`], [`variants`], [`step_share`], [`scaling`]. A part that a file does not have gives no figure; numbers that
+//! [`roofline`], [`variants`], [`step_share`], [`scaling`], and from `exgnet ladder`: [`ladder()`]. A part that a file does not have gives no figure; numbers that
 //! are missing (`null`) are not drawn and counted in the caption.
 
 mod families;
+mod ladder;
 mod marks;
 mod read;
 mod roofline;
@@ -10,6 +11,7 @@ mod scaling;
 mod step_share;
 mod variants;
 
+pub use ladder::ladder;
 pub use read::read;
 pub use roofline::roofline;
 pub use scaling::scaling;
@@ -69,6 +71,8 @@ pub struct Row {
     pub shape: Option<Shape>,
     /// Version of the kernel.
     pub variant: String,
+    /// Its number in the family, where known.
+    pub number: Option<u64>,
     /// Device time, ms.
     pub ms: Spread,
     /// 1e9 floating-point operations per second; not a number where unknown.
@@ -149,6 +153,46 @@ pub struct Scaled {
     pub infer: Spread,
 }
 
+/// A version of a ladder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rung {
+    /// Its number in the family.
+    pub number: Option<u64>,
+    /// Its name.
+    pub name: String,
+    /// What changed against the one before.
+    pub change: String,
+    /// Device time, ms: median, and where 5 % and 95 % of the rounds lie.
+    pub ms: Spread,
+    /// 1e9 floating-point operations per second; not a number where unknown.
+    pub gflops: f64,
+    /// 1e9 bytes that must be moved, per second; not a number where unknown.
+    pub gb_per_s: f64,
+    /// Times faster than the first.
+    pub faster: f64,
+    /// Its values are wrong.
+    pub wrong: bool,
+    /// Why it has no time.
+    pub note: String,
+}
+
+/// The versions of a kernel at one shape, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ladder {
+    /// Adapter and driver.
+    pub adapter: String,
+    /// The operation.
+    pub operation: String,
+    /// Operation and sizes, for people.
+    pub name: String,
+    /// The copy is the ceiling that binds, not the multiply-adds: rates are GB/s.
+    pub copies: bool,
+    /// The ceiling that binds, in the same unit.
+    pub ceiling: Option<f64>,
+    /// The versions.
+    pub rungs: Vec<Rung>,
+}
+
 /// All that figures of kernels are drawn from.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct KernelData {
@@ -164,12 +208,16 @@ pub struct KernelData {
     pub lengths: Vec<Scaled>,
     /// Growth with the batch.
     pub batches: Vec<Scaled>,
+    /// Kernels version by version.
+    pub ladders: Vec<Ladder>,
 }
 
 /// Every figure that the data has enough for; none where all numbers are missing.
 pub fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
+    let ladders = data.ladders.iter().map(|l| ladder(l, look));
     [roofline(data, look), variants(data, look), step_share(data, look), scaling(data, look)]
         .into_iter()
+        .chain(ladders)
         .flatten()
         .collect()
 }
@@ -240,6 +288,7 @@ mod tests {
             operation: operation.into(),
             shape: Some(shape),
             variant: "tile".into(),
+            number: None,
             ms: spread,
             gflops: 60.0,
             gb_per_s: 0.5,

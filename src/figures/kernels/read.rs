@@ -1,13 +1,13 @@
 //! Reads measurements, whichever of their parts a file has.
 
-use super::{Ceilings, Kernel, KernelData, Row, Scaled, Shape, Spread, Step, Table};
+use super::{Ceilings, Kernel, KernelData, Ladder, Row, Rung, Scaled, Shape, Spread, Step, Table};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-const HINT: &str = "write one with `exgnet bench --suite experiments/kernels.toml --out DIR`, `exgnet bench --variant all \
-                    --json` or `exgnet profile --json`";
+const HINT: &str = "write one with `exgnet bench --suite experiments/kernels.toml --out DIR`, `exgnet bench --version all \
+                    --json`, `exgnet profile --json` or `exgnet ladder FAMILY --out DIR`";
 /// Largest file read, bytes: a suite has less than 1 MB.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -37,8 +37,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<KernelData> {
 }
 
 fn nothing(path: &Path) -> Error {
-    let what = "no measurement of kernels: found none of `layers`, `rows`, `step`, `by_kernel`, `lengths`, `batches` with \
-                something in it, expected at least one";
+    let what = "no measurement of kernels: found none of `layers`, `rows`, `step`, `by_kernel`, `lengths`, `batches`, \
+                `ladders` with something in it, expected at least one";
     Error::file(path, what, HINT)
 }
 
@@ -54,8 +54,9 @@ fn load(path: &Path) -> Result<Value> {
 
 impl KernelData {
     fn is_empty(&self) -> bool {
-        let Self { layers, variants, step, lengths, batches, .. } = self;
-        layers.is_none() && variants.is_none() && step.is_none() && lengths.is_empty() && batches.is_empty()
+        let Self { layers, variants, step, lengths, batches, ladders, .. } = self;
+        let tables = layers.is_none() && variants.is_none() && step.is_none();
+        tables && lengths.is_empty() && batches.is_empty() && ladders.is_empty()
     }
 
     /// Takes over the parts that are not there yet.
@@ -69,6 +70,11 @@ impl KernelData {
         self.layers = self.layers.take().or(other.layers);
         self.variants = self.variants.take().or(other.variants);
         self.step = self.step.take().or(other.step);
+        for ladder in other.ladders {
+            if self.ladders.iter().all(|l| l.operation != ladder.operation) {
+                self.ladders.push(ladder);
+            }
+        }
         if takes {
             (self.lengths, self.batches) = (other.lengths, other.batches);
         }
@@ -90,7 +96,8 @@ fn parse(all: &Value) -> KernelData {
     // a suite holds its profile, a profile is one
     let step = all.get("step").and_then(step).or_else(|| step(all));
     let scaled = |key| list(all, key).iter().filter_map(scaled).collect();
-    KernelData { adapter, layers, variants, step, lengths: scaled("lengths"), batches: scaled("batches") }
+    let ladders = list(all, "ladders").iter().filter_map(|l| ladder(l, &adapter)).collect();
+    KernelData { adapter, layers, variants, step, lengths: scaled("lengths"), batches: scaled("batches"), ladders }
 }
 
 fn list<'a>(v: &'a Value, key: &str) -> &'a [Value] {
@@ -126,14 +133,16 @@ fn shape(v: &Value) -> Option<Shape> {
     })
 }
 
-/// A row; whatever of it is missing becomes no number, but it has to name its operation.
+/// A row; whatever of it is missing becomes no number, but it has to name its operation. A version that does not fit a shape is
+/// no row of it.
 fn row(v: &Value) -> Option<Row> {
     let operation = text(v, "operation");
-    (!operation.is_empty()).then(|| Row {
+    (!operation.is_empty() && text(v, "status") != "not run").then(|| Row {
         layer: text(v, "layer"),
         operation,
         shape: v.get("shape").and_then(shape),
         variant: text(v, "variant"),
+        number: whole(v, "number"),
         ms: spread(v, "ms"),
         gflops: number(v, "gflops"),
         gb_per_s: number(v, "gb_per_s"),
@@ -156,6 +165,38 @@ fn step(v: &Value) -> Option<Step> {
         samples: whole(v, "samples"),
         ms,
         kernels,
+    })
+}
+
+/// A ladder; it has to name its operation, and a rung its version.
+fn ladder(v: &Value, adapter: &str) -> Option<Ladder> {
+    let rung = |r: &Value| {
+        let of = r.get("ms").unwrap_or(&Value::Null);
+        let (name, status) = (text(r, "name"), text(r, "status"));
+        (!name.is_empty()).then(|| Rung {
+            number: whole(r, "number"),
+            name,
+            change: text(r, "change"),
+            ms: Spread { median: number(of, "median"), low: number(of, "p5"), high: number(of, "p95") },
+            gflops: number(r, "gflops"),
+            gb_per_s: number(r, "gb_per_s"),
+            faster: number(r, "times_faster"),
+            wrong: status == "WRONG",
+            note: text(r, "note"),
+        })
+    };
+    let (operation, name) = (text(v, "operation"), text(v, "name"));
+    let copies = text(v, "bound") == "copy";
+    let ceilings = v.get("ceilings").unwrap_or(&Value::Null);
+    let ceiling = number(ceilings, if copies { "gb_per_s" } else { "gflops" });
+    let rungs: Vec<Rung> = list(v, "rungs").iter().filter_map(rung).collect();
+    (!operation.is_empty() && !rungs.is_empty()).then(|| Ladder {
+        adapter: adapter.to_owned(),
+        name: if name.is_empty() { operation.clone() } else { name },
+        operation,
+        copies,
+        ceiling: ceiling.is_finite().then_some(ceiling),
+        rungs,
     })
 }
 

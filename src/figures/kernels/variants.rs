@@ -11,7 +11,7 @@ use crate::figures::style::{GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, P
 const MOST: usize = 14;
 /// Most versions with a mark of their own.
 const MOST_VERSIONS: usize = 6;
-/// The versions that kernels have, slowest first in most cases.
+/// The versions of files that do not number them, slowest first in most cases.
 const KNOWN: [&str; 4] = ["plain", "wide", "tile", "fast"];
 
 /// One line: a shape, and for each pass the rows of its versions.
@@ -44,7 +44,8 @@ pub fn variants(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
             names.push(row.variant.clone());
         }
     }
-    names.sort_by_key(|n| KNOWN.iter().position(|k| k == n).unwrap_or(KNOWN.len()));
+    let number = |n: &String| rows.iter().find(|r| r.variant == *n).and_then(|r| r.number).unwrap_or(0);
+    names.sort_by_key(|n| (number(n), KNOWN.iter().position(|k| k == n).unwrap_or(KNOWN.len())));
     let marks: Vec<Mark> =
         names.iter().enumerate().map(|(i, name)| Mark::new(name, i.min(MOST_VERSIONS - 1))).collect();
     let ceiling = table.ceilings.map(|c| c.gflops).filter(|v| drawable(*v));

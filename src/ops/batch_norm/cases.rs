@@ -206,6 +206,27 @@ pub(in crate::ops) fn cases() -> Vec<Case> {
         cases.extend(all.map(|added| norm_relu_case(&shape, added, Some(rate))));
     }
     cases.push(norm_relu_grad_case(&[3, 2, 5]));
+    // Many records and channels, in slices that are not full; rows of several chunks; lengths around what a group takes.
+    let large: [&[usize]; 9] = [
+        &[9, 4, 33],
+        &[12, 3, 130],
+        &[2, 5, 1031],
+        &[33, 2, 7],
+        &[70, 3, 4],
+        &[3, 17, 32],
+        &[5, 33, 31],
+        &[130, 9],
+        &[2, 1, 4201],
+    ];
+    for shape in large {
+        cases.push(norm_case(shape).along());
+        cases.push(norm_relu_case(shape, Added::Norm, None).along());
+    }
+    for shape in [&large[0], &large[2], &large[3]] {
+        cases.push(norm_relu_case(shape, Added::Tensor, None).along());
+        cases.push(norm_relu_case(shape, Added::Norm, Some(0.3)).along());
+        cases.push(norm_relu_grad_case(shape));
+    }
     // Running estimates: in place, so only the values are tested.
     cases.push(
         Case::new(

@@ -1,16 +1,15 @@
-// Adam and AdamW over all parameters at once (they lie in one flat buffer), with clipping by the global norm:
-//   g' = g / s min(1, clip / (sqrt(norm2) / s + 1e-6))   (clip 0: off)        [+ decay w, Adam's coupled weight decay]
-//   m = b1 m + (1 - b1) g',  v = b2 v + (1 - b2) g'^2
-//   w = (1 - lr decay_decoupled) w - lr (m / c1) / (sqrt(v / c2) + eps)
-// with c1 = 1 - b1^step, c2 = 1 - b2^step, s the factor that the loss was multiplied with (loss_scale.wgsl). With s above 1,
-// non-finite gradients change nothing. All that changes from step to step is in `hyper`, a buffer. Each parameter has its own
-// step, and so its own c1 and c2: 0 for one that is not part of this step, which stays as it is.
-//
-// g, w, m, v  [n] as vec4s (buffers are padded to whole ones)    norm2  [1]: sum of g^2 over all parameters
-// scale  [2]: s first
-// hyper  [7 + 2 P]: lr, b1, b2, eps, decay (coupled), decay (decoupled), clip; c1 and c2 of each of P parameters
-// part  [n / 64, rounded up]: the parameter that 16 vec4s belong to
-// Dispatch: one group of WG threads per `span` vec4s, folded over two dimensions. Loops end with their test, see conv1d.wgsl.
+// Spans of vec4s: a group goes along a span of the parameters, a vec4 a thread at a time, and works out what all of them share
+// (learning rate, clipping) once.
+// Formulas and operands as in 01_naive; g, w, m, v as vec4s (buffers are padded to whole ones).
+//@ alias: plain WG=64 span=64
+//@ alias: tile WG=8 span=512
+//@ alias: wide WG=64 span=256
+//@ default: true
+//@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
+//@ knob span: 512 if software else 256 | 64 128 256 512 1024 2048
+//@ let n4: ceil(n, 4)
+//@ let span: max(WG, min(span, ceil(n4, 64)))
+//@ groups adam: ceil(n4, span)
 
 struct Params { n4: u32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -21,13 +20,12 @@ struct Params { n4: u32, span: u32 }
 @group(0) @binding(5) var<storage, read_write> w: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> m: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> v: array<vec4<f32>>;
-
 @group(0) @binding(8) var<storage, read> part: array<u32>;
 
 override WG: u32 = 64u;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+fn adam(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let start = (wid.y * nwg.x + wid.x) * p.span;
     let end = min(start + p.span, p.n4);
     var i = start + lid;

@@ -1,9 +1,13 @@
-// Cross-entropy with soft targets: loss = sum over b, c of t[b, c] (logsumexp(x[b]) - x[b, c]).
-//
-// x, t  [B, K]    loss  [1]
-// A template (minijinja); its constant: lanes, see include/group_sum.wgsl
-{# defaults: lanes=0 #}
-// Dispatch: one group of WG threads; records are strided over them, their sums added in a fixed order.
+// Subgroup: the group that adds the loss is one subgroup, which needs no barriers (a barrier costs microseconds on a software
+// adapter).
+// Formulas and operands as in 01_naive; the gradient and the targets are those of 02_records.
+//@ alias: tile
+//@ needs: subgroups
+//@ fits: lanes > 0
+//@ default: software
+//@ let subgroup: 1
+//@ let WG_SUMS: lanes
+//@ groups cross_entropy: 1
 
 struct Params { batch: u32, classes: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -11,13 +15,15 @@ struct Params { batch: u32, classes: u32 }
 @group(0) @binding(2) var<storage, read> t: array<f32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 
-{% set summed = "f32" %}
+override WG_SUMS: u32 = 64u;
+{% set adds = "group_sum" %}
+{%- set summed = "f32" %}
 {% include "include/group_sum.wgsl" %}
 
-@compute @workgroup_size(WG)
-fn main(@builtin(local_invocation_index) lid: u32) {
+@compute @workgroup_size(WG_SUMS)
+fn cross_entropy(@builtin(local_invocation_index) lid: u32) {
     var total = 0.0;
-    for (var b = lid; b < p.batch; b += WG) {
+    for (var b = lid; b < p.batch; b += WG_SUMS) {
         let first = b * p.classes;
         var top = x[first];
         for (var c = 1u; c < p.classes; c++) { top = max(top, x[first + c]); }

@@ -1,10 +1,15 @@
-// Dropout: y[i] = scale x[i] where uniform(i) >= threshold, else 0, with uniform numbers of 16 bits. They come from Philox
-// (include/philox.wgsl) with key = seed and counter = (i / 8, site, step, 0): the same for the same seed, step and site on
-// every device, and nothing has to be kept for the backward pass.
-//
-// x, y   [n] as vec4s (buffers are padded to whole ones)    state  [3]: seed low word, seed high word, step
-// Dispatch: one group of WG threads per `span` times eight elements, folded over two dimensions. Loops end with their test,
-// see conv1d.wgsl.
+// Draws of eight: a draw of Philox gives eight numbers, so a thread serves the eight elements that share one, as two vec4s, and
+// goes on to the next of its group's span.
+// Formula and operands as in 01_naive; x, y as vec4s (buffers are padded to whole ones).
+//@ alias: plain WG=64 span=64
+//@ alias: tile WG=8 span=512
+//@ alias: wide WG=64 span=256
+//@ default: true
+//@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
+//@ knob span: 512 if software else 256 | 64 128 256 512 1024 2048
+//@ let draws: ceil(n, 8)
+//@ let span: max(WG, min(span, ceil(draws, 64)))
+//@ groups: ceil(draws, span)
 
 struct Params { n: u32, site: u32, threshold: u32, scale: f32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
