@@ -102,7 +102,7 @@ const TABLES: [&str; 3] = ["ladder.json", "ladder.csv", "ladder.md"];
 
 /// One line a version, with what changed below it.
 fn print(ladder: &Ladder) {
-    print_line(&format!("\n{}", ladder.about()));
+    print_line(&format!("\n{}", ladder.about().replacen(": ", "\n", 1)));
     let wide = ladder.rungs.iter().map(|r| r.row.version.len()).max().unwrap_or(0).max(8);
     print_line(&format!(
         "\n{:<wide$} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}  what changed",

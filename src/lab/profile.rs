@@ -7,7 +7,7 @@ use super::measure::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelTime};
-use crate::ops::{Branch, ConvSpec, Pass};
+use crate::ops::Pass;
 use crate::tensor::Tensor;
 use crate::train::Experiment;
 use crate::train::config::LossConfig;
@@ -242,9 +242,7 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         benches.push((name, bench, Vec::new()));
     }
     let (mut train, mut anew, mut infer) = (Vec::new(), Vec::new(), Vec::new());
-    let mut probe = Probe::new(gpu)?;
     for _ in 0..steps {
-        probe.round()?;
         train.push(configured.step()?);
         anew.push(described.step()?);
         infer.push(configured.infer()?);
@@ -268,7 +266,11 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
             Guided { name, ratio: interval.median, interval, step_ms: Spread::of(times) }
         })
         .collect();
+    // the ceilings before and after what they are the ceilings of
+    let mut probe = Probe::new(gpu)?;
+    (0..2).try_for_each(|_| probe.round())?;
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
+    (0..2).try_for_each(|_| probe.round())?;
     let most = probe.medians();
     let layers = layers_by_shape(experiment);
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
@@ -305,8 +307,7 @@ fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (layer, shape) in layers(&e.network, e.train.batch, e.data.samples()) {
         for pass in Pass::ALL {
-            let spec = ConvSpec::single(shape.stride, 1, Branch::same(shape.k, shape.dilation));
-            let keys = spec.keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
+            let keys = shape.conv_spec().keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
             keys.into_iter().for_each(|key| all.entry(key).or_default().push(layer.clone()));
         }
     }

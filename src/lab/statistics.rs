@@ -81,25 +81,23 @@ pub struct SpeedUp {
     pub ratio: Interval,
     /// The same of the reference with itself, measured a second time in every round: what noise does.
     pub noise: Interval,
+    /// No difference that noise does not make: the interval, wider by what the reference differs from itself, holds 1.
+    pub within_noise: bool,
 }
 
 impl SpeedUp {
     /// Of the times of `ours`, of the `reference`, and of the reference `again`, round by round.
     pub fn of(ours: &[f64], reference: &[f64], again: &[f64]) -> Self {
         let ratios = |of: &[f64]| Interval::of_median(of.iter().zip(reference).map(|(t, r)| r / t).collect());
-        Self { ratio: ratios(ours), noise: ratios(again) }
-    }
-
-    /// No difference that noise does not make: the interval, wider by what the reference differs from itself, holds 1.
-    pub fn within_noise(&self) -> bool {
-        let wider = self.noise.high.max(1.0 / self.noise.low).max(1.0);
-        self.ratio.low <= wider && self.ratio.high >= 1.0 / wider
+        let (ratio, noise) = (ratios(ours), ratios(again));
+        let wider = noise.high.max(1.0 / noise.low).max(1.0);
+        Self { ratio, noise, within_noise: ratio.low <= wider && ratio.high >= 1.0 / wider }
     }
 
     /// Its meaning in words.
     pub fn verdict(&self) -> &'static str {
         match self.ratio.median {
-            _ if self.within_noise() => "no difference within noise",
+            _ if self.within_noise => "no difference within noise",
             r if r > 1.0 => "faster",
             _ => "slower",
         }
@@ -148,6 +146,6 @@ mod tests {
         assert!((of(0.8).ratio.median - 1.25).abs() < 0.08);
         // the reference is 5 % off itself: 4 % mean nothing
         let drifting = SpeedUp::of(&times(0.96, 0), &reference, &times(0.95, 0));
-        assert!(drifting.within_noise() && !drifting.ratio.holds(1.0));
+        assert!(drifting.within_noise && !drifting.ratio.holds(1.0));
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, nearest};
 use crate::gpu::{Gpu, Needs, Version};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::case::Case;
-use crate::ops::{self, Added, AvgPool, ConvShape, MaxPool, Numbers, Pass};
+use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, MaxPool, Numbers, Pass};
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,6 +51,11 @@ impl Shape {
     pub(super) fn out_len(&self) -> usize {
         // padded to keep the length at stride 1
         (self.len - 1) / self.stride + 1
+    }
+
+    /// The convolution of this shape, of one branch.
+    pub(super) fn conv_spec(&self) -> ConvSpec {
+        ConvSpec { numbers: self.numbers, ..ConvSpec::single(self.stride, 1, Branch::same(self.k, self.dilation)) }
     }
 
     fn field(&mut self, name: &str) -> Option<&mut usize> {
