@@ -1,11 +1,10 @@
-//! Every operation on this machine's adapter: values against the f64 oracle, first and second derivatives against
-//! differences of the oracle, equal bits when run twice; every shader against naga within WebGPU's default limits.
+//! Every version of every kernel on this machine's adapter: values against the f64 oracle, first and second derivatives
+//! against differences of the oracle, equal bits when run twice; every text against naga within WebGPU's default limits.
 
-use exgnet::gpu::{Gpu, Setting, ShaderSource, Variant, embedded_shaders, expand, template_defaults};
-use exgnet::lab::check::check_case;
-use exgnet::ops::{self, Branch, DropoutState, MaxPool, REGISTRY};
+use exgnet::gpu::{Gpu, ShaderSource, expand};
+use exgnet::lab::check::{Checker, Target};
+use exgnet::ops::{self, Branch, DropoutState, MaxPool};
 use exgnet::tensor::Tensor;
-use naga::valid::Capabilities;
 use std::sync::OnceLock;
 
 fn gpu() -> &'static Gpu {
@@ -13,124 +12,35 @@ fn gpu() -> &'static Gpu {
     GPU.get_or_init(|| Gpu::from_env().unwrap_or_else(|e| panic!("{e}")))
 }
 
+/// All versions of all families, compiled for this and other adapters; those that can run, to the second derivative.
 #[test]
-fn operations_to_second_order() {
-    let mut failed = Vec::new();
-    let all = REGISTRY.iter().flat_map(|op| Variant::ALL.map(|v| (op, Some(v))));
-    for (op, variant) in all {
-        gpu().force_variant(variant);
-        let version = variant.map_or("", Variant::name);
-        let (mut cases, mut worst) = (0, [0.0f64; 3]);
-        for case in (op.cases)() {
-            let report = match check_case(gpu(), &case) {
-                Ok(report) => report,
-                Err(e) => {
-                    failed.push(format!("{} {version} {}: {e}", op.name, case.label));
-                    continue;
-                }
-            };
-            cases += 1;
-            let found = [Some(report.values), report.gradient, report.second];
-            for (w, d) in worst.iter_mut().zip(found) {
-                *w = w.max(d.map_or(0.0, |d| d.error));
-            }
-            if !report.passed() {
-                failed.push(format!("{} {version} {}: {report:?}", op.name, case.label));
+fn every_version_to_second_order() {
+    let mut checker = Checker::new();
+    let (mut failed, mut ran) = (Vec::new(), 0);
+    for target in Target::all() {
+        let versions = target.versions(gpu(), None).expect("versions");
+        let none = versions.is_empty().then_some(None);
+        for version in versions.iter().map(Some).chain(none) {
+            let row = checker.check(gpu(), &target, version, |_| {}).expect("checked");
+            println!("{:<42} {:>3} cases, {:>2} texts, {:.1} s", row.name(), row.cases.len(), row.compiled, row.seconds);
+            ran += row.cases.len();
+            if !row.passed() {
+                let cases = row.cases.iter().filter(|c| !c.passed());
+                failed.push(format!("{}: {:?} {:?}", row.name(), row.problems, cases.collect::<Vec<_>>()));
             }
         }
-        println!(
-            "{:<20} {version:<6} {cases:>3} cases, worst error: values {:.1e}, first {:.1e}, second {:.1e}",
-            op.name, worst[0], worst[1], worst[2]
-        );
     }
-    gpu().force_variant(None);
-    assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
-}
-
-/// Constants, beside their defaults, that the templates are expanded with here: odd ones for other adapters and shapes.
-const TEMPLATES: [(&str, &[&[Setting]]); 10] = [
-    (
-        "conv1d_tile.wgsl",
-        &[
-            &[("lanes", 4), ("oc", 3), ("p", 4), ("taps_0", 21), ("shift_0", 3), ("mo", 2), ("mq", 4), ("add", 1)],
-            &[("lanes", 32), ("oc", 1), ("p", 8), ("taps_0", 1), ("shift_0", 0), ("du_0", 4), ("mo", 1)],
-            &[
-                ("fast", 1),
-                ("half", 1),
-                ("parts", 2),
-                ("oc", 3),
-                ("p", 8),
-                ("taps_0", 6),
-                ("taps_1", 2),
-                ("shift_0", 1),
-            ],
-            &[("parts", 3), ("taps_0", 5), ("taps_1", 11), ("taps_2", 6), ("shift_2", 1), ("du_1", 2)],
-        ],
-    ),
-    (
-        "conv1d_weight_tile.wgsl",
-        &[
-            &[("va", 2), ("ub", 3), ("p", 12), ("taps", 11), ("shift", 3), ("mv", 2), ("mj", 4), ("swap", 1)],
-            &[("lanes", 16), ("va", 3), ("ub", 17), ("p", 4), ("taps", 1), ("shift", 1), ("mj", 4)],
-        ],
-    ),
-    (
-        "conv1d_wide.wgsl",
-        &[
-            &[("oc", 7), ("taps_0", 64), ("shift_0", 3)],
-            &[("parts", 2), ("taps_1", 11), ("du_1", 2), ("add", 1)],
-            &[("half", 1), ("native", 1)],
-        ],
-    ),
-    ("batch_norm.wgsl", &[&[("drop", 1)]]),
-    ("batch_norm_back_sums.wgsl", &[&[("lanes", 8)]]),
-    ("batch_norm_stats.wgsl", &[&[("lanes", 8)]]),
-    ("batch_norm_sums.wgsl", &[&[("lanes", 8)]]),
-    ("cross_entropy.wgsl", &[&[("lanes", 8)]]),
-    ("reduce_rows.wgsl", &[&[("lanes", 8)]]),
-    (
-        "conv1d_weight_wide.wgsl",
-        &[
-            &[("ub", 8), ("taps", 1), ("shift", 0), ("swap", 1)],
-            &[("ub", 1), ("taps", 64)],
-            &[("half", 1), ("native", 1)],
-        ],
-    ),
-];
-
-#[test]
-fn shaders_are_valid() {
-    for (name, text) in embedded_shaders() {
-        let odd = TEMPLATES.iter().find(|(template, _)| template == name).map_or(&[][..], |(_, all)| *all);
-        assert!(text.contains("{%") || template_defaults(text).is_empty(), "{name}: no template, but has defaults");
-        for constants in std::iter::once(&[][..]).chain(odd.iter().copied()) {
-            let text = expand(&ShaderSource::default(), name, (*text).into(), constants.iter().copied())
-                .unwrap_or_else(|e| panic!("{name}: {e}"));
-            let module =
-                naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
-            // pack2x16float and its inverse are in WebGPU's core
-            let core = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-            let core = if constants.contains(&("native", 1)) { core | Capabilities::SHADER_FLOAT16 } else { core };
-            let subgroups = core | Capabilities::SUBGROUP;
-            let in_subgroups = name.ends_with("_tile.wgsl") || constants.contains(&("lanes", 8));
-            let allowed = if in_subgroups { subgroups } else { core };
-            let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), allowed);
-            validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
-            validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
-            validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}"));
-            let storage =
-                module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
-            assert!(storage.count() <= 8, "{name}: more storage buffers than WebGPU's default of 8");
-        }
-    }
+    let others = checker.others(gpu());
+    assert!(others.passed(), "{:?}", others.problems);
+    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+    assert!(ran > 1000, "{ran} cases ran");
 }
 
 #[test]
 fn a_template_without_its_constants_is_told() {
-    let e = expand(&ShaderSource::default(), "conv1d_tile", "{% for i in range(n) %}{% endfor %}".into(), [])
-        .expect_err("n is missing")
-        .to_string();
-    assert!(e.contains("conv1d_tile.wgsl") && e.contains("HINT"), "{e}");
+    let text = "{% for i in range(n) %}{% endfor %}";
+    let e = expand(&ShaderSource::default(), "conv1d/90_mine", text.into(), []).expect_err("n is missing").to_string();
+    assert!(e.contains("conv1d/90_mine.wgsl:1") && e.contains("`n`") && e.contains("HINT"), "{e}");
 }
 
 #[test]

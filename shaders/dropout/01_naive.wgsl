@@ -1,7 +1,7 @@
-// The formula: one element a thread, each with a draw of its own.
-//   y[i] = scale x[i] where uniform(i) >= threshold, else 0
-// with uniform numbers of 16 bits. They come from Philox (include/philox.wgsl) with key = seed and counter = (i / 8, site, step,
-// 0): the same for the same seed, step and site on every device, and nothing has to be kept for the backward pass.
+// The formula as it stands: one value a thread.
+//   y[i] = scale x[i] where uniform(i) >= threshold, else 0, with uniform numbers of 16 bits
+// They come from Philox (include/philox.wgsl) with key = seed and counter = (i / 8, site, step, 0): the same for the same seed,
+// step and site on every device, and nothing has to be kept for the backward pass.
 //
 // x, y  [n]    state  [3]: seed low word, seed high word, step
 //@ threads: n
@@ -14,7 +14,6 @@ struct Params { n: u32, site: u32, threshold: u32, scale: f32 }
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 override WG: u32 = 64u;
-
 {% include "include/philox.wgsl" %}
 
 @compute @workgroup_size(WG)

@@ -1,6 +1,7 @@
-// Spans of vec4s: a group goes along a span of the parameters, a vec4 a thread at a time, and works out what all of them share
-// (learning rate, clipping) once.
-// Formulas and operands as in 01_naive; g, w, m, v as vec4s (buffers are padded to whole ones).
+// Spans of vec4s: a thread does four parameters at a time, and a group a span of them, for which the factors that all parameters
+// share are computed once.
+// Formula and operands as in 01_naive, with g, w, m, v as vec4s (buffers are padded to whole ones). Loops end with their test:
+// so the compiler of the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64
 //@ alias: tile WG=8 span=512
 //@ alias: wide WG=64 span=256
@@ -8,7 +9,7 @@
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 //@ knob span: 512 if software else 256 | 64 128 256 512 1024 2048
 //@ let n4: ceil(n, 4)
-//@ let span: max(WG, min(span, ceil(n4, 64)))
+//@ let span: max(min(span, ceil(n4, 64)), WG)
 //@ groups adam: ceil(n4, span)
 
 struct Params { n4: u32, span: u32 }
@@ -16,7 +17,7 @@ struct Params { n4: u32, span: u32 }
 @group(0) @binding(1) var<storage, read> g: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> norm2: array<f32>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
-@group(0) @binding(4) var<storage, read> scale: array<f32>;
+@group(0) @binding(4) var<storage, read> s: array<f32>;
 @group(0) @binding(5) var<storage, read_write> w: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> m: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> v: array<vec4<f32>>;
@@ -30,10 +31,10 @@ fn adam(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let end = min(start + p.span, p.n4);
     var i = start + lid;
     // by bits: compilers may take it that there are no infinities
-    let odd = scale[0] > 1.0 && (bitcast<u32>(norm2[0]) & 0x7f800000u) == 0x7f800000u;
+    let odd = s[0] > 1.0 && (bitcast<u32>(norm2[0]) & 0x7f800000u) == 0x7f800000u;
     if odd || i >= end { return; }
     let lr = hyper[0];
-    let unscale = 1.0 / scale[0];
+    let unscale = 1.0 / s[0];
     var shrink = unscale;
     if hyper[6] > 0.0 { shrink *= min(1.0, hyper[6] / (sqrt(norm2[0]) * unscale + 1e-6)); }
     let keep = 1.0 - lr * hyper[5];

@@ -41,6 +41,32 @@ impl Number {
 /// Numbers by name.
 pub type Values = BTreeMap<String, Number>;
 
+/// Numbers of a launch as the host gives them, in the order in which it does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sizes(Vec<(&'static str, Number)>);
+
+/// Equal for equal sizes only.
+pub(super) type SizesKey = Vec<(&'static str, u64)>;
+
+impl Sizes {
+    /// Sets one, in the place of an earlier one of that name.
+    pub fn set(&mut self, name: &'static str, number: Number) {
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => *old = number,
+            None => self.0.push((name, number)),
+        }
+    }
+
+    /// As expressions take them.
+    pub fn values(&self) -> Values {
+        self.0.iter().map(|&(name, v)| (name.to_owned(), v)).collect()
+    }
+
+    pub(super) fn key(&self) -> SizesKey {
+        self.0.iter().map(|&(name, v)| (name, v.bits())).collect()
+    }
+}
+
 /// An expression of the template language over named numbers.
 #[derive(Clone)]
 pub(super) struct Expression {

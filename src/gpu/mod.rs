@@ -26,7 +26,7 @@ mod version;
 
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use capture::{Arena, Recording};
-pub use expression::{Number, Values};
+pub use expression::{Number, Sizes, Values};
 pub use kernel::{Launch, Setting};
 pub use launched::Launched;
 pub use plan::{Entry, Plan, entries};
@@ -37,7 +37,7 @@ pub use room::Needs;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
 pub(crate) use template::names as template_names;
 pub use template::{Template, expand, template_defaults};
-pub use tuning::{Choice, Choices, Chosen, Forced, OldChoice, Seen, Variant, Wanted};
+pub use tuning::{Choice, Choices, Chosen, Forced, Seen, Wanted};
 pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 
 use crate::error::{Error, Result, Room};

@@ -1,12 +1,12 @@
 //! A launch by names: the sizes of a shape and the header of a version give what is compiled, its parameters and its
 //! groups. Plans are kept by shape.
 
-use super::expression::{Number, Values};
+use super::expression::{Number, Sizes, SizesKey, Values};
 use super::kernel::{Bits, Kernel, Key, Source, fold};
 use super::record::StandsFor;
 use super::reflect::{self, Scalar};
 use super::template::names;
-use super::tuning::Chosen;
+use super::tuning::{Chosen, Wanted};
 use super::version::{Geometry, Version};
 use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result, nearest};
@@ -202,25 +202,30 @@ struct Stage {
     groups: [u32; 2],
 }
 
-/// Kernel, version, settings, sizes.
-type PlanKey = (String, Chosen, Vec<(String, u64)>);
-
+/// What was found out for shapes, until other versions are asked for.
 #[derive(Default)]
 pub(super) struct Plans {
-    plans: HashMap<PlanKey, Arc<Plan>>,
+    /// By family, kernel, name of the shape, sizes.
+    chosen: HashMap<(&'static str, &'static str, String, SizesKey), Chosen>,
+    resolved: HashMap<(Chosen, SizesKey), Arc<Values>>,
+    plans: HashMap<(&'static str, Chosen, SizesKey), Arc<Plan>>,
     texts: Texts,
 }
 
 impl Gpu {
     pub(super) fn forget_plans(&self) {
-        lock(&self.0.plans).plans.clear();
+        let mut plans = lock(&self.0.plans);
+        plans.chosen.clear();
+        plans.resolved.clear();
+        plans.plans.clear();
     }
 
     /// Kernels that were launched since [`Gpu::force`] or [`Gpu::set_choices`] was called last, by family and name, with
     /// what ran.
     pub fn planned(&self) -> Vec<(String, Arc<Plan>)> {
         let plans = lock(&self.0.plans);
-        let mut all: Vec<_> = plans.plans.iter().map(|((kernel, ..), plan)| (kernel.clone(), plan.clone())).collect();
+        let mut all: Vec<_> =
+            plans.plans.iter().map(|((kernel, ..), plan)| ((*kernel).to_owned(), plan.clone())).collect();
         all.sort_by_cached_key(|(kernel, plan)| (plan.chosen.version.file(), kernel.clone()));
         all
     }
@@ -233,6 +238,44 @@ impl Gpu {
         let mut values = self.facts();
         values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
         chosen.version.resolve(values, &chosen.settings)
+    }
+
+    /// As [`Gpu::choose`], which is asked once for a shape.
+    ///
+    /// # Errors
+    /// As [`Gpu::choose`].
+    pub(crate) fn chosen(
+        &self,
+        (family, kernel): (&'static str, &'static str),
+        key: &str,
+        layouts: &dyn Fn(&Version) -> bool,
+        sizes: &Sizes,
+    ) -> Result<Chosen> {
+        let wanted = Wanted { family, kernel, key, layouts };
+        if self.is_watched() {
+            return self.choose(&wanted, &sizes.values());
+        }
+        let of = (family, kernel, key.to_owned(), sizes.key());
+        if let Some(chosen) = lock(&self.0.plans).chosen.get(&of) {
+            return Ok(chosen.clone());
+        }
+        let chosen = self.choose(&wanted, &sizes.values())?;
+        lock(&self.0.plans).chosen.insert(of, chosen.clone());
+        Ok(chosen)
+    }
+
+    /// As [`Gpu::resolve`], which is asked once for a shape.
+    ///
+    /// # Errors
+    /// As [`Gpu::resolve`].
+    pub(crate) fn resolved(&self, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Values>> {
+        let key = (chosen.clone(), sizes.key());
+        if let Some(values) = lock(&self.0.plans).resolved.get(&key) {
+            return Ok(values.clone());
+        }
+        let values = Arc::new(self.resolve(chosen, &sizes.values())?);
+        lock(&self.0.plans).resolved.insert(key, values.clone());
+        Ok(values)
     }
 
     /// Settings that the tuner may try for these sizes, beside the default ones.
@@ -253,14 +296,13 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Gpu`] for a text that does not compile and names that nobody gives.
-    pub fn plan(&self, kernel: &str, chosen: &Chosen, sizes: &Values) -> Result<Arc<Plan>> {
-        let of = sizes.iter().map(|(n, v)| (n.clone(), v.bits())).collect();
-        let key = (kernel.to_owned(), chosen.clone(), of);
+    pub fn plan(&self, kernel: &'static str, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Plan>> {
+        let key = (kernel, chosen.clone(), sizes.key());
         if let Some(plan) = lock(&self.0.plans).plans.get(&key) {
             return Ok(plan.clone());
         }
         let version = &chosen.version;
-        let values = self.resolve(chosen, sizes)?;
+        let values = self.resolve(chosen, &sizes.values())?;
         let entries = lock(&self.0.plans).texts.entries(&self.0.shaders, version, kernel, &values)?;
         let mut stages = Vec::new();
         for (entry, module) in entries.into_iter().filter(|(entry, _)| entry.groups > 0) {
@@ -271,9 +313,8 @@ impl Gpu {
             let n = e.count(&values).map_err(|what| version.wrong(&format!("scratch {name}"), &what))?;
             Ok((name.clone(), n.max(1)))
         };
-        // of another kernel of the file is not asked for
-        let used =
-            |name: &str| stages.iter().any(|stage: &Stage| stage.kernel.slots.iter().any(|slot| slot.name == name));
+        // what the file's other kernels share stays out
+        let used = |name: &str| stages.iter().any(|s| s.kernel.slots.iter().any(|slot| slot.used && slot.name == name));
         let scratch = version.scratch.iter().filter(|(name, _)| used(name)).map(size).collect::<Result<_>>()?;
         let plan = Arc::new(Plan { chosen: chosen.clone(), values, scratch, stages });
         lock(&self.0.plans).plans.insert(key, plan.clone());

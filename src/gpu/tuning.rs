@@ -223,7 +223,7 @@ impl Gpu {
     /// [`Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
     pub fn choose(&self, wanted: &Wanted<'_>, sizes: &Values) -> Result<Chosen> {
         let chosen = self.decide(wanted, sizes)?;
-        if lock(&self.0.tuning).seen.is_some() {
+        if self.is_watched() {
             self.note(wanted, sizes, &chosen)?;
         }
         Ok(chosen)
@@ -238,6 +238,10 @@ impl Gpu {
         let done = f();
         let seen = lock(&self.0.tuning).seen.take().unwrap_or_default();
         done.map(|()| seen)
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        lock(&self.0.tuning).seen.is_some()
     }
 
     fn note(&self, wanted: &Wanted<'_>, sizes: &Values, chosen: &Chosen) -> Result<()> {
@@ -331,96 +335,5 @@ impl Gpu {
             true => tuned,
             false => format!("{} by force, {tuned}", tuning.forced),
         }
-    }
-}
-
-/// The versions of before; goes with the last operation that launches by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variant {
-    /// `plain`
-    Plain,
-    /// `tile`
-    Tile,
-    /// `fast`
-    Fast,
-    /// `wide`
-    Wide,
-}
-
-impl Variant {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Tile, Self::Fast, Self::Wide];
-
-    /// Its name on the command line and in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Tile => "tile",
-            Self::Fast => "fast",
-            Self::Wide => "wide",
-        }
-    }
-}
-
-/// A choice of before.
-#[derive(Debug, Clone)]
-pub struct OldChoice {
-    /// Version.
-    pub variant: Variant,
-    /// Settings.
-    pub settings: BTreeMap<String, i64>,
-}
-
-impl OldChoice {
-    /// A version with the settings that its rule of thumb gives.
-    pub fn usual(variant: Variant) -> Self {
-        Self { variant, settings: BTreeMap::new() }
-    }
-
-    /// A setting, or what the rule of thumb says.
-    pub fn get(&self, name: &str, rule: usize) -> usize {
-        self.settings.get(name).map_or(rule, |v| *v as usize)
-    }
-}
-
-impl Gpu {
-    /// As [`Gpu::force`].
-    pub fn force_variant(&self, variant: Option<Variant>) {
-        lock(&self.0.tuning).forced = variant.map_or_else(Forced::default, |v| Forced::everywhere(v.name()));
-        self.forget_plans();
-    }
-
-    /// What [`Gpu::force_variant`] asked for.
-    pub fn forced_variant(&self) -> Option<Variant> {
-        let name = lock(&self.0.tuning).forced.everywhere.clone()?;
-        Variant::ALL.into_iter().find(|v| v.name() == name)
-    }
-
-    /// What is forced, or was tuned, for a shape.
-    pub fn decided(&self, key: &str) -> Option<OldChoice> {
-        let tuning = lock(&self.0.tuning);
-        let of = |name: &str| Variant::ALL.into_iter().find(|v| v.name() == name);
-        let old = |c: &Choice| Some(OldChoice { variant: of(&c.version)?, settings: c.settings.clone() });
-        let tuned = tuning.choices.get(key).and_then(old);
-        match tuning.forced.everywhere.as_deref().and_then(of) {
-            None => tuned,
-            Some(variant) => Some(tuned.filter(|c| c.variant == variant).unwrap_or_else(|| OldChoice::usual(variant))),
-        }
-    }
-
-    /// The version that suits the adapter where nothing was tuned.
-    pub fn usual_variant(&self) -> Variant {
-        if !self.0.report.is_software {
-            Variant::Wide
-        } else if self.tile_lanes().is_some() {
-            Variant::Tile
-        } else {
-            Variant::Plain
-        }
-    }
-
-    /// As [`Gpu::fixed_lanes`].
-    pub fn tile_lanes(&self) -> Option<usize> {
-        self.fixed_lanes()
     }
 }

@@ -1,14 +1,35 @@
 //! Average pooling over fixed or adaptive windows, and global
-//! (`shaders/avg_pool.wgsl`, `avg_pool_grad.wgsl`). Linear: the derivative of
-//! the backward pass is the forward pass.
+//! (`shaders/pooling`). Linear: the derivative of the backward pass is the
+//! forward pass.
 
-use super::max_pool::pooled_len;
-use super::{Array, Forward, Op, Saved, apply, check_floats, groups, mean, reshape};
+use super::family::Kernel;
+use super::max_pool::{SIZES, pooled_len};
+use super::{Array, Forward, Op, Saved, apply, check_floats, mean, reshape};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 use std::ops::Range;
+
+pub(super) const AVG_POOL: Kernel = Kernel {
+    family: "pooling",
+    name: "avg_pool",
+    formula: "y[r, t] = mean of x[r, s] over the window of t",
+    operands: &[("x", "[rows, len]"), ("y", "[rows, out_len]")],
+    sizes: SIZES,
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const AVG_POOL_BACK: Kernel = Kernel {
+    family: "pooling",
+    name: "avg_pool_back",
+    formula: "dx[r, s] = sum over the windows t that hold s of g[r, t] / (divisor of t)",
+    operands: &[("g", "[rows, out_len]"), ("dx", "[rows, len]")],
+    sizes: SIZES,
+    floats: &[],
+    layouts: &[],
+};
 
 /// Fixed windows, as [`super::MaxPool`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,23 +68,20 @@ impl Op for Average {
         let x = inputs[0];
         let out = if self.transposed { self.len } else { self.out_len };
         let y = Tensor::empty(gpu, &[x.dim(0), x.dim(1), out], DType::F32)?;
-        let (adaptive, count, sizes) = match self.windows {
-            Windows::Fixed(p) => (0, u32::from(p.count_pad), [p.kernel, p.stride, p.pad]),
-            Windows::Adaptive => (1, 0, [0; 3]),
+        let (adaptive, count_pad, [kernel, stride, pad]) = match self.windows {
+            Windows::Fixed(p) => (false, p.count_pad, [p.kernel, p.stride, p.pad]),
+            Windows::Adaptive => (true, false, [0; 3]),
         };
-        let rows = x.dim(0) * x.dim(1);
-        let (width, span) = groups::along_rows(gpu, self.name(), [x.dim(0), x.dim(1), out]);
-        let chunks = out.div_ceil(span);
-        Launch::new(self.name())
-            .constant("WG", width)
-            .constant("ADAPTIVE", adaptive)
-            .constant("COUNT_PAD", count)
-            .uint([rows, self.len, self.out_len])
-            .uint(sizes)
-            .uint([chunks, span])
-            .bind(x.storage())
-            .bind(y.storage())
-            .groups(gpu, rows * chunks)?;
+        let (name, [from, to]) = if self.transposed { (&AVG_POOL_BACK, ["g", "dx"]) } else { (&AVG_POOL, ["x", "y"]) };
+        name.at(gpu, &[x.dim(0), x.dim(1), self.len, self.out_len])
+            .ints(&[("rows", x.dim(0) * x.dim(1)), ("len", self.len), ("out_len", self.out_len)])
+            .ints(&[("kernel", kernel), ("stride", stride), ("pad", pad)])
+            .flag("adaptive", adaptive)
+            .flag("count_pad", count_pad)
+            .bind(from, x)
+            .bind(to, &y)
+            .cost(x.numel().max(y.numel()) as f64, 4.0 * (x.numel() + y.numel()) as f64)
+            .run()?;
         Ok(y.into())
     }
 

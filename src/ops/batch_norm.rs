@@ -1,24 +1,28 @@
 //! Batch normalisation of `[B, C, T]` (or `[B, C]`) over batch and time (Ioffe and
 //! Szegedy 2015; eps, biased and unbiased variance as PyTorch), with the sum and ReLU that end a residual block in the
-//! same pass (`shaders/batch_norm*.wgsl`). The backward passes' own derivatives come from their definition in simple
+//! same pass (`shaders/batch_norm`). The backward passes' own derivatives come from their definition in simple
 //! operations.
 
 mod back;
 mod cases;
+mod family;
 mod gradients;
 
 pub(super) use cases::cases;
 pub(crate) use cases::{Added, norm_case, norm_relu_case, norm_relu_grad_case};
 
 use super::dropout::Dropout;
+use super::family::{Call, Kernel};
 use super::{
-    DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, check_floats, concat,
-    gate, groups, mul, relu, reshape, rsqrt, scale, sub,
+    DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, check_floats, gate, mul,
+    relu, reshape, rsqrt, scale, sub,
 };
 use crate::autograd::{self, no_grad};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch, Variant};
+use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
+pub(super) use family::FAMILY;
+use family::{APPLY, RUNNING, STATS, STATS_FIXED};
 use gradients::gradients;
 
 /// What a batch had: `[5, C]` with mean, `1 / sqrt(var + eps)` (biased), the unbiased variance, and what scales and shifts.
@@ -66,6 +70,15 @@ impl Norm<'_> {
                 "weight and bias have one value a channel",
             ));
         }
+        if let Some(running) = self.running.filter(|r| r.iter().any(|t| t.numel() != x.dim(1))) {
+            let [mean, variance] = running.map(Tensor::shape);
+            return Err(Error::shape(
+                "batch_norm",
+                format!("input {:?}, running estimates {mean:?} and {variance:?}", x.shape()),
+                "mean and variance [C]",
+                "running estimates have one value a channel",
+            ));
+        }
         if self.running.is_none() && x.numel() == x.dim(1) {
             return Err(Error::shape(
                 "batch_norm",
@@ -88,60 +101,25 @@ impl Norm<'_> {
     }
 }
 
-/// Launches `kernel`, which works on rows `(b, c)` in chunks, `at_once` values a thread at a time; `more` sets its constants
-/// and appends parameters.
-fn launch_rows(
-    kernel: &'static str,
-    gpu: &Gpu,
-    all @ [b, c, t]: [usize; 3],
-    at_once: usize,
-    more: impl FnOnce(Launch<'static>) -> Launch<'static>,
-    bind: &[&Tensor],
-) -> Result<()> {
-    let (width, span) = groups::along_rows(gpu, kernel, all);
-    let chunks = t.div_ceil(at_once).div_ceil(span);
-    let launch = more(Launch::new(kernel).uint([b * c, c, t, chunks, span]));
-    let launch = bind.iter().fold(launch, |launch: Launch<'_>, tensor| launch.bind(tensor.storage()));
-    if t < at_once {
-        return launch.entry("short").threads(gpu, (b * c * t).div_ceil(4), width);
-    }
-    launch.constant("WG", width).groups(gpu, b * c * chunks)
-}
-
-/// Records a group sums over, and slices of the batch: enough groups to keep the adapter busy, as few as that takes.
-fn slices(gpu: &Gpu, kernel: &str, all @ [batch, channels, _]: [usize; 3]) -> [usize; 2] {
-    let slice = batch.div_ceil(usize::div_ceil(groups::wanted(gpu, kernel, all), channels).clamp(1, batch));
-    [slice, batch.div_ceil(slice)]
+/// A launch for `[B, C, T]`; `summing` for a kernel that sums over batch and time.
+fn call<'a>(kernel: &'static Kernel, gpu: &'a Gpu, all: [usize; 3], summing: bool) -> Call<'a> {
+    let [b, c, t] = all;
+    kernel.at(gpu, &all).ints(&[("batch", b), ("channels", c), ("len", t)]).flag("summing", summing)
 }
 
 /// Mean and reciprocal standard deviation per channel `[5, C]`, see [`BatchStats`].
 fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
     let (x, gpu) = (norm.x, norm.x.gpu());
-    let all @ [b, c, t] = dims(x);
-    let stats = Tensor::empty(gpu, &[5, c], DType::F32)?;
-    let [slice, slices] = slices(gpu, "batch_norm_stats", all);
-    let launch = |entry, part: &Tensor| {
-        let launch = Launch::new("batch_norm_stats").entry(entry).uint([b, c, t, slice, slices]).float([eps]);
-        let launch = launch.bind(x.storage()).bind(norm.weight.storage()).bind(norm.bias.storage());
-        let launch = launch.bind(part.storage()).bind(stats.storage());
-        match entry {
-            "slices" => groups::sums(launch, gpu, "batch_norm_stats", all).groups(gpu, slices * c),
-            _ => launch.threads(gpu, c, 8),
-        }
+    let moments = Tensor::empty(gpu, &[5, x.dim(1)], DType::F32)?;
+    let call = match norm.running {
+        Some([mean, variance]) => call(&STATS_FIXED, gpu, dims(x), false)
+            .bind("mean", mean)
+            .bind("variance", variance)
+            .cost(3.0 * x.dim(1) as f64, 36.0 * x.dim(1) as f64),
+        None => call(&STATS, gpu, dims(x), true).bind("x", x).cost(3.0 * x.numel() as f64, 4.0 * x.numel() as f64),
     };
-    match norm.running {
-        Some([mean, variance]) => {
-            let flat = |t: &Tensor| reshape(t, &[1, c]);
-            let part = no_grad(|| concat(&[&flat(mean)?, &flat(variance)?], 0))?;
-            launch("fixed", &part)?;
-        }
-        None => {
-            let part = Tensor::empty(gpu, &[slices, c, 2], DType::F32)?;
-            launch("slices", &part)?;
-            launch("combine", &part)?;
-        }
-    }
-    Ok(stats)
+    call.float("eps", eps).bind("w", norm.weight).bind("bias", norm.bias).bind("moments", &moments).run()?;
+    Ok(moments)
 }
 
 /// Inputs: those of one [`Norm`], what is added (nothing, a tensor, or those of another), and dropout's state where there is
@@ -167,8 +145,8 @@ enum Second {
 }
 
 impl Second {
-    /// The kernels' constant SECOND.
-    fn code(&self) -> u32 {
+    /// What the kernels call `second`.
+    fn code(&self) -> usize {
         match self {
             Self::Nothing => 0,
             Self::Tensor => 1,
@@ -200,16 +178,23 @@ impl Op for BatchNorm {
             Second::Tensor => (inputs[self.own()], stats),
             Second::Norm(second) => (inputs[self.own()], second),
         };
-        let (numbers, state) = match &self.dropout {
-            Some(dropout) => (dropout.numbers(), inputs[inputs.len() - 1]),
-            None => ([0; 2], stats),
-        };
-        let more = |launch: Launch<'static>| {
-            let launch = launch.settings(&[("drop", self.dropout.is_some().into())]);
-            let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
-            launch.uint(numbers).float([self.scale()])
-        };
-        launch_rows("batch_norm", gpu, dims(&y), 8, more, &[x, stats, x2, stats2, state, &y])?;
+        let n = y.numel() as f64;
+        let mut call = call(&APPLY, gpu, dims(&y), false)
+            .ints(&[("second", self.second.code())])
+            .flag("relu", self.relu)
+            .flag("drop", self.dropout.is_some())
+            .ints(&self.dropout.map_or([("site", 0), ("threshold", 0)], |dropout| dropout.numbers()))
+            .float("scale", self.scale())
+            .bind("x", x)
+            .bind("norm", stats)
+            .bind("x2", x2)
+            .bind("norm2", stats2)
+            .bind("y", &y)
+            .cost(3.0 * n, if self.second.code() == 0 { 8.0 * n } else { 12.0 * n });
+        if self.dropout.is_some() {
+            call = call.bind("state", inputs[inputs.len() - 1]);
+        }
+        call.run()?;
         Ok(y.into())
     }
 
@@ -217,8 +202,7 @@ impl Op for BatchNorm {
         if self.eval {
             return backward_of_composed(s, grad, |inputs| self.composed(inputs));
         }
-        let version = groups::choice(grad.gpu(), "batch_norm_back", dims(grad)).variant;
-        if !autograd::recording() && version != Variant::Plain {
+        if !autograd::recording() {
             return self.fused_gradients(s, grad);
         }
         let mut g = grad.clone();
@@ -379,12 +363,12 @@ pub fn update_running(stats: &BatchStats, mean: &Tensor, variance: &Tensor, mome
         ));
     }
     no_grad(|| {
-        Launch::new("batch_norm_running")
-            .uint([mean.numel()])
-            .float([momentum])
-            .bind(stats.storage())
-            .bind(mean.storage())
-            .bind(variance.storage())
-            .threads(mean.gpu(), mean.numel(), 8)
+        call(&RUNNING, mean.gpu(), [1, mean.numel(), 1], false)
+            .float("momentum", momentum)
+            .bind("norm", stats)
+            .bind("running_mean", mean)
+            .bind("running_variance", variance)
+            .cost(6.0 * mean.numel() as f64, 24.0 * mean.numel() as f64)
+            .run()
     })
 }

@@ -1,16 +1,58 @@
-//! Element-wise operations, one row of a table each (`shaders/unary.wgsl`,
-//! `shaders/binary.wgsl`), with NumPy's broadcasting for two tensors.
+//! Element-wise operations, one row of a table each (`shaders/elementwise`, the functions
+//! in `shaders/include/elementwise.wgsl`), with NumPy's broadcasting for two tensors.
 
-use super::{Array, Forward, Op, Saved, apply, groups, sum_to};
+use super::family::{Family, Kernel};
+use super::{Array, Forward, Op, Saved, apply, sum_to};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
+
+const UNARY_KERNEL: Kernel = Kernel {
+    family: "elementwise",
+    name: "unary",
+    formula: "y[i] = f(x[i])",
+    operands: &[("x", "[n]"), ("y", "[n]")],
+    sizes: &[("n", 37), ("OP", 12)],
+    floats: &[("a", -0.5), ("b", 0.5)],
+    layouts: &[],
+};
+
+const BINARY_KERNEL: Kernel = Kernel {
+    family: "elementwise",
+    name: "binary",
+    formula: "y[i] = f(u[i], v[i]), u and v repeated to y's shape",
+    operands: &[("u", "broadcasts to y's shape"), ("v", "broadcasts to y's shape"), ("y", "[d0, d1, d2, d3]")],
+    sizes: &[
+        ("n", 30),
+        ("OP", 6),
+        ("broadcast", 1),
+        ("d1", 2),
+        ("d2", 3),
+        ("d3", 5),
+        ("u0", 0),
+        ("u1", 15),
+        ("u2", 5),
+        ("u3", 1),
+        ("v0", 0),
+        ("v1", 0),
+        ("v2", 1),
+        ("v3", 0),
+    ],
+    floats: &[("a", -0.5), ("b", 0.5)],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family {
+    name: "elementwise",
+    kernels: &[&UNARY_KERNEL, &BINARY_KERNEL],
+    operations: &["elementwise", "broadcast"],
+};
 
 /// A row of the table of functions of one tensor, with up to two scalars.
 struct Unary {
     name: &'static str,
-    /// The case in `unary.wgsl`.
+    /// The case of `of_one` in `include/elementwise.wgsl`.
     code: u32,
     cpu: fn(f64, [f64; 2]) -> f64,
     /// Gradient from (x, y = f(x), gradient of y, scalars).
@@ -27,7 +69,7 @@ type Pair = [Option<Tensor>; 2];
 /// A row of the table of functions of two tensors.
 struct Binary {
     name: &'static str,
-    /// The case in `binary.wgsl`.
+    /// The case of `of_two` in `include/elementwise.wgsl`.
     code: u32,
     cpu: fn(f64, f64, [f64; 2]) -> f64,
     /// Gradients with respect to both (`None`: zero almost everywhere), before summing over broadcast dimensions.
@@ -87,9 +129,6 @@ const BINARY: &[Binary] = &[
     Binary { name: "inside", code: 6, cpu: |a, b, s| if b >= s[0] && b <= s[1] { a } else { 0.0 }, backward: |_, b, g, s| Ok([Some(binary(INSIDE, g, b, s)?), None]), scalars: [-0.52, 0.73] },
 ];
 
-/// Elements per vec4, as the shaders read them.
-const LANES: usize = 4;
-
 #[derive(Debug)]
 struct UnaryOp {
     row: usize,
@@ -103,16 +142,16 @@ impl Op for UnaryOp {
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
-        let n4 = y.numel().div_ceil(LANES);
-        let (width, span) = groups::along(gpu, "unary", n4);
-        Launch::new("unary")
-            .constant("OP", UNARY[self.row].code)
-            .constant("WG", width)
-            .uint([n4, span])
-            .float(self.scalars)
-            .bind(inputs[0].storage())
-            .bind(y.storage())
-            .groups(gpu, n4.div_ceil(span))?;
+        let n = y.numel();
+        UNARY_KERNEL
+            .at(gpu, &[n])
+            .ints(&[("n", n), ("OP", UNARY[self.row].code as usize)])
+            .float("a", self.scalars[0])
+            .float("b", self.scalars[1])
+            .bind("x", inputs[0])
+            .bind("y", &y)
+            .cost(n as f64, 8.0 * n as f64)
+            .run()?;
         Ok(y.into())
     }
 
@@ -174,21 +213,21 @@ impl Op for BinaryOp {
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let broadcast = a.shape() != shape || b.shape() != shape;
         let [_, d1, d2, d3] = shape4(&shape);
-        let n4 = y.numel().div_ceil(LANES);
-        let (width, span) = groups::along(gpu, "binary", n4);
-        Launch::new("binary")
-            .constant("WG", width)
-            .constant("OP", BINARY[self.row].code)
-            .constant("BROADCAST", u32::from(broadcast))
-            .uint([y.numel(), d1, d2, d3])
-            .uint(broadcast_strides(a.shape()))
-            .uint(broadcast_strides(b.shape()))
-            .float(self.scalars)
-            .uint([span])
-            .bind(a.storage())
-            .bind(b.storage())
-            .bind(y.storage())
-            .groups(gpu, n4.div_ceil(span))?;
+        let [u, v] = [a, b].map(|t| broadcast_strides(t.shape()));
+        let n = y.numel();
+        BINARY_KERNEL
+            .at(gpu, &shape)
+            .ints(&[("n", n), ("OP", BINARY[self.row].code as usize), ("d1", d1), ("d2", d2), ("d3", d3)])
+            .ints(&[("u0", u[0]), ("u1", u[1]), ("u2", u[2]), ("u3", u[3])])
+            .ints(&[("v0", v[0]), ("v1", v[1]), ("v2", v[2]), ("v3", v[3])])
+            .flag("broadcast", broadcast)
+            .float("a", self.scalars[0])
+            .float("b", self.scalars[1])
+            .bind("u", a)
+            .bind("v", b)
+            .bind("y", &y)
+            .cost(n as f64, 4.0 * (a.numel() + b.numel() + n) as f64)
+            .run()?;
         Ok(y.into())
     }
 

@@ -2,7 +2,7 @@
 //! constants, buffers) is what the operation gives here.
 
 use crate::error::Result;
-use crate::gpu::{Chosen, Gpu, Number, Plan, Storage, Values, Version, Wanted};
+use crate::gpu::{Chosen, Gpu, Number, Plan, Sizes, Storage, Values, Version};
 use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
 
@@ -45,7 +45,14 @@ impl Kernel {
 
     /// A launch for the shape that tuning tables know as `key`.
     pub(crate) fn on<'a>(&'static self, gpu: &'a Gpu, key: String) -> Call<'a> {
-        Call { kernel: self, gpu, key, sizes: Values::new(), buffers: Vec::new(), cost: [0.0; 2], chosen: None }
+        Call { kernel: self, gpu, key, sizes: Sizes::default(), buffers: Vec::new(), cost: [0.0; 2], chosen: None }
+    }
+
+    /// A launch that tuning tables know by the kernel's name and these dimensions: `pooling.max_pool 16 x 5 x 2500`.
+    pub(crate) fn at<'a>(&'static self, gpu: &'a Gpu, dims: &[usize]) -> Call<'a> {
+        let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+        let own = if self.name == self.family { String::new() } else { format!(".{}", self.name) };
+        self.on(gpu, format!("{}{own} {}", self.family, dims.join(" x ")))
     }
 }
 
@@ -54,7 +61,7 @@ pub(crate) struct Call<'a> {
     kernel: &'static Kernel,
     gpu: &'a Gpu,
     key: String,
-    sizes: Values,
+    sizes: Sizes,
     buffers: Vec<(&'static str, &'a Storage)>,
     cost: [f64; 2],
     chosen: Option<Chosen>,
@@ -63,19 +70,19 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Sets integers.
     pub(crate) fn ints(mut self, all: &[(&'static str, usize)]) -> Self {
-        self.sizes.extend(all.iter().map(|&(name, v)| (name.to_owned(), Number::Int(v as i64))));
+        all.iter().for_each(|&(name, v)| self.sizes.set(name, Number::Int(v as i64)));
         self
     }
 
     /// Sets an integer that may be negative.
     pub(crate) fn int(mut self, name: &'static str, v: i64) -> Self {
-        self.sizes.insert(name.to_owned(), Number::Int(v));
+        self.sizes.set(name, Number::Int(v));
         self
     }
 
     /// Sets a float.
     pub(crate) fn float(mut self, name: &'static str, v: f32) -> Self {
-        self.sizes.insert(name.to_owned(), Number::Float(f64::from(v)));
+        self.sizes.set(name, Number::Float(f64::from(v)));
         self
     }
 
@@ -107,8 +114,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`crate::Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
     pub(crate) fn choose(&self, can: &dyn Fn(&Version) -> bool) -> Result<Chosen> {
-        let Kernel { family, name: kernel, .. } = *self.kernel;
-        self.gpu.choose(&Wanted { family, kernel, key: &self.key, layouts: can }, &self.sizes)
+        self.gpu.chosen((self.kernel.family, self.kernel.name), &self.key, can, &self.sizes)
     }
 
     /// Integers of the chosen version's header, of those that depend on what is known so far.
@@ -117,7 +123,7 @@ impl<'a> Call<'a> {
     /// [`crate::Error::Gpu`] for a header that lacks one of them.
     pub(crate) fn numbers<const N: usize>(&self, names: [&str; N]) -> Result<[usize; N]> {
         let chosen = self.version()?;
-        let values = self.gpu.resolve(&chosen, &self.sizes)?;
+        let values = self.gpu.resolved(&chosen, &self.sizes)?;
         let mut all = [0; N];
         for (number, name) in all.iter_mut().zip(names) {
             *number = chosen.version.int(name, &values)?;

@@ -1,11 +1,32 @@
-//! Taking and putting one element along a dimension (`shaders/pick.wgsl`,
-//! `place.wgsl`): each is the other's derivative.
+//! Taking and putting one element along a dimension (`pick` and `place` of
+//! `shaders/shaping`): each is the other's derivative.
 
+use super::family::Kernel;
 use super::{Array, Forward, Op, Saved, apply, check_types};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
+
+pub(super) const PICK: Kernel = Kernel {
+    family: "shaping",
+    name: "pick",
+    formula: "y[o, m, i] = x[o, index[o, m, i], i]",
+    operands: &[("x", "[outer, extent, inner]"), ("index", "[outer, picks, inner]"), ("y", "[outer, picks, inner]")],
+    sizes: &[("outer", 2), ("extent", 5), ("picks", 1), ("inner", 3)],
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const PLACE: Kernel = Kernel {
+    family: "shaping",
+    name: "place",
+    formula: "y[o, r, i] = x[o, i] if r = index[o, i] else 0",
+    operands: &[("x", "[outer, inner]"), ("index", "[outer, inner]"), ("y", "[outer, extent, inner]")],
+    sizes: &[("outer", 2), ("extent", 5), ("inner", 3)],
+    floats: &[],
+    layouts: &[],
+};
 
 #[derive(Debug)]
 struct Pick;
@@ -22,12 +43,13 @@ impl Op for Pick {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        Launch::new("pick")
-            .uint([y.numel(), x.dim(1), x.dim(2), 1])
-            .bind(x.storage())
-            .bind(index.storage())
-            .bind(y.storage())
-            .threads(gpu, y.numel(), 64)?;
+        PICK.at(gpu, x.shape())
+            .ints(&[("outer", x.dim(0)), ("extent", x.dim(1)), ("picks", 1), ("inner", x.dim(2))])
+            .bind("x", x)
+            .bind("index", index)
+            .bind("y", &y)
+            .cost(0.0, 12.0 * y.numel() as f64)
+            .run()?;
         Ok(y.into())
     }
 
@@ -84,12 +106,14 @@ impl Op for Place {
         let (x, index) = (inputs[0], inputs[1]);
         let (outer, inner) = (x.dim(0), x.dim(1));
         let y = Tensor::empty(gpu, &[outer, self.extent, inner], DType::F32)?;
-        Launch::new("place")
-            .uint([y.numel(), self.extent, inner])
-            .bind(x.storage())
-            .bind(index.storage())
-            .bind(y.storage())
-            .threads(gpu, y.numel(), 64)?;
+        PLACE
+            .at(gpu, y.shape())
+            .ints(&[("outer", outer), ("extent", self.extent), ("inner", inner)])
+            .bind("x", x)
+            .bind("index", index)
+            .bind("y", &y)
+            .cost(0.0, 4.0 * (2 * x.numel() + y.numel()) as f64)
+            .run()?;
         Ok(y.into())
     }
 

@@ -1,14 +1,38 @@
-//! Matrix product with batch and transposed operands: plain (`shaders/matmul.wgsl`), and large ones as a convolution of one
-//! tap, `y[b, m, n] = sum over k of u[m, k, 0] v[b, k, n]`, in the tiles of `conv1d`.
+//! Matrix product with batch and transposed operands: small ones as they stand (`shaders/matmul`), large ones as a convolution of one
+//! tap, `y[b, m, n] = sum over k of u[m, k, 0] v[b, k, n]`, in the versions of `conv1d`.
 
+use super::family::{Family, Kernel};
 use super::{Array, Forward, Op, Saved, apply, conv1d, reshape, sum_to, transpose};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch, Variant};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
-/// Multiply-adds up to which a product goes the plain way.
+const MATMUL: Kernel = Kernel {
+    family: "matmul",
+    name: "matmul",
+    formula: "y[b, r, c] = sum over k of u[b ub + r ur + k ud] v[b vb + k vd + c vc]",
+    operands: &[("u", "[batch?, rows, depth]"), ("v", "[batch?, depth, cols]"), ("y", "[batch, rows, cols]")],
+    sizes: &[
+        ("batch", 2),
+        ("rows", 3),
+        ("cols", 4),
+        ("depth", 5),
+        ("ub", 15),
+        ("ur", 5),
+        ("ud", 1),
+        ("vb", 20),
+        ("vd", 4),
+        ("vc", 1),
+    ],
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family { name: "matmul", kernels: &[&MATMUL], operations: &["matmul"] };
+
+/// Multiply-adds up to which a product goes as it stands.
 const SMALL: usize = 1 << 19;
 
 #[derive(Debug, Clone, Copy)]
@@ -27,14 +51,16 @@ impl MatMul {
     /// The product in the tiles of a convolution, for one matrix `u` (or `v`) to all of the batch; `None` where that is not
     /// chosen: for small products, which laying out the operands would not pay for.
     fn by_tiles(self, gpu: &Gpu, u: &Tensor, v: &Tensor, shape: &[usize]) -> Result<Option<Tensor>> {
-        let forced = gpu.forced_variant();
-        if forced.unwrap_or(gpu.usual_variant()) == Variant::Plain {
+        let forced = gpu.forced();
+        let asked = |family: &str| forced.families.get(family).or(forced.everywhere.as_ref());
+        let own = |name: &String| gpu.versions("matmul").iter().any(|v| v.called(name).is_some());
+        if asked("matmul").is_some_and(own) || (gpu.report().is_software && gpu.fixed_lanes().is_none()) {
             return Ok(None);
         }
         let ([bu, rows, depth], [bv, _, cols]) = (dims(u.shape(), self.transpose_u), dims(v.shape(), self.transpose_v));
         let (rows, batch) = if bv == 1 { (bu * rows, 1) } else { (rows, bv) };
         let small = rows < 8 || batch * cols < 64 || rows * batch * cols * depth < SMALL;
-        if (bu > 1 && bv > 1) || (small && forced.is_none()) {
+        if (bu > 1 && bv > 1) || (small && asked("conv1d").is_none()) {
             return Ok(None);
         }
         let straight = |t: &Tensor, transposed: bool, to: &[usize]| {
@@ -87,12 +113,16 @@ impl Op for MatMul {
         let (vd, vc) = if self.transpose_v { (1, depth) } else { (cols, 1) };
         let ub = if bu == 1 { 0 } else { rows * depth };
         let vb = if bv == 1 { 0 } else { depth * cols };
-        Launch::new("matmul")
-            .uint([y.numel(), rows, cols, depth, ub, ur, ud, vb, vd, vc])
-            .bind(u.storage())
-            .bind(v.storage())
-            .bind(y.storage())
-            .threads(gpu, y.numel(), 64)?;
+        let batch = y.numel() / (rows * cols);
+        MATMUL
+            .at(gpu, &[batch, rows, depth, cols])
+            .ints(&[("batch", batch), ("rows", rows), ("cols", cols), ("depth", depth)])
+            .ints(&[("ub", ub), ("ur", ur), ("ud", ud), ("vb", vb), ("vd", vd), ("vc", vc)])
+            .bind("u", u)
+            .bind("v", v)
+            .bind("y", &y)
+            .cost((2 * y.numel() * depth) as f64, 4.0 * (u.numel() + v.numel() + y.numel()) as f64)
+            .run()?;
         Ok(y.into())
     }
 

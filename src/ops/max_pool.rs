@@ -1,9 +1,11 @@
-//! Max pooling (`shaders/max_pool.wgsl`). Its backward pass scatters by the saved
-//! position (`max_pool_scatter.wgsl`); the derivative of that gathers (`pick.wgsl`).
+//! Max pooling (`shaders/pooling`). Its backward pass scatters by the saved position; the derivative of that gathers (`pick` of
+//! `shaders/shaping`).
 
-use super::{Array, Forward, Op, Saved, apply, groups};
+use super::family::{Call, Family, Kernel};
+use super::index::PICK;
+use super::{Array, Forward, Op, Saved, apply, avg_pool};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
@@ -18,27 +20,49 @@ pub struct MaxPool {
     pub pad: usize,
 }
 
+/// Sizes of a pooling.
+pub(super) const SIZES: &[(&str, i64)] = &[
+    ("rows", 6),
+    ("len", 13),
+    ("out_len", 6),
+    ("kernel", 3),
+    ("stride", 2),
+    ("pad", 0),
+    ("adaptive", 0),
+    ("count_pad", 0),
+];
+
+const MAX_POOL: Kernel = Kernel {
+    family: "pooling",
+    name: "max_pool",
+    formula: "y[r, t] = max of x[r, s] over s in [t stride - pad, t stride - pad + kernel) inside [0, len), at[r, t] the first such s",
+    operands: &[("x", "[rows, len]"), ("y", "[rows, out_len]"), ("at", "[rows, out_len]")],
+    sizes: SIZES,
+    floats: &[],
+    layouts: &[],
+};
+
+const MAX_POOL_BACK: Kernel = Kernel {
+    family: "pooling",
+    name: "max_pool_back",
+    formula: "dx[r, s] = sum of g[r, t] over the t with index[r, t] = s",
+    operands: &[("g", "[rows, out_len]"), ("index", "[rows, out_len]"), ("dx", "[rows, len]")],
+    sizes: SIZES,
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family {
+    name: "pooling",
+    kernels: &[&MAX_POOL, &MAX_POOL_BACK, &avg_pool::AVG_POOL, &avg_pool::AVG_POOL_BACK],
+    operations: &["max_pool", "avg_pool"],
+};
+
 impl MaxPool {
-    /// A launch for `x` `[B, C, L]` pooled to `T`, with `work` threads' worth of work a row, and its groups.
-    fn launch(
-        &self,
-        shader: &'static str,
-        x: [usize; 3],
-        t: usize,
-        work: usize,
-        gpu: &Gpu,
-    ) -> (Launch<'static>, usize) {
-        let (width, span) = groups::along_rows(gpu, shader, x);
-        let (chunks, dims) = (work.div_ceil(span), [x[0] * x[1], x[2], t]);
-        let pairs = (self.kernel, self.stride, self.pad) == (2, 2, 0);
-        let launch = Launch::new(shader).constant("WG", width).constant("PAIRS", pairs.into()).uint(dims).uint([
-            self.kernel,
-            self.stride,
-            self.pad,
-            chunks,
-            span,
-        ]);
-        (launch, dims[0] * chunks)
+    /// A launch for `x` `[B, C, L]` pooled to `T`.
+    fn launch<'a>(&self, kernel: &'static Kernel, gpu: &'a Gpu, x: [usize; 3], t: usize) -> Call<'a> {
+        let call = kernel.at(gpu, &x).ints(&[("rows", x[0] * x[1]), ("len", x[2]), ("out_len", t)]);
+        call.ints(&[("kernel", self.kernel), ("stride", self.stride), ("pad", self.pad)])
     }
 }
 
@@ -67,8 +91,12 @@ impl Op for MaxPool {
         let shape = [x.dim(0), x.dim(1), t];
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let index = Tensor::empty(gpu, &shape, DType::U32)?;
-        let (launch, groups) = self.launch("max_pool", [x.dim(0), x.dim(1), x.dim(2)], t, t, gpu);
-        launch.bind(x.storage()).bind(y.storage()).bind(index.storage()).groups(gpu, groups)?;
+        self.launch(&MAX_POOL, gpu, [x.dim(0), x.dim(1), x.dim(2)], t)
+            .bind("x", x)
+            .bind("y", &y)
+            .bind("at", &index)
+            .cost((y.numel() * (self.kernel - 1)) as f64, 4.0 * (x.numel() + 2 * y.numel()) as f64)
+            .run()?;
         Ok(Forward { output: y, saved: vec![index] })
     }
 
@@ -96,16 +124,13 @@ impl Op for Scatter {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (g, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
-        let MaxPool { kernel, stride, pad } = self.pool;
-        let segments = (self.len + pad).div_ceil(stride);
-        let x = [y.dim(0), y.dim(1), self.len];
-        let (launch, groups) = self.pool.launch("max_pool_scatter", x, g.dim(2), segments, gpu);
-        launch
-            .uint([segments, kernel.div_ceil(stride) - 1])
-            .bind(g.storage())
-            .bind(index.storage())
-            .bind(y.storage())
-            .groups(gpu, groups)?;
+        self.pool
+            .launch(&MAX_POOL_BACK, gpu, [y.dim(0), y.dim(1), self.len], g.dim(2))
+            .bind("g", g)
+            .bind("index", index)
+            .bind("dx", &y)
+            .cost(g.numel() as f64, 4.0 * (y.numel() + 2 * g.numel()) as f64)
+            .run()?;
         Ok(y.into())
     }
 
@@ -133,12 +158,13 @@ impl Op for Gather {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, index) = (inputs[0], inputs[1]);
         let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        Launch::new("pick")
-            .uint([y.numel(), x.dim(2), 1, y.dim(2)])
-            .bind(x.storage())
-            .bind(index.storage())
-            .bind(y.storage())
-            .threads(gpu, y.numel(), 64)?;
+        PICK.at(gpu, x.shape())
+            .ints(&[("outer", x.dim(0) * x.dim(1)), ("extent", x.dim(2)), ("picks", y.dim(2)), ("inner", 1)])
+            .bind("x", x)
+            .bind("index", index)
+            .bind("y", &y)
+            .cost(0.0, 12.0 * y.numel() as f64)
+            .run()?;
         Ok(y.into())
     }
 

@@ -12,7 +12,6 @@ mod cross_entropy;
 mod dropout;
 mod elementwise;
 pub mod family;
-pub(crate) mod groups;
 mod index;
 mod losses;
 mod matmul;
@@ -30,11 +29,7 @@ pub use conv1d::{
 };
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
 pub use dropout::{DropoutAt, DropoutState, dropout, philox};
-use elementwise::gate;
-pub use elementwise::{
-    abs, add, add_scalar, clamp, div, exp, huber, log, mul, neg, recip, relu, rsqrt, scale, sigmoid, sqrt, square, sub,
-    tanh,
-};
+pub use elementwise::*;
 pub use index::{pick, place};
 pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;
@@ -205,6 +200,12 @@ pub const FAMILIES: &[&family::Family] = &[
     &conv1d::INPUT_GRAD_FAMILY,
     &conv1d::WEIGHT_GRAD_FAMILY,
     &conv1d::LAYOUTS_FAMILY,
+    &batch_norm::FAMILY,
+    &max_pool::FAMILY,
+    &reduce::FAMILY,
+    &elementwise::FAMILY,
+    &shaping::FAMILY,
+    &matmul::FAMILY,
     &dropout::FAMILY,
     &cross_entropy::FAMILY,
     &adam::FAMILY,

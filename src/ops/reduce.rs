@@ -1,10 +1,33 @@
-//! Sums, means and maxima over dimensions (`shaders/reduce.wgsl`, `reduce_rows.wgsl`, `reduce_max.wgsl`).
+//! Sums, means and maxima over dimensions (`shaders/reductions`).
 
-use super::{Array, Forward, Op, Saved, apply, check_floats, expand, groups, place, reshape, scale};
+use super::family::{Family, Kernel};
+use super::{Array, Forward, Op, Saved, apply, check_floats, expand, place, reshape, scale};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
+
+const SUM: Kernel = Kernel {
+    family: "reductions",
+    name: "sum",
+    formula: "y[o, s, i] = sum over r in [s chunk, min(reduce, (s + 1) chunk)) of x[o, r, i], or (square) of its square",
+    operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, chunks, inner]")],
+    sizes: &[("outer", 2), ("reduce", 9), ("inner", 3), ("chunks", 2), ("chunk", 5), ("square", 0)],
+    floats: &[],
+    layouts: &[],
+};
+
+const MAXIMUM: Kernel = Kernel {
+    family: "reductions",
+    name: "maximum",
+    formula: "y[o, i] = max over r of x[o, r, i], at[o, i] the first r that has it",
+    operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, inner]"), ("at", "[outer, inner]")],
+    sizes: &[("outer", 2), ("reduce", 9), ("inner", 3), ("chunks", 1), ("chunk", 9)],
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family { name: "reductions", kernels: &[&SUM, &MAXIMUM], operations: &["reduce"] };
 
 /// Longest sum done in one launch; longer ones are cut into chunks and those summed.
 const CHUNK: usize = 4096;
@@ -12,8 +35,8 @@ const CHUNK: usize = 4096;
 /// What is summed: the value or its square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Term {
-    Value = 0,
-    Square = 1,
+    Value,
+    Square,
 }
 
 /// Sums the middle dimension of `x` seen as `[outer, reduce, inner]` into `out` (`outer * inner` elements).
@@ -30,20 +53,19 @@ pub(super) fn launch_sum(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, ou
 
 fn launch_chunks(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, chunks: usize, out: &Tensor) -> Result<()> {
     let [outer, reduce, inner] = dims;
-    let outputs = outer * chunks * inner;
-    let rows = inner == 1 && reduce > 1;
-    let launch = Launch::new(if rows { "reduce_rows" } else { "reduce" })
-        .constant("OP", term as u32)
-        .uint([outputs, reduce, inner, chunks, reduce.div_ceil(chunks)])
-        .bind(x.storage())
-        .bind(out.storage());
-    match rows {
-        true => groups::sums(launch, gpu, "reduce_rows", dims).groups(gpu, outputs),
-        false => {
-            let quads = inner.is_multiple_of(4);
-            launch.constant("QUADS", quads.into()).threads(gpu, if quads { outputs / 4 } else { outputs }, 64)
-        }
-    }
+    SUM.at(gpu, &dims)
+        .ints(&[
+            ("outer", outer),
+            ("reduce", reduce),
+            ("inner", inner),
+            ("chunks", chunks),
+            ("chunk", reduce.div_ceil(chunks)),
+        ])
+        .flag("square", term == Term::Square)
+        .bind("x", x)
+        .bind("y", out)
+        .cost((outer * reduce * inner) as f64, 4.0 * (outer * (reduce + chunks) * inner) as f64)
+        .run()
 }
 
 /// `[outer, reduce, inner]` for dimension `d` of a shape.
@@ -163,12 +185,14 @@ impl Op for MaxDim {
         shape[self.dim] = 1;
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let index = Tensor::empty(gpu, &[outer, inner], DType::U32)?;
-        Launch::new("reduce_max")
-            .uint([outer * inner, reduce, inner])
-            .bind(x.storage())
-            .bind(y.storage())
-            .bind(index.storage())
-            .threads(gpu, outer * inner, 64)?;
+        MAXIMUM
+            .at(gpu, &[outer, reduce, inner])
+            .ints(&[("outer", outer), ("reduce", reduce), ("inner", inner), ("chunks", 1), ("chunk", reduce)])
+            .bind("x", x)
+            .bind("y", &y)
+            .bind("at", &index)
+            .cost(x.numel() as f64, 4.0 * (x.numel() + 2 * y.numel()) as f64)
+            .run()?;
         index.storage().holds_at_most(reduce as u32 - 1);
         Ok(Forward { output: y, saved: vec![index] })
     }

@@ -1,13 +1,41 @@
 //! Operations that move values without computing: reshape, expand, permute,
-//! slice, pad, concat (`shaders/strided.wgsl`, `write_block.wgsl`).
+//! slice, pad, concat (`shaders/shaping`).
 
 use super::elementwise::{broadcast_strides, shape4};
+use super::family::{Family, Kernel};
+use super::index::{PICK, PLACE};
 use super::reduce::around;
-use super::{Array, Forward, Op, Saved, apply, check_floats, groups, sum_to};
+use super::{Array, Forward, Op, Saved, apply, check_floats, sum_to};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
+
+const STRIDED: Kernel = Kernel {
+    family: "shaping",
+    name: "strided",
+    formula: "y[i0, i1, i2, i3] = x[offset + i0 s0 + i1 s1 + i2 s2 + i3 s3]",
+    operands: &[("x", "any"), ("y", "[d0, d1, d2, d3]")],
+    sizes: &[("d0", 1), ("d1", 2), ("d2", 3), ("d3", 40), ("s0", 0), ("s1", 120), ("s2", 40), ("s3", 1), ("offset", 0)],
+    floats: &[],
+    layouts: &[],
+};
+
+const WRITE_BLOCK: Kernel = Kernel {
+    family: "shaping",
+    name: "write_block",
+    formula: "y[o, start + r, i] = x[o, r, i], the rest of y stays",
+    operands: &[("x", "[outer, r_in, inner]"), ("y", "[outer, r_out, inner]")],
+    sizes: &[("outer", 2), ("r_in", 3), ("r_out", 5), ("inner", 4), ("start", 1)],
+    floats: &[],
+    layouts: &[],
+};
+
+pub(super) const FAMILY: Family = Family {
+    name: "shaping",
+    kernels: &[&STRIDED, &WRITE_BLOCK, &PICK, &PLACE],
+    operations: &["shaping", "index", "max_pool"],
+};
 
 #[derive(Debug)]
 struct Reshape {
@@ -50,17 +78,16 @@ pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
 
 fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
     let y = Tensor::empty(gpu, shape, DType::F32)?;
-    let [_, d1, d2, d3] = shape4(shape);
-    let launch = Launch::new("strided").uint([y.numel(), d1, d2, d3]).uint(strides).uint([offset]);
-    let launch = launch.bind(x.storage()).bind(y.storage());
-    if d3 >= 32 {
-        launch
-            .entry("rows")
-            .constant("WG", groups::along_rows(gpu, "strided", [y.numel() / d3, 1, d3]).0)
-            .groups(gpu, y.numel() / d3)?;
-    } else {
-        launch.threads(gpu, y.numel(), 64)?;
-    }
+    let [d0, d1, d2, d3] = shape4(shape);
+    let [s0, s1, s2, s3] = strides;
+    STRIDED
+        .at(gpu, shape)
+        .ints(&[("d0", d0), ("d1", d1), ("d2", d2), ("d3", d3)])
+        .ints(&[("s0", s0), ("s1", s1), ("s2", s2), ("s3", s3), ("offset", offset)])
+        .bind("x", x)
+        .bind("y", &y)
+        .cost(0.0, 4.0 * (y.numel() + y.numel().min(x.numel())) as f64)
+        .run()?;
     Ok(y)
 }
 
@@ -217,12 +244,14 @@ pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor>
 }
 
 fn launch_block(gpu: &Gpu, x: &Tensor, y: &Tensor, dim: usize, start: usize) -> Result<()> {
-    let [_, r_in, inner] = around(x.shape(), dim);
-    Launch::new("write_block")
-        .uint([x.numel(), r_in, y.dim(dim), inner, start])
-        .bind(x.storage())
-        .bind(y.storage())
-        .threads(gpu, x.numel(), 64)
+    let [outer, r_in, inner] = around(x.shape(), dim);
+    WRITE_BLOCK
+        .at(gpu, x.shape())
+        .ints(&[("outer", outer), ("r_in", r_in), ("r_out", y.dim(dim)), ("inner", inner), ("start", start)])
+        .bind("x", x)
+        .bind("y", y)
+        .cost(0.0, 8.0 * x.numel() as f64)
+        .run()
 }
 
 #[derive(Debug)]

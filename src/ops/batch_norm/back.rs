@@ -1,11 +1,12 @@
-//! The backward pass of a batch normalisation with all that follows it in one go (`shaders/batch_norm_back*.wgsl`): sums and
+//! The backward pass of a batch normalisation with all that follows it in one go (`back_sums` and `back` of `shaders/batch_norm`): sums and
 //! gradients of both normalisations of a block, with the ReLU and the dropout undone on the way. It keeps no history;
 //! where a second derivative is wanted the operations of [`super`] do the same one by one.
 
-use super::{BatchNorm, Second, dims, launch_rows, slices};
+use super::family::{BACK, BACK_SUMS};
+use super::{BatchNorm, Second, call, dims};
 use crate::error::Result;
-use crate::gpu::{Gpu, Launch};
-use crate::ops::{Saved, groups, trace};
+use crate::gpu::Gpu;
+use crate::ops::{Saved, trace};
 use crate::tensor::{DType, Tensor};
 
 /// Rows of the kernels' table.
@@ -33,11 +34,20 @@ impl BatchNorm {
             Second::Nothing => Tensor::empty(gpu, &[1], DType::F32)?,
             _ => Tensor::empty(gpu, x.shape(), DType::F32)?,
         };
-        let more = |launch: Launch<'static>| {
-            let launch = launch.constant("SECOND", self.second.code()).constant("RELU", self.relu.into());
-            launch.uint([table.dim(1)]).float([self.scale()])
-        };
-        launch_rows("batch_norm_back", gpu, dims(x), 4, more, &[grad, s.output, x, x2, &table, &dx, &dx2])?;
+        let n = x.numel() as f64;
+        call(&BACK, gpu, dims(x), false)
+            .ints(&[("second", self.second.code()), ("pitch", table.dim(1))])
+            .flag("relu", self.relu)
+            .float("scale", self.scale())
+            .bind("g", grad)
+            .bind("out", s.output)
+            .bind("x", x)
+            .bind("x2", x2)
+            .bind("coefficients", &table)
+            .bind("dx", &dx)
+            .bind("dx2", &dx2)
+            .cost(5.0 * n, if self.second.code() == 2 { 24.0 * n } else { 16.0 * n })
+            .run()?;
         trace::see("batch_norm_back", &[grad, x, x2], &dx)?;
 
         let row = |i: usize| Some(table.part(i * table.dim(1), &[x.dim(1)]));
@@ -57,23 +67,27 @@ impl BatchNorm {
 
     /// What the gradients need of each channel `[10, pitch]`.
     fn table(&self, gpu: &Gpu, sides: &Sides<'_>, stats2: &Tensor) -> Result<Tensor> {
-        let all @ [b, c, t] = dims(sides.x);
-        let [slice, slices] = slices(gpu, "batch_norm_back_sums", all);
-        let part = Tensor::empty(gpu, &[slices, c, 3], DType::F32)?;
+        let c = sides.x.dim(1);
         // each row can be bound by itself
         let table = Tensor::empty(gpu, &[ROWS, c.next_multiple_of(64)], DType::F32)?;
-        let two = matches!(self.second, Second::Norm(_));
-        let launch = |entry| {
-            let launch = Launch::new("batch_norm_back_sums").entry(entry);
-            let launch = launch.uint([b, c, t, slice, slices, table.dim(1)]).float([self.scale()]);
-            let launch = launch.constant("RELU", self.relu.into()).constant("TWO", two.into());
-            [sides.g, sides.y, sides.x, &self.first, sides.x2, stats2, &part, &table]
-                .into_iter()
-                .fold(launch, |launch, tensor| launch.bind(tensor.storage()))
-        };
-        groups::sums(launch("slices"), gpu, "batch_norm_back_sums", all).groups(gpu, slices * c)?;
-        launch("combine").threads(gpu, c, 8)?;
-        trace::see("batch_norm_back_sums", &[sides.g, sides.x, sides.x2], &part)?;
+        let n = sides.x.numel() as f64;
+        call(&BACK_SUMS, gpu, dims(sides.x), true)
+            .ints(&[("second", self.second.code()), ("pitch", table.dim(1))])
+            .flag("relu", self.relu)
+            .float("scale", self.scale())
+            .bind("g", sides.g)
+            .bind("out", sides.y)
+            .bind("x", sides.x)
+            .bind("norm", &self.first)
+            .bind("x2", sides.x2)
+            .bind("norm2", stats2)
+            .bind("table", &table)
+            .cost(4.0 * n, if self.second.code() == 2 { 16.0 * n } else { 12.0 * n })
+            .run()?;
+        for row in [SUM, PRODUCT] {
+            let sums = table.part(row * table.dim(1), &[c]);
+            trace::see("batch_norm_back_sums", &[sides.g, sides.x, sides.x2], &sums)?;
+        }
         Ok(table)
     }
 }

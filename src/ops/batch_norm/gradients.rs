@@ -1,12 +1,13 @@
 //! The gradients of a batch normalisation as operations of their own, which can be differentiated again
-//! (`shaders/batch_norm_sums.wgsl`, `batch_norm_grad.wgsl`).
+//! (`sums` and `grad` of `shaders/batch_norm`).
 
-use super::{BatchStats, dims, launch_rows, slices};
+use super::family::{GRAD, SUMS};
+use super::{BatchStats, call, dims};
 use crate::error::Result;
-use crate::gpu::{Gpu, Launch};
+use crate::gpu::Gpu;
 use crate::ops::{
-    Forward, Op, Saved, add_scalar, apply, backward_of_composed, concat, groups, mean, mul, reshape, rsqrt, scale,
-    slice, square, sub, sum,
+    Forward, Op, Saved, add_scalar, apply, backward_of_composed, concat, mean, mul, reshape, rsqrt, scale, slice,
+    square, sub, sum,
 };
 use crate::tensor::{DType, Tensor};
 
@@ -46,17 +47,15 @@ impl Op for Sums {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let all @ [b, c, t] = dims(inputs[0]);
-        let [slice, slices] = slices(gpu, "batch_norm_sums", all);
-        let part = Tensor::empty(gpu, &[slices, c, 2], DType::F32)?;
-        let sums = Tensor::empty(gpu, &[2, c], DType::F32)?;
-        let launch = |entry| {
-            let launch = Launch::new("batch_norm_sums").entry(entry).uint([b, c, t, slice, slices]);
-            let launch = launch.bind(inputs[0].storage());
-            launch.bind(inputs[1].storage()).bind(self.stats.storage()).bind(part.storage()).bind(sums.storage())
-        };
-        groups::sums(launch("slices"), gpu, "batch_norm_sums", all).groups(gpu, slices * c)?;
-        launch("combine").threads(gpu, c, 8)?;
+        let (g, x) = (inputs[0], inputs[1]);
+        let sums = Tensor::empty(gpu, &[2, x.dim(1)], DType::F32)?;
+        call(&SUMS, gpu, dims(x), true)
+            .bind("g", g)
+            .bind("x", x)
+            .bind("norm", &self.stats)
+            .bind("totals", &sums)
+            .cost(4.0 * x.numel() as f64, 8.0 * x.numel() as f64)
+            .run()?;
         Ok(sums.into())
     }
 
@@ -86,7 +85,15 @@ impl Op for InputGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let [g, x, w, sums] = [inputs[0], inputs[1], inputs[2], inputs[3]];
         let dx = Tensor::empty(gpu, x.shape(), DType::F32)?;
-        launch_rows("batch_norm_grad", gpu, dims(x), 4, |l| l, &[g, x, &self.stats, w, sums, &dx])?;
+        call(&GRAD, gpu, dims(x), false)
+            .bind("g", g)
+            .bind("x", x)
+            .bind("norm", &self.stats)
+            .bind("w", w)
+            .bind("g_sums", sums)
+            .bind("dx", &dx)
+            .cost(6.0 * x.numel() as f64, 12.0 * x.numel() as f64)
+            .run()?;
         Ok(dx.into())
     }
 

@@ -1,15 +1,15 @@
-// Draws of eight: a draw of Philox gives eight numbers, so a thread serves the eight elements that share one, as two vec4s, and
-// goes on to the next of its group's span.
-// Formula and operands as in 01_naive; x, y as vec4s (buffers are padded to whole ones).
+// Octets: a thread does the eight values that one draw of random numbers serves, as two vec4s, and a group a span of them.
+// Formula and operands as in 01_naive, with x, y as vec4s (buffers are padded to whole ones). Loops end with their test: so the
+// compiler of the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64
 //@ alias: tile WG=8 span=512
 //@ alias: wide WG=64 span=256
 //@ default: true
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 //@ knob span: 512 if software else 256 | 64 128 256 512 1024 2048
-//@ let draws: ceil(n, 8)
-//@ let span: max(WG, min(span, ceil(draws, 64)))
-//@ groups: ceil(draws, span)
+//@ let n8: ceil(n, 8)
+//@ let span: max(min(span, ceil(n8, 64)), WG)
+//@ groups: ceil(n8, span)
 
 struct Params { n: u32, site: u32, threshold: u32, scale: f32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -18,7 +18,6 @@ struct Params { n: u32, site: u32, threshold: u32, scale: f32, span: u32 }
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 
 override WG: u32 = 64u;
-
 {% include "include/philox.wgsl" %}
 
 fn drop(pair: u32) {

@@ -1,8 +1,12 @@
-// Matrix product over a batch: y[b] = op(u[b]) op(v[b]), plain version: one thread per element.
-// Strides express transposed operands and (batch stride 0) one matrix shared by the whole batch.
+// The formula as a loop: one element of the product a thread.
+//   y[b, r, c] = sum over k of u[b ub + r ur + k ud] v[b vb + k vd + c vc]
+// Strides express transposed operands and (batch stride 0) one matrix that the whole batch shares. Large products go as
+// convolutions of one tap, in the versions of conv1d.
 //
-// u  [B?, M, K] (or [K, M])    v  [B?, K, N] (or [N, K])    y  [B, M, N]
-// Dispatch: one thread per element of y, WG threads per group, folded over two dimensions.
+// u  [batch?, rows, depth] (or [depth, rows])    v  [batch?, depth, cols] (or [cols, depth])    y  [batch, rows, cols]
+//@ alias: plain
+//@ threads: batch * rows * cols
+//@ knob WG: 64 | 8 16 32 64 128 256
 
 struct Params { n: u32, rows: u32, cols: u32, depth: u32, ub: u32, ur: u32, ud: u32, vb: u32, vd: u32, vc: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
