@@ -155,7 +155,10 @@ fn a_wrong_kernel_has_no_time() {
     let line =
         |name: &str| said.lines().find(|l| l.contains(name)).unwrap_or_else(|| panic!("{name}: {said}")).to_owned();
     let wrong = line("90_off");
-    assert!(wrong.contains("WRONG at [2, ") && wrong.contains("found") && wrong.contains("expected"), "{wrong}");
+    assert!(
+        wrong.contains("WRONG the value at [2, ") && wrong.contains("found") && wrong.contains("expected"),
+        "{wrong}"
+    );
     assert!(line("91_broken").contains("FAILED"), "{said}");
     assert!(line("01_naive").contains("madd") || line("01_naive").contains("copy"), "it has a time: {said}");
     assert!(errors.contains("2 of 3") && errors.contains("HINT"), "{errors}");

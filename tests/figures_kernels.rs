@@ -84,6 +84,37 @@ fn suite() -> (Value, Value) {
     (suite, json!({"adapter": "an adapter (its driver)", "ceilings": ceilings, "rows": versions}))
 }
 
+/// The versions of two kernels in their order: one that multiply-adds bind, one that copies bind.
+fn ladders() -> Value {
+    let rung = |number: u64, name: &str, change: &str, rate: f64| {
+        let ms = 2000.0 / rate;
+        json!({
+            "number": number, "name": name, "change": change, "status": "ok", "gflops": rate, "gb_per_s": 0.5 * rate,
+            "ms": {"median": ms, "low": 0.9 * ms, "high": 1.3 * ms, "p5": 0.95 * ms, "p95": 1.1 * ms},
+            "times_faster": rate / 1.5,
+        })
+    };
+    let without = |number: u64, name: &str, status: &str, note: &str| json!({"number": number, "name": name, "change": "An attempt", "status": status, "note": note, "ms": null, "gflops": null});
+    let long = "Subgroup shuffle: a lane loads its own stretch of the signal once and hands the window's tail to its \
+                neighbour, as a shuffle costs a tenth of a load on a software adapter; one subgroup is the workgroup";
+    let ladder = |operation: &str, name: &str, bound: &str, rungs: Vec<Value>| {
+        let ceilings = json!({"gflops": 98.94, "gb_per_s": 12.24});
+        json!({"operation": operation, "name": name, "bound": bound, "ceilings": ceilings, "rungs": rungs})
+    };
+    let conv = vec![
+        rung(1, "naive", "The formula as loops: one output a thread", 1.5),
+        rung(4, "subgroup_shuffle", long, 57.0),
+        rung(5, "fast", "Fast convolution: seven multiplications for four outputs of four taps", 111.0),
+        without(6, "workgroup_tiles", "not run", "would take 40 s a run, more than 20 s"),
+        without(90, "mine", "WRONG", ""),
+    ];
+    let pool = vec![rung(1, "naive", "One output a thread", 6.0), rung(2, "rows", "A group walks along a row", 21.0)];
+    json!({"adapter": "an adapter (its driver)", "family": "conv1d", "ladders": [
+        ladder("conv1d", "conv1d 32x64x625 -> 64 k5", "multiply-adds", conv),
+        ladder("max_pool", "max_pool 32x64x2500 k2 s2", "copy", pool),
+    ]})
+}
+
 fn write(dir: &Path, name: &str, value: &Value) -> PathBuf {
     let path = dir.join(name);
     std::fs::write(&path, value.to_string()).unwrap();
@@ -120,12 +151,13 @@ fn figures_consist_of_what_they_should() {
     let (suite, versions) = suite();
     write(dir.path(), "suite.json", &suite);
     write(dir.path(), "variants.json", &versions);
+    write(dir.path(), "ladder.json", &ladders());
     let data = kernels::read(dir.path()).unwrap();
     for width_mm in [85.0, 180.0] {
         let look = look((width_mm, Theme::Paper));
         let figures = kernels::all(&data, &look);
         let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
-        assert_eq!(stems, ["roofline", "variants", "step-share", "scaling"]);
+        assert_eq!(stems, ["roofline", "variants", "step-share", "scaling", "ladder-conv1d", "ladder-max_pool"]);
         figures.iter().for_each(|f| compare(f, width_mm));
         compare(&network::network(&small_network(), &look), width_mm);
     }
@@ -167,6 +199,7 @@ fn a_file_gives_the_figures_that_it_can() {
     };
     assert_eq!(stems(&versions), ["roofline", "variants"], "the fastest versions have a roofline");
     assert_eq!(stems(&suite["step"]), ["step-share"], "what `exgnet profile --json` prints");
+    assert_eq!(stems(&ladders()), ["ladder-conv1d", "ladder-max_pool"], "what `exgnet ladder --out` writes");
     let only = |keys: &[&str]| {
         let all = suite.as_object().unwrap();
         Value::Object(
@@ -209,6 +242,23 @@ fn missing_numbers_and_long_names_do_no_harm() {
             figures.iter().for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
         }
     }
+    let mut ladders = ladders();
+    for (i, value) in odd.iter().enumerate() {
+        ladders["ladders"][0]["rungs"][i % 3]["gflops"] = value.clone();
+        ladders["ladders"][0]["rungs"][(i + 1) % 3]["ms"]["p95"] = value.clone();
+        ladders["ladders"][1]["ceilings"]["gb_per_s"] = value.clone();
+        ladders["ladders"][1]["rungs"][0]["times_faster"] = value.clone();
+        for key in ["name", "change", "note"] {
+            ladders["ladders"][0]["rungs"][3][key] = json!(long);
+        }
+        let data = kernels::read(write(dir.path(), "l.json", &ladders)).unwrap();
+        for case in LOOKS {
+            kernels::all(&data, &look(case))
+                .iter()
+                .for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
+        }
+    }
+    std::fs::remove_file(dir.path().join("l.json")).unwrap();
     suite["layers"][0]["gflops"] = Value::Null;
     let data = kernels::read(write(dir.path(), "suite.json", &suite)).unwrap();
     let roofline = kernels::roofline(&data, &Look::default()).unwrap();

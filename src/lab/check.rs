@@ -60,9 +60,9 @@ impl std::fmt::Display for Wrong {
 
 /// The worst element of several comparisons.
 #[derive(Debug, Default)]
-struct Comparison {
-    worst: Deviation,
-    wrong: Option<Wrong>,
+pub(super) struct Comparison {
+    pub(super) worst: Deviation,
+    pub(super) wrong: Option<Wrong>,
 }
 
 /// The multi-dimensional index of element `flat`.
@@ -76,7 +76,7 @@ fn index_of(shape: &[usize], mut flat: usize) -> Vec<usize> {
 
 impl Comparison {
     /// Compares elements one by one; `of` says what they are.
-    fn add(
+    pub(super) fn add(
         &mut self,
         of: impl Fn() -> String,
         shape: &[usize],

@@ -1,32 +1,27 @@
 //! Values before times: all outputs of the very shape that is timed, compared with the case's f64 oracle.
 
+use super::check::{Comparison, Wrong};
 use crate::ops::Array;
 use serde::Serialize;
 
-/// The worst of the values that are off.
+/// The worst of the values that are off, and how many are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mismatch {
-    /// Where it is in the output.
-    pub index: Vec<usize>,
-    /// What the kernel gave; `null` in JSON for one that is not finite.
-    pub found: f32,
-    /// What the oracle gives.
-    pub expected: f64,
-    /// What would still pass: the largest distance.
+    /// The worst one.
+    #[serde(flatten)]
+    pub worst: Wrong,
+    /// The largest distance that would still pass there.
     pub tolerance: f64,
     /// Values that are off.
     pub count: usize,
     /// Values there are.
-    pub of: usize,
+    pub values: usize,
 }
 
 impl std::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { index, found, expected, tolerance, count, of } = self;
-        write!(
-            f,
-            "at {index:?}: found {found}, expected {expected:.7} within {tolerance:.1e} ({count} of {of} values are off)"
-        )
+        let Self { worst, tolerance, count, values } = self;
+        write!(f, "{worst} within {tolerance:.1e} ({count} of {values} values are off)")
     }
 }
 
@@ -49,37 +44,18 @@ fn extreme(n: usize) -> f64 {
 /// very many.
 pub(super) fn gate(found: &[f32], expected: &Array, tolerance: [f64; 2]) -> Gate {
     let [atol, rtol] = tolerance.map(|t| t * extreme(expected.data.len()));
+    let mut comparison = Comparison::default();
+    comparison.add(|| "the value".to_owned(), &expected.shape, found, &expected.data, [atol, rtol]);
     let largest = expected.data.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
-    let (mut error, mut worst, mut count) = (0.0_f64, (0.0_f64, None), 0);
-    for (i, (&a, &b)) in found.iter().zip(&expected.data).enumerate() {
-        let distance = (f64::from(a) - b).abs();
-        // NaN is farther off than anything
-        let distance = if distance.is_nan() { f64::INFINITY } else { distance };
-        let ratio = distance / (atol + rtol * b.abs());
-        error = error.max(distance / largest);
-        if ratio > 1.0 {
-            count += 1;
-            if worst.1.is_none() || ratio > worst.0 {
-                worst = (ratio, Some(i));
-            }
-        }
-    }
-    let of = expected.data.len();
-    let at = |i: usize| {
-        let mut rest = i;
-        let mut index = expected.shape.clone();
-        for at in index.iter_mut().rev() {
-            (*at, rest) = (rest % *at, rest / *at);
-        }
-        let expected = expected.data[i];
-        Mismatch { index, found: found[i], expected, tolerance: atol + rtol * expected.abs(), count, of }
-    };
-    if found.len() != of {
-        let all =
-            Mismatch { index: vec![found.len()], found: f32::NAN, expected: f64::NAN, tolerance: 0.0, count: of, of };
-        return Gate { error: f64::INFINITY, wrong: Some(all) };
-    }
-    Gate { error, wrong: worst.1.map(at) }
+    let error = comparison.worst.error / largest;
+    let off = |(&a, b): (&f32, &f64)| !((f64::from(a) - b).abs() <= atol + rtol * b.abs());
+    let wrong = comparison.wrong.map(|worst| Mismatch {
+        tolerance: atol + rtol * worst.expected.abs(),
+        count: found.iter().zip(&expected.data).filter(|&pair| off(pair)).count(),
+        values: expected.data.len(),
+        worst,
+    });
+    Gate { error, wrong }
 }
 
 #[cfg(test)]
@@ -94,10 +70,10 @@ mod tests {
         found[23] *= 1.001;
         found[2] += 1e-3;
         let wrong = gate(&found, &expected, [1e-5, 1e-5]).wrong.expect("wrong");
-        assert_eq!((wrong.index.as_slice(), wrong.count, wrong.of), (&[1, 2, 3][..], 2, 24));
-        assert!(wrong.to_string().contains("at [1, 2, 3]: found 23.023, expected 23.0000000"), "{wrong}");
+        assert_eq!((wrong.worst.index.as_slice(), wrong.count, wrong.values), (&[1, 2, 3][..], 2, 24));
+        assert!(wrong.to_string().contains("at [1, 2, 3]: found 23.023, expected 23.0000000 within"), "{wrong}");
         found[5] = f32::NAN;
-        assert_eq!(gate(&found, &expected, [1e-5, 1e-5]).wrong.expect("wrong").index, [0, 1, 1]);
+        assert_eq!(gate(&found, &expected, [1e-5, 1e-5]).wrong.expect("wrong").worst.index, [0, 1, 1]);
         assert!(gate(&found[1..], &expected, [1.0, 1.0]).wrong.is_some(), "values are missing");
         assert_eq!(extreme(24), 1.0);
         assert!((1.4..1.5).contains(&extreme(1_280_000)));
