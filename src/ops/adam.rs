@@ -200,6 +200,30 @@ pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
     LOSS_SCALE.at(scale.gpu(), &[1]).bind("norm2", norm2).bind("scale", scale).cost(1.0, 20.0).run()
 }
 
+/// The loss scale `[2]` after gradients of squared norm `norm2`.
+fn scale_case([scale, steps]: [f32; 2], norm2: f32) -> Case {
+    Case::new(
+        format!("loss scale {scale}, {steps} steps, squared norm {norm2}"),
+        vec![Input::fixed(&[2], vec![scale, steps]), Input::fixed(&[1], vec![norm2])],
+        |x| {
+            // the input stays as it is
+            let state = super::scale(&x[0], 1.0)?;
+            update_loss_scale(&state, &x[1])?;
+            Ok(state)
+        },
+        |x| {
+            let [scale, steps] = [x[0].data[0], x[0].data[1]];
+            let after = match (x[1].data[0].is_finite(), steps + 1.0 >= 500.0) {
+                (false, _) => vec![(0.5 * scale).max(1.0), 0.0],
+                (true, true) => vec![(2.0 * scale).min(16_777_216.0), 0.0],
+                (true, false) => vec![scale, steps + 1.0],
+            };
+            Array::new(&[2], after)
+        },
+    )
+    .oracle_only()
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let plain = Hyper { lr: 0.01, ..Hyper::default() };
     let variants = [
@@ -209,7 +233,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("adam, clipped", Hyper { clip: 0.5, ..plain }),
         ("adam, clip not reached", Hyper { clip: 1e3, ..plain }),
     ];
-    variants
+    let mut all: Vec<Case> = variants
         .into_iter()
         .map(|(label, hyper)| {
             Case::new(
@@ -250,5 +274,19 @@ pub(super) fn cases() -> Vec<Case> {
             )
             .oracle_only()
         })
-        .collect()
+        .collect();
+    let infinite = f32::INFINITY;
+    for (state, norm2) in [
+        ([64.0, 3.0], 1.5),
+        ([64.0, 3.0], infinite),
+        ([64.0, 3.0], f32::NAN),
+        ([64.0, 498.0], 1.5),
+        ([64.0, 499.0], 1.5),
+        ([64.0, 499.0], infinite),
+        ([1.0, 7.0], infinite),
+        ([16_777_216.0, 499.0], 0.0),
+    ] {
+        all.push(scale_case(state, norm2));
+    }
+    all
 }
