@@ -209,46 +209,70 @@ pub(super) fn cases() -> Vec<Case> {
         ("adam, clipped", Hyper { clip: 0.5, ..plain }),
         ("adam, clip not reached", Hyper { clip: 1e3, ..plain }),
     ];
-    variants
-        .into_iter()
-        .map(|(label, hyper)| {
-            Case::new(
-                format!("{label}, 3 steps, [77]"),
-                vec![Input::normal(&[77], 151), Input::normal(&[77], 152)],
-                move |x| {
-                    let w = super::scale(&x[0], 1.0)?;
-                    let state = AdamState::new(w.gpu(), 77)?;
-                    for step in 1..=3 {
-                        // Another gradient each step.
-                        adam_step(&w, &super::scale(&x[1], step as f32)?, &state, &hyper, step)?;
-                    }
-                    concat(&[&w, &state.m, &state.v], 0)
-                },
-                move |x| {
-                    let mut w = x[0].data.clone();
-                    let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
-                    let [b1, b2] = hyper.betas;
-                    for step in 1..=3 {
-                        let g: Vec<f64> = x[1].data.iter().map(|g| g * f64::from(step)).collect();
-                        let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-                        let shrink = if hyper.clip > 0.0 { (hyper.clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
-                        for i in 0..w.len() {
-                            let mut gi = g[i] * shrink;
-                            if hyper.decoupled {
-                                w[i] *= 1.0 - hyper.lr * hyper.weight_decay;
-                            } else {
-                                gi += hyper.weight_decay * w[i];
-                            }
-                            m[i] = b1 * m[i] + (1.0 - b1) * gi;
-                            v[i] = b2 * v[i] + (1.0 - b2) * gi * gi;
-                            let (mh, vh) = (m[i] / (1.0 - b1.powi(step)), v[i] / (1.0 - b2.powi(step)));
-                            w[i] -= hyper.lr * mh / (vh.sqrt() + hyper.eps);
+    let steps = variants.into_iter().map(|(label, hyper)| {
+        Case::new(
+            format!("{label}, 3 steps, [77]"),
+            vec![Input::normal(&[77], 151), Input::normal(&[77], 152)],
+            move |x| {
+                let w = super::scale(&x[0], 1.0)?;
+                let state = AdamState::new(w.gpu(), 77)?;
+                for step in 1..=3 {
+                    // Another gradient each step.
+                    adam_step(&w, &super::scale(&x[1], step as f32)?, &state, &hyper, step)?;
+                }
+                concat(&[&w, &state.m, &state.v], 0)
+            },
+            move |x| {
+                let mut w = x[0].data.clone();
+                let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
+                let [b1, b2] = hyper.betas;
+                for step in 1..=3 {
+                    let g: Vec<f64> = x[1].data.iter().map(|g| g * f64::from(step)).collect();
+                    let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+                    let shrink = if hyper.clip > 0.0 { (hyper.clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
+                    for i in 0..w.len() {
+                        let mut gi = g[i] * shrink;
+                        if hyper.decoupled {
+                            w[i] *= 1.0 - hyper.lr * hyper.weight_decay;
+                        } else {
+                            gi += hyper.weight_decay * w[i];
                         }
+                        m[i] = b1 * m[i] + (1.0 - b1) * gi;
+                        v[i] = b2 * v[i] + (1.0 - b2) * gi * gi;
+                        let (mh, vh) = (m[i] / (1.0 - b1.powi(step)), v[i] / (1.0 - b2.powi(step)));
+                        w[i] -= hyper.lr * mh / (vh.sqrt() + hyper.eps);
                     }
-                    Array::new(&[w.len() * 3], [w, m, v].concat())
-                },
-            )
-            .oracle_only()
-        })
-        .collect()
+                }
+                Array::new(&[w.len() * 3], [w, m, v].concat())
+            },
+        )
+        .oracle_only()
+    });
+    steps.chain(loss_scale_cases()).collect()
+}
+
+/// A loss scale after one step, in the places where it changes and where it stays.
+fn loss_scale_cases() -> impl Iterator<Item = Case> {
+    let limit = (1u32 << 24) as f32;
+    let all = [
+        // root of the squared norm, factor and steps before, and after
+        (2.0, [8.0, 3.0], [8.0, 4.0]),
+        (2.0, [8.0, 499.0], [16.0, 0.0]),
+        (2.0, [limit, 499.0], [limit, 0.0]),
+        (1e30, [8.0, 3.0], [4.0, 0.0]),
+        (1e30, [1.5, 499.0], [1.0, 0.0]),
+    ];
+    all.into_iter().map(|(root, before, after): (f32, [f32; 2], [f32; 2])| {
+        Case::new(
+            format!("loss scale {before:?}, norm {root:e}"),
+            vec![Input::fixed(&[1], vec![root]), Input::fixed(&[2], before.to_vec())],
+            |x| {
+                let scale = super::scale(&x[1], 1.0)?;
+                update_loss_scale(&scale, &super::square(&x[0])?)?;
+                Ok(scale)
+            },
+            move |_| Array::new(&[2], after.iter().map(|&v| f64::from(v)).collect()),
+        )
+        .oracle_only()
+    })
 }
