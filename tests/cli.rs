@@ -203,8 +203,11 @@ fn an_edited_shader_is_used_without_a_rebuild() {
         text(&wrong.stdout)
     );
     std::fs::write(&file, source.replace("return exp(v);", "return exp(;")).expect("written");
-    let broken = fails(&["check", "elementwise", "--shader-dir", dir], 1, &["elementwise.wgsl"]);
-    assert!(broken.contains("expected"), "naga's own words are there: {broken}");
+    let broken = exgnet(&["check", "elementwise", "--shader-dir", dir]);
+    let said = text(&broken.stdout);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(said.contains("include/elementwise.wgsl:"), "the file and its line: {said}");
+    assert!(said.contains("expected expression"), "naga's own words are there: {said}");
 }
 
 #[test]
