@@ -266,9 +266,9 @@ fn loss_scale_cases() -> impl Iterator<Item = Case> {
         Case::new(
             format!("loss scale {before:?}, norm {root:e}"),
             vec![Input::fixed(&[1], vec![root]), Input::fixed(&[2], before.to_vec())],
-            |x| {
+            move |x| {
                 let scale = super::scale(&x[1], 1.0)?;
-                update_loss_scale(&scale, &super::square(&x[0])?)?;
+                update_loss_scale(&scale, &super::scale(&x[0], root)?)?;
                 Ok(scale)
             },
             move |_| Array::new(&[2], after.iter().map(|&v| f64::from(v)).collect()),
