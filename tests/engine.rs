@@ -22,7 +22,13 @@ fn every_version_to_second_order() {
         let none = versions.is_empty().then_some(None);
         for version in versions.iter().map(Some).chain(none) {
             let row = checker.check(gpu(), &target, version, |_| {}).expect("checked");
-            println!("{:<42} {:>3} cases, {:>2} texts, {:.1} s", row.name(), row.cases.len(), row.compiled, row.seconds);
+            println!(
+                "{:<42} {:>3} cases, {:>2} texts, {:.1} s",
+                row.name(),
+                row.cases.len(),
+                row.compiled,
+                row.seconds
+            );
             ran += row.cases.len();
             if !row.passed() {
                 let cases = row.cases.iter().filter(|c| !c.passed());

@@ -69,7 +69,7 @@ fn the_tuner_rejects_wrong_kernels_and_goes_on_where_it_stopped() {
     assert!(none.tuned == 0 && none.left > 0 && (none.left_share - 1.0).abs() < 1e-9, "{none:?}");
     let only = |only: &str| Options { only: only.into(), ..options() };
     let first = run(&mut table, &only("conv1d "));
-    assert!(first.tuned >= 3 && first.left == 0 && first.rejected >= first.tuned, "{first:?}");
+    assert!(first.tuned >= 2 && first.left == 0 && first.rejected == first.tuned, "{first:?}");
     for (key, found) in &table.found {
         let choice = found.choice.as_ref().unwrap_or_else(|| panic!("{key}: the wrong rule of thumb stays"));
         assert!(choice.version != "wrong" && found.timed > 1, "{key}: {found:?}");
@@ -82,7 +82,7 @@ fn the_tuner_rejects_wrong_kernels_and_goes_on_where_it_stopped() {
     assert_eq!((again.tuned, again.known), (0, first.tuned));
     assert_eq!(table, before);
     let gradients = run(&mut table, &only("conv1d_weight_grad"));
-    assert!(gradients.tuned >= 3 && gradients.known == 0 && table.found.len() > before.found.len(), "{gradients:?}");
+    assert!(gradients.tuned >= 2 && gradients.known == 0 && table.found.len() > before.found.len(), "{gradients:?}");
     let anew = run(&mut table, &Options { again: true, ..only("conv1d ") });
     assert_eq!((anew.tuned, anew.known), (first.tuned, 0));
 }

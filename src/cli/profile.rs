@@ -3,6 +3,7 @@
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
 use crate::lab::Interval;
+use crate::lab::ceilings::Bound;
 use crate::lab::profile::{Profile, profile};
 use crate::train::Experiment;
 use clap::Args;
@@ -104,7 +105,7 @@ fn table(p: &Profile) {
             percent(k.ms / total),
             or_none(k.gflops.map(|v| format!("{v:.2}"))),
             or_none(k.share.map(percent)),
-            k.bound.unwrap_or("-")
+            k.bound.map_or("-", Bound::name)
         ));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
-use super::ceilings::{Ceilings, Probe};
+use super::ceilings::{Bound, Ceilings, Probe};
 use super::measure::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
@@ -84,9 +84,9 @@ pub struct KernelShare {
     /// Share of the ceiling that binds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
-    /// Which one: `multiply-adds` or `copy`.
+    /// Which one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bound: Option<&'static str>,
+    pub bound: Option<Bound>,
 }
 
 /// What [`profile`] found.
@@ -318,9 +318,8 @@ fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
 fn share(t: KernelTime, steps: usize, most: &Ceilings, layers: &BTreeMap<String, Vec<String>>) -> KernelShare {
     let known = |amount: f64| (amount > 0.0 && t.seconds > 0.0).then(|| 1e-9 * amount / t.seconds);
     let [gflops, gb_per_s] = t.cost.map(known);
-    let shares = [gflops.map(|v| v / most.gflops), gb_per_s.map(|v| v / most.gb_per_s)];
-    let bound = if shares[0] >= shares[1] { "multiply-adds" } else { "copy" };
-    let share = shares.into_iter().flatten().reduce(f64::max);
+    let (least, bound) = most.least(t.cost);
+    let is_known = gflops.is_some() || gb_per_s.is_some();
     let shape = match layers.get(&t.shape) {
         Some(layers) => format!("{} ({})", t.shape, layers.join(", ")),
         None => t.shape,
@@ -333,8 +332,8 @@ fn share(t: KernelTime, steps: usize, most: &Ceilings, layers: &BTreeMap<String,
         ms: 1e3 * t.seconds / steps as f64,
         gflops,
         gb_per_s,
-        share,
-        bound: share.map(|_| bound),
+        share: is_known.then(|| least / t.seconds),
+        bound: is_known.then_some(bound),
     }
 }
 
@@ -352,9 +351,9 @@ mod tests {
         };
         let heavy = of("conv1d 1->2", [1e10, 1e8]);
         assert_eq!((heavy.count, heavy.ms, heavy.shape.as_str()), (2, 100.0, "conv1d 1->2 (stem)"));
-        assert_eq!((heavy.gflops, heavy.share, heavy.bound), (Some(50.0), Some(0.5), Some("multiply-adds")));
+        assert_eq!((heavy.gflops, heavy.share, heavy.bound), (Some(50.0), Some(0.5), Some(Bound::Arithmetic)));
         let light = of("add 3", [1e8, 1e9]);
-        assert_eq!((light.gb_per_s, light.share, light.bound), (Some(5.0), Some(0.5), Some("copy")));
+        assert_eq!((light.gb_per_s, light.share, light.bound), (Some(5.0), Some(0.5), Some(Bound::Memory)));
         let untold = of("", [0.0; 2]);
         assert_eq!((untold.gflops, untold.share, untold.bound), (None, None, None));
     }

@@ -314,6 +314,9 @@ impl Tuner<'_> {
         let mut kept: Vec<Kept> = Vec::new();
         // versions whose usual settings are wrong or far behind
         let mut given_up = BTreeSet::new();
+        if !rule_is_right {
+            given_up.extend(seen.versions.iter().position(|v| *v == seen.chosen.version));
+        }
         let is_rule =
             |choice: &Choice| choice.version == seen.chosen.version.name && choice.settings == seen.chosen.settings;
         let all = candidates.len();

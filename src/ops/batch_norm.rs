@@ -179,7 +179,7 @@ impl Op for BatchNorm {
             Second::Norm(second) => (inputs[self.own()], second),
         };
         let n = y.numel() as f64;
-        let mut call = call(&APPLY, gpu, dims(&y), false)
+        call(&APPLY, gpu, dims(&y), false)
             .ints(&[("second", self.second.code())])
             .flag("relu", self.relu)
             .flag("drop", self.dropout.is_some())
@@ -189,12 +189,11 @@ impl Op for BatchNorm {
             .bind("norm", stats)
             .bind("x2", x2)
             .bind("norm2", stats2)
+            // numbers of the dropout, or what is there in their place
+            .bind("state", if self.dropout.is_some() { inputs[inputs.len() - 1] } else { stats })
             .bind("y", &y)
-            .cost(3.0 * n, if self.second.code() == 0 { 8.0 * n } else { 12.0 * n });
-        if self.dropout.is_some() {
-            call = call.bind("state", inputs[inputs.len() - 1]);
-        }
-        call.run()?;
+            .cost(3.0 * n, if self.second.code() == 0 { 8.0 * n } else { 12.0 * n })
+            .run()?;
         Ok(y.into())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, nearest};
 use crate::files::cache_dir;
-use crate::gpu::{AdapterReport, Choice, Choices, Gpu, Version, embedded_shaders, hash_of};
+use crate::gpu::{AdapterReport, Catalogue, Choice, Choices, Gpu, Version, embedded_shaders, hash_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ pub fn built_in(gpu: &Gpu) -> Result<Choices> {
     let name = file_name(gpu.report());
     let Some((_, text)) = BUILT_IN.iter().find(|(file, _)| *file == name) else { return Ok(Choices::new()) };
     let path = format!("results/tuning/{name} (built in)");
-    parse(text, &path)?.choices(gpu, &path)
+    parse(text, &path)?.choices(gpu.catalogue(), &path)
 }
 
 /// Puts the committed table of this adapter, and the user's own over it, into force.
@@ -132,7 +132,7 @@ pub fn load(gpu: &Gpu) -> Result<()> {
             true => {
                 // where the rule of thumb was found best, it goes before a built-in choice
                 table.found.iter().filter(|(_, f)| f.choice.is_none()).for_each(|(key, _)| drop(choices.remove(key)));
-                choices.extend(table.choices(gpu, &shown)?);
+                choices.extend(table.choices(gpu.catalogue(), &shown)?);
             }
             false => {
                 log::warn!("{shown} is of another adapter, driver or CPU: not used; `exgnet tune` makes a new one")
@@ -177,11 +177,11 @@ impl Table {
     }
 
     /// What to run, by shape. Versions that are not there (a file that was added then) are left to the rule of thumb.
-    fn choices(&self, gpu: &Gpu, path: &str) -> Result<Choices> {
+    fn choices(&self, catalogue: &Catalogue, path: &str) -> Result<Choices> {
         let mut all = Choices::new();
         for (key, found) in &self.found {
             let Some(choice) = &found.choice else { continue };
-            let versions = found.versions(gpu, key);
+            let versions = found.versions(catalogue, key);
             let Some(version) = versions.iter().find(|v| v.called(&choice.version).is_some()) else {
                 log::info!("{path}: {key}: no version {} here, the rule of thumb decides", choice.version);
                 continue;
@@ -197,12 +197,12 @@ impl Table {
 
 impl Found {
     /// Versions of its family, which tables of earlier versions tell by the beginning of the key only.
-    fn versions<'a>(&self, gpu: &'a Gpu, key: &str) -> &'a [Arc<Version>] {
+    fn versions<'a>(&self, catalogue: &'a Catalogue, key: &str) -> &'a [Arc<Version>] {
         let kernel = key.split(' ').next().unwrap_or_default();
         let named = |family: &&str| kernel == *family || kernel.starts_with(&format!("{family}_"));
-        let by_key = || gpu.catalogue().families().filter(named).max_by_key(|family| family.len());
+        let by_key = || catalogue.families().filter(named).max_by_key(|family| family.len());
         let own = Some(self.family.as_str()).filter(|family| !family.is_empty());
-        own.or_else(by_key).map_or(&[], |family| gpu.versions(family))
+        own.or_else(by_key).map_or(&[], |family| catalogue.versions(family))
     }
 }
 
@@ -227,11 +227,16 @@ fn refused(path: &str, key: &str, version: &Version, name: &str, v: i64) -> Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::ShaderSource;
 
     #[test]
-    fn committed_tables_are_read() {
+    fn committed_tables_fit_the_kernels() {
+        let catalogue = ShaderSource::default().catalogue().expect("headers");
         for (name, text) in BUILT_IN {
             let table = parse(text, name).expect(name);
+            let choices = table.choices(&catalogue, name).unwrap_or_else(|e| panic!("{e}"));
+            let chosen = table.found.values().filter(|f| f.choice.is_some()).count();
+            assert_eq!(choices.len(), chosen, "{name}: a choice is of no version that there is");
             assert!(!table.found.is_empty(), "{name}");
             let cpu = name.trim_end_matches(".json").rsplit('-').next();
             assert_eq!(table.cpu.as_deref(), cpu, "{name}");
