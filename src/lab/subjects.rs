@@ -6,7 +6,7 @@ use crate::error::{Error, Result, nearest};
 use crate::gpu::{Gpu, Needs, Version};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::case::Case;
-use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, MaxPool, Numbers, Pass};
+use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, Hyper, MaxPool, Numbers, Pass};
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

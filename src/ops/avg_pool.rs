@@ -218,8 +218,7 @@ pub(super) fn cases() -> Vec<Case> {
         [avg_pool_case(shape, pool), avg_pool_grad_case(shape, pool)]
     });
     let bins = [([2, 3, 13], 5), ([1, 2, 12], 4), ([1, 2, 5], 8), ([2, 1, 7], 1), ([1, 1, 6], 6)];
-    let mut cases: Vec<Case> =
-        windows.chain(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins))).collect();
+    let mut cases: Vec<Case> = windows.chain(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins))).collect();
     cases.extend(large);
     let bins = [([9, 3, 1200], 75), ([2, 2, 700], 650), ([1, 3, 40], 600)];
     cases.extend(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins).along()));
