@@ -205,7 +205,7 @@ pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
 pub(crate) fn adam_case(label: &str, n: usize, starts: &'static [usize], hyper: Hyper, scaled: f32) -> Case {
     // a step for each part, 0 where it is left out
     let steps = move |step: u32| -> Vec<u32> {
-        let one = |i: usize| if i % 2 == 0 { step } else { [1, 0, 2][step as usize - 1] };
+        let one = |i: usize| if i.is_multiple_of(2) { step } else { [1, 0, 2][step as usize - 1] };
         (0..starts.len()).map(one).collect()
     };
     Case::new(

@@ -46,7 +46,7 @@ pub(crate) use {
     conv1d::{ConvShape, conv_case},
     cross_entropy::cross_entropy_case,
     dropout::dropout_case,
-    elementwise::binary_case,
+    elementwise::{binary_case, unary_case},
     matmul::matmul_case,
     max_pool::{max_pool_case, max_pool_grad_case},
     reduce::sum_case,
