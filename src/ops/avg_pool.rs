@@ -184,7 +184,7 @@ pub(crate) fn avg_pool_grad_case(shape: [usize; 3], pool: AvgPool) -> Case {
 }
 
 /// Means of `bins` windows that cover `[B, C, L]`.
-pub(crate) fn adaptive_avg_pool_case(shape: [usize; 3], bins: usize) -> Case {
+fn adaptive_avg_pool_case(shape: [usize; 3], bins: usize) -> Case {
     let [b, c, len] = shape;
     Case::new(
         format!("adaptive {shape:?} to {bins}"),

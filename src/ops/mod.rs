@@ -227,6 +227,7 @@ pub const REGISTRY: &[Registered] = &[
     Registered { name: "conv1d_weight_grad", cases: conv1d::weight_grad_cases },
     Registered { name: "branches", cases: conv1d::branches_cases },
     Registered { name: "branches_relu", cases: conv1d::branches_relu_cases },
+    Registered { name: "layouts", cases: conv1d::layout_cases },
     Registered { name: "max_pool", cases: max_pool::cases },
     Registered { name: "avg_pool", cases: avg_pool::cases },
     Registered { name: "batch_norm", cases: batch_norm::cases },
