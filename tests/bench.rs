@@ -68,7 +68,7 @@ fn kernels_along_rows_are_right_in_every_version() {
     };
     for row in every_version(&gpu, rows.map(subject).collect()) {
         println!("{} {}: {:?} {:.1e}", row.title, row.variant, row.status, row.error);
-        assert!(!row.status.is_bad() && (row.error.is_nan() || row.error < 1e-5), "{row:?}");
+        assert!(!row.status.is_bad() && (row.status == Status::NotRun || row.error < 1e-5), "{row:?}");
         assert!(row.kernels.iter().all(|k| k.counts.is_some_and(|c| c.stores > 0)), "{row:?}");
     }
 }

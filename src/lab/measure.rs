@@ -414,7 +414,10 @@ impl Item<'_> {
             return Ok(None);
         }
         if self.arm.version.is_none() {
-            self.row.version = ran.join(" ");
+            // a product of matrices may run as a convolution
+            let mut files: Vec<&str> = launched.iter().map(|l| l.file.as_str()).collect();
+            files.dedup();
+            self.row.version = if ran.is_empty() { files.join(" ") } else { ran.join(" ") };
         }
         Ok(Some((found, launched)))
     }

@@ -301,13 +301,15 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend([1, 3, 4, 5, 31, 33, 257, 4099, 70_003].map(|n| adam_case("adam", n, &[0], all, 1.0)));
     cases.push(adam_case("adam in parts", 4099, &[0, 64, 2048, 4096], plain, 8.0));
     let inf = f32::INFINITY;
-    let scales: [([f32; 2], &'static [f32]); 6] = [
+    let scales: [([f32; 2], &'static [f32]); 8] = [
         ([1024.0, 3.0], &[1.0, 0.0, 2.5]),
         ([1024.0, 498.0], &[1.0, 1.0, 1.0]),
         ([1024.0, 7.0], &[1.0, f32::INFINITY, 1.0]),
         ([8.0, 0.0], &[f32::NAN, f32::NEG_INFINITY]),
         ([1.0, 5.0], &[f32::INFINITY]),
         ([16_777_216.0, 499.0], &[3.0]),
+        ([64.0, 499.0], &[1.5]),
+        ([64.0, 499.0], &[f32::INFINITY]),
     ];
     cases.extend(scales.map(|(first, norms)| loss_scale_case(first, norms)));
     // a step whose gradients are no numbers changes nothing where the loss is scaled
