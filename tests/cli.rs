@@ -187,11 +187,14 @@ fn no_adapter_is_an_error_that_says_what_to_install() {
 fn an_edited_shader_is_used_without_a_rebuild() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = tmp.path().to_str().expect("Unicode");
-    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/unary.wgsl")).expect("a shader");
-    std::fs::write(tmp.path().join("unary.wgsl"), &source).expect("written");
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/include/elementwise.wgsl"))
+        .expect("a shader");
+    let file = tmp.path().join("include/elementwise.wgsl");
+    std::fs::create_dir(tmp.path().join("include")).expect("a folder");
+    std::fs::write(&file, &source).expect("written");
     let good = exgnet(&["check", "elementwise", "--shader-dir", dir]);
     assert!(good.status.success(), "{}", text(&good.stderr));
-    std::fs::write(tmp.path().join("unary.wgsl"), source.replace("return exp(v);", "return v;")).expect("written");
+    std::fs::write(&file, source.replace("return exp(v);", "return v;")).expect("written");
     let wrong = exgnet(&["check", "elementwise", "--shader-dir", dir]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(
@@ -199,9 +202,12 @@ fn an_edited_shader_is_used_without_a_rebuild() {
         "{}",
         text(&wrong.stdout)
     );
-    std::fs::write(tmp.path().join("unary.wgsl"), source.replace("return exp(v);", "return exp(;")).expect("written");
-    let broken = fails(&["check", "elementwise", "--shader-dir", dir], 1, &["unary.wgsl"]);
-    assert!(broken.contains("expected"), "naga's own words are there: {broken}");
+    std::fs::write(&file, source.replace("return exp(v);", "return exp(;")).expect("written");
+    let broken = exgnet(&["check", "elementwise", "--shader-dir", dir]);
+    let said = text(&broken.stdout);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(said.contains("include/elementwise.wgsl:"), "the file and its line: {said}");
+    assert!(said.contains("expected expression"), "naga's own words are there: {said}");
 }
 
 #[test]
@@ -212,7 +218,8 @@ fn results_that_do_not_reach_standard_output_are_a_failure() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
         command.args(args).stdout(full()).output().expect("the program starts")
     };
-    for args in [&["info", "--json"][..], &["info"], &["shader", "unary"], &["check", "index", "--json"]] {
+    for args in [&["info", "--json"][..], &["info"], &["shader", "elementwise/01_naive"], &["check", "index", "--json"]]
+    {
         let done = run(args);
         let said = text(&done.stderr);
         assert_eq!(done.status.code(), Some(1), "{args:?}: {said}");

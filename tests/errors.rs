@@ -160,7 +160,7 @@ fn device(gpu: &Gpu) -> Result<Vec<Found>> {
     Ok(vec![
         failed("no such kernel", Launch::new("nothing").bind(x.storage()).threads(gpu, 4, 64)),
         failed("a kernel that is no WGSL", launch("broken", "fn main( {")),
-        failed("a launch that lacks a buffer", Launch::new("unary").bind(x.storage()).threads(gpu, 4, 64)),
+        failed("a launch that lacks a buffer", Launch::new("lab/copy").bind(x.storage()).threads(gpu, 4, 64)),
         failed("a template without its constant", launch("template", "{% if lanes > 3 %}{% endif %}")),
         failed("waiting inside a recording", gpu.capture(&gpu.arena(), || x.to_vec())),
         failed("a recording inside a recording", gpu.capture(&gpu.arena(), || gpu.capture(&gpu.arena(), || Ok(())))),

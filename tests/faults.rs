@@ -23,7 +23,12 @@ fn a_loss_that_is_no_number_ends_the_training_and_its_origin_is_found() {
     let tmp = tempfile::tempdir().expect("a folder");
     let shaders = path(tmp.path(), "shaders");
     // NaN by its bits, in a way that no compiler foresees
-    changed_kernel(Path::new(&shaders), "dropout.wgsl", "p.scale,", "bitcast<f32>(0x7fc00000u + min(p.site, 0u)),");
+    changed_kernel(
+        Path::new(&shaders),
+        "dropout/02_octets.wgsl",
+        "p.scale,",
+        "bitcast<f32>(0x7fc00000u + min(p.site, 0u)),",
+    );
     let run = path(tmp.path(), "run");
     let args = [&["train", "--out", &run, "--shader-dir", &shaders][..], &TINY].concat();
     fails(&args, 1, &["training", "the loss (", "NaN at step 1 of", "--trace-nan"]);

@@ -10,6 +10,7 @@
 mod cases;
 mod family;
 mod fast;
+mod layout_cases;
 mod oracle;
 mod plain;
 mod rows;
@@ -20,6 +21,7 @@ mod way;
 pub(crate) use cases::{ConvShape, conv_case};
 pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
 pub(super) use family::{CONV1D_FAMILY, INPUT_GRAD_FAMILY, LAYOUTS_FAMILY, WEIGHT_GRAD_FAMILY};
+pub(super) use layout_cases::layout_cases;
 
 use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};

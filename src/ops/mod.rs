@@ -40,14 +40,17 @@ pub use trace::trace_numbers;
 
 #[rustfmt::skip]
 pub(crate) use {
-    avg_pool::{adaptive_avg_pool_case, avg_pool_case},
+    adam::adam_case,
+    avg_pool::{avg_pool_case, avg_pool_grad_case},
     batch_norm::{Added, norm_case, norm_relu_case, norm_relu_grad_case},
     conv1d::{ConvShape, conv_case},
+    cross_entropy::cross_entropy_case,
     dropout::dropout_case,
-    elementwise::{binary_case, unary_case},
+    elementwise::binary_case,
     matmul::matmul_case,
-    max_pool::max_pool_case,
+    max_pool::{max_pool_case, max_pool_grad_case},
     reduce::sum_case,
+    shaping::permute_case,
 };
 
 use crate::autograd;
@@ -224,6 +227,7 @@ pub const REGISTRY: &[Registered] = &[
     Registered { name: "conv1d_weight_grad", cases: conv1d::weight_grad_cases },
     Registered { name: "branches", cases: conv1d::branches_cases },
     Registered { name: "branches_relu", cases: conv1d::branches_relu_cases },
+    Registered { name: "layouts", cases: conv1d::layout_cases },
     Registered { name: "max_pool", cases: max_pool::cases },
     Registered { name: "avg_pool", cases: avg_pool::cases },
     Registered { name: "batch_norm", cases: batch_norm::cases },

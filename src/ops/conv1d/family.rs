@@ -156,5 +156,5 @@ pub(in crate::ops) const WEIGHT_GRAD_FAMILY: Family =
 pub(in crate::ops) const LAYOUTS_FAMILY: Family = Family {
     name: "layouts",
     kernels: &[&ROWS, &POINTS, &WEIGHTS],
-    operations: &["conv1d", "conv1d_input_grad", "conv1d_weight_grad", "branches"],
+    operations: &["layouts", "conv1d", "conv1d_input_grad", "conv1d_weight_grad", "branches"],
 };
