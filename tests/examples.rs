@@ -69,7 +69,7 @@ fn text(factor: u32) -> &'static str {
 }
 
 #[test]
-fn kernels_from_outside_are_told_apart_and_can_be_replaced() {
+fn kernels_from_outside_are_told_apart() {
     let times = |gpu: &Gpu, name: &'static str, text: &'static str| {
         let x = Tensor::from_f32(gpu, &[2], &[1.0, 2.0])?;
         let y = Tensor::empty(gpu, &[2], DType::F32)?;
@@ -83,10 +83,6 @@ fn kernels_from_outside_are_told_apart_and_can_be_replaced() {
     // what does not compile is an error with the kernel's name
     let e = times(gpu(), "broken", "fn main( {").unwrap_err().to_string();
     assert!(e.contains("broken.wgsl") && e.contains("HINT"), "{e}");
-    // a file of that name takes precedence
-    let dir = tempfile::tempdir().expect("a folder");
-    std::fs::write(dir.path().join("times.wgsl"), text(7)).expect("written");
-    let source = ShaderSource::folder(dir.path()).expect("a folder");
-    assert_eq!(source.text("times").expect("text"), text(7));
+    let source = ShaderSource::default();
     assert!(source.text("nothing").unwrap_err().to_string().contains("'nothing'"));
 }

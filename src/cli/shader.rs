@@ -129,6 +129,8 @@ impl<'a> Found<'a> {
                 values.entry(name).or_insert(v);
             });
         }
+        let named = version.resolve(values.clone(), &knobs)?.into_keys();
+        known(name, sets, named.chain(template_names(source, &version.text)))?;
         values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
         for (name, v) in sets {
             if let (Number::Int(v), true) = (*v, version.knobs.iter().any(|k| k.name == *name)) {
@@ -136,7 +138,6 @@ impl<'a> Found<'a> {
             }
         }
         let mut values = version.resolve(values, &knobs)?;
-        known(name, sets, values.keys().cloned().chain(template_names(source, &version.text)))?;
         // what is set is final, also where the header goes on with it
         values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
         let file = version.file();

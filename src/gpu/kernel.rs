@@ -87,7 +87,7 @@ impl<'a> Launch<'a> {
         Self::of(Source::Named { name: shader, text: None })
     }
 
-    /// A launch of a shader from outside the crate: `text` is its WGSL, or a template as [`expand`] takes it; `name` stands
+    /// A launch of a shader from outside the crate: `text` is its WGSL, or a template as [`super::expand`] takes it; `name` stands
     /// for it in messages and profiles.
     pub fn from_text(name: &'static str, text: &'static str) -> Self {
         Self::of(Source::Named { name, text: Some(text) })

@@ -10,9 +10,12 @@ const LOOPS: &str = "// Sums.
     1, 2,
     3] %}
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+override WG_SUMS: u32 = 64u;
+{%- set adds = \"group_sum\" %}
+{%- set summed = \"f32\" %}
 {% include \"include/group_sum.wgsl\" %}
 
-@compute @workgroup_size(WG)
+@compute @workgroup_size(WG_SUMS)
 fn main(@builtin(local_invocation_id) lid: vec3<u32>) {
     {%- for i in range(parts) %}
     let a{{ i }} = f32({{ factors[i] }});
@@ -49,12 +52,12 @@ fn line_of(text: &str, part: &str) -> usize {
 #[test]
 fn a_right_template_is_taken() {
     let source = shaders();
-    let template = template(&source, LOOPS, &[("lanes", 0), ("parts", 3)]);
+    let template = template(&source, LOOPS, &[("subgroup", 0), ("parts", 3)]);
     let text = template.expand().expect("expanded");
     assert!(text.contains("let a2 = f32(3);"), "{text}");
     let module = template.module().expect("parsed");
     template.validate(&module).expect("validated");
-    assert_eq!(template.command(), "exgnet shader conv1d/90_mine --set lanes=0 --set parts=3");
+    assert_eq!(template.command(), "exgnet shader conv1d/90_mine --set parts=3 --set subgroup=0");
     // markers change nothing but white space and comments
     let marked = template.render(&|name, text| marked(name, &text)).expect("expanded");
     let mut bare = String::new();
@@ -72,15 +75,15 @@ fn a_right_template_is_taken() {
 fn an_error_behind_loops_is_told_with_the_line_of_the_template() {
     for (wrong, words) in [("let b = a{{ i }} + nothing;", "nothing"), ("let b: u32 = a1 +;", "expected expression")] {
         let text = LOOPS.replace("// BODY", wrong);
-        let said = told(&text, &[("lanes", 0), ("parts", 3)]);
+        let said = told(&text, &[("subgroup", 0), ("parts", 3)]);
         let line = line_of(&text, wrong);
         assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{line}: ")), "{said}");
         assert!(said.contains(words) && said.contains(&format!("{line} | {wrong}")), "{said}");
-        assert!(said.contains("HINT: `exgnet shader conv1d/90_mine --set lanes=0 --set parts=3`"), "{said}");
+        assert!(said.contains("HINT: `exgnet shader conv1d/90_mine --set parts=3 --set subgroup=0`"), "{said}");
     }
     // behind everything: the last line
     let text = format!("{LOOPS}garbage");
-    let said = told(&text, &[("lanes", 0)]);
+    let said = told(&text, &[("subgroup", 0)]);
     assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", text.lines().count())), "{said}");
 }
 
@@ -88,17 +91,17 @@ fn an_error_behind_loops_is_told_with_the_line_of_the_template() {
 fn an_error_of_validation_has_a_line() {
     // parses, but the types do not fit
     let text = LOOPS.replace("// BODY", "y[0] = lid.x;");
-    let said = told(&text, &[("lanes", 0)]);
+    let said = told(&text, &[("subgroup", 0)]);
     assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", line_of(&text, "y[0] = lid"))), "{said}");
 }
 
 #[test]
 fn an_error_in_an_included_file_is_told_with_that_file() {
     // the including file gives the type that the sum is made in
-    let text = LOOPS.replace("{% include", "{%- set summed = \"vec9<f32>\" %}\n{% include");
-    let said = told(&text, &[("lanes", 0)]);
+    let text = LOOPS.replace("= \"f32\"", "= \"vec9<f32>\"");
+    let said = told(&text, &[("subgroup", 0)]);
     let included = shaders().text("include/group_sum").expect("there");
-    let line = line_of(&included, "var<workgroup> tree");
+    let line = line_of(&included, "var<workgroup>");
     assert!(said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")), "{said}");
     assert!(said.contains("included by shaders/conv1d/90_mine.wgsl"), "{said}");
 }
@@ -117,17 +120,17 @@ fn plain_text_has_lines_too() {
 #[test]
 fn a_constant_without_a_value_is_named() {
     let text = LOOPS.replace("range(parts)", "range(prats)");
-    let said = told(&text, &[("lanes", 0), ("parts", 2)]);
+    let said = told(&text, &[("subgroup", 0), ("parts", 2)]);
     assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", line_of(&text, "prats"))), "{said}");
     assert!(said.contains("`prats`") && said.contains("did you mean `parts`?"), "{said}");
     // of an included file
     let said = told(LOOPS, &[]);
-    let line = line_of(&shaders().text("include/group_sum").expect("there"), "if lanes");
+    let line = line_of(&shaders().text("include/group_sum").expect("there"), "if subgroup");
     assert!(
-        said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")) && said.contains("`lanes`"),
+        said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")) && said.contains("`subgroup`"),
         "{said}"
     );
-    assert!(said.contains("--set lanes=1"), "{said}");
+    assert!(said.contains("--set subgroup=1"), "{said}");
     // a template's own mistake
     let said = told("// One.\n{% for i in range(2) %}\n{% endif %}\n", &[]);
     assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:3: "), "{said}");
@@ -138,7 +141,7 @@ fn a_constant_without_a_value_is_named() {
 #[test]
 fn names_are_those_that_are_not_set_inside() {
     let all = names(&shaders(), LOOPS);
-    assert!(["lanes", "parts"].iter().all(|n| all.contains(*n)), "{all:?}");
-    assert!(["factors", "i", "WG", "range"].iter().all(|n| !all.contains(*n)), "{all:?}");
+    assert!(["subgroup", "parts"].iter().all(|n| all.contains(*n)), "{all:?}");
+    assert!(["factors", "i", "WG_SUMS", "range", "summed", "adds"].iter().all(|n| !all.contains(*n)), "{all:?}");
     assert!(names(&shaders(), "fn f() {}").is_empty());
 }
