@@ -165,10 +165,10 @@ fn pages_figures_and_kernels_keep_to_their_own() {
 
     let notes = at(tmp.path(), "notes.txt");
     std::fs::write(&notes, "keep").expect("written");
-    fails(&["shader", "batch_norm", "--spirv", &notes], 1, &["notes.txt", "is there already"]);
+    fails(&["shader", "batch_norm/02_rows", "--spirv", &notes], 1, &["notes.txt", "is there already"]);
     let spirv = at(tmp.path(), "a.spv");
-    works(&["shader", "batch_norm", "--spirv", &spirv]);
-    works(&["shader", "batch_norm", "--spirv", &spirv]);
+    works(&["shader", "batch_norm/02_rows", "--spirv", &spirv]);
+    works(&["shader", "batch_norm/02_rows", "--spirv", &spirv]);
     fails(&["tune", "--out", &notes, "--only", "max_pool"], 1, &["notes.txt"]);
     let peaks = at(tmp.path(), "peaks");
     std::fs::create_dir(&peaks).expect("made");
