@@ -54,6 +54,9 @@ fn batch() -> Tensor {
 
 /// Each version of the kernels, and the usual one.
 fn in_all_versions(f: impl Fn(&str)) {
+    // one test at a time: they share the device, and a version is asked for on all of it
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for version in ["naive", "plain", "tile", "fast", "wide", ""] {
         gpu().force(Forced::parse(version).expect("a version")).expect("a version");
         f(if version.is_empty() { "default" } else { version });

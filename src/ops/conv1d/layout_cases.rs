@@ -1,7 +1,7 @@
 //! Oracles and cases of the layouts, each by its formula; in f16 they are checked by way of the convolutions.
 
 use super::family::{POINTS, ROWS, WEIGHTS};
-use crate::ops::Array;
+use crate::ops::{Array, check_floats};
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
@@ -54,6 +54,7 @@ fn rows_case(layout: Layout) -> Case {
         format!("rows of [{batch}, {channels}, {len}], phases {phases}, folds {folds}, every {every}"),
         vec![Input::normal(&[batch, channels, len], 161)],
         move |x| {
+            check_floats("layouts", &[&x[0]])?;
             let y = Tensor::empty(x[0].gpu(), &shape, DType::F32)?;
             let call = ROWS.on(x[0].gpu(), "layouts.rows".into()).ints(&ints).flag("half", false);
             call.bind("x", &x[0]).bind("y", &y).run()?;
@@ -77,6 +78,7 @@ fn points_case([rows, from_quads, quads, shift]: [usize; 4]) -> Case {
         format!("points of [{rows}, {}] from {shift}", 4 * from_quads),
         vec![Input::normal(&[rows, 4 * from_quads], 162)],
         move |x| {
+            check_floats("layouts", &[&x[0]])?;
             let v = Tensor::empty(x[0].gpu(), &[7, rows, 4 * quads], DType::F32)?;
             let call = POINTS.on(x[0].gpu(), "layouts.points".into()).flag("half", false);
             let call = call.ints(&[("rows", rows), ("from_quads", from_quads), ("quads", quads), ("shift", shift)]);
@@ -137,6 +139,7 @@ fn weights_case(laid: Laid, transposed: bool, fast: bool) -> Case {
         ),
         vec![Input::normal(&[c_out, c_in, kernel], 163)],
         move |x| {
+            check_floats("layouts", &[&x[0]])?;
             let laid = Tensor::zeros(x[0].gpu(), &[n])?;
             let call = WEIGHTS.on(x[0].gpu(), "layouts.weights".into()).ints(&ints).int("first", first);
             let call = call.flag("transposed", transposed).flag("fast", fast);
