@@ -60,13 +60,15 @@ fn kernels_of_a_network_are_right_in_every_version() {
 #[test]
 fn kernels_along_rows_are_right_in_every_version() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
-    let rows = OPERATIONS.iter().filter(|o| !o.name.starts_with("conv1d") && o.name != "matmul");
+    let rows = OPERATIONS.iter().filter(|o| !o.name.starts_with("conv1d"));
     let subject = |o: &'static Operation| {
-        Subject::new(&gpu, o, o.shape("batch=3,in=5,len=4201").expect("a shape")).expect("a subject")
+        let sizes = ["batch=3,in=5,len=4201", "batch=33,in=7", "out=5,in=67,len=131", "len=4201"];
+        let shape = sizes.iter().find_map(|sizes| o.shape(sizes).ok()).expect("a shape");
+        Subject::new(&gpu, o, shape).expect("a subject")
     };
     for row in every_version(&gpu, rows.map(subject).collect()) {
         println!("{} {}: {:?} {:.1e}", row.title, row.variant, row.status, row.error);
-        assert!(!row.status.is_bad() && !(row.error >= 1e-5), "{row:?}");
+        assert!(!row.status.is_bad() && (row.status == Status::NotRun || row.error < 1e-5), "{row:?}");
         assert!(row.kernels.iter().all(|k| k.counts.is_some_and(|c| c.stores > 0)), "{row:?}");
     }
 }
@@ -114,7 +116,7 @@ fn operations_and_versions_are_listed() {
     assert!(done.status.success());
     for operation in OPERATIONS {
         let line = said.lines().find(|l| l.split_whitespace().next() == Some(operation.name));
-        assert!(line.is_some_and(|l| l.contains("len=")), "{}: {said}", operation.name);
+        assert!(line.is_some_and(|l| l.contains("=")), "{}: {said}", operation.name);
     }
     assert!(said.lines().any(|l| l.trim().starts_with("01_naive  ")), "{said}");
 }

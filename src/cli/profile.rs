@@ -89,14 +89,14 @@ fn table(p: &Profile) {
         c.gflops, c.gb_per_s
     ));
     print_line(&format!(
-        "{:<9} {:<34} {:<52} {:>5} {:>9} {:>7} {:>9} {:>8}  {}",
+        "{:<9} {:<39} {:<56} {:>5} {:>9} {:>7} {:>9} {:>8}  {}",
         "phase", "kernel", "shape", "count", "ms", "of step", "GFLOP/s", "reached", "of the ceiling of"
     ));
     for k in &p.by_kernel {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         print_line(&format!(
-            "{:<9} {:<34} {:<52} {:>5} {:>9.3} {:>7} {:>9} {:>8}  {}",
+            "{:<9} {:<39} {:<56} {:>5} {:>9.3} {:>7} {:>9} {:>8}  {}",
             k.phase,
             k.kernel,
             k.shape,

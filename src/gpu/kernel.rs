@@ -225,11 +225,10 @@ impl Gpu {
 }
 
 impl Kernel {
-    /// Version and entry point; of a kernel outside the families its label.
+    /// Its version, the same for all stages of a launch; of a kernel outside the families its label.
     pub(super) fn name(&self) -> String {
         match &self.key.source {
-            Source::Version(version) if self.key.entry == "main" => version.file(),
-            Source::Version(version) => format!("{}.{}", version.file(), self.key.entry),
+            Source::Version(version) => version.file(),
             Source::Named { .. } => self.label.clone(),
         }
     }

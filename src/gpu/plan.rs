@@ -47,11 +47,14 @@ struct Declared {
     overrides: Vec<(String, bool)>,
 }
 
+/// A version's hash, an entry, template variables.
+type DeclaredKey = (u64, String, Vec<(String, Bits)>);
+
 /// What was found out about texts.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     names: HashMap<u64, Arc<Vec<String>>>,
-    declared: HashMap<(u64, String, Vec<(String, Bits)>), Arc<Declared>>,
+    declared: HashMap<DeclaredKey, Arc<Declared>>,
 }
 
 /// The parsed module of a text, where it had to be parsed.

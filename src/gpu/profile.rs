@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct KernelTime {
     /// What the work was for: the latest [`Gpu::phase`].
     pub phase: &'static str,
-    /// Version and entry point, `conv1d/04_subgroup_shuffle`; of a kernel outside the families its constants too.
+    /// Version, `conv1d/04_subgroup_shuffle`, with all stages of its launches; of a kernel outside the families its constants too.
     pub kernel: String,
     /// The shape, as tuning tables name it; empty outside the families.
     pub shape: String,

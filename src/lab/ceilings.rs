@@ -39,12 +39,21 @@ impl Bound {
 }
 
 /// Seconds of the device for what `f` records; of the clock where the device cannot tell.
-pub(super) fn device_seconds(gpu: &Gpu, mut f: impl FnMut() -> Result<()>) -> Result<f64> {
+pub(super) fn device_seconds(gpu: &Gpu, f: impl FnMut() -> Result<()>) -> Result<f64> {
+    device_seconds_of(gpu, &|_| true, f)
+}
+
+/// The same of kernels that `counts` says yes to, by their names.
+pub(super) fn device_seconds_of(
+    gpu: &Gpu,
+    counts: &dyn Fn(&str) -> bool,
+    mut f: impl FnMut() -> Result<()>,
+) -> Result<f64> {
     gpu.finish()?;
     let start = Instant::now();
     let times = gpu.profiled(&mut f)?;
     let wall = start.elapsed().as_secs_f64();
-    Ok(times.map_or(wall, |all| all.iter().map(|t| t.seconds).sum()))
+    Ok(times.map_or(wall, |all| all.iter().filter(|t| counts(&t.kernel)).map(|t| t.seconds).sum()))
 }
 
 /// Elements that are copied.

@@ -48,7 +48,10 @@ pub(super) fn gate(found: &[f32], expected: &Array, tolerance: [f64; 2]) -> Gate
     comparison.add(|| "the value".to_owned(), &expected.shape, found, &expected.data, [atol, rtol]);
     let largest = expected.data.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
     let error = comparison.worst.error / largest;
-    let off = |(&a, b): (&f32, &f64)| !((f64::from(a) - b).abs() <= atol + rtol * b.abs());
+    let off = |(&a, b): (&f32, &f64)| {
+        let error = (f64::from(a) - b).abs();
+        error.is_nan() || error > atol + rtol * b.abs()
+    };
     let wrong = comparison.wrong.map(|worst| Mismatch {
         tolerance: atol + rtol * worst.expected.abs(),
         count: found.iter().zip(&expected.data).filter(|&pair| off(pair)).count(),

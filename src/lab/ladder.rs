@@ -105,13 +105,13 @@ impl Ladder {
     pub fn about(&self) -> String {
         let Ceilings { gflops, gb_per_s } = self.ceilings;
         let bound = match self.bound {
-            Bound::Arithmetic => "multiply-adds",
-            Bound::Memory => "copy",
+            Bound::Arithmetic => "multiply-adds bind",
+            Bound::Memory => "copy binds",
         };
         let intensity = self.rungs.first().map_or(f64::NAN, |r| r.row.intensity);
         format!(
             "{}: ceilings {gflops:.1} GFLOP/s of multiply-adds, {gb_per_s:.1} GB/s of a copy; at {intensity:.1} FLOP a byte the \
-             {bound} bind; this adapter takes {}",
+             {bound}; this adapter takes {}",
             self.name, self.default
         )
     }

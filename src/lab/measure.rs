@@ -1,7 +1,7 @@
 //! Operations at a shape, version by version: values are compared first, and what is right is timed, in turn with the other
 //! versions and with the adapter's ceilings.
 
-use super::ceilings::{Bound, Ceilings, Probe, device_seconds};
+use super::ceilings::{Bound, Ceilings, Probe, device_seconds, device_seconds_of};
 use super::counts::Counts;
 use super::gate::{Gate, Mismatch, gate};
 use super::statistics::{SpeedUp, Spread};
@@ -366,6 +366,7 @@ impl<'a> Inputs<'a> {
         item.row.error = error;
         item.row.status = if wrong.is_some() { Status::Wrong } else { Status::Right };
         item.row.wrong = wrong;
+        let launched: Vec<Launched> = launched.into_iter().filter(|l| subject.operation.counts(&l.file)).collect();
         item.row.dispatches = launched.len();
         item.row.kernels = kernels(launched);
         item.row.threads = item.row.kernels.iter().map(|k| k.threads).sum();
@@ -413,7 +414,10 @@ impl Item<'_> {
             return Ok(None);
         }
         if self.arm.version.is_none() {
-            self.row.version = ran.join(" ");
+            // a product of matrices may run as a convolution
+            let mut files: Vec<&str> = launched.iter().map(|l| l.file.as_str()).collect();
+            files.dedup();
+            self.row.version = if ran.is_empty() { files.join(" ") } else { ran.join(" ") };
         }
         Ok(Some((found, launched)))
     }
@@ -421,7 +425,8 @@ impl Item<'_> {
     /// Seconds of one more run; `None` for what is not to be timed.
     fn run(&self) -> Result<Option<f64>> {
         let Some(ready) = &self.ready else { return Ok(None) };
-        self.arm.with(|| device_seconds(&self.arm.gpu, || ready.run().map(drop))).map(Some)
+        let counts = |kernel: &str| ready.counts(kernel);
+        self.arm.with(|| device_seconds_of(&self.arm.gpu, &counts, || ready.run().map(drop))).map(Some)
     }
 
     fn time(&mut self) -> Result<()> {

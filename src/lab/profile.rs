@@ -67,7 +67,7 @@ pub struct Memory {
 pub struct KernelShare {
     /// Part of the step.
     pub phase: &'static str,
-    /// Version and entry point, `conv1d/04_subgroup_shuffle`.
+    /// Version, `conv1d/04_subgroup_shuffle`, with all stages of its launches.
     pub kernel: String,
     /// The shape, as tuning tables name it, and the layers whose convolutions have it; empty where the launch has none.
     pub shape: String,

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, nearest};
 use crate::gpu::{Gpu, Needs, Version};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::case::Case;
-use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, MaxPool, Numbers, Pass};
+use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, Hyper, MaxPool, Numbers, Pass};
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -83,6 +83,10 @@ enum Sizes {
     Product,
     Windows,
     Rows,
+    /// Records and classes.
+    Matrix,
+    /// Parameters.
+    Vector,
 }
 
 /// An operation that can be measured.
@@ -94,56 +98,73 @@ pub struct Operation {
     pub family: &'static str,
     /// Kernels of the family that it runs; none: all of them.
     pub kernels: &'static [&'static str],
+    /// Only the time of the family's kernels counts: the case runs others beside them.
+    pub(super) alone: bool,
     sizes: Sizes,
     case: fn(&Shape) -> Case,
 }
 
-const fn conv(name: &'static str, pass: Pass, case: fn(&Shape) -> Case) -> Operation {
-    Operation { name, family: name, kernels: &[], sizes: Sizes::Conv(pass), case }
-}
-
-const fn rows(
-    name: &'static str,
-    family: &'static str,
+const fn new(
+    (name, family): (&'static str, &'static str),
     kernels: &'static [&'static str],
+    sizes: Sizes,
     case: fn(&Shape) -> Case,
 ) -> Operation {
-    Operation { name, family, kernels, sizes: Sizes::Rows, case }
+    Operation { name, family, kernels, alone: false, sizes, case }
 }
+
+const CONV1D: &str = "conv1d";
+const NORM: &str = "batch_norm";
+const POOL: &str = "pooling";
 
 /// Operations that can be measured.
 pub static OPERATIONS: &[Operation] = &[
-    conv("conv1d", Pass::Forward, |s| conv_case(Pass::Forward, s)),
-    conv("conv1d_input_grad", Pass::InputGrad, |s| conv_case(Pass::InputGrad, s)),
-    conv("conv1d_weight_grad", Pass::WeightGrad, |s| conv_case(Pass::WeightGrad, s)),
+    new((CONV1D, CONV1D), &[], Sizes::Conv(Pass::Forward), |s| conv_case(Pass::Forward, s)),
+    new(("conv1d_input_grad", "conv1d_input_grad"), &[], Sizes::Conv(Pass::InputGrad), |s| {
+        conv_case(Pass::InputGrad, s)
+    }),
+    new(("conv1d_weight_grad", "conv1d_weight_grad"), &[], Sizes::Conv(Pass::WeightGrad), |s| {
+        conv_case(Pass::WeightGrad, s)
+    }),
+    new(("matmul", "matmul"), &[], Sizes::Product, |s| {
+        ops::matmul_case(&[s.out, s.c_in], &[s.c_in, s.len], [false, false])
+    }),
+    new((NORM, NORM), &["stats", "apply"], Sizes::Rows, |s| ops::norm_case(&s.rows())),
+    new(("batch_norm_relu", NORM), &["stats", "apply"], Sizes::Rows, |s| {
+        ops::norm_relu_case(&s.rows(), Added::Tensor, None)
+    }),
+    new(("batch_norm_relu_grad", NORM), &["back_sums", "back"], Sizes::Rows, |s| ops::norm_relu_grad_case(&s.rows())),
+    new(("sum", "reductions"), &["sum"], Sizes::Rows, |s| ops::sum_case(&s.rows(), &[2])),
+    new(("max_pool", POOL), &["max_pool"], Sizes::Windows, |s| ops::max_pool_case(s.rows(), max_pool(s))),
+    new(("max_pool_grad", POOL), &["max_pool_back"], Sizes::Windows, |s| {
+        ops::max_pool_grad_case(s.rows(), max_pool(s))
+    }),
+    new(("avg_pool", POOL), &["avg_pool"], Sizes::Windows, |s| ops::avg_pool_case(s.rows(), avg_pool(s))),
+    new(("avg_pool_grad", POOL), &["avg_pool_back"], Sizes::Windows, |s| {
+        ops::avg_pool_grad_case(s.rows(), avg_pool(s))
+    }),
+    new(("dropout", "dropout"), &[], Sizes::Rows, |s| ops::dropout_case(&s.rows(), 0.5, 0)),
+    new(("add", "elementwise"), &["binary"], Sizes::Rows, |s| ops::binary_case("add", &s.rows(), &s.rows())),
+    new(("tanh", "elementwise"), &["unary"], Sizes::Rows, |s| ops::unary_case("tanh", &s.rows())),
+    new(("permute", "shaping"), &[], Sizes::Rows, |s| ops::permute_case(&s.rows(), &[2, 0, 1])),
+    new(("cross_entropy", "losses"), &["cross_entropy", "cross_entropy_targets"], Sizes::Matrix, |s| {
+        ops::cross_entropy_case(s.batch, s.c_in, true, 0.1)
+    }),
     Operation {
-        name: "matmul",
-        family: "matmul",
-        kernels: &[],
-        sizes: Sizes::Product,
-        case: |s| ops::matmul_case(&[s.out, s.c_in], &[s.c_in, s.len], [false, false]),
+        alone: true,
+        ..new(("adam", "optimiser"), &["adam"], Sizes::Vector, |s| {
+            ops::adam_case("adam", s.len, &[0], Hyper { lr: 0.01, ..Hyper::default() }, 1.0)
+        })
     },
-    rows("batch_norm", "batch_norm", &[], |s| ops::norm_case(&s.rows())),
-    rows("batch_norm_relu", "batch_norm", &[], |s| ops::norm_relu_case(&s.rows(), Added::Tensor, None)),
-    rows("batch_norm_relu_grad", "batch_norm", &[], |s| ops::norm_relu_grad_case(&s.rows())),
-    rows("sum", "reductions", &[], |s| ops::sum_case(&s.rows(), &[2])),
-    Operation {
-        name: "max_pool",
-        family: "pooling",
-        kernels: &["max"],
-        sizes: Sizes::Windows,
-        case: |s| ops::max_pool_case(s.rows(), MaxPool { kernel: s.k, stride: s.stride, pad: 0 }),
-    },
-    Operation {
-        name: "avg_pool",
-        family: "pooling",
-        kernels: &["avg"],
-        sizes: Sizes::Windows,
-        case: |s| ops::avg_pool_case(s.rows(), AvgPool { kernel: s.k, stride: s.stride, pad: 0, count_pad: false }),
-    },
-    rows("dropout", "dropout", &[], |s| ops::dropout_case(&s.rows(), 0.5, 0)),
-    rows("add", "elementwise", &[], |s| ops::binary_case("add", &s.rows(), &s.rows())),
 ];
+
+fn max_pool(s: &Shape) -> MaxPool {
+    MaxPool { kernel: s.k, stride: s.stride, pad: 0 }
+}
+
+fn avg_pool(s: &Shape) -> AvgPool {
+    AvgPool { kernel: s.k, stride: s.stride, pad: 0, count_pad: false }
+}
 
 fn conv_case(pass: Pass, s: &Shape) -> Case {
     let Shape { batch, c_in, len, out, k, stride, dilation, numbers } = *s;
@@ -177,6 +198,11 @@ impl Operation {
         gpu.versions(self.family).iter().filter(has)
     }
 
+    /// Whether a kernel's time counts; it is called by its file, `conv1d/01_naive`.
+    pub(super) fn counts(&self, kernel: &str) -> bool {
+        !self.alone || kernel.split_once('/').is_some_and(|(family, _)| family == self.family)
+    }
+
     /// Names of the sizes that it has.
     fn fields(&self) -> &'static [&'static str] {
         match self.sizes {
@@ -184,6 +210,8 @@ impl Operation {
             Sizes::Product => &["out", "in", "len"],
             Sizes::Windows => &["batch", "in", "len", "k", "stride"],
             Sizes::Rows => &["batch", "in", "len"],
+            Sizes::Matrix => &["batch", "in"],
+            Sizes::Vector => &["len"],
         }
     }
 
@@ -195,6 +223,8 @@ impl Operation {
             Sizes::Product => Shape { out: 256, c_in: 1024, len: 256, ..Shape::default() },
             Sizes::Windows => Shape { k: 2, stride: 2, ..rows },
             Sizes::Rows => rows,
+            Sizes::Matrix => Shape { batch: 4096, c_in: 5, ..rows },
+            Sizes::Vector => Shape { len: 1 << 20, ..rows },
         }
     }
 
@@ -251,6 +281,8 @@ impl Operation {
             Sizes::Product => format!("{out}x{c_in}x{len}"),
             Sizes::Windows => format!("{batch}x{c_in}x{len} k{k}{}", unlike_1("s", s.stride)),
             Sizes::Rows => format!("{batch}x{c_in}x{len}"),
+            Sizes::Matrix => format!("{batch}x{c_in}"),
+            Sizes::Vector => format!("{len}"),
         };
         format!("{} {sizes}", self.name)
     }
@@ -273,8 +305,14 @@ pub(super) fn needs(operation: &str, s: Shape) -> Needs {
         // with the output, and the gradients of both inputs
         "batch_norm_relu_grad" => (vec![rows; 6], 6),
         "add" => (vec![rows; 3], 3),
-        "max_pool" => (vec![rows, rows / 2.0, rows / 2.0], 2),
+        "max_pool" | "max_pool_grad" | "avg_pool" | "avg_pool_grad" => {
+            let outputs = rows / s.stride as f64;
+            (vec![rows, outputs, outputs], 3)
+        }
         "sum" => (vec![rows], 1),
+        "cross_entropy" => (vec![batch * c_in, batch * c_in], 2),
+        // weights, gradients and moments, those of the case and those that it gives
+        "adam" => (vec![len; 10], 8),
         _ => (vec![rows, rows], 2),
     };
     // f32, and twice that for f64
@@ -367,6 +405,11 @@ impl Subject {
 }
 
 impl Ready<'_> {
+    /// Whether a kernel's time counts.
+    pub(super) fn counts(&self, kernel: &str) -> bool {
+        self.subject.operation.counts(kernel)
+    }
+
     /// Runs it without keeping a history.
     ///
     /// # Errors

@@ -200,25 +200,86 @@ pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
     LOSS_SCALE.at(scale.gpu(), &[1]).bind("norm2", norm2).bind("scale", scale).cost(1.0, 20.0).run()
 }
 
-/// The loss scale `[2]` after gradients of squared norm `norm2`.
-fn scale_case([scale, steps]: [f32; 2], norm2: f32) -> Case {
+/// Three steps on `n` parameters in parts that begin at `starts`; every second part is left out of the second step. The loss
+/// was multiplied with `scaled`.
+pub(crate) fn adam_case(label: &str, n: usize, starts: &'static [usize], hyper: Hyper, scaled: f32) -> Case {
+    // a step for each part, 0 where it is left out
+    let steps = move |step: u32| -> Vec<u32> {
+        let one = |i: usize| if i.is_multiple_of(2) { step } else { [1, 0, 2][step as usize - 1] };
+        (0..starts.len()).map(one).collect()
+    };
     Case::new(
-        format!("loss scale {scale}, {steps} steps, squared norm {norm2}"),
-        vec![Input::fixed(&[2], vec![scale, steps]), Input::fixed(&[1], vec![norm2])],
-        |x| {
-            // the input stays as it is
+        format!("{label}, 3 steps, [{n}]"),
+        vec![Input::normal(&[n], 151), Input::normal(&[n], 152)],
+        move |x| {
+            let w = super::scale(&x[0], 1.0)?;
+            let mut state = AdamState::of_parts(w.gpu(), n, starts)?;
+            state.scale = Tensor::from_f32(w.gpu(), &[2], &[scaled, 0.0])?;
+            for step in 1..=3 {
+                // another gradient each step
+                let g = super::scale(&x[1], step as f32 * scaled)?;
+                state.set_parts(&hyper, &steps(step))?;
+                adam_update(&w, &g, &state)?;
+            }
+            concat(&[&w, &state.m, &state.v], 0)
+        },
+        move |x| {
+            let mut w = x[0].data.clone();
+            let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+            let [b1, b2] = hyper.betas;
+            for step in 1..=3 {
+                let g: Vec<f64> = x[1].data.iter().map(|g| g * f64::from(step)).collect();
+                let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+                let shrink = if hyper.clip > 0.0 { (hyper.clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
+                let steps = steps(step);
+                for i in 0..n {
+                    let own = steps[starts.partition_point(|&start| start <= i) - 1] as i32;
+                    if own == 0 {
+                        continue;
+                    }
+                    let mut gi = g[i] * shrink;
+                    if hyper.decoupled {
+                        w[i] *= 1.0 - hyper.lr * hyper.weight_decay;
+                    } else {
+                        gi += hyper.weight_decay * w[i];
+                    }
+                    m[i] = b1 * m[i] + (1.0 - b1) * gi;
+                    v[i] = b2 * v[i] + (1.0 - b2) * gi * gi;
+                    let (mh, vh) = (m[i] / (1.0 - b1.powi(own)), v[i] / (1.0 - b2.powi(own)));
+                    w[i] -= hyper.lr * mh / (vh.sqrt() + hyper.eps);
+                }
+            }
+            Array::new(&[n * 3], [w, m, v].concat())
+        },
+    )
+    .oracle_only()
+    // four tensors are read and three written, three times
+    .cost(36.0 * n as f64, 84.0 * n as f64)
+}
+
+/// The loss scale after steps whose gradients had these squared norms.
+fn loss_scale_case(first: [f32; 2], norms: &'static [f32]) -> Case {
+    Case::new(
+        format!("loss scale {first:?} after squared norms {norms:?}"),
+        vec![Input::fixed(&[2], first.to_vec()), Input::fixed(&[norms.len()], norms.to_vec())],
+        move |x| {
             let state = super::scale(&x[0], 1.0)?;
-            update_loss_scale(&state, &x[1])?;
+            for i in 0..norms.len() {
+                update_loss_scale(&state, &super::slice(&x[1], 0, i, i + 1)?)?;
+            }
             Ok(state)
         },
         |x| {
-            let [scale, steps] = [x[0].data[0], x[0].data[1]];
-            let after = match (x[1].data[0].is_finite(), steps + 1.0 >= 500.0) {
-                (false, _) => vec![(0.5 * scale).max(1.0), 0.0],
-                (true, true) => vec![(2.0 * scale).min(16_777_216.0), 0.0],
-                (true, false) => vec![scale, steps + 1.0],
-            };
-            Array::new(&[2], after)
+            let (mut scale, mut steps) = (x[0].data[0], x[0].data[1]);
+            for norm in &x[1].data {
+                steps += 1.0;
+                if !norm.is_finite() {
+                    (scale, steps) = ((0.5 * scale).max(1.0), 0.0);
+                } else if steps >= 500.0 {
+                    (scale, steps) = ((2.0 * scale).min(f64::from(1 << 24)), 0.0);
+                }
+            }
+            Array::new(&[2], vec![scale, steps])
         },
     )
     .oracle_only()
@@ -226,67 +287,46 @@ fn scale_case([scale, steps]: [f32; 2], norm2: f32) -> Case {
 
 pub(super) fn cases() -> Vec<Case> {
     let plain = Hyper { lr: 0.01, ..Hyper::default() };
-    let variants = [
-        ("adam", plain),
-        ("adam, coupled decay", Hyper { weight_decay: 0.1, ..plain }),
-        ("adamw", Hyper { weight_decay: 0.1, decoupled: true, ..plain }),
-        ("adam, clipped", Hyper { clip: 0.5, ..plain }),
-        ("adam, clip not reached", Hyper { clip: 1e3, ..plain }),
+    let all = Hyper { weight_decay: 0.1, clip: 0.5, ..plain };
+    let mut cases = vec![
+        adam_case("adam", 77, &[0], plain, 1.0),
+        adam_case("adam, coupled decay", 77, &[0], Hyper { weight_decay: 0.1, ..plain }, 1.0),
+        adam_case("adamw", 77, &[0], Hyper { weight_decay: 0.1, decoupled: true, ..plain }, 1.0),
+        adam_case("adam, clipped", 77, &[0], Hyper { clip: 0.5, ..plain }, 1.0),
+        adam_case("adam, clip not reached", 77, &[0], Hyper { clip: 1e3, ..plain }, 1.0),
+        adam_case("adamw, scaled loss, clipped", 77, &[0], Hyper { decoupled: true, ..all }, 1024.0),
+        adam_case("adam in parts", 64 * 5 + 3, &[0, 64, 192], all, 1.0),
     ];
-    let mut all: Vec<Case> = variants
-        .into_iter()
-        .map(|(label, hyper)| {
-            Case::new(
-                format!("{label}, 3 steps, [77]"),
-                vec![Input::normal(&[77], 151), Input::normal(&[77], 152)],
-                move |x| {
-                    let w = super::scale(&x[0], 1.0)?;
-                    let state = AdamState::new(w.gpu(), 77)?;
-                    for step in 1..=3 {
-                        // Another gradient each step.
-                        adam_step(&w, &super::scale(&x[1], step as f32)?, &state, &hyper, step)?;
-                    }
-                    concat(&[&w, &state.m, &state.v], 0)
-                },
-                move |x| {
-                    let mut w = x[0].data.clone();
-                    let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
-                    let [b1, b2] = hyper.betas;
-                    for step in 1..=3 {
-                        let g: Vec<f64> = x[1].data.iter().map(|g| g * f64::from(step)).collect();
-                        let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-                        let shrink = if hyper.clip > 0.0 { (hyper.clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
-                        for i in 0..w.len() {
-                            let mut gi = g[i] * shrink;
-                            if hyper.decoupled {
-                                w[i] *= 1.0 - hyper.lr * hyper.weight_decay;
-                            } else {
-                                gi += hyper.weight_decay * w[i];
-                            }
-                            m[i] = b1 * m[i] + (1.0 - b1) * gi;
-                            v[i] = b2 * v[i] + (1.0 - b2) * gi * gi;
-                            let (mh, vh) = (m[i] / (1.0 - b1.powi(step)), v[i] / (1.0 - b2.powi(step)));
-                            w[i] -= hyper.lr * mh / (vh.sqrt() + hyper.eps);
-                        }
-                    }
-                    Array::new(&[w.len() * 3], [w, m, v].concat())
-                },
-            )
-            .oracle_only()
-        })
-        .collect();
-    let infinite = f32::INFINITY;
-    for (state, norm2) in [
-        ([64.0, 3.0], 1.5),
-        ([64.0, 3.0], infinite),
-        ([64.0, 3.0], f32::NAN),
-        ([64.0, 498.0], 1.5),
-        ([64.0, 499.0], 1.5),
-        ([64.0, 499.0], infinite),
-        ([1.0, 7.0], infinite),
-        ([16_777_216.0, 499.0], 0.0),
-    ] {
-        all.push(scale_case(state, norm2));
-    }
-    all
+    // lengths around a vec4 and a group, and what one does at most
+    cases.extend([1, 3, 4, 5, 31, 33, 257, 4099, 70_003].map(|n| adam_case("adam", n, &[0], all, 1.0)));
+    cases.push(adam_case("adam in parts", 4099, &[0, 64, 2048, 4096], plain, 8.0));
+    let inf = f32::INFINITY;
+    let scales: [([f32; 2], &'static [f32]); 8] = [
+        ([1024.0, 3.0], &[1.0, 0.0, 2.5]),
+        ([1024.0, 498.0], &[1.0, 1.0, 1.0]),
+        ([1024.0, 7.0], &[1.0, f32::INFINITY, 1.0]),
+        ([8.0, 0.0], &[f32::NAN, f32::NEG_INFINITY]),
+        ([1.0, 5.0], &[f32::INFINITY]),
+        ([16_777_216.0, 499.0], &[3.0]),
+        ([64.0, 499.0], &[1.5]),
+        ([64.0, 499.0], &[f32::INFINITY]),
+    ];
+    cases.extend(scales.map(|(first, norms)| loss_scale_case(first, norms)));
+    // a step whose gradients are no numbers changes nothing where the loss is scaled
+    cases.push(
+        Case::new(
+            "adam, scaled loss, gradients that are no numbers",
+            vec![Input::normal(&[77], 153), Input::fixed(&[77], vec![inf; 77])],
+            |x| {
+                let (w, hyper) = (super::scale(&x[0], 1.0)?, Hyper::default());
+                let mut state = AdamState::new(w.gpu(), 77)?;
+                state.scale = Tensor::from_f32(w.gpu(), &[2], &[2.0, 0.0])?;
+                adam_step(&w, &x[1], &state, &hyper, 1)?;
+                concat(&[&w, &state.m, &state.v], 0)
+            },
+            |x| Array::new(&[77 * 3], [x[0].data.clone(), vec![0.0; 77 * 2]].concat()),
+        )
+        .oracle_only(),
+    );
+    cases
 }

@@ -157,6 +157,32 @@ pub(crate) fn avg_pool_case(shape: [usize; 3], pool: AvgPool) -> Case {
     .cost((b * c * t * kernel) as f64, 4.0 * (b * c * (len + t)) as f64)
 }
 
+/// Backward pass of a pooling of `[B, C, L]`: a window's gradient goes to all its samples, in equal parts.
+pub(crate) fn avg_pool_grad_case(shape: [usize; 3], pool: AvgPool) -> Case {
+    let AvgPool { kernel, stride, pad, count_pad } = pool;
+    let [b, c, len] = shape;
+    let t = (len + 2 * pad - kernel) / stride + 1;
+    Case::new(
+        format!(
+            "gradient of {shape:?} kernel {kernel} stride {stride} padding {pad}{}",
+            if count_pad { " counted" } else { "" }
+        ),
+        vec![Input::normal(&[b, c, t], 94)],
+        move |x| apply(Average { windows: Windows::Fixed(pool), len, out_len: t, transposed: true }, &[&x[0]]),
+        move |x| {
+            let mut y = Array::zeros(&[b, c, len]);
+            for (i, g) in x[0].data.iter().enumerate() {
+                let (row, t) = (i / t, i % t);
+                let window = (t * stride).saturating_sub(pad)..(t * stride + kernel - pad).min(len);
+                let count = if count_pad { kernel } else { window.len() };
+                y.data[row * len..][window].iter_mut().for_each(|v| *v += g / count as f64);
+            }
+            y
+        },
+    )
+    .cost((b * c * t * kernel) as f64, 4.0 * (b * c * (len + t)) as f64)
+}
+
 /// Means of `bins` windows that cover `[B, C, L]`.
 fn adaptive_avg_pool_case(shape: [usize; 3], bins: usize) -> Case {
     let [b, c, len] = shape;
@@ -187,12 +213,12 @@ pub(super) fn cases() -> Vec<Case> {
     let large = large.map(|(shape, kernel, stride, pad, count_pad)| {
         avg_pool_case(shape, AvgPool { kernel, stride, pad, count_pad }).along()
     });
-    let windows = settings.map(|(shape, kernel, stride, pad, count_pad)| {
-        avg_pool_case(shape, AvgPool { kernel, stride, pad, count_pad })
+    let windows = settings.into_iter().flat_map(|(shape, kernel, stride, pad, count_pad)| {
+        let pool = AvgPool { kernel, stride, pad, count_pad };
+        [avg_pool_case(shape, pool), avg_pool_grad_case(shape, pool)]
     });
     let bins = [([2, 3, 13], 5), ([1, 2, 12], 4), ([1, 2, 5], 8), ([2, 1, 7], 1), ([1, 1, 6], 6)];
-    let mut cases: Vec<Case> =
-        windows.into_iter().chain(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins))).collect();
+    let mut cases: Vec<Case> = windows.chain(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins))).collect();
     cases.extend(large);
     let bins = [([9, 3, 1200], 75), ([2, 2, 700], 650), ([1, 3, 40], 600)];
     cases.extend(bins.map(|(shape, bins)| adaptive_avg_pool_case(shape, bins).along()));

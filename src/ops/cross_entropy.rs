@@ -182,35 +182,62 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     apply(CrossEntropy, &[logits, targets])
 }
 
+/// The loss of `b` records of `k` classes.
+/// The loss of logits `[b, k]`, with the making of its targets.
+pub(crate) fn cross_entropy_case(b: usize, k: usize, weighted: bool, smoothing: f32) -> Case {
+    let labels: Vec<u32> = (0..b).map(|i| ((i * 7 + i / 3 + 2) % k) as u32).collect();
+    let weights: Vec<f32> = (0..k).map(|c| if weighted { 0.5 + (c * 5 % 7) as f32 / 4.0 } else { 1.0 }).collect();
+    Case::new(
+        format!("cross_entropy [{b}, {k}]{}, smoothing {smoothing}", if weighted { ", weighted" } else { "" }),
+        vec![Input::normal(&[b, k], 121), Input::index(&[b], labels.clone()), Input::fixed(&[k], weights)],
+        move |x| cross_entropy(&x[0], &cross_entropy_targets(&x[1], &x[2], smoothing)?),
+        move |x| {
+            let s = f64::from(smoothing);
+            let w = &x[2].data;
+            let mut loss = 0.0;
+            let mut total = 0.0;
+            for (row, &label) in x[0].data.chunks(k).zip(&labels) {
+                let lse = row.iter().map(|v| v.exp()).sum::<f64>().ln();
+                let y = label as usize;
+                loss += (1.0 - s) * w[y] * (lse - row[y]);
+                loss += s / k as f64 * row.iter().zip(w).map(|(v, w)| w * (lse - v)).sum::<f64>();
+                total += w[y];
+            }
+            Array::scalar(loss / total)
+        },
+    )
+    // logits and targets are read, the targets written
+    .cost(8.0 * (b * k) as f64, 4.0 * (3 * b * k + b + k) as f64)
+}
+
+/// The targets themselves: the loss sees only their products with the logits.
+fn targets_case(b: usize, k: usize) -> Case {
+    let labels: Vec<u32> = (0..b).map(|i| ((i * 5 + 1) % k) as u32).collect();
+    let weights: Vec<f32> = (0..k).map(|c| 0.5 + (c * 5 % 7) as f32 / 4.0).collect();
+    Case::new(
+        format!("targets of cross_entropy [{b}, {k}]"),
+        vec![Input::index(&[b], labels), Input::fixed(&[k], weights)],
+        |x| cross_entropy_targets(&x[0], &x[1], 0.2),
+        move |x| {
+            let (w, smoothing) = (&x[1].data, f64::from(0.2_f32));
+            let total: f64 = x[0].data.iter().map(|&l| w[l as usize]).sum();
+            Array::from_index(&[b, k], |at| {
+                let hard = if x[0].data[at[0]] as usize == at[1] { (1.0 - smoothing) * w[at[1]] } else { 0.0 };
+                (hard + smoothing / k as f64 * w[at[1]]) / total
+            })
+        },
+    )
+    .oracle_only()
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let labels = [2u32, 0, 1, 3, 3];
     for (weighted, smoothing) in [(false, 0.0), (true, 0.0), (false, 0.1), (true, 0.25)] {
-        let weights = if weighted { [0.5, 1.5, 2.0, 0.7] } else { [1.0; 4] };
-        cases.push(Case::new(
-            format!("cross_entropy [5, 4]{}, smoothing {smoothing}", if weighted { ", weighted" } else { "" }),
-            vec![
-                Input::normal(&[5, 4], 121),
-                Input::index(&[5], labels.to_vec()),
-                Input::fixed(&[4], weights.to_vec()),
-            ],
-            move |x| cross_entropy(&x[0], &cross_entropy_targets(&x[1], &x[2], smoothing)?),
-            move |x| {
-                let (k, s) = (4, f64::from(smoothing));
-                let w = &x[2].data;
-                let mut loss = 0.0;
-                let mut total = 0.0;
-                for (b, &label) in labels.iter().enumerate() {
-                    let row = &x[0].data[b * k..(b + 1) * k];
-                    let lse = row.iter().map(|v| v.exp()).sum::<f64>().ln();
-                    let y = label as usize;
-                    loss += (1.0 - s) * w[y] * (lse - row[y]);
-                    loss += s / k as f64 * row.iter().zip(w).map(|(v, w)| w * (lse - v)).sum::<f64>();
-                    total += w[y];
-                }
-                Array::scalar(loss / total)
-            },
-        ));
+        cases.push(cross_entropy_case(5, 4, weighted, smoothing));
+    }
+    for (b, k) in [(1, 2), (9, 7), (33, 9), (65, 5), (300, 3)] {
+        cases.push(cross_entropy_case(b, k, true, 0.1).along());
+        cases.push(targets_case(b, k));
     }
     let cpu_softmax = |x: &Array| {
         let k = x.dim(1);

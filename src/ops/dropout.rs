@@ -176,7 +176,11 @@ pub(crate) fn dropout_case(shape: &[usize], rate: f32, site: u32) -> Case {
 
 pub(super) fn cases() -> Vec<Case> {
     let settings: [(&[usize], f32, u32); 3] = [(&[2, 3, 7], 0.3, 0), (&[33], 0.5, 5), (&[4, 5], 0.1, 2)];
-    settings.map(|(shape, rate, site)| dropout_case(shape, rate, site)).into()
+    let mut cases: Vec<Case> = settings.map(|(shape, rate, site)| dropout_case(shape, rate, site)).into();
+    // Lengths around eight, a group and what one does at most.
+    let lengths = [1, 7, 8, 9, 63, 64, 65, 517, 4100, 70_003];
+    cases.extend(lengths.map(|n| dropout_case(&[n], 0.4, 1).oracle_only()));
+    cases
 }
 
 #[cfg(test)]

@@ -347,7 +347,7 @@ pub fn clamp(x: &Tensor, low: f32, high: f32) -> Result<Tensor> {
 }
 
 /// A function of one tensor, by its name in the table.
-fn unary_case(name: &'static str, shape: &[usize]) -> Case {
+pub(crate) fn unary_case(name: &'static str, shape: &[usize]) -> Case {
     let row = UNARY.iter().find(|r| r.name == name).expect("a row of the table");
     let (s, cpu, n) = (row.scalars, row.cpu, numel(shape) as f64);
     let wide = s.map(f64::from);

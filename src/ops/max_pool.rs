@@ -184,6 +184,32 @@ pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
     apply(pool, &[x])
 }
 
+/// Backward pass of a pooling of `[B, C, L]`: gradients go to the sample that their window took.
+pub(crate) fn max_pool_grad_case(shape: [usize; 3], pool: MaxPool) -> Case {
+    let MaxPool { kernel, stride, pad } = pool;
+    let [b, c, len] = shape;
+    let t = (len + 2 * pad - kernel) / stride + 1;
+    // any sample of the window
+    let taken = |i: usize| {
+        let (first, end) = ((i % t * stride).saturating_sub(pad), (i % t * stride + kernel - pad).min(len));
+        (first + i * 7 % 11 % (end - first)) as u32
+    };
+    let outputs = (b * c * t) as f64;
+    Case::new(
+        format!("gradient of {shape:?} kernel {kernel} stride {stride} padding {pad}"),
+        vec![Input::normal(&[b, c, t], 92), Input::index(&[b, c, t], (0..b * c * t).map(taken).collect())],
+        move |x| apply(Scatter { pool, len }, &[&x[0], &x[1]]),
+        move |x| {
+            let mut y = Array::zeros(&[b, c, len]);
+            for (i, (g, at)) in x[0].data.iter().zip(&x[1].data).enumerate() {
+                y.data[i / t * len + *at as usize] += g;
+            }
+            y
+        },
+    )
+    .cost(outputs, 8.0 * outputs + 4.0 * (b * c * len) as f64)
+}
+
 /// Pooling of `[B, C, L]`.
 pub(crate) fn max_pool_case(shape: [usize; 3], pool: MaxPool) -> Case {
     let MaxPool { kernel, stride, pad } = pool;

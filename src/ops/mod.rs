@@ -40,14 +40,17 @@ pub use trace::trace_numbers;
 
 #[rustfmt::skip]
 pub(crate) use {
-    avg_pool::avg_pool_case,
+    adam::adam_case,
+    avg_pool::{avg_pool_case, avg_pool_grad_case},
     batch_norm::{Added, norm_case, norm_relu_case, norm_relu_grad_case},
     conv1d::{ConvShape, conv_case},
+    cross_entropy::cross_entropy_case,
     dropout::dropout_case,
-    elementwise::binary_case,
+    elementwise::{binary_case, unary_case},
     matmul::matmul_case,
-    max_pool::max_pool_case,
+    max_pool::{max_pool_case, max_pool_grad_case},
     reduce::sum_case,
+    shaping::permute_case,
 };
 
 use crate::autograd;

@@ -358,6 +358,24 @@ pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
     apply(Concat { dim }, parts)
 }
 
+/// `shape` with its dimensions in another order.
+pub(crate) fn permute_case(shape: &[usize], order: &'static [usize]) -> Case {
+    let to: Vec<usize> = order.iter().map(|&d| shape[d]).collect();
+    let n = numel(shape) as f64;
+    Case::new(
+        format!("permute {shape:?} by {order:?}"),
+        vec![Input::normal(shape, 41)],
+        move |x| permute(&x[0], order),
+        move |x| {
+            let from = |at: &[usize]| -> Vec<usize> {
+                (0..order.len()).map(|d| at[order.iter().position(|&o| o == d).unwrap_or(0)]).collect()
+            };
+            Array::from_index(&to, |at| x[0].broadcast_at(&from(at)))
+        },
+    )
+    .cost(0.0, 8.0 * n)
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let one = |shape: &[usize]| vec![Input::normal(shape, 41)];
     vec![
@@ -369,13 +387,7 @@ pub(super) fn cases() -> Vec<Case> {
             |x| Array::from_index(&[9, 131, 5], |at| x[0].broadcast_at(at)),
         )
         .along(),
-        Case::new(
-            "permute [9, 5, 70, 3] by [2, 3, 1, 0]",
-            one(&[9, 5, 70, 3]),
-            |x| permute(&x[0], &[2, 3, 1, 0]),
-            |x| Array::from_index(&[70, 3, 5, 9], |at| x[0].broadcast_at(&[at[3], at[2], at[0], at[1]])),
-        )
-        .along(),
+        permute_case(&[9, 5, 70, 3], &[2, 3, 1, 0]).along(),
         Case::new(
             "slice [9, 33, 131] to [:, 3..32]",
             one(&[9, 33, 131]),
@@ -425,24 +437,14 @@ pub(super) fn cases() -> Vec<Case> {
             |x| expand(&x[0], &[2, 3, 5]),
             |x| Array::from_index(&[2, 3, 5], |at| x[0].broadcast_at(at)),
         ),
-        Case::new(
-            "permute [2, 3, 5] by [2, 0, 1]",
-            one(&[2, 3, 5]),
-            |x| permute(&x[0], &[2, 0, 1]),
-            |x| Array::from_index(&[5, 2, 3], |at| x[0].broadcast_at(&[at[1], at[2], at[0]])),
-        ),
+        permute_case(&[2, 3, 5], &[2, 0, 1]),
         Case::new(
             "transpose [4, 7]",
             one(&[4, 7]),
             |x| transpose(&x[0], 0, 1),
             |x| Array::from_index(&[7, 4], |at| x[0].broadcast_at(&[at[1], at[0]])),
         ),
-        Case::new(
-            "permute [2, 3, 2, 3] by [3, 1, 0, 2]",
-            one(&[2, 3, 2, 3]),
-            |x| permute(&x[0], &[3, 1, 0, 2]),
-            |x| Array::from_index(&[3, 3, 2, 2], |at| x[0].broadcast_at(&[at[2], at[1], at[3], at[0]])),
-        ),
+        permute_case(&[2, 3, 2, 3], &[3, 1, 0, 2]),
         Case::new(
             "slice [2, 7, 3] to [:, 2..6]",
             one(&[2, 7, 3]),

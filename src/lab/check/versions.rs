@@ -287,7 +287,7 @@ impl Checker {
             let run = self.run(gpu, target, version, &forced, &mut report, &mut tell);
             gpu.force(before)?;
             run?;
-            if self.case.is_none() && !(self.fail_fast && !report.passed()) {
+            if self.case.is_none() && (report.passed() || !self.fail_fast) {
                 idle(&mut report, version);
             }
         }

@@ -204,7 +204,9 @@ pub(in crate::ops) fn weight_grad_cases() -> Vec<Case> {
 }
 
 /// Stride, dilations and groups of the branches 5, 11, 21.
-const BRANCHES: [(usize, [usize; 3], usize); 5] =
+type Setting3 = (usize, [usize; 3], usize);
+
+const BRANCHES: [Setting3; 5] =
     [(1, [1, 1, 1], 1), (2, [1, 1, 1], 1), (1, [1, 2, 3], 1), (2, [2, 1, 4], 1), (1, [1, 1, 1], 2)];
 
 /// The specification and the inputs (x of `[b, 2, len]` and the weights) of one of them.
@@ -261,12 +263,12 @@ fn branches_relu_case((spec, mut inputs, label): (ConvSpec, Vec<Input>, String))
 }
 
 /// Small ones, to second order.
-fn small(setting: (usize, [usize; 3], usize)) -> (ConvSpec, Vec<Input>, String) {
+fn small(setting: Setting3) -> (ConvSpec, Vec<Input>, String) {
     three(setting, [2, 2, 15], [2, 2, 4], Numbers::F32)
 }
 
 /// Many records; more channels than a block takes.
-const LARGE: ((usize, [usize; 3], usize), [usize; 3], [usize; 3]) = ((1, [1, 1, 1], 1), [9, 5, 67], [9, 3, 6]);
+const LARGE: (Setting3, [usize; 3], [usize; 3]) = ((1, [1, 1, 1], 1), [9, 5, 67], [9, 3, 6]);
 
 pub(in crate::ops) fn branches_cases() -> Vec<Case> {
     let (setting, x, widths) = LARGE;
