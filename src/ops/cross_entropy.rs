@@ -256,6 +256,22 @@ pub(super) fn cases() -> Vec<Case> {
         |x| log_softmax(&x[0]),
         move |x| cpu_softmax(&x[0]).map(f64::ln),
     ));
+    // More records than a group takes at once.
+    cases.push(
+        Case::new(
+            "cross_entropy [70, 3]",
+            vec![Input::normal(&[70, 3], 124), Input::index(&[70], (0..70).map(|i| i * 5 / 3 % 3).collect())],
+            |x| cross_entropy(&x[0], &cross_entropy_targets(&x[1], &Tensor::full(x[0].gpu(), &[3], 1.0)?, 0.1)?),
+            |x| {
+                let lse = |row: &[f64]| row.iter().map(|v| v.exp()).sum::<f64>().ln();
+                let own = |(row, label): (&[f64], &f64)| {
+                    lse(row) - 0.9 * row[*label as usize] - 0.1 / 3.0 * row.iter().sum::<f64>()
+                };
+                Array::scalar(x[0].data.chunks(3).zip(&x[1].data).map(own).sum::<f64>() / 70.0)
+            },
+        )
+        .along(),
+    );
     // Logits far apart: no overflow.
     cases.push(
         Case::new(

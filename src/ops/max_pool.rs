@@ -4,6 +4,7 @@
 use super::family::{Call, Family, Kernel};
 use super::index::PICK;
 use super::{Array, Forward, Op, Saved, apply, avg_pool};
+use crate::autograd::grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -233,6 +234,34 @@ pub(crate) fn max_pool_case(shape: [usize; 3], pool: MaxPool) -> Case {
     .cost((kernel - 1) as f64 * outputs, 4.0 * (b * c * len) as f64 + 8.0 * outputs)
 }
 
+/// Backward pass where samples of a window are equal: the gradient goes to the first of them.
+fn ties_case(shape: [usize; 3], pool: MaxPool) -> Case {
+    let MaxPool { kernel, stride, pad } = pool;
+    let [b, c, len] = shape;
+    let t = (len + 2 * pad - kernel) / stride + 1;
+    Case::new(
+        format!("gradient, equal samples {shape:?} kernel {kernel} stride {stride} padding {pad}"),
+        vec![Input::normal(&shape, 93).map(f32::signum), Input::normal(&[b, c, t], 94)],
+        |x| {
+            let first = grad(&x[2], &[&x[0]], Some(&x[1].leaf()), false)?.into_iter().next().flatten();
+            first.ok_or_else(|| Error::gpu("no gradient of x", "report this: it is a fault of the engine"))
+        },
+        move |x| {
+            let mut y = Array::zeros(&shape);
+            for (i, g) in x[1].data.iter().enumerate() {
+                let (row, start) = (i / t * len, i % t * stride);
+                let window = start.saturating_sub(pad)..(start + kernel - pad).min(len);
+                // the first of the largest: of equal ones, max_by takes the last
+                let at = window.rev().max_by(|&a, &b| x[0].data[row + a].total_cmp(&x[0].data[row + b]));
+                y.data[row + at.unwrap_or_default()] += g;
+            }
+            y
+        },
+    )
+    .after(move |x| max_pool(&x[0], pool))
+    .oracle_only()
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let small = [
         ([2, 3, 13], 2, 2, 0),
@@ -254,5 +283,10 @@ pub(super) fn cases() -> Vec<Case> {
         ([2, 2, 2600], 2, 4, 1),
     ];
     let case = |(shape, kernel, stride, pad)| max_pool_case(shape, MaxPool { kernel, stride, pad });
-    small.into_iter().map(case).chain(large.into_iter().map(|s| case(s).along())).collect()
+    let ties = [
+        ([2, 3, 40], MaxPool { kernel: 2, stride: 2, pad: 0 }),
+        ([1, 2, 31], MaxPool { kernel: 3, stride: 2, pad: 1 }),
+    ];
+    let ties = ties.map(|(shape, pool)| ties_case(shape, pool));
+    small.into_iter().map(case).chain(large.into_iter().map(|s| case(s).along())).chain(ties).collect()
 }

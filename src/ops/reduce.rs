@@ -1,7 +1,7 @@
 //! Sums, means and maxima over dimensions (`shaders/reductions`).
 
 use super::family::{Family, Kernel};
-use super::{Array, Forward, Op, Saved, apply, check_floats, expand, place, reshape, scale};
+use super::{Array, Forward, Op, Saved, apply, check_floats, expand, place, reshape, scale, sum_of_squares};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -12,7 +12,7 @@ const SUM: Kernel = Kernel {
     name: "sum",
     formula: "y[o, s, i] = sum over r in [s chunk, min(reduce, (s + 1) chunk)) of x[o, r, i], or (square) of its square",
     operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, chunks, inner]")],
-    sizes: &[("outer", 2), ("reduce", 9), ("inner", 3), ("chunks", 2), ("chunk", 5), ("square", 0)],
+    sizes: &[("outer", 2), ("reduce", 9), ("inner", 1), ("chunks", 2), ("chunk", 5), ("square", 0)],
     floats: &[],
     layouts: &[],
 };
@@ -289,6 +289,16 @@ pub(super) fn cases() -> Vec<Case> {
         (&[33, 20], &[0]),
     ];
     cases.extend(shapes.map(|(shape, dims)| sum_case(shape, dims).along()));
+    // Squares, as for the norm of the gradients: a row, and one of several chunks.
+    for n in [1, 77, 4 * CHUNK + 3] {
+        let case = Case::new(
+            format!("squares [{n}]"),
+            vec![Input::normal(&[n], 36)],
+            |x| sum_of_squares(&x[0]),
+            |x| Array::scalar(x[0].data.iter().map(|v| v * v).sum()),
+        );
+        cases.push(case.tolerance(1e-5, 1e-5).oracle_only());
+    }
     for (shape, dim) in [(vec![9, 65, 3], 1), (vec![70, 9], 1)] {
         let case = Case::new(
             format!("max {shape:?} over {dim}"),

@@ -118,7 +118,7 @@ const SECOND_ORDER: [Setting; 14] = [
 ];
 
 /// Values only: what tiles get wrong. Lengths around a tile come with one kernel, which is compiled once for all of them.
-const VALUES: [Setting; 40] = [
+const VALUES: [Setting; 41] = [
     // counts of taps that leave 0 to 3 of four, strides with phases of unequal taps
     [1, 2, 5, 15, 6, 1, 1, 1],
     [1, 1, 3, 16, 7, 1, 1, 1],
@@ -133,6 +133,8 @@ const VALUES: [Setting; 40] = [
     [9, 4, 7, 20, 11, 2, 1, 1],
     [33, 1, 2, 9, 3, 1, 1, 1],
     [12, 2, 3, 50, 3, 1, 2, 1],
+    // and so many weights that a slice of their gradient takes several, the last one fewer
+    [10, 64, 40, 30, 3, 1, 1, 1],
     // lengths around a tile of 192, 128 and 64 positions
     [1, 4, 8, 191, 5, 1, 1, 1],
     [1, 4, 8, 192, 5, 1, 1, 1],

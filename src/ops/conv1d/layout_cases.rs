@@ -176,7 +176,7 @@ pub(in crate::ops) fn layout_cases() -> Vec<Case> {
         // records, channels, len, phases, folds, every, pitch, lead
         [9, 3, 19, 1, 1, 1, 6, 1],
         [2, 2, 37, 2, 1, 1, 6, 2],
-        [1, 2, 1030, 1, 1, 1, 260, 3],
+        [2, 2, 1030, 1, 1, 1, 260, 3],
         [3, 2, 41, 3, 1, 1, 5, 1],
         [2, 1, 40, 1, 4, 1, 4, 1],
         [2, 2, 50, 2, 1, 2, 5, 1],
@@ -185,6 +185,8 @@ pub(in crate::ops) fn layout_cases() -> Vec<Case> {
     .map(rows_case)
     .into();
     all.extend((0..4).map(|shift| points_case([3, 23, 6, shift])));
+    // the last place has its input to the end
+    all.push(points_case([2, 22, 6, 1]));
     for transposed in [false, true] {
         for fast in [false, true] {
             all.push(weights_case([7, 3, 21, 1, 10, if fast { 6 } else { 21 }, 10, 4, 2], transposed, fast));
