@@ -19,7 +19,7 @@ fn refused(args: &[&str], words: &[&str]) {
 fn a_benchmark_that_cannot_fit_is_refused() {
     // 100000 records of 64 channels with 625 samples: 16 GB
     for op in ["conv1d", "conv1d_input_grad", "conv1d_weight_grad", "batch_norm_relu_grad", "sum", "dropout", "add"] {
-        refused(&["bench", op, "--shape", "batch=100000"], &[op, "needs a tensor of 64000.000 MB"]);
+        refused(&["bench", op, "--shape", "batch=100000,in=64,len=625"], &[op, "needs a tensor of 16000.000 MB"]);
     }
     // the batch that is told fits
     let limit = ["--memory-limit", "300M"];

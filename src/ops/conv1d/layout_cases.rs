@@ -1,8 +1,8 @@
 //! Oracles and cases of the layouts, each by its formula; in f16 they are checked by way of the convolutions.
 
 use super::family::{POINTS, ROWS, WEIGHTS};
-use crate::ops::{Array, check_floats};
 use crate::ops::case::{Case, Input};
+use crate::ops::{Array, check_floats};
 use crate::tensor::{DType, Tensor};
 
 /// Coefficients of the product of x - b over the points b other than each of 0, 1, -1, 2, -2, 1/2 and infinity, the highest
