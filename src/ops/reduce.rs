@@ -292,7 +292,7 @@ pub(super) fn cases() -> Vec<Case> {
     // Squares, as for the norm of the gradients: a row, and one of several chunks.
     for n in [1, 77, 4 * CHUNK + 3] {
         let case = Case::new(
-            format!("squares [{n}]"),
+            format!("sum_of_squares [{n}]"),
             vec![Input::normal(&[n], 36)],
             |x| sum_of_squares(&x[0]),
             |x| Array::scalar(x[0].data.iter().map(|v| v * v).sum()),
