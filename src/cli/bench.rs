@@ -157,6 +157,14 @@ fn experiment(path: Option<&Path>, sets: &[String]) -> Result<Experiment> {
 
 fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
     if let Some(op) = &args.op {
+        if let Some(set) = args.sets.first() {
+            return Err(Error::config(
+                format!(
+                    "--set {set}: found a setting of an experiment beside the operation {op}, expected --shape alone"
+                ),
+                "a knob's values are tried by `exgnet tune`, and baked in by editing its default in the version's file",
+            ));
+        }
         let operation = Operation::named(op)?;
         let shape = operation.shape(args.shape.as_deref().unwrap_or(""))?;
         return Ok(vec![Subject::new(gpu, operation, shape)?]);

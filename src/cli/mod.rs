@@ -175,7 +175,8 @@ impl Common {
     /// A line for the person at the terminal, on standard error.
     fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            eprintln!("{}", line.as_ref());
+            // nobody may be there to read it
+            let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
         }
     }
 }
@@ -245,7 +246,7 @@ pub fn main() -> ExitCode {
     match done.and_then(|code| print_failure().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("error: {e}");
+            let _ = writeln!(std::io::stderr(), "error: {e}");
             ExitCode::FAILURE
         }
     }

@@ -17,7 +17,7 @@ use crate::train::evaluate::{Origin, Part};
 use crate::train::fit::{Ended, Safety};
 use crate::train::metrics::text_table;
 use crate::train::room::with_batch;
-use crate::train::run_folder::{Kernels, KernelsEntry, RunRecord, SplitRecord};
+use crate::train::run_folder::{Kernels, KernelsEntry, RunRecord, SplitRecord, quoted};
 use crate::train::{RunFolder, Strips, Targets, Tested, Training, data, evaluate, report};
 use checks::{are_same_kernels, is_finished, is_same_data, keeps_inputs, take, to_resume};
 use clap::Args;
@@ -274,8 +274,10 @@ pub(super) fn job(
         }
         Ended::Stopped { step, steps } => {
             drop(display);
-            let out = dir.display();
-            common.say(format!("stopped after step {step} of {steps}; go on with: exgnet train --out {out} --resume"));
+            let mut words: Vec<String> =
+                common.arguments().iter().map(|word| quoted(&word.to_string_lossy())).collect();
+            words.push(format!("train --out {} --resume", quoted(&dir.display().to_string())));
+            common.say(format!("stopped after step {step} of {steps}; resume with: exgnet {}", words.join(" ")));
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };

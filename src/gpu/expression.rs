@@ -13,6 +13,15 @@ pub enum Number {
     Float(f64),
 }
 
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Int(v) => v.fmt(f),
+            Self::Float(v) => v.fmt(f),
+        }
+    }
+}
+
 impl Number {
     /// As the template engine takes it.
     pub(crate) fn value(self) -> Value {
@@ -83,7 +92,8 @@ impl std::fmt::Debug for Expression {
 /// The number up to `most` that wastes least of `n`, larger ones first: channels that a group computes.
 fn even(n: i64, most: i64) -> i64 {
     let up = |c: i64| n.div_euclid(c) + i64::from(n.rem_euclid(c) > 0);
-    (1..=most.min(n)).rev().min_by_key(|&c| up(c) * c + up(c)).unwrap_or(1)
+    // no group computes more
+    (1..=most.min(n).min(1 << 12)).rev().min_by_key(|&c| up(c) * c + up(c)).unwrap_or(1)
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
@@ -96,8 +106,9 @@ fn environment() -> &'static Environment<'static> {
         let mut env = Environment::new();
         env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         // a divisor of 0 is a fault of a header, which its number shows
-        env.add_function("ceil", |a: i64, b: i64| (a + b.max(1) - 1).div_euclid(b.max(1)));
-        env.add_function("up", |a: i64, b: i64| (a + b.max(1) - 1).div_euclid(b.max(1)) * b.max(1));
+        let ceil = |a: i64, b: i64| a.saturating_add(b.max(1) - 1).div_euclid(b.max(1));
+        env.add_function("ceil", ceil);
+        env.add_function("up", move |a: i64, b: i64| ceil(a, b).saturating_mul(b.max(1)));
         env.add_function("min", |a: i64, b: i64| a.min(b));
         env.add_function("max", |a: i64, b: i64| a.max(b));
         env.add_function("even", even);
@@ -150,7 +161,7 @@ impl Expression {
     pub(super) fn count(&self, values: &Values) -> Result<usize, String> {
         match self.number(values)? {
             Number::Int(v) if v >= 0 => Ok(v as usize),
-            v => Err(format!("{}: found {v:?}, expected an integer of at least 0", self.text)),
+            v => Err(format!("{}: found {v}, expected an integer of at least 0", self.text)),
         }
     }
 }

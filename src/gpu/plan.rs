@@ -116,7 +116,11 @@ impl Texts {
                 }
                 Geometry::Threads(e) => match (count(e)?, values.get("WG")) {
                     (n, Some(Number::Int(width @ 1..))) => (n, n.div_ceil(*width as usize)),
-                    _ => return Err(version.wrong("threads", "found no knob WG, expected the threads of a group")),
+                    (_, Some(width)) => {
+                        let what = format!("found {width}, expected the threads of a group, 1 or more");
+                        return Err(version.wrong("knob WG", &what));
+                    }
+                    _ => return Err(version.wrong(&name, "found no knob WG, expected the threads of a group")),
                 },
             };
             let mut key = Key {
@@ -160,7 +164,7 @@ impl Texts {
                     _ => None,
                 };
                 params.push(word.ok_or_else(|| {
-                    let what = format!("found {value:?} for the parameter {name}, expected a number of its type");
+                    let what = format!("found {value} for the parameter {name}, expected a number of its type");
                     version.wrong(name, &what)
                 })?);
             }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// File names below `shaders/` and texts, made by `shaders/build.rs`.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
+/// Bytes of a version at most.
+const LARGEST: u64 = 4 << 20;
 /// Folders that hold no versions: text that kernels share, kernels of the measurements.
 const OTHERS: [&str; 2] = ["include", "lab"];
 
@@ -186,6 +188,14 @@ fn listed(dir: &Path) -> Result<Vec<PathBuf>> {
 
 fn no_family(path: &Path, family: &str, what: &str) -> Error {
     let known = families();
+    if path.parent().and_then(Path::file_name).is_some_and(|dir| known.contains(&*dir.to_string_lossy())) {
+        let parent = path.parent().and_then(Path::parent).unwrap_or(path).display().to_string();
+        return Error::file(
+            path,
+            format!("lies in the folder that was given itself: {what}"),
+            format!("give the folder above it: --shader-dir {}", if parent.is_empty() { "." } else { &parent }),
+        );
+    }
     let near = nearest(family, known.iter().copied()).unwrap_or("conv1d");
     Error::file(
         path,
@@ -201,7 +211,8 @@ fn no_family(path: &Path, family: &str, what: &str) -> Error {
 fn take(file: String, path: PathBuf) -> Result<Taken> {
     let (folder, name) = file.split_once('/').expect("made so");
     if path.is_dir() {
-        return Err(no_family(&path, folder, &format!("{name}/ is a folder within {folder}/")));
+        let what = format!("is a folder within {folder}/, expected a file NN_name.wgsl");
+        return Err(Error::file(&path, what, "versions lie in the family's folder itself"));
     }
     let known = match folder {
         "include" => true,
@@ -216,6 +227,14 @@ fn take(file: String, path: PathBuf) -> Result<Taken> {
             path,
             "is no name of a version, expected NN_name.wgsl with two digits and small letters",
             "for example 90_mine.wgsl",
+        ));
+    }
+    let regular = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= LARGEST);
+    if !regular {
+        return Err(Error::file(
+            path,
+            format!("is no file of at most {} MiB that can be read", LARGEST >> 20),
+            "a version is a text file; no pipe, no device, no dangling link",
         ));
     }
     let text = std::fs::read_to_string(&path)

@@ -303,8 +303,8 @@ impl Gpu {
             }
             let what =
                 format!("{} {}: {} does not fit, the rule of thumb decides", wanted.family, wanted.key, asked.label());
-            if lock(&self.0.tuning).logged.insert(what.clone()) {
-                log::info!("{what}");
+            if lock(&self.0.tuning).logged.insert(format!("{} {}", wanted.family, asked.label())) {
+                log::warn!("{what}");
             }
         } else if let Some((version, settings)) = tuned.filter(|(v, _)| v.has(wanted.kernel))
             && can(&version)?

@@ -208,7 +208,21 @@ impl Version {
 
     /// An error about the header.
     pub(super) fn wrong(&self, key: &str, what: &str) -> Error {
-        Error::gpu(format!("{}: //@ {key}: {what}", self.shown()), "shaders/README.md says what a header holds")
+        let at = self.line_of(key).map(|line| format!(":{line}")).unwrap_or_default();
+        let hint = "shaders/README.md says what a header holds; whole numbers are divided by //";
+        Error::gpu(format!("{}{at}: //@ {key}: {what}", self.shown()), hint)
+    }
+
+    /// Line of the file, from 1, that says this, or launches an entry of this name.
+    fn line_of(&self, key: &str) -> Option<usize> {
+        let head = |line: &str| {
+            let line = line.trim().strip_prefix("//@")?.split_once(':')?.0.trim();
+            let (kind, name) = line.split_once(' ').unwrap_or((line, ""));
+            let named = ["threads", "groups", "let", "knob", "scratch", "kernel"].contains(&kind) && name.trim() == key;
+            let main = ["threads", "groups"].contains(&kind) && name.is_empty() && key == "main";
+            (line == key || named || main).then_some(())
+        };
+        self.text.lines().position(|line| head(line).is_some()).map(|at| at + 1)
     }
 
     /// What of its needs an adapter lacks.
@@ -281,7 +295,8 @@ impl Version {
                 Err(self.why_unknown(name, values).unwrap_or_else(|| self.wrong(name, "cannot be evaluated")))
             }
             found => {
-                let what = format!("found {found:?}, expected an integer of at least 0 that its layout asks for");
+                let found = found.map_or("none".to_owned(), ToString::to_string);
+                let what = format!("found {found}, expected an integer of at least 0 that its layout asks for");
                 Err(self.wrong(&format!("let {name}"), &what))
             }
         }

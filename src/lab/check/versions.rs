@@ -83,8 +83,6 @@ pub struct VersionReport {
     pub ran: BTreeMap<String, usize>,
     /// What is wrong with it beside its cases: it does not compile, or a kernel of it ran in no case.
     pub problems: Vec<String>,
-    /// Said of it, though it is no failure.
-    pub remarks: Vec<String>,
     /// Time that it took.
     pub seconds: f64,
 }
@@ -231,7 +229,6 @@ impl Checker {
             cases: Vec::new(),
             ran: BTreeMap::new(),
             problems,
-            remarks: Vec::new(),
             seconds: start.elapsed().as_secs_f64(),
         }
     }
@@ -259,7 +256,6 @@ impl Checker {
             cases: Vec::new(),
             ran: BTreeMap::new(),
             problems: Vec::new(),
-            remarks: Vec::new(),
             seconds: 0.0,
         };
         if let (Some(version), Some(family)) = (version, target.family) {
@@ -274,6 +270,15 @@ impl Checker {
                         version.shown(),
                         family.name
                     ));
+                }
+            }
+            let layouts: Vec<&str> = family.kernels.iter().flat_map(|k| k.layouts.iter().copied()).collect();
+            for (operand, layout) in &version.layouts {
+                let found = format!("{operand}={layout}");
+                if layout != "plain" && !layouts.contains(&found.as_str()) {
+                    let known = if layouts.is_empty() { "plain ones only".to_owned() } else { layouts.join(", ") };
+                    let shown = version.shown();
+                    report.problems.push(format!("{shown}: //@ layout: found {found}, {} offers {known}", family.name));
                 }
             }
             match texts::compile_all(gpu, version, family.kernels) {
@@ -340,8 +345,7 @@ impl Checker {
     }
 }
 
-/// Says so where a kernel of the version ran in no case: nothing was checked of it. With those that are built in that is a
-/// failure.
+/// Says so where a kernel of the version ran in no case: nothing was checked of it, which is a failure.
 fn idle(report: &mut VersionReport, version: Option<&Arc<Version>>) {
     let Some(version) = version else { return };
     let n = report.cases.len();
@@ -353,5 +357,5 @@ fn idle(report: &mut VersionReport, version: Option<&Arc<Version>>) {
             format!("{}: {kernel} ran in none of {n} cases: it fits none of their shapes", version.shown())
         })
         .collect();
-    if version.path.is_none() { report.problems.extend(idle) } else { report.remarks.extend(idle) }
+    report.problems.extend(idle);
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 const BUILT_IN: [(&str, &str); 1] =
     [("llvmpipe-avx512.json", include_str!("../../../results/tuning/llvmpipe-avx512.json"))];
 /// What to do about a table that cannot be used.
-const HINT: &str = "delete it and run `exgnet tune` again, or use --no-tuned";
+const HINT: &str = "name another file with --out; a table that was damaged is made again once it is deleted; --no-tuned ignores tables";
 
 /// What was found for one shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
