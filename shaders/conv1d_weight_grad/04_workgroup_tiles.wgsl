@@ -71,22 +71,7 @@ var<workgroup> b_tile: array<vec4<Number>, {{ 4 * ub * b_quads }}>;
 
 fn b_at(i: u32) -> Number { return b_tile[i / 4u][i % 4u]; }
 
-fn put(slice: u32, ra: u32, rb: u32, j: u32, sum: f32) {
-    {%- if swap %}
-    let o = rb;
-    let u = ra;
-    let tap = {{ taps - 1 }} - i32(j);
-    {%- else %}
-    let o = ra;
-    let u = rb;
-    let tap = i32(j);
-    {%- endif %}
-    let k = i32(p.stride) * (tap + p.first) + i32(u % p.phases) + p.pad;
-    let c = u / p.phases;
-    if o < p.out && c < p.c_in && k >= 0 && k < i32(p.kernel) {
-        {{ part }}[((slice * p.out + o) * p.c_in + c) * p.kernel + u32(k)] = sum;
-    }
-}
+{% include "include/weight_tap.wgsl" %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {

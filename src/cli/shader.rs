@@ -4,7 +4,8 @@ use super::{Common, print_line};
 use crate::error::{Error, Result, nearest};
 use crate::files;
 use crate::gpu::{
-    Knob, Number, ShaderSource, Template, Values, Version, embedded_shaders, entries, template_defaults, template_names,
+    Facts, Knob, Number, ShaderSource, Template, Values, Version, embedded_shaders, entries, template_defaults,
+    template_names,
 };
 use crate::ops::FAMILIES;
 use clap::Args;
@@ -122,7 +123,7 @@ impl<'a> Found<'a> {
             });
         };
         let (version, mut knobs) = catalogue.named(family, version)?;
-        let mut values = facts();
+        let mut values = ADAPTER.values();
         for kernel in FAMILIES.iter().filter(|f| f.name == family).flat_map(|f| f.kernels) {
             let sample = kernel.sample();
             sample.into_iter().for_each(|(name, v)| {
@@ -157,11 +158,8 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Facts of an adapter that has whatever a version may need.
-fn facts() -> Values {
-    let all = [("software", 1), ("subgroups", 1), ("f16", 1), ("lanes", 8)];
-    all.into_iter().map(|(name, v)| (name.to_owned(), Number::Int(v))).collect()
-}
+/// An adapter that has whatever a version may need.
+const ADAPTER: Facts = Facts { software: true, subgroups: true, f16: true, lanes: 8 };
 
 fn template<'a>(source: &'a ShaderSource, name: &str, text: Cow<'static, str>, values: &Values) -> Template<'a> {
     let used = template_names(source, &text);

@@ -242,9 +242,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Gpu`] for a header that cannot be evaluated.
     pub fn resolve(&self, chosen: &Chosen, sizes: &Values) -> Result<Values> {
-        let mut values = self.facts();
-        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
-        chosen.version.resolve(values, &chosen.settings)
+        chosen.version.resolve(self.with_facts(sizes), &chosen.settings)
     }
 
     /// As [`Gpu::choose`], which is asked once for a shape.
@@ -294,9 +292,7 @@ impl Gpu {
         version: &Version,
         sizes: &Values,
     ) -> Result<Vec<std::collections::BTreeMap<String, i64>>> {
-        let mut values = self.facts();
-        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
-        version.candidates(&values)
+        version.candidates(&self.with_facts(sizes))
     }
 
     /// What runs for these sizes, compiled.

@@ -131,6 +131,32 @@ pub struct Seen {
     pub calls: usize,
 }
 
+/// What headers may ask for of an adapter, this one or one that is supposed.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// The CPU plays the GPU.
+    pub software: bool,
+    /// Subgroup operations.
+    pub subgroups: bool,
+    /// 16-bit arithmetic.
+    pub f16: bool,
+    /// Lanes of a subgroup of one fixed size, or 0.
+    pub lanes: usize,
+}
+
+impl Facts {
+    /// By the names that headers know them by.
+    pub fn values(&self) -> Values {
+        let all = [
+            ("software", i64::from(self.software)),
+            ("subgroups", self.subgroups.into()),
+            ("f16", self.f16.into()),
+            ("lanes", self.lanes as i64),
+        ];
+        all.into_iter().map(|(name, v)| (name.to_owned(), Number::Int(v))).collect()
+    }
+}
+
 /// What versions are chosen for.
 pub struct Wanted<'a> {
     /// The family.
@@ -196,17 +222,19 @@ impl Gpu {
         lock(&self.0.tuning).choices.clone()
     }
 
-    /// Numbers that headers may ask for: `software`, `subgroups`, `f16`, and `lanes` of a subgroup of one fixed size, or 0.
-    pub fn facts(&self) -> Values {
+    /// Sizes with what headers may ask for of the adapter.
+    pub(super) fn with_facts(&self, sizes: &Values) -> Values {
         let r = &self.0.report;
         let lanes = self.fixed_lanes().unwrap_or(0);
-        let all = [
-            ("software", i64::from(r.is_software)),
-            ("subgroups", r.subgroups.into()),
-            ("f16", r.shader_f16.into()),
-            ("lanes", lanes as i64),
-        ];
-        all.into_iter().map(|(name, v)| (name.to_owned(), Number::Int(v))).collect()
+        let facts = Facts { software: r.is_software, subgroups: r.subgroups, f16: r.shader_f16, lanes };
+        let mut values = facts.values();
+        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        values
+    }
+
+    /// Whether a version can run these sizes here.
+    fn can_run(&self, wanted: &Wanted<'_>, version: &Version, values: &Values) -> Result<bool> {
+        Ok(version.lacks(&self.0.report).is_none() && (wanted.layouts)(version) && version.fits(values)?)
     }
 
     /// Lanes of a subgroup where they are of one fixed size that kernels can rely on.
@@ -245,11 +273,10 @@ impl Gpu {
     }
 
     fn note(&self, wanted: &Wanted<'_>, sizes: &Values, chosen: &Chosen) -> Result<()> {
-        let mut values = self.facts();
-        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        let values = self.with_facts(sizes);
         let mut versions = Vec::new();
         for v in self.versions(wanted.family).iter().filter(|v| v.has(wanted.kernel)) {
-            if v.lacks(&self.0.report).is_none() && (wanted.layouts)(v) && v.fits(&values)? {
+            if self.can_run(wanted, v, &values)? {
                 versions.push(v.clone());
             }
         }
@@ -273,12 +300,9 @@ impl Gpu {
 
     /// See [`Gpu::choose`].
     fn decide(&self, wanted: &Wanted<'_>, sizes: &Values) -> Result<Chosen> {
-        let mut values = self.facts();
-        values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
+        let values = self.with_facts(sizes);
         let versions = self.versions(wanted.family);
-        let can = |v: &Version| -> Result<bool> {
-            Ok(v.lacks(&self.0.report).is_none() && (wanted.layouts)(v) && v.fits(&values)?)
-        };
+        let can = |v: &Version| self.can_run(wanted, v, &values);
         let provider = |number: u32| versions.iter().rev().find(|v| v.number <= number && v.has(wanted.kernel));
         let (forced, tuned) = {
             let tuning = lock(&self.0.tuning);
@@ -320,20 +344,5 @@ impl Gpu {
             format!("{} {}: found no version that fits {}", wanted.family, wanted.kernel, wanted.key),
             "01_naive.wgsl should fit every shape: compare it with the built-in one",
         ))
-    }
-
-    /// Which kernels run, in words that differ where they do: a run's bits depend on them.
-    pub fn kernels_in_words(&self) -> String {
-        let tuning = lock(&self.0.tuning);
-        let table = serde_json::to_string(&tuning.choices).unwrap_or_default();
-        let digest = super::version::hash_of(&table) as u32;
-        let tuned = match tuning.choices.len() {
-            0 => "rules of thumb".to_owned(),
-            n => format!("a table of {n} tuned shapes ({digest:08x})"),
-        };
-        match tuning.forced.is_empty() {
-            true => tuned,
-            false => format!("{} by force, {tuned}", tuning.forced),
-        }
     }
 }

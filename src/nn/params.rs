@@ -3,7 +3,7 @@
 
 use crate::autograd::grad;
 use crate::error::{Error, Result, nearest};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, hash_of};
 use crate::ops::adam::BLOCK;
 use crate::tensor::{Tensor, numel};
 use rand::{RngExt, SeedableRng};
@@ -41,7 +41,7 @@ struct Entry {
 /// FNV-1a: a parameter's random stream depends on its name alone, so that adding a part to a network leaves the
 /// starting values of the rest as they were.
 fn stream(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    hash_of(name)
 }
 
 impl ParamBuilder {

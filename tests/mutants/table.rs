@@ -471,20 +471,10 @@ pub const MUTANTS: &[Mutant] = &[
         "unpacked({{ b }}[br{{ u }} + at + {{ i * lanes - i }}u])",
     ),
     m("conv1d_weight_grad/03_subgroup_rows", Index, "first row of those that lanes hold", "{{ u1 - u }}u);", "0u);"),
-    m(
-        "conv1d_weight_grad/03_subgroup_rows",
-        Sign,
-        "taps in reverse, one too far",
-        "{{ taps - 1 }} - i32(j)",
-        "{{ taps }} - i32(j)",
-    ),
-    m(
-        "conv1d_weight_grad/03_subgroup_rows",
-        Bound,
-        "first tap",
-        "k >= 0 && k < i32(p.kernel)",
-        "k > 0 && k < i32(p.kernel)",
-    ),
+    m("include/weight_tap", Sign, "taps in reverse, one too far", "{{ taps - 1 }} - i32(j)", "{{ taps }} - i32(j)")
+        .at("conv1d_weight_grad", "03_subgroup_rows"),
+    m("include/weight_tap", Bound, "first tap", "k >= 0 && k < i32(p.kernel)", "k > 0 && k < i32(p.kernel)")
+        .at("conv1d_weight_grad", "03_subgroup_rows"),
     m(
         "conv1d_weight_grad/03_subgroup_rows",
         OneLane,

@@ -1,14 +1,18 @@
 //! Texts of kernels compiled by naga, for this adapter and for others that are supposed.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Chosen, Entry, Gpu, Need, Number, Values, Version, embedded_shaders, entries, expand};
+use crate::gpu::{Chosen, Entry, Facts, Gpu, Need, Number, Values, Version, embedded_shaders, entries, expand};
 use crate::ops::family::Kernel;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Adapters: whether they are software, lanes of a fixed subgroup, 16-bit arithmetic.
-const ADAPTERS: [[i64; 3]; 3] = [[1, 8, 0], [0, 32, 1], [0, 0, 0]];
+/// Adapters that are supposed: a software one, a wide one, one with nothing.
+const ADAPTERS: [Facts; 3] = [
+    Facts { software: true, subgroups: true, f16: false, lanes: 8 },
+    Facts { software: false, subgroups: true, f16: true, lanes: 32 },
+    Facts { software: false, subgroups: false, f16: false, lanes: 0 },
+];
 /// Storage buffers of a kernel that every adapter has.
 const STORAGE: usize = 8;
 
@@ -83,12 +87,9 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
     for kernel in kernels.iter().filter(|k| version.has(k.name)) {
         for (i, sample) in samples(kernel).into_iter().enumerate() {
-            for [software, lanes, f16] in ADAPTERS {
+            for facts in ADAPTERS {
                 let mut sizes = sample.clone();
-                let subgroups = i64::from(lanes > 0);
-                for (name, v) in [("software", software), ("lanes", lanes), ("subgroups", subgroups), ("f16", f16)] {
-                    sizes.insert(name.into(), Number::Int(v));
-                }
+                sizes.extend(facts.values());
                 let values = gpu.resolve(&chosen, &sizes)?;
                 // a flag that it does not know in this place may lead to no text: only the sample itself must
                 let all = match entries(gpu.shaders(), version, kernel.name, &values) {
