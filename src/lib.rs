@@ -9,12 +9,13 @@
 //! - [`ops`]: one file an operation, twin of its shader in `shaders/`
 //! - [`nn`]: layers, EXGnet, optimiser, model files
 //! - [`ecg`]: everything about hearts and nothing about GPUs: readers, labels, R peaks, splits, synthesis
-//! - [`explain`]: where the network looked (Grad-CAM)
-//! - [`onnx`]: the inference network for other programs
-//! - [`figures`]: plots from plain data
-//! - [`train`]: experiment files, the loop, metrics, run folders
-//! - [`plates`]: which figures runs give
-//! - [`report`]: one page about runs
+//! - [`explain`]: where the network looked (Grad-CAM); [`onnx`]: the inference network for other programs
+//! - [`stats`]: intervals, tests, areas under curves
+//! - [`experiment`]: experiment files, sweeps, from an experiment to batches
+//! - [`run`]: the run folder, the only contract between training and showing: formats, lock, the one reader
+//! - [`train`]: the loop, a step, checkpoints; [`eval`]: a network on records it is tested on
+//! - [`plot`]: canvas, axes, ECG paper; [`figures`]: one file per kind of figure, from runs to a drawing
+//! - [`tables`]: runs of a sweep as tables; [`report`]: one page about runs
 //! - [`lab`]: everything that looks at kernels: check, bench, tune, profile
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 //!
@@ -52,6 +53,8 @@ pub mod autograd;
 pub mod cli;
 pub mod ecg;
 pub mod error;
+pub mod eval;
+pub mod experiment;
 pub mod explain;
 pub mod figures;
 pub mod files;
@@ -60,9 +63,12 @@ pub mod lab;
 pub mod nn;
 pub mod onnx;
 pub mod ops;
-pub mod plates;
+pub mod plot;
 pub mod prelude;
 pub mod report;
+pub mod run;
+pub mod stats;
+pub mod tables;
 pub mod tensor;
 pub mod train;
 

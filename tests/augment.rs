@@ -1,10 +1,12 @@
 //! Augmentation: the guidance target goes where the signal goes, and what is off changes nothing.
 
 use exgnet::ecg::{guidance, synthesize};
+use exgnet::experiment::Experiment;
+use exgnet::experiment::data::Strips;
 use exgnet::gpu::Gpu;
 use exgnet::tensor::Tensor;
+use exgnet::train::Targets;
 use exgnet::train::augment::Augment;
-use exgnet::train::{Experiment, Strips, Targets};
 
 #[test]
 fn a_shift_moves_signal_and_target_together() {

@@ -1,11 +1,11 @@
 //! Measurements of kernels: values first, then times; two texts in turn; the ladder of a family.
 
+use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
 use exgnet::lab::measure::{Arm, Row, Status, Timing, layers, measure};
 use exgnet::lab::subjects::{OPERATIONS, Operation, Subject};
 use exgnet::lab::tune;
 use exgnet::ops::Pass;
-use exgnet::train::Experiment;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,5 @@
 //! The same bytes twice, by one worker thread and by two: everything that the program writes and prints, but for the times
-//! that `run.json` (`start`, `end`, `wall_seconds`, see [`exgnet::train::run_folder::RunRecord`]) and `log.jsonl`
+//! that `run.json` (`start`, `end`, `wall_seconds`, see [`exgnet::run::record::RunRecord`]) and `log.jsonl`
 //! (`seconds`) are there to tell.
 //!
 //! Each command runs in a folder of its own under relative names, with a cache of its own, so that nothing else differs.

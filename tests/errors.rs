@@ -7,13 +7,14 @@
 mod goldens;
 
 use exgnet::ecg::{LoadOptions, Source, SyntheticOptions, prepared, synthesize};
+use exgnet::experiment::Experiment;
 use exgnet::gpu::{AdapterChoice, Gpu, Launch, Needs, ShaderSource};
 use exgnet::nn::{Linear, Optimizer, ParamBuilder, Params};
 use exgnet::ops::{self, Branch, Hyper, MaxPool};
+use exgnet::run::RunFolder;
 use exgnet::tensor::Tensor;
 use exgnet::train::checkpoint::Checkpoint;
 use exgnet::train::room::with_batch;
-use exgnet::train::{Experiment, RunFolder};
 use exgnet::{Error, Result, autograd};
 use goldens::same_as_golden;
 use std::fmt::Write as _;

@@ -1,8 +1,8 @@
 //! The memory that `train --dry-run` foretells against what the pool holds at most. A device of its own for each case:
 //! nothing else uses its pool.
 
+use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
-use exgnet::train::Experiment;
 use exgnet::train::estimate::{Estimate, random_batch};
 use exgnet::train::step::Stepper;
 

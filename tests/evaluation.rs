@@ -5,13 +5,15 @@
 mod golden;
 
 use exgnet::ecg::{SyntheticOptions, synthesize, zscore};
+use exgnet::eval::Tested;
+use exgnet::eval::evaluate;
+use exgnet::experiment::Experiment;
+use exgnet::experiment::data::Strips;
 use exgnet::explain::perturbation::{Subject, area, areas, deletion_steps, insertion_steps};
 use exgnet::explain::scores::{MapScores, slope_map, summary};
 use exgnet::explain::{explain_strips, probabilities};
 use exgnet::nn::{Exgnet, Mode, NetworkConfig};
 use exgnet::tensor::Tensor;
-use exgnet::train::config::Experiment;
-use exgnet::train::{Strips, Tested, evaluate};
 use golden::gpu;
 
 fn network(classes: usize) -> Exgnet {
@@ -89,7 +91,7 @@ fn a_network_and_what_it_is_held_against() {
     // deletion and insertion of every record: no class has more than eight
     let p = &found.explanation.perturbation;
     assert_eq!((p.records, found.predictions.iter().filter(|p| p.areas.is_some()).count()), (20, 20 - p.dead));
-    let areas = |p: &exgnet::train::predictions::Prediction| p.areas.map(|a| a.deletion);
+    let areas = |p: &exgnet::run::predictions::Prediction| p.areas.map(|a| a.deletion);
     let all: Vec<f64> = found.predictions.iter().filter_map(areas).collect();
     assert!(all.iter().all(|v| *v > 0.0 && *v < 1.0) && !all.is_empty());
     let mean = all.iter().sum::<f64>() / all.len() as f64;

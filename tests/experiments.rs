@@ -5,8 +5,8 @@ mod common;
 mod tables;
 
 use common::{exgnet, json, text};
-use exgnet::train::Experiment;
-use exgnet::train::sweep::Sweep;
+use exgnet::experiment::Experiment;
+use exgnet::experiment::sweep::Sweep;
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {

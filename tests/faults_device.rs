@@ -7,10 +7,10 @@ mod training;
 use exgnet::Error;
 use exgnet::Result;
 use exgnet::gpu::Gpu;
+use exgnet::run::folder::EpochLog;
 use exgnet::train::Observer;
 use exgnet::train::checkpoint::Checkpoint;
 use exgnet::train::fit::{Ended, Progress, Safety};
-use exgnet::train::run_folder::EpochLog;
 use training::Prepared;
 
 /// Takes the device away after a step; looks at nothing otherwise.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{TINY, exgnet, text, train};
-use exgnet::train::RunFolder;
+use exgnet::run::RunFolder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;

@@ -9,14 +9,17 @@ mod goldens;
 
 use common::{exgnet, fails, path, text};
 use drawing::{check, texts};
-use exgnet::figures::{Format, Look, Theme};
-use exgnet::plates::runs::{Found, read_all};
-use exgnet::plates::{Drawn, Kind, Material, draw};
-use exgnet::train::config::Experiment;
-use exgnet::train::explanations::{Aligned, Shown, ShownCurves, ShownFeatures, ShownStrip};
-use exgnet::train::metrics::Metrics;
-use exgnet::train::predictions::{self, Prediction};
-use exgnet::train::run_folder::{EpochLog, RunFolder, RunRecord};
+use exgnet::experiment::Experiment;
+use exgnet::figures::catalogue::{Drawn, Kind, draw};
+use exgnet::plot::{Format, Look, Theme};
+use exgnet::run::examples::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples};
+use exgnet::run::folder::{EpochLog, RunFolder};
+use exgnet::run::metrics::Metrics;
+use exgnet::run::predictions;
+use exgnet::run::predictions::Prediction;
+use exgnet::run::read::{Found, read_all};
+use exgnet::run::record::RunRecord;
+use exgnet::run::set::RunSet;
 use goldens::same_as_golden;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -70,12 +73,12 @@ impl Fake {
         (0..30).map(one).collect()
     }
 
-    fn strip(class: usize, i: usize) -> ShownStrip {
+    fn strip(class: usize, i: usize) -> Example {
         let beat = 60 + 20 * class;
         let r_peaks: Vec<u32> = (0..SAMPLES / beat).map(|k| (k * beat + beat / 2) as u32).collect();
         let near = |t: usize| r_peaks.iter().map(|p| (*p as f64 - t as f64).abs()).fold(f64::MAX, f64::min);
         let wave = |width: f64| (0..SAMPLES).map(|t| (-(near(t) / width).powi(2)).exp() as f32).collect::<Vec<f32>>();
-        ShownStrip {
+        Example {
             record: format!("class {class} no. {i}"),
             class,
             predicted: i % 3,
@@ -89,7 +92,7 @@ impl Fake {
         }
     }
 
-    fn shown(&self) -> Shown {
+    fn shown(&self) -> Examples {
         let strips = self.there.iter().flat_map(|&k| (0..2).map(move |i| Self::strip(k, i))).collect();
         let mean = |k: usize| {
             if !self.there.contains(&k) {
@@ -106,7 +109,7 @@ impl Fake {
             }
         };
         let curves = self.there.iter().flat_map(|&class| {
-            (0..4).map(move |i| ShownCurves {
+            (0..4).map(move |i| ExampleCurves {
                 class,
                 deletion: (0..=10).map(|s| 1.0 - 0.09 * s as f32 - 0.01 * i as f32).collect(),
                 insertion: (0..=10).map(|s| 0.09 * s as f32 + 0.01 * i as f32).collect(),
@@ -115,9 +118,9 @@ impl Fake {
         let features = (0..30).map(|i| {
             let measured: [f32; 17] = std::array::from_fn(|j| 800.0 + 100.0 * Self::noise(i + j) as f32);
             let regressed = (self.variant == "both").then_some(measured.map(|v| v * 0.9 + 80.0));
-            ShownFeatures { class: self.there[i % self.there.len()], measured, regressed }
+            ExampleFeatures { class: self.there[i % self.there.len()], measured, regressed }
         });
-        Shown {
+        Examples {
             classes: Self::classes(),
             fs: FS,
             layer: "blocks.1".into(),
@@ -180,10 +183,10 @@ fn runs(paths: &[&Path]) -> Found {
 
 /// Figures of a kind by name, as SVG.
 fn svgs(kind: Kind, runs: &Found, look: &Look) -> (BTreeMap<String, String>, Vec<String>) {
-    let material = Material::new(runs).expect("material");
+    let material = RunSet::new(runs).expect("material");
     let Drawn { figures, missing } = draw(kind, &material, look);
     let what = format!("at {} mm, {}", look.width_mm, look.theme.name());
-    let of = |f: &exgnet::figures::Figure| (f.stem.clone(), check(f, &format!("{} {what}", f.stem)));
+    let of = |f: &exgnet::plot::Figure| (f.stem.clone(), check(f, &format!("{} {what}", f.stem)));
     (figures.iter().map(of).collect(), missing.into_iter().map(|m| format!("{}: {}", m.figure, m.why)).collect())
 }
 
@@ -216,7 +219,7 @@ fn the_structure_of_every_figure_of_a_sweep() {
     let tmp = tempfile::tempdir().expect("a folder");
     sweep(tmp.path());
     let runs = runs(&[tmp.path()]);
-    assert_eq!(Material::new(&runs).expect("material").variants, ["plain", "both"]);
+    assert_eq!(RunSet::new(&runs).expect("material").variants, ["plain", "both"]);
     for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::Kernels) {
         let (found, missing) = svgs(kind, &runs, &Look::default());
         // these runs have no scores of maps
@@ -244,7 +247,7 @@ fn letters_are_readable_at_every_width_and_glyphs_are_there() {
                 assert!(page <= width_mm + 1e-6, "{stem}: {page} mm");
                 for text in texts(&svg) {
                     let plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-                    assert!(exgnet::figures::text::has_all(&plain), "{stem}: no glyph for all of '{plain}'");
+                    assert!(exgnet::plot::text::has_all(&plain), "{stem}: no glyph for all of '{plain}'");
                 }
             }
         }
@@ -312,7 +315,7 @@ fn a_class_missing_in_a_fold_is_told_and_not_made_up() {
     let (found, _) = svgs(Kind::Performance, &runs, &Look::default());
     // no sensitivity, predictive value and F1
     assert_eq!(texts(&found["per-class"]).iter().filter(|w| *w == "–").count(), 3);
-    let material = Material::new(&runs).expect("material");
+    let material = RunSet::new(&runs).expect("material");
     let drawn = draw(Kind::Gradcam, &material, &Look::default());
     let panel = drawn.figures.iter().find(|f| f.stem == "gradcam").expect("strips");
     assert!(panel.caption.contains("No test record of SB"), "{}", panel.caption);
@@ -348,7 +351,7 @@ fn an_old_run_is_drawn_as_far_as_it_goes() {
     let (found, missing) = svgs(Kind::Ranking, &runs(&[&dir]), &Look::default());
     assert!(found.is_empty() && missing.iter().all(|m| m.contains("predictions.csv")), "{missing:?}");
     let runs = runs(&[&dir]);
-    let drawn = draw(Kind::Performance, &Material::new(&runs).expect("material"), &Look::default()).figures.len();
+    let drawn = draw(Kind::Performance, &RunSet::new(&runs).expect("material"), &Look::default()).figures.len();
     assert_eq!(drawn, 1, "bars from metrics.json");
 }
 
@@ -384,7 +387,7 @@ fn files_and_captions_are_written() {
     sweep(tmp.path());
     let runs = runs(&[tmp.path()]);
     let look = Look { width_mm: 85.0, dpi: 100.0, theme: Theme::Paper };
-    let material = Material::new(&runs).expect("material");
+    let material = RunSet::new(&runs).expect("material");
     let drawn = draw(Kind::Performance, &material, &look);
     let ablation = drawn.figures.iter().find(|f| f.stem == "ablation").expect("an ablation figure");
     let out = tmp.path().join("out");

@@ -10,8 +10,10 @@ mod drawing;
 mod goldens;
 
 use drawing::{check, texts};
-use exgnet::figures::{Figure, Format, Look, Theme, kernels, network};
-use exgnet::train::{Experiment, diagram::diagram};
+use exgnet::experiment::Experiment;
+use exgnet::figures::network::diagram::diagram;
+use exgnet::figures::{kernels, network};
+use exgnet::plot::{Figure, Format, Look, Theme};
 use goldens::{asked, same_as_golden};
 use serde_json::{Value, json};
 use std::fmt::Write as _;

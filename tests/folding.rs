@@ -4,12 +4,12 @@
 #[path = "common/golden.rs"]
 mod golden;
 
+use exgnet::experiment::Experiment;
 use exgnet::explain::grad_cam;
 use exgnet::nn::network::expected_tensors;
 use exgnet::nn::{Exgnet, Kept, Mode, NetworkConfig, Output};
 use exgnet::ops::{self, DropoutState};
 use exgnet::tensor::Tensor;
-use exgnet::train::Experiment;
 use golden::{Worst, gpu};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -6,11 +6,13 @@ mod golden;
 
 use exgnet::autograd::grad;
 use exgnet::ecg::{guidance, synthesize};
+use exgnet::experiment::Experiment;
+use exgnet::experiment::data::Strips;
 use exgnet::nn::Mode;
 use exgnet::ops;
 use exgnet::tensor::Tensor;
+use exgnet::train::Targets;
 use exgnet::train::losses::{BatchTargets, LossWeights, XaiGoal, losses};
-use exgnet::train::{Experiment, Strips, Targets};
 use golden::{Golden, Worst, gpu, network};
 
 /// The weights that the goldens' terms are added with.

@@ -2,11 +2,11 @@
 //! with a loss scale that finds its way. A process of its own: the versions of the kernels are forced.
 
 use exgnet::autograd::grad;
+use exgnet::experiment::Experiment;
 use exgnet::gpu::{Forced, Gpu};
 use exgnet::nn::{Exgnet, NetworkConfig, Optimizer};
 use exgnet::ops::{self, Branch, ConvSpec, Hyper, Numbers};
 use exgnet::tensor::Tensor;
-use exgnet::train::Experiment;
 use exgnet::train::estimate::random_batch;
 use exgnet::train::losses::Terms;
 use exgnet::train::step::Stepper;

@@ -6,9 +6,9 @@ mod training;
 
 use exgnet::Result;
 use exgnet::gpu::Gpu;
+use exgnet::run::folder::EpochLog;
 use exgnet::train::Observer;
 use exgnet::train::fit::{Progress, Safety};
-use exgnet::train::run_folder::EpochLog;
 use training::Prepared;
 
 const STEPS: usize = 2000;

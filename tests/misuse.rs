@@ -164,7 +164,7 @@ fn a_recording_checks_the_labels_of_each_replay() {
 
 #[test]
 fn a_training_refuses_labels_without_a_class() {
-    use exgnet::train::Experiment;
+    use exgnet::experiment::Experiment;
     use exgnet::train::estimate::random_batch;
     use exgnet::train::step::Stepper;
     let sets = ["train.batch=4", "data.fs=100", "data.seconds=4"].map(String::from);

@@ -2,10 +2,10 @@
 //! own: nothing else uses the device's pool.
 
 use exgnet::autograd::no_grad;
+use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
 use exgnet::nn::Mode;
 use exgnet::tensor::Tensor;
-use exgnet::train::Experiment;
 use exgnet::train::estimate::random_batch;
 use exgnet::train::step::Stepper;
 

@@ -3,15 +3,18 @@
 mod common;
 
 use common::{exgnet, fails, path, text};
+use exgnet::experiment::Experiment;
+use exgnet::experiment::Fold;
 use exgnet::explain::scores::{MapScores, summary};
 use exgnet::report::report;
-use exgnet::train::config::Fold;
-use exgnet::train::evaluate::{Explanations, Perturbation};
-use exgnet::train::explanations::{Aligned, Shown, ShownStrip};
-use exgnet::train::predictions::{self, Prediction};
-use exgnet::train::run_folder::{EpochLog, RunRecord};
-use exgnet::train::sanity::{Chance, Sanity};
-use exgnet::train::{Experiment, Metrics, RunFolder};
+use exgnet::run::examples::{Aligned, Example, Examples};
+use exgnet::run::explanation::{Explanations, Perturbation};
+use exgnet::run::folder::EpochLog;
+use exgnet::run::predictions;
+use exgnet::run::predictions::Prediction;
+use exgnet::run::record::RunRecord;
+use exgnet::run::sanity::{Chance, Sanity};
+use exgnet::run::{Metrics, RunFolder};
 use quick_xml::events::Event;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -21,11 +24,11 @@ use std::path::{Path, PathBuf};
 const CLASSES: [&str; 2] = ["SR</script><b>", "AFIB/AFL & \"co\""];
 const RECORD: &str = "<script>alert('x')</script><img src=\"http://example.org/x\" onerror=\"alert(1)\">";
 
-fn strip(record: &str, class: usize, guided: bool) -> ShownStrip {
+fn strip(record: &str, class: usize, guided: bool) -> Example {
     let mut signal: Vec<f32> = (0..500).map(|i| ((i % 100) as f32 / 50.0 - 1.0).powi(9)).collect();
     signal[7] = f32::NAN;
     signal[8] = f32::INFINITY;
-    ShownStrip {
+    Example {
         record: record.into(),
         class,
         predicted: usize::from(guided),
@@ -89,13 +92,13 @@ fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
     let json = |value: Result<String, serde_json::Error>| value.expect("JSON");
     std::fs::write(dir.join("explanation.json"), json(serde_json::to_string(&explanation))).expect("written");
     std::fs::write(dir.join("sanity.json"), json(serde_json::to_string(&sanity))).expect("written");
-    let shown = Shown {
+    let shown = Examples {
         classes: classes.to_vec(),
         fs: 100.0,
         layer: "blocks.<1>".into(),
         strips: vec![strip(&records[0], 0, guided), strip(&records[1], 1, guided)],
         aligned: vec![Aligned::default(); 2],
-        ..Shown::default()
+        ..Examples::default()
     };
     shown.write(&folder.explanations()).expect("written");
     dir.to_path_buf()
@@ -280,7 +283,7 @@ fn what_is_missing_is_told() {
         let page = report(std::slice::from_ref(&dir), 12).expect("a page");
         check(&page.html);
         std::fs::write(dir.join(name), whole).expect("written");
-        let all = |m: &exgnet::plates::runs::Missing| {
+        let all = |m: &exgnet::run::read::Missing| {
             format!("{}: {} {}", m.place, m.what, m.command.clone().unwrap_or_default())
         };
         page.missing.iter().map(all).collect::<Vec<_>>().join("\n")

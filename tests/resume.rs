@@ -3,7 +3,7 @@
 mod common;
 
 use common::{TINY, exgnet, fails, json, path, text, train};
-use exgnet::train::RunFolder;
+use exgnet::run::RunFolder;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

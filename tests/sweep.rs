@@ -3,7 +3,7 @@
 mod common;
 
 use common::{exgnet, fails, path, text};
-use exgnet::train::RunFolder;
+use exgnet::run::RunFolder;
 
 const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nsplit = 'stratified'\nfolds = 2\n\
     [data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\

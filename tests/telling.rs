@@ -85,7 +85,7 @@ fn info_has_stable_keys() {
     assert!(!adapters.is_empty() && adapters.iter().all(|a| keys(a) == adapter), "{info}");
     assert!(adapters.iter().any(|a| a["name"] == info["chosen"]), "{info}");
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(info["commit"].as_str(), exgnet::train::run_folder::commit().as_deref());
+    assert_eq!(info["commit"].as_str(), exgnet::run::record::commit().as_deref());
     // every key stands in the help
     let help = text(&exgnet(&["info", "--help"]).stdout);
     for key in keys(&info).iter().map(String::as_str).chain(adapter) {

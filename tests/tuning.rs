@@ -3,11 +3,11 @@
 mod common;
 
 use common::{fails, path, text};
+use exgnet::experiment::Experiment;
 use exgnet::gpu::{AdapterChoice, Choice, Choices, Gpu, ShaderSource, embedded_shaders};
 use exgnet::lab::tune::{Options, Table, file_name, tune};
 use exgnet::ops::{self, Branch, ConvSpec};
 use exgnet::tensor::Tensor;
-use exgnet::train::Experiment;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -4,9 +4,9 @@
 //! `cargo run --release --example cnn`
 
 use exgnet::ecg::{Dataset, SyntheticOptions, synthesize};
+use exgnet::experiment::data::Strips;
+use exgnet::experiment::data::batches;
 use exgnet::prelude::*;
-use exgnet::train::Strips;
-use exgnet::train::data::batches;
 use std::process::ExitCode;
 
 const CLASSES: [&str; 3] = ["SB", "AFIB/AFL", "SVT/AT"];

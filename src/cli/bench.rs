@@ -4,12 +4,12 @@ pub(super) mod table;
 
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use crate::files::{self, guard};
 use crate::gpu::{Gpu, ShaderSource};
 use crate::lab::measure::{Arm, Reference, Row, Timing, layer_subjects, measure};
 use crate::lab::subjects::{OPERATIONS, Operation, Subject};
 use crate::lab::{ceilings::Ceilings, peers, suite};
-use crate::train::Experiment;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

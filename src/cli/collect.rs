@@ -3,7 +3,7 @@
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
-use crate::train::collect::collect;
+use crate::tables::collect::collect;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,10 +2,12 @@
 
 use super::{Common, print_line};
 use crate::error::{Error, Result};
-use crate::figures::{Figure, Format, Look, Page, Theme, kernels};
+use crate::figures::catalogue::{Kind, NotDrawn, Wanted, draw};
+use crate::figures::kernels;
 use crate::files::guard;
-use crate::plates::runs::{Missing, has_runs, read_all};
-use crate::plates::{Kind, Material, NotDrawn, Wanted, draw};
+use crate::plot::{Figure, Format, Look, Page, Theme};
+use crate::run::read::{Missing, has_runs, read_all};
+use crate::run::set::RunSet;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -129,7 +131,7 @@ impl Drawing<'_> {
             let hint = command.as_ref().map_or(mend, |command| format!("write it anew: {command}"));
             return Err(Error::data(place.clone(), what.clone(), hint));
         }
-        let material = Material::new(&found)?;
+        let set = RunSet::new(&found)?;
         let beside = paths[0].join("figures");
         if paths.len() == 1 && self.args.out.is_none() {
             // those that the training drew
@@ -141,7 +143,7 @@ impl Drawing<'_> {
             if !self.args.only.is_empty() && self.args.only.iter().all(|w| w.kind != kind) {
                 continue;
             }
-            let drawn = draw(kind, &material, &self.look);
+            let drawn = draw(kind, &set, &self.look);
             self.write(kind, drawn.figures, &beside, &names)?;
             let missing = drawn.missing.into_iter().filter(|m| self.wants(kind, &m.figure));
             let missing: Vec<_> = missing.collect();

@@ -3,7 +3,7 @@
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterReport, list_adapters};
-use crate::train::run_folder::commit;
+use crate::run::record::commit;
 use clap::Args;
 use serde::Serialize;
 use std::process::ExitCode;

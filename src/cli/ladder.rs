@@ -3,10 +3,11 @@
 use super::bench::{adapter, timing, verdict};
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result, nearest};
-use crate::figures::{Format, Look, kernels};
+use crate::figures::kernels;
 use crate::files::{self, guard};
 use crate::lab::ladder::{Ladder, Report, ladder};
 use crate::lab::subjects::{OPERATIONS, Operation};
+use crate::plot::{Format, Look};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -4,9 +4,9 @@ use super::Common;
 use super::evaluate::run_dir;
 use crate::ecg::preprocessing::{Difference, Preprocessing};
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use crate::nn::ModelFile;
-use crate::train::RunFolder;
-use crate::train::config::Experiment;
+use crate::run::RunFolder;
 use std::path::Path;
 
 /// Reads the model file that `--model` names. What a file of an earlier version does not say is taken from the run

@@ -2,10 +2,10 @@
 
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use crate::lab::Interval;
 use crate::lab::ceilings::Bound;
 use crate::lab::profile::{Profile, profile};
-use crate::train::Experiment;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,9 +2,9 @@
 
 use crate::ecg::sources;
 use crate::error::Result;
-use crate::train::RunFolder;
+use crate::run::RunFolder;
+use crate::run::folder::EpochLog;
 use crate::train::fit::{Observer, Progress};
-use crate::train::run_folder::EpochLog;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Instant;

@@ -2,10 +2,10 @@
 
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use crate::files;
 use crate::gpu::AdapterReport;
 use crate::lab::tune::{Options, Outcome, Progress, Table, cpu, read, tune, user_file};
-use crate::train::Experiment;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -111,7 +111,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
         worth_ms: args.worth,
         budget: Some(Duration::from_secs_f64(60.0 * args.budget)),
     };
-    let shown = Shown::new(common);
+    let shown = Examples::new(common);
     let size = (e.train.batch, e.data.samples());
     let outcome = tune(&gpu, &e.network, size, &options, &mut table, &mut |progress, table| {
         shown.tell(progress);
@@ -178,12 +178,12 @@ fn in_words(o: &Outcome, path: &Path) -> String {
 }
 
 /// Rows of the table as they are found, and on a terminal what is being tried.
-struct Shown<'a> {
+struct Examples<'a> {
     common: &'a Common,
     bar: Option<ProgressBar>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> Examples<'a> {
     fn new(common: &'a Common) -> Self {
         let bar = (!common.quiet && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("a valid template");
@@ -223,7 +223,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-impl Drop for Shown<'_> {
+impl Drop for Examples<'_> {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

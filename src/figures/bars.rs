@@ -1,14 +1,14 @@
 //! Metrics per class as bars with intervals, and variants held against each other cell by cell (the ablation figure).
 
-use super::axes::{Axis, Entry, Frame, legend, legend_height};
-use super::canvas::{Canvas, Type};
-use super::figure::Figure;
-use super::panels::{Grid, Line, letter, line, title};
-use super::style::{
+use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::panels::{Grid, Line, letter, line, title};
+use crate::plot::style::{
     GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Rgb, class_color,
     series_color,
 };
-use crate::error::{Error, Result};
 
 /// A value with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -216,7 +216,7 @@ pub fn ablation<'a>(
                         }
                     }
                     c.disc(at, 1.2, color);
-                    c.disc(at, 0.5, super::style::WHITE);
+                    c.disc(at, 0.5, crate::plot::style::WHITE);
                 }
                 let x = frame.x0 + pitch * middle(v);
                 let style = if small.width(variant) > pitch - 1.0 { least } else { small };

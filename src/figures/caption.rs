@@ -1,9 +1,9 @@
 //! The text above the strips of a Grad-CAM figure: classes in their colours, the layer, the marks, the scale.
 
-use super::canvas::{Canvas, Point, Type};
 use super::gradcam::GradCamFigure;
-use super::paper::{ONE_ROW, ROW, Strip, mark};
-use super::style::{INK_SOFT, PT_LABEL, PT_SMALL, PT_TITLE, WARN, class_color};
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::paper::{ONE_ROW, ROW, Strip, mark};
+use crate::plot::style::{INK_SOFT, PT_LABEL, PT_SMALL, PT_TITLE, WARN, class_color};
 
 /// Where text begins, mm from the page's edge.
 pub const LEFT: f64 = 5.0;

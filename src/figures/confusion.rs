@@ -1,12 +1,12 @@
 //! Confusion matrices: counts and row percent.
 
-use super::axes::{Frame, color_bar};
-use super::canvas::{Canvas, Point, Type, save};
-use super::figure::Figure;
-use super::style::{
+use crate::error::{Error, Result};
+use crate::plot::axes::{Frame, color_bar};
+use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::figure::Figure;
+use crate::plot::style::{
     INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, PT_TITLE, Page, Theme, WHITE, blues, text_on,
 };
-use crate::error::{Error, Result};
 use std::path::Path;
 
 /// Most classes of one figure.

@@ -1,9 +1,9 @@
 //! Training curves from the rows of a run's log.
 
-use super::axes::{Axis, Entry, Frame, curve, legend, legend_height};
-use super::canvas::{Canvas, save};
-use super::style::{INK_SOFT, MM_PER_PT, OKABE_ITO, PT_CURVE, Page, series_color};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Entry, Frame, curve, legend, legend_height};
+use crate::plot::canvas::{Canvas, save};
+use crate::plot::style::{INK_SOFT, MM_PER_PT, OKABE_ITO, PT_CURVE, Page, series_color};
 use std::path::Path;
 
 /// One epoch of a training log.

@@ -1,12 +1,14 @@
 //! What a data set holds: strips per class, heart rates and their irregularity, and example strips.
 
-use super::axes::{Axis, Frame, nice};
-use super::canvas::{Canvas, Point, Type, save};
 use super::confusion::percent;
-use super::reduced::class_name;
-use super::style::{GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, class_color};
-use super::text::grouped;
 use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Frame, nice};
+use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::reduced::class_name;
+use crate::plot::style::{
+    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, class_color,
+};
+use crate::plot::text::grouped;
 use std::path::Path;
 
 pub use super::strips::{ExampleStrip, draw_strips};

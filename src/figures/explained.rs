@@ -1,13 +1,15 @@
 //! Strips with their Grad-CAM maps at a scale that fits a page: one of each class with the guidance target under it, and
 //! the same strips by two networks beside each other.
 
-use super::axes::{Frame, color_bar};
-use super::canvas::{Canvas, Point, Type};
-use super::figure::Figure;
-use super::paper::mark;
-use super::reduced::{LEAD_IN, Scale, Trace, class_name, simplified, thinned, time_axis, window};
-use super::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Frame, color_bar};
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::figure::Figure;
+use crate::plot::paper::mark;
+use crate::plot::reduced::{LEAD_IN, Scale, Trace, class_name, simplified, thinned, time_axis, window};
+use crate::plot::style::{
+    GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis,
+};
 
 /// Most strips of a figure.
 const MOST: usize = 12;

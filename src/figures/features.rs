@@ -1,11 +1,11 @@
 //! The 17 features: regressed against measured.
 
-use super::axes::{Axis, Entry, legend, legend_height, nice};
-use super::canvas::{Canvas, Type};
-use super::figure::Figure;
-use super::panels::{Grid, Line, line, remark};
-use super::style::{GRID, INK_SOFT, Look, PT_LABEL, PT_MIN, PT_SMALL, class_color};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Entry, legend, legend_height, nice};
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::panels::{Grid, Line, line, remark};
+use crate::plot::style::{GRID, INK_SOFT, Look, PT_LABEL, PT_MIN, PT_SMALL, class_color};
 
 /// Points of a panel; of more every so many are drawn.
 const MOST: usize = 250;

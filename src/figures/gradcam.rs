@@ -1,11 +1,11 @@
 //! The Grad-CAM figure: a strip on ECG paper at 25 mm/s and 10 mm/mV, coloured by its map.
 
-use super::axes::{Frame, color_bar, number};
-use super::canvas::{Canvas, save};
 use super::caption::{LEFT, LINE, SMALL, heading, panel_heading, panel_legend, set};
-use super::paper::{LARGE, LEAD_IN, ONE_ROW, ROW, SPEED, Strip, seconds};
-use super::style::{Page, Theme, WARN, viridis};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Frame, color_bar, number};
+use crate::plot::canvas::{Canvas, save};
+use crate::plot::paper::{LARGE, LEAD_IN, ONE_ROW, ROW, SPEED, Strip, seconds};
+use crate::plot::style::{Page, Theme, WARN, viridis};
 use std::path::Path;
 
 /// Most rows of one strip (what is longer is drawn as far as they go), and most strips of one panel.

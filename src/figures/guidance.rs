@@ -1,12 +1,14 @@
 //! What the XAI guidance points at: a strip with its R peaks, and beneath it the beats B, the intervals I and the
 //! target G that the network's map is drawn to.
 
-use super::canvas::{Canvas, Point, Type, save};
-use super::paper::mark;
-use super::reduced::{LEAD_IN, Scale, TOLERANCE, Trace, class_name, simplified, thinned, time_axis, window};
-use super::style::{GRID, INK, INK_SOFT, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, Rgb, WARN, blues, mix};
-use super::style::{NONE, WHITE};
 use crate::error::{Error, Result};
+use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::paper::mark;
+use crate::plot::reduced::{LEAD_IN, Scale, TOLERANCE, Trace, class_name, simplified, thinned, time_axis, window};
+use crate::plot::style::{
+    GRID, INK, INK_SOFT, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, Rgb, WARN, blues, mix,
+};
+use crate::plot::style::{NONE, WHITE};
 use std::path::Path;
 
 /// Most strips of a panel.

@@ -4,18 +4,14 @@
 //! millimetres; both therefore print at their true size. Every file is written beside its place and then renamed, so
 //! a reader never meets half a figure.
 //!
-//! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
-//! - [`canvas`]: lines, areas and text in millimetres, as bitmap or SVG (underneath: [`raster`], [`text`], `output`)
-//! - [`axes`]: ticks, frames, legends, colour bars
-//! - [`gradcam`]: a strip on ECG [`paper`] with its Grad-CAM map, and the `caption` above it
+//! - [`gradcam`]: a strip on ECG paper with its Grad-CAM map, and the `caption` above it
 //! - [`curves`]: losses, learning rate and metrics over the epochs
 //! - [`confusion`]: confusion matrices
-//! - [`dataset`]: strips per class, heart rates and irregularity, example strips (on [`reduced`] paper)
+//! - [`dataset`]: strips per class, heart rates and irregularity, example strips
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 //!
-//! Those of `exgnet figures` (see [`crate::plates`]) take a [`Look`] and give a [`Figure`], which has a caption:
-//! - [`panels`]: small multiples, their lines and bands
+//! Those of `exgnet figures` (see [`crate::figures::catalogue`]) take a [`Look`] and give a [`Figure`], which has a caption:
 //! - [`training`]: curves of one or several runs
 //! - [`ranking`]: ROC, precision and recall, reliability
 //! - [`bars`]: metrics per class; variants against each other
@@ -25,37 +21,29 @@
 //! - [`network`]: the diagram of a configured EXGnet
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
-pub mod axes;
 pub mod bars;
-pub mod canvas;
 mod caption;
+pub mod catalogue;
 pub mod confusion;
 pub mod curves;
 pub mod dataset;
 pub mod explained;
 pub mod features;
-pub mod figure;
 pub mod gradcam;
 pub mod guidance;
 pub mod kernels;
+pub mod kinds;
 pub mod network;
-mod output;
-pub mod panels;
-pub mod paper;
+mod of_runs;
 pub mod ranking;
-pub mod raster;
-pub mod reduced;
 pub mod rpeaks;
 mod strips;
-pub mod style;
-pub mod text;
 pub mod training;
 pub mod violins;
 
+pub use crate::plot::{Figure, Format, Look, Page, Theme};
 pub use curves::EpochRow;
 pub use dataset::{ClassSummary, ExampleStrip};
-pub use figure::{Figure, Format};
 pub use gradcam::GradCamFigure;
 pub use guidance::GuidanceFigure;
 pub use rpeaks::RPeakRow;
-pub use style::{Look, Page, Theme};

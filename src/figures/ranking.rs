@@ -1,11 +1,11 @@
 //! ROC and precision-recall curves per class, and reliability diagrams.
 
-use super::axes::{Axis, Frame, shape};
-use super::canvas::{Canvas, Type};
-use super::figure::Figure;
-use super::panels::{Grid, Line, band, letter, line};
-use super::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_SMALL, WHITE, class_color, series_color};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Frame, shape};
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::panels::{Grid, Line, band, letter, line};
+use crate::plot::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_SMALL, WHITE, class_color, series_color};
 
 /// A curve over 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,9 +1,11 @@
 //! How well detectors find R peaks: sensitivity and positive predictive value of every record.
 
-use super::canvas::{Canvas, Point, Type, save};
-use super::style::{GRID, INK, INK_SOFT, MM_PER_PT, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, Page, Rgb, WHITE};
-use super::style::{mix, series_color};
 use crate::error::{Error, Result};
+use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::style::{
+    GRID, INK, INK_SOFT, MM_PER_PT, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, Page, Rgb, WHITE,
+};
+use crate::plot::style::{mix, series_color};
 use std::collections::HashSet;
 use std::path::Path;
 

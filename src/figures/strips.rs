@@ -1,10 +1,10 @@
 //! Example strips of a data set on ECG paper.
 
-use super::canvas::{Canvas, Point, Type, save};
-use super::paper::mark;
-use super::reduced::{LEAD_IN, Scale, Trace, class_name, time_axis, window};
-use super::style::{INK_SOFT, PT_LABEL, PT_SMALL, Page, WARN};
 use crate::error::{Error, Result};
+use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::paper::mark;
+use crate::plot::reduced::{LEAD_IN, Scale, Trace, class_name, time_axis, window};
+use crate::plot::style::{INK_SOFT, PT_LABEL, PT_SMALL, Page, WARN};
 use std::path::Path;
 
 /// Most strips of one figure.

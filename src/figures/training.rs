@@ -1,13 +1,13 @@
 //! Training curves of one or several runs: a panel for every loss term or metric. A term never hides another, and where
 //! several runs are drawn, each is a thin line and their mean a thick one.
 
-use super::axes::{Axis, Entry, Frame, legend, legend_height};
-use super::canvas::Canvas;
 use super::curves::{EpochRow, metric_name};
-use super::figure::Figure;
-use super::panels::{Grid, Line, band, line, title};
-use super::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
+use crate::plot::canvas::Canvas;
+use crate::plot::figure::Figure;
+use crate::plot::panels::{Grid, Line, band, line, title};
+use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color};
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
 const LOG_FROM: f64 = 50.0;
@@ -181,9 +181,9 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
                 line(c, frame, (&x, y), &group.mean, Line::of(entry));
             }
             if curves.iter().all(|g| g.runs.iter().flatten().all(|p| !p.1.is_finite())) {
-                super::panels::remark(c, frame, "no finite value");
+                crate::plot::panels::remark(c, frame, "no finite value");
             } else if curves.iter().any(|g| g.runs.iter().flatten().any(|p| !p.1.is_finite())) {
-                let style = super::canvas::Type::new(super::style::PT_MIN).color(INK_SOFT).end();
+                let style = crate::plot::canvas::Type::new(crate::plot::style::PT_MIN).color(INK_SOFT).end();
                 c.text((frame.x1, frame.y0 + style.pt * MM_PER_PT), "gaps: no finite value", &style);
             }
         }

@@ -1,12 +1,12 @@
 //! Distributions: a row a group, as a violin with its box, as a box alone, or as single points; and curves of deletion
 //! and insertion.
 
-use super::axes::{Axis, Entry, Frame, legend, legend_height, nice};
-use super::canvas::{Canvas, Type};
-use super::figure::Figure;
-use super::panels::{Grid, Line, band, bottom_axis, letter, line, remark, title};
-use super::style::{GRID, INK, INK_SOFT, Look, MM_PER_PT, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Rgb, WHITE};
 use crate::error::{Error, Result};
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height, nice};
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::panels::{Grid, Line, band, bottom_axis, letter, line, remark, title};
+use crate::plot::style::{GRID, INK, INK_SOFT, Look, MM_PER_PT, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Rgb, WHITE};
 
 /// Places at which a density is computed.
 const PLACES: usize = 80;

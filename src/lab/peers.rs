@@ -5,8 +5,8 @@
 use super::Spread;
 use super::profile::Bench;
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use crate::gpu::Gpu;
-use crate::train::Experiment;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -1,11 +1,12 @@
 //! Which figures are on the page.
 
 use super::svg::embedded;
-use crate::figures::Look;
-use crate::plates::runs::{Found, Missing, first_line};
-use crate::plates::{Kind, Material, draw};
-use crate::train::run_folder::is_figure;
-use crate::train::table::escape_html;
+use crate::figures::catalogue::{Kind, draw};
+use crate::plot::Look;
+use crate::run::folder::is_figure;
+use crate::run::read::{Found, Missing, first_line};
+use crate::run::set::RunSet;
+use crate::tables::escape_html;
 use std::path::Path;
 
 /// A figure of the page.
@@ -44,8 +45,8 @@ pub fn figures(found: &Found) -> (Vec<PageFigure>, Vec<Missing>) {
     for run in &found.runs {
         page.folder(&run.name(), &run.dir.join("figures"));
     }
-    match Material::new(found) {
-        Ok(material) => Kind::ALL.into_iter().for_each(|kind| page.kind(kind, &material)),
+    match RunSet::new(found) {
+        Ok(set) => Kind::ALL.into_iter().for_each(|kind| page.kind(kind, &set)),
         Err(e) => page.missing.push(Missing::new("figures", first_line(&e))),
     }
     (page.figures, page.missing)
@@ -68,8 +69,8 @@ impl Page {
     }
 
     /// Adds all figures of a kind. What a run does not have is told with the run, so that only what fails is told here.
-    fn kind(&mut self, kind: Kind, material: &Material) {
-        let drawn = draw(kind, material, &Look::default());
+    fn kind(&mut self, kind: Kind, set: &RunSet) {
+        let drawn = draw(kind, set, &Look::default());
         for figure in drawn.figures {
             let title = match kind.figure_of(&figure.stem) {
                 Some((_, title, variant)) if variant.is_empty() => title.to_owned(),

@@ -13,8 +13,9 @@ pub mod svg;
 pub mod tables;
 
 use crate::error::{Error, Result};
-use crate::plates::runs::{self, Found, Missing};
-use crate::train::table::escape_html;
+use crate::run::read;
+use crate::run::read::{Found, Missing};
+use crate::tables::escape_html;
 use std::path::PathBuf;
 
 const PAGE: &str = include_str!("page.html");
@@ -46,7 +47,7 @@ pub struct Report {
 /// # Errors
 /// [`Error::File`] for a path that is neither a run nor a folder of runs; [`Error::Data`] where nothing is given.
 pub fn report(inputs: &[PathBuf], per_class: usize) -> Result<Report> {
-    let mut found = runs::read_all(inputs)?;
+    let mut found = read::read_all(inputs)?;
     let tables = tables::tables(&mut found)?;
     let (drawn, not_drawn) = figures::figures(&found);
     found.missing.extend(not_drawn);

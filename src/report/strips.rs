@@ -3,9 +3,9 @@
 //! Numbers are base64 of little-endian 16-bit integers times a unit (-32768: a gap) or of bytes over 254 (255: a gap). A
 //! strip that several variants have is there once, with a map of each.
 
-use crate::figures::style::{Rgb, class_color, viridis};
-use crate::plates::runs::Run;
-use crate::train::explanations::{Shown, ShownStrip};
+use crate::plot::style::{Rgb, class_color, viridis};
+use crate::run::examples::{Example, Examples};
+use crate::run::read::Run;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -36,13 +36,13 @@ pub fn strips(runs: &[Run], per_class: usize) -> Strips {
     let mut all = Strips { per_class, ..Strips::default() };
     let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
     for own in runs.chunk_by(|a, b| a.variant == b.variant) {
-        let shown: Vec<(&Run, &Shown)> = own.iter().filter_map(|r| Some((r, r.shown.as_ref()?))).collect();
+        let shown: Vec<(&Run, &Examples)> = own.iter().filter_map(|r| Some((r, r.examples.as_ref()?))).collect();
         if shown.is_empty() {
             continue;
         }
         all.variants.push(own[0].variant.clone());
         // by class and place in its run
-        let mut ranked: Vec<(String, usize, &Run, &Shown, &ShownStrip)> = Vec::new();
+        let mut ranked: Vec<(String, usize, &Run, &Examples, &Example)> = Vec::new();
         for (run, shown) in shown {
             let mut seen = vec![0; shown.classes.len()];
             for strip in &shown.strips {
@@ -71,7 +71,7 @@ pub fn strips(runs: &[Run], per_class: usize) -> Strips {
 }
 
 impl Strips {
-    fn add(&mut self, run: &Run, shown: &Shown, strip: &ShownStrip, known: &mut HashMap<Vec<u8>, usize>) {
+    fn add(&mut self, run: &Run, shown: &Examples, strip: &Example, known: &mut HashMap<Vec<u8>, usize>) {
         let place = |c: usize| {
             let name = shown.classes.get(c);
             name.and_then(|name| self.classes.iter().position(|known| known == name))

@@ -3,12 +3,12 @@
 use super::nothing;
 use crate::error::{Error, Result};
 use crate::explain::scores::GroupScores;
-use crate::plates::runs::{Found, Missing, Run};
-use crate::train::collect::collect;
-use crate::train::metrics::{MACRO, Metrics, lacking_by_fold};
-use crate::train::sanity::Sanity;
-use crate::train::stats::{fold_means, mean_sd};
-use crate::train::table::{Best, Cell, Column, Table, escape_html};
+use crate::run::metrics::{MACRO, Metrics, lacking_by_fold};
+use crate::run::read::{Found, Missing, Run};
+use crate::run::sanity::Sanity;
+use crate::stats::{fold_means, mean_sd};
+use crate::tables::collect::collect;
+use crate::tables::{Best, Cell, Column, Table, escape_html};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -5,7 +5,7 @@
 //! noise(t)`. Where nothing was recorded the shifted strip holds its first or last value. The guidance target is shifted
 //! with it, see [`crate::train::Targets::batch_shifted`]; the 17 features are the record's and stay.
 
-use super::config::{AugmentConfig, Experiment};
+use crate::experiment::{AugmentConfig, Experiment};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};

@@ -6,13 +6,13 @@
 //! depend on seed, epoch, record and step alone.
 
 use super::journal::Seen;
-use super::run_folder::EpochLog;
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, write_atomically};
 use crate::gpu::Gpu;
 use crate::nn::Exgnet;
 use crate::nn::model_file::safetensors_bytes;
 use crate::nn::params::NamedTensor;
+use crate::run::folder::EpochLog;
 use std::path::Path;
 
 /// Value of the metadata key `format`.

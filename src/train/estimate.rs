@@ -20,9 +20,9 @@
 //! the peak, buffers of sizes that nothing asks for then: a third on top for the quick start, more for smaller networks. A dry
 //! run tells both as measured.
 
-use super::config::{Experiment, TrainConfig};
 use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::error::Result;
+use crate::experiment::{Experiment, TrainConfig};
 use crate::gpu::Gpu;
 use crate::nn::config::{BRANCHES, BlockKind, NetworkConfig, branch_channels};
 use crate::nn::network::{FEATURES, expected_tensors};

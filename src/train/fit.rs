@@ -2,19 +2,19 @@
 
 use super::augment::Augment;
 use super::checkpoint::{Best, Checkpoint};
-use super::config::{Experiment, Schedule, Select};
-use super::data::{Strips, batches};
-use super::evaluate::logits_by;
 use super::journal::{Journal, Seen, named_metrics};
 use super::losses::BatchTargets;
-use super::run_folder::EpochLog;
 use super::step::Stepper;
 use super::targets::Targets;
 use crate::error::{Error, Result};
+use crate::eval::logits_by;
+use crate::experiment::data::{Strips, batches};
+use crate::experiment::{Experiment, Schedule, Select};
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
 use crate::nn::params::{NamedTensor, Params};
 use crate::nn::{Exgnet, learning_rate};
+use crate::run::folder::EpochLog;
 use crate::tensor::Tensor;
 use std::path::Path;
 use std::time::Instant;

@@ -1,14 +1,14 @@
 //! What the steps of an epoch showed: losses, maps and logits, kept on the device until every few steps they are read.
 
-use super::data::Strips;
 use super::losses::Terms;
-use super::metrics::Metrics;
-use super::run_folder::EpochLog;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
+use crate::experiment::data::Strips;
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
 use crate::ops;
+use crate::run::folder::EpochLog;
+use crate::run::metrics::Metrics;
 use crate::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,13 @@
 //! The figures of a run: curves, confusion matrix, Grad-CAM of one strip per class.
 
-use super::evaluate::Tested;
-use super::metrics::Metrics;
-use super::predictions::Prediction;
-use super::run_folder::{EpochLog, RunFolder};
 use crate::error::{Error, Result};
+use crate::eval::Tested;
 use crate::explain::{explain_strips, probabilities, resize_map};
 use crate::figures::{EpochRow, GradCamFigure, confusion, curves, gradcam};
 use crate::nn::config::NetworkConfig;
+use crate::run::folder::{EpochLog, RunFolder};
+use crate::run::metrics::Metrics;
+use crate::run::predictions::Prediction;
 use std::path::Path;
 
 /// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.

@@ -1,8 +1,8 @@
 //! Which batch fits into memory: what an error about memory is to say of a training.
 
-use super::config::Experiment;
 use super::estimate::Estimate;
 use crate::error::{Error, Result, Room};
+use crate::experiment::Experiment;
 use crate::gpu::{Gpu, Needs};
 
 /// What a training may hold beyond the estimate of one step, as a factor: the estimate's own error (15 %), and buffers that

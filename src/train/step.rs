@@ -2,10 +2,10 @@
 //! `profile` measure.
 
 use super::checkpoint::Checkpoint;
-use super::config::{Experiment, Optimizer as Rule};
 use super::losses::{BatchTargets, LossWeights, Terms, losses};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Optimizer as Rule};
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Kept, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};

@@ -2,11 +2,11 @@
 //! resolution of the guided map.
 
 use super::augment::shift;
-use super::data::Strips;
 use super::losses::{BatchTargets, LossWeights, XaiGoal};
 use crate::ecg::features::FeatureScale;
 use crate::ecg::{Dataset, GuidanceConfig, Samples, Strip, guidance};
 use crate::error::Result;
+use crate::experiment::data::Strips;
 use crate::gpu::Gpu;
 use crate::ops;
 use crate::tensor::Tensor;

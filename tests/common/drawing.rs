@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use exgnet::figures::Figure;
+use exgnet::plot::Figure;
 
 /// The texts of a drawing, in the order of drawing.
 pub fn texts(svg: &str) -> Vec<String> {

@@ -1,9 +1,12 @@
 //! A training of synthetic strips, for tests that run the loop themselves.
 
 use exgnet::ecg::Dataset;
+use exgnet::experiment::Experiment;
+use exgnet::experiment::data;
+use exgnet::experiment::data::Division;
+use exgnet::experiment::data::Strips;
 use exgnet::gpu::Gpu;
-use exgnet::train::data::{self, Division};
-use exgnet::train::{Experiment, Strips, Targets, Training};
+use exgnet::train::{Targets, Training};
 
 /// All that a [`Training`] borrows but its device.
 pub struct Prepared {

@@ -107,7 +107,7 @@ fn children_of_a_sweep_that_is_gone_stop_too() {
         }
         signal(second, &child);
         child.wait().expect("it ends");
-        let is_free = |run: &std::path::PathBuf| !exgnet::train::RunFolder::is_under_way(run);
+        let is_free = |run: &std::path::PathBuf| !exgnet::run::RunFolder::is_under_way(run);
         until("the end of the children", || running(tmp.path()).iter().all(is_free));
         for run in running(tmp.path()) {
             assert!(run.join("checkpoint.safetensors").exists());

@@ -1,7 +1,7 @@
 //! Intervals by drawing patients.
 
 use super::{Metric, close};
-use exgnet::train::stats::*;
+use exgnet::stats::*;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -3,8 +3,8 @@
 mod bootstrap;
 mod tables;
 
-use exgnet::train::metrics::Metrics;
-use exgnet::train::stats::*;
+use exgnet::run::metrics::Metrics;
+use exgnet::stats::*;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

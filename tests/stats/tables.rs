@@ -1,6 +1,6 @@
 //! Tables in three forms.
 
-use exgnet::train::table::{Best, Cell, Column, Table};
+use exgnet::tables::{Best, Cell, Column, Table};
 use proptest::prelude::*;
 
 fn example() -> Table {

@@ -19,7 +19,7 @@ fn si(v: f64) -> String {
 
 /// A count with separators.
 fn grouped(n: usize) -> String {
-    crate::figures::text::grouped(n)
+    crate::plot::text::grouped(n)
 }
 
 /// Prints times and, where it is asked for, what runs.

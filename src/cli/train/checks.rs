@@ -5,10 +5,12 @@ use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::resolve;
 use crate::ecg::sources::Kind;
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use crate::gpu::Forced;
-use crate::train::RunFolder;
-use crate::train::config::Experiment;
-use crate::train::run_folder::{Kernels, KernelsEntry, RunLock, SplitRecord};
+use crate::run::RunFolder;
+use crate::run::kernels::{Kernels, KernelsEntry};
+use crate::run::lock::RunLock;
+use crate::run::record::SplitRecord;
 use std::path::Path;
 
 /// There must be a run to resume.

@@ -1,10 +1,10 @@
 //! The ladder of a kernel: its versions in their order, each with its rate beside the ceiling that binds.
 
 use super::{Ladder, Rung, adapter_note, drawable, three};
-use crate::figures::axes::Axis;
-use crate::figures::canvas::{Canvas, Type};
-use crate::figures::figure::Figure;
-use crate::figures::style::{
+use crate::plot::axes::Axis;
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::style::{
     GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, WARN, WHITE, series_color,
 };
 

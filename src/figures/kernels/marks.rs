@@ -1,8 +1,8 @@
 //! What the figures of kernels share: marks, their legend, logarithmic axes, and where a label has room.
 
-use crate::figures::axes::{Axis, LINE, flow, number, shape};
-use crate::figures::canvas::{Canvas, Point, Type};
-use crate::figures::style::{PT_SMALL, Rgb, WHITE, series_color};
+use crate::plot::axes::{Axis, LINE, flow, number, shape};
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::style::{PT_SMALL, Rgb, WHITE, series_color};
 
 /// Half the size of a mark, mm.
 pub const MARK: f64 = 0.78;

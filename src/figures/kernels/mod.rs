@@ -18,8 +18,8 @@ pub use scaling::scaling;
 pub use step_share::step_share;
 pub use variants::variants;
 
-use super::figure::Figure;
-use super::style::Look;
+use crate::plot::figure::Figure;
+use crate::plot::style::Look;
 
 /// Median, smallest and largest of several measurements; not a number where one is missing.
 #[derive(Debug, Clone, Copy, PartialEq)]

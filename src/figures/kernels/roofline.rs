@@ -2,11 +2,11 @@
 
 use super::marks::{Mark, legend, legend_height, log_axis, place};
 use super::{Ceilings, KernelData, Row, Table, adapter_note, drawable, missing_note, pass, passes, three};
-use crate::figures::axes::{Axis, Frame};
-use crate::figures::canvas::{Canvas, Point, Type};
-use crate::figures::figure::Figure;
 use crate::figures::network::fitting;
-use crate::figures::style::{INK, INK_SOFT, Look, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL};
+use crate::plot::axes::{Axis, Frame};
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::figure::Figure;
+use crate::plot::style::{INK, INK_SOFT, Look, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL};
 
 /// Most passes with a mark of their own.
 const MOST: usize = 6;

@@ -2,10 +2,10 @@
 
 use super::marks::{Mark, legend, legend_height, log_axis};
 use super::{KernelData, Scaled, Spread, adapter_note, drawable, missing_note};
-use crate::figures::axes::{Axis, Frame, number};
-use crate::figures::canvas::{Canvas, Point, Type};
-use crate::figures::figure::Figure;
-use crate::figures::style::{INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_SMALL};
+use crate::plot::axes::{Axis, Frame, number};
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::figure::Figure;
+use crate::plot::style::{INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_SMALL};
 
 /// What the broken lines are.
 const GUIDE: &str = "proportional";

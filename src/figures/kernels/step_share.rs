@@ -2,11 +2,11 @@
 
 use super::families::{family, is_convolution};
 use super::{KernelData, Step, adapter_note, drawable, three};
-use crate::figures::axes::{Axis, Frame};
-use crate::figures::canvas::{Canvas, Type};
-use crate::figures::figure::Figure;
 use crate::figures::network::fitting;
-use crate::figures::style::{GRID, INK, Look, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, Rgb, WHITE};
+use crate::plot::axes::{Axis, Frame};
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::style::{GRID, INK, Look, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, Rgb, WHITE};
 
 /// Most families with a bar of their own; the smaller ones share one.
 const MOST: usize = 15;
@@ -212,7 +212,7 @@ fn caption(step: &Step, bars: &[Bar], total: f64, timed: usize) -> String {
 mod tests {
     use super::*;
     use crate::figures::kernels::{Kernel, Spread};
-    use crate::figures::style::luminance;
+    use crate::plot::style::luminance;
 
     #[test]
     fn small_families_share_a_bar_and_nothing_is_lost() {

@@ -2,10 +2,10 @@
 
 use super::marks::{Mark, legend, legend_height, log_axis};
 use super::{KernelData, Row, Table, adapter_note, drawable, missing_note, pass, passes, sizes, three};
-use crate::figures::axes::Axis;
-use crate::figures::canvas::{Canvas, Type};
-use crate::figures::figure::Figure;
-use crate::figures::style::{GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL};
+use crate::plot::axes::Axis;
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::style::{GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL};
 
 /// Most shapes in the figure: of more the costliest.
 const MOST: usize = 14;

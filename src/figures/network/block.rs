@@ -1,10 +1,10 @@
 //! One multiresolution block in detail.
 
 use super::{Block, Conv, arrow, corners, outline, shape};
-use crate::figures::axes::number;
-use crate::figures::canvas::{Canvas, Point, Type};
-use crate::figures::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
-use crate::figures::text::grouped;
+use crate::plot::axes::number;
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
+use crate::plot::text::grouped;
 
 /// Height of a box of one line, of a further line, and of the space below a box, mm.
 const BOX: f64 = 4.4;

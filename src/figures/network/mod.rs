@@ -1,12 +1,13 @@
 //! The diagram of a configured EXGnet: its parts with their shapes and parameters, and one block in detail.
 
 mod block;
+pub mod diagram;
 mod trunk;
 
-use super::canvas::{Canvas, Point, Type};
-use super::figure::Figure;
-use super::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
-use super::text::grouped;
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::figure::Figure;
+use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
+use crate::plot::text::grouped;
 
 /// What the diagram shows. Shapes are channels and samples.
 #[derive(Debug, Clone, PartialEq)]

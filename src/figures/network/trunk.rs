@@ -1,9 +1,9 @@
 //! The parts from the strip to the heads, one below the other.
 
 use super::{NetworkDiagram, arrow, corners, fitting, outline, shape};
-use crate::figures::canvas::{Canvas, Point, Type};
-use crate::figures::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
-use crate::figures::text::grouped;
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
+use crate::plot::text::grouped;
 
 /// Height of a box, and of the space below it, mm.
 const BOX: f64 = 4.4;

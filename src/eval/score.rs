@@ -1,0 +1,125 @@
+//! The maps of a batch and their scores.
+
+use crate::ecg::guidance::{guidance, pool};
+use crate::ecg::{Strip, zscore};
+use crate::error::Result;
+use crate::eval::Tested;
+use crate::explain::scores::{MapScores, Summary, pointing_chance, slope_map, summary, uniform};
+use crate::explain::{argmax, grad_cam};
+use crate::nn::network::FEATURES;
+use crate::nn::{Exgnet, Mode, Output};
+use crate::run::sanity::Chance;
+use crate::tensor::Tensor;
+use rayon::prelude::*;
+
+/// What the network says of a record, and where it looked.
+pub(super) struct Scored {
+    pub logits: Vec<f32>,
+    pub predicted: usize,
+    /// Map for the true class, at the target block's resolution.
+    pub map: Vec<f32>,
+    pub scores: Scores,
+    /// Features that the regressor made of the strip, standardised; `None` without one.
+    pub regressed: Option<Vec<f32>>,
+}
+
+/// Scores of the maps of one record; all `None` where its target is not valid.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Scores {
+    pub truth: Option<MapScores>,
+    pub predicted: Option<MapScores>,
+    pub uniform: Option<MapScores>,
+    pub chance: Option<f64>,
+    pub slope: Option<MapScores>,
+    /// Of the network with random weights, where there is one.
+    pub random: Option<MapScores>,
+}
+
+/// The strip as the network gets it.
+pub(super) fn zscored(strip: &Strip) -> Vec<f32> {
+    let mut x = strip.signal.to_vec();
+    zscore(&mut x);
+    x
+}
+
+/// Maps of block `block` for `classes`, one a record.
+fn maps(out: &Output, block: usize, classes: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let cam = grad_cam(out, block, classes, false)?;
+    let values = cam.map.to_vec()?;
+    Ok(values.chunks(cam.map.dim(1)).map(<[f32]>::to_vec).collect())
+}
+
+/// Predicts and explains a batch of records; the sanity maps are scored where `random` is given.
+pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: Option<&Exgnet>) -> Result<Vec<Scored>> {
+    let Tested { gpu, net, data, strips, experiment, .. } = *tested;
+    let x = strips.batch(gpu, part)?;
+    let truth = strips.batch_labels(gpu, part)?;
+    let out = net.forward(&x, &Mode::EVAL)?;
+    let logits = out.logits.to_vec()?;
+    let logits: Vec<&[f32]> = logits.chunks(net.classes()).collect();
+    let predicted: Vec<usize> = logits.iter().map(|row| argmax(row)).collect();
+    let own = maps(&out, block, &truth)?;
+    let wrong = part.iter().zip(&predicted).any(|(&r, &p)| strips.label(r) != p);
+    let other = if wrong {
+        let classes: Vec<u32> = predicted.iter().map(|&p| p as u32).collect();
+        Some(maps(&out, block, &Tensor::from_u32(gpu, &[part.len()], &classes)?)?)
+    } else {
+        None
+    };
+    let regressed = match tested.scale.and(net.regress(&out.embedding)?) {
+        Some(values) => Some(values.to_vec()?),
+        None => None,
+    };
+    drop(out);
+    let random = match random {
+        Some(net) => Some(maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)?),
+        None => None,
+    };
+    let one = |i: usize| {
+        let strip = &data.strips[part[i]];
+        let made = guidance(&strip.r_peaks, data.preprocessing.fs, strip.signal.len(), &experiment.guidance);
+        let against = |map: &[f32]| MapScores::against(map, &made, &strip.r_peaks, data.preprocessing.fs);
+        let bins = own[i].len();
+        let mut scores = Scores { truth: against(&own[i]), ..Scores::default() };
+        scores.predicted =
+            other.as_ref().filter(|_| predicted[i] != strip.label).map_or(scores.truth, |maps| against(&maps[i]));
+        if let Some(random) = &random {
+            let target = pool(&made.target, bins);
+            scores.uniform = against(&uniform(bins));
+            scores.chance =
+                made.valid.then(|| pointing_chance(data.preprocessing.fs, strip.signal.len(), &strip.r_peaks, &target));
+            scores.slope = against(&slope_map(&zscored(strip), bins));
+            scores.random = against(&random[i]);
+        }
+        let regressed = regressed.as_ref().map(|rows| rows[i * FEATURES..(i + 1) * FEATURES].to_vec());
+        Scored { logits: logits[i].to_vec(), predicted: predicted[i], map: own[i].clone(), scores, regressed }
+    };
+    Ok((0..part.len()).into_par_iter().map(one).collect())
+}
+
+/// All tested records, to be summed up.
+pub(super) struct Sums<'a> {
+    pub classes: &'a [String],
+    pub truth: &'a [usize],
+    pub scored: &'a [Scored],
+}
+
+impl Sums<'_> {
+    /// Means of one kind of map, grouped by the true class.
+    pub fn by_truth(&self, of: fn(&Scores) -> Option<MapScores>) -> Result<Summary> {
+        let rows: Vec<_> = self.truth.iter().zip(self.scored).map(|(&c, s)| (c, of(&s.scores))).collect();
+        summary(&rows, self.classes)
+    }
+
+    /// Means of the maps for the predicted class, grouped by it.
+    pub fn by_prediction(&self) -> Result<Summary> {
+        let rows: Vec<_> = self.scored.iter().map(|s| (s.predicted, s.scores.predicted)).collect();
+        summary(&rows, self.classes)
+    }
+
+    /// Means of the pointing game's chance.
+    pub fn chance(&self) -> Chance {
+        let rows: Vec<_> = self.truth.iter().zip(self.scored).map(|(&c, s)| (c, s.scores.chance)).collect();
+        Chance::of(&rows, self.classes.len())
+    }
+}

@@ -1,0 +1,255 @@
+//! From an experiment to the strips of a training and a test fold, and from those to batches.
+
+use crate::ecg::prepared::{self, through_cache};
+use crate::ecg::preprocessing::Difference;
+use crate::ecg::sources::Progress;
+use crate::ecg::{self, Dataset, GuidanceConfig, Samples, SavedSplit, zscore};
+use crate::error::{Error, Result};
+use crate::experiment::{DataConfig, Experiment, Fold};
+use crate::gpu::Gpu;
+use crate::tensor::Tensor;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads or makes the data set of an experiment: its prepared file, or its sources by way of the cache. `watch` hears
+/// how far it is.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Data`], [`Error::Config`] from the sources; [`Error::Config`] where a prepared file is of
+/// another rate, length, lead, scheme or cleaning than the experiment.
+pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
+    if config.prepared.is_empty() {
+        let dir = crate::files::cache_dir().filter(|_| config.cache);
+        return through_cache(&config.sources()?, &config.load_options(), guidance, dir.as_deref(), watch);
+    }
+    let path = ecg::resolve(config.prepared.as_ref());
+    let set = prepared::read(&path)?;
+    let mut wrong = set.differences(&config.load_options().preprocessing());
+    if set.patient_pattern != config.patient_pattern {
+        let (wanted, found) = (config.patient_pattern.clone(), set.patient_pattern.clone());
+        wrong.push(Difference { key: "patient_pattern", wanted, found });
+    }
+    if !wrong.is_empty() {
+        let told: Vec<String> =
+            wrong.iter().map(|d| format!("data.{} is {}, in the file {}", d.data_key(), d.wanted, d.found)).collect();
+        let sets: Vec<String> = wrong.iter().map(|d| format!("--set data.{}={}", d.data_key(), d.found)).collect();
+        return Err(Error::config(
+            format!("{} was prepared for another experiment: {}", path.display(), told.join("; ")),
+            format!("use {}, or prepare it again", sets.join(" ")),
+        ));
+    }
+    set.without_small_classes(config.min_class)
+}
+
+/// Which records train and which test, as indices into the data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Division {
+    /// Records that train.
+    pub train: Vec<usize>,
+    /// Records of the training fold that are only watched.
+    pub validation: Vec<usize>,
+    /// Records that test; none for fold `all`.
+    pub test: Vec<usize>,
+    /// The fold of every record; `None` for fold `all`.
+    pub folds: Option<SavedSplit>,
+}
+
+/// The test fold of every record: made as the experiment says, or read from `data.split_file`.
+///
+/// # Errors
+/// [`Error::Data`], [`Error::Config`] where the folds cannot be made or part the strips of a patient; [`Error::File`] for a file that has other
+/// records, or another number of folds than `data.folds`.
+pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
+    let ids: Vec<String> = data.strips.iter().map(|s| s.id.clone()).collect();
+    if config.split_file.is_empty() {
+        let (kind, seed) = (config.split.kind(), u64::from(config.split_seed));
+        let fold = ecg::folds(kind, &data.labels(), &data.patients(), config.folds, seed)?;
+        patients_stay_together(data, &fold)?;
+        return SavedSplit::new(kind, config.folds, seed, ids, fold);
+    }
+    let path = ecg::resolve(config.split_file.as_ref());
+    let saved = SavedSplit::read(&path)?;
+    if saved.k != config.folds {
+        return Err(Error::file(
+            path,
+            format!("holds {} folds, but data.folds is {}", saved.k, config.folds),
+            format!("use --set data.folds={}", saved.k),
+        ));
+    }
+    let fold = saved.apply(&ids)?;
+    patients_stay_together(data, &fold)?;
+    SavedSplit::new(saved.kind, saved.k, saved.seed, ids, fold)
+}
+
+/// Strips of one patient on both sides of a split would be learned by heart.
+fn patients_stay_together(data: &Dataset, fold: &[usize]) -> Result<()> {
+    let mut folds: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (strip, &fold) in data.strips.iter().zip(fold) {
+        folds.entry(&strip.patient).or_default().insert(fold);
+    }
+    let mut apart = folds.iter().filter(|(_, folds)| folds.len() > 1);
+    let Some((patient, of)) = apart.next() else { return Ok(()) };
+    let of: Vec<String> = of.iter().map(ToString::to_string).collect();
+    let others = match apart.count() {
+        0 => String::new(),
+        n => format!(", and so have {n} others"),
+    };
+    Err(Error::data(
+        "the folds",
+        format!("patient {patient} has strips in the folds {}{others}: expected one fold a patient", of.join(", ")),
+        "set data.split=grouped; or data.patient_pattern, if record names were taken for patients that they are not",
+    ))
+}
+
+/// Divides a data set as the experiment says.
+///
+/// # Errors
+/// [`Error::Data`] where the folds cannot be made, or leave a class without a training record.
+pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
+    let all = 0..data.strips.len();
+    let d = &experiment.data;
+    let (folds, (test, train)): (_, (Vec<usize>, Vec<usize>)) = match experiment.train.fold {
+        Fold::All => (None, (Vec::new(), all.collect())),
+        Fold::Index(fold) => {
+            let split = folds(d, data)?;
+            let parts = all.partition(|&i| split.fold[i] == fold);
+            (Some(split), parts)
+        }
+    };
+    let share = experiment.train.validation;
+    if share == 0.0 {
+        return check_division(data, Division { train, validation: Vec::new(), test, folds });
+    }
+    let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
+    let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
+    let held = ecg::hold_out(d.split.kind(), &labels, &patients, share, u64::from(d.split_seed))?;
+    let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| held[i]);
+    let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
+    check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })
+}
+
+fn check_division(data: &Dataset, division: Division) -> Result<Division> {
+    let mut counts = vec![0; data.classes.len()];
+    division.train.iter().for_each(|&i| counts[data.strips[i].label] += 1);
+    if division.train.len() < 2 || data.classes.len() < 2 {
+        return Err(Error::data(
+            "the training fold",
+            format!("{} records of {} classes, expected at least 2 of each", division.train.len(), data.classes.len()),
+            "use more records, or lower data.min_class",
+        ));
+    }
+    match counts.iter().position(|&n| n == 0) {
+        None => Ok(division),
+        Some(c) => Err(Error::data(
+            "the training fold",
+            format!("no record of class {}", data.classes[c]),
+            "use another fold or split, or raise data.min_class so that the class is dropped",
+        )),
+    }
+}
+
+/// The strips of a data set with their classes; a batch is z-scored when it is made, so that the samples of a mapped
+/// file need not all be in memory.
+#[derive(Debug)]
+pub struct Strips {
+    signals: Vec<Samples>,
+    len: usize,
+    labels: Vec<u32>,
+}
+
+impl Strips {
+    /// All strips of a data set.
+    pub fn new(data: &Dataset) -> Self {
+        Self {
+            signals: data.strips.iter().map(|s| s.signal.clone()).collect(),
+            len: data.samples(),
+            labels: data.strips.iter().map(|s| s.label as u32).collect(),
+        }
+    }
+
+    /// Samples of a strip.
+    pub fn len_of_strip(&self) -> usize {
+        self.len
+    }
+
+    /// Class of a record.
+    pub fn label(&self, record: usize) -> usize {
+        self.labels[record] as usize
+    }
+
+    /// The strips of `records`, z-scored, as `[B, 1, L]`.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn batch(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
+        self.batch_with(gpu, records, |_, _| ())
+    }
+
+    /// [`Strips::batch`] after `change` was made to each record's z-scored strip.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn batch_with(
+        &self,
+        gpu: &Gpu,
+        records: &[usize],
+        mut change: impl FnMut(usize, &mut [f32]),
+    ) -> Result<Tensor> {
+        let mut x = Vec::with_capacity(records.len() * self.len);
+        for &r in records {
+            let start = x.len();
+            x.extend_from_slice(&self.signals[r]);
+            zscore(&mut x[start..]);
+            change(r, &mut x[start..]);
+        }
+        Tensor::from_f32(gpu, &[records.len(), 1, self.len], &x)
+    }
+
+    /// Their classes as integers `[B]`.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`].
+    pub fn batch_labels(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
+        let labels: Vec<u32> = records.iter().map(|&r| self.labels[r]).collect();
+        Tensor::from_u32(gpu, &[records.len()], &labels)
+    }
+}
+
+/// The batches of an epoch: all records in an order that depends on seed and epoch alone, cut into `size`; a last batch
+/// of one record is joined to the one before it (BatchNorm needs two).
+pub fn batches(records: &[usize], size: usize, seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+    let mut order = records.to_vec();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch as u64 + 1);
+    for i in (1..order.len()).rev() {
+        order.swap(i, rng.random_range(0..=i));
+    }
+    let mut all: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
+    if all.len() > 1
+        && all.last().is_some_and(|b| b.len() == 1)
+        && let (Some(last), Some(before)) = (all.pop(), all.last_mut())
+    {
+        before.extend(last);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_once_and_no_batch_of_one() {
+        for (n, size) in [(10, 4), (9, 4), (33, 32), (2, 32), (64, 32)] {
+            let records: Vec<usize> = (100..100 + n).collect();
+            let all = batches(&records, size, 7, 3);
+            assert!(all.iter().all(|b| b.len() >= 2 && b.len() <= size + 1), "{n} {size}: {all:?}");
+            let mut seen = all.concat();
+            seen.sort_unstable();
+            assert_eq!(seen, records);
+            assert_eq!(all, batches(&records, size, 7, 3));
+            assert!(n < 9 || all != batches(&records, size, 7, 4), "epochs have orders of their own");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Experiment files: everything that a run needs, in one TOML file, with a default for every key.
+//!
+//! This file holds the tables and their defaults; `read.rs` turns text and `--set` values into them,
+//! `check.rs` knows which values make sense.
+
+mod augment;
+mod check;
+pub mod data;
+mod losses;
+mod read;
+pub mod sweep;
+mod train;
+
+use crate::ecg::rpeaks::Detector;
+use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
+use crate::error::Result;
+use crate::nn::config::NetworkConfig;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+
+pub use augment::AugmentConfig;
+pub use losses::LossConfig;
+pub use read::apply_set;
+pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
+
+/// The experiment that `exgnet train` runs when none is named.
+pub const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");
+/// The name under which errors speak of [`QUICKSTART`].
+pub const QUICKSTART_NAME: &str = "experiments/quickstart.toml (built in)";
+
+/// A complete experiment.
+///
+/// ```
+/// use exgnet::experiment::Experiment;
+/// let sets = ["train.epochs=3".to_string(), "network.head=mlp".to_string()];
+/// let experiment = Experiment::parse_with("[network]\npreset = \"exgnet-small\"", "an example", &sets)?;
+/// assert_eq!((experiment.train.epochs, experiment.network.widths.len()), (3, 4));
+/// # Ok::<(), exgnet::error::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Experiment {
+    /// Records, classes, folds.
+    pub data: DataConfig,
+    /// Sizes of the network.
+    pub network: NetworkConfig,
+    /// Terms of the loss.
+    pub losses: LossConfig,
+    /// Constants of the guidance target.
+    pub guidance: GuidanceConfig,
+    /// Random changes of the training strips.
+    pub augment: AugmentConfig,
+    /// Optimiser, schedule, length.
+    pub train: TrainConfig,
+    /// Where the run goes.
+    pub output: OutputConfig,
+}
+
+impl Experiment {
+    /// The complete experiment as TOML, with every default filled in; parses back to an equal value.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("names, numbers and text always fit into TOML")
+    }
+}
+
+/// The `[data]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`; with `NAME=`
+    /// before it under a name of its own.
+    pub source: SourceList,
+    /// A file that `exgnet prepare` wrote; it goes before `source`. Empty: none.
+    pub prepared: String,
+    /// Keep what sources gave in the cache folder, so that the next run finds it there.
+    pub cache: bool,
+    /// Class scheme.
+    pub classes: String,
+    /// Sampling rate of the strips, Hz; records at another rate are resampled.
+    pub fs: f64,
+    /// Length of the strips, seconds.
+    pub seconds: f64,
+    /// Lead name.
+    pub lead: String,
+    /// Remove baseline wander and mains hum.
+    pub clean: bool,
+    /// Classes with fewer strips are dropped.
+    pub min_class: usize,
+    /// What becomes of windows with ectopic, paced or unclassifiable beats (long records only).
+    pub ectopic: Ectopic,
+    /// A failed integrity check excludes the record instead of being noted.
+    pub strict: bool,
+    /// Frequency of the mains, Hz: what cleaning averages out.
+    pub mains: f64,
+    /// Finds the R peaks where no expert did: `gradient` (the published method) or `adaptive`.
+    pub detector: Detector,
+    /// Rate of `csv` sources, Hz.
+    pub csv_fs: f64,
+    /// How record names give patients: `auto`, `none`, or a pattern with one group, see [`PatientNames::parse`].
+    ///
+    /// [`PatientNames::parse`]: crate::ecg::patients::PatientNames::parse
+    pub patient_pattern: String,
+    /// How records are dealt to folds.
+    pub split: Split,
+    /// A `folds.json` of an earlier run (or of one's own) whose folds are used instead of made. Empty: none.
+    pub split_file: String,
+    /// Number of folds.
+    pub folds: usize,
+    /// Seed of the split, as scikit-learn's `random_state`.
+    pub split_seed: u32,
+    /// The generator of synthetic ECG.
+    pub synthetic: SyntheticConfig,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        let load = LoadOptions::default();
+        Self {
+            source: SourceList::One("synthetic".into()),
+            prepared: String::new(),
+            cache: true,
+            classes: load.classes,
+            fs: load.fs,
+            seconds: load.seconds,
+            lead: load.lead,
+            clean: load.clean,
+            min_class: load.min_class,
+            ectopic: if load.ectopic_keep { Ectopic::Keep } else { Ectopic::Drop },
+            strict: load.strict,
+            mains: load.mains,
+            detector: load.detector,
+            csv_fs: load.csv_fs,
+            patient_pattern: load.patient_pattern,
+            split: Split::Kfold,
+            split_file: String::new(),
+            folds: 5,
+            split_seed: 42,
+            synthetic: SyntheticConfig::default(),
+        }
+    }
+}
+
+impl DataConfig {
+    /// The sources.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Config`] for one that is none; [`Experiment::validate`] found that before.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.source.names().iter().map(|name| name.parse()).collect()
+    }
+
+    /// How the sources are read.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            classes: self.classes.clone(),
+            fs: self.fs,
+            seconds: self.seconds,
+            lead: self.lead.clone(),
+            min_class: self.min_class,
+            ectopic_keep: self.ectopic == Ectopic::Keep,
+            clean: self.clean,
+            strict: self.strict,
+            mains: self.mains,
+            detector: self.detector,
+            csv_fs: self.csv_fs,
+            patient_pattern: self.patient_pattern.clone(),
+            synthetic: self.synthetic_options(),
+        }
+    }
+
+    /// What the generator makes, for [`crate::ecg::synthesize`].
+    pub fn synthetic_options(&self) -> SyntheticOptions {
+        let SyntheticConfig { records, seed, classes, noise, ectopic, overlap } = self.synthetic.clone();
+        SyntheticOptions { records, seed, classes, noise, ectopic, overlap, fs: self.fs, seconds: self.seconds }
+    }
+
+    /// Samples of a strip; 0 before [`Experiment::validate`] found rate and length usable.
+    pub fn samples(&self) -> usize {
+        self.load_options().samples()
+    }
+}
+
+/// One source or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SourceList {
+    /// Written as a string.
+    One(String),
+    /// Written as a list.
+    Many(Vec<String>),
+}
+
+impl SourceList {
+    /// The sources as they are written.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SourceList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = SourceList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a source ({}) or a list of sources", Source::forms())
+            }
+
+            fn visit_str<E>(self, v: &str) -> Result<SourceList, E> {
+                Ok(SourceList::One(v.into()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<SourceList, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = seq.next_element()? {
+                    names.push(name);
+                }
+                Ok(SourceList::Many(names))
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// What becomes of windows with abnormal beats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ectopic {
+    /// They stay.
+    Keep,
+    /// They are excluded, and counted.
+    Drop,
+}
+
+/// How records are dealt to folds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// At random.
+    Kfold,
+    /// At random within every class.
+    Stratified,
+    /// By patient, classes balanced.
+    Grouped,
+}
+
+impl Split {
+    /// The same for [`crate::ecg::folds`].
+    pub fn kind(self) -> SplitKind {
+        match self {
+            Self::Kfold => SplitKind::KFold,
+            Self::Stratified => SplitKind::Stratified,
+            Self::Grouped => SplitKind::Grouped,
+        }
+    }
+}
+
+/// The `[data.synthetic]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyntheticConfig {
+    /// Number of records.
+    pub records: usize,
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Rhythms to generate, names of the scheme `rhythm6`.
+    pub classes: Vec<String>,
+    /// Strength of wander, hum and muscle noise; 1 is usual, 0 none.
+    pub noise: f64,
+    /// Share of records with ectopic beats.
+    pub ectopic: f64,
+    /// How much the rates of ST and SVT/AT overlap, 0 to 1.
+    pub overlap: f64,
+}
+
+impl Default for SyntheticConfig {
+    fn default() -> Self {
+        let SyntheticOptions { records, seed, classes, noise, ectopic, overlap, .. } = SyntheticOptions::default();
+        Self { records, seed, classes, noise, ectopic, overlap }
+    }
+}
+
+/// The `[output]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutputConfig {
+    /// The run folder.
+    pub dir: String,
+    /// Grad-CAM figures per class.
+    pub gradcam: usize,
+}
+
+impl Default for OutputConfig {
+    fn default() -> Self {
+        Self { dir: "results/run".into(), gradcam: 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

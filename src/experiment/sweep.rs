@@ -1,0 +1,147 @@
+//! Sweeps: variants of an experiment x folds x seeds, each a run of its own.
+
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// A sweep file (TOML).
+///
+/// ```toml
+/// base = "mitbih.toml"              # an experiment, beside this file
+/// out = "results/mitbih-ablation"   # the runs go to out/VARIANT/fold-K-seed-S
+/// folds = [0, 1, 2, 3, 4]
+/// seeds = [1, 2]
+/// [[variant]]
+/// name = "plain"
+/// set = ["losses.joint=0", "losses.feature=0", "losses.xai=0"]
+/// ```
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// The experiment that the variants change, relative to the sweep file.
+    base: PathBuf,
+    /// Folder for the runs.
+    pub out: PathBuf,
+    /// Test folds.
+    folds: Vec<usize>,
+    /// Seeds of the training.
+    seeds: Vec<u64>,
+    /// What is compared, the reference first.
+    #[serde(rename = "variant")]
+    variants: Vec<Variant>,
+}
+
+/// A variant of the experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name and that of its folder.
+    pub name: String,
+    /// Settings as for `--set`.
+    #[serde(default)]
+    pub set: Vec<String>,
+}
+
+/// One run of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// The variant's name.
+    pub variant: String,
+    /// Test fold.
+    pub fold: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Its run folder below the sweep's.
+    pub dir: PathBuf,
+    /// The complete experiment.
+    pub experiment: Experiment,
+}
+
+impl Sweep {
+    /// Reads a sweep file and makes its tasks: by variant, then fold, then seed. `out` goes before the file's own.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is no sweep; [`Error::Config`] for an experiment that makes no sense.
+    pub fn load(path: &Path, out: Option<&Path>) -> Result<(Self, Vec<Task>)> {
+        let bad = |what: String| Error::file(path, what, "a sweep has base, out, folds, seeds and [[variant]] tables");
+        let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        let mut sweep: Self = toml::from_str(&text).map_err(|e| bad(format!("is no sweep: {}", e.message())))?;
+        if let Some(out) = out {
+            sweep.out = out.to_path_buf();
+        }
+        if sweep.folds.is_empty() || sweep.seeds.is_empty() || sweep.variants.is_empty() {
+            return Err(bad("has no fold, no seed or no variant".into()));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        for (i, v) in sweep.variants.iter().enumerate() {
+            if v.name.is_empty() || v.name.starts_with('.') || !v.name.chars().all(plain) {
+                return Err(bad(format!("variant `{}`: the name is that of a folder", v.name)));
+            }
+            if sweep.variants[..i].iter().any(|w| w.name == v.name) {
+                return Err(bad(format!("variant `{}` is there twice", v.name)));
+            }
+        }
+        let base = path.parent().unwrap_or(Path::new("")).join(&sweep.base);
+        let mut tasks = Vec::new();
+        for variant in &sweep.variants {
+            for &fold in &sweep.folds {
+                for &seed in &sweep.seeds {
+                    let dir = sweep.out.join(&variant.name).join(format!("fold-{fold}-seed-{seed}"));
+                    let mut sets = variant.set.clone();
+                    let dir_text = toml::Value::from(dir.to_string_lossy().into_owned());
+                    sets.extend([
+                        format!("train.fold={fold}"),
+                        format!("train.seed={seed}"),
+                        format!("output.dir={dir_text}"),
+                    ]);
+                    let experiment = Experiment::load(&base, &sets)?;
+                    tasks.push(Task { variant: variant.name.clone(), fold, seed, dir, experiment });
+                }
+            }
+        }
+        Ok((sweep, tasks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SWEEP: &str = "base = 'base.toml'\nout = 'runs'\nfolds = [0, 1]\nseeds = [7]\n\
+        [[variant]]\nname = 'plain'\nset = ['losses.xai=0']\n[[variant]]\nname = 'guided'\n";
+
+    fn load(sweep: &str) -> Result<Vec<Task>> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("base.toml"), "[network]\npreset = 'exgnet-small'\n").unwrap();
+        let path = dir.path().join("sweep.toml");
+        std::fs::write(&path, sweep).unwrap();
+        Sweep::load(&path, None).map(|(_, tasks)| tasks)
+    }
+
+    #[test]
+    fn every_cell_is_a_task() {
+        let tasks = load(SWEEP).unwrap();
+        let names: Vec<_> = tasks.iter().map(|t| t.dir.to_string_lossy().into_owned()).collect();
+        let expected = ["plain/fold-0-seed-7", "plain/fold-1-seed-7", "guided/fold-0-seed-7", "guided/fold-1-seed-7"];
+        assert_eq!(names, expected.map(|n| format!("runs/{n}")));
+        assert_eq!((tasks[0].experiment.losses.xai, tasks[3].experiment.losses.xai), (0.0, 0.5));
+        assert_eq!((tasks[1].experiment.train.seed, &tasks[1].experiment.output.dir), (7, &names[1]));
+    }
+
+    #[test]
+    fn what_is_no_sweep_is_refused() {
+        for (from, to, part) in [
+            ("seeds = [7]", "seeds = []", "no seed"),
+            ("'guided'", "'plain'", "twice"),
+            ("'guided'", "'../x'", "folder"),
+            ("folds = [0, 1]", "folds = [9]", "train.fold"),
+            ("losses.xai=0", "losses.xia=0", "losses.xia"),
+            ("base.toml", "none.toml", "none.toml"),
+            ("seeds", "sedes", "no sweep"),
+        ] {
+            let e = load(&SWEEP.replace(from, to)).unwrap_err().to_string();
+            assert!(e.contains(part) && e.contains("HINT"), "{e}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+use crate::ecg::sources::Kind;
+use crate::experiment::*;
+use crate::nn::config::{BlockKind, Head};
+use std::path::Path;
+use toml::Table;
+
+fn parse(text: &str) -> Result<Experiment> {
+    Experiment::parse(text, "e.toml")
+}
+
+fn set(values: &[&str]) -> Result<Experiment> {
+    let sets: Vec<String> = values.iter().map(|s| (*s).to_string()).collect();
+    Experiment::parse_with("[train]\nepochs = 5\n", "e.toml", &sets)
+}
+
+#[track_caller]
+fn fails(result: Result<Experiment>, parts: &[&str]) {
+    let message = result.expect_err("expected an error").to_string();
+    for part in parts.iter().chain(&["HINT: "]) {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+const MITBIH: &str = include_str!("../../experiments/mitbih.toml");
+
+#[test]
+fn nothing_is_the_default_and_the_default_is_valid() {
+    assert_eq!(parse("").unwrap(), Experiment::default());
+    let train = Experiment::default().train;
+    assert_eq!((train.epochs, train.batch, train.lr, train.warmup, train.clip), (60, 32, 1e-3, 0.03, 5.0));
+}
+
+#[test]
+fn experiments_that_come_along() {
+    let quick = Experiment::quickstart(&[]).unwrap();
+    assert_eq!((quick.network.widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 12, 32, 1));
+    assert_eq!(quick.data.synthetic.classes, ["SR", "SB", "ST", "AFIB/AFL"]);
+    assert_eq!((quick.data.samples(), quick.data.split), (2500, Split::Stratified));
+    assert_eq!(quick.data.sources().unwrap(), [Source::new(Kind::Synthetic, "")]);
+    assert_eq!(quick.output.dir, "results/quickstart");
+    let mitbih = Experiment::parse(MITBIH, "experiments/mitbih.toml").unwrap();
+    assert_eq!(mitbih.data.sources().unwrap(), [Source::new(Kind::Mitbih, "mitdb")]);
+    assert_eq!((mitbih.data.min_class, mitbih.data.split.kind(), mitbih.train.epochs), (20, SplitKind::Grouped, 7));
+    assert!(mitbih.losses.class_weights && mitbih.data.load_options().ectopic_keep);
+}
+
+#[test]
+fn the_complete_file_parses_back() {
+    for text in [QUICKSTART, MITBIH, ""] {
+        let experiment = parse(text).unwrap();
+        let complete = experiment.to_toml();
+        assert!(!complete.contains("preset") && complete.contains("betas"), "{complete}");
+        assert_eq!(parse(&complete).unwrap(), experiment);
+    }
+    let odd =
+        "[data]\nsource = ['wfdb:a', \"wfdb:b\\\\c\"]\nfs = 360\n[train]\nfold = 'all'\n[network]\nkind = 'cascade'";
+    let experiment = parse(odd).unwrap();
+    assert_eq!(parse(&experiment.to_toml()).unwrap(), experiment);
+    assert_eq!((experiment.train.fold, experiment.data.sources().unwrap().len()), (Fold::All, 2));
+    let mut experiment = experiment;
+    experiment.train.seed = u64::MAX;
+    assert!(!experiment.to_toml().is_empty() && experiment.validate().is_err());
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_one_and_the_line() {
+    fails(parse("\n[train]\nepoch = 5"), &["e.toml:3: unknown key 'train.epoch'; did you mean 'train.epochs'?"]);
+    fails(parse("[trian]\nepochs = 5"), &["e.toml:1", "'trian'", "'train'"]);
+    fails(parse("epochs = 5"), &["e.toml:1", "'epochs'", "'train.epochs'"]);
+    fails(parse("[train]\ndropout = 0.5"), &["e.toml:2", "'train.dropout'", "'network.dropout'"]);
+    fails(parse("[data.synthetic]\nsed = 1"), &["e.toml:2", "'data.synthetic.sed'", "'data.synthetic.seed'"]);
+    fails(parse("[train]\nsede = 1"), &["'train.seed'"]);
+    fails(parse("[network]\nprest = 'exgnet'"), &["'network.preset'"]);
+    fails(parse("network.hed = 'mlp'"), &["e.toml:1", "'network.head'"]);
+    fails(parse("[losses]\nxia = 0.5"), &["'losses.xia'", "'losses.xai'"]);
+    fails(set(&["train.epoch=3"]), &["--set train.epoch=3: unknown key 'train.epoch'", "'train.epochs'"]);
+    fails(set(&["trian.epochs=3"]), &["configuration: --set trian.epochs=3: unknown key 'trian'", "'train'"]);
+    fails(set(&["data.synthetc.records=3"]), &["configuration: --set data.synthetc.records=3", "'data.synthetic'"]);
+    fails(set(&["epochs=3"]), &["configuration: --set epochs=3: unknown key 'epochs'", "'train.epochs'"]);
+    // a setting that makes no sense with what the file has elsewhere
+    fails(
+        set(&["network.widths=[6, 8, 8]"]),
+        &["configuration: --set network.widths=[6, 8, 8] with e.toml", "network.strides"],
+    );
+    fails(set(&["\u{e4}=3"]), &["unknown key '\u{e4}'"]);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_told_with_its_key() {
+    fails(parse("[train]\n\nepochs = 'x'"), &["e.toml:3: train.epochs: found \"x\"", "a whole number", "epochs = 60"]);
+    fails(parse("[train]\nepochs = 3.5"), &["train.epochs: found 3.5, expected a whole number"]);
+    fails(parse("[train]\nepochs = -1"), &["train.epochs: found -1, expected a whole number, 0 or more"]);
+    fails(parse("[train]\nlr = true"), &["train.lr: found true, expected a number"]);
+    fails(parse("[train]\nbetas = [0.9]"), &["train.betas: found [0.9], expected a list of two numbers"]);
+    fails(parse("[train]\noptimizer = 'sgd'"), &["train.optimizer: found \"sgd\"", "\"adam\"", "\"adamw\""]);
+    fails(parse("[train]\nfold = 'every'"), &["train.fold: found \"every\", expected the number of a fold"]);
+    fails(parse("[train]\nfold = -1"), &["train.fold: found -1"]);
+    fails(parse("[data]\nclean = 1"), &["data.clean: found 1, expected true or false"]);
+    fails(parse("[data]\nsource = 3"), &["data.source: found 3", "mitbih:PATH"]);
+    fails(parse("[data]\nlead = 2"), &["data.lead: found 2, expected text in quotes"]);
+    fails(parse("[data]\nsplit_seed = 4294967296"), &["data.split_seed: found 4294967296"]);
+    fails(parse("[network]\nwidths = 3"), &["network.widths: found 3, expected a list"]);
+    fails(parse("[network]\nwidths = [16, 'x']"), &["network.widths: found [16, \"x\"]", "a whole number"]);
+    fails(parse("[network]\nkernels = 'x'"), &["network.kernels: found \"x\", expected a whole number or a list"]);
+    fails(parse("network = 3"), &["e.toml:1: network: found 3, expected a table"]);
+    fails(parse("[train.epochs]\nx = 1"), &["train.epochs: found a table, expected a value", "epochs = 60"]);
+    fails(parse("[[train]]\nepochs = 1"), &["train: found", "expected a table"]);
+    fails(parse("[train]\nlr = 2024-01-01"), &["train.lr: found 2024-01-01"]);
+    fails(set(&["train.epochs=many"]), &["--set train.epochs=many: train.epochs: found \"many\""]);
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_told_with_its_line() {
+    fails(parse("[train]\nepochs = 0"), &["e.toml:2: train.epochs: found 0, expected a whole number from 1"]);
+    fails(parse("[train]\nbatch = 1"), &["train.batch: found 1"]);
+    fails(parse("[train]\nlr = 0"), &["train.lr: found 0, expected a number above 0"]);
+    fails(parse("[train]\nlr = nan"), &["train.lr: found NaN"]);
+    fails(parse("[train]\nclip = inf"), &["train.clip: found inf"]);
+    fails(parse("[train]\nbetas = [0.9, 1]"), &["e.toml:2: train.betas[1]: found 1"]);
+    fails(parse("[train]\nfold = 5"), &["train.fold: found 5, expected 0 to 4"]);
+    fails(parse("[data]\nseconds = 4\n[augment]\nshift = 3"), &["e.toml:4: augment.shift: found 3", "0 to 2"]);
+    fails(parse("[augment]\nnoise = -1"), &["augment.noise: found -1"]);
+    fails(parse("[augment]\nnoize = 1"), &["'augment.noize'", "'augment.noise'"]);
+    fails(parse("[train]\nselect = 'best'"), &["e.toml:2: train.select: found \"best\"", "validation = 0.1"]);
+    fails(parse("[train]\nselect = 'first'"), &["train.select: found \"first\"", "\"final\"", "\"best\""]);
+    assert_eq!(parse("[train]\nselect = 'best'\nvalidation = 0.2").unwrap().train.select, Select::Best);
+    fails(parse("[data]\nfolds = 1"), &["data.folds: found 1"]);
+    fails(parse("[data]\nfs = 49"), &["data.fs: found 49, expected a number from 50 to 2000"]);
+    fails(parse("[data]\nseconds = -1"), &["data.seconds: found -1"]);
+    fails(parse("[data]\nfs = 360\nseconds = 0.333"), &["e.toml:3: data.seconds", "a whole number of samples"]);
+    fails(parse("[data]\nseconds = 0.1"), &["at least 64 samples"]);
+    fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "HINT: choose rhythm6"]);
+    fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "af3"]);
+    fails(parse("[data]\ndetector = 'best'"), &["data.detector", "adaptive"]);
+    fails(parse("[data]\nmains = 55555"), &["data.mains: found 55555"]);
+    fails(parse("[guidance]\ntolerance = 0"), &["guidance.tolerance: found 0"]);
+    fails(parse("[guidance]\nsigma = 0.1"), &["'guidance.sigma'"]);
+    fails(parse("[data]\nsource = 'mitdb'"), &["data.source: found \"mitdb\"", "mitbih:PATH"]);
+    fails(parse("[data]\nsource = 'wfdb:'"), &["data.source"]);
+    fails(parse("[data]\nsource = []"), &["an empty list"]);
+    assert!(parse("[data]\nsource = ['synthetic', 'wfdb:x']").is_ok());
+    fails(parse("[data]\nsource = 'mitbih:x'"), &["data.split: found \"kfold\" for mitbih:x", "\"grouped\""]);
+    fails(parse("[data.synthetic]\nrecords = 3"), &["data.synthetic.records: found 3"]);
+    fails(parse("[data.synthetic]\nclasses = ['SR']"), &["e.toml:2: data.synthetic.classes (how many): found 1"]);
+    fails(parse("[data.synthetic]\nclasses = ['SR', 'sr']"), &["found \"sr\"", "AFIB/AFL"]);
+    fails(parse("[data.synthetic]\nclasses = ['SR', 'SR']"), &["at most once"]);
+    fails(parse("[losses]\nlabel_smoothing = 1.0"), &["losses.label_smoothing: found 1"]);
+    fails(parse("[network]\nwidths = [16, 2]\nstrides = [1, 2]"), &["e.toml:2: network.widths[1]: found 2"]);
+    fails(parse("[network]\nwidths = [16]"), &["network.strides: found 8 strides for 1 widths"]);
+    fails(parse("[output]\ndir = ' '"), &["output.dir: found \" \""]);
+    fails(parse("[output]\ngradcam = 1001"), &["output.gradcam"]);
+    fails(set(&["train.fold=7"]), &["--set train.fold=7: train.fold: found 7"]);
+}
+
+#[test]
+fn broken_text_is_told_with_its_line() {
+    fails(parse("[train]\nepochs = = 3"), &["configuration: e.toml:2: "]);
+    fails(parse("[train]\nepochs = 1\nepochs = 2"), &["e.toml:3"]);
+    fails(parse("["), &["e.toml:1"]);
+    fails(parse(&"[".repeat(100_000)), &["e.toml:1"]);
+    fails(parse(&format!("x = {}", "[".repeat(100_000))), &["e.toml:1"]);
+    assert!(parse("\u{feff}[train]\r\nepochs = 3\r\n").is_ok(), "as an editor on Windows writes it");
+}
+
+#[test]
+fn presets_are_a_start_that_other_keys_override() {
+    let network = parse("[network]\npreset = 'exgnet-small'\nhead = 'mlp'\ndropout = 0").unwrap().network;
+    assert_eq!(
+        (network.widths.as_slice(), network.head, network.dropout),
+        ([16, 16, 32, 32].as_slice(), Head::Mlp, 0.0)
+    );
+    let network = parse("[network]\nkind = 'cascade'").unwrap().network;
+    assert_eq!((network.kind, network.kernels), (BlockKind::Cascade, vec![16]));
+    assert_eq!(parse("[network]\nkind = 'cascade'\nkernels = 8").unwrap().network.kernels, [8]);
+    fails(parse("[network]\n\npreset = 'huge'"), &["e.toml:3: network.preset: found \"huge\"", "exgnet-small"]);
+    fails(parse("[network]\npreset = 3"), &["network.preset: found 3"]);
+}
+
+#[test]
+fn settings_go_before_the_file() {
+    let sets =
+        ["train.epochs=3", "network.head=mlp", "network.kind=\"cascade\"", "data.split = grouped", "train.lr=1e-2"];
+    let e = set(&sets).unwrap();
+    assert_eq!((e.train.epochs, e.network.head, e.network.kind, e.train.lr), (3, Head::Mlp, BlockKind::Cascade, 0.01));
+    assert_eq!(e.data.split, Split::Grouped);
+    assert_eq!(set(&["train.epochs=3", "train.epochs=4"]).unwrap().train.epochs, 4);
+    assert_eq!(set(&["data.source=['wfdb:a','wfdb:b=c']"]).unwrap().data.sources().unwrap()[1].path, Path::new("b=c"));
+    assert_eq!(set(&["output.dir=a b/c"]).unwrap().output.dir, "a b/c");
+    fails(set(&["train.epochs"]), &["--set train.epochs: found no `=`"]);
+    fails(set(&["train..epochs=3"]), &["dotted names"]);
+    fails(set(&["=3"]), &["dotted names"]);
+    fails(set(&["train.epochs.x=3"]), &["`epochs` is a value"]);
+    fails(set(&["network.widths=[16,"]), &["--set network.widths=[16,: the value is broken"]);
+    fails(set(&["train=3"]), &["--set train=3: train: found 3, expected a table"]);
+    fails(set(&["train={epochs = 3, x = 1}"]), &["--set train={epochs = 3, x = 1}: unknown key 'train.x'"]);
+    let mut table = Table::new();
+    apply_set(&mut table, "data.synthetic.records=7").unwrap();
+    assert_eq!(table["data"]["synthetic"]["records"].as_integer(), Some(7));
+}
+
+#[test]
+fn files_that_are_no_experiment() {
+    let dir = tempfile::tempdir().unwrap();
+    fails(Experiment::load(dir.path(), &[]), &["is a folder"]);
+    fails(Experiment::load(dir.path().join("none.toml"), &[]), &["none.toml", "cannot be read"]);
+    let path = dir.path().join("e.toml");
+    std::fs::write(&path, [0x66, 0xff]).unwrap();
+    fails(Experiment::load(&path, &[]), &["not UTF-8 text (byte 1)"]);
+    std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
+    fails(Experiment::load(&path, &[]), &["larger than 1 MiB"]);
+    std::fs::write(&path, QUICKSTART).unwrap();
+    assert_eq!(Experiment::load(&path, &[]).unwrap(), Experiment::quickstart(&[]).unwrap());
+    std::fs::write(&path, "[train]\nlr = 'x'").unwrap();
+    fails(Experiment::load(&path, &[]), &["e.toml:2: train.lr"]);
+}
+
+#[test]
+fn every_key_of_the_files_that_come_along_has_a_comment() {
+    for text in [QUICKSTART, MITBIH] {
+        assert!(text.lines().filter(|l| l.contains(" = ")).all(|l| l.contains(" # ") || l.starts_with('#')), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn never_panics(at in 0..QUICKSTART.len(), cut in 0usize..40, put in ".{0,12}", value in ".{0,16}") {
+        let end = (at + cut).min(QUICKSTART.len());
+        let text = format!("{}{put}{}", &QUICKSTART[..at], &QUICKSTART[end..]);
+        let _ = Experiment::parse_with(&text, "x", &[value.clone(), format!("train.lr={value}"), format!("{value}=1")]);
+        let _ = parse(&text);
+    }
+}

@@ -1,0 +1,30 @@
+//! Curves over the epochs.
+
+use crate::figures::catalogue::{Drawn, count};
+use crate::figures::training::{Runs, losses, metrics};
+use crate::plot::Look;
+use crate::run::set::RunSet;
+
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    let groups: Vec<Runs<'a>> = set
+        .variants
+        .iter()
+        .map(|name| Runs { name, logs: set.of(name).map(|r| r.log.as_slice()).filter(|log| !log.is_empty()).collect() })
+        .filter(|group| !group.logs.is_empty())
+        .collect();
+    let told: Vec<String> = groups.iter().map(|g| format!("{}: {}", g.name, count(g.logs.len(), "run"))).collect();
+    let several = groups.iter().any(|g| g.logs.len() > 1);
+    let lines = match several {
+        true => {
+            "Thin lines: single runs (folds and seeds); thick lines: their mean, told only where every run has a finite \
+             value; bands: mean ± 1 standard deviation over the runs."
+        }
+        false => "One run each.",
+    };
+    let caption = |what: &str| format!("{what} over the epochs. {}. {lines} Gaps: no finite value.", told.join(", "));
+    let what = "Loss terms (means over the steps of an epoch that were read back) and the learning rate";
+    drawn.add("losses", losses(look, &groups, &caption(what)));
+    let what = "Metrics of the training batches as the network saw them in training, and of the strips held out to \
+                follow the training";
+    drawn.add("metrics", metrics(look, &groups, &caption(what)));
+}

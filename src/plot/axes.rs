@@ -1,0 +1,377 @@
+//! Axes: where ticks stand and how they read, frames, legends and colour bars.
+
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::style::{
+    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb, series_color, series_dash,
+};
+
+/// Length of a tick, mm.
+const TICK: f64 = 1.0;
+/// Numbers beyond this are no numbers to an axis.
+const HUGE: f64 = 1e300;
+
+/// A scale from data to 0..1, with its ticks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// Value at 0.
+    pub min: f64,
+    /// Value at 1; above `min`.
+    pub max: f64,
+    /// Logarithmic; both ends are then positive.
+    pub log: bool,
+    /// Values and texts of the ticks.
+    pub ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// A linear axis that holds all finite `values`, rounded out to at most about `most` ticks. Without a value it runs
+    /// from 0 to 1; around a single one it runs half as far as to 0.
+    pub fn linear(values: impl IntoIterator<Item = f64>, most: usize) -> Self {
+        let (low, high) = bounds(values).unwrap_or((0.0, 1.0));
+        let pad = match (high > low, low == 0.0) {
+            (true, _) => 0.0,
+            (false, true) => 0.5,
+            (false, false) => low.abs() / 2.0,
+        };
+        let (low, high) = (low - pad, high + pad);
+        let step = nice((high - low) / most.max(2) as f64);
+        let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
+        Self::with_ticks(first * step, last * step, step)
+    }
+
+    /// A linear axis over whole numbers, from the first to the last, with ticks on whole numbers.
+    pub fn whole(first: usize, last: usize) -> Self {
+        Self::whole_within(first, last, 10)
+    }
+
+    /// The same with at most about `most` ticks.
+    pub fn whole_within(first: usize, last: usize, most: usize) -> Self {
+        let span = last.saturating_sub(first);
+        let step = nice(span as f64 / most.max(1) as f64).max(1.0);
+        let pad = if span == 0 { 0.5 } else { 0.02 * span as f64 };
+        let (min, max) = (first as f64 - pad, last as f64 + pad);
+        Self { min, max, ..Self::with_ticks(min, max, step) }
+    }
+
+    /// A linear axis from `min` to `max` with a tick at every multiple of `step`.
+    pub fn with_ticks(min: f64, max: f64, step: f64) -> Self {
+        let max = if max > min { max } else { min + 1.0 };
+        let (first, last) = ((min / step - 1e-6).ceil(), (max / step + 1e-6).floor());
+        let count = if (last - first) < 1000.0 { (last - first).max(0.0) as usize + 1 } else { 0 };
+        let ticks = (0..count).map(|i| (first + i as f64) * step).map(|v| (v, tick_text(v, step))).collect();
+        Self { min, max, log: false, ticks }
+    }
+
+    /// A logarithmic axis that holds all positive `values`, or `None` where linear tells more: values that are not
+    /// positive, or that span less than a factor of `from`.
+    pub fn logarithmic(values: impl IntoIterator<Item = f64> + Clone, from: f64) -> Option<Self> {
+        let (low, high) = bounds(values)?;
+        if low <= 0.0 || high / low < from {
+            return None;
+        }
+        let (bottom, top) = ((low.log10() + 1e-9).floor() as i32, (high.log10() - 1e-9).ceil() as i32);
+        let every = (top - bottom).unsigned_abs().div_ceil(6).max(1) as usize;
+        let mut ticks: Vec<(f64, String)> =
+            (bottom..=top).step_by(every).map(|e| (10f64.powi(e), power_text(e))).collect();
+        if top - bottom <= 2 {
+            let between = (bottom..top).flat_map(|e| [2.0, 5.0].map(|m| m * 10f64.powi(e)));
+            ticks.extend(between.map(|v| (v, number(v))));
+        }
+        let (min, max) = (10f64.powi(bottom).min(low), 10f64.powi(top).max(high));
+        Some(Self { min, max, log: true, ticks })
+    }
+
+    /// Where `v` lies: 0 at `min`, 1 at `max`; nothing for what has no place.
+    pub fn place(&self, v: f64) -> Option<f64> {
+        let t = if self.log {
+            (v / self.min).ln() / (self.max / self.min).ln()
+        } else {
+            (v - self.min) / (self.max - self.min)
+        };
+        (v.abs() < HUGE && t.is_finite()).then_some(t)
+    }
+}
+
+/// Smallest and largest of the finite values.
+fn bounds(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+    let finite = values.into_iter().filter(|v| v.abs() < HUGE);
+    finite.fold(None, |b: Option<(f64, f64)>, v| Some(b.map_or((v, v), |(l, h)| (l.min(v), h.max(v)))))
+}
+
+/// The smallest of 1, 2, 5 times a power of ten that is at least `v`; 1 if `v` is not a positive number.
+pub fn nice(v: f64) -> f64 {
+    if v.is_nan() || v <= 0.0 || v >= HUGE {
+        return 1.0;
+    }
+    let power = 10f64.powf(v.log10().floor()).max(f64::MIN_POSITIVE);
+    [1.0, 2.0, 5.0].map(|m| m * power).into_iter().find(|n| *n >= v * (1.0 - 1e-9)).unwrap_or(10.0 * power)
+}
+
+/// A number for people: plain where it is short, with a power of ten else, and a real minus sign.
+pub fn number(v: f64) -> String {
+    let plain = v == 0.0 || (1e-4..1e6).contains(&v.abs());
+    let digits = if plain { format!("{:.4}", v) } else { format!("{v:.3e}") };
+    let (mantissa, power) = digits.split_once('e').map_or((digits.as_str(), ""), |(m, p)| (m, p));
+    let mantissa = if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+    let text = if power.is_empty() { mantissa.to_owned() } else { format!("{mantissa}e{power}") };
+    text.replace('-', "−")
+}
+
+fn tick_text(v: f64, step: f64) -> String {
+    if v == 0.0 || v.abs() < step * 1e-6 {
+        return "0".into();
+    }
+    if !(1e-4..1e6).contains(&step.abs()) || v.abs() >= 1e6 {
+        return number(v);
+    }
+    let least = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+    // a step of 0.25 needs one decimal more than its size tells
+    let whole = |d: &usize| (step * 10f64.powi(*d as i32) - (step * 10f64.powi(*d as i32)).round()).abs() < 1e-6;
+    let decimals = (least..least + 3).find(whole).unwrap_or(least);
+    format!("{v:.decimals$}").replace('-', "−")
+}
+
+fn power_text(e: i32) -> String {
+    if (-3..=4).contains(&e) { number(10f64.powi(e)) } else { format!("1e{e}").replace('-', "−") }
+}
+
+/// The rectangle between two axes, mm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Frame {
+    /// Left edge.
+    pub x0: f64,
+    /// Upper edge.
+    pub y0: f64,
+    /// Right edge.
+    pub x1: f64,
+    /// Lower edge.
+    pub y1: f64,
+}
+
+impl Frame {
+    /// The point of (`x`, `y`), if both have a place.
+    pub fn at(&self, x: &Axis, y: &Axis, value: (f64, f64)) -> Option<Point> {
+        let (tx, ty) = (x.place(value.0)?, y.place(value.1)?);
+        Some((self.x0 + tx * (self.x1 - self.x0), self.y1 - ty * (self.y1 - self.y0)))
+    }
+
+    /// Draws both axes with their ticks, level grid lines, and labels; `x_label` is left out together with the
+    /// numbers where another panel below has them.
+    pub fn draw(&self, c: &mut Canvas, x: &Axis, y: &Axis, x_label: Option<&str>, y_label: &str) {
+        let small = Type::new(PT_SMALL);
+        let within = |t: &f64| (-1e-6..=1.0 + 1e-6).contains(t);
+        let mut widest: f64 = 0.0;
+        for (value, text) in &y.ticks {
+            let Some(t) = y.place(*value).filter(within) else { continue };
+            let at = self.y1 - t * (self.y1 - self.y0);
+            c.line((self.x0, at), (self.x1, at), PT_GRID, GRID);
+            c.line((self.x0 - TICK, at), (self.x0, at), PT_AXIS, INK);
+            c.text((self.x0 - TICK - 0.8, at + small.drop()), text, &small.end());
+            widest = widest.max(small.width(text));
+        }
+        for (value, text) in &x.ticks {
+            let Some(t) = x.place(*value).filter(within) else { continue };
+            let at = self.x0 + t * (self.x1 - self.x0);
+            c.line((at, self.y1), (at, self.y1 + TICK), PT_AXIS, INK);
+            if x_label.is_some() {
+                c.text((at, self.y1 + TICK + 0.8 + 2.0 * small.drop()), text, &small.middle());
+            }
+        }
+        c.line((self.x0, self.y0), (self.x0, self.y1), PT_AXIS, INK);
+        c.line((self.x0, self.y1), (self.x1, self.y1), PT_AXIS, INK);
+        let label = Type::new(PT_LABEL).middle();
+        if let Some(text) = x_label {
+            c.text(((self.x0 + self.x1) / 2.0, self.y1 + 8.2), text, &label);
+        }
+        let left = self.x0 - TICK - widest - 2.6;
+        c.text((left, (self.y0 + self.y1) / 2.0), &label.shorten(y_label, self.y1 - self.y0 + 6.0), &label.upwards());
+    }
+}
+
+/// One series of a legend.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its colour.
+    pub color: Rgb,
+    /// Length of its line's dashes, mm; 0 for an unbroken line.
+    pub dash: f64,
+    /// Which shape its marks have; `None` for no marks.
+    pub shape: Option<usize>,
+}
+
+impl Entry {
+    /// A full line without marks.
+    pub fn line(name: impl Into<String>, color: Rgb) -> Self {
+        Self { name: name.into(), color, dash: 0.0, shape: None }
+    }
+
+    /// Series `index` of several, told apart without colour: by the shapes of its marks, or else by its dashes.
+    pub fn series(name: impl Into<String>, index: usize, marks: bool) -> Self {
+        let line = Self::line(name, series_color(index));
+        match marks {
+            true => Self { shape: Some(index), ..line },
+            false => Self { dash: series_dash(index), ..line },
+        }
+    }
+}
+
+/// Height of a line of a legend, mm.
+pub(crate) const LINE: f64 = 4.2;
+
+/// The lines of a legend of `width` mm: where each name's sign stands from the upper left corner, and the height of all, mm.
+/// A sign takes `sign` mm before its name, which is shortened to what `less` mm leave of the width.
+pub(crate) fn flow<'a>(
+    names: impl Iterator<Item = &'a str>,
+    width: f64,
+    (sign, less): (f64, f64),
+) -> (Vec<Point>, f64) {
+    let style = Type::new(PT_SMALL);
+    let (mut at, mut x, mut y) = (Vec::new(), 0.0, 0.0);
+    for name in names {
+        let wide = sign + style.width(&style.shorten(name, width - less));
+        if x > 0.0 && x + wide > width {
+            (x, y) = (0.0, y + LINE);
+        }
+        at.push((x, y));
+        x += wide + 4.0;
+    }
+    let height = if at.is_empty() { 0.0 } else { y + LINE };
+    (at, height)
+}
+
+fn places(entries: &[Entry], width: f64) -> (Vec<Point>, f64) {
+    flow(entries.iter().map(|e| e.name.as_str()), width, (8.0, 10.0))
+}
+
+/// Height of a legend set in lines of `width` mm.
+pub fn legend_height(entries: &[Entry], width: f64) -> f64 {
+    places(entries, width).1
+}
+
+/// Draws a legend in lines of `width` mm below (`x`, `y`).
+pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
+    let style = Type::new(PT_SMALL);
+    for (entry, (dx, dy)) in entries.iter().zip(places(entries, width).0) {
+        let (left, middle) = (x + dx, y + dy + 2.0);
+        curve(c, &[(left, middle), (left + 6.0, middle)], (entry.color, entry.dash));
+        if let Some(index) = entry.shape {
+            shape(c, (left + 3.0, middle), index, 0.85, entry.color);
+        }
+        let name = style.shorten(&entry.name, width - 10.0);
+        c.text((left + 7.5, middle + style.drop()), &name, &style);
+    }
+}
+
+/// Draws one of six shapes that are told apart without colour, `r` mm in half.
+pub(crate) fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
+    let mut polygon = |points: &[Point]| {
+        c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);
+    };
+    match index % 6 {
+        0 => c.disc((x, y), r, color),
+        1 => polygon(&[(-1.15, 0.9), (1.15, 0.9), (0.0, -1.15)]),
+        2 => polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]),
+        3 => polygon(&[(-1.25, 0.0), (0.0, -1.25), (1.25, 0.0), (0.0, 1.25)]),
+        4 => polygon(&[(-1.15, -0.9), (1.15, -0.9), (0.0, 1.15)]),
+        _ => polygon(&[(-0.9, -1.15), (-0.9, 1.15), (1.15, 0.0)]),
+    }
+}
+
+/// Draws one unbroken stretch of a series, in dashes of `dash` mm unless that is 0.
+pub fn curve(c: &mut Canvas, points: &[Point], (color, dash): (Rgb, f64)) {
+    if dash <= 0.0 {
+        return c.polyline(points, PT_CURVE, color);
+    }
+    let mut along = 0.0;
+    for pair in points.windows(2) {
+        let (p, q) = (pair[0], pair[1]);
+        let length = (q.0 - p.0).hypot(q.1 - p.1);
+        let at = |s: f64| (p.0 + (q.0 - p.0) * s / length, p.1 + (q.1 - p.1) * s / length);
+        let mut s = 0.0;
+        while s < length {
+            // The gap is as long as the dash, and wide enough to be seen between round ends.
+            let (phase, whole) = ((along + s) % (2.0 * dash + 0.3), 2.0 * dash + 0.3);
+            let end = (s + if phase < dash { dash - phase } else { whole - phase }.max(0.01)).min(length);
+            if phase < dash {
+                c.polyline(&[at(s), at(end)], PT_CURVE, color);
+            }
+            s = end;
+        }
+        along += length;
+    }
+}
+
+/// Draws an upright colour bar in `frame` with its ticks and label on the right, in letters of `pt` points.
+pub fn color_bar(c: &mut Canvas, frame: Frame, map: fn(f64) -> Rgb, ticks: &[(f64, &str)], label: &str, pt: f64) {
+    let style = Type::new(pt);
+    let (steps, height) = (128, frame.y1 - frame.y0);
+    for i in 0..steps {
+        let y = |k: usize| frame.y1 - height * k as f64 / steps as f64;
+        // Each step reaches under the next one, so that no seam shows.
+        let top = if i + 1 < steps { y(i + 2).max(frame.y0) } else { frame.y0 };
+        c.rect((frame.x0, top), (frame.x1, y(i)), map((i as f64 + 0.5) / steps as f64));
+    }
+    let corners = [(frame.x0, frame.y0), (frame.x1, frame.y0), (frame.x1, frame.y1), (frame.x0, frame.y1)];
+    for i in 0..4 {
+        c.line(corners[i], corners[(i + 1) % 4], PT_AXIS, INK_SOFT);
+    }
+    let mut widest: f64 = 0.0;
+    for (t, text) in ticks {
+        let y = frame.y1 - t * height;
+        c.line((frame.x1, y), (frame.x1 + TICK, y), PT_AXIS, INK);
+        c.text((frame.x1 + TICK + 0.7, y + style.drop()), text, &style);
+        widest = widest.max(style.width(text));
+    }
+    let x = frame.x1 + TICK + widest + 2.2 + 2.0 * style.drop();
+    c.text((x, (frame.y0 + frame.y1) / 2.0), label, &style.middle().upwards());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_ticks() {
+        assert_eq!([0.0, -0.5, 120.0, 1e-7, -2.5e9, 3.0].map(number), ["0", "−0.5", "120", "1e−7", "−2.5e9", "3"]);
+        assert_eq!([0.03, 1.0, 2.1, f64::NAN, 0.0, 1e308].map(nice), [0.05, 1.0, 5.0, 1.0, 1.0, 1.0]);
+        let axis = Axis::linear([0.12, 0.93, f64::NAN, f64::INFINITY], 5);
+        assert_eq!((axis.min, axis.max), (0.0, 1.0));
+        assert_eq!(
+            axis.ticks.iter().map(|t| t.1.as_str()).collect::<Vec<_>>(),
+            ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+        );
+        let quarters = Axis::with_ticks(0.0, 1.0, 0.25);
+        assert_eq!(quarters.ticks.iter().map(|t| t.1.as_str()).collect::<Vec<_>>()[1..3], ["0.25", "0.50"]);
+        assert_eq!(Axis::whole(1, 5).ticks.len(), 5);
+        assert_eq!(Axis::whole(1, 1).ticks, [(1.0, "1".to_owned())]);
+        let one = Axis::linear([1e-3], 5);
+        assert!(one.min > 0.0 && (one.place(1e-3).unwrap() - 0.5).abs() < 0.2, "{one:?}");
+    }
+
+    #[test]
+    fn odd_ranges_have_an_axis() {
+        for values in [
+            vec![],
+            vec![f64::NAN],
+            vec![3.0; 4],
+            vec![-1e299, 1e299],
+            vec![1e-320, 2e-320],
+            vec![0.0],
+            vec![1e16, 1e16 + 2.0],
+        ] {
+            let axis = Axis::linear(values.clone(), 5);
+            assert!(axis.max > axis.min, "{values:?} {axis:?}");
+            assert!(axis.place(f64::NAN).is_none() && axis.place(f64::INFINITY).is_none());
+            assert!(axis.ticks.len() < 20);
+            assert!(
+                values.iter().filter(|v| v.is_finite()).all(|v| (-1e-6..=1.000001).contains(&axis.place(*v).unwrap()))
+            );
+        }
+        assert!(Axis::logarithmic([1.0, 2.0], 100.0).is_none() && Axis::logarithmic([-1.0, 900.0], 100.0).is_none());
+        let log = Axis::logarithmic([1e-5, 1e-3], 50.0).unwrap();
+        assert!((log.place(1e-4).unwrap() - 0.5).abs() < 1e-9 && log.place(-1.0).is_none() && log.place(0.0).is_none());
+        assert!(Axis::logarithmic([1e-290, 1e290], 50.0).unwrap().ticks.len() < 12);
+    }
+}

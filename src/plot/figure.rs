@@ -1,0 +1,83 @@
+//! A figure that is laid out and can be drawn: as an SVG document, or into files, with its caption beside it.
+
+use crate::error::Result;
+use crate::files::write_atomically;
+use crate::plot::canvas;
+use crate::plot::canvas::Canvas;
+use crate::plot::style::Page;
+use std::path::{Path, PathBuf};
+
+type Draw<'a> = Box<dyn Fn(&mut Canvas<'_>) -> Result<()> + 'a>;
+
+/// A file format of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A bitmap.
+    Png,
+    /// A drawing.
+    Svg,
+}
+
+impl Format {
+    /// The end of a file's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+        }
+    }
+}
+
+/// A figure.
+pub struct Figure<'a> {
+    /// Its name, that of its files without what follows the point.
+    pub stem: String,
+    /// What is shown: kind, numbers, what bands and intervals are.
+    pub caption: String,
+    /// The page.
+    pub page: Page,
+    draw: Draw<'a>,
+}
+
+impl<'a> Figure<'a> {
+    /// A figure that `draw` puts on `page`.
+    pub fn new(
+        stem: impl Into<String>,
+        page: Page,
+        caption: impl Into<String>,
+        draw: impl Fn(&mut Canvas<'_>) -> Result<()> + 'a,
+    ) -> Self {
+        Self { stem: stem.into(), caption: caption.into(), page, draw: Box::new(draw) }
+    }
+
+    /// The SVG document.
+    ///
+    /// # Errors
+    /// If the page is too large.
+    pub fn svg(&self) -> Result<String> {
+        canvas::svg(self.page, |c| (self.draw)(c))
+    }
+
+    /// Writes `STEM.svg`, `STEM.png` as `formats` has them, and the caption as `STEM.txt`; gives the paths.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] for what cannot be written.
+    pub fn write(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for format in formats {
+            let path = dir.join(format!("{}.{}", self.stem, format.extension()));
+            canvas::save(&path, self.page, |c| (self.draw)(c))?;
+            paths.push(path);
+        }
+        let path = dir.join(format!("{}.txt", self.stem));
+        write_atomically(&path, format!("{}\n", self.caption.trim()).as_bytes())?;
+        paths.push(path);
+        Ok(paths)
+    }
+}
+
+impl std::fmt::Debug for Figure<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Figure").field("stem", &self.stem).field("page", &self.page).finish_non_exhaustive()
+    }
+}

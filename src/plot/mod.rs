@@ -1,0 +1,20 @@
+//! Drawing: nothing here knows of runs, networks or kernels.
+//!
+//! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
+//! - [`canvas`]: lines, areas and text in millimetres, as bitmap or SVG (underneath: [`raster`], [`text`], `output`)
+//! - [`axes`]: ticks, frames, legends, colour bars; [`panels`]: small multiples, their lines and bands
+//! - [`paper`] and [`reduced`]: ECG paper; [`figure`]: a drawing with its caption, written in several formats
+
+pub mod axes;
+pub mod canvas;
+pub mod figure;
+mod output;
+pub mod panels;
+pub mod paper;
+pub mod raster;
+pub mod reduced;
+pub mod style;
+pub mod text;
+
+pub use figure::{Figure, Format};
+pub use style::{Look, Page, Theme};

@@ -1,0 +1,80 @@
+//! `explanations.safetensors`: what the figures of a run need of its maps, its predictions taken apart and its features, so
+//! that they are drawn without the model and without the data set.
+//!
+//! Which strips are kept depends on the true classes of the tested records alone, so that every variant of a sweep keeps
+//! the same ones and their maps can be laid side by side.
+
+mod aligned;
+mod file;
+
+pub use aligned::{AFTER, Aligned, BEFORE, Beats, aligned};
+
+/// Strips that are kept of each true class, at most.
+pub const KEPT: usize = 6;
+
+/// The content of `explanations.safetensors`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Examples {
+    /// Names of the K classes.
+    pub classes: Vec<String>,
+    /// Sampling rate of the strips, Hz.
+    pub fs: f64,
+    /// The block that the maps are of, `blocks.3`.
+    pub layer: String,
+    /// Kept strips, by true class, then in the order of the tested records.
+    pub strips: Vec<Example>,
+    /// Means about the R peaks, one a class, in the order of the classes.
+    pub aligned: Vec<Aligned>,
+    /// Deletion and insertion of the records that were taken apart and whose map is not dead.
+    pub curves: Vec<ExampleCurves>,
+    /// The 17 features of every tested record.
+    pub features: Vec<ExampleFeatures>,
+}
+
+/// A strip, and what the network made of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Example {
+    /// Id of the record.
+    pub record: String,
+    /// True class, an index.
+    pub class: usize,
+    /// Predicted class.
+    pub predicted: usize,
+    /// Probability of every class, `[K]`.
+    pub probabilities: Vec<f32>,
+    /// NCC of map and target, -1 to 1; NaN where the target is not valid.
+    pub ncc: f32,
+    /// The R peaks are an expert's beats, not a detector's.
+    pub expert_beats: bool,
+    /// R peaks, samples from the start of the strip.
+    pub r_peaks: Vec<u32>,
+    /// The strip, mV, `[L]`.
+    pub signal: Vec<f32>,
+    /// The guidance target G, 0 to 1, `[L]`; all zero where it is not valid.
+    pub target: Vec<f32>,
+    /// Grad-CAM for the true class at the block's resolution, `[T]`, not scaled.
+    pub map: Vec<f32>,
+}
+
+/// Deletion and insertion of one record: the probability of its true class at equally spaced shares, 0 to 1, of its
+/// samples.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExampleCurves {
+    /// True class, an index.
+    pub class: usize,
+    /// As the most relevant samples are taken away.
+    pub deletion: Vec<f32>,
+    /// As only they are left.
+    pub insertion: Vec<f32>,
+}
+
+/// The features of one record, as [`crate::ecg::features`] defines them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleFeatures {
+    /// True class, an index.
+    pub class: usize,
+    /// Measured from the R peaks; NaN where a feature is not defined.
+    pub measured: [f32; 17],
+    /// What the regressor made of the strip, in the units of the measured ones; `None` for a network without one.
+    pub regressed: Option<[f32; 17]>,
+}

@@ -1,0 +1,22 @@
+//! The run folder, the only contract between training and showing: its formats, its lock, its one reader.
+//!
+//! - [`folder`]: the files of a run; [`lock`]: one process at a time; [`record`] and [`kernels`]: what ran, where and when
+//! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`examples`]: what a test writes, each with its type
+//! - [`origin`]: of which test a file is
+//! - [`read`]: run folders, read as far as they can be; [`set`]: the runs of a sweep in their order
+
+pub mod examples;
+pub mod explanation;
+pub mod folder;
+pub mod kernels;
+pub mod lock;
+pub mod metrics;
+pub mod origin;
+pub mod predictions;
+pub mod read;
+pub mod record;
+pub mod sanity;
+pub mod set;
+
+pub use folder::RunFolder;
+pub use metrics::Metrics;

@@ -1,0 +1,99 @@
+//! The runs that figures are drawn of.
+
+use crate::error::{Error, Result};
+use crate::figures::catalogue::Kind;
+use crate::run::read::{Found, Run, is_named};
+use std::collections::{BTreeSet, HashMap};
+
+/// Runs, in the order of their variants, and what they have in common.
+#[derive(Debug, Clone, Default)]
+pub struct RunSet<'r> {
+    /// Runs, by variant (`plain` first, `both` last of the customary ones), then fold, then seed.
+    pub runs: Vec<&'r Run>,
+    /// Variants in that order.
+    pub variants: Vec<String>,
+    /// Names of the classes, those of the first run that tells them.
+    pub classes: Vec<String>,
+}
+
+impl<'r> RunSet<'r> {
+    /// What was found.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for runs of different classes.
+    pub fn new(found: &'r Found) -> Result<Self> {
+        let mut set = Self { runs: found.runs.iter().collect(), ..Self::default() };
+        for run in &set.runs {
+            if !set.variants.contains(&run.variant) {
+                set.variants.push(run.variant.clone());
+            }
+        }
+        let told = || found.runs.iter().filter_map(|r| Some((r, r.classes.as_ref()?)));
+        if let Some((first, classes)) = told().next() {
+            if let Some((other, found)) = told().find(|(_, found)| *found != classes) {
+                return Err(Error::data(
+                    other.dir.display().to_string(),
+                    format!("classes {found:?}, expected {classes:?} as in {}", first.dir.display()),
+                    "draw runs of one data set together, others by themselves",
+                ));
+            }
+            set.classes.clone_from(classes);
+        }
+        Ok(set)
+    }
+
+    /// The runs of a variant.
+    pub fn of<'a>(&'a self, variant: &'a str) -> impl Iterator<Item = &'r Run> + Clone + 'a {
+        self.runs.iter().copied().filter(move |r| r.variant == variant)
+    }
+
+    /// The end of a figure's name: none where there is but one variant.
+    pub(crate) fn suffix(&self, variant: &str) -> String {
+        if self.variants.len() == 1 {
+            return String::new();
+        }
+        let plain = variant.replace(['/', '\\'], "-");
+        // a variant `folds` must not take the place of the figure of the folds
+        let taken = Kind::ALL.iter().flat_map(|k| k.figures()).any(|f| f.0.ends_with(&format!("-{plain}")));
+        format!("-{}{plain}", if taken { "variant-" } else { "" })
+    }
+
+    /// The variants that are compared strip by strip: `plain`, or the first, and `both`, or `xai`, or the last.
+    pub(crate) fn pair(&self) -> Option<[&str; 2]> {
+        let named = |name: &str| self.variants.iter().find(|v| is_named(v, name));
+        let first = named("plain").or(self.variants.first())?;
+        let second = named("both").or(named("xai")).or(self.variants.last())?;
+        (first != second).then_some([first, second])
+    }
+
+    /// Numbers of the patients: a patient has the same in all runs.
+    pub(crate) fn patients(&self) -> HashMap<&'r str, usize> {
+        let mut numbers = HashMap::new();
+        for p in self.runs.iter().filter_map(|r| r.predictions.as_ref()).flatten() {
+            let next = numbers.len();
+            numbers.entry(p.patient.as_str()).or_insert(next);
+        }
+        numbers
+    }
+}
+
+/// Fold of a run, as a figure has it.
+pub(crate) fn fold(run: &Run) -> String {
+    run.fold_and_seed().map_or_else(|| "all records".into(), |(fold, _)| format!("fold {fold}"))
+}
+
+/// Which runs, in words: `4 runs (2 folds, 2 seeds)`, or nothing more than `1 run`.
+pub(crate) fn told<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
+    let cells: Vec<Option<(usize, u64)>> = runs.map(Run::fold_and_seed).collect();
+    let folds: BTreeSet<usize> = cells.iter().flatten().map(|c| c.0).collect();
+    let seeds: BTreeSet<u64> = cells.iter().flatten().map(|c| c.1).collect();
+    let runs = crate::figures::catalogue::count(cells.len(), "run");
+    match cells.len() {
+        1 => runs,
+        _ => format!(
+            "{runs} ({}, {})",
+            crate::figures::catalogue::count(folds.len(), "fold"),
+            crate::figures::catalogue::count(seeds.len(), "seed")
+        ),
+    }
+}

@@ -1,0 +1,192 @@
+use crate::explain::scores::{MapScores, summary};
+use crate::run::explanation::{Explanations, Perturbation};
+use crate::run::metrics::Metrics;
+use crate::run::predictions::Row;
+use crate::run::sanity::{Chance, Sanity};
+use crate::tables::collect::*;
+
+const CLASSES: [&str; 2] = ["SR", "AF"];
+
+fn classes() -> Vec<String> {
+    CLASSES.map(String::from).to_vec()
+}
+
+fn metrics_of(truth: &[usize], predicted: &[usize]) -> Metrics {
+    let ids: Vec<String> = (0..truth.len()).map(|i| i.to_string()).collect();
+    let p: Vec<Vec<f64>> = predicted.iter().map(|&c| (0..2).map(|k| f64::from(u8::from(k == c))).collect()).collect();
+    Metrics::compute(&classes(), &ids, truth, &p, Some(&[3, 1])).unwrap()
+}
+
+fn scores(ncc: f64) -> Option<MapScores> {
+    Some(MapScores { ncc, ncc_beats: ncc, ncc_intervals: -ncc, energy: 0.5, pointing: false, dead: false })
+}
+
+/// A run whose patients of fold `f` are `f-0`, `f-1`, ... with `each` records; maps of NCC `ncc`. The features are right.
+fn run(variant: &str, (fold, seed): (usize, u64), truth: &[usize], predicted: &[usize], each: usize, ncc: f64) -> Run {
+    let row = |i: usize| Row {
+        record: format!("r{fold}-{i}"),
+        patient: format!("{fold}-{}", i / each),
+        truth: truth[i],
+        predicted: predicted[i],
+        by_features: Some(truth[i]),
+    };
+    let maps = |ncc| summary(&truth.iter().map(|&c| (c, scores(ncc))).collect::<Vec<_>>(), &classes()).unwrap();
+    let sanity = Sanity {
+        uniform: maps(0.0),
+        pointing_chance: Chance { overall: Some(0.25), per_class: vec![Some(0.125), Some(0.375)] },
+        slope: maps(0.75),
+        random_network: maps(0.0625),
+        random_seed: 1001,
+        features: Some(metrics_of(truth, truth)),
+    };
+    let perturbation = Perturbation { steps: 10, records: 0, dead: 0, per_class: Vec::new() };
+    let explanation = Explanations { true_class: maps(ncc), predicted_class: maps(ncc), perturbation };
+    let mut metrics = metrics_of(truth, predicted);
+    (metrics.explanation.ncc, metrics.explanation.deletion_auc) = (Some(ncc), Some(0.5));
+    Run {
+        variant: variant.into(),
+        fold,
+        seed,
+        grouped: false,
+        metrics,
+        explanation: Some(explanation),
+        sanity: Some(sanity),
+        rows: (0..truth.len()).map(row).collect(),
+    }
+}
+
+/// Two folds of `plain` (half right in fold 0, all in fold 1) and of `xai` (all right).
+fn runs() -> Vec<Run> {
+    let truth = [0, 0, 1, 1];
+    vec![
+        run("plain", (0, 1), &truth, &[0, 1, 1, 0], 2, 0.25),
+        run("plain", (1, 1), &truth, &truth, 2, 0.75),
+        run("xai", (0, 1), &truth, &truth, 2, 0.5),
+        run("xai", (1, 1), &truth, &truth, 2, 1.0),
+    ]
+}
+
+/// Rows of a table by column name.
+fn rows(table: &Table) -> Vec<BTreeMap<String, String>> {
+    let text = table.csv();
+    let mut csv = csv::Reader::from_reader(text.as_bytes());
+    csv.deserialize().map(|row| row.unwrap()).collect()
+}
+
+fn main_rows(runs: &[Run]) -> Vec<BTreeMap<String, String>> {
+    rows(&main_table("t", runs, &methods(runs, &Patients::of(runs))).unwrap())
+}
+
+#[test]
+fn variants_and_what_they_are_held_against() {
+    let found = main_rows(&runs());
+    let names: Vec<&str> = found.iter().map(|r| r["variant"].as_str()).collect();
+    let expected = ["plain", "xai", "class prior", "17 features alone", "uniform map", "map |dx/dt|", "random weights"];
+    assert_eq!(names, expected);
+    let cell = |row: usize, column: &str| found[row][column].as_str();
+    assert_eq!((cell(0, "runs"), cell(0, "macro-F1_mean"), cell(0, "NCC_mean")), ("2", "0.75", "0.5"));
+    assert_eq!((cell(0, "deletion_mean"), cell(0, "insertion"), cell(0, "p")), ("0.5", "", ""));
+    // the reference has 6 of 8 right: F1 0.75 of both classes
+    assert_eq!((cell(0, "macro-F1, pooled [95 %]"), cell(0, "difference [95 %]")), ("0.75", ""));
+    assert_eq!((cell(1, "difference [95 %]"), cell(3, "difference [95 %]")), ("0.25", "0.25"));
+    assert!(cell(1, "difference [95 %]_low").parse::<f64>().unwrap() >= 0.0);
+    assert_eq!((cell(1, "p"), cell(1, "effect")), ("1", "1"), "one difference of two is 0");
+    assert_eq!((cell(2, "macro-F1_mean"), cell(2, "macro-F1, pooled [95 %]")), ("0.3333333333333333", ""));
+    assert_eq!(found[0].get("no test record in"), None);
+    assert_eq!((cell(3, "runs"), cell(3, "accuracy_mean"), cell(3, "NCC_mean")), ("", "1", ""));
+    assert_eq!((cell(4, "pointing_mean"), cell(4, "NCC_mean"), cell(4, "energy_mean")), ("0.25", "0", "0.5"));
+    assert_eq!((cell(5, "NCC_mean"), cell(5, "NCC_sd"), cell(6, "NCC_mean")), ("0.75", "0", "0.0625"));
+}
+
+#[test]
+fn the_difference_is_paired_by_patient() {
+    // the variant errs wherever the reference does: their difference is certain, whoever is drawn
+    let truth = [0, 1, 0, 1, 0, 1, 0, 1];
+    let same = [0, 1, 1, 1, 0, 0, 0, 1];
+    let all = [run("plain", (0, 1), &truth, &same, 2, 0.5), run("twin", (0, 1), &truth, &same, 2, 0.5)];
+    let found = main_rows(&all);
+    let cell = |column: &str| found[1][column].parse::<f64>().unwrap();
+    assert_eq!((cell("difference [95 %]_low"), cell("difference [95 %]_high")), (0.0, 0.0));
+    assert!(cell("macro-F1, pooled [95 %]_low") < cell("macro-F1, pooled [95 %]_high"));
+    // other test records are no pair
+    let mut other = run("twin", (0, 1), &truth, &same, 2, 0.5);
+    other.rows.swap(0, 1);
+    let all = [run("plain", (0, 1), &truth, &same, 2, 0.5), other];
+    let text = main_table("t", &all, &methods(&all, &Patients::of(&all))).unwrap_err().to_string();
+    assert!(text.starts_with("twin and plain: record 0") && text.contains("HINT"), "{text}");
+}
+
+#[test]
+fn runs_without_scores_leave_cells_empty() {
+    let mut all = runs();
+    all.iter_mut().for_each(|r| (r.explanation, r.sanity) = (None, None));
+    let found = main_rows(&all);
+    assert_eq!(found.iter().map(|r| r["variant"].as_str()).collect::<Vec<_>>(), ["plain", "xai", "class prior"]);
+    let found = rows(&class_table("t", &classes(), &methods(&all, &Patients::of(&all))).unwrap());
+    assert!(found.len() == 4 && found[0]["NCC"].is_empty() && found[0]["F1_mean"] == "0.75", "{found:?}");
+}
+
+#[test]
+fn seeds_are_averaged_where_folds_are_by_patient() {
+    let of = |shift: f64| -> Cells {
+        (0..5).flat_map(|f| (1..3).map(move |s| ((f, s), shift * (1.0 + f as f64 + 0.1 * s as f64)))).collect()
+    };
+    let p = |grouped| paired_test(&of(1.0), &of(0.5), grouped).p_value;
+    assert_eq!((p(true), p(false)), (2.0 / 32.0, 2.0 / 1024.0));
+    let mut all = runs();
+    let notes = |runs: &[Run]| main_table("t", runs, &methods(runs, &Patients::of(runs))).unwrap().markdown();
+    assert!(notes(&all).contains("over the cells of fold and seed"));
+    all.iter_mut().for_each(|r| r.grouped = true);
+    assert!(notes(&all).contains("seeds are averaged within a fold)."));
+}
+
+#[test]
+fn classes_by_fold() {
+    let all = [
+        run("plain", (0, 1), &[0, 0, 1, 1], &[0, 1, 1, 1], 1, 0.5),
+        run("plain", (1, 1), &[0, 0, 0], &[0, 0, 1], 1, 0.25),
+    ];
+    let found = rows(&class_table("t", &classes(), &methods(&all, &Patients::of(&all))).unwrap());
+    let names: Vec<(&str, &str)> = found.iter().map(|r| (r["variant"].as_str(), r["class"].as_str())).collect();
+    assert_eq!(&names[..3], [("plain", "SR"), ("plain", "AF"), ("17 features alone", "SR")]);
+    assert_eq!(names.len(), 10);
+    let cell = |row: usize, column: &str| found[row][column].as_str();
+    assert_eq!((cell(0, "support"), cell(1, "support"), cell(4, "support")), ("5", "2", ""));
+    assert_eq!((cell(0, "folds"), cell(1, "folds"), cell(4, "folds")), ("2", "1", ""));
+    // fold 1 lacks AF, but predicts it: said in every form of the main table
+    let main = main_table("t", &all, &methods(&all, &Patients::of(&all))).unwrap();
+    let note = "No test record in fold 1 of AF. Macro means are over the classes that occur in a fold";
+    assert!(main.markdown().contains(note) && main.latex().contains(note), "{}", main.markdown());
+    let first = &crate::tables::collect::tests::rows(&main)[0];
+    assert_eq!(first["no test record in"], "fold 1 of AF");
+    let of_fold = |f1: [f64; 2]| f64::midpoint(f1[0], f1[1]);
+    let expected = f64::midpoint(of_fold([2.0 / 3.0, 0.8]), of_fold([0.8, 0.0]));
+    assert!((first["macro-F1_mean"].parse::<f64>().unwrap() - expected).abs() < 1e-12, "{first:?}");
+    // neither true nor predicted: not in the mean
+    let all =
+        [run("plain", (0, 1), &[0, 0, 1, 1], &[0, 1, 1, 1], 1, 0.5), run("plain", (1, 1), &[0, 0], &[0, 0], 1, 0.5)];
+    let first = &main_rows(&all)[0];
+    let expected = f64::midpoint(of_fold([2.0 / 3.0, 0.8]), 1.0);
+    assert!((first["macro-F1_mean"].parse::<f64>().unwrap() - expected).abs() < 1e-12, "{first:?}");
+    // AF: the second fold has none, and counts for its specificity alone
+    assert_eq!((cell(1, "sensitivity_mean"), cell(1, "sensitivity_sd")), ("1", ""));
+    assert_eq!(cell(1, "specificity_mean").parse::<f64>().unwrap(), f64::midpoint(0.5, 2.0 / 3.0));
+    assert_eq!((cell(0, "NCC_mean"), cell(1, "NCC_mean"), cell(1, "NCC with I_mean")), ("0.375", "0.5", "-0.5"));
+    // the uniform map
+    assert_eq!((cell(4, "pointing_mean"), cell(5, "pointing_mean"), cell(4, "F1_mean")), ("0.125", "0.375", ""));
+}
+
+#[test]
+fn patients_with_several_records() {
+    let mut all = runs();
+    all.insert(2, run("plain", (0, 2), &[0, 0, 1, 1], &[0, 0, 1, 0], 2, 0.25));
+    let found = rows(&patient_table("t", &all).unwrap().unwrap());
+    let cell = |row: usize, column: &str| found[row][column].as_str();
+    assert_eq!(found.iter().map(|r| r["patient"].as_str()).collect::<Vec<_>>(), ["0-0", "0-1", "1-0", "1-1"]);
+    assert_eq!((cell(0, "records"), cell(0, "SR"), cell(0, "AF"), cell(1, "AF")), ("2", "2", "0", "2"));
+    // seeds 1 and 2 of the fold: 1 and 2 of two right
+    assert_eq!((cell(0, "accuracy, plain"), cell(1, "accuracy, plain")), ("0.75", "0.5"));
+    assert_eq!((cell(0, "accuracy, xai"), cell(2, "accuracy, plain")), ("1", "1"));
+    let single = [run("plain", (0, 1), &[0, 1], &[0, 1], 1, 0.5), run("plain", (0, 2), &[0, 1], &[0, 1], 1, 0.5)];
+    assert!(patient_table("t", &single).unwrap().is_none());
+}

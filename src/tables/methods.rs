@@ -1,0 +1,146 @@
+//! What stands in the rows of the tables: variants, and what they are held against.
+
+use crate::explain::scores::{GroupScores, MeanScores, Summary};
+use crate::run::metrics::{ClassMetrics, Explanation, Metrics};
+use crate::run::predictions::Row;
+use crate::run::sanity::{Chance, Sanity};
+use crate::stats::{Case, Cells, fold_means, mean_sd};
+use crate::tables::Cell;
+use crate::tables::runs::Run;
+use std::collections::{BTreeMap, HashMap};
+
+/// What one run says of a method; empty where it says nothing.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub macro_f1: Option<f64>,
+    pub accuracy: Option<f64>,
+    pub auroc: Option<f64>,
+    /// Scores of the maps for the true class.
+    pub maps: Explanation,
+    /// By class: one class against the rest, and the means of the maps' scores.
+    pub classes: Vec<ClassMetrics>,
+    pub scores: Vec<Option<MeanScores>>,
+    /// The predictions.
+    pub cases: Vec<Case>,
+}
+
+/// A row of the main table.
+pub(super) struct Method {
+    pub name: String,
+    /// Not a variant but something to hold the variants against.
+    pub baseline: bool,
+    /// By fold and seed.
+    pub outcomes: BTreeMap<(usize, u64), Outcome>,
+}
+
+/// Numbers of the patients: a patient is the same in every run.
+pub(super) struct Patients<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Patients<'a> {
+    pub fn of(runs: &'a [Run]) -> Self {
+        let mut numbers = HashMap::new();
+        for row in runs.iter().flat_map(|r| &r.rows) {
+            let next = numbers.len();
+            numbers.entry(row.patient.as_str()).or_insert(next);
+        }
+        Self(numbers)
+    }
+
+    /// The rows as cases, with the class that `predicted` says; none where one has no such class.
+    fn cases(&self, rows: &[Row], predicted: impl Fn(&Row) -> Option<usize>) -> Vec<Case> {
+        let case = |row: &Row| {
+            Some(Case { patient: self.0[row.patient.as_str()], truth: row.truth, predicted: predicted(row)? })
+        };
+        rows.iter().map(case).collect::<Option<_>>().unwrap_or_default()
+    }
+}
+
+impl Method {
+    /// A number of every run that has it.
+    pub fn cells(&self, of: impl Fn(&Outcome) -> Option<f64>) -> Cells {
+        self.outcomes.iter().filter_map(|(cell, outcome)| Some((*cell, of(outcome)?))).collect()
+    }
+
+    /// Its mean and sd over folds, seeds averaged within a fold.
+    pub fn over_folds(&self, of: impl Fn(&Outcome) -> Option<f64>) -> Cell {
+        let cells = self.cells(of);
+        if cells.is_empty() {
+            return Cell::Missing;
+        }
+        let (mean, sd) = mean_sd(&fold_means(&cells));
+        Cell::MeanSd { mean, sd }
+    }
+}
+
+/// The variants in the order of the runs, then the baselines as the runs of the first variant have them.
+pub(super) fn methods(runs: &[Run], patients: &Patients<'_>) -> Vec<Method> {
+    let mut all: Vec<Method> = Vec::new();
+    for own in runs.chunk_by(|a, b| a.variant == b.variant) {
+        let outcomes = own.iter().map(|r| (r.cell(), of_variant(r, patients))).collect();
+        all.push(Method { name: own[0].variant.clone(), baseline: false, outcomes });
+    }
+    let reference: Vec<&Run> = runs.iter().filter(|r| r.variant == runs[0].variant).collect();
+    let mut baseline = |name: &str, of: &dyn Fn(&Run) -> Option<Outcome>| {
+        let outcomes: BTreeMap<_, _> = reference.iter().filter_map(|r| Some((r.cell(), of(r)?))).collect();
+        if !outcomes.is_empty() {
+            all.push(Method { name: name.into(), baseline: true, outcomes });
+        }
+    };
+    baseline("class prior", &|run| {
+        let prior = run.metrics.baseline;
+        Some(Outcome { macro_f1: prior.macro_f1, accuracy: prior.accuracy, ..Outcome::default() })
+    });
+    baseline("17 features alone", &|run| {
+        let metrics = run.sanity.as_ref()?.features.as_ref()?;
+        Some(Outcome { cases: patients.cases(&run.rows, |row| row.by_features), ..of_metrics(metrics) })
+    });
+    baseline("uniform map", &|run| run.sanity.as_ref().map(|s| of_maps(&uniform(s))));
+    baseline("map |dx/dt|", &|run| run.sanity.as_ref().map(|s| of_maps(&s.slope)));
+    baseline("random weights", &|run| run.sanity.as_ref().map(|s| of_maps(&s.random_network)));
+    all
+}
+
+fn of_metrics(metrics: &Metrics) -> Outcome {
+    Outcome {
+        macro_f1: Some(metrics.macro_f1),
+        accuracy: Some(metrics.accuracy),
+        auroc: metrics.macro_auroc,
+        classes: metrics.per_class.iter().map(|(_, c)| *c).collect(),
+        ..Outcome::default()
+    }
+}
+
+fn of_variant(run: &Run, patients: &Patients<'_>) -> Outcome {
+    let scores = run.explanation.as_ref().map_or(Vec::new(), |e| by_class(&e.true_class));
+    let cases = patients.cases(&run.rows, |row| Some(row.predicted));
+    Outcome { maps: run.metrics.explanation, scores, cases, ..of_metrics(&run.metrics) }
+}
+
+fn of_maps(summary: &Summary) -> Outcome {
+    let means = summary.overall.means;
+    let maps = Explanation {
+        ncc: means.map(|m| m.ncc),
+        energy: means.map(|m| m.energy),
+        pointing: means.map(|m| m.pointing),
+        ..Explanation::default()
+    };
+    Outcome { maps, scores: by_class(summary), ..Outcome::default() }
+}
+
+fn by_class(summary: &Summary) -> Vec<Option<MeanScores>> {
+    summary.per_class.iter().map(|c| c.scores.means).collect()
+}
+
+/// The uniform map, whose maximum is anywhere: its pointing is that of chance.
+fn uniform(sanity: &Sanity) -> Summary {
+    let Chance { overall, per_class } = &sanity.pointing_chance;
+    let with = |scores: &mut GroupScores, chance: Option<f64>| {
+        if let (Some(means), Some(chance)) = (&mut scores.means, chance) {
+            means.pointing = chance;
+        }
+    };
+    let mut summary = sanity.uniform.clone();
+    with(&mut summary.overall, *overall);
+    summary.per_class.iter_mut().zip(per_class).for_each(|(c, chance)| with(&mut c.scores, *chance));
+    summary
+}

@@ -1,0 +1,257 @@
+//! The four forms of a table.
+
+use crate::tables::{Cell, Column, Table};
+
+/// What a missing cell looks like.
+const MISSING: &str = "-";
+
+/// A form of a table: how words are escaped and the parts of a cell put together.
+struct Form {
+    escape: fn(&str) -> String,
+    plus_minus: &'static str,
+    less: &'static str,
+    /// A number within a cell, and in its stead.
+    missing: &'static str,
+    /// Around numbers, and around bold ones.
+    plain: [&'static str; 2],
+    bold: [&'static str; 2],
+}
+
+const MARKDOWN: Form =
+    Form {
+        escape: escape_markdown, plus_minus: "±", less: "<", missing: MISSING, plain: ["", ""], bold: ["**", "**"]
+    };
+
+const LATEX: Form = Form {
+    escape: escape_latex,
+    plus_minus: r"\pm",
+    less: "<",
+    missing: r"\mbox{-}",
+    plain: ["$", "$"],
+    bold: [r"$\mathbf{", "}$"],
+};
+
+const HTML: Form = Form {
+    escape: escape_html,
+    plus_minus: "±",
+    less: "&lt;",
+    missing: MISSING,
+    plain: ["", ""],
+    bold: ["<b>", "</b>"],
+};
+
+impl Form {
+    fn cell(&self, cell: &Cell, column: &Column, bold: bool) -> String {
+        let part = |v: f64| column.number(v).unwrap_or_else(|| self.missing.to_string());
+        let Some(centre) = cell.centre().and_then(|v| column.number(v)) else {
+            return match cell {
+                Cell::Text(words) if !words.trim().is_empty() => (self.escape)(words),
+                _ => MISSING.to_string(),
+            };
+        };
+        let text = match *cell {
+            Cell::MeanSd { sd, .. } => format!("{centre} {} {}", self.plus_minus, part(sd)),
+            Cell::Interval { low, high, .. } => format!("{centre} [{}, {}]", part(low), part(high)),
+            Cell::PValue(p) => {
+                let unit = 10_f64.powi(-(column.decimals as i32));
+                if (0.0..unit).contains(&p) { format!("{}{}", self.less, part(unit)) } else { centre }
+            }
+            _ => centre,
+        };
+        let [before, after] = if bold { self.bold } else { self.plain };
+        format!("{before}{text}{after}")
+    }
+
+    /// Heads and rows, labels first.
+    fn cells(&self, table: &Table) -> Vec<Vec<String>> {
+        let bold: Vec<Vec<bool>> = (0..table.columns.len()).map(|c| table.bold(c)).collect();
+        let heads = table.columns.iter().map(|c| (self.escape)(&c.head("")));
+        let mut all = vec![std::iter::once((self.escape)(&table.labels)).chain(heads).collect::<Vec<_>>()];
+        for (r, (label, cells)) in table.rows.iter().enumerate() {
+            let cells = cells.iter().zip(&table.columns).enumerate();
+            let cells = cells.map(|(c, (cell, column))| self.cell(cell, column, bold[c][r]));
+            all.push(std::iter::once((self.escape)(label)).chain(cells).collect());
+        }
+        all
+    }
+}
+
+impl Table {
+    /// A GitHub-flavoured Markdown table under its title and above its notes, columns padded so that it reads well as it is.
+    pub fn markdown(&self) -> String {
+        let rows = MARKDOWN.cells(self);
+        let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0).max(3);
+        let widths: Vec<usize> = (0..=self.columns.len()).map(width).collect();
+        let left: Vec<bool> = (0..=self.columns.len()).map(|c| c == 0 || self.words(c - 1)).collect();
+        let line = |cells: &[String]| {
+            let padded = cells.iter().enumerate().map(|(c, text)| {
+                let width = widths[c];
+                if left[c] { format!(" {text:<width$} |") } else { format!(" {text:>width$} |") }
+            });
+            format!("|{}\n", padded.collect::<String>())
+        };
+        let rule = |c: usize| if left[c] { "-".repeat(widths[c]) } else { format!("{}:", "-".repeat(widths[c] - 1)) };
+        let title = escape_markdown(&self.title);
+        let title = if title.is_empty() { title } else { format!("**{title}**\n\n") };
+        let rules: Vec<String> = (0..widths.len()).map(rule).collect();
+        let body: String = rows[1..].iter().map(|row| line(row)).collect();
+        let notes: String = self.notes.iter().map(|note| format!("\n{}\n", escape_markdown(note))).collect();
+        format!("{title}{}{}{body}{notes}", line(&rows[0]), line(&rules))
+    }
+
+    /// The numbers with all their digits, comma-separated, for reading by programs. Title and notes are left out.
+    ///
+    /// A column `NAME` becomes one of the values, named `NAME_mean` where one of its cells is a mean, and where its
+    /// cells have them `NAME_sd`, `NAME_low` and `NAME_high`. The unit follows in parentheses. Missing: empty.
+    pub fn csv(&self) -> String {
+        let has = |c: usize, of: fn(&Cell) -> bool| self.rows.iter().any(|(_, cells)| of(&cells[c]));
+        let mut heads = vec![self.labels.clone()];
+        let mut kinds = Vec::new();
+        for (c, column) in self.columns.iter().enumerate() {
+            let mean = has(c, |cell| matches!(cell, Cell::MeanSd { .. }));
+            let interval = has(c, |cell| matches!(cell, Cell::Interval { .. }));
+            heads.push(column.head(if mean { "_mean" } else { "" }));
+            heads.extend(mean.then(|| column.head("_sd")));
+            heads.extend(interval.then(|| column.head("_low")));
+            heads.extend(interval.then(|| column.head("_high")));
+            kinds.push((mean, interval));
+        }
+        let mut text = csv_line(&heads);
+        let full = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
+        for (label, cells) in &self.rows {
+            let mut fields = vec![label.clone()];
+            for (cell, &(mean, interval)) in cells.iter().zip(&kinds) {
+                let nothing = f64::NAN;
+                let (sd, low, high) = match *cell {
+                    Cell::MeanSd { sd, .. } => (sd, nothing, nothing),
+                    Cell::Interval { low, high, .. } => (nothing, low, high),
+                    _ => (nothing, nothing, nothing),
+                };
+                fields.push(match cell {
+                    Cell::Text(words) => words.clone(),
+                    _ => cell.centre().map_or(String::new(), full),
+                });
+                fields.extend(mean.then(|| full(sd)));
+                fields.extend(interval.then(|| full(low)));
+                fields.extend(interval.then(|| full(high)));
+            }
+            text.push_str(&csv_line(&fields));
+        }
+        text
+    }
+
+    /// A LaTeX `table` with its caption and notes; needs `\usepackage{booktabs}`.
+    pub fn latex(&self) -> String {
+        let rows = LATEX.cells(self);
+        let line = |row: &Vec<String>| format!("{} \\\\\n", row.join(" & "));
+        let kinds: String = (0..self.columns.len()).map(|c| if self.words(c) { 'l' } else { 'r' }).collect();
+        let caption = escape_latex(&self.title);
+        let caption = if caption.is_empty() { caption } else { format!("\\caption{{{caption}}}\n") };
+        let body: String = rows[1..].iter().map(line).collect();
+        let head = line(&rows[0]);
+        let note = |note: &String| format!("\\par\\smallskip{{\\footnotesize {}}}\n", escape_latex(note));
+        let notes: String = self.notes.iter().map(note).collect();
+        format!(
+            "\\begin{{table}}\n\\centering\n{caption}\\begin{{tabular}}{{l{kinds}}}\n\\toprule\n{head}\\midrule\n{body}\
+             \\bottomrule\n\\end{{tabular}}\n{notes}\\end{{table}}\n"
+        )
+    }
+
+    /// An HTML table with its title as caption, and its notes below; also well-formed XML. Numbers are of the class `n`.
+    pub fn html(&self) -> String {
+        let rows = HTML.cells(self);
+        let numbers: Vec<bool> = (0..=self.columns.len()).map(|c| c > 0 && !self.words(c - 1)).collect();
+        let class = |c: usize| if numbers[c] { " class=\"n\"" } else { "" };
+        let head = |(c, text): (usize, &String)| format!("<th scope=\"col\"{}>{text}</th>", class(c));
+        let cell = |(c, text): (usize, &String)| match c {
+            0 => format!("<th scope=\"row\">{text}</th>"),
+            _ => format!("<td{}>{text}</td>", class(c)),
+        };
+        let heads: String = rows[0].iter().enumerate().map(head).collect();
+        let line = |row: &Vec<String>| format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>());
+        let body: String = rows[1..].iter().map(line).collect();
+        let title = escape_html(&self.title);
+        let title = if title.is_empty() { title } else { format!("<caption>{title}</caption>\n") };
+        let note = |note: &String| format!("<p class=\"note\">{}</p>\n", escape_html(note));
+        let notes: String = self.notes.iter().map(note).collect();
+        format!("<table>\n{title}<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{notes}")
+    }
+
+    /// A column of words alone, to be set from the left.
+    fn words(&self, c: usize) -> bool {
+        let mut cells = self.rows.iter().map(|(_, cells)| &cells[c]).peekable();
+        cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Text(_)))
+    }
+}
+
+fn csv_line(fields: &[String]) -> String {
+    let quoted = fields.iter().map(|field| {
+        if field.contains([',', '"', '\n', '\r']) || field.trim() != field {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            field.clone()
+        }
+    });
+    let line = quoted.collect::<Vec<_>>().join(",");
+    // a single empty field would read as a blank line
+    if line.is_empty() { "\"\"\n".to_string() } else { line + "\n" }
+}
+
+/// Line breaks and other control characters would end the row.
+fn one_line(text: &str) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    text.replace(breaks, " ").trim().to_string()
+}
+
+fn escape_markdown(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in one_line(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '\\' | '|' | '*' | '_' | '`' | '[' | ']' | '~' | '$' => escaped.extend(['\\', c]),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Words for HTML and XML, in a text or in a quoted attribute; control characters, which XML has none of, are blanks.
+pub fn escape_html(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\n' | '\t' => escaped.push(c),
+            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => escaped.push(' '),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn escape_latex(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in one_line(text).chars() {
+        match c {
+            '\\' => escaped.push_str(r"\textbackslash{}"),
+            '~' => escaped.push_str(r"\textasciitilde{}"),
+            '^' => escaped.push_str(r"\textasciicircum{}"),
+            '<' => escaped.push_str(r"\textless{}"),
+            '>' => escaped.push_str(r"\textgreater{}"),
+            '|' => escaped.push_str(r"\textbar{}"),
+            // \textquotedbl needs another font encoding than the default one
+            '"' => escaped.push_str(r"{\char34}"),
+            '±' => escaped.push_str(r"$\pm$"),
+            '$' | '&' | '#' | '%' | '_' | '{' | '}' => escaped.extend(['\\', c]),
+            // after \\ and \toprule these begin an option
+            '[' | ']' | '*' => escaped.extend(['{', c, '}']),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
