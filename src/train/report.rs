@@ -5,6 +5,8 @@ use crate::eval::Tested;
 use crate::explain::{explain_strips, probabilities, resize_map};
 use crate::figures::{EpochRow, GradCamFigure, confusion, curves, gradcam};
 use crate::nn::config::NetworkConfig;
+use crate::plot::ecg_paper::Strip;
+use crate::plot::{Format, Look};
 use crate::run::folder::{EpochLog, RunFolder};
 use crate::run::metrics::Metrics;
 use crate::run::predictions::Prediction;
@@ -93,33 +95,35 @@ pub fn draw_grad_cam(
     let mut figures = Vec::new();
     for ((&r, e), map) in chosen.iter().zip(&explained).zip(&maps) {
         let strip = &data.strips[r];
+        let name = |class: usize| (data.classes[class].as_str(), class);
         figures.push(GradCamFigure {
-            title: Some(&strip.id),
-            signal_mv: &strip.signal,
-            fs: data.preprocessing.fs,
-            in_mv: true,
+            strip: Strip {
+                record: &strip.id,
+                signal: &strip.signal,
+                fs: data.preprocessing.fs,
+                in_mv: true,
+                r_peaks: &strip.r_peaks,
+                expert_beats: strip.expert_beats,
+            },
             map,
-            r_peaks: &strip.r_peaks,
-            expert_beats: strip.expert_beats,
-            true_class: Some(&data.classes[strip.label]),
-            predicted_class: &data.classes[e.class],
-            probability: probabilities(&e.logits)[e.class] as f32,
-            target_class: &data.classes[e.class],
+            true_class: Some(name(strip.label)),
+            predicted: name(e.class),
+            probability: probabilities(&e.logits)[e.class],
+            target: name(e.class),
             layer: &layer,
         });
     }
     let mut drawn = vec![0; data.classes.len()];
-    let mut panel = Vec::new();
     for (figure, &r) in figures.iter().zip(&chosen) {
         let label = data.strips[r].label;
         drawn[label] += 1;
-        let (class, nth) = (data.classes[label].replace('/', "-"), drawn[label]);
-        draw(folder, &format!("gradcam-{class}-{nth}.png"), &mut failed, |path| gradcam::draw(path, figure));
-        if nth == 1 {
-            panel.push(figure.clone());
-        }
+        let stem = format!("gradcam-{}-{}", data.classes[label].replace('/', "-"), drawn[label]);
+        draw(folder, &stem, &mut failed, |path| {
+            let dir = path.parent().unwrap_or(path);
+            let pages = gradcam::figures(&Look::default(), &stem, figure)?;
+            pages.iter().try_for_each(|page| page.write(dir, &[Format::Png]).map(drop))
+        });
     }
-    draw(folder, "gradcam.png", &mut failed, |path| gradcam::draw_panel(path, &panel));
     failed
 }
 
