@@ -21,7 +21,6 @@
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
 pub mod bars;
-mod caption;
 pub mod catalogue;
 pub mod confusion;
 pub mod dataset;
