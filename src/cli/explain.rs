@@ -9,9 +9,9 @@ use crate::explain::scores::is_dead;
 use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
 use crate::figures::{GradCamFigure, gradcam};
 use crate::files::{guard, write_atomically};
+use crate::nn::config::NetworkConfig;
 use crate::plot::ecg_paper::Strip;
 use crate::plot::{Format, Look};
-use crate::train::report::layer_name;
 use clap::Args;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -158,4 +158,10 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     });
     how.notes.count(common);
     Ok(code)
+}
+
+/// Name of a target layer for a figure.
+fn layer_name(config: &NetworkConfig, block: usize) -> String {
+    let last = if block + 1 == config.widths.len() { " (last)" } else { "" };
+    format!("blocks.{block}{last}")
 }
