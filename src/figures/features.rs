@@ -50,7 +50,7 @@ pub fn regression<'a>(
     // a narrow page would be taller than a sheet with fewer
     let columns = ((width / if look.is_wide() { 36.0 } else { 28.0 }) as usize).max(1);
     let entries: Vec<Entry> =
-        classes.iter().enumerate().map(|(k, name)| Entry::line(name, class_color(name, k))).collect();
+        classes.iter().enumerate().map(|(k, name)| Entry::mark(name, 0, class_color(name, k))).collect();
     let above = 3.0 + legend_height(&entries, width - 14.0);
     let side = width / columns as f64 - 13.5;
     let grid = Grid { width, columns, left: 9.5, right: 4.0, top: 6.0, height: side, bottom: 6.0 };

@@ -5,7 +5,7 @@ use crate::explain::scores::is_dead;
 use crate::figures::catalogue::{Drawn, EVALUATE, count, stem};
 use crate::figures::explained::{self as paper, Explained, strips};
 use crate::figures::violins::{CurvePanel, Labels, MeanCurve, mean_curves};
-use crate::plot::style::{INK_SOFT, class_color, series_color};
+use crate::plot::style::{INK_SOFT, arm_color, class_color};
 use crate::plot::{Figure, Look};
 use crate::run::examples::{Aligned, BEFORE, Example, Examples};
 use crate::run::read::Run;
@@ -187,7 +187,7 @@ pub(crate) fn aligned<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
             let place = |i: usize| i as f64 / fs - (BEFORE * fs).round() / fs;
             // the variant's colour in all figures
             let index = set.variants.iter().position(|name| name == variant).unwrap_or(v);
-            let color = if single { class_color(class, k) } else { series_color(index) };
+            let color = if single { class_color(class, k) } else { arm_color(index) };
             let point = |i: usize| (place(i), mean[i], mean[i] - sd[i], mean[i] + sd[i]);
             let name = if single { "map".to_owned() } else { (*variant).to_owned() };
             let dash = if v == 0 { 0.0 } else { 2.4 };

@@ -4,7 +4,7 @@ use crate::explain::scores::Summary;
 use crate::figures::catalogue::{Drawn, EVALUATE, count};
 use crate::figures::violins::{CurvePanel, Distribution, Group, Labels, MeanCurve, Shape, distributions, mean_curves};
 use crate::plot::Look;
-use crate::plot::style::{class_color, series_color, series_dash};
+use crate::plot::style::{arm_color, class_color, series_dash};
 use crate::run::examples::{ExampleCurves, Examples};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
@@ -50,7 +50,7 @@ pub(crate) fn scores<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look
         };
         let group = |(v, variant): (usize, &String)| Group {
             name: variant.clone(),
-            color: series_color(v),
+            color: arm_color(v),
             values: values(variant),
         };
         let groups: Vec<Group> = set.variants.iter().enumerate().map(group).collect();
@@ -121,7 +121,7 @@ pub(crate) fn perturbation<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look:
         }
     } else {
         for (v, variant) in set.variants.iter().enumerate() {
-            groups.push((variant.clone(), series_color(v), of(variant)));
+            groups.push((variant.clone(), arm_color(v), of(variant)));
         }
     }
     groups.retain(|g| !g.2.is_empty());
