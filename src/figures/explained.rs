@@ -2,14 +2,12 @@
 //! the same strips by two networks beside each other.
 
 use crate::error::{Error, Result};
-use crate::plot::axes::{Frame, color_bar};
 use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::ecg_paper::{Scale, Strip, Trace, class_name, map_bar, time_axis};
 use crate::plot::figure::Figure;
-use crate::plot::paper::mark;
-use crate::plot::reduced::{LEAD_IN, Scale, Trace, class_name, simplified, thinned, time_axis, window};
-use crate::plot::style::{
-    GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, TARGET, WARN, viridis,
-};
+use crate::plot::heading::{Fact, Heading};
+use crate::plot::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, TARGET, WARN};
+use crate::plot::thin::{simplified, thinned};
 
 /// Most strips of a figure.
 const MOST: usize = 12;
@@ -50,6 +48,11 @@ pub struct Explained<'a> {
 }
 
 impl Explained<'_> {
+    fn strip(&self) -> Strip<'_> {
+        let Self { record, signal, fs, r_peaks, expert_beats, .. } = *self;
+        Strip { record, signal, fs, in_mv: true, r_peaks, expert_beats }
+    }
+
     fn ncc_text(&self) -> String {
         match (self.dead, self.ncc.is_finite()) {
             (true, _) => "dead map".into(),
@@ -69,17 +72,17 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new(width: f64, seconds: f64) -> Self {
+    fn new(look: &Look, width: f64, strips: &[Explained]) -> Self {
         let labels = 4.0;
-        let time = (width - labels) / (seconds + LEAD_IN);
-        let gain = (time * 0.4).clamp(3.6, 10.0);
+        let all: Vec<Strip> = strips.iter().map(Explained::strip).collect();
+        let seconds = Scale::window(&all, width - labels);
+        let scale = Scale::fitting(look, width - labels, seconds);
         let track = if width > 110.0 { 6.0 } else { 4.2 };
-        Self { scale: Scale { time, gain }, seconds, left: labels + LEAD_IN * time, track }
+        Self { scale, seconds, left: labels + scale.lead_in(), track }
     }
 
     fn trace<'a>(&self, one: &'a Explained<'_>) -> Result<Trace<'a>> {
-        let trace = Trace::new(one.record, one.signal, one.fs, one.r_peaks, self.scale)?;
-        Ok(trace.with_map(&one.map).on_paper(LEAST.0, LEAST.1))
+        Ok(Trace::new(one.strip(), self.scale, self.seconds)?.with_map(&one.map)?.on_paper(LEAST.0, LEAST.1))
     }
 
     /// Height of the paper and the track under it.
@@ -90,15 +93,15 @@ impl Sizes {
     /// Draws paper and target below `corner`.
     fn draw(&self, c: &mut Canvas, corner: Point, one: &Explained, trace: &Trace) {
         let x = corner.0 + self.left;
-        trace.draw(c, (x, corner.1), self.seconds, one.expert_beats);
+        trace.draw(c, (x, corner.1), self.seconds);
         let base = corner.1 + self.height(trace);
         let top = base - self.track;
-        let right = x + self.seconds * self.scale.time;
+        let right = x + self.seconds * self.scale.time();
         c.line((x, top), (right, top), PT_GRID, GRID);
         let shown = trace.shown().min(one.target.len());
         let at = |i: usize| {
             let v = f64::from(one.target[i]);
-            let x = x + i as f64 / one.fs * self.scale.time;
+            let x = x + i as f64 / one.fs * self.scale.time();
             v.is_finite().then(|| (x, base - v.clamp(0.0, 1.0) * self.track))
         };
         let color = TARGET;
@@ -114,7 +117,7 @@ impl Sizes {
     }
 }
 
-fn check(stem: &str, strips: &[Explained]) -> Result<f64> {
+fn check(stem: &str, strips: &[Explained]) -> Result<()> {
     if strips.is_empty() || strips.len() > MOST {
         let what = format!("{} strips, expected 1 to {MOST}", strips.len());
         return Err(Error::data(stem, what, "draw one or two strips of each class"));
@@ -126,33 +129,14 @@ fn check(stem: &str, strips: &[Explained]) -> Result<f64> {
             return Err(Error::data(one.record, what, "give one value a sample"));
         }
     }
-    Ok(window(strips.iter().map(|s| s.signal.len() as f64 / s.fs)))
+    Ok(())
 }
 
 /// What holds for all strips: the marks, the paper, the target.
-fn legend(c: &mut Canvas, (x, base): Point, expert: bool, scale: Scale, width: f64) {
-    let small = Type::new(PT_SMALL);
-    mark(c, (x + 1.0, base + 0.1), 0.8, expert);
-    let beats = if expert { "annotated beats" } else { "detected R peaks" };
-    c.text((x + 2.6, base), beats, &small);
-    let mut at = x + 2.6 + small.width(beats) + 4.0;
-    let color = TARGET;
-    c.text((at, base), "G", &small.bold().color(color));
-    let target = "guidance target (0–1)";
-    c.text((at + 2.6, base), target, &small);
-    at += 2.6 + small.width(target) + 4.0;
-    let text = scale.text();
-    if at + small.width(&text) < x + width {
-        c.text((at, base), &text, &small.color(INK_SOFT));
-    }
-}
-
-fn bar(c: &mut Canvas, left: f64, (top, bottom): (f64, f64)) {
-    let middle = f64::midpoint(top, bottom);
-    let half = ((bottom - top) / 2.0).min(32.0);
-    let frame = Frame { x0: left, y0: middle - half, x1: left + 3.0, y1: middle + half };
-    let name = if half < 11.0 { "map (0–1)" } else { "Grad-CAM (0–1)" };
-    color_bar(c, frame, viridis, &[(0.0, "0"), (0.5, "0.5"), (1.0, "1")], name, PT_SMALL);
+fn legend(c: &mut Canvas, (x, base): Point, one: &Explained, scale: Scale, width: f64) {
+    let target = Fact::words("G: guidance target (0–1)", TARGET);
+    let paper = Fact::words(scale.text(), INK_SOFT);
+    Heading::new(Strip::legend(&[one.strip()]).chain([target, paper]), width).draw(c, (x, base - 2.9));
 }
 
 /// Draws strips under each other, each with its target.
@@ -160,9 +144,9 @@ fn bar(c: &mut Canvas, left: f64, (top, bottom): (f64, f64)) {
 /// # Errors
 /// With no strip or more than 12, or if one cannot be drawn.
 pub fn strips<'a>(look: &Look, stem: &str, strips: Vec<Explained<'a>>, caption: &str) -> Result<Figure<'a>> {
-    let seconds = check(stem, &strips)?;
+    check(stem, &strips)?;
     let width = look.width();
-    let sizes = Sizes::new(width - BAR - 1.0, seconds);
+    let sizes = Sizes::new(look, width - BAR - 1.0, &strips);
     let lines = if width < 110.0 { 2.0 } else { 1.0 };
     let mut tops = Vec::new();
     let mut y = 6.5;
@@ -172,9 +156,9 @@ pub fn strips<'a>(look: &Look, stem: &str, strips: Vec<Explained<'a>>, caption: 
     }
     let height = y + 9.0;
     Ok(Figure::new(stem, look.page(height), caption, move |c: &mut Canvas| {
-        let start = sizes.left - LEAD_IN * sizes.scale.time + 1.0;
-        let right = 1.0 + sizes.left + sizes.seconds * sizes.scale.time;
-        legend(c, (start, 4.6), strips[0].expert_beats, sizes.scale, right - start);
+        let start = sizes.left - sizes.scale.lead_in() + 1.0;
+        let right = 1.0 + sizes.left + sizes.seconds * sizes.scale.time();
+        legend(c, (start, 4.6), &strips[0], sizes.scale, right - start);
         let mut bottom = 0.0;
         for (one, &top) in strips.iter().zip(&tops) {
             let trace = sizes.trace(one)?;
@@ -182,8 +166,8 @@ pub fn strips<'a>(look: &Look, stem: &str, strips: Vec<Explained<'a>>, caption: 
             sizes.draw(c, (1.0, top + LINE * lines), one, &trace);
             bottom = top + LINE * lines + sizes.height(&trace);
         }
-        time_axis(c, (1.0 + sizes.left, bottom), sizes.seconds, sizes.scale.time, &Type::new(PT_SMALL), true);
-        bar(c, right + 3.0, (tops[0] + LINE, bottom));
+        time_axis(c, (1.0 + sizes.left, bottom), (0.0, sizes.seconds), sizes.scale, true);
+        map_bar(c, right + 3.0, (tops[0] + LINE, bottom));
         Ok(())
     }))
 }
@@ -229,7 +213,8 @@ pub fn compare<'a>(
     rows: Vec<[Explained<'a>; 2]>,
     caption: &str,
 ) -> Result<Figure<'a>> {
-    let seconds = check(stem, &rows.iter().map(|r| r[0].clone()).collect::<Vec<_>>())?;
+    let first: Vec<Explained> = rows.iter().map(|r| r[0].clone()).collect();
+    check(stem, &first)?;
     check(stem, &rows.iter().map(|r| r[1].clone()).collect::<Vec<_>>())?;
     if let Some(row) = rows.iter().find(|r| r[0].record != r[1].record || r[0].signal.len() != r[1].signal.len()) {
         let what = format!("strips of {} and {} in one row", row[0].record, row[1].record);
@@ -237,7 +222,7 @@ pub fn compare<'a>(
     }
     let (width, wide) = (look.width(), look.is_wide());
     // side by side, or under each other where the page is narrow
-    let sizes = Sizes::new(if wide { (width - BAR - 3.0) / 2.0 } else { width - BAR - 1.0 }, seconds);
+    let sizes = Sizes::new(look, if wide { (width - BAR - 3.0) / 2.0 } else { width - BAR - 1.0 }, &first);
     let step = |height: f64| if wide { height + 5.0 } else { 2.0 * (height + LINE) + 2.0 };
     let mut tops = Vec::new();
     let mut y = if wide { 11.5 } else { 7.5 };
@@ -248,12 +233,13 @@ pub fn compare<'a>(
     let height = y + 8.0;
     Ok(Figure::new(stem, look.page(height), caption, move |c: &mut Canvas| {
         let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL));
-        let lead = sizes.left - LEAD_IN * sizes.scale.time;
-        let paper = (sizes.seconds + LEAD_IN) * sizes.scale.time;
-        let corner =
-            |k: usize| 1.0 + if wide { k as f64 * (sizes.left + sizes.seconds * sizes.scale.time + 1.5) } else { 0.0 };
+        let lead = sizes.left - sizes.scale.lead_in();
+        let paper = sizes.seconds * sizes.scale.time() + sizes.scale.lead_in();
+        let corner = |k: usize| {
+            1.0 + if wide { k as f64 * (sizes.left + sizes.seconds * sizes.scale.time() + 1.5) } else { 0.0 }
+        };
         let right = corner(if wide { 1 } else { 0 }) + lead + paper;
-        legend(c, (1.0 + lead, 4.6), rows[0][0].expert_beats, sizes.scale, right - lead);
+        legend(c, (1.0 + lead, 4.6), &rows[0][0], sizes.scale, right - lead);
         if wide {
             for (k, name) in names.iter().enumerate() {
                 let style = label.bold().middle();
@@ -287,9 +273,9 @@ pub fn compare<'a>(
             }
         }
         for k in 0..if wide { 2 } else { 1 } {
-            time_axis(c, (corner(k) + sizes.left, bottom), sizes.seconds, sizes.scale.time, &Type::new(PT_MIN), true);
+            time_axis(c, (corner(k) + sizes.left, bottom), (0.0, sizes.seconds), sizes.scale, true);
         }
-        bar(c, right + 3.0, (tops[0] + LINE, bottom));
+        map_bar(c, right + 3.0, (tops[0] + LINE, bottom));
         Ok(())
     }))
 }

@@ -220,17 +220,10 @@ impl Entry {
 /// Height of a line of a legend, mm.
 pub(crate) const LINE: f64 = 4.2;
 
-/// The lines of a legend of `width` mm: where each name's sign stands from the upper left corner, and the height of all, mm.
-/// A sign takes `sign` mm before its name, which is shortened to what `less` mm leave of the width.
-pub(crate) fn flow<'a>(
-    names: impl Iterator<Item = &'a str>,
-    width: f64,
-    (sign, less): (f64, f64),
-) -> (Vec<Point>, f64) {
-    let style = Type::new(PT_SMALL);
+/// Sets things of the given widths in lines of `width` mm: the upper left corner of each, and the height of all, mm.
+pub(crate) fn flow(widths: impl IntoIterator<Item = f64>, width: f64) -> (Vec<Point>, f64) {
     let (mut at, mut x, mut y) = (Vec::new(), 0.0, 0.0);
-    for name in names {
-        let wide = sign + style.width(&style.shorten(name, width - less));
+    for wide in widths {
         if x > 0.0 && x + wide > width {
             (x, y) = (0.0, y + LINE);
         }
@@ -242,7 +235,8 @@ pub(crate) fn flow<'a>(
 }
 
 fn places(entries: &[Entry], width: f64) -> (Vec<Point>, f64) {
-    flow(entries.iter().map(|e| e.name.as_str()), width, (8.0, 10.0))
+    let style = Type::new(PT_SMALL);
+    flow(entries.iter().map(|e| 8.0 + style.width(&style.shorten(&e.name, width - 10.0))), width)
 }
 
 /// Height of a legend set in lines of `width` mm.

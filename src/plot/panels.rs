@@ -2,8 +2,8 @@
 
 use crate::plot::axes::{Axis, Entry, Frame, curve, shape};
 use crate::plot::canvas::{Canvas, Point, Type};
-use crate::plot::reduced::thinned;
 use crate::plot::style::{INK, INK_SOFT, MM_PER_PT, PT_AXIS, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb};
+use crate::plot::thin::thinned;
 
 /// With at most this many points every one gets a mark.
 const MARKED: usize = 40;

@@ -1,7 +1,6 @@
 //! The runs that figures are drawn of.
 
 use crate::error::{Error, Result};
-use crate::figures::catalogue::Kind;
 use crate::run::read::{Found, Run, is_named};
 use std::collections::{BTreeSet, HashMap};
 
@@ -47,17 +46,6 @@ impl<'r> RunSet<'r> {
         self.runs.iter().copied().filter(move |r| r.variant == variant)
     }
 
-    /// The end of a figure's name: none where there is but one variant.
-    pub(crate) fn suffix(&self, variant: &str) -> String {
-        if self.variants.len() == 1 {
-            return String::new();
-        }
-        let plain = variant.replace(['/', '\\'], "-");
-        // a variant `folds` must not take the place of the figure of the folds
-        let taken = Kind::ALL.iter().flat_map(|k| k.figures()).any(|f| f.0.ends_with(&format!("-{plain}")));
-        format!("-{}{plain}", if taken { "variant-" } else { "" })
-    }
-
     /// The variants that are compared strip by strip: `plain`, or the first, and `both`, or `xai`, or the last.
     pub(crate) fn pair(&self) -> Option<[&str; 2]> {
         let named = |name: &str| self.variants.iter().find(|v| is_named(v, name));
@@ -87,13 +75,14 @@ pub(crate) fn told<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let cells: Vec<Option<(usize, u64)>> = runs.map(Run::fold_and_seed).collect();
     let folds: BTreeSet<usize> = cells.iter().flatten().map(|c| c.0).collect();
     let seeds: BTreeSet<u64> = cells.iter().flatten().map(|c| c.1).collect();
-    let runs = crate::figures::catalogue::count(cells.len(), "run");
+    let runs = count(cells.len(), "run");
     match cells.len() {
         1 => runs,
-        _ => format!(
-            "{runs} ({}, {})",
-            crate::figures::catalogue::count(folds.len(), "fold"),
-            crate::figures::catalogue::count(seeds.len(), "seed")
-        ),
+        _ => format!("{runs} ({}, {})", count(folds.len(), "fold"), count(seeds.len(), "seed")),
     }
+}
+
+/// How many, in words: `1 run`, `3 runs`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }

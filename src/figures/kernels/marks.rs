@@ -32,7 +32,8 @@ impl Mark {
 }
 
 fn places(marks: &[Mark], width: f64) -> (Vec<Point>, f64) {
-    flow(marks.iter().map(|m| m.name.as_str()), width, (3.2, 4.0))
+    let style = Type::new(PT_SMALL);
+    flow(marks.iter().map(|m| 3.2 + style.width(&style.shorten(&m.name, width - 4.0))), width)
 }
 
 /// Height of a legend set in lines of `width` mm.

@@ -2,8 +2,8 @@
 
 use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
-use crate::figures::catalogue::{Drawn, EVALUATE, count};
-use crate::figures::explained::{Explained, compare, strips};
+use crate::figures::catalogue::{Drawn, EVALUATE, count, stem};
+use crate::figures::explained::{self as paper, Explained, strips};
 use crate::figures::violins::{CurvePanel, Labels, MeanCurve, mean_curves};
 use crate::plot::style::{INK_SOFT, class_color, series_color};
 use crate::plot::{Figure, Look};
@@ -60,9 +60,9 @@ const HOW: &str = "Each strip of a record that the network never saw is coloured
                    Strips are picked by their place in the test fold, not by looks, and the fold is the first with strips of the most classes. In parentheses the probability of the \
                    predicted class; NCC: normalised cross-correlation of map and target.";
 
-pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn gradcam<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     for variant in &set.variants {
-        let stem = format!("gradcam{}", set.suffix(variant));
+        let stem = stem("gradcam", set, variant);
         let kept = set.of(variant).filter_map(|r| Some((r, r.examples.as_ref()?)));
         let Some((run, shown)) = fullest(kept, |k| k.1) else {
             drawn.miss(&stem, no_file(variant, set.of(variant).next()));
@@ -82,6 +82,9 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         );
         drawn.add(&stem, strips(look, &stem, chosen, &caption));
     }
+}
+
+pub(crate) fn compare<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     match set.pair() {
         None => {
             drawn.miss("gradcam-compare", "one variant only; give a sweep, or two run folders on the same test fold")
@@ -91,7 +94,6 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
             Err(why) => drawn.miss("gradcam-compare", why),
         },
     }
-    aligned(drawn, set, look);
 }
 
 /// The same strips by two variants; what stands in the way otherwise.
@@ -130,7 +132,7 @@ fn compared<'a>(set: &'a RunSet<'a>, names: [&'a str; 2], look: &Look) -> Result
         run.cell(),
         first.layer
     );
-    Ok(compare(look, "gradcam-compare", names, rows, &caption))
+    Ok(paper::compare(look, "gradcam-compare", names, rows, &caption))
 }
 
 /// Means of one class over runs.
@@ -165,7 +167,7 @@ fn pool(all: &[&Aligned]) -> Option<Pooled> {
     Some(Pooled { map: over(&|i| mean(|a| &a.map, i)), sd: over(&sd), target, records: n as usize })
 }
 
-fn aligned<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn aligned<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let stem = "gradcam-aligned";
     let variants: Vec<&str> = match set.pair() {
         Some(pair) => pair.to_vec(),

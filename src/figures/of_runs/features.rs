@@ -18,7 +18,7 @@ fn named(name: &str) -> String {
     }
 }
 
-pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn features<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let of = |variant: &'a str| -> Vec<&ExampleFeatures> {
         set.of(variant).filter_map(|r| r.examples.as_ref()).flat_map(|s| &s.features).collect()
     };
@@ -57,13 +57,12 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     );
     let panels = (0..NAMES.len()).map(panel).collect();
     drawn.add("features", distributions(look, "features", panels, (Shape::Box, 4), &caption));
-    regressed(drawn, set, look);
 }
 
 /// A correlation below it says that a feature is hardly read from the strip.
 const FLAT: f64 = 0.3;
 
-fn regressed<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn regressed<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let stem = "features-regressed";
     let with = |variant: &'a str| -> Vec<(usize, [f32; 17], [f32; 17])> {
         let rows = set.of(variant).filter_map(|r| r.examples.as_ref()).flat_map(|s| &s.features);

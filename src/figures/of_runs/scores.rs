@@ -2,7 +2,6 @@
 
 use crate::explain::scores::Summary;
 use crate::figures::catalogue::{Drawn, EVALUATE, count};
-use crate::figures::of_runs::classification::student;
 use crate::figures::violins::{CurvePanel, Distribution, Group, Labels, MeanCurve, Shape, distributions, mean_curves};
 use crate::plot::Look;
 use crate::plot::style::{class_color, series_color, series_dash};
@@ -10,6 +9,7 @@ use crate::run::examples::{ExampleCurves, Examples};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::mean_sd;
+use crate::stats::student;
 
 type Of = fn(&Prediction) -> Option<f64>;
 /// Name, value of a record, mean of a run's summary (index into [`means`]), and what the axis must hold.
@@ -27,12 +27,7 @@ fn means(summary: &Summary) -> Option<[f64; 4]> {
     summary.overall.means.map(|m| [m.ncc, m.energy, m.ncc_beats, m.ncc_intervals])
 }
 
-pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
-    by_variant(drawn, set, look);
-    perturbation(drawn, set, look);
-}
-
-fn by_variant<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn scores<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let stem = "scores";
     let whole = set.runs.iter().all(|r| r.predictions.is_some());
     let some = set.runs.iter().any(|r| r.explanation.is_some());
@@ -112,7 +107,7 @@ fn mean_curve(curves: &[&Vec<f32>]) -> Vec<(f64, f64, f64, f64)> {
     (0..steps).map(at).collect()
 }
 
-fn perturbation<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn perturbation<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let stem = "perturbation";
     let of = |variant: &'a str| {
         set.of(variant).filter_map(|r| r.examples.as_ref()).flat_map(|s| &s.curves).collect::<Vec<&ExampleCurves>>()
