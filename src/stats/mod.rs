@@ -76,6 +76,13 @@ fn shared(a: &Cells, b: &Cells) -> (Vec<(usize, f64)>, usize) {
     (shared, dropped)
 }
 
+/// Wilcoxon's signed-rank test of two methods: over the means of the folds where patients are on one side of the split each
+/// (`grouped`), over the cells of fold and seed elsewhere.
+pub fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
+    let paired = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
+    wilcoxon_signed_rank(&paired.differences)
+}
+
 /// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.
 pub fn student(freedom: usize) -> f64 {
     const T: [f64; 30] = [
