@@ -29,6 +29,9 @@ pub struct Examples {
     pub curves: Vec<ExampleCurves>,
     /// The 17 features of every tested record.
     pub features: Vec<ExampleFeatures>,
+    /// What the classifier is given of every tested record, `[N, D]`, in the order of `predictions.csv`. Empty in files of
+    /// before.
+    pub embeddings: Vec<Vec<f32>>,
 }
 
 /// A strip, and what the network made of it.
@@ -36,6 +39,8 @@ pub struct Examples {
 pub struct Example {
     /// Id of the record.
     pub record: String,
+    /// Id of its patient; empty in files of before.
+    pub patient: String,
     /// True class, an index.
     pub class: usize,
     /// Predicted class.
@@ -52,8 +57,21 @@ pub struct Example {
     pub signal: Vec<f32>,
     /// The guidance target G, 0 to 1, `[L]`; all zero where it is not valid.
     pub target: Vec<f32>,
-    /// Grad-CAM for the true class at the block's resolution, `[T]`, not scaled.
-    pub map: Vec<f32>,
+    /// Grad-CAM for every class at the block's resolution, `[K, T]`, not scaled. Files of before know that of the true class
+    /// alone; the others are empty.
+    pub maps: Vec<Vec<f32>>,
+}
+
+impl Example {
+    /// Whether the network is right.
+    pub fn is_right(&self) -> bool {
+        self.predicted == self.class
+    }
+
+    /// The map for the true class.
+    pub fn map(&self) -> &[f32] {
+        self.maps.get(self.class).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Deletion and insertion of one record: the probability of its true class at equally spaced shares, 0 to 1, of its

@@ -53,7 +53,7 @@ impl Examples {
             Entry::floats("strips.probabilities", s.len(), all(&|strip| &strip.probabilities)),
             Entry::floats("strips.signal", s.len(), all(&|strip| &strip.signal)),
             Entry::floats("strips.target", s.len(), all(&|strip| &strip.target)),
-            Entry::floats("strips.map", s.len(), all(&|strip| &strip.map)),
+            Entry::floats("strips.map", s.len(), s.iter().flat_map(|strip| strip.map().to_vec()).collect()),
         ];
         // a class without a record has no means: zeros keep the shape
         let bins = self.aligned.iter().map(|a| a.map.len()).max().unwrap_or(0);
@@ -196,7 +196,16 @@ fn parse(bytes: &[u8]) -> Result<Examples, String> {
         regressed: regressed.as_ref().map(|rows| rows[i]),
     };
     let features = (0..class.len()).map(features).collect();
-    Ok(Examples { fs, layer: file.text("layer")?.to_owned(), strips, aligned, curves, features, classes })
+    Ok(Examples {
+        fs,
+        layer: file.text("layer")?.to_owned(),
+        strips,
+        aligned,
+        curves,
+        features,
+        classes,
+        embeddings: Vec::new(),
+    })
 }
 
 fn strips(file: &Safetensors<'_>, classes: &[String], records: Vec<String>) -> Result<Vec<Example>, String> {
@@ -230,7 +239,8 @@ fn strips(file: &Safetensors<'_>, classes: &[String], records: Vec<String>) -> R
             r_peaks: peaks[start..ends[i]].iter().map(|p| *p as u32).collect(),
             signal: signal[i].clone(),
             target: target[i].clone(),
-            map: map[i].clone(),
+            maps: (0..classes.len()).map(|c| if c == class[i] { map[i].clone() } else { Vec::new() }).collect(),
+            patient: String::new(),
         }
     };
     Ok(records.into_iter().enumerate().map(one).collect())
@@ -275,7 +285,8 @@ mod tests {
             r_peaks: (0..=class as u32).collect(),
             signal: vec![0.5, -1.0, 2.0],
             target: vec![0.0, 1.0, 0.5],
-            map: vec![3.0, 4.0],
+            maps: if class == 0 { vec![vec![3.0, 4.0], vec![]] } else { vec![vec![], vec![3.0, 4.0]] },
+            patient: String::new(),
         };
         let mean = Aligned {
             records: 3,
@@ -293,6 +304,7 @@ mod tests {
             aligned: vec![mean, Aligned::default()],
             curves: vec![ExampleCurves { class: 1, deletion: vec![0.75, 0.25], insertion: vec![0.25, 1.0] }],
             features: vec![ExampleFeatures { class: 0, measured: [1.5; 17], regressed: Some([2.5; 17]) }],
+            embeddings: Vec::new(),
         }
     }
 
