@@ -4,7 +4,7 @@ use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::axes::{Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::panels::letter;
-use crate::plot::style::{INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_SMALL, Rgb, arm_color, class_color};
+use crate::plot::style::{INK_SOFT, NONE, PT_AXIS, PT_SMALL, Rgb, arm_color, class_color};
 use crate::plot::{Figure, Look};
 use crate::run::examples::Examples;
 use crate::run::predictions::Prediction;
@@ -127,6 +127,7 @@ fn figure<'a>(look: &Look, stem: &str, planes: Vec<Plane>, colors: Vec<Colors>, 
     let (top, bottom) = (1.5, 5.0);
     let most = (look.most_height() - above) / planes.len() as f64 - top - bottom;
     let height = (side * 0.8).min(most);
+    let columns = colors.len();
     let end = above + planes.len() as f64 * (top + height + bottom);
     Figure::new(stem, look.narrow(width, end), caption, move |c: &mut Canvas| {
         for (column, colors) in colors.iter().enumerate() {
@@ -135,7 +136,7 @@ fn figure<'a>(look: &Look, stem: &str, planes: Vec<Plane>, colors: Vec<Colors>, 
             for (row, plane) in planes.iter().enumerate() {
                 let y0 = above + row as f64 * (top + height + bottom) + top;
                 let frame = Frame { x0, y0, x1: x0 + side, y1: y0 + height };
-                letter(c, (x0 - 6.5, y0 + 2.4), row * colors.of.len().min(1) * 2 + column);
+                letter(c, (x0 - 6.5, y0 + 2.4), row * columns + column);
                 scatter(c, &frame, plane, &colors.of);
             }
         }

@@ -63,7 +63,7 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         count(set.of(arm).count(), "run"),
         NAMES.len(),
     );
-    figures(look, &set.classes, features, &caption).into_iter().for_each(|figure| drawn.add(STEM, Ok(figure)));
+    drawn.add_pages(STEM, Ok(figures(look, &set.classes, features, &caption)));
 }
 
 fn figures<'a>(look: &Look, classes: &'a [String], features: Vec<Vec<Point>>, caption: &str) -> Vec<Figure<'a>> {

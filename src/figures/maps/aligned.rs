@@ -99,7 +99,7 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
         1 => vec![Entry::line("Grad-CAM map", INK)],
         _ => arms.iter().map(|arm| Entry::line(*arm, color(arm))).collect(),
     };
-    figure(look, entries, panels, fs, &caption).into_iter().for_each(|figure| drawn.add(STEM, Ok(figure)));
+    drawn.add_pages(STEM, Ok(figure(look, entries, panels, fs, &caption)));
 }
 
 fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: f64, caption: &str) -> Vec<Figure<'a>> {

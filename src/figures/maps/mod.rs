@@ -12,7 +12,7 @@ use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
 use crate::figures::catalogue::EVALUATE;
 use crate::plot::canvas::{Canvas, Point, Type};
-use crate::plot::ecg_paper::{SHOWN, Scale, Strip, Trace, map_bar, time_axis};
+use crate::plot::ecg_paper::{Scale, Strip, Trace, map_bar, time_axis};
 use crate::plot::heading::{Fact, Heading};
 use crate::plot::panels::letter;
 use crate::plot::style::{GRID, INK, INK_SOFT, PT_AXIS, PT_GRID, PT_SMALL, TARGET};
@@ -117,7 +117,7 @@ struct Placed {
 
 impl Layout {
     fn trace<'t>(&self, strip: Strip<'t>, lane: &'t Lane) -> Result<Trace<'t>> {
-        Trace::new(strip, self.scale, SHOWN)?.with_map(&lane.map)
+        Trace::new(strip, self.scale, self.seconds)?.with_map(&lane.map)
     }
 
     fn left(&self, column: usize) -> f64 {
@@ -127,7 +127,7 @@ impl Layout {
     fn place(&self, row: &Row) -> Result<Placed> {
         let strip = row.strip();
         strip.check("the target", &row.strip.target)?;
-        let plain = Trace::new(strip, self.scale, SHOWN)?;
+        let plain = Trace::new(strip, self.scale, self.seconds)?;
         let notes = plain.warnings().count();
         let facts = row.facts.iter().cloned().chain(plain.warnings());
         let heading = Heading::new(facts, self.left(self.columns) - BETWEEN - LEFT);
@@ -191,7 +191,8 @@ fn pages<'a>(look: &Look, stem: &str, rows: Vec<Row<'a>>, alone: bool, caption: 
     let strips: Vec<Strip> = rows.iter().map(Row::strip).collect();
     let columns = if look.is_wide() && !alone { 2 } else { 1 };
     let room = (look.width() - LEFT - BAR - BETWEEN * (columns - 1) as f64) / columns as f64;
-    let seconds = Scale::window(&strips, room);
+    // also on small paper: a map may be highest at the end of the strip
+    let seconds = Scale::window(&strips, f64::MAX);
     let scale = Scale::fitting(look, room, seconds);
     let layout = Layout { scale, seconds, columns, paper: scale.lead_in() + seconds * scale.time() };
     let mut facts: Vec<Fact> = Strip::legend(&strips).collect();
