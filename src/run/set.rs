@@ -15,6 +15,8 @@ pub struct RunSet<'r> {
     pub variants: Vec<String>,
     /// Names of the classes, those of the first run that tells them.
     pub classes: Vec<String>,
+    /// Strips were picked by their records: figures show all of them.
+    pub picked: bool,
 }
 
 impl<'r> RunSet<'r> {

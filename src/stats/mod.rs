@@ -9,6 +9,7 @@
 
 mod bootstrap;
 mod confusion;
+pub mod projection;
 pub mod ranking;
 mod wilcoxon;
 
