@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Fold, Split};
-use crate::figures::EpochRow;
+use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
 use crate::run::folder;
+use crate::run::folder::EpochLog;
 use crate::run::folder::RunFolder;
 use crate::run::metrics::Metrics;
 use crate::run::origin::{again, foreign_files};
@@ -13,7 +14,6 @@ use crate::run::predictions;
 use crate::run::predictions::Prediction;
 use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
-use crate::train::report::drawn_rows;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -35,8 +35,8 @@ pub struct Run {
     pub classes: Option<Vec<String>>,
     /// What ran, where and when.
     pub record: Option<RunRecord>,
-    /// The epochs; of the metrics those that are drawn.
-    pub log: Vec<EpochRow>,
+    /// The epochs.
+    pub log: Vec<EpochLog>,
     /// The test's results.
     pub metrics: Option<Metrics>,
     /// The same record by record.
@@ -47,6 +47,8 @@ pub struct Run {
     pub sanity: Option<Sanity>,
     /// Strips, maps, features.
     pub examples: Option<Examples>,
+    /// What a prediction costs.
+    pub cost: Option<Cost>,
 }
 
 /// Something that a run does not have.
@@ -235,6 +237,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         explanation: None,
         sanity: None,
         examples: None,
+        cost: None,
     };
     let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
@@ -257,7 +260,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     }
     let folder = RunFolder::open(&run.dir);
     match folder.as_ref().map_err(first_line).and_then(|f| f.read_log().map_err(|e| first_line(&e))) {
-        Ok(log) => run.log = drawn_rows(&log),
+        Ok(log) => run.log = log,
         Err(_) if !finished && !run.dir.join("log.jsonl").exists() => {}
         Err(e) => told.push((e, None, run.dir.join("log.jsonl").exists())),
     }
@@ -300,6 +303,17 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         if_there(&run.dir.join(Examples::FILE), Examples::read),
         "explanations.safetensors: no strips to look through, no Grad-CAM figures"
     );
+    // runs of before have none, and miss nothing but a line of a figure
+    match json(&run.dir.join(Cost::FILE)) {
+        Ok(found) => run.cost = found,
+        Err(e) => told.push((e, command, true)),
+    }
+    // files of before do not name the patients
+    if let (Some(shown), Some(rows)) = (&mut run.examples, &run.predictions) {
+        for strip in shown.strips.iter_mut().filter(|s| s.patient.is_empty()) {
+            strip.patient = rows.iter().find(|p| p.record == strip.record).map_or(String::new(), |p| p.patient.clone());
+        }
+    }
     if let (Some(shown), Some(classes)) = (&run.examples, &run.classes)
         && shown.classes != *classes
     {
