@@ -1,6 +1,6 @@
 //! A table for a paper: the columns that fit a page, set in LaTeX.
 
-use super::render::{LATEX, escape_latex, one_line};
+use super::render::{LATEX, PLAIN, escape_latex};
 use super::{Cell, Column, Row, Table};
 use crate::error::{Error, Result};
 use std::fmt::Write;
@@ -59,7 +59,8 @@ impl Table {
         let mut chosen: Vec<usize> = Vec::new();
         for name in by_importance {
             let place = self.columns.iter().position(|c| c.name == name.as_ref());
-            if let Some(c) = place.filter(|&c| self.rows.iter().any(|row| row.cells[c] != Cell::Missing)) {
+            let filled = |&c: &usize| self.rows.iter().any(|row| row.cells[c] != Cell::Missing) && !chosen.contains(&c);
+            if let Some(c) = place.filter(filled) {
                 let mut more = chosen.clone();
                 more.push(c);
                 more.sort_unstable();
@@ -77,22 +78,22 @@ impl Table {
             Row { label: row.label.clone(), cells, baseline: row.baseline }
         });
         let columns: Vec<Column> = columns.iter().map(|&c| self.columns[c].clone()).collect();
-        let is_on = |names: &[String]| names.is_empty() || columns.iter().any(|c| names.contains(&c.name));
-        let notes = self.notes.iter().filter(|(names, _)| is_on(names)).cloned().collect();
-        Self { title: self.title.clone(), labels: self.labels.clone(), rows: rows.collect(), notes, columns }
+        let (title, labels, notes) = (self.title.clone(), self.labels.clone(), self.notes.clone());
+        Self { title, labels, columns, rows: rows.collect(), notes }
     }
 
     /// About how wide the table is in LaTeX, pt.
     pub fn latex_width(&self) -> f64 {
-        let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(width).fold(0.0, f64::max);
-        let labels = widest(&mut self.rows.iter().map(|row| row.label.as_str()).chain([self.labels.as_str()]));
+        let labels = self.rows.iter().map(|row| width(&row.label)).fold(width(&self.labels), f64::max);
         let of = |(c, column): (usize, &Column)| {
-            let texts: Vec<String> = self.rows.iter().map(|row| super::render::PLAIN.cell(&row.cells[c], column, false)).collect();
-            let bold = if self.bold(c).contains(&true) { BOLD } else { 1.0 };
-            // the heading of a group is as wide as its columns, or makes them wider
+            // the head of a group is as wide as its columns, or makes them wider
             let own = self.columns.iter().filter(|other| other.group == column.group).count() as f64;
             let head = width(&column.name).max(width(&column.in_parentheses())).max(width(&column.group) / own);
-            head.max(bold * widest(&mut texts.iter().map(String::as_str)))
+            let cells =
+                self.rows.iter().zip(self.bold(c)).map(|(row, bold)| {
+                    width(&PLAIN.cell(&row.cells[c], column, false)) * if bold { BOLD } else { 1.0 }
+                });
+            cells.fold(head, f64::max)
         };
         labels + self.columns.iter().enumerate().map(of).map(|w| w + 2.0 * GAP).sum::<f64>()
     }
@@ -101,10 +102,13 @@ impl Table {
     /// two; several of them where there are more rows than a page has. Needs `\usepackage{booktabs}`, and says so.
     pub fn latex(&self, label: &str) -> String {
         let star = if self.latex_width() > COLUMN_WIDTH { "*" } else { "" };
-        let (head, rows, pages) = (self.latex_head(), self.latex_rows(), self.pages());
+        let (head, rows, pages) = (self.latex_head(), LATEX.cells(self).split_off(1), self.pages());
         let mut text = String::from("% needs \\usepackage{booktabs}\n");
         for (p, page) in pages.iter().enumerate() {
-            let _ = writeln!(text, "\\begin{{table{star}}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{{GAP}pt}}");
+            let _ = writeln!(
+                text,
+                "\\begin{{table{star}}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{{GAP}pt}}"
+            );
             let caption = escape_latex(&self.title);
             let part = if pages.len() > 1 { format!(" ({} of {})", p + 1, pages.len()) } else { String::new() };
             match p {
@@ -199,9 +203,5 @@ impl Table {
             line("", &Column::in_parentheses);
         }
         text
-    }
-
-    fn latex_rows(&self) -> Vec<Vec<String>> {
-        LATEX.cells(self).split_off(1)
     }
 }
