@@ -50,7 +50,7 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
         }
         write_atomically(&path, text.as_bytes())?;
     }
-    print_line(found.table.markdown().trim_end());
+    print_line(files[0].1.trim_end());
     found.unfinished.iter().for_each(|dir| common.say(format!("not finished: {}", dir.display())));
     let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
     let (runs, dir) = (found.runs, args.dir.display());

@@ -1,22 +1,14 @@
-//! Gathers the runs of a sweep into tables: means over folds, intervals over patients, paired comparisons; per class; per
-//! patient.
+//! Gathers the runs of a sweep into tables, and the tables into files.
 
-#[cfg(test)]
-mod tests;
-
-use super::methods::{Method, Outcome, methods};
+use super::contents::{COSTS, MEASURED, class_table, main_table, patient_table};
+use super::latex::TEXT_WIDTH;
+use super::methods::methods;
 use crate::error::{Error, Result};
-use crate::explain::scores::MeanScores;
-use crate::run::cost::{Cost, Inference};
-use crate::run::metrics::{ClassMetrics, MACRO, lacking_by_fold};
 use crate::run::origin::again;
 use crate::run::read::{Run, read_all};
-use crate::run::set::{RunSet, told};
-use crate::stats;
-use crate::stats::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients};
-use crate::tables::latex::TEXT_WIDTH;
-use crate::tables::{Best, Cell, Column, Table};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use crate::run::set::RunSet;
+use crate::tables::Table;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What [`collect`] found.
@@ -29,132 +21,20 @@ pub struct Collected {
     pub per_class: Table,
     /// A row a patient, where some have several records.
     pub patients: Option<Table>,
-    /// The main table with the times.
-    full: Table,
-    /// Measured times of a prediction by variant, where they are known. They differ whenever a sweep is run, its other tables
-    /// do not.
-    pub times: Option<Table>,
     /// Finished runs.
     pub runs: usize,
     /// Runs that are not finished.
     pub unfinished: Vec<PathBuf>,
 }
 
-/// A number of a run; of a run and a class.
-type Of = fn(&Outcome) -> Option<f64>;
-type OfClass = fn(&Outcome, usize) -> Option<f64>;
-
-/// The numbers of a run that the main table has columns for.
-const COLUMNS: [(&str, Of, Best); 8] = [
-    ("macro-F1", |o| o.macro_f1, Best::Largest),
-    ("accuracy", |o| o.accuracy, Best::Largest),
-    ("AUROC", |o| o.auroc, Best::Largest),
-    ("NCC", |o| o.maps.ncc, Best::Largest),
-    ("energy", |o| o.maps.energy, Best::Largest),
-    ("pointing", |o| o.maps.pointing, Best::Largest),
-    ("deletion", |o| o.maps.deletion_auc, Best::Smallest),
-    ("insertion", |o| o.maps.insertion_auc, Best::Largest),
-];
-
-/// What a prediction costs, with unit and decimals: two that a network has, and two that are measured.
-const COSTS: [(&str, &str, usize, Of); 4] = [
-    ("parameters", "", 0, |o| Some(o.cost?.parameters as f64)),
-    ("multiply-adds", "M", 2, |o| Some(o.cost?.multiply_adds as f64 / 1e6)),
-    ("inference", "ms", 2, |o| o.cost?.single_ms()),
-    ("inference in a batch", "ms", 3, |o| Some(o.cost?.batched()?.ms_per_strip)),
-];
-const MEASURED: usize = 2;
-
-/// The numbers of a class.
-const OF_CLASS: [(&str, OfClass); 10] = [
-    ("sensitivity", |o, c| Some(tested(o, c)?.sensitivity)),
-    ("specificity", |o, c| Some(o.classes.get(c)?.specificity)),
-    ("PPV", |o, c| Some(tested(o, c)?.ppv)),
-    ("F1", |o, c| Some(tested(o, c)?.f1)),
-    ("AUROC", |o, c| o.classes.get(c)?.auroc),
-    ("NCC", |o, c| Some(maps(o, c)?.ncc)),
-    ("NCC with B", |o, c| Some(maps(o, c)?.ncc_beats)),
-    ("NCC with I", |o, c| Some(maps(o, c)?.ncc_intervals)),
-    ("energy", |o, c| Some(maps(o, c)?.energy)),
-    ("pointing", |o, c| Some(maps(o, c)?.pointing)),
-];
-
-/// A class with test records: without one it has but a specificity.
-fn tested<'a>(outcome: &'a Outcome<'_>, class: usize) -> Option<&'a ClassMetrics> {
-    outcome.classes.get(class).filter(|c| c.support > 0)
-}
-
-fn maps<'a>(outcome: &'a Outcome<'_>, class: usize) -> Option<&'a MeanScores> {
-    outcome.scores.get(class)?.as_ref()
-}
-
-/// What columns mean, in the notes of every table that has them.
-const MEANINGS: [(&[&str], &str); 9] = [
-    (
-        &["macro-F1", "pooled macro-F1", "PPV", "F1"],
-        "F1: harmonic mean of sensitivity and PPV (positive predictive value); macro: its mean over the classes.",
-    ),
-    (
-        &["AUROC"],
-        "AUROC: area under the receiver operating characteristic curve of a class against the rest; without a class its \
-         mean over them.",
-    ),
-    (
-        &["NCC", "NCC with B", "NCC with I"],
-        "NCC: normalised cross-correlation of the Grad-CAM map for the true class and the guidance target.",
-    ),
-    (&["NCC with B", "NCC with I"], "B, I: beats and intervals of the target alone."),
-    (&["energy"], "Energy: share of the map where the target is above 0.5."),
-    (
-        &["pointing"],
-        "Pointing: share of maps with their maximum within 75 ms of an R peak or where the target is above 0.5; of the \
-         uniform map that of chance.",
-    ),
-    (
-        &["deletion", "insertion"],
-        "Deletion (low is good), insertion (high is good): area under the probability of the true class while the samples \
-         that the map marks most are taken away or brought in, of a few records of each class.",
-    ),
-    (&["multiply-adds"], "M: million, for one strip."),
-    (&["support"], "Support: test records of all folds."),
-];
-
 /// The columns of the tables for a paper, the most important first: as many as fit.
-const IMPORTANT: [&str; 18] = [
-    "macro-F1",
-    "accuracy",
-    "NCC",
-    "p",
-    "AUROC",
-    "difference",
-    "effect",
-    "pointing",
-    "energy",
-    "deletion",
-    "insertion",
-    "pooled macro-F1",
-    "inference",
-    "parameters",
-    "multiply-adds",
-    "runs",
-    "inference in a batch",
-    "no test record in",
-];
-const IMPORTANT_OF_CLASS: [&str; 13] = [
-    "class",
-    "F1",
-    "support",
-    "NCC",
-    "sensitivity",
-    "PPV",
-    "specificity",
-    "AUROC",
-    "energy",
-    "pointing",
-    "NCC with B",
-    "NCC with I",
-    "folds",
-];
+const IMPORTANT: &str = "macro-F1,accuracy,NCC,p,AUROC,difference,effect,pointing,energy,deletion,insertion,pooled macro-F1,\
+                         inference,parameters,multiply-adds,runs,inference in a batch,no test record in";
+const IMPORTANT_OF_CLASS: &str =
+    "class,F1,support,NCC,sensitivity,PPV,specificity,AUROC,energy,pointing,NCC with B,NCC with I,folds";
+
+/// Options that choose others.
+const OPTIONS: [(&str, &str); 2] = [("table", "--latex-columns"), ("per_class", "--latex-class-columns")];
 
 /// Which columns the tables for a paper have, by name; without a choice the most important that fit.
 #[derive(Debug, Clone, Default)]
@@ -166,7 +46,8 @@ pub struct Chosen {
 }
 
 impl Collected {
-    /// The files of the tables, by name: Markdown, CSV and LaTeX of each.
+    /// The files of the tables, by name: Markdown, CSV and LaTeX of each. Measured times differ whenever a sweep is run, and
+    /// are in files of their own.
     ///
     /// # Errors
     /// [`Error::Data`] for a chosen column that is not there.
@@ -175,21 +56,23 @@ impl Collected {
             let class = (!own.iter().any(|name| name == "class")).then(|| "class".to_owned());
             class.into_iter().chain(own.iter().cloned()).collect::<Vec<_>>()
         });
+        let list = |names: &'static str| names.split(',').collect::<Vec<_>>();
+        let (same, times) = (self.table.without(&MEASURED), self.table.only(&COSTS.map(|cost| cost.0)));
         let mut tables = vec![
-            ("table", &self.table, self.paper("", &self.full, &IMPORTANT, chosen.columns.as_deref())?),
+            ("table", &same, self.paper("table", &self.table, &list(IMPORTANT), chosen.columns.as_deref())?),
             (
                 "per_class",
                 &self.per_class,
-                self.paper("-per-class", &self.per_class, &IMPORTANT_OF_CLASS, of_class.as_deref())?,
+                self.paper("per_class", &self.per_class, &list(IMPORTANT_OF_CLASS), of_class.as_deref())?,
             ),
         ];
         if let Some(patients) = &self.patients {
             // accuracies, which are last, before numbers of records
             let names: Vec<&str> = patients.names().into_iter().rev().collect();
-            tables.push(("patients", patients, self.paper("-patients", patients, &names, None)?));
+            tables.push(("patients", patients, self.paper("patients", patients, &names, None)?));
         }
-        if let Some(times) = &self.times {
-            tables.push(("times", times, self.paper("-times", times, &times.names(), None)?));
+        if !times.names().is_empty() {
+            tables.push(("times", &times, self.paper("times", &times, &times.names(), None)?));
         }
         let three = |(stem, table, paper): (&str, &Table, String)| {
             let texts = [("md", table.markdown()), ("csv", table.csv()), ("tex", paper)];
@@ -199,18 +82,13 @@ impl Collected {
     }
 
     /// A table for a paper, with what it leaves out in a comment.
-    fn paper(&self, what: &str, table: &Table, important: &[&str], chosen: Option<&[String]>) -> Result<String> {
-        let shown = chosen.map_or_else(|| Ok(table.fitted(important)), |names| table.select(names))?;
+    fn paper(&self, stem: &str, table: &Table, important: &[&str], chosen: Option<&[String]>) -> Result<String> {
+        let shown = chosen.map_or_else(|| Ok(table.fitted(important.iter().copied())), |names| table.select(names))?;
         let mut comment = String::new();
-        let left: Vec<&str> = table.names().into_iter().filter(|name| !shown.names().contains(name)).collect();
-        if chosen.is_none() && !left.is_empty() {
-            comment += &format!("% left out to fit \\textwidth of a 10 pt article: {}\n", left.join(", "));
-            let option = match what {
-                "" => "--latex-columns",
-                "-per-class" => "--latex-class-columns",
-                _ => "",
-            };
-            if !option.is_empty() {
+        let left = table.without(&shown.names());
+        if chosen.is_none() && !left.names().is_empty() {
+            comment += &format!("% left out to fit \\textwidth of a 10 pt article: {}\n", left.names().join(", "));
+            if let Some((_, option)) = OPTIONS.iter().find(|(of, _)| *of == stem) {
                 comment += &format!("% other columns: exgnet collect SWEEP {option} \"{}\"\n", shown.names().join(","));
             }
         }
@@ -218,12 +96,10 @@ impl Collected {
         if width > TEXT_WIDTH {
             comment += &format!("% about {width:.0} pt wide: \\textwidth of a 10 pt article is {TEXT_WIDTH} pt\n");
         }
-        Ok(comment + &shown.latex(&format!("{}{what}", self.name)))
+        let label = if stem == "table" { self.name.clone() } else { format!("{}-{stem}", self.name) };
+        Ok(comment + &shown.latex(&label))
     }
 }
-
-/// Seed of the bootstrap.
-const SEED: u64 = 42;
 
 /// Reads the finished runs of a sweep. The others are compared with the variant `reference`; without one with the first,
 /// `plain` where there is one.
@@ -250,15 +126,10 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
         return Err(Error::data(at(), what, format!("there are {}", set.variants.join(", "))));
     }
     let (name, methods) = (&found.names[0], methods(&set));
-    let full = main_table(name, &set, &methods, reference)?;
-    let measured = COSTS[COSTS.len() - MEASURED..].iter().map(|(name, ..)| *name);
-    let same: Vec<&str> = full.names().into_iter().filter(|name| !measured.clone().any(|m| m == *name)).collect();
     Ok(Collected {
         name: name.clone(),
-        table: full.select(&same)?,
-        times: time_table(name, &methods)?,
+        table: main_table(name, &set, &methods, reference)?,
         per_class: class_table(name, &set, &methods)?,
-        full,
         patients: patient_table(name, &set)?,
         runs: set.runs.len(),
         unfinished: unfinished.into_iter().map(|run| run.dir).collect(),
@@ -287,230 +158,4 @@ fn check(runs: &[Run], first: &Run) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Name, and what the numbers are of.
-fn titled(name: &str, set: &RunSet<'_>) -> String {
-    let cells = || set.runs.iter().filter_map(|run| run.fold_and_seed());
-    let folds: BTreeSet<usize> = cells().map(|cell| cell.0).collect();
-    let seeds: BTreeSet<u64> = cells().map(|cell| cell.1).collect();
-    match (folds.len(), seeds.len()) {
-        (1, 1) => format!("{name}: one run of each variant"),
-        (1, seeds) => format!("{name}: mean over {seeds} seeds"),
-        (folds, 1) => format!("{name}: mean and standard deviation over {folds} folds"),
-        (folds, _) => format!("{name}: mean and standard deviation over {folds} folds, seeds averaged within a fold"),
-    }
-}
-
-/// What every table says: of how many runs it is, and what its columns mean.
-fn explain(table: &mut Table, set: &RunSet<'_>) {
-    let each: Vec<String> = set.variants.iter().map(|variant| told(set.of(variant))).collect();
-    let n = match each.iter().all(|n| *n == each[0]) {
-        true => format!("{} of each variant", each[0]),
-        false => set.variants.iter().zip(&each).map(|(v, n)| format!("{v} {n}")).collect::<Vec<_>>().join("; "),
-    };
-    table.note(format!("n = {n}."));
-    MEANINGS.iter().for_each(|(columns, meaning)| table.note_on(columns, *meaning));
-}
-
-fn main_table(name: &str, set: &RunSet<'_>, methods: &[Method], against: &str) -> Result<Table> {
-    let (classes, grouped) = (set.classes.len(), set.grouped());
-    let reference = methods.iter().find(|m| m.name == against).expect("a variant with runs");
-    let mut columns = vec![Column::new("runs", 0)];
-    columns.extend(COLUMNS.iter().map(|(name, _, best)| Column::new(*name, 3).best(*best)));
-    columns.extend([
-        Column::new("pooled macro-F1", 3).unit("95 % CI"),
-        Column::new("difference", 3).unit("95 % CI"),
-        Column::new("p", 3),
-        Column::new("effect", 2),
-    ]);
-    let costs = costs(methods);
-    columns.extend(costs.iter().map(|(name, unit, decimals, _)| Column::new(*name, *decimals).unit(*unit)));
-    // in the CSV too, which has no notes
-    let tested = set.runs.iter().filter_map(|run| Some((run.fold_and_seed()?.0, run.metrics.as_ref()?)));
-    let lacking = lacking_by_fold(tested);
-    columns.extend(lacking.as_ref().map(|_| Column::new("no test record in", 0)));
-    let mut table = Table::new(titled(name, set), "variant", columns);
-    explain(&mut table, set);
-    table.note_on(
-        &["pooled macro-F1", "difference"],
-        format!(
-            "Pooled: of the records of all folds and seeds together; difference: that macro-F1 less the one of {against}. \
-             CI: confidence interval, of {RESAMPLES} resamples of the patients, the same for both sides of a difference."
-        ),
-    );
-    let cells = if grouped {
-        "the means of the folds (folds by patient: seeds are averaged within a fold)"
-    } else {
-        "the cells of fold and seed (they share training records: read p with care)"
-    };
-    table.note_on(
-        &["p", "effect"],
-        format!("p, effect (rank-biserial): Wilcoxon's signed-rank test of macro-F1 against {against} over {cells}."),
-    );
-    table.note_on(&["inference", "inference in a batch"], measured(methods));
-    if methods.iter().any(|m| m.baseline) {
-        table.note("Rows below the variants are of the runs of the first.");
-    }
-    if let Some(folds) = &lacking {
-        table.note(format!("No test record in {folds}. {MACRO}"));
-    }
-    for method in methods {
-        let runs = if method.baseline { Cell::Missing } else { Cell::Value(method.outcomes.len() as f64) };
-        let mut row = vec![runs];
-        row.extend(COLUMNS.iter().map(|(_, of, _)| method.over_folds(of)));
-        let cases: Vec<Case> = method.outcomes.values().flat_map(|o| o.cases.clone()).collect();
-        if cases.is_empty() {
-            row.extend([Cell::Missing, Cell::Missing, Cell::Missing, Cell::Missing]);
-        } else {
-            row.push(interval(bootstrap_patients(&cases, classes, SEED, RESAMPLES, stats::macro_f1)?));
-            row.extend(comparison(method, reference, classes, grouped)?);
-        }
-        row.extend(costs.iter().map(|(_, _, _, of)| method.mean(of)));
-        if let Some(folds) = &lacking {
-            let own = method.outcomes.values().any(|o| o.macro_f1.is_some());
-            row.push(if own { Cell::Text(folds.clone()) } else { Cell::Missing });
-        }
-        if method.baseline {
-            table.push_baseline(method.name.clone(), row)?;
-        } else {
-            table.push(method.name.clone(), row)?;
-        }
-    }
-    Ok(table)
-}
-
-/// The columns of what a prediction costs; none where no run says.
-fn costs(methods: &[Method]) -> &'static [(&'static str, &'static str, usize, Of)] {
-    let known = methods.iter().any(|m| m.outcomes.values().any(|o| o.cost.is_some()));
-    if known { &COSTS } else { &[] }
-}
-
-/// How times were measured.
-fn measured(methods: &[Method]) -> String {
-    let costs = || methods.iter().flat_map(|m| m.outcomes.values()).filter_map(|o| o.cost);
-    let words = |found: BTreeSet<String>| found.into_iter().collect::<Vec<_>>().join(", ");
-    let adapters = words(costs().map(|c| c.adapter.clone().unwrap_or_else(|| "an adapter not known".into())).collect());
-    let batches = words(costs().filter_map(Cost::batched).map(|Inference { batch, .. }| batch.to_string()).collect());
-    format!(
-        "Inference: median time of a strip by itself and in a batch of {batches}, mean over the runs, on {adapters}."
-    )
-}
-
-/// What a prediction costs, by variant.
-fn time_table(name: &str, methods: &[Method]) -> Result<Option<Table>> {
-    let costs = costs(methods);
-    let columns = costs.iter().map(|(name, unit, decimals, _)| Column::new(*name, *decimals).unit(*unit)).collect();
-    let mut table = Table::new(format!("{name}: what a prediction costs"), "variant", columns);
-    table.note("M: million multiply-adds for one strip.");
-    table.note(measured(methods));
-    for method in methods.iter().filter(|m| !m.baseline) {
-        table.push(method.name.clone(), costs.iter().map(|(_, _, _, of)| method.mean(of)).collect())?;
-    }
-    Ok((!costs.is_empty()).then_some(table))
-}
-
-fn interval(b: Bootstrap) -> Cell {
-    Cell::Interval { value: b.estimate, low: b.low, high: b.high }
-}
-
-/// Difference of the pooled macro-F1, p and effect of a method against the reference.
-fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool) -> Result<[Cell; 3]> {
-    if std::ptr::eq(method, reference) {
-        return Ok([Cell::Missing, Cell::Missing, Cell::Missing]);
-    }
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    for (cell, outcome) in &method.outcomes {
-        if let Some(other) = reference.outcomes.get(cell) {
-            a.extend(outcome.cases.iter().copied());
-            b.extend(other.cases.iter().copied());
-        }
-    }
-    let difference = if a.is_empty() {
-        Cell::Missing
-    } else {
-        let found = bootstrap_difference(&a, &b, classes, SEED, RESAMPLES, stats::macro_f1);
-        interval(found.map_err(|e| match e {
-            Error::Data { what, hint, .. } => {
-                Error::data(format!("{} and {}", method.name, reference.name), what, hint)
-            }
-            other => other,
-        })?)
-    };
-    let test = stats::paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
-    Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
-}
-
-fn class_table(name: &str, set: &RunSet<'_>, methods: &[Method]) -> Result<Table> {
-    let mut columns = vec![Column::new("class", 0), Column::new("support", 0)];
-    columns.extend(OF_CLASS.iter().map(|(name, _)| Column::new(*name, 3)));
-    columns.push(Column::new("folds", 0));
-    let mut table = Table::new(titled(&format!("{name}, per class"), set), "variant", columns);
-    explain(&mut table, set);
-    table.note_on(&["folds"], "Folds: those with a test record of the class.");
-    table.note_on(&["specificity"], "Folds without a record of the class count for its specificity alone.");
-    // the class prior has no numbers by class
-    for method in methods.iter().filter(|m| m.outcomes.values().any(|o| !(o.classes.is_empty() && o.scores.is_empty())))
-    {
-        for (c, class) in set.classes.iter().enumerate() {
-            let support = method.cells(|o| o.classes.get(c).map(|c| c.support as f64));
-            let total: f64 = stats::fold_means(&support).iter().sum();
-            let folds: BTreeSet<usize> = support.iter().filter(|(_, n)| **n > 0.0).map(|(cell, _)| cell.0).collect();
-            let counted = |number: f64| if support.is_empty() { Cell::Missing } else { Cell::Value(number) };
-            let mut row = vec![Cell::Text(class.clone()), counted(total)];
-            row.extend(OF_CLASS.iter().map(|(_, of)| method.over_folds(|o| of(o, c))));
-            row.push(counted(folds.len() as f64));
-            if method.baseline {
-                table.push_baseline(method.name.clone(), row)?;
-            } else {
-                table.push(method.name.clone(), row)?;
-            }
-        }
-    }
-    Ok(table)
-}
-
-/// Tested records of one patient.
-#[derive(Default)]
-struct Patient<'a> {
-    /// Ids, of every class.
-    records: Vec<HashSet<&'a str>>,
-    /// Right and all predictions of each variant, those of all seeds.
-    hits: BTreeMap<&'a str, (usize, usize)>,
-}
-
-/// Accuracy of every patient; `None` where no patient has several records.
-fn patient_table(name: &str, set: &RunSet<'_>) -> Result<Option<Table>> {
-    let (classes, variants) = (&set.classes, &set.variants);
-    let mut patients: BTreeMap<&str, Patient> = BTreeMap::new();
-    for run in &set.runs {
-        for row in run.predictions.iter().flatten() {
-            let patient = patients.entry(&row.patient).or_default();
-            patient.records.resize_with(classes.len(), HashSet::new);
-            patient.records[row.truth].insert(&row.record);
-            let (right, all) = patient.hits.entry(&run.variant).or_default();
-            *right += usize::from(row.truth == row.predicted());
-            *all += 1;
-        }
-    }
-    let records = |p: &Patient| p.records.iter().map(HashSet::len).sum::<usize>();
-    if patients.values().all(|p| records(p) < 2) {
-        return Ok(None);
-    }
-    let mut columns = vec![Column::new("records", 0)];
-    columns.extend(classes.iter().map(|c| Column::new(c.clone(), 0).group("records")));
-    columns.extend(variants.iter().map(|v| Column::new(v.clone(), 3).group("accuracy")));
-    let title = format!("{name}: accuracy of every patient, over all seeds; records of each true class");
-    let mut table = Table::new(title, "patient", columns);
-    explain(&mut table, set);
-    for (id, patient) in &patients {
-        let mut row = vec![Cell::Value(records(patient) as f64)];
-        row.extend(patient.records.iter().map(|of| Cell::Value(of.len() as f64)));
-        row.extend(variants.iter().map(|v| match patient.hits.get(v.as_str()) {
-            Some(&(right, all)) => Cell::Value(right as f64 / all as f64),
-            None => Cell::Missing,
-        }));
-        table.push(*id, row)?;
-    }
-    Ok(Some(table))
 }

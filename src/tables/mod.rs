@@ -1,6 +1,7 @@
 //! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 
 pub mod collect;
+mod contents;
 pub mod latex;
 mod methods;
 mod render;

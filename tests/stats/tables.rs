@@ -83,7 +83,7 @@ fn columns_for_a_paper() {
     cells[8] = Cell::Missing;
     wide.push("a row", cells).unwrap();
     let names = ["column 8", "column 5", "column 0", "column 0", "no column", "column 3", "column 1", "column 2"];
-    let fitted = wide.fitted(&names);
+    let fitted = wide.fitted(names);
     assert_eq!(fitted.names(), ["column 0", "column 3", "column 5"]);
     assert!(fitted.latex_width() <= TEXT_WIDTH && wide.latex_width() > TEXT_WIDTH);
     assert!(fitted.latex("t").contains("\\begin{table*}") && two.latex("t").contains("\\begin{table}"));

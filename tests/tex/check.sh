@@ -35,8 +35,6 @@ stem_channels = 6
 [train]
 epochs = 1
 batch = 8
-[output]
-gradcam = 0
 END
   cat > "$tmp/sweep.toml" <<'END'
 base = 'base.toml'
@@ -47,7 +45,7 @@ seeds = [3]
 name = 'plain'
 set = ['losses.joint=0', 'losses.feature=0', 'losses.xai=0']
 [[variant]]
-name = 'both & 50 %_x'
+name = 'both_x'
 END
   "$exgnet" sweep "$tmp/sweep.toml" --out "$tmp/small" --quiet
   sweeps=("$tmp/small")

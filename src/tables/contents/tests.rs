@@ -1,11 +1,14 @@
 use crate::experiment::{Experiment, Fold, Split};
 use crate::explain::scores::{MapScores, summary};
+use crate::run::cost::Inference;
 use crate::run::explanation::{Explanations, Perturbation};
 use crate::run::metrics::Metrics;
 use crate::run::predictions::Prediction;
 use crate::run::read::Found;
+use crate::run::read::Run;
 use crate::run::sanity::{Chance, Sanity};
-use crate::tables::collect::*;
+use crate::tables::contents::*;
+use crate::tables::methods::methods;
 
 const CLASSES: [&str; 2] = ["SR", "AF"];
 
@@ -259,20 +262,20 @@ fn baselines_are_never_bold_and_n_is_told() {
 #[test]
 fn what_a_prediction_costs() {
     let mut all = runs();
-    assert!(of(&all, |_, methods| time_table("t", methods)).unwrap().is_none());
+    let names = COSTS.map(|cost| cost.0);
+    assert!(main_of(&all).unwrap().only(&names).names().is_empty());
     for (i, run) in all.iter_mut().enumerate() {
         let inference = [(1, 4.0 + i as f64), (32, 0.5)];
         let inference = inference.map(|(batch, ms_per_strip)| Inference { batch, ms_per_strip, passes: 5 }).to_vec();
         let adapter = Some("card".to_owned());
         run.cost = Some(Cost { parameters: 1234, multiply_adds: 5_600_000, samples: 400, adapter, inference });
     }
-    let found = rows(&of(&all, |_, methods| time_table("t", methods)).unwrap().unwrap());
+    let table = main_of(&all).unwrap();
+    let found = rows(&table.only(&names));
     let cell = |row: usize, column: &str| found[row][column].as_str();
     assert_eq!((found.len(), cell(0, "parameters"), cell(1, "multiply-adds (M)")), (2, "1234", "5.6"));
     assert_eq!((cell(0, "inference (ms)"), cell(1, "inference (ms)")), ("4.5", "6.5"));
     assert_eq!(cell(0, "inference in a batch (ms)"), "0.5");
-    let table = main_of(&all).unwrap();
-    assert!(table.markdown().contains("in a batch of 32, mean over the runs, on card."));
-    let row = &rows(&table)[2];
-    assert_eq!((row["variant"].as_str(), row["parameters"].as_str()), ("class prior", ""));
+    let [same, with] = [table.without(&MEASURED).markdown(), table.markdown()];
+    assert!(with.contains("in a batch of 32, mean over the runs, on card.") && !same.contains("card"), "{with}");
 }
