@@ -314,6 +314,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
             Some("predictions.csv") => run.predictions = None,
             Some("explanation.json") => run.explanation = None,
             Some("sanity.json") => run.sanity = None,
+            Some(Cost::FILE) => run.cost = None,
             _ => run.examples = None,
         }
         told.push((what, command, true));
