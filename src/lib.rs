@@ -16,6 +16,7 @@
 //! - [`train`]: the loop, a step, checkpoints; [`eval`]: a network on records it is tested on
 //! - [`plot`]: canvas, axes, ECG paper; [`figures`]: one file per kind of figure, from runs to a drawing
 //! - [`tables`]: runs of a sweep as tables; [`report`]: one page about runs
+//! - [`job`]: a whole run: lock, split, training, test, files, figures
 //! - [`lab`]: everything that looks at kernels: check, bench, tune, profile
 //! - [`cli`]: one file a command; [`files`]: writing files whole
 //!
@@ -59,6 +60,7 @@ pub mod explain;
 pub mod figures;
 pub mod files;
 pub mod gpu;
+pub mod job;
 pub mod lab;
 pub mod nn;
 pub mod onnx;

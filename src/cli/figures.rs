@@ -2,12 +2,11 @@
 
 use super::{Common, print_line};
 use crate::error::{Error, Result};
-use crate::figures::catalogue::{Kind, NotDrawn, Wanted, draw};
+use crate::figures::catalogue::{self, Draw, FIGURES, Kind, NotDrawn, draw_runs};
 use crate::figures::kernels;
 use crate::files::guard;
-use crate::plot::{Figure, Format, Look, Page, Theme};
-use crate::run::read::{Missing, has_runs, read_all};
-use crate::run::set::RunSet;
+use crate::plot::{Format, Look, Page, Theme};
+use crate::run::read::{has_runs, read_all};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,8 +31,8 @@ pub(super) struct FiguresArgs {
     #[arg(required_unless_present = "list", value_name = "RUN_OR_SWEEP")]
     paths: Vec<PathBuf>,
     /// Draw these alone, separated by commas: kinds, or single figures by name
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = Wanted::parse)]
-    only: Vec<Wanted>,
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = only)]
+    only: Vec<String>,
     /// List all kinds and their figures
     #[arg(long)]
     list: bool,
@@ -54,6 +53,10 @@ pub(super) struct FiguresArgs {
     out: Option<PathBuf>,
 }
 
+fn only(name: &str) -> Result<String, String> {
+    Kind::named(name).map(|_| name.to_owned())
+}
+
 fn format(name: &str) -> Result<Format, String> {
     let known = [Format::Png, Format::Svg];
     known.into_iter().find(|f| f.extension() == name).ok_or_else(|| "expected png or svg".into())
@@ -66,9 +69,9 @@ fn theme(name: &str) -> Result<Theme, String> {
 
 pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
     if args.list {
-        for kind in Kind::ALL {
-            let figures: Vec<String> = kind.figures().iter().map(|f| format!("{} ({})", f.0, f.1)).collect();
-            print_line(&format!("{:<12} {}", kind.name(), figures.join(", ")));
+        for group in FIGURES.chunk_by(|a, b| a.group == b.group) {
+            let figures: Vec<String> = group.iter().map(|k| format!("{} ({})", k.stem, k.title)).collect();
+            print_line(&format!("{:<12} {}", group[0].group, figures.join(", ")));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -117,38 +120,31 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    fn wants(&self, kind: Kind, stem: &str) -> bool {
-        let only = &self.args.only;
-        only.is_empty() || only.iter().any(|w| w.kind == kind && w.has(stem))
+    /// The kinds that are asked for: all of them where none is named.
+    fn wanted(&self) -> impl Iterator<Item = &'static Kind> + use<> {
+        let named = |name: &String| Kind::named(name).unwrap_or_default();
+        let only: Vec<&str> = self.args.only.iter().flat_map(named).map(|k| k.stem).collect();
+        FIGURES.iter().filter(move |kind| only.is_empty() || only.contains(&kind.stem))
     }
 
-    /// Draws runs together: a sweep's folds and variants, or whatever else was named.
+    /// Draws runs together: a sweep's folds and arms, or whatever else was named.
     fn runs(&mut self, paths: &[PathBuf]) -> Result<()> {
         let found = read_all(paths)?;
-        // a figure of the other folds would pass for one of all
-        if let Some(Missing { place, what, command, .. }) = found.missing.iter().find(|m| m.damaged) {
-            let mend = "mend or remove the file, or give other folders".to_owned();
-            let hint = command.as_ref().map_or(mend, |command| format!("write it anew: {command}"));
-            return Err(Error::data(place.clone(), what.clone(), hint));
-        }
-        let set = RunSet::new(&found)?;
         let beside = paths[0].join("figures");
         if paths.len() == 1 && self.args.out.is_none() {
             // those that the training drew
             guard::owns(&beside);
         }
-        let names = found.names.join(", ");
-        for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::Kernels) {
-            // not even laid out where nobody asks for it
-            if !self.args.only.is_empty() && self.args.only.iter().all(|w| w.kind != kind) {
-                continue;
-            }
-            let drawn = draw(kind, &set, &self.look);
-            self.write(kind, drawn.figures, &beside, &names)?;
-            let missing = drawn.missing.into_iter().filter(|m| self.wants(kind, &m.figure));
-            let missing: Vec<_> = missing.collect();
-            self.missing.extend(missing);
-        }
+        let dir = self.args.out.as_deref().unwrap_or(&beside);
+        let mut written = 0;
+        let mut print = |path: &Path| {
+            written += 1;
+            print_line(&path.display().to_string());
+        };
+        let kinds = self.wanted().filter(|kind| matches!(kind.draw, Draw::Runs(_)));
+        let missing = draw_runs(&found, kinds, &self.look, &self.args.format, dir, &mut print)?;
+        self.written += written;
+        self.missing.extend(missing);
         Ok(())
     }
 
@@ -167,30 +163,19 @@ impl Drawing<'_> {
             ),
             other => other,
         })?;
+        let beside = folder.join("figures");
         if self.args.out.is_none() {
-            guard::owns(&folder.join("figures"));
+            guard::owns(&beside);
         }
         let name = folder.file_name().map_or("measurements".into(), |n| n.to_string_lossy());
-        self.write(Kind::Kernels, kernels::all(&data, &self.look), &folder.join("figures"), &name)
-    }
-
-    /// Writes what is wanted. The last line of a caption says of what the figure is: one of the same replaces it.
-    fn write(&mut self, kind: Kind, figures: Vec<Figure<'_>>, beside: &Path, of: &str) -> Result<()> {
-        let dir = self.args.out.as_deref().unwrap_or(beside);
-        let wanted: Vec<Figure<'_>> = figures.into_iter().filter(|f| self.wants(kind, &f.stem)).collect();
-        for mut figure in wanted {
-            let origin = format!("Drawn from: {of}.");
-            let file = |end: &str| dir.join(format!("{}.{end}", figure.stem));
-            if std::fs::read_to_string(file("txt")).is_ok_and(|old| old.lines().last() == Some(&origin)) {
-                ["txt", "png", "svg"].iter().for_each(|end| guard::replaces(&file(end)));
+        let dir = self.args.out.as_deref().unwrap_or(&beside);
+        for kind in self.wanted() {
+            let Draw::Kernels(draw) = kind.draw else { continue };
+            for figure in draw(&data, &self.look) {
+                let paths = catalogue::write(figure, dir, &self.args.format, &name)?;
+                paths.iter().for_each(|path| print_line(&path.display().to_string()));
+                self.written += 1;
             }
-            figure.caption = format!("{}\n{origin}", figure.caption.trim());
-            std::fs::create_dir_all(dir)
-                .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written with --out"))?;
-            for file in figure.write(dir, &self.args.format)? {
-                print_line(&file.display().to_string());
-            }
-            self.written += 1;
         }
         Ok(())
     }

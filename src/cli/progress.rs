@@ -1,8 +1,8 @@
 //! How reading and training are shown: a bar on a terminal; for training plain lines elsewhere.
 
+use super::signals::InOrder;
 use crate::ecg::sources;
 use crate::error::Result;
-use crate::run::RunFolder;
 use crate::run::folder::EpochLog;
 use crate::train::fit::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -44,28 +44,26 @@ impl Drop for Reading {
     }
 }
 
-/// Shows progress and keeps the log.
-pub(super) struct Display<'a> {
-    folder: &'a RunFolder,
+/// Shows the progress of a training; while it lives, a signal waits for the end of a step.
+pub(super) struct Display {
+    _in_order: InOrder,
     bar: Option<ProgressBar>,
     quiet: bool,
     start: Instant,
     steps: usize,
-    /// The epochs so far.
-    pub log: Vec<EpochLog>,
 }
 
-impl<'a> Display<'a> {
-    pub(super) fn new(folder: &'a RunFolder, quiet: bool) -> Self {
+impl Display {
+    pub(super) fn new(quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let style = "{bar:32} {pos}/{len} steps, {msg}, {elapsed} gone, {eta} left";
             ProgressBar::new(1).with_style(ProgressStyle::with_template(style).expect("a valid template"))
         });
-        Self { folder, bar, quiet, start: Instant::now(), steps: 1, log: Vec::new() }
+        Self { _in_order: InOrder::new(), bar, quiet, start: Instant::now(), steps: 1 }
     }
 }
 
-impl Observer for Display<'_> {
+impl Observer for Display {
     fn step(&mut self, p: &Progress) {
         self.steps = p.steps;
         if let Some(bar) = &self.bar {
@@ -76,7 +74,6 @@ impl Observer for Display<'_> {
     }
 
     fn epoch(&mut self, log: &EpochLog) -> Result<()> {
-        self.folder.append_log(log)?;
         let value =
             |pairs: &[(String, f64)], name: &str| pairs.iter().find(|(n, _)| n == name).map_or(f64::NAN, |p| p.1);
         let left = self.start.elapsed().as_secs_f64() * (self.steps as f64 / log.step.max(1) as f64 - 1.0);
@@ -98,12 +95,11 @@ impl Observer for Display<'_> {
             None if !self.quiet => eprintln!("{line}"),
             None => {}
         }
-        self.log.push(log.clone());
         Ok(())
     }
 }
 
-impl Drop for Display<'_> {
+impl Drop for Display {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

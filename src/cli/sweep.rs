@@ -1,11 +1,12 @@
 //! `exgnet sweep`: a grid of runs.
 
 use super::signals::{self, InOrder, STOP_LINE};
-use super::train::{Begin, Device, job};
+use super::train::{CommandHost, job};
 use super::{Common, INTERRUPTED, print_line};
 use crate::error::{Error, Result};
 use crate::experiment::sweep::{Sweep, Task};
 use crate::gpu::lock;
+use crate::job::Begin;
 use crate::run::RunFolder;
 use clap::Args;
 use std::ffi::OsStr;
@@ -69,7 +70,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
             let what = format!("has no task {i}, it has {}", tasks.len());
             Error::file(&args.grid, what, "tasks count from 0; --list prints them")
         })?;
-        return job(common, &Device::new(common), &task.experiment, &task.dir, Begin::Resume);
+        return job(&CommandHost::new(common), &task.experiment, &task.dir, Begin::Resume);
     }
     let (elsewhere, failed): (Vec<_>, Vec<_>) =
         (if args.jobs > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
@@ -117,12 +118,12 @@ fn told(tasks: &[Task], i: usize) -> String {
 /// Runs all tasks in this process; returns those that failed. One failed run does not end the others.
 fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
     let mut failed = Vec::new();
-    let mut device = Device::new(common);
+    let mut host = CommandHost::new(common);
     for (i, task) in tasks.iter().enumerate() {
         common.say(told(tasks, i));
-        if let Err(e) = job(common, &device, &task.experiment, &task.dir, Begin::Resume) {
+        if let Err(e) = job(&host, &task.experiment, &task.dir, Begin::Resume) {
             // should the device be the cause, the next run opens it anew
-            device = Device::new(common);
+            host = CommandHost::new(common);
             common.say(format!("failed: {e}"));
             failed.push(i);
         }

@@ -1,31 +1,19 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
-mod checks;
-
 use super::progress::{Display, Reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
-use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::is_prepared;
+use crate::ecg::sources::Progress;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
-use crate::eval::Tested;
-use crate::eval::evaluate;
-use crate::experiment::data;
-use crate::experiment::data::Strips;
-use crate::experiment::{Experiment, Select};
-use crate::gpu::Gpu;
-use crate::lab::tune;
-use crate::nn::{ModelInfo, model_file};
+use crate::experiment::Experiment;
+use crate::figures::catalogue::NotDrawn;
+use crate::gpu::{Forced, Gpu, ShaderSource};
+use crate::job::{self, Begin, Host, Outcome};
 use crate::run::RunFolder;
-use crate::run::kernels::{Kernels, KernelsEntry};
 use crate::run::metrics::text_table;
-use crate::run::origin::{Origin, Part};
-use crate::run::record::{RunRecord, SplitRecord, quoted};
-use crate::train::checkpoint::Checkpoint;
-use crate::train::fit::{Ended, Safety};
-use crate::train::room::with_batch;
-use crate::train::{Targets, Training, report};
-use checks::{are_same_kernels, is_finished, is_same_data, keeps_inputs, take, to_resume};
+use crate::run::record::quoted;
+use crate::train::Observer;
 use clap::Args;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -118,36 +106,37 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
     if args.resume {
-        to_resume(&dir)?;
+        job::to_resume(&dir)?;
         // whatever run is there
         if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
             experiment = Experiment::load(dir.join("config.toml"), &[])?;
         }
     }
-    keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
+    job::keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
     let again = args.config.is_none() && args.out.is_none();
     let begin = match args.resume {
         true => Begin::Resume,
         false => Begin::New { force: common.force || again },
     };
-    let device = Device { trace: args.trace_nan, ..Device::new(common) };
-    job(common, &device, &experiment, &dir, begin)
+    let host = CommandHost { traces_nan: args.trace_nan, ..CommandHost::new(common) };
+    job(&host, &experiment, &dir, begin)
 }
 
-/// The GPU that several runs share; opened when the first needs it.
-pub(super) struct Device<'a> {
+/// The command line as host of runs. Its device is opened when the first run needs it, and shared by those that follow.
+pub(super) struct CommandHost<'a> {
     common: &'a Common,
     gpu: OnceCell<Gpu>,
-    /// Look for the origin of a NaN.
-    trace: bool,
+    traces_nan: bool,
 }
 
-impl<'a> Device<'a> {
+impl<'a> CommandHost<'a> {
     pub(super) fn new(common: &'a Common) -> Self {
-        Self { common, gpu: OnceCell::new(), trace: false }
+        Self { common, gpu: OnceCell::new(), traces_nan: false }
     }
+}
 
+impl Host for CommandHost<'_> {
     fn gpu(&self) -> Result<Gpu> {
         if let Some(gpu) = self.gpu.get() {
             return Ok(gpu.clone());
@@ -155,182 +144,57 @@ impl<'a> Device<'a> {
         let gpu = self.common.gpu()?;
         Ok(self.gpu.get_or_init(|| gpu).clone())
     }
+
+    fn kernels(&self) -> Result<(ShaderSource, Forced)> {
+        Ok((self.common.shader_source()?, Forced::parse(&self.common.kernels)?))
+    }
+
+    fn say(&self, line: String) {
+        self.common.say(line);
+    }
+
+    fn data(&self, data: &Dataset) {
+        tell(self.common, data);
+    }
+
+    fn reading(&self, load: &mut dyn FnMut(&(dyn Fn(Progress) + Sync)) -> Result<Dataset>) -> Result<Dataset> {
+        load(&Reading::new(self.common.quiet).watch())
+    }
+
+    fn observer(&self) -> Box<dyn Observer + '_> {
+        Box::new(Display::new(self.common.quiet))
+    }
+
+    fn is_stopped(&self) -> bool {
+        signals::is_stopped()
+    }
+
+    fn traces_nan(&self) -> bool {
+        self.traces_nan
+    }
 }
 
-/// How a run begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// From the start; `force` removes an earlier run.
-    New { force: bool },
-    /// Where the last checkpoint left it, from the start where there is none.
-    Resume,
-}
-
-/// One run, from the experiment to the finished folder. A finished one is left alone with [`Begin::Resume`].
-pub(super) fn job(
-    common: &Common,
-    device: &Device,
-    experiment: &Experiment,
-    dir: &Path,
-    begin: Begin,
-) -> Result<ExitCode> {
-    let start = Instant::now();
-    let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
-    // one that is finished is only read, and may lie where nothing can be written
-    if let Some(folder) = run_to_resume()
-        && is_finished(common, experiment, &folder)?
-    {
-        return Ok(ExitCode::SUCCESS);
-    }
-    // a run to go on with is read below: from here on nobody else may change it
-    let mut lock = if RunFolder::open(dir).is_ok() { Some(take(common, dir)?) } else { None };
-    let earlier = run_to_resume();
-    if let Some(folder) = &earlier
-        && is_finished(common, experiment, folder)?
-    {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let checkpoint = match &earlier {
-        Some(folder) if folder.checkpoint().exists() => Some(Checkpoint::read(&folder.checkpoint())?),
-        _ => None,
-    };
-    if let Some(c) = &checkpoint
-        && c.experiment != experiment.to_toml()
-    {
-        return Err(Error::file(
-            dir.join("checkpoint.safetensors"),
-            "belongs to another experiment than config.toml",
-            "begin anew with --force",
-        ));
-    }
-    let gpu = device.gpu()?;
-    let adapter = gpu.report();
-    common.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
-    let dataset = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
-    tell(common, &dataset);
-    let division = data::divide(experiment, &dataset)?;
-    if lock.is_none() {
-        lock = Some(take(common, dir)?);
-    }
-    let folder = match (earlier, &checkpoint) {
-        (Some(folder), Some(_)) => {
-            folder.clear_temporaries()?;
-            folder
-        }
-        // cut off before its first checkpoint: it begins anew
-        (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
-    };
-    let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
-    let split = SplitRecord::new(&dataset, &division);
-    let kernels = Kernels::of(&gpu, &tune::built_in(&gpu)?);
-    if checkpoint.is_some() {
-        are_same_kernels(&folder, &kernels)?;
-        is_same_data(&folder, &fingerprint, &split)?;
-    }
-    folder.write_config_of(experiment, &kernels)?;
-    let mut record = RunRecord::start(experiment);
-    record.adapter = Some(adapter.name.clone());
-    record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
-    record.kernels = Some(KernelsEntry::Listed(kernels.clone()));
-    record.data = Some(fingerprint.clone());
-    record.train_records = division.train.len();
-    record.test_records = division.test.len();
-    folder.write_run(&record)?;
-    // from here on the first signal waits for the end of a step
-    let in_order = signals::InOrder::new();
-    folder.write_split(&split)?;
-    if let Some(folds) = &division.folds {
-        folds.write(&folder.folds())?;
-    }
-    common.say(format!(
-        "training on {} strips, watching {}, testing on {}",
-        division.train.len(),
-        division.validation.len(),
-        division.test.len()
-    ));
-
-    let strips = Strips::new(&dataset);
-    let weights = experiment.losses.weights(experiment.network.widths.len())?;
-    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
-    let training = Training {
-        gpu: &gpu,
-        experiment,
-        strips: &strips,
-        targets: &targets,
-        classes: &dataset.classes,
-        records: &division.train,
-        validation: &division.validation,
-        trace: device.trace,
-    };
-    let mut display = Display::new(&folder, common.quiet);
-    if let Some(c) = &checkpoint {
-        display.log = folder.trim_log(c.epoch)?;
-        common.say(format!("going on after step {} (epoch {})", c.step, c.epoch + 1));
-    }
-    let path = folder.checkpoint();
-    let safety = Safety { path: &path, stop: &signals::is_stopped };
-    let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
-    let ended = training.run(checkpoint, &safety, &mut display).map_err(in_memory)?;
-    drop(in_order);
-    let net = match ended {
-        Ended::Done { net, epoch } => {
-            record.selected_epoch = Some(epoch);
-            net
-        }
-        Ended::Stopped { step, steps } => {
-            drop(display);
+/// One run, from the experiment to the finished folder, and what is printed about it.
+pub(super) fn job(host: &CommandHost, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<ExitCode> {
+    let (common, start) = (host.common, Instant::now());
+    match job::run(host, experiment, dir, begin)? {
+        Outcome::Before => Ok(ExitCode::SUCCESS),
+        Outcome::Stopped { step, steps } => {
             let mut words: Vec<String> =
                 common.arguments().iter().map(|word| quoted(&word.to_string_lossy())).collect();
             words.push(format!("train --out {} --resume", quoted(&dir.display().to_string())));
             common.say(format!("stopped after step {step} of {steps}; resume with: exgnet {}", words.join(" ")));
-            return Ok(ExitCode::from(INTERRUPTED));
+            Ok(ExitCode::from(INTERRUPTED))
         }
-    };
-    let log = std::mem::take(&mut display.log);
-    drop(display);
-    if let (Select::Best, Some(epoch)) = (experiment.train.select, record.selected_epoch) {
-        common.say(format!("the network of epoch {epoch} is kept, the best on the strips that were watched"));
+        Outcome::Finished { metrics, not_drawn } => {
+            metrics.iter().for_each(|metrics| print_line(&text_table(metrics)));
+            for NotDrawn { figure, why, .. } in &not_drawn {
+                common.say(format!("warning: the figure {figure} is not drawn: {why}"));
+            }
+            common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), dir.display()));
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    let info = ModelInfo {
-        config: experiment.network.clone(),
-        classes: dataset.classes.clone(),
-        preprocessing: dataset.preprocessing.clone(),
-        features: targets.scale().cloned(),
-    };
-    model_file::save(&folder.model(), &net, &info)?;
-    let mut not_drawn = report::draw_curves(&folder, &log);
-    if !division.test.is_empty() {
-        let tested = Tested {
-            gpu: &gpu,
-            net: &net.folded()?,
-            data: &dataset,
-            strips: &strips,
-            records: &division.test,
-            train: Some(&division.train),
-            scale: targets.scale(),
-            experiment,
-        };
-        let found = evaluate(&tested, true)?;
-        found.write(folder.dir(), &Origin::new(Part::Test, &fingerprint, folder.dir())?)?;
-        not_drawn.extend(report::draw_confusion(&folder, &found.metrics));
-        not_drawn.extend(report::draw_grad_cam(&folder, &tested, &found.predictions, experiment.output.gradcam));
-        print_line(&text_table(&found.metrics));
-    }
-    for (figure, why) in &not_drawn {
-        common.say(format!("warning: the figure {figure} is not drawn: {why}"));
-    }
-    record.finish(start.elapsed().as_secs_f64());
-    folder.write_run(&record)?;
-    folder.remove_checkpoint()?;
-    drop(lock);
-    if let Some(differ) = kernels.differences_from_built_in() {
-        common.say(format!(
-            "note: made with {differ}: config.toml alone does not give this run again, run.json names them"
-        ));
-    }
-    common.say(format!("done in {:.1} s: {}", start.elapsed().as_secs_f64(), folder.dir().display()));
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Reasons that are printed one by one: many name a record's own numbers.

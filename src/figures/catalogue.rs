@@ -1,17 +1,74 @@
-//! The figures of run folders: what is there is drawn, and what cannot be is told, with the reason. Nothing here needs a
-//! GPU, a model or a data set.
-//!
-//! - [`runs`]: run folders, read as far as they can be (for the page of `exgnet report` too)
-//! - [`RunSet`]: the runs in their order, with what they have in common
-//! - [`draw`]: the figures of one [`Kind`]; a [`Figure`] gives an SVG document or writes its files
+//! The one table of figures that are drawn from run folders and from measurements of kernels. A new kind is a file of this
+//! folder, from runs to drawing, and a row of [`FIGURES`]; `exgnet figures`, the report and the end of a training read it
+//! from there. Nothing here needs a GPU, a model or a data set.
 
+use super::of_runs::{classification, training};
+use super::{embedding, features, kernels, maps, network, perturbation, regressed, scores};
 use crate::error::{Error, Result};
-pub use crate::figures::kinds::{Kind, Wanted};
-use crate::figures::network::diagram::diagram;
-use crate::figures::network::network;
-use crate::figures::of_runs::{classification, explained, features, scores, training};
-use crate::plot::{Figure, Look};
-pub use crate::run::set::RunSet;
+use crate::files::guard;
+use crate::plot::{Figure, Format, Look};
+use crate::run::folder::{caption_of, drawn_from};
+use crate::run::read::{Found, Missing};
+use crate::run::set::RunSet;
+pub(crate) use crate::run::set::count;
+use kernels::KernelData;
+use std::path::{Path, PathBuf};
+
+/// A kind of figure.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Kinds that are asked for together.
+    pub group: &'static str,
+    /// Its name, with which those of its files begin. One arm of several has its name behind that, with a dash between.
+    pub stem: &'static str,
+    /// What it shows, in words.
+    pub title: &'static str,
+    /// From what it is drawn, and how.
+    pub draw: Draw,
+}
+
+/// What draws a kind.
+#[derive(Debug, Clone, Copy)]
+pub enum Draw {
+    /// From runs.
+    Runs(for<'a> fn(&mut Drawn<'a>, &'a RunSet<'a>, &Look)),
+    /// From measurements of kernels.
+    Kernels(fn(&KernelData, &Look) -> Vec<Figure<'static>>),
+}
+
+macro_rules! figures {
+    ($($group:literal $stem:literal $title:literal $from:ident($draw:expr);)*) => {
+        &[$(Kind { group: $group, stem: $stem, title: $title, draw: Draw::$from($draw) }),*]
+    };
+}
+
+/// Every kind, in the order of a report.
+pub const FIGURES: &[Kind] = figures! {
+    "training" "losses" "Losses and learning rate" Runs(training::losses);
+    "training" "metrics" "Metrics over the epochs" Runs(training::metrics);
+    "confusion" "confusion" "Confusion matrix" Runs(classification::confusion);
+    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(classification::confusion_folds);
+    "ranking" "ranking" "ROC, precision and recall" Runs(classification::ranking);
+    "ranking" "reliability" "Reliability" Runs(classification::reliability);
+    "performance" "per-class" "Metrics per class" Runs(classification::per_class);
+    "performance" "ablation" "Arms against each other" Runs(classification::ablation);
+    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(maps::gradcam::draw);
+    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(maps::compare::draw);
+    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(maps::aligned::draw);
+    "gradcam" "gradcam-wrong" "Grad-CAM of wrong predictions" Runs(maps::wrong::draw);
+    "gradcam" "gradcam-classes" "Grad-CAM for every class over one strip" Runs(maps::classes::draw);
+    "scores" "scores" "Scores of the maps" Runs(scores::draw);
+    "scores" "perturbation" "Deletion and insertion" Runs(perturbation::draw);
+    "features" "features" "Features per class" Runs(features::draw);
+    "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
+    "features" "embedding" "Map of the embedding" Runs(embedding::draw);
+    "network" "network" "The network" Runs(network::of_runs);
+    "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
+    "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));
+    "kernels" "step-share" "Share of a training step" Kernels(|data, look| Vec::from_iter(kernels::step_share(data, look)));
+    "kernels" "scaling" "Growth with the sizes" Kernels(|data, look| Vec::from_iter(kernels::scaling(data, look)));
+    "kernels" "ladder" "Versions of a kernel in their order" Kernels(kernels::ladders);
+};
 
 /// How files of a test are had again.
 pub(crate) const EVALUATE: &str = "write it with: exgnet evaluate --model RUN --out RUN";
@@ -37,6 +94,7 @@ pub struct Drawn<'a> {
 }
 
 impl<'a> Drawn<'a> {
+    /// Adds a figure, or why it could not be laid out.
     pub(crate) fn add(&mut self, stem: &str, figure: Result<Figure<'a>>) {
         let why = match figure {
             Ok(figure) => return self.figures.push(figure),
@@ -46,44 +104,132 @@ impl<'a> Drawn<'a> {
         self.missing.push(NotDrawn { figure: stem.to_owned(), why, failed: true });
     }
 
+    /// Adds the pages of a figure.
+    pub(crate) fn add_pages(&mut self, stem: &str, pages: Result<Vec<Figure<'a>>>) {
+        match pages {
+            Ok(pages) => self.figures.extend(pages),
+            Err(e) => self.add(stem, Err(e)),
+        }
+    }
+
+    /// Notes what a figure needs and the runs do not have.
     pub(crate) fn miss(&mut self, figure: &str, why: impl Into<String>) {
         self.missing.push(NotDrawn { figure: figure.to_owned(), why: why.into(), failed: false });
     }
 }
 
-/// Lays out the figures of a kind; what the runs have decides which there are. Those of kernels are not of runs.
-pub fn draw<'a>(kind: Kind, set: &'a RunSet<'a>, look: &Look) -> Drawn<'a> {
-    let mut drawn = Drawn::default();
-    match kind {
-        Kind::Training => training::draw(&mut drawn, set, look),
-        Kind::Confusion => classification::confusion(&mut drawn, set, look),
-        Kind::Ranking => classification::ranking(&mut drawn, set, look),
-        Kind::Performance => classification::performance(&mut drawn, set, look),
-        Kind::Gradcam => explained::draw(&mut drawn, set, look),
-        Kind::Scores => scores::draw(&mut drawn, set, look),
-        Kind::Features => features::draw(&mut drawn, set, look),
-        Kind::Network => architecture(&mut drawn, set, look),
-        Kind::Kernels => {}
+impl Kind {
+    /// The kinds that a name asks for: those of a group, or one.
+    ///
+    /// # Errors
+    /// In words, with every name, for any other.
+    pub fn named(name: &str) -> Result<Vec<&'static Self>, String> {
+        let of_group: Vec<&Self> = FIGURES.iter().filter(|k| k.group == name).collect();
+        // `metrics` is a figure, `gradcam` a group that has a figure of that name
+        let found = if of_group.is_empty() { FIGURES.iter().filter(|k| k.stem == name).collect() } else { of_group };
+        if found.is_empty() {
+            let groups: Vec<&str> = FIGURES.chunk_by(|a, b| a.group == b.group).map(|own| own[0].group).collect();
+            return Err(format!(
+                "expected a kind, one of {}, or the name of a figure (--list prints them)",
+                groups.join(", ")
+            ));
+        }
+        Ok(found)
     }
-    drawn
+
+    /// Lays out its figures; what the runs have decides which there are, none for a kind that is not of runs.
+    pub fn of_runs<'a>(&self, set: &'a RunSet<'a>, look: &Look) -> Drawn<'a> {
+        let mut drawn = Drawn::default();
+        if let Draw::Runs(draw) = self.draw {
+            draw(&mut drawn, set, look);
+        }
+        drawn
+    }
+
+    /// Its title, with the arm that a figure is of.
+    pub fn title_of(&self, stem: &str) -> String {
+        match stem.strip_prefix(self.stem).and_then(|rest| rest.strip_prefix('-')) {
+            Some(arm) => format!("{}: {arm}", self.title),
+            None => self.title.to_owned(),
+        }
+    }
 }
 
-/// The diagram of the variant with most parts, which shows them all.
-fn architecture<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
-    let parts = |losses: &crate::experiment::LossConfig| {
-        usize::from(losses.joint > 0.0 || losses.feature > 0.0) + usize::from(losses.xai > 0.0)
-    };
-    let experiments = set.runs.iter().filter_map(|r| r.experiment.as_ref());
-    let Some(experiment) = experiments.max_by_key(|e| parts(&e.losses)) else {
-        return drawn.miss("network", "no run has a config.toml that can be read");
-    };
-    if set.classes.is_empty() {
-        return drawn.miss("network", "neither metrics.json nor split.json tells the classes: train the run");
+/// The name of a kind's figure of one arm: the kind's own where there is but one.
+pub(crate) fn stem(kind: &str, set: &RunSet, arm: &str) -> String {
+    if set.variants.len() == 1 {
+        return kind.to_owned();
     }
-    drawn.add("network", diagram(experiment, set.classes.len()).map(|d| network(&d, look)));
+    let plain = arm.replace(['/', '\\'], "-");
+    // an arm `aligned` must not take the place of gradcam-aligned
+    let taken = FIGURES.iter().any(|f| f.stem == format!("{kind}-{plain}"));
+    format!("{kind}-{}{plain}", if taken { "variant-" } else { "" })
 }
 
-/// How many, in words: `1 run`, `3 runs`.
-pub(crate) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+/// Draws kinds of figures from runs into a folder, the same files as after their training.
+///
+/// # Errors
+/// [`Error::Data`] for runs that cannot be shown together, or a damaged file: a figure of the other folds would pass for one
+/// of all; [`Error::File`] as [`write`].
+pub fn draw_runs(
+    found: &Found,
+    kinds: impl IntoIterator<Item = &'static Kind>,
+    look: &Look,
+    formats: &[Format],
+    dir: &Path,
+    written: &mut dyn FnMut(&Path),
+) -> Result<Vec<NotDrawn>> {
+    if let Some(Missing { place, what, command, .. }) = found.missing.iter().find(|m| m.damaged) {
+        let mend = "mend or remove the file, or give other folders".to_owned();
+        let hint = command.as_ref().map_or(mend, |command| format!("write it again: {command}"));
+        return Err(Error::data(place.clone(), what.clone(), hint));
+    }
+    let set = RunSet::new(found)?;
+    let (of, mut missing) = (found.names.join(", "), Vec::new());
+    for kind in kinds {
+        let drawn = kind.of_runs(&set, look);
+        missing.extend(drawn.missing);
+        for figure in drawn.figures {
+            write(figure, dir, formats, &of)?.iter().for_each(|path| written(path));
+        }
+    }
+    Ok(missing)
+}
+
+/// Writes a figure and its caption to a folder, which is made. The last line of a caption says of what the figure is: one of
+/// the same replaces it.
+///
+/// # Errors
+/// [`Error::File`] for what cannot be written, or lies there and is of something else.
+pub fn write(mut figure: Figure<'_>, dir: &Path, formats: &[Format], of: &str) -> Result<Vec<PathBuf>> {
+    if drawn_from(&dir.join(format!("{}.txt", figure.stem))).is_some_and(|old| old == of) {
+        let all = ["txt", "png", "svg", "pdf"].map(|end| dir.join(format!("{}.{end}", figure.stem)));
+        all.iter().for_each(|path| guard::replaces(path));
+    }
+    figure.caption = caption_of(&figure.caption, of);
+    std::fs::create_dir_all(dir)
+        .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written with --out"))?;
+    figure.write(dir, formats)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_groups_and_figures() {
+        let stems = |name| Kind::named(name).map(|all| all.iter().map(|k| k.stem).collect::<Vec<_>>());
+        assert_eq!(stems("gradcam-aligned"), Ok(vec!["gradcam-aligned"]));
+        assert!(stems("gradcam").is_ok_and(|all| all.len() > 1), "the group, not its first figure");
+        assert_eq!(stems("losses"), Ok(vec!["losses"]));
+        let message = stems("pictures").expect_err("no kind");
+        assert!(FIGURES.iter().all(|k| message.contains(k.group)), "{message}");
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        let mut stems: Vec<&str> = FIGURES.iter().map(|k| k.stem).collect();
+        stems.sort_unstable();
+        assert!(stems.windows(2).all(|w| w[0] != w[1]), "{stems:?}");
+    }
 }

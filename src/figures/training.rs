@@ -1,13 +1,13 @@
 //! Training curves of one or several runs: a panel for every loss term or metric. A term never hides another, and where
 //! several runs are drawn, each is a thin line and their mean a thick one.
 
-use super::curves::{EpochRow, metric_name};
 use crate::error::{Error, Result};
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::Canvas;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, band, line, title};
-use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color};
+use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, arm_color};
+use crate::run::folder::EpochLog;
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
 const LOG_FROM: f64 = 50.0;
@@ -22,11 +22,11 @@ pub struct Runs<'a> {
     /// Name of the variant.
     pub name: &'a str,
     /// The log of every run.
-    pub logs: Vec<&'a [EpochRow]>,
+    pub logs: Vec<&'a [EpochLog]>,
 }
 
 /// What a panel shows of a row.
-type Of<'a> = Box<dyn Fn(&EpochRow) -> Option<f64> + 'a>;
+type Of<'a> = Box<dyn Fn(&EpochLog) -> Option<f64> + 'a>;
 
 struct Panel<'a> {
     name: String,
@@ -35,7 +35,7 @@ struct Panel<'a> {
 }
 
 /// Names in the order in which they first appear.
-fn names<'a>(groups: &[Runs<'a>], of: impl Fn(&'a EpochRow) -> &'a Vec<(String, f64)>) -> Vec<&'a str> {
+fn names<'a>(groups: &[Runs<'a>], of: impl Fn(&'a EpochLog) -> &'a Vec<(String, f64)>) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in groups.iter().flat_map(|g| &g.logs).flat_map(|log| log.iter()).flat_map(of) {
         if !names.contains(&name.as_str()) {
@@ -75,7 +75,7 @@ pub fn losses<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Fig
         .map(|terms| {
             let first = terms[0];
             let name = format!("loss: {}", terms.join(" = "));
-            Panel { name, of: Box::new(move |row: &EpochRow| value(&row.losses, first)), log: true }
+            Panel { name, of: Box::new(move |row: &EpochLog| value(&row.losses, first)), log: true }
         })
         .collect();
     panels.push(Panel { name: "learning rate".into(), of: Box::new(|row| Some(row.lr)), log: false });
@@ -89,14 +89,34 @@ pub fn losses<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Fig
 pub fn metrics<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Figure<'a>> {
     let panel = |name: &'a str| Panel {
         name: metric_name(name),
-        of: Box::new(move |row: &EpochRow| value(&row.metrics, name)),
+        of: Box::new(move |row: &EpochLog| value(&row.metrics, name)),
         log: false,
     };
-    let panels: Vec<Panel> = names(groups, |row| &row.metrics).into_iter().map(panel).collect();
+    let panels: Vec<Panel> =
+        names(groups, |row| &row.metrics).into_iter().filter(|name| is_drawn(name)).map(panel).collect();
     if panels.is_empty() {
         return Err(Error::data("metrics", "the logs have no metric", "train for at least one epoch"));
     }
     draw(look, "metrics", groups, panels, caption)
+}
+
+/// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.
+fn is_drawn(metric: &str) -> bool {
+    ["_accuracy", "_macro_f1", "_dead_maps"].iter().any(|end| metric.ends_with(end))
+}
+
+/// The log's name of a metric as people write it: `train_macro_f1` is macro-F1 (training). Others stay as they are.
+fn metric_name(log: &str) -> String {
+    let parts = [("train_", " (training)"), ("validation_", " (validation)"), ("test_", " (test)")];
+    let found = parts.iter().find_map(|(start, part)| Some((log.strip_prefix(start)?, *part)));
+    let (metric, part) = found.unwrap_or((log, ""));
+    let name = match metric {
+        "accuracy" => "accuracy",
+        "macro_f1" => "macro-F1",
+        "dead_maps" => "dead maps",
+        _ => return log.to_owned(),
+    };
+    format!("{name}{part}")
 }
 
 /// A curve of every run of a group, their mean and what lies one standard deviation beside it.
@@ -108,7 +128,7 @@ struct Curves {
 }
 
 impl Curves {
-    fn new(color: Rgb, logs: &[&[EpochRow]], of: &Of) -> Self {
+    fn new(color: Rgb, logs: &[&[EpochLog]], of: &Of) -> Self {
         let runs: Vec<Vec<(f64, f64)>> =
             logs.iter().map(|log| log.iter().filter_map(|row| Some((row.epoch as f64, of(row)?))).collect()).collect();
         let runs: Vec<Vec<(f64, f64)>> = runs.into_iter().filter(|run: &Vec<_>| !run.is_empty()).collect();
@@ -146,7 +166,7 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
     let few = last - first < MARKED;
     let width = look.width();
     let columns = ((width / 55.0) as usize).clamp(1, 3);
-    let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::series(g.name, i, few)).collect();
+    let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::arm(g.name, i, few)).collect();
     let several = entries.len() > 1;
     let above = if several { 3.0 + legend_height(&entries, width - 16.0) } else { 1.0 };
     let grid = Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 };
@@ -156,7 +176,7 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
         .zip(frames)
         .map(|(panel, frame)| {
             let curves: Vec<Curves> =
-                groups.iter().enumerate().map(|(i, g)| Curves::new(series_color(i), &g.logs, &panel.of)).collect();
+                groups.iter().enumerate().map(|(i, g)| Curves::new(arm_color(i), &g.logs, &panel.of)).collect();
             let values = curves.iter().flat_map(|c| c.runs.iter().flatten()).map(|p| p.1);
             let log = Axis::logarithmic(values.clone(), LOG_FROM).filter(|_| panel.log);
             let name = if log.is_some() { format!("{} (log scale)", panel.name) } else { panel.name };

@@ -1,7 +1,7 @@
 //! Which figures are on the page.
 
 use super::svg::embedded;
-use crate::figures::catalogue::{Kind, draw};
+use crate::figures::catalogue::{FIGURES, Kind};
 use crate::plot::Look;
 use crate::run::folder::is_figure;
 use crate::run::read::{Found, Missing, first_line};
@@ -46,7 +46,7 @@ pub fn figures(found: &Found) -> (Vec<PageFigure>, Vec<Missing>) {
         page.folder(&run.name(), &run.dir.join("figures"));
     }
     match RunSet::new(found) {
-        Ok(set) => Kind::ALL.into_iter().for_each(|kind| page.kind(kind, &set)),
+        Ok(set) => FIGURES.iter().for_each(|kind| page.kind(kind, &set)),
         Err(e) => page.missing.push(Missing::new("figures", first_line(&e))),
     }
     (page.figures, page.missing)
@@ -69,14 +69,10 @@ impl Page {
     }
 
     /// Adds all figures of a kind. What a run does not have is told with the run, so that only what fails is told here.
-    fn kind(&mut self, kind: Kind, set: &RunSet) {
-        let drawn = draw(kind, set, &Look::default());
+    fn kind(&mut self, kind: &Kind, set: &RunSet) {
+        let drawn = kind.of_runs(set, &Look::default());
         for figure in drawn.figures {
-            let title = match kind.figure_of(&figure.stem) {
-                Some((_, title, variant)) if variant.is_empty() => title.to_owned(),
-                Some((_, title, variant)) => format!("{title}: {variant}"),
-                None => figure.stem.clone(),
-            };
+            let title = kind.title_of(&figure.stem);
             match figure.svg() {
                 Ok(svg) => self.push(title, svg, figure.caption),
                 Err(e) => self.missing.push(Missing::new(title, format!("not drawn: {}", first_line(&e)))),
@@ -93,7 +89,7 @@ impl Page {
         let mut paths: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "svg")).collect();
         paths.sort();
         for path in paths {
-            let own = path.file_name().is_some_and(|name| is_figure(&name.to_string_lossy()));
+            let own = path.file_name().is_some_and(|name| is_figure(dir, &name.to_string_lossy()));
             if own {
                 continue;
             }

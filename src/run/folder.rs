@@ -29,23 +29,9 @@ const FILES: [&str; 13] = [
     // last: while files are being removed, the folder still counts as that of a run
     "config.toml",
 ];
-/// How the names of figures begin: those are removed with a run, other files in `figures/` are not.
-pub const FIGURES: [&str; 11] = [
-    "losses",
-    "metrics",
-    "confusion",
-    "gradcam",
-    // of `exgnet figures`
-    "ranking",
-    "reliability",
-    "per-class",
-    "ablation",
-    "scores",
-    "perturbation",
-    "features",
-];
-/// The figure of the network; names that only begin so are somebody else's.
-const NETWORK: [&str; 3] = ["network.svg", "network.png", "network.txt"];
+/// How the last line of a figure's caption begins. A file `STEM.txt` that ends so, and what lies beside it under the same
+/// stem, is a figure of ours: removed with its run, replaced by one of the same; any other file in `figures/` is not.
+const DRAWN_FROM: &str = "Drawn from: ";
 
 const OUT_HINT: &str = "choose a folder that can be written to: --out DIR, or output.dir in the experiment";
 
@@ -131,9 +117,12 @@ impl RunFolder {
         };
         self.clear_temporaries()?;
         if let Some(figures) = self.own_figures() {
-            for name in names_in(&figures)?.into_iter().filter(|name| is_figure(name)) {
-                remove(figures.join(name))?;
-            }
+            let names = names_in(&figures)?;
+            // the captions last: without them the others are anybody's
+            let own = names.iter().filter(|name| is_figure(&figures, name)).map(|name| figures.join(name));
+            let (captions, drawings): (Vec<PathBuf>, Vec<PathBuf>) =
+                own.partition(|path| path.extension().is_some_and(|end| end == "txt"));
+            drawings.into_iter().chain(captions).try_for_each(remove)?;
             // stays where something else is left in it
             let _ = std::fs::remove_dir(&figures);
         }
@@ -142,7 +131,7 @@ impl RunFolder {
 
     /// `figures/` where it is there; a link would lead out of the folder.
     fn own_figures(&self) -> Option<PathBuf> {
-        let figures = self.dir.join("figures");
+        let figures = self.figures();
         figures.symlink_metadata().is_ok_and(|m| m.is_dir()).then_some(figures)
     }
 
@@ -176,20 +165,9 @@ impl RunFolder {
         self.dir.join("model.safetensors")
     }
 
-    /// Path of a figure such as `losses.svg` in `figures/`, which is made. Its name begins with one of [`FIGURES`]
-    /// and ends in svg, png or (its caption) txt: by that a run knows its own figures again.
-    ///
-    /// # Errors
-    /// [`Error::File`] for another name, and where `figures/` cannot be made.
-    pub fn figure(&self, name: &str) -> Result<PathBuf> {
-        let figures = self.dir.join("figures");
-        if !is_figure(name) {
-            let what = format!("{name} is no name of a figure, expected one that begins with {}", FIGURES.join(", "));
-            return Err(Error::file(figures, what, "and that ends in .svg, .png or .txt, without a folder"));
-        }
-        std::fs::create_dir_all(&figures)
-            .map_err(|e| Error::file(&figures, format!("cannot be made: {e}"), OUT_HINT))?;
-        Ok(figures.join(name))
+    /// `figures/`, which `exgnet figures` draws to as well.
+    pub fn figures(&self) -> PathBuf {
+        self.dir.join("figures")
     }
 
     /// Writes `config.toml`.
@@ -402,11 +380,22 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-/// The name of a figure that a run may write, or `exgnet figures`.
-pub(crate) fn is_figure(name: &str) -> bool {
-    let plain = !name.contains(['/', '\\', ':']);
-    let ends = [".svg", ".png", ".txt"].iter().any(|end| name.ends_with(end));
-    NETWORK.contains(&name) || (plain && ends && FIGURES.iter().any(|f| name.starts_with(f)))
+/// A figure's caption with the line that says of which runs it is.
+pub(crate) fn caption_of(caption: &str, of: &str) -> String {
+    format!("{}\n{DRAWN_FROM}{of}.", caption.trim())
+}
+
+/// Of which runs the figure with this caption file is; `None` for a file that is no caption of ours.
+pub(crate) fn drawn_from(caption: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(caption).ok()?;
+    Some(text.lines().last()?.strip_prefix(DRAWN_FROM)?.strip_suffix('.')?.to_owned())
+}
+
+/// Whether a file of a folder belongs to a figure of ours.
+pub(crate) fn is_figure(dir: &Path, name: &str) -> bool {
+    let ends = ["svg", "png", "pdf", "txt"];
+    let own = name.rsplit_once('.').filter(|(_, end)| ends.contains(end));
+    own.is_some_and(|(stem, _)| drawn_from(&dir.join(format!("{stem}.txt"))).is_some())
 }
 
 #[cfg(test)]

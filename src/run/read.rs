@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Fold, Split};
-use crate::figures::EpochRow;
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
 use crate::run::folder;
+use crate::run::folder::EpochLog;
 use crate::run::folder::RunFolder;
 use crate::run::metrics::Metrics;
 use crate::run::origin::{again, foreign_files};
@@ -14,7 +14,6 @@ use crate::run::predictions;
 use crate::run::predictions::Prediction;
 use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
-use crate::train::report::drawn_rows;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,8 +35,8 @@ pub struct Run {
     pub classes: Option<Vec<String>>,
     /// What ran, where and when.
     pub record: Option<RunRecord>,
-    /// The epochs; of the metrics those that are drawn.
-    pub log: Vec<EpochRow>,
+    /// The epochs.
+    pub log: Vec<EpochLog>,
     /// The test's results.
     pub metrics: Option<Metrics>,
     /// The same record by record.
@@ -247,7 +246,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     }
     let folder = RunFolder::open(&run.dir);
     match folder.as_ref().map_err(first_line).and_then(|f| f.read_log().map_err(|e| first_line(&e))) {
-        Ok(log) => run.log = drawn_rows(&log),
+        Ok(log) => run.log = log,
         Err(_) if !finished && !run.dir.join("log.jsonl").exists() => {}
         Err(e) => told.push((e, None, run.dir.join("log.jsonl").exists())),
     }

@@ -1,8 +1,9 @@
 //! The runs that figures are drawn of.
 
 use crate::error::{Error, Result};
-use crate::figures::catalogue::Kind;
+use crate::run::predictions::Prediction;
 use crate::run::read::{Found, Run, is_named};
+use crate::stats::Cells;
 use std::collections::{BTreeSet, HashMap};
 
 /// Runs, in the order of their variants, and what they have in common.
@@ -14,6 +15,8 @@ pub struct RunSet<'r> {
     pub variants: Vec<String>,
     /// Names of the classes, those of the first run that tells them.
     pub classes: Vec<String>,
+    /// Strips were picked by their records: figures show all of them.
+    pub picked: bool,
 }
 
 impl<'r> RunSet<'r> {
@@ -47,17 +50,6 @@ impl<'r> RunSet<'r> {
         self.runs.iter().copied().filter(move |r| r.variant == variant)
     }
 
-    /// The end of a figure's name: none where there is but one variant.
-    pub(crate) fn suffix(&self, variant: &str) -> String {
-        if self.variants.len() == 1 {
-            return String::new();
-        }
-        let plain = variant.replace(['/', '\\'], "-");
-        // a variant `folds` must not take the place of the figure of the folds
-        let taken = Kind::ALL.iter().flat_map(|k| k.figures()).any(|f| f.0.ends_with(&format!("-{plain}")));
-        format!("-{}{plain}", if taken { "variant-" } else { "" })
-    }
-
     /// The variants that are compared strip by strip: `plain`, or the first, and `both`, or `xai`, or the last.
     pub(crate) fn pair(&self) -> Option<[&str; 2]> {
         let named = |name: &str| self.variants.iter().find(|v| is_named(v, name));
@@ -75,6 +67,27 @@ impl<'r> RunSet<'r> {
         }
         numbers
     }
+
+    /// A number of every run of an arm that has it, by fold and seed.
+    pub fn cells(&self, variant: &str, of: impl Fn(&Run) -> Option<f64>) -> Cells {
+        self.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r)?))).collect()
+    }
+
+    /// Every prediction of an arm with the number of its patient; empty unless each of its runs has its own: some folds are
+    /// not the whole.
+    pub fn predictions<'a>(&'a self, variant: &'a str) -> Vec<(usize, &'r Prediction)> {
+        if self.of(variant).any(|r| r.predictions.is_none()) {
+            return Vec::new();
+        }
+        let patients = self.patients();
+        let all = self.of(variant).filter_map(|r| r.predictions.as_ref()).flatten();
+        all.map(|p| (patients[p.patient.as_str()], p)).collect()
+    }
+
+    /// Patients are on one side of the split each.
+    pub fn grouped(&self) -> bool {
+        self.runs.iter().any(|r| r.grouped())
+    }
 }
 
 /// Fold of a run, as a figure has it.
@@ -87,13 +100,14 @@ pub(crate) fn told<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let cells: Vec<Option<(usize, u64)>> = runs.map(Run::fold_and_seed).collect();
     let folds: BTreeSet<usize> = cells.iter().flatten().map(|c| c.0).collect();
     let seeds: BTreeSet<u64> = cells.iter().flatten().map(|c| c.1).collect();
-    let runs = crate::figures::catalogue::count(cells.len(), "run");
+    let runs = count(cells.len(), "run");
     match cells.len() {
         1 => runs,
-        _ => format!(
-            "{runs} ({}, {})",
-            crate::figures::catalogue::count(folds.len(), "fold"),
-            crate::figures::catalogue::count(seeds.len(), "seed")
-        ),
+        _ => format!("{runs} ({}, {})", count(folds.len(), "fold"), count(seeds.len(), "seed")),
     }
+}
+
+/// How many, in words: `1 run`, `3 runs`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }

@@ -9,6 +9,7 @@
 
 mod bootstrap;
 mod confusion;
+pub mod projection;
 pub mod ranking;
 mod wilcoxon;
 
@@ -73,4 +74,37 @@ fn shared(a: &Cells, b: &Cells) -> (Vec<(usize, f64)>, usize) {
     let shared: Vec<_> = keys.iter().filter_map(pair).collect();
     let dropped = keys.len() - shared.len();
     (shared, dropped)
+}
+
+/// Wilcoxon's signed-rank test of two methods: over the means of the folds where patients are on one side of the split each
+/// (`grouped`), over the cells of fold and seed elsewhere.
+pub fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
+    let paired = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
+    wilcoxon_signed_rank(&paired.differences)
+}
+
+/// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.
+pub fn student(freedom: usize) -> f64 {
+    const T: [f64; 30] = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+        2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+    ];
+    match freedom {
+        0 => f64::NAN,
+        n if n <= 30 => T[n - 1],
+        // Cornish and Fisher's expansion, two terms
+        n => 1.96 + 2.3723 / n as f64 + 2.8226 / (n * n) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_t() {
+        assert_eq!(student(4), 2.776);
+        // scipy.stats.t.ppf(0.975, [31, 100])
+        assert!((student(31) - 2.0395).abs() < 2e-3 && (student(100) - 1.984).abs() < 1e-3 && student(0).is_nan());
+    }
 }

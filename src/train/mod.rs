@@ -1,5 +1,5 @@
 //! Training: [`fit`] (the loop), [`step`] (one step of it), [`losses`], [`targets`], [`augment`], [`checkpoint`],
-//! [`estimate`] (what a run will cost), [`room`] (which batch fits), [`report`] (a run's figures).
+//! [`estimate`] (what a run will cost), [`room`] (which batch fits).
 
 pub mod augment;
 pub mod checkpoint;
@@ -7,7 +7,6 @@ pub mod estimate;
 pub mod fit;
 mod journal;
 pub mod losses;
-pub mod report;
 pub mod room;
 pub mod step;
 pub mod targets;

@@ -18,6 +18,7 @@ pub use scaling::scaling;
 pub use step_share::step_share;
 pub use variants::variants;
 
+use crate::figures::catalogue::{Draw, FIGURES, Kind};
 use crate::plot::figure::Figure;
 use crate::plot::style::Look;
 
@@ -212,14 +213,18 @@ pub struct KernelData {
     pub ladders: Vec<Ladder>,
 }
 
+/// The figure of every ladder.
+pub fn ladders(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
+    data.ladders.iter().filter_map(|l| ladder(l, look)).collect()
+}
+
 /// Every figure that the data has enough for; none where all numbers are missing.
 pub fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
-    let ladders = data.ladders.iter().map(|l| ladder(l, look));
-    [roofline(data, look), variants(data, look), step_share(data, look), scaling(data, look)]
-        .into_iter()
-        .chain(ladders)
-        .flatten()
-        .collect()
+    let draw = |kind: &Kind| match kind.draw {
+        Draw::Kernels(draw) => draw(data, look),
+        Draw::Runs(_) => Vec::new(),
+    };
+    FIGURES.iter().flat_map(draw).collect()
 }
 
 /// The pass of a convolution as people call it; other operations keep their name.

@@ -4,10 +4,28 @@ mod block;
 pub mod diagram;
 mod trunk;
 
+use crate::experiment::LossConfig;
+use crate::figures::catalogue::Drawn;
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
 use crate::plot::text::grouped;
+use crate::run::set::RunSet;
+use diagram::diagram;
+
+/// The diagram of the arm with most parts, which shows them all.
+pub(crate) fn of_runs<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    let parts =
+        |losses: &LossConfig| usize::from(losses.joint > 0.0 || losses.feature > 0.0) + usize::from(losses.xai > 0.0);
+    let experiments = set.runs.iter().filter_map(|r| r.experiment.as_ref());
+    let Some(experiment) = experiments.max_by_key(|e| parts(&e.losses)) else {
+        return drawn.miss("network", "no run has a config.toml that can be read");
+    };
+    if set.classes.is_empty() {
+        return drawn.miss("network", "neither metrics.json nor split.json has the classes: train the run");
+    }
+    drawn.add("network", diagram(experiment, set.classes.len()).map(|d| network(&d, look)));
+}
 
 /// What the diagram shows. Shapes are channels and samples.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,9 @@
 //! How well runs classify: confusion, curves per class, reliability, metrics per class, variants against each other.
 
-use crate::figures::bars::{Bar, BarPanel, Compared, ablation, per_class};
-use crate::figures::catalogue::{Drawn, EVALUATE, count};
+use crate::figures::bars::{Bar, BarPanel, Compared, ablation as points, per_class as grouped_bars};
+use crate::figures::catalogue::{Drawn, EVALUATE, count, stem};
 use crate::figures::confusion as matrices;
-use crate::figures::ranking::{ClassCurves, Curve, FEW, Reliability, curves, reliability};
+use crate::figures::ranking::{self as bins, ClassCurves, Curve, FEW, Reliability, curves};
 use crate::plot::{Figure, Look};
 use crate::run::metrics::{ClassMetrics, Metrics, counts, lacking_by_fold};
 use crate::run::predictions::Prediction;
@@ -12,7 +12,8 @@ use crate::run::set::RunSet;
 use crate::run::set::{fold, told};
 use crate::stats::ranking::{Ranked, calibration, ranking as rank};
 use crate::stats::{
-    Case, Cells, OneClass, bootstrap_patients, fold_means, mean_sd, paired_by_fold, paired_cells, wilcoxon_signed_rank,
+    Case, Cells, OneClass, bootstrap_patients, fold_means, mean_sd, paired_by_fold, paired_cells, student,
+    wilcoxon_signed_rank,
 };
 use std::collections::BTreeSet;
 
@@ -37,12 +38,15 @@ fn pooled<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> String {
     if runs.clone().count() == 1 { "test fold of one run".into() } else { format!("pooled over {}", told(runs)) }
 }
 
+/// The counts of every tested run of a variant.
+fn confusions<'a>(set: &'a RunSet<'a>, variant: &'a str) -> Vec<(&'a Run, Vec<Vec<u64>>)> {
+    set.of(variant).filter_map(|r| Some((r, counts(&r.metrics.as_ref()?.confusion)))).collect()
+}
+
 pub(crate) fn confusion<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     for variant in &set.variants {
-        let tested: Vec<&Run> = set.of(variant).filter(|r| r.metrics.is_some()).collect();
-        let stem = format!("confusion{}", set.suffix(variant));
-        let all: Vec<Vec<Vec<u64>>> =
-            tested.iter().filter_map(|r| r.metrics.as_ref()).map(|m| counts(&m.confusion)).collect();
+        let (runs, all): (Vec<&Run>, Vec<_>) = confusions(set, variant).into_iter().unzip();
+        let stem = stem("confusion", set, variant);
         if all.is_empty() {
             drawn.miss(&stem, format!("no metrics.json of {variant}: the run tested nothing; {EVALUATE}"));
             continue;
@@ -52,21 +56,28 @@ pub(crate) fn confusion<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &L
         let caption = format!(
             "Confusion matrix of {variant}, {}: {n} predictions of test records; counts, and percent of the row (the \
              true class), which the colour tells as well. n/a: no record of the class.",
-            pooled(tested.iter().copied())
+            pooled(runs.iter().copied())
         );
         drawn.add(&stem, matrices::figure(look, &stem, &set.classes, total, &caption));
-        if tested.len() > 1 {
-            let seeds: BTreeSet<u64> = tested.iter().filter_map(|r| Some(r.fold_and_seed()?.1)).collect();
-            let label = |r: &Run| if seeds.len() > 1 { r.cell() } else { fold(r) };
-            let folds = tested.iter().map(|r| label(r)).zip(all).collect();
-            let stem = format!("confusion-folds{}", set.suffix(variant));
-            let caption = format!(
-                "Confusion matrices of {variant} in each of {}: counts; colours are shares of the row from white (0 %) \
-                 to dark blue (100 %), grey where a fold has no record of the class.",
-                count(tested.len(), "run")
-            );
-            drawn.add(&stem, matrices::folds(look, &stem, &set.classes, folds, &caption));
+    }
+}
+
+pub(crate) fn confusion_folds<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    for variant in &set.variants {
+        let all = confusions(set, variant);
+        if all.len() < 2 {
+            continue;
         }
+        let seeds: BTreeSet<u64> = all.iter().filter_map(|(r, _)| Some(r.fold_and_seed()?.1)).collect();
+        let label = |r: &Run| if seeds.len() > 1 { r.cell() } else { fold(r) };
+        let stem = stem("confusion-folds", set, variant);
+        let caption = format!(
+            "Confusion matrices of {variant} in each of {}: counts; colours are shares of the row from white (0 %) \
+             to dark blue (100 %), grey where a fold has no record of the class.",
+            count(all.len(), "run")
+        );
+        let folds = all.into_iter().map(|(r, counts)| (label(r), counts)).collect();
+        drawn.add(&stem, matrices::folds(look, &stem, &set.classes, folds, &caption));
     }
 }
 
@@ -90,15 +101,22 @@ fn tested<'a>(set: &'a RunSet<'a>, variant: &'a str) -> Vec<(usize, &'a Predicti
 }
 
 pub(crate) fn ranking<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    for variant in &set.variants {
+        let stem = stem("ranking", set, variant);
+        match tested(set, variant) {
+            rows if rows.is_empty() => drawn.miss(&stem, no_predictions(set, variant)),
+            rows => drawn.add(&stem, class_curves(set, variant, &rows, look, &stem)),
+        }
+    }
+}
+
+pub(crate) fn reliability<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let mut methods = Vec::new();
     for variant in &set.variants {
-        let stem = format!("ranking{}", set.suffix(variant));
         let rows = tested(set, variant);
         if rows.is_empty() {
-            drawn.miss(&stem, no_predictions(set, variant));
             continue;
         }
-        drawn.add(&stem, class_curves(set, variant, &rows, look, &stem));
         let confidence = |p: &Prediction| p.probabilities.get(p.predicted()).copied().unwrap_or(f64::NAN);
         let told: Vec<(f64, bool)> = rows.iter().map(|(_, p)| (confidence(p), p.predicted() == p.truth)).collect();
         let found = calibration(&told, BINS);
@@ -115,7 +133,7 @@ pub(crate) fn ranking<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
          bin. ECE: expected calibration error; n: predictions, {}.",
         pooled(set.of(&methods[0].name))
     );
-    drawn.add("reliability", reliability(look, "reliability", methods, &caption));
+    drawn.add("reliability", bins::reliability(look, "reliability", methods, &caption));
 }
 
 fn class_curves<'a>(
@@ -182,7 +200,7 @@ fn of_confusion(which: usize, confusion: &[Vec<u64>], k: usize) -> f64 {
     }
 }
 
-pub(crate) fn performance<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn per_class<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let variants: Vec<&String> = set.variants.iter().filter(|v| set.of(v).any(|r| r.metrics.is_some())).collect();
     if variants.is_empty() {
         drawn.miss("per-class", format!("no metrics.json: no run tested; {EVALUATE}"));
@@ -213,11 +231,15 @@ pub(crate) fn performance<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: 
         "Metrics of each class against the rest. {intervals} Variants, from left to right: {}. A dash: no record of the class.",
         names.join(", ")
     );
-    drawn.add("per-class", per_class(look, "per-class", &set.classes, &names, panels.collect(), &caption));
-    if variants.len() == 1 {
-        return drawn.miss("ablation", "one variant only; give the folder of a sweep with several");
+    drawn.add("per-class", grouped_bars(look, "per-class", &set.classes, &names, panels.collect(), &caption));
+}
+
+pub(crate) fn ablation<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    match set.variants.iter().filter(|v| set.of(v).any(|r| r.metrics.is_some())).count() {
+        0 => {}
+        1 => drawn.miss("ablation", "one variant only; give the folder of a sweep with several"),
+        _ => drawn.add("ablation", ablation_figure(set, look)),
     }
-    drawn.add("ablation", ablation_figure(set, look));
 }
 
 fn resampled(set: &RunSet, variant: &str, which: usize) -> Vec<Bar> {
@@ -258,7 +280,7 @@ const ABLATED: [(&str, OfRun); 6] = [
 
 fn ablation_figure<'a>(set: &'a RunSet<'a>, look: &Look) -> crate::Result<Figure<'a>> {
     let reference = &set.variants[0];
-    let grouped = set.runs.iter().any(|r| r.grouped());
+    let grouped = set.grouped();
     let cells: BTreeSet<(usize, u64)> = set.runs.iter().filter_map(|r| r.fold_and_seed()).collect();
     let of = |variant: &str, of: OfRun| -> Cells {
         let runs = set.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r.metrics.as_ref()?)?)));
@@ -324,7 +346,7 @@ fn ablation_figure<'a>(set: &'a RunSet<'a>, look: &Look) -> crate::Result<Figure
         )),
     );
     let panels: Vec<Compared> = panels.collect();
-    ablation(look, "ablation", &set.variants, panels, &caption)
+    points(look, "ablation", &set.variants, panels, &caption)
 }
 
 /// Mean and 95 % t interval, cut where the values cannot be: below `least` and above 1.
@@ -334,31 +356,5 @@ fn interval(values: &[f64], least: f64) -> Bar {
     Bar {
         value: mean,
         interval: if half.is_nan() { (half, half) } else { ((mean - half).max(least), (mean + half).min(1.0)) },
-    }
-}
-
-/// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.
-pub(crate) fn student(freedom: usize) -> f64 {
-    const T: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-        2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-    ];
-    match freedom {
-        0 => f64::NAN,
-        n if n <= 30 => T[n - 1],
-        // Cornish and Fisher's expansion, two terms
-        n => 1.96 + 2.3723 / n as f64 + 2.8226 / (n * n) as f64,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_of_t() {
-        assert_eq!(student(4), 2.776);
-        // scipy.stats.t.ppf(0.975, [31, 100])
-        assert!((student(31) - 2.0395).abs() < 2e-3 && (student(100) - 1.984).abs() < 1e-3 && student(0).is_nan());
     }
 }

@@ -1,11 +1,25 @@
 //! Curves over the epochs.
 
 use crate::figures::catalogue::{Drawn, count};
-use crate::figures::training::{Runs, losses, metrics};
+use crate::figures::training::{self as panels, Runs};
 use crate::plot::Look;
 use crate::run::set::RunSet;
 
-pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    let what = "Loss terms (means over the steps of an epoch that were read back) and the learning rate";
+    let (groups, caption) = logs(set, what);
+    drawn.add("losses", panels::losses(look, &groups, &caption));
+}
+
+pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    let what = "Metrics of the training batches as the network saw them in training, and of the strips held out to \
+                follow the training";
+    let (groups, caption) = logs(set, what);
+    drawn.add("metrics", panels::metrics(look, &groups, &caption));
+}
+
+/// The logs by arm, and the caption of what is drawn of them.
+fn logs<'a>(set: &'a RunSet<'a>, what: &str) -> (Vec<Runs<'a>>, String) {
     let groups: Vec<Runs<'a>> = set
         .variants
         .iter()
@@ -21,10 +35,6 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         }
         false => "One run each.",
     };
-    let caption = |what: &str| format!("{what} over the epochs. {}. {lines} Gaps: no finite value.", told.join(", "));
-    let what = "Loss terms (means over the steps of an epoch that were read back) and the learning rate";
-    drawn.add("losses", losses(look, &groups, &caption(what)));
-    let what = "Metrics of the training batches as the network saw them in training, and of the strips held out to \
-                follow the training";
-    drawn.add("metrics", metrics(look, &groups, &caption(what)));
+    let caption = format!("{what} over the epochs. {}. {lines} Gaps: no finite value.", told.join(", "));
+    (groups, caption)
 }

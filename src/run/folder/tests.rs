@@ -18,7 +18,8 @@ fn a_run_is_not_written_over_unless_forced() {
     assert!(message.contains("config.toml") && message.contains("--force"), "{message}");
 
     let write = |name: &str| std::fs::write(folder.dir().join(name), "x").unwrap();
-    folder.figure("losses.svg").unwrap();
+    std::fs::create_dir(folder.figures()).unwrap();
+    std::fs::write(folder.figures().join("losses.txt"), caption_of("Losses.", "run") + "\n").unwrap();
     for name in
         ["model.safetensors", "sanity.json", ".exgnet-1.tmp", "notes.txt", "figures/losses.svg", "figures/mine.svg"]
     {
@@ -52,12 +53,15 @@ fn a_folder_that_cannot_be_is_told() {
 }
 
 #[test]
-fn names_of_figures() {
-    let (_keep, folder) = folder();
-    assert!(folder.figure("gradcam_AFIB-AFL_0.png").unwrap().parent().unwrap().is_dir());
-    for bad in ["x.svg", "losses.pdf", "losses/../x.svg", "gradcam_AFIB/AFL.svg"] {
-        assert!(folder.figure(bad).is_err(), "{bad}");
-    }
+fn a_figure_is_known_by_its_caption() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("losses.txt", &(caption_of("Loss terms.", "quickstart") + "\n"));
+    write("notes.txt", "Drawn from life");
+    assert_eq!(drawn_from(&dir.path().join("losses.txt")).as_deref(), Some("quickstart"));
+    let own = |name| is_figure(dir.path(), name);
+    assert!(own("losses.svg") && own("losses.pdf") && own("losses.txt"));
+    assert!(!own("losses.toml") && !own("notes.svg") && !own("mine.svg") && !own("losses-2.svg"));
 }
 
 #[cfg(unix)]

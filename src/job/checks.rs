@@ -1,20 +1,21 @@
 //! What must be so before a run begins or resumes.
 
-use crate::cli::Common;
+use super::Host;
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::resolve;
 use crate::ecg::sources::Kind;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::gpu::Forced;
 use crate::run::RunFolder;
 use crate::run::kernels::{Kernels, KernelsEntry};
-use crate::run::lock::RunLock;
 use crate::run::record::SplitRecord;
 use std::path::Path;
 
 /// There must be a run to resume.
-pub(super) fn to_resume(dir: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`Error::File`] without one.
+pub fn to_resume(dir: &Path) -> Result<()> {
     if RunFolder::is_begun(dir) {
         return Ok(());
     }
@@ -29,7 +30,10 @@ pub(super) fn to_resume(dir: &Path) -> Result<()> {
 }
 
 /// A run in `dir` replaces no file that it is made from: not its experiment, unless that is of the run there, nor its data.
-pub(super) fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`Error::File`] with the file that would be replaced.
+pub fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
     let data = &experiment.data;
     let sources = data.sources()?;
     let csv = sources.iter().filter(|s| s.kind == Kind::Csv).map(|s| resolve(&s.path));
@@ -81,7 +85,7 @@ fn refuse(folder: &RunFolder, differ: &[String]) -> Result<()> {
 }
 
 /// Whether the run to go on with came to its end, which is told.
-pub(super) fn is_finished(common: &Common, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
+pub(super) fn is_finished(host: &dyn Host, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
     if *experiment != Experiment::load(folder.config(), &[])? {
         return Err(Error::file(
             folder.config(),
@@ -92,19 +96,10 @@ pub(super) fn is_finished(common: &Common, experiment: &Experiment, folder: &Run
     let finished = folder.is_finished()?;
     if finished {
         if let Some(KernelsEntry::Listed(begun)) = folder.read_run()?.and_then(|record| record.kernels) {
-            let asked = Forced::parse(&common.kernels)?;
-            refuse(folder, &begun.differences_from_asked(&common.shader_source()?, &asked)?)?;
+            let (shaders, asked) = host.kernels()?;
+            refuse(folder, &begun.differences_from_asked(&shaders, &asked)?)?;
         }
-        common.say(format!("finished already: {}", folder.dir().display()));
+        host.say(format!("finished already: {}", folder.dir().display()));
     }
     Ok(finished)
-}
-
-/// Takes the folder of a run for this process.
-pub(super) fn take(common: &Common, dir: &Path) -> Result<RunLock> {
-    let lock = RunFolder::lock(dir)?;
-    if let Some(owner) = lock.left_by() {
-        common.say(format!("note: {} was left by {owner}, which is no more: taken over", dir.display()));
-    }
-    Ok(lock)
 }

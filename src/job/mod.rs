@@ -1,0 +1,328 @@
+//! A whole run, from an experiment to its finished folder: lock, split, training, test, files, figures. What `exgnet train`
+//! and `exgnet sweep` do; a program makes a run folder with [`run`] and whatever [`Host`] it has, a [`Gpu`] being enough.
+//!
+//! ```no_run
+//! use exgnet::experiment::Experiment;
+//! use exgnet::gpu::Gpu;
+//! use exgnet::job::{self, Begin};
+//!
+//! let experiment = Experiment::quickstart(&["train.epochs=2".into()])?;
+//! job::run(&Gpu::from_env()?, &experiment, "my-run".as_ref(), Begin::New { force: false })?;
+//! # Ok::<(), exgnet::Error>(())
+//! ```
+
+mod checks;
+
+use crate::ecg::Dataset;
+use crate::ecg::fingerprint::Fingerprint;
+use crate::ecg::sources::Progress as Reading;
+use crate::error::{Error, Result};
+use crate::eval::{Tested, evaluate};
+use crate::experiment::data::{self, Strips};
+use crate::experiment::{Experiment, Select};
+use crate::figures::catalogue::{FIGURES, NotDrawn, draw_runs};
+use crate::gpu::{Forced, Gpu, ShaderSource};
+use crate::lab::tune;
+use crate::nn::{ModelInfo, model_file};
+use crate::plot::{Format, Look};
+use crate::run::folder::EpochLog;
+use crate::run::kernels::{Kernels, KernelsEntry};
+use crate::run::lock::RunLock;
+use crate::run::origin::{Origin, Part};
+use crate::run::read::read_all;
+use crate::run::record::{RunRecord, SplitRecord};
+use crate::run::{Metrics, RunFolder};
+use crate::train::checkpoint::Checkpoint;
+use crate::train::fit::{Ended, Observer, Progress, Safety};
+use crate::train::room::with_batch;
+use crate::train::{Targets, Training};
+use checks::{are_same_kernels, is_same_data};
+pub use checks::{keeps_inputs, to_resume};
+use std::path::Path;
+use std::time::Instant;
+
+/// How a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// From the start; `force` removes an earlier run.
+    New {
+        /// Remove an earlier run.
+        force: bool,
+    },
+    /// Where the last checkpoint left it, from the start where there is none.
+    Resume,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With a finished folder.
+    Finished {
+        /// Results of the test fold; `None` without one.
+        metrics: Option<Box<Metrics>>,
+        /// Figures that could not be drawn. A run is complete without them: `exgnet figures` draws them from its folder.
+        not_drawn: Vec<NotDrawn>,
+    },
+    /// It was finished before, and left alone.
+    Before,
+    /// It was stopped, and wrote a checkpoint.
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// Steps in all.
+        steps: usize,
+    },
+}
+
+/// Who runs a job: gives the device, and hears what happens. A [`Gpu`] is one that logs and never stops.
+pub trait Host {
+    /// The device, asked for when the run needs it.
+    ///
+    /// # Errors
+    /// Without one.
+    fn gpu(&self) -> Result<Gpu>;
+
+    /// The kernels that the device has or will have; asked for before the device is opened.
+    ///
+    /// # Errors
+    /// For texts that cannot be read.
+    fn kernels(&self) -> Result<(ShaderSource, Forced)>;
+
+    /// A line for people.
+    fn say(&self, line: String) {
+        log::info!("{line}");
+    }
+
+    /// What the data set holds and what was left out.
+    fn data(&self, data: &Dataset) {
+        data.notes.iter().for_each(|note| self.say(format!("note: {note}")));
+    }
+
+    /// How far reading is; `load` reads and reports to what it is given.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    fn reading(&self, load: &mut dyn FnMut(&(dyn Fn(Reading) + Sync)) -> Result<Dataset>) -> Result<Dataset> {
+        load(&|_| {})
+    }
+
+    /// Follows the training; while it lives, a stop waits for the end of a step.
+    fn observer(&self) -> Box<dyn Observer + '_> {
+        Box::new(Unwatched)
+    }
+
+    /// Whether the training is to stop after this step.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
+    /// Find where a NaN comes from: every operation's output is read. Slow.
+    fn traces_nan(&self) -> bool {
+        false
+    }
+}
+
+impl Host for Gpu {
+    fn gpu(&self) -> Result<Gpu> {
+        Ok(self.clone())
+    }
+
+    fn kernels(&self) -> Result<(ShaderSource, Forced)> {
+        Ok((self.shaders().clone(), self.forced().clone()))
+    }
+}
+
+struct Unwatched;
+
+impl Observer for Unwatched {
+    fn step(&mut self, _: &Progress) {}
+
+    fn epoch(&mut self, _: &EpochLog) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Appends every epoch to the log before anybody hears of it.
+struct Logged<'a> {
+    folder: &'a RunFolder,
+    observer: Box<dyn Observer + 'a>,
+}
+
+impl Observer for Logged<'_> {
+    fn step(&mut self, progress: &Progress) {
+        self.observer.step(progress);
+    }
+
+    fn epoch(&mut self, log: &EpochLog) -> Result<()> {
+        self.folder.append_log(log)?;
+        self.observer.epoch(log)
+    }
+}
+
+/// Runs an experiment into the folder `dir`. A finished run is left alone with [`Begin::Resume`].
+///
+/// # Errors
+/// [`Error::File`] for a folder that is in use, holds another run or cannot be written; whatever keeps the data from being
+/// read, the network from training or the device from working.
+pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<Outcome> {
+    let start = Instant::now();
+    let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
+    // one that is finished is only read, and may lie where nothing can be written
+    if let Some(folder) = run_to_resume()
+        && checks::is_finished(host, experiment, &folder)?
+    {
+        return Ok(Outcome::Before);
+    }
+    // a run to resume is read below: from here on nobody else may change it
+    let mut lock = if RunFolder::open(dir).is_ok() { Some(take(host, dir)?) } else { None };
+    let earlier = run_to_resume();
+    if let Some(folder) = &earlier
+        && checks::is_finished(host, experiment, folder)?
+    {
+        return Ok(Outcome::Before);
+    }
+    let checkpoint = match &earlier {
+        Some(folder) if folder.checkpoint().exists() => Some(Checkpoint::read(&folder.checkpoint())?),
+        _ => None,
+    };
+    if let Some(c) = &checkpoint
+        && c.experiment != experiment.to_toml()
+    {
+        let what = "belongs to another experiment than config.toml";
+        return Err(Error::file(dir.join("checkpoint.safetensors"), what, "begin anew with --force"));
+    }
+    let gpu = host.gpu()?;
+    let adapter = gpu.report();
+    host.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
+    let dataset = host.reading(&mut |watch| data::load(&experiment.data, &experiment.guidance, watch))?;
+    host.data(&dataset);
+    let division = data::divide(experiment, &dataset)?;
+    if lock.is_none() {
+        lock = Some(take(host, dir)?);
+    }
+    let folder = match (earlier, &checkpoint) {
+        (Some(folder), Some(_)) => {
+            folder.clear_temporaries()?;
+            folder
+        }
+        // cut off before its first checkpoint: it begins anew
+        (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
+    };
+    let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
+    let split = SplitRecord::new(&dataset, &division);
+    let kernels = Kernels::of(&gpu, &tune::built_in(&gpu)?);
+    if checkpoint.is_some() {
+        are_same_kernels(&folder, &kernels)?;
+        is_same_data(&folder, &fingerprint, &split)?;
+    }
+    folder.write_config_of(experiment, &kernels)?;
+    let mut record = RunRecord::start(experiment);
+    record.adapter = Some(adapter.name.clone());
+    record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
+    record.kernels = Some(KernelsEntry::Listed(kernels.clone()));
+    record.data = Some(fingerprint.clone());
+    record.train_records = division.train.len();
+    record.test_records = division.test.len();
+    folder.write_run(&record)?;
+    // from here on the first signal waits for the end of a step
+    let mut observer = Logged { folder: &folder, observer: host.observer() };
+    folder.write_split(&split)?;
+    if let Some(folds) = &division.folds {
+        folds.write(&folder.folds())?;
+    }
+    host.say(format!(
+        "training on {} strips, watching {}, testing on {}",
+        division.train.len(),
+        division.validation.len(),
+        division.test.len()
+    ));
+
+    let strips = Strips::new(&dataset);
+    let weights = experiment.losses.weights(experiment.network.widths.len())?;
+    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
+    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+    let training = Training {
+        gpu: &gpu,
+        experiment,
+        strips: &strips,
+        targets: &targets,
+        classes: &dataset.classes,
+        records: &division.train,
+        validation: &division.validation,
+        trace: host.traces_nan(),
+    };
+    if let Some(c) = &checkpoint {
+        folder.trim_log(c.epoch)?;
+        host.say(format!("resuming after step {} (epoch {})", c.step, c.epoch + 1));
+    }
+    let path = folder.checkpoint();
+    let safety = Safety { path: &path, stop: &|| host.is_stopped() };
+    let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
+    let ended = training.run(checkpoint, &safety, &mut observer).map_err(in_memory)?;
+    drop(observer);
+    let net = match ended {
+        Ended::Done { net, epoch } => {
+            record.selected_epoch = Some(epoch);
+            net
+        }
+        Ended::Stopped { step, steps } => return Ok(Outcome::Stopped { step, steps }),
+    };
+    if let (Select::Best, Some(epoch)) = (experiment.train.select, record.selected_epoch) {
+        host.say(format!("the network of epoch {epoch} is kept, the best on the strips that were watched"));
+    }
+    let info = ModelInfo {
+        config: experiment.network.clone(),
+        classes: dataset.classes.clone(),
+        preprocessing: dataset.preprocessing.clone(),
+        features: targets.scale().cloned(),
+    };
+    model_file::save(&folder.model(), &net, &info)?;
+    let mut metrics = None;
+    if !division.test.is_empty() {
+        let tested = Tested {
+            gpu: &gpu,
+            net: &net.folded()?,
+            data: &dataset,
+            strips: &strips,
+            records: &division.test,
+            train: Some(&division.train),
+            scale: targets.scale(),
+            experiment,
+        };
+        let found = evaluate(&tested, true)?;
+        found.write(folder.dir(), &Origin::new(Part::Test, &fingerprint, folder.dir())?)?;
+        metrics = Some(Box::new(found.metrics));
+    }
+    let not_drawn = draw(&folder);
+    record.finish(start.elapsed().as_secs_f64());
+    folder.write_run(&record)?;
+    folder.remove_checkpoint()?;
+    drop(lock);
+    if let Some(differ) = kernels.differences_from_built_in() {
+        host.say(format!(
+            "note: made with {differ}: config.toml alone does not give this run again, run.json names them"
+        ));
+    }
+    Ok(Outcome::Finished { metrics, not_drawn })
+}
+
+/// Draws what `exgnet figures` draws of the folder; what fails keeps nothing else from being drawn.
+fn draw(folder: &RunFolder) -> Vec<NotDrawn> {
+    let failed = |why: Error| NotDrawn { figure: "figures".into(), why: why.to_string(), failed: true };
+    let found = match read_all(&[folder.dir().to_path_buf()]) {
+        Ok(found) => found,
+        Err(e) => return vec![failed(e)],
+    };
+    let (look, formats) = (Look::default(), [Format::Png, Format::Svg]);
+    let drawn = draw_runs(&found, FIGURES, &look, &formats, &folder.figures(), &mut |_| {});
+    drawn.unwrap_or_else(|e| vec![failed(e)]).into_iter().filter(|n| n.failed).collect()
+}
+
+/// Takes the folder of a run for this process.
+fn take(host: &dyn Host, dir: &Path) -> Result<RunLock> {
+    let lock = RunFolder::lock(dir)?;
+    if let Some(owner) = lock.left_by() {
+        host.say(format!("note: {} was left by {owner}, which is no more: taken over", dir.display()));
+    }
+    Ok(lock)
+}
