@@ -68,9 +68,11 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     for arm in &set.variants {
         let stem = stem("embedding", set, arm);
         let whole = set.of(arm).filter_map(|r| Some((r, r.examples.as_ref()?, r.predictions.as_ref()?)));
-        let Some((run, shown, rows)) = whole.clone().find(|(_, s, rows)| !rows.is_empty() && s.embeddings.len() == rows.len())
+        let Some((run, shown, rows)) =
+            whole.clone().find(|(_, s, rows)| !rows.is_empty() && s.embeddings.len() == rows.len())
         else {
-            let why = format!("no {} and predictions.csv of {arm} with the embedding of every test record", Examples::FILE);
+            let why =
+                format!("no {} and predictions.csv of {arm} with the embedding of every test record", Examples::FILE);
             drawn.miss(&stem, format!("{why}; {EVALUATE}"));
             continue;
         };

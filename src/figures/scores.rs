@@ -80,10 +80,13 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         }
     };
     let lines = match compared {
-        true => " Upright lines: means of the map |dx/dt|, a beat detector that learned nothing, and of a network with random weights.",
+        true => {
+            " Upright lines: means of the map |dx/dt|, a beat detector that learned nothing, and of a network with random weights."
+        }
         false => "",
     };
-    let runs: Vec<String> = set.variants.iter().map(|arm| format!("{arm}: n = {}", count(set.of(arm).count(), "run"))).collect();
+    let runs: Vec<String> =
+        set.variants.iter().map(|arm| format!("{arm}: n = {}", count(set.of(arm).count(), "run"))).collect();
     let caption = format!(
         "Scores of the Grad-CAM maps for the true class against the guidance target ({}), up to {} a row. NCC: normalised \
          cross-correlation of the map with the target G, or with its parts, beats B and intervals I; energy: share of the \

@@ -103,7 +103,9 @@ mod tests {
     /// Two groups of points in five dimensions.
     fn groups(n: usize) -> Vec<Vec<f32>> {
         let noise = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 1009.0;
-        (0..n).map(|i| (0..5).map(|j| noise(i * 5 + j) + if j == 3 { 9.0 * (i % 2) as f32 } else { 0.0 }).collect()).collect()
+        (0..n)
+            .map(|i| (0..5).map(|j| noise(i * 5 + j) + if j == 3 { 9.0 * (i % 2) as f32 } else { 0.0 }).collect())
+            .collect()
     }
 
     #[test]

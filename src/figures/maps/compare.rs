@@ -47,8 +47,8 @@ fn compared<'a>(
             best = Some((classes, run, [first, second]));
         }
     }
-    let (_, run, pair) = best
-        .ok_or_else(|| format!("no fold and seed with an {} of both {} and {}", Examples::FILE, arms[0], arms[1]))?;
+    let (_, run, pair) =
+        best.ok_or_else(|| format!("no fold and seed with an {} of both {} and {}", Examples::FILE, arms[0], arms[1]))?;
     let (shown, there) = (pair[0], common(&pair));
     // the first of each class, then the second, as many as there is room for
     let each = if set.picked { usize::MAX } else { (ROWS / shown.classes.len().max(1)).max(1) };

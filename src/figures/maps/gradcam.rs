@@ -31,7 +31,11 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
                 row
             }));
         }
-        let none = if absent.is_empty() || set.picked { String::new() } else { format!(" No test record of {}.", absent.join(", ")) };
+        let none = if absent.is_empty() || set.picked {
+            String::new()
+        } else {
+            format!(" No test record of {}.", absent.join(", "))
+        };
         let caption = format!(
             "Grad-CAM of {arm} for the true class ({}, n = 1 run; block {}): a strip of each class, one that is classified \
              right where there is one.{none}",

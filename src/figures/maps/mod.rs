@@ -34,7 +34,8 @@ const TRACK: (f64, f64) = (1.0, 4.2);
 const HOW: &str = "The network never saw these records in training. Strips and their paper are coloured by Grad-CAM, each map \
                    scaled to a maximum of 1. Strips are picked by their place in the test fold, not by looks; the fold is the \
                    first with strips of the most classes. In parentheses: probability of the class.";
-const TARGET_AND_NCC: &str = " G: the guidance target, made from the R peaks (triangles). NCC: normalised cross-correlation of map and target.";
+const TARGET_AND_NCC: &str =
+    " G: the guidance target, made from the R peaks (triangles). NCC: normalised cross-correlation of map and target.";
 const DEAD: &str = " Dead map: the weighted sum of the block's channels is nowhere positive, so that Grad-CAM is zero everywhere; \
                     nothing in the strip speaks for the class.";
 
