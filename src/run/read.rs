@@ -1,7 +1,8 @@
 //! Run folders, read as far as they can be: a page about a half-finished sweep tells what is there and what is not.
 
+use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Fold, Split};
+use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
@@ -149,7 +150,7 @@ impl Run {
     /// Patients are on one side of the split each.
     pub fn grouped(&self) -> bool {
         let written = || self.experiment.as_ref().map(|e| e.data.split);
-        self.record.as_ref().map(|r| r.split).or_else(written) == Some(Split::Grouped)
+        self.record.as_ref().map(|r| r.split).or_else(written) == Some(SplitKind::Grouped)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The finished runs below a sweep's folder.
 
+use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
-use crate::experiment::{Fold, Split};
+use crate::experiment::Fold;
 use crate::run::explanation::Explanations;
 use crate::run::folder;
 use crate::run::folder::RunFolder;
@@ -101,7 +102,7 @@ fn read(folder: &RunFolder) -> Result<Run> {
         variant,
         fold,
         seed: record.seed,
-        grouped: record.split == Split::Grouped,
+        grouped: record.split == SplitKind::Grouped,
         explanation: read_if_there(&dir.join("explanation.json"))?,
         sanity: read_if_there(&dir.join("sanity.json"))?,
         rows: predictions::read(&dir.join("predictions.csv"), &metrics.classes)?,
