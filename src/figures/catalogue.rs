@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
 use crate::run::folder::{caption_of, drawn_from};
-use crate::run::read::{Found, Missing};
+use crate::run::read::Found;
 use crate::run::set::RunSet;
 pub(crate) use crate::run::set::count;
 use kernels::KernelData;
@@ -179,11 +179,7 @@ pub fn draw_runs(
     dir: &Path,
     written: &mut dyn FnMut(&Path),
 ) -> Result<Vec<NotDrawn>> {
-    if let Some(Missing { place, what, command, .. }) = found.missing.iter().find(|m| m.damaged) {
-        let mend = "mend or remove the file, or give other folders".to_owned();
-        let hint = command.as_ref().map_or(mend, |command| format!("write it again: {command}"));
-        return Err(Error::data(place.clone(), what.clone(), hint));
-    }
+    found.undamaged()?;
     let set = RunSet::new(found)?;
     let (of, mut missing) = (found.names.join(", "), Vec::new());
     for kind in kinds {
