@@ -2,8 +2,8 @@
 //! folder, from runs to drawing, and a row of [`FIGURES`]; `exgnet figures`, the report and the end of a training read it
 //! from there. Nothing here needs a GPU, a model or a data set.
 
-use super::of_runs::{classification, explained, features, scores, training};
-use super::{kernels, network};
+use super::of_runs::{explained, features, scores};
+use super::{ablation, balance, confusion, kernels, network, networks, patients, per_class, ranking, reliability, training};
 use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
@@ -46,12 +46,16 @@ macro_rules! figures {
 pub const FIGURES: &[Kind] = figures! {
     "training" "losses" "Losses and learning rate" Runs(training::losses);
     "training" "metrics" "Metrics over the epochs" Runs(training::metrics);
-    "confusion" "confusion" "Confusion matrix" Runs(classification::confusion);
-    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(classification::confusion_folds);
-    "ranking" "ranking" "ROC, precision and recall" Runs(classification::ranking);
-    "ranking" "reliability" "Reliability" Runs(classification::reliability);
-    "performance" "per-class" "Metrics per class" Runs(classification::per_class);
-    "performance" "ablation" "Arms against each other" Runs(classification::ablation);
+    "confusion" "confusion" "Confusion matrix" Runs(confusion::draw);
+    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(confusion::folds);
+    "confusion" "confusion-arms" "Confusion matrices of the arms" Runs(confusion::arms);
+    "ranking" "ranking" "ROC, precision and recall" Runs(ranking::draw);
+    "ranking" "reliability" "Reliability" Runs(reliability::draw);
+    "performance" "per-class" "Metrics per class" Runs(per_class::draw);
+    "performance" "patients" "Accuracy of every patient" Runs(patients::draw);
+    "performance" "ablation" "Arms against each other" Runs(ablation::draw);
+    "performance" "networks" "Networks and their cost" Runs(networks::draw);
+    "data" "balance" "Records of every class" Runs(balance::draw);
     "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(explained::gradcam);
     "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(explained::compare);
     "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(explained::aligned);
@@ -59,7 +63,7 @@ pub const FIGURES: &[Kind] = figures! {
     "scores" "perturbation" "Deletion and insertion" Runs(scores::perturbation);
     "features" "features" "Features per class" Runs(features::features);
     "features" "features-regressed" "Features regressed and measured" Runs(features::regressed);
-    "network" "network" "The network" Runs(network::of_runs);
+    "network" "network" "The network" Runs(network::draw);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
     "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));
     "kernels" "step-share" "Share of a training step" Kernels(|data, look| Vec::from_iter(kernels::step_share(data, look)));
@@ -99,6 +103,14 @@ impl<'a> Drawn<'a> {
             Err(e) => e.to_string().replace('\n', "; "),
         };
         self.missing.push(NotDrawn { figure: stem.to_owned(), why, failed: true });
+    }
+
+    /// Adds the pages of a figure.
+    pub(crate) fn add_pages(&mut self, stem: &str, pages: Result<Vec<Figure<'a>>>) {
+        match pages {
+            Ok(pages) => self.figures.extend(pages),
+            Err(e) => self.add(stem, Err(e)),
+        }
     }
 
     /// Notes what a figure needs and the runs do not have.

@@ -5,25 +5,22 @@
 //! a reader never meets half a figure.
 //!
 //! - [`gradcam`]: a strip on ECG paper with its Grad-CAM map, and the `caption` above it
-//! - [`confusion`]: confusion matrices
 //! - [`dataset`]: strips per class, heart rates and irregularity, example strips
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 //!
 //! Those of `exgnet figures` (see [`crate::figures::catalogue`]) take a [`Look`] and give a [`Figure`], which has a caption:
-//! - [`training`]: curves of one or several runs
-//! - [`ranking`]: ROC, precision and recall, reliability
-//! - [`bars`]: metrics per class; variants against each other
 //! - [`explained`]: strips with maps and targets, plain against guided
 //! - [`violins`]: distributions by variant or class; mean curves
 //! - [`features`]: regressed against measured
 //! - [`network`]: the diagram of a configured EXGnet
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
-pub mod bars;
+mod ablation;
+mod balance;
 mod caption;
 pub mod catalogue;
-pub mod confusion;
+mod confusion;
 pub mod dataset;
 pub mod explained;
 pub mod features;
@@ -32,10 +29,15 @@ pub mod guidance;
 pub mod kernels;
 pub mod network;
 mod of_runs;
-pub mod ranking;
+mod networks;
+mod patients;
+mod per_class;
+mod ranking;
+mod reliability;
 pub mod rpeaks;
+mod shared;
 mod strips;
-pub mod training;
+mod training;
 pub mod violins;
 
 pub use crate::plot::{Figure, Format, Look, Page, Theme};

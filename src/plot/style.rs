@@ -99,6 +99,11 @@ impl Look {
         Page { width_mm: self.width().min(width), ..self.page(height) }
     }
 
+    /// Greatest height of a figure as laid out, mm: what a column, or a page, of a journal holds beside its caption.
+    pub fn most_height(&self) -> f64 {
+        if self.width_mm < 120.0 { 120.0 / self.theme.scale() } else { 235.0 / self.theme.scale() }
+    }
+
     /// Whether a page holds two columns of panels.
     pub fn is_wide(&self) -> bool {
         self.width() >= 110.0
