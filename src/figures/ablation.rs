@@ -4,12 +4,12 @@ use super::shared::{Estimate, Panel, heading, n_runs, panels, tested, whisker};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{Drawn, count};
 use crate::plot::axes::Axis;
+use crate::plot::axes::Frame;
 use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, line};
-use crate::plot::axes::Frame;
 use crate::plot::style::{
-    GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, WHITE, series_color,
+    GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, WHITE, arm_color,
 };
 use crate::run::metrics::{Metrics, lacking_by_fold};
 use crate::run::read::Run;
@@ -133,73 +133,81 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
     };
     let none = Axis { ticks: Vec::new(), ..Axis::with_ticks(0.0, n as f64, 1.0) };
     let count = made.len();
-    Ok(panels(look, STEM, &caption, (grid, count), (0.0, foot), |_| {}, move |c, frame, Panel { index, lowest }| {
-        let panel = &made[index];
-        let small = Type::new(PT_SMALL);
-        let ends = panel.means.iter().flat_map(|m| [m.value, m.low, m.high]);
-        let all = panel.values.iter().flatten().copied().chain(ends).chain(panel.against.map(|l| l.1));
-        let y = Axis::linear(roomy(all), if wide { 5 } else { 4 });
-        frame.draw(c, &none, &y, None, "");
-        heading(c, &Frame { y0: frame.y0 - 4.4, ..*frame }, grid.left - 0.5, Some(index), panel.name);
-        if let Some((name, value)) = panel.against {
-            let free = frame.x1 - frame.x0 - Type::new(PT_LABEL).bold().width(panel.name) - 3.0;
-            let full = format!("dashed: {name}");
-            let text = if small.width(&full) > free { name.to_owned() } else { full };
-            // where it has no room the caption says it
-            if small.width(&text) <= free {
-                c.text((frame.x1, frame.y0 - 6.2), &text, &small.color(INK_SOFT).end());
+    Ok(panels(
+        look,
+        STEM,
+        &caption,
+        (grid, count),
+        (0.0, foot),
+        |_| {},
+        move |c, frame, Panel { index, lowest }| {
+            let panel = &made[index];
+            let small = Type::new(PT_SMALL);
+            let ends = panel.means.iter().flat_map(|m| [m.value, m.low, m.high]);
+            let all = panel.values.iter().flatten().copied().chain(ends).chain(panel.against.map(|l| l.1));
+            let y = Axis::linear(roomy(all), if wide { 5 } else { 4 });
+            frame.draw(c, &none, &y, None, "");
+            heading(c, &Frame { y0: frame.y0 - 4.4, ..*frame }, grid.left - 0.5, Some(index), panel.name);
+            if let Some((name, value)) = panel.against {
+                let free = frame.x1 - frame.x0 - Type::new(PT_LABEL).bold().width(panel.name) - 3.0;
+                let full = format!("dashed: {name}");
+                let text = if small.width(&full) > free { name.to_owned() } else { full };
+                // where it has no room the caption says it
+                if small.width(&text) <= free {
+                    c.text((frame.x1, frame.y0 - 6.2), &text, &small.color(INK_SOFT).end());
+                }
+                let dashes = Line { dash: 0.9, ..Line::new(NONE) };
+                line(c, frame, (&none, &y), &[(0.0, value), (n as f64, value)], dashes);
             }
-            let dashes = Line { dash: 0.9, ..Line::new(NONE) };
-            line(c, frame, (&none, &y), &[(0.0, value), (n as f64, value)], dashes);
-        }
-        let middle = |v: usize| v as f64 + 0.5;
-        for cell in 0..panel.values[0].len() {
-            let points: Vec<(f64, f64)> = (0..n).map(|v| (middle(v) - 0.12, panel.values[v][cell])).collect();
-            let thin = Line { pt: PT_GRID, ..Line::new(NONE) };
-            for pair in points.windows(2).filter(|p| p[0].1.is_finite() && p[1].1.is_finite()) {
-                line(c, frame, (&none, &y), pair, thin);
-            }
-        }
-        for (v, arm) in set.variants.iter().enumerate() {
-            let color = series_color(v);
-            for value in &panel.values[v] {
-                if let Some(at) = frame.at(&none, &y, (middle(v) - 0.12, *value)) {
-                    let pale = c.tint(color, 0.6);
-                    c.disc(at, 0.75, pale);
+            let middle = |v: usize| v as f64 + 0.5;
+            for cell in 0..panel.values[0].len() {
+                let points: Vec<(f64, f64)> = (0..n).map(|v| (middle(v) - 0.12, panel.values[v][cell])).collect();
+                let thin = Line { pt: PT_GRID, ..Line::new(NONE) };
+                for pair in points.windows(2).filter(|p| p[0].1.is_finite() && p[1].1.is_finite()) {
+                    line(c, frame, (&none, &y), pair, thin);
                 }
             }
-            let mean = &panel.means[v];
-            let level = |value: f64| frame.at(&none, &y, (middle(v) + 0.14, value));
-            if let Some(at) = level(mean.value) {
-                if let (Some(low), Some(high)) = (level(mean.low), level(mean.high)) {
-                    whisker(c, (low, high), 0.8, (PT_CURVE, color));
+            for (v, arm) in set.variants.iter().enumerate() {
+                let color = arm_color(v);
+                for value in &panel.values[v] {
+                    if let Some(at) = frame.at(&none, &y, (middle(v) - 0.12, *value)) {
+                        let pale = c.tint(color, 0.6);
+                        c.disc(at, 0.75, pale);
+                    }
                 }
-                c.disc(at, 1.2, color);
-                c.disc(at, 0.5, WHITE);
+                let mean = &panel.means[v];
+                let level = |value: f64| frame.at(&none, &y, (middle(v) + 0.14, value));
+                if let Some(at) = level(mean.value) {
+                    if let (Some(low), Some(high)) = (level(mean.low), level(mean.high)) {
+                        whisker(c, (low, high), 0.8, (PT_CURVE, color));
+                    }
+                    c.disc(at, 1.2, color);
+                    c.disc(at, 0.5, WHITE);
+                }
+                let x = frame.x0 + pitch * middle(v);
+                if wide || lowest {
+                    let style = if small.width(arm) > pitch - 1.0 { least } else { small };
+                    let (room, lower) = match staggered {
+                        true => (2.0 * pitch - 1.0, if v % 2 == 1 { STAGGER } else { 0.0 }),
+                        false => (pitch - 0.5, 0.0),
+                    };
+                    let name = style.shorten(arm, room);
+                    c.text((x, frame.y1 + 2.0 + 2.0 * style.drop() + lower), &name, &style.middle());
+                }
+                if panel.p[v].is_finite() {
+                    let text = words(panel.p[v]);
+                    let style = if small.width(&text) > pitch - 0.5 { least } else { small };
+                    c.text((x, frame.y0 - 2.0), &text, &style.color(INK_SOFT).middle());
+                }
             }
-            let x = frame.x0 + pitch * middle(v);
-            if wide || lowest {
-                let style = if small.width(arm) > pitch - 1.0 { least } else { small };
-                let (room, lower) = match staggered {
-                    true => (2.0 * pitch - 1.0, if v % 2 == 1 { STAGGER } else { 0.0 }),
-                    false => (pitch - 0.5, 0.0),
-                };
-                let name = style.shorten(arm, room);
-                c.text((x, frame.y1 + 2.0 + 2.0 * style.drop() + lower), &name, &style.middle());
+            if short && panel.p.iter().any(|p| p.is_finite()) {
+                c.text((frame.x0 - 1.5, frame.y0 - 2.0), "p", &least.color(INK_SOFT).end());
             }
-            if panel.p[v].is_finite() {
-                let text = words(panel.p[v]);
-                let style = if small.width(&text) > pitch - 0.5 { least } else { small };
-                c.text((x, frame.y0 - 2.0), &text, &style.color(INK_SOFT).middle());
-            }
-        }
-        if short && panel.p.iter().any(|p| p.is_finite()) {
-            c.text((frame.x0 - 1.5, frame.y0 - 2.0), "p", &least.color(INK_SOFT).end());
-        }
-        c.line((frame.x0, frame.y0), (frame.x1, frame.y0), PT_GRID, GRID);
-        c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);
-        Ok(())
-    }))
+            c.line((frame.x0, frame.y0), (frame.x1, frame.y0), PT_GRID, GRID);
+            c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);
+            Ok(())
+        },
+    ))
 }
 
 fn caption(set: &RunSet, made: &[Compared], grouped: bool, cells: &BTreeSet<(usize, u64)>) -> String {

@@ -1,7 +1,8 @@
 //! How many records of every class are in training and test of each fold.
 
-use super::shared::{FILL, bars_above};
+use super::shared::{FILL, legend_above};
 use crate::figures::catalogue::{Drawn, EVALUATE};
+use crate::plot::axes::Entry;
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, class_color, text_on};
@@ -49,8 +50,9 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         if known { "" } else { " How many records of a class trained is not known of these runs." },
         lacking.map_or(String::new(), |lacking| format!(" No test record in {lacking}.")),
     );
-    let legend = set.classes.iter().enumerate().map(|(k, class)| (class.clone(), class_color(class, k)));
-    let colors: Vec<_> = legend.clone().map(|entry| entry.1).collect();
+    let entry = |(k, class): (usize, &String)| Entry::bar(class, class_color(class, k));
+    let entries: Vec<Entry> = set.classes.iter().enumerate().map(entry).collect();
+    let colors: Vec<_> = entries.iter().map(|entry| entry.color).collect();
     let (small, least) = (Type::new(PT_SMALL), Type::new(PT_MIN));
     let folds: Vec<(String, Bars)> = folds.into_iter().collect();
     let names = folds.iter().map(|f| small.width(&f.0)).fold(0.0, f64::max);
@@ -58,7 +60,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let left = 2.0 + names + 2.0 + of;
     let width = look.width();
     let right = width - 12.0;
-    let (above, head) = bars_above(legend.collect(), (left, width));
+    let (above, head) = legend_above(entries, (left, width));
     let heights: Vec<f64> = folds.iter().map(|f| f.1.len() as f64 * (BAR + SPACE) + BETWEEN).collect();
     let pages = Figure::pages(look, STEM, &caption, (above + 1.0, 0.0), &heights, move |c: &mut Canvas, parts| {
         head(c);

@@ -2,8 +2,10 @@
 //! folder, from runs to drawing, and a row of [`FIGURES`]; `exgnet figures`, the report and the end of a training read it
 //! from there. Nothing here needs a GPU, a model or a data set.
 
-use super::of_runs::{explained, features, scores};
-use super::{ablation, balance, confusion, kernels, network, networks, patients, per_class, ranking, reliability, training};
+use super::{
+    ablation, balance, confusion, embedding, features, kernels, maps, network, networks, patients, per_class,
+    perturbation, ranking, regressed, reliability, scores, training,
+};
 use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
@@ -56,13 +58,16 @@ pub const FIGURES: &[Kind] = figures! {
     "performance" "ablation" "Arms against each other" Runs(ablation::draw);
     "performance" "networks" "Networks and their cost" Runs(networks::draw);
     "data" "balance" "Records of every class" Runs(balance::draw);
-    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(explained::gradcam);
-    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(explained::compare);
-    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(explained::aligned);
-    "scores" "scores" "Scores of the maps" Runs(scores::scores);
-    "scores" "perturbation" "Deletion and insertion" Runs(scores::perturbation);
-    "features" "features" "Features per class" Runs(features::features);
-    "features" "features-regressed" "Features regressed and measured" Runs(features::regressed);
+    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(maps::gradcam::draw);
+    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(maps::compare::draw);
+    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(maps::aligned::draw);
+    "gradcam" "gradcam-wrong" "Grad-CAM of wrong predictions" Runs(maps::wrong::draw);
+    "gradcam" "gradcam-classes" "Grad-CAM for every class over one strip" Runs(maps::classes::draw);
+    "scores" "scores" "Scores of the maps" Runs(scores::draw);
+    "scores" "perturbation" "Deletion and insertion" Runs(perturbation::draw);
+    "features" "features" "Features per class" Runs(features::draw);
+    "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
+    "features" "embedding" "Map of the embedding" Runs(embedding::draw);
     "network" "network" "The network" Runs(network::draw);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
     "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));

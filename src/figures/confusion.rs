@@ -6,9 +6,7 @@ use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::axes::{Frame, color_bar};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
-use crate::plot::style::{
-    INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, Page, WHITE, blues, text_on,
-};
+use crate::plot::style::{INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, Page, WHITE, blues, text_on};
 use crate::run::metrics::counts;
 use crate::run::read::Run;
 use crate::run::set::{RunSet, fold};
@@ -50,7 +48,8 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         }
         let total = sum(&all);
         let n: u64 = total.iter().flatten().sum();
-        let of = format!("Confusion matrix of {arm}, {}: {n} predictions of test records", pooled(all.iter().map(|m| m.0)));
+        let of =
+            format!("Confusion matrix of {arm}, {}: {n} predictions of test records", pooled(all.iter().map(|m| m.0)));
         drawn.add(&stem, figure(look, &stem, &set.classes, total, &of));
     }
 }
@@ -287,7 +286,8 @@ mod tests {
     #[test]
     fn counts_and_percent_are_in_the_cells() {
         let text = svg(&["SR".into(), "AFIB/AFL".into()], vec![vec![30, 10], vec![0, 0]], 180.0).unwrap();
-        for label in ["AFIB/AFL", "30\n", "75.0 %", "25.0 %", "n/a", "true class", "predicted class", "of the row (%)"] {
+        for label in ["AFIB/AFL", "30\n", "75.0 %", "25.0 %", "n/a", "true class", "predicted class", "of the row (%)"]
+        {
             assert!(text.contains(label), "{label}");
         }
         let text = svg(&names(6), vec![vec![123; 6]; 6], 85.0).unwrap();

@@ -10,35 +10,33 @@
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 //!
 //! Those of `exgnet figures` (see [`crate::figures::catalogue`]) take a [`Look`] and give a [`Figure`], which has a caption:
-//! - [`explained`]: strips with maps and targets, plain against guided
-//! - [`violins`]: distributions by variant or class; mean curves
-//! - [`features`]: regressed against measured
 //! - [`network`]: the diagram of a configured EXGnet
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
 mod ablation;
 mod balance;
-mod caption;
 pub mod catalogue;
 mod confusion;
 pub mod dataset;
-pub mod explained;
-pub mod features;
+mod embedding;
+mod features;
 pub mod gradcam;
 pub mod guidance;
 pub mod kernels;
+mod maps;
 pub mod network;
-mod of_runs;
 mod networks;
 mod patients;
 mod per_class;
+mod perturbation;
 mod ranking;
+mod regressed;
 mod reliability;
 pub mod rpeaks;
+mod scores;
 mod shared;
 mod strips;
 mod training;
-pub mod violins;
 
 pub use crate::plot::{Figure, Format, Look, Page, Theme};
 pub use dataset::{ClassSummary, ExampleStrip};

@@ -1,11 +1,11 @@
 //! Networks of different sizes against each other: how well they classify over what an inference costs.
 
-use super::kernels::marks::{Mark, legend, legend_height, log_axis};
-use super::shared::{Estimate, heading, n_runs, panels, tested, whisker};
+use super::kernels::marks::log_axis;
+use super::shared::{Estimate, heading, legend_above, n_runs, panels, tested, whisker};
 use crate::figures::catalogue::Drawn;
-use crate::plot::axes::Axis;
+use crate::plot::axes::{Axis, Entry};
 use crate::plot::panels::Grid;
-use crate::plot::style::{Look, PT_CURVE, series_color};
+use crate::plot::style::{Look, PT_CURVE, arm_color};
 use crate::run::read::Run;
 use crate::run::set::RunSet;
 use crate::stats::{Cells, fold_means};
@@ -15,8 +15,8 @@ const STEM: &str = "networks";
 /// What an inference costs: name of the axis, and the value of a run.
 const COSTS: [(&str, fn(&Run) -> Option<f64>); 3] = [
     ("parameters", parameters),
-    ("multiply-adds of a strip", |_| None),
-    ("time of a strip (ms)", |_| None),
+    ("multiply-adds of a strip", |r| Some(r.cost.as_ref()?.multiply_adds as f64)),
+    ("time of a strip (ms)", |r| r.cost.as_ref()?.single_ms()),
 ];
 
 /// Those of the exported model.
@@ -31,7 +31,8 @@ fn parameters(run: &Run) -> Option<f64> {
 /// Macro-F1 over each cost, a mark for every arm.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let arms = tested(set);
-    let networks: Vec<_> = (arms.iter()).filter_map(|(_, arm)| set.of(arm).find_map(|r| r.experiment.as_ref())).collect();
+    let networks: Vec<_> =
+        (arms.iter()).filter_map(|(_, arm)| set.of(arm).find_map(|r| r.experiment.as_ref())).collect();
     if networks.windows(2).all(|pair| pair[0].network == pair[1].network) {
         return drawn.miss(STEM, "all runs have the same network; give runs of several");
     }
@@ -56,9 +57,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     if shown.is_empty() {
         return drawn.miss(STEM, "no run has a config.toml and classes that tell the size of its network");
     }
-    let marks: Vec<Mark> = (arms.iter())
-        .map(|&(i, arm)| Mark { name: arm.to_owned(), shape: i, color: series_color(i) })
-        .collect();
+    let marks: Vec<Entry> = arms.iter().map(|&(i, arm)| Entry::mark(arm, i, arm_color(i))).collect();
     let told: Vec<String> = arms.iter().map(|(_, arm)| format!("{arm}: {}", n_runs(set.of(arm).count()))).collect();
     let caption = format!(
         "Networks: macro-F1 on the test folds over what an inference costs, on logarithmic axes. Marks: means of the folds \
@@ -67,12 +66,11 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     );
     let (width, wide) = (look.width(), look.is_wide());
     let columns = if wide { 3 } else { 2 };
-    let grid = Grid { width, columns, left: 14.0, right: 4.0, top: 6.0, height: if wide { 40.0 } else { 28.0 }, bottom: 9.5 };
-    let above = 3.0 + legend_height(&marks, width - 18.0);
+    let grid =
+        Grid { width, columns, left: 14.0, right: 4.0, top: 6.0, height: if wide { 40.0 } else { 28.0 }, bottom: 9.5 };
+    let (above, head) = legend_above(marks.clone(), (grid.left, width));
     let axis = Axis::linear(y.iter().flat_map(|e| [e.value, e.low, e.high]), 5);
     let (n, several) = (shown.len(), shown.len() > 1);
-    let names = marks.clone();
-    let head = move |c: &mut crate::plot::canvas::Canvas| legend(c, &names, (grid.left, 2.0), width - 18.0);
     let pages = panels(look, STEM, &caption, (grid, n), (above, 1.0), head, move |c, frame, place| {
         let (name, values) = &shown[place.index];
         let ends = values.iter().flatten().fold((f64::MAX, f64::MIN), |e, v| (e.0.min(*v), e.1.max(*v)));
@@ -86,7 +84,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
                 whisker(c, (low, high), 0.8, (PT_CURVE, mark.color));
             }
             if let Some(at) = at(mean.value) {
-                mark.draw(c, at);
+                mark.draw_mark(c, at);
             }
         }
         Ok(())

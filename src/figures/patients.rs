@@ -1,12 +1,12 @@
 //! Accuracy of every patient, arm by arm: a row each, or where they are many, sorted curves.
 
-use super::shared::{lines_above, no_predictions, predictions};
+use super::shared::{legend_above, no_predictions, predictions};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, Frame, shape};
 use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Line, bottom_axis, line};
-use crate::plot::style::{GRID, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_MIN, Rgb, series_color};
+use crate::plot::style::{GRID, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_MIN, Rgb, arm_color};
 use crate::run::set::{RunSet, count};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ impl<'a> Arm<'a> {
             let own = patients.entry(p.patient.as_str()).or_default();
             *own = (own.0 + usize::from(p.predicted() == p.truth), own.1 + 1);
         }
-        Some(Self { name, color: series_color(place), patients })
+        Some(Self { name, color: arm_color(place), patients })
     }
 
     fn accuracy(&self, patient: &str) -> Option<f64> {
@@ -87,9 +87,9 @@ fn rows<'a>(look: &Look, arms: Vec<Arm<'a>>, order: Vec<(&'a str, f64, usize)>, 
     let width = look.width();
     let columns = if look.is_wide() && order.len() > 20 { 2 } else { 1 };
     let left = labels.iter().map(|label| least.width(label)).fold(0.0, f64::max) + 3.0;
-    let entry = |(i, arm): (usize, &Arm)| Entry { shape: Some(i), ..Entry::line(arm.name, arm.color) };
+    let entry = |(i, arm): (usize, &Arm)| Entry::mark(arm.name, i, arm.color);
     let entries: Vec<Entry> = arms.iter().enumerate().map(entry).filter(|_| arms.len() > 1).collect();
-    let (above, head) = lines_above(entries, (left, width));
+    let (above, head) = legend_above(entries, (left, width));
     let (above, foot) = (above + 1.0, 10.0);
     let n = order.len().div_ceil(columns);
     let pitch = ((look.most_height() - above - foot) / n as f64).clamp(PITCH.0, PITCH.1);
@@ -132,7 +132,7 @@ fn rows<'a>(look: &Look, arms: Vec<Arm<'a>>, order: Vec<(&'a str, f64, usize)>, 
 fn curves<'a>(look: &Look, arms: &[Arm<'a>], of: &str) -> Figure<'a> {
     let width = look.width().min(120.0);
     let entries: Vec<Entry> =
-        arms.iter().enumerate().map(|(i, arm)| Entry { color: arm.color, ..Entry::series(arm.name, i, false) }).collect();
+        arms.iter().enumerate().map(|(i, arm)| Entry { color: arm.color, ..Entry::arm(arm.name, i, false) }).collect();
     let lines: Vec<(Line, Vec<(f64, f64)>)> = arms
         .iter()
         .zip(&entries)
@@ -144,7 +144,7 @@ fn curves<'a>(look: &Look, arms: &[Arm<'a>], of: &str) -> Figure<'a> {
             (Line::of(entry), steps.collect())
         })
         .collect();
-    let (above, head) = lines_above(if arms.len() > 1 { entries } else { Vec::new() }, (13.0, width));
+    let (above, head) = legend_above(if arms.len() > 1 { entries } else { Vec::new() }, (13.0, width));
     let frame = Frame { x0: 13.0, y0: above + 2.0, x1: width - 4.0, y1: above + 57.0 };
     let unit = Axis::with_ticks(0.0, 1.0, 0.2);
     let caption = format!("{of}. Each arm's patients are sorted by their accuracy in it.");

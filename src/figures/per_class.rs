@@ -1,14 +1,15 @@
 //! Metrics of each class against the rest, as bars with intervals.
 
 use super::shared::{
-    Estimate, FILL, RESAMPLES, SEED, WHISKER, bars_above, heading, n_runs, panels, pooled, predictions, tested, whisker,
+    Estimate, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, n_runs, panels, pooled, predictions, tested,
+    whisker,
 };
 use crate::error::Error;
 use crate::figures::catalogue::{Drawn, EVALUATE};
-use crate::plot::axes::{Axis, Frame};
+use crate::plot::axes::{Axis, Entry, Frame};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::panels::Grid;
-use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, Rgb, class_color, series_color};
+use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, Rgb, arm_color, class_color};
 use crate::run::metrics::counts;
 use crate::run::set::RunSet;
 use crate::stats::{Case, OneClass, bootstrap_patients};
@@ -44,7 +45,8 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     // [metric][arm][class]
     let bars: Vec<Vec<Vec<Estimate>>> = (0..METRICS.len())
         .map(|which| {
-            let of = |(_, arm): &(usize, &str)| if whole { resampled(set, arm, which) } else { over_runs(set, arm, which) };
+            let of =
+                |(_, arm): &(usize, &str)| if whole { resampled(set, arm, which) } else { over_runs(set, arm, which) };
             arms.iter().map(of).collect()
         })
         .collect();
@@ -62,9 +64,10 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
             )
         }
     };
-    let (names, colors): (Vec<&str>, Vec<Rgb>) = arms.iter().map(|&(i, arm)| (arm, series_color(i))).unzip();
+    let (names, colors): (Vec<&str>, Vec<Rgb>) = arms.iter().map(|&(i, arm)| (arm, arm_color(i))).unzip();
     let single = arms.len() == 1;
-    let arms = if single { format!("Arm: {}.", names[0]) } else { format!("Arms, from left to right: {}.", names.join(", ")) };
+    let arms =
+        if single { format!("Arm: {}.", names[0]) } else { format!("Arms, from left to right: {}.", names.join(", ")) };
     let caption = format!("Metrics of each class against the rest. {intervals} {arms} A dash: no record of the class.");
     let (width, wide) = (look.width(), look.is_wide());
     let grid = match wide {
@@ -72,8 +75,8 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         // names of the classes stand under the lowest alone
         false => Grid { width, columns: 1, left: 12.0, right: 3.0, top: 6.0, height: 18.5, bottom: 2.0 },
     };
-    let legend = names.iter().zip(&colors).map(|(name, color)| ((*name).to_owned(), *color));
-    let (above, head) = bars_above(legend.filter(|_| !single).collect(), (grid.left, width));
+    let legend = names.iter().zip(&colors).map(|(name, color)| Entry::bar(*name, *color));
+    let (above, head) = legend_above(legend.filter(|_| !single).collect(), (grid.left, width));
     let unit = Axis::with_ticks(0.0, 1.0, if wide { 0.25 } else { 0.5 });
     let none = Axis { ticks: Vec::new(), ..Axis::with_ticks(0.0, classes.len() as f64, 1.0) };
     let foot = if wide { 0.0 } else { 6.0 };
@@ -116,17 +119,17 @@ fn draw_bar(c: &mut Canvas, frame: &Frame, y: &Axis, (x, half): (f64, f64), bar:
 
 fn resampled(set: &RunSet, arm: &str, which: usize) -> Vec<Estimate> {
     let rows = predictions(set, arm).unwrap_or_default();
-    let case = |&(patient, p): &(usize, &crate::run::predictions::Prediction)| Case {
-        patient,
-        truth: p.truth,
-        predicted: p.predicted(),
-    };
-    let cases: Vec<Case> = rows.iter().map(case).collect();
+    let cases: Vec<Case> =
+        rows.iter().map(|&(patient, p)| Case { patient, truth: p.truth, predicted: p.predicted() }).collect();
     let k = set.classes.len();
     let bar = |class: usize| {
         let there = which == SPECIFICITY || cases.iter().any(|c| c.truth == class);
         let found = bootstrap_patients(&cases, k, SEED, RESAMPLES, |confusion| metric(which, confusion, class));
-        found.ok().filter(|_| there).map_or(Estimate::NONE, |b| Estimate { value: b.estimate, low: b.low, high: b.high })
+        found.ok().filter(|_| there).map_or(Estimate::NONE, |b| Estimate {
+            value: b.estimate,
+            low: b.low,
+            high: b.high,
+        })
     };
     (0..k).map(bar).collect()
 }

@@ -72,44 +72,52 @@ fn curves<'a>(
     let names = classes.len() as f64 * 3.7 + if absent.is_empty() { 0.0 } else { 3.7 };
     let right = width / columns as f64 - 15.5 - side;
     let grid = Grid { width, columns, left: 15.5, right, top: 4.0, height: side, bottom: 17.0 + names };
-    Ok(panels(look, stem, &caption, (grid, 2), (1.0, 0.0), |_| {}, move |c, frame, Panel { index: k, .. }| {
-        let small = Type::new(PT_SMALL);
-        let (x, y) = if k == 0 { ("1 − specificity", "sensitivity") } else { ("recall", "precision") };
-        frame.draw(c, &unit, &unit, Some(x), y);
-        letter(c, (frame.x0 - 14.0, frame.y0 + 1.0), k);
-        if k == 0 {
-            let chance = Line { dash: 0.8, ..Line::new(GRID) };
-            line(c, frame, (&unit, &unit), &[(0.0, 0.0), (1.0, 1.0)], chance);
-        }
-        let of = |found: &Ranking| if k == 0 { found.roc.clone() } else { found.precision.clone() };
-        for (_, color, found) in &classes {
-            band(c, frame, (&unit, &unit), &of(found).band, *color, 0.1);
-        }
-        for (_, color, found) in &classes {
-            let points = of(found).points;
-            line(c, frame, (&unit, &unit), &if k == 0 { points } else { steps(&points) }, Line::new(*color));
-        }
-        let mut base = frame.y1 + 14.5;
-        let head = if k == 0 { "area under the curve" } else { "average precision (share of the class)" };
-        c.text((frame.x0, base), head, &small.color(INK_SOFT));
-        for (name, color, found) in &classes {
-            base += 3.7;
-            let middle = base - small.drop();
-            c.line((frame.x0, middle), (frame.x0 + 5.0, middle), 1.4, *color);
-            let mut text = told(&of(found));
-            if k == 1 {
-                text += &format!(" ({:.0} %)", 100.0 * found.positive as f64 / found.records.max(1) as f64);
+    Ok(panels(
+        look,
+        stem,
+        &caption,
+        (grid, 2),
+        (1.0, 0.0),
+        |_| {},
+        move |c, frame, Panel { index: k, .. }| {
+            let small = Type::new(PT_SMALL);
+            let (x, y) = if k == 0 { ("1 − specificity", "sensitivity") } else { ("recall", "precision") };
+            frame.draw(c, &unit, &unit, Some(x), y);
+            letter(c, (frame.x0 - 14.0, frame.y0 + 1.0), k);
+            if k == 0 {
+                let chance = Line { dash: 0.8, ..Line::new(GRID) };
+                line(c, frame, (&unit, &unit), &[(0.0, 0.0), (1.0, 1.0)], chance);
             }
-            let room = frame.x1 - frame.x0 - 8.0 - small.width(&text);
-            c.text((frame.x0 + 6.5, base), &small.shorten(name, room), &small);
-            c.text((frame.x1, base), &text, &small.end());
-        }
-        if k == 0 && !absent.is_empty() {
-            let text = format!("no curve: {absent}");
-            c.text((frame.x0, base + 3.7), &small.shorten(&text, side + 4.0), &small.color(INK_SOFT));
-        }
-        Ok(())
-    }))
+            let of = |found: &Ranking| if k == 0 { found.roc.clone() } else { found.precision.clone() };
+            for (_, color, found) in &classes {
+                band(c, frame, (&unit, &unit), &of(found).band, *color, 0.1);
+            }
+            for (_, color, found) in &classes {
+                let points = of(found).points;
+                line(c, frame, (&unit, &unit), &if k == 0 { points } else { steps(&points) }, Line::new(*color));
+            }
+            let mut base = frame.y1 + 14.5;
+            let head = if k == 0 { "area under the curve" } else { "average precision (share of the class)" };
+            c.text((frame.x0, base), head, &small.color(INK_SOFT));
+            for (name, color, found) in &classes {
+                base += 3.7;
+                let middle = base - small.drop();
+                c.line((frame.x0, middle), (frame.x0 + 5.0, middle), 1.4, *color);
+                let mut text = told(&of(found));
+                if k == 1 {
+                    text += &format!(" ({:.0} %)", 100.0 * found.positive as f64 / found.records.max(1) as f64);
+                }
+                let room = frame.x1 - frame.x0 - 8.0 - small.width(&text);
+                c.text((frame.x0 + 6.5, base), &small.shorten(name, room), &small);
+                c.text((frame.x1, base), &text, &small.end());
+            }
+            if k == 0 && !absent.is_empty() {
+                let text = format!("no curve: {absent}");
+                c.text((frame.x0, base + 3.7), &small.shorten(&text, side + 4.0), &small.color(INK_SOFT));
+            }
+            Ok(())
+        },
+    ))
 }
 
 /// Precision keeps its value back to the recall before it.

@@ -7,7 +7,7 @@ use crate::plot::axes::{Axis, Frame, shape};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Line, line};
-use crate::plot::style::{GRID, INK, Look, PT_AXIS, PT_SMALL, Rgb, WHITE, series_color};
+use crate::plot::style::{GRID, INK, Look, PT_AXIS, PT_SMALL, Rgb, WHITE, arm_color};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::ranking::{Bin, Calibration, calibration};
@@ -31,7 +31,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         let rows = predictions(set, name)?.into_iter().map(|(_, p)| (confidence(p), p.predicted() == p.truth));
         let found = calibration(&rows.collect::<Vec<_>>(), BINS);
         let predictions = found.bins.iter().map(|b| b.count).sum();
-        Some(Arm { name, color: series_color(i), found, predictions })
+        Some(Arm { name, color: arm_color(i), found, predictions })
     };
     let arms: Vec<Arm> = set.variants.iter().enumerate().filter_map(arm).collect();
     let Some(first) = arms.first() else {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::figures::catalogue::EVALUATE;
-use crate::plot::axes::{Entry, Frame, LINE, flow, legend, legend_height};
+use crate::plot::axes::{Entry, Frame, Sign, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, letter};
@@ -77,8 +77,7 @@ pub(super) fn panels<'a>(
         for &(row, y) in rows {
             for index in row * columns..n.min((row + 1) * columns) {
                 let move_by = y - row as f64 * pitch;
-                let frame =
-                    Frame { y0: frames[index].y0 + move_by, y1: frames[index].y1 + move_by, ..frames[index] };
+                let frame = Frame { y0: frames[index].y0 + move_by, y1: frames[index].y1 + move_by, ..frames[index] };
                 draw(c, &frame, Panel { index, lowest: index + columns >= n.min(last) })?;
             }
         }
@@ -100,32 +99,19 @@ pub(super) fn heading(c: &mut Canvas, frame: &Frame, left: f64, index: Option<us
     c.text((from, frame.y0 - 1.8), &style.shorten(name, frame.x1 - from + 3.0), &style);
 }
 
-/// What stands above panels, and its height: the lines of a legend, or nothing.
-pub(super) fn lines_above<'a>(entries: Vec<Entry>, (left, width): (f64, f64)) -> (f64, Box<dyn Fn(&mut Canvas) + 'a>) {
+/// What stands above panels, and its height: the lines of a legend, or nothing. Bars are as pale in it as in the figure.
+pub(super) fn legend_above<'a>(entries: Vec<Entry>, (left, width): (f64, f64)) -> (f64, Box<dyn Fn(&mut Canvas) + 'a>) {
     if entries.is_empty() {
         return (1.0, Box::new(|_| {}));
     }
-    let height = 3.0 + legend_height(&entries, width - left - 4.0);
-    (height, Box::new(move |c| legend(c, &entries, (left, 2.0), width - left - 4.0)))
-}
-
-/// The same for bars.
-pub(super) fn bars_above<'a>(
-    bars: Vec<(String, Rgb)>,
-    (left, width): (f64, f64),
-) -> (f64, Box<dyn Fn(&mut Canvas) + 'a>) {
     let room = width - left - 4.0;
-    let (places, height) = flow(bars.iter().map(|b| b.0.as_str()), room, (4.2, 6.0));
+    let height = 3.0 + legend_height(&entries, room);
+    let pale = |c: &Canvas, e: &Entry| if e.sign == Sign::Bar { c.tint(e.color, FILL) } else { e.color };
     let draw = move |c: &mut Canvas| {
-        let style = Type::new(PT_SMALL);
-        for ((name, color), (dx, dy)) in bars.iter().zip(&places) {
-            let (x, middle) = (left + dx, 2.0 + dy + LINE / 2.0);
-            let fill = c.tint(*color, FILL);
-            c.rect((x, middle - 1.1), (x + 3.0, middle + 1.1), fill);
-            c.text((x + 4.2, middle + style.drop()), &style.shorten(name, room - 6.0), &style);
-        }
+        let entries: Vec<Entry> = entries.iter().map(|e| Entry { color: pale(c, e), ..e.clone() }).collect();
+        legend(c, &entries, (left, 2.0), room);
     };
-    (if height > 0.0 { 3.0 + height } else { 1.0 }, Box::new(draw))
+    (height, Box::new(draw))
 }
 
 /// How strong the colour of a bar is.

@@ -1,14 +1,14 @@
 //! Training over the epochs: a panel for every loss term and the learning rate; a panel for every metric, with training and
 //! validation in it. A term never hides another. Of several runs of an arm each is a thin line and their mean a thick one.
 
-use super::shared::{heading, lines_above, n_runs, panels};
+use super::shared::{heading, legend_above, n_runs, panels};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, shape};
-use crate::plot::canvas::{Canvas, Type};
+use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, band, line};
-use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, PT_SMALL, Rgb, series_color};
+use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, PT_SMALL, Rgb, arm_color};
 use crate::run::folder::EpochLog;
 use crate::run::set::RunSet;
 
@@ -35,7 +35,7 @@ impl<'a> Arm<'a> {
     fn all(set: &'a RunSet<'a>) -> Vec<Self> {
         let arm = |(i, name): (usize, &'a String)| Self {
             name,
-            color: series_color(i),
+            color: arm_color(i),
             logs: set.of(name).map(|r| r.log.as_slice()).filter(|log| !log.is_empty()).collect(),
         };
         set.variants.iter().enumerate().map(arm).filter(|arm| !arm.logs.is_empty()).collect()
@@ -177,7 +177,8 @@ pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look
 }
 
 /// The metrics that tell something: sensitivity is nearly accuracy and specificity nearly 1.
-const METRICS: [(&str, &str); 3] = [("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("dead_maps", "dead maps (share)")];
+const METRICS: [(&str, &str); 3] =
+    [("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("dead_maps", "dead maps (share)")];
 
 /// Every metric: of the training batches, and of what is held out to follow the training.
 pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
@@ -203,7 +204,9 @@ pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
         }
     }
     let dead = match made.iter().any(|panel| panel.name.starts_with("dead")) {
-        true => " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing.",
+        true => {
+            " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing."
+        }
         false => "",
     };
     let mut what = "Metrics of the training batches as the network saw them in training".to_owned();
@@ -236,13 +239,18 @@ fn draw<'a>(
     let marked = |i: usize| (few || several).then_some(i);
     let mut entries: Vec<Entry> = Vec::new();
     if several {
-        entries = arms.iter().enumerate().map(|(i, arm)| Entry { shape: marked(i), ..Entry::line(arm.name, arm.color) }).collect();
+        entries = arms
+            .iter()
+            .enumerate()
+            .map(|(i, arm)| Entry { shape: marked(i), ..Entry::line(arm.name, arm.color) })
+            .collect();
     }
     for curves in made.iter_mut().flat_map(|panel| &mut panel.curves) {
         let arm = arms.iter().position(|arm| arm.color == curves.color);
         curves.marks = arm.and_then(marked).map(|i| (i, if few { 0 } else { i }));
     }
-    if made.iter().any(|panel| panel.curves.iter().any(|c| c.dash > 0.0) && panel.curves.iter().any(|c| c.dash == 0.0)) {
+    if made.iter().any(|panel| panel.curves.iter().any(|c| c.dash > 0.0) && panel.curves.iter().any(|c| c.dash == 0.0))
+    {
         entries.push(Entry::line("training", INK_SOFT));
         entries.push(Entry { dash: DASH, ..Entry::line("validation", INK_SOFT) });
     }
@@ -255,7 +263,7 @@ fn draw<'a>(
     let room = grid.frames(made.len(), 0.0).0[0];
     let label = Type::new(PT_SMALL).width(&last.to_string()) + 3.0;
     let x = Axis::whole_within(first, last, (((room.x1 - room.x0) / label) as usize).clamp(1, 5));
-    let (above, head) = lines_above(entries, (grid.left, width));
+    let (above, head) = legend_above(entries, (grid.left, width));
     let all: Vec<String> = arms.iter().map(|arm| format!("{}: {}", arm.name, n_runs(arm.logs.len()))).collect();
     let lines = match arms.iter().any(|arm| arm.logs.len() > 1) {
         true => {
