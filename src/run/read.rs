@@ -84,6 +84,44 @@ pub struct Found {
     pub missing: Vec<Missing>,
 }
 
+impl Found {
+    /// Keeps the runs of one test fold and, of their strips, those of some records; what was given says so from then on.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where no run is of the fold, or no run keeps a strip of a record.
+    pub fn restrict(&mut self, fold: Option<usize>, records: &[String]) -> Result<()> {
+        let mut of = Vec::new();
+        if let Some(fold) = fold {
+            let folds: BTreeSet<usize> = self.runs.iter().filter_map(|r| Some(r.fold_and_seed()?.0)).collect();
+            if !folds.contains(&fold) {
+                let there: Vec<String> = folds.iter().map(usize::to_string).collect();
+                let what = format!("found no run, expected one of the folds {}", there.join(", "));
+                return Err(Error::data(format!("fold {fold}"), what, "give a fold of these runs with --fold"));
+            }
+            self.runs.retain(|r| r.fold_and_seed().is_some_and(|own| own.0 == fold));
+            of.push(format!("fold {fold}"));
+        }
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        for strips in self.runs.iter_mut().filter_map(|r| Some(&mut r.examples.as_mut()?.strips)) {
+            kept.extend(strips.iter().map(|s| s.record.clone()));
+            strips.retain(|s| records.is_empty() || records.contains(&s.record));
+        }
+        if let Some(record) = records.iter().find(|r| !kept.contains(*r)) {
+            let (n, some): (_, Vec<String>) = (kept.len(), kept.into_iter().take(6).collect());
+            let what = format!("no run keeps a strip of it; they keep {n} records, such as {}", some.join(", "));
+            let hint = "name kept ones; a training keeps output.examples of each class, right and wrong";
+            return Err(Error::data(record, what, hint));
+        }
+        if !records.is_empty() {
+            of.push(format!("records {}", records.join(", ")));
+        }
+        if let (Some(last), false) = (self.names.last_mut(), of.is_empty()) {
+            *last = format!("{last} ({})", of.join("; "));
+        }
+        Ok(())
+    }
+}
+
 impl Run {
     /// Fold and seed, in words.
     pub fn cell(&self) -> String {
@@ -313,6 +351,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
             Some("predictions.csv") => run.predictions = None,
             Some("explanation.json") => run.explanation = None,
             Some("sanity.json") => run.sanity = None,
+            Some(Cost::FILE) => run.cost = None,
             _ => run.examples = None,
         }
         told.push((what, command, true));
