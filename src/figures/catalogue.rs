@@ -2,8 +2,10 @@
 //! folder, from runs to drawing, and a row of [`FIGURES`]; `exgnet figures`, the report and the end of a training read it
 //! from there. Nothing here needs a GPU, a model or a data set.
 
-use super::of_runs::{classification, training};
-use super::{embedding, features, kernels, maps, network, perturbation, regressed, scores};
+use super::{
+    ablation, balance, confusion, embedding, features, kernels, maps, network, networks, patients, per_class,
+    perturbation, ranking, regressed, reliability, scores, training,
+};
 use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
@@ -46,12 +48,16 @@ macro_rules! figures {
 pub const FIGURES: &[Kind] = figures! {
     "training" "losses" "Losses and learning rate" Runs(training::losses);
     "training" "metrics" "Metrics over the epochs" Runs(training::metrics);
-    "confusion" "confusion" "Confusion matrix" Runs(classification::confusion);
-    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(classification::confusion_folds);
-    "ranking" "ranking" "ROC, precision and recall" Runs(classification::ranking);
-    "ranking" "reliability" "Reliability" Runs(classification::reliability);
-    "performance" "per-class" "Metrics per class" Runs(classification::per_class);
-    "performance" "ablation" "Arms against each other" Runs(classification::ablation);
+    "confusion" "confusion" "Confusion matrix" Runs(confusion::draw);
+    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(confusion::folds);
+    "confusion" "confusion-arms" "Confusion matrices of the arms" Runs(confusion::arms);
+    "ranking" "ranking" "ROC, precision and recall" Runs(ranking::draw);
+    "ranking" "reliability" "Reliability" Runs(reliability::draw);
+    "performance" "per-class" "Metrics per class" Runs(per_class::draw);
+    "performance" "patients" "Accuracy of every patient" Runs(patients::draw);
+    "performance" "ablation" "Arms against each other" Runs(ablation::draw);
+    "performance" "networks" "Networks and their cost" Runs(networks::draw);
+    "data" "balance" "Records of every class" Runs(balance::draw);
     "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(maps::gradcam::draw);
     "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(maps::compare::draw);
     "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(maps::aligned::draw);
@@ -62,7 +68,7 @@ pub const FIGURES: &[Kind] = figures! {
     "features" "features" "Features per class" Runs(features::draw);
     "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
     "features" "embedding" "Map of the embedding" Runs(embedding::draw);
-    "network" "network" "The network" Runs(network::of_runs);
+    "network" "network" "The network" Runs(network::draw);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
     "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));
     "kernels" "step-share" "Share of a training step" Kernels(|data, look| Vec::from_iter(kernels::step_share(data, look)));
