@@ -5,8 +5,10 @@ use super::{Common, print_json, print_line};
 use crate::ecg::features::NAMES;
 use crate::ecg::{Dataset, Strip, prepared, resolve};
 use crate::error::Result;
-use crate::figures::dataset::{ClassSummary, ExampleStrip, draw_counts, draw_rates, draw_strips};
-use crate::figures::guidance::{self, GuidanceFigure};
+use crate::figures::dataset::{ClassSummary, ExampleStrip, draw_counts, draw_rates, strips};
+use crate::figures::guidance::{GuidanceFigure, guidance};
+use crate::plot::ecg_paper::Strip as EcgStrip;
+use crate::plot::{Format, Look};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -123,6 +125,7 @@ pub(super) fn run(common: &Common, args: &DataArgs) -> Result<ExitCode> {
 }
 
 fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
+    let look = Look::default();
     let summary = |class: usize| ClassSummary {
         name: set.classes[class].clone(),
         strips: of_class(set, class).count(),
@@ -131,34 +134,27 @@ fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
     };
     let classes: Vec<ClassSummary> = (0..set.classes.len()).map(summary).collect();
     let chosen: Vec<&Strip> = (0..set.classes.len()).flat_map(|c| spread(set, c, examples)).collect();
-    let strips: Vec<ExampleStrip> = chosen
-        .iter()
-        .map(|s| ExampleStrip {
-            class: &set.classes[s.label],
-            class_index: s.label,
-            record: &s.id,
-            fs: set.preprocessing.fs,
-            signal: &s.signal,
-            r_peaks: &s.r_peaks,
-            expert_beats: s.expert_beats,
-        })
-        .collect();
-    let constants = set.guidance.clone();
+    let strip = |i: usize| EcgStrip {
+        record: &chosen[i].id,
+        signal: &chosen[i].signal,
+        fs: set.preprocessing.fs,
+        in_mv: true,
+        r_peaks: &chosen[i].r_peaks,
+        expert_beats: chosen[i].expert_beats,
+    };
+    let class = |i: usize| (set.classes[chosen[i].label].as_str(), chosen[i].label);
+    let shown = (0..chosen.len()).map(|i| ExampleStrip { class: class(i), strip: strip(i) }).collect();
     let curves: Vec<_> = chosen
         .iter()
-        .map(|s| crate::ecg::guidance(&s.r_peaks, set.preprocessing.fs, s.signal.len(), &constants))
+        .map(|s| crate::ecg::guidance(&s.r_peaks, set.preprocessing.fs, s.signal.len(), &set.guidance))
         .collect();
-    let guided: Vec<GuidanceFigure> = chosen
+    let guided: Vec<GuidanceFigure> = curves
         .iter()
-        .zip(&curves)
+        .enumerate()
         .filter(|(_, made)| made.valid)
-        .map(|(s, made)| GuidanceFigure {
-            record: &s.id,
-            class: &set.classes[s.label],
-            class_index: s.label,
-            fs: set.preprocessing.fs,
-            signal: &s.signal,
-            r_peaks: &s.r_peaks,
+        .map(|(i, made)| GuidanceFigure {
+            class: class(i),
+            strip: strip(i),
             beats: &made.beats,
             intervals: &made.intervals,
             target: &made.target,
@@ -168,14 +164,10 @@ fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
     for format in ["png", "svg"] {
         draw_counts(dir.join(format!("counts.{format}")), &classes)?;
         draw_rates(dir.join(format!("rates.{format}")), &classes)?;
-        if !strips.is_empty() {
-            draw_strips(dir.join(format!("strips.{format}")), &strips)?;
-        }
-        if !guided.is_empty() {
-            guidance::draw_panel(dir.join(format!("guidance.{format}")), &guided)?;
-        }
     }
-    Ok(())
+    let mut all = if chosen.is_empty() { Vec::new() } else { strips(&look, shown)? };
+    all.extend(if guided.is_empty() { Vec::new() } else { guidance(&look, guided)? });
+    all.iter().try_for_each(|figure| figure.write(dir, &[Format::Png, Format::Svg]).map(drop))
 }
 
 /// `n` strips of a class, spread evenly over the set: neighbours are often of one patient.

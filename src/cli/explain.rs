@@ -10,6 +10,8 @@ use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_ma
 use crate::figures::{GradCamFigure, gradcam};
 use crate::files::{guard, write_atomically};
 use crate::nn::config::NetworkConfig;
+use crate::plot::ecg_paper::Strip;
+use crate::plot::{Format, Look};
 use clap::Args;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -80,6 +82,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let mut written = HashSet::new();
     let how = Reading { fs: args.fs, lead: args.lead.as_deref(), notes: Notes::default() };
     let to = &model.info.preprocessing;
+    let look = Look { width_mm: gradcam::TRUE_MM, ..Look::default() };
     let code = for_each(common, &args.inputs, |path| {
         let strip = load(common, path, &how, &model.info)?;
         if !written.insert(strip.name.clone()) {
@@ -96,29 +99,40 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         let p = probabilities(&logits);
         let predicted = argmax(&logits);
         let scheme = Scheme::by_name(&to.scheme).ok();
-        let truth = scheme.and_then(|scheme| Some(scheme.classes[scheme.class_of(expert_rhythm(path, to.seconds)?)?]));
+        let truth = scheme.and_then(|scheme| {
+            let index = scheme.class_of(expert_rhythm(path, to.seconds)?)?;
+            Some((scheme.classes[index], index))
+        });
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let png_path = args.out.join(format!("{}.png", strip.name));
         let npy = npy(&map);
         // no picture of one map beside the values of another
         guard::check_content(&npy_path, &npy)?;
-        gradcam::draw(
-            &png_path,
+        let class_name = |class: usize| (classes[class].as_str(), class);
+        let pages = gradcam::figures(
+            &look,
+            &strip.name,
             &GradCamFigure {
-                title: Some(&strip.name),
-                signal_mv: &strip.signal,
-                fs: to.fs,
-                in_mv: strip.units_known,
+                strip: Strip {
+                    record: &strip.name,
+                    signal: &strip.signal,
+                    fs: to.fs,
+                    in_mv: strip.units_known,
+                    r_peaks: &strip.r_peaks,
+                    expert_beats: strip.expert_beats,
+                },
                 map: &map,
-                r_peaks: &strip.r_peaks,
-                expert_beats: strip.expert_beats,
                 true_class: truth,
-                predicted_class: &classes[predicted],
-                probability: p[predicted] as f32,
-                target_class: &classes[target],
+                predicted: class_name(predicted),
+                probability: p[predicted],
+                target: class_name(target),
                 layer: &layer,
             },
         )?;
+        let mut figures = Vec::new();
+        for page in &pages {
+            figures.extend(page.write(&args.out, &[Format::Png])?);
+        }
         write_atomically(&npy_path, &npy)?;
         if args.json {
             let mut row = strip_json(path, &strip, &model, &logits);

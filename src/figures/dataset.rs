@@ -4,14 +4,14 @@ use super::confusion::percent;
 use crate::error::{Error, Result};
 use crate::plot::axes::{Axis, Frame, nice};
 use crate::plot::canvas::{Canvas, Point, Type, save};
-use crate::plot::reduced::class_name;
+use crate::plot::ecg_paper::class_name;
 use crate::plot::style::{
     GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, class_color,
 };
 use crate::plot::text::grouped;
 use std::path::Path;
 
-pub use super::strips::{ExampleStrip, draw_strips};
+pub use super::strips::{ExampleStrip, strips};
 
 /// Most classes of one figure.
 const MOST: usize = 24;

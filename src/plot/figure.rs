@@ -4,8 +4,9 @@ use crate::error::Result;
 use crate::files::write_atomically;
 use crate::plot::canvas;
 use crate::plot::canvas::Canvas;
-use crate::plot::style::Page;
+use crate::plot::style::{Look, Page};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 type Draw<'a> = Box<dyn Fn(&mut Canvas<'_>) -> Result<()> + 'a>;
 
@@ -48,6 +49,40 @@ impl<'a> Figure<'a> {
         draw: impl Fn(&mut Canvas<'_>) -> Result<()> + 'a,
     ) -> Self {
         Self { stem: stem.into(), caption: caption.into(), page, draw: Box::new(draw) }
+    }
+
+    /// Figures of parts of the given heights under each other, mm, on as many pages as [`Look::most_height`] asks for:
+    /// `stem`, `stem-2` and so on, numbered in their captions. `head` and `foot` mm of each page lie above and below the parts;
+    /// `draw` is given the parts of a page, each with its upper edge. A part that is higher than a page has one of its own.
+    pub fn pages(
+        look: &Look,
+        stem: &str,
+        caption: &str,
+        (head, foot): (f64, f64),
+        heights: &[f64],
+        draw: impl Fn(&mut Canvas<'_>, &[(usize, f64)]) -> Result<()> + 'a,
+    ) -> Vec<Self> {
+        let mut pages: Vec<(Vec<(usize, f64)>, f64)> = Vec::new();
+        for (i, height) in heights.iter().enumerate() {
+            match pages.last_mut() {
+                Some((parts, y)) if *y + height + foot <= look.most_height() + 1e-6 => {
+                    parts.push((i, *y));
+                    *y += height;
+                }
+                _ => pages.push((vec![(i, head)], head + height)),
+            }
+        }
+        let (count, draw) = (pages.len(), Rc::new(draw));
+        let page = |(i, (parts, bottom)): (usize, (Vec<(usize, f64)>, f64))| {
+            let draw = Rc::clone(&draw);
+            let (stem, caption) = match (count, i) {
+                (1, _) => (stem.to_owned(), caption.to_owned()),
+                (_, 0) => (stem.to_owned(), format!("{caption} (Page 1 of {count}.)")),
+                _ => (format!("{stem}-{}", i + 1), format!("{caption} (Page {} of {count}.)", i + 1)),
+            };
+            Self::new(stem, look.page(bottom + foot), caption, move |c: &mut Canvas| draw(c, &parts))
+        };
+        pages.into_iter().enumerate().map(page).collect()
     }
 
     /// The SVG document.

@@ -3,18 +3,20 @@
 //! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
 //! - [`canvas`]: lines, areas and text in millimetres, as bitmap or SVG (underneath: [`raster`], [`text`], `output`)
 //! - [`axes`]: ticks, frames, legends, colour bars; [`panels`]: small multiples, their lines and bands
-//! - [`paper`] and [`reduced`]: ECG paper; [`figure`]: a drawing with its caption, written in several formats
+//! - [`ecg_paper`]: strips on ECG paper; [`heading`]: the text above them; [`figure`]: a drawing with its caption, written in several formats
 
 pub mod axes;
 pub mod canvas;
+pub mod distributions;
+pub mod ecg_paper;
 pub mod figure;
+pub mod heading;
 mod output;
 pub mod panels;
-pub mod paper;
 pub mod raster;
-pub mod reduced;
 pub mod style;
 pub mod text;
+pub(crate) mod thin;
 
 pub use figure::{Figure, Format};
 pub use style::{Look, Page, Theme};

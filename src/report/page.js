@@ -263,7 +263,7 @@
     const s = strip(first.strip), p = paper(s);
     const attributes = {
       class: "card", tabindex: "0", "aria-label": `Strip ${s.record}`, "data-record": s.record, "data-true": data.classes[first.truth], "data-predicted": data.classes[first.predicted],
-      "data-confidence": shown(first.confidence, 6), "data-ncc": first.ncc === null ? "" : first.ncc, "data-variant": data.variants[first.variant],
+      "data-confidence": shown(first.confidence, 6), "data-ncc": first.ncc === null ? "" : first.ncc, "data-variant": data.variants[first.variant], "data-fold": first.fold === null ? "" : first.fold,
     };
     const article = add(holder, "article", attributes);
     const top = add(article, "div", { class: "top" });

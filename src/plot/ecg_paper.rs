@@ -1,0 +1,451 @@
+//! ECG paper: 25 mm/s and 10 mm/mV times a factor, with squares of 1 and 5 mm, a calibration pulse, marks of the R peaks and a
+//! trace that a map may colour; and what stands around it: classes, legend, colour bar, axis of time.
+
+use crate::error::{Error, Result};
+use crate::plot::axes::{Frame, color_bar, nice, number};
+use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::heading::{Fact, mark};
+use crate::plot::style::{
+    INK, Look, PAPER, PAPER_LARGE, PAPER_SMALL, PT_AXIS, PT_SMALL, Rgb, WARN, class_color, mix, viridis,
+};
+use crate::plot::thin::{simplified, thinned};
+use std::ops::Range;
+
+/// Paper before the start of a strip, s: room for the calibration pulse.
+const LEAD_IN: f64 = 0.4;
+/// A large square, mm of true paper.
+const LARGE: f64 = 5.0;
+/// Small squares below this would run together, mm.
+const FINEST: f64 = 0.45;
+/// Least and most paper above and below the baseline, mV; what exceeds it is cut, and counted.
+const ABOVE: (f64, f64) = (1.5, 4.0);
+const BELOW: (f64, f64) = (0.5, 4.0);
+/// The trace, pt; and one that a map colours, with the rim behind it in its widths.
+const TRACE: f64 = 0.8;
+const MAPPED: f64 = 1.4;
+const RIM: f64 = 1.75;
+/// Colours in which a map is drawn.
+const LEVELS: f64 = 24.0;
+/// How strongly a map tints the paper at its maximum, 0..1.
+const TINT: f64 = 0.55;
+
+/// The scale of the paper: a factor on 25 mm/s and 10 mm/mV, 1 being true.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    factor: f64,
+    /// How much larger the page is drawn than it is laid out.
+    enlarged: f64,
+}
+
+impl Scale {
+    /// The largest scale, in whole percent and at most true, at which `seconds` and the lead-in are no wider than `width` mm
+    /// as laid out.
+    pub fn fitting(look: &Look, width: f64, seconds: f64) -> Self {
+        let enlarged = look.theme.scale();
+        let most = width * enlarged / ((seconds + LEAD_IN) * 25.0);
+        Self { factor: ((most * 100.0 + 1e-6).floor() / 100.0).clamp(0.05, 1.0) / enlarged, enlarged }
+    }
+
+    /// mm per second, as laid out.
+    pub fn time(self) -> f64 {
+        25.0 * self.factor
+    }
+
+    /// mm per mV, as laid out.
+    pub fn gain(self) -> f64 {
+        10.0 * self.factor
+    }
+
+    /// Paper before the start of a strip, mm.
+    pub fn lead_in(self) -> f64 {
+        LEAD_IN * self.time()
+    }
+
+    /// Speed and gain of the paper, and how much smaller it is drawn; squares measure 0.2 s and 0.5 mV.
+    pub fn text(self) -> String {
+        format!("25 mm/s, 10 mm/mV{}", self.reduced())
+    }
+
+    fn reduced(self) -> String {
+        let percent = (self.factor * self.enlarged * 100.0).round();
+        if percent < 100.0 { format!(", drawn at {percent} %") } else { String::new() }
+    }
+
+    /// Size of marks and lines, those of true paper being 1.
+    fn pen(self) -> f64 {
+        self.factor.clamp(0.7, 1.0)
+    }
+
+    /// Seconds of paper that hold the longest of several strips, as whole large squares; at most 10 s, and 6 s on paper of less
+    /// than 90 mm, where more would be too small to be read.
+    pub fn window<'a>(strips: impl IntoIterator<Item = &'a Strip<'a>>, width: f64) -> f64 {
+        let seconds = strips.into_iter().map(Strip::seconds).filter(|s| s.is_finite());
+        let longest = seconds.fold(1.0, f64::max).min(if width < 90.0 { 6.0 } else { 10.0 });
+        (longest / 0.2 - 1e-6).ceil() * 0.2
+    }
+}
+
+/// A strip of an ECG, as it is given to a figure.
+#[derive(Debug, Clone, Copy)]
+pub struct Strip<'a> {
+    /// Name of the record.
+    pub record: &'a str,
+    /// The samples, in mV if `in_mv`; what is not finite is a gap.
+    pub signal: &'a [f32],
+    /// Sampling rate, Hz.
+    pub fs: f64,
+    /// False: the signal is in arbitrary units; the paper picks a gain and says so.
+    pub in_mv: bool,
+    /// R peaks, samples from the start of the strip.
+    pub r_peaks: &'a [u32],
+    /// The R peaks are an expert's beats, not a detector's.
+    pub expert_beats: bool,
+}
+
+impl<'a> Strip<'a> {
+    /// What the marks of the R peaks mean that strips have.
+    pub fn legend(strips: &[Self]) -> impl Iterator<Item = Fact> {
+        let there = |full: &bool| strips.iter().any(|s| !s.r_peaks.is_empty() && s.expert_beats == *full);
+        [true, false].into_iter().filter(there).map(Fact::beats)
+    }
+
+    /// Duration, s.
+    pub fn seconds(&self) -> f64 {
+        self.signal.len() as f64 / self.fs
+    }
+
+    /// Checks that `values` (0 to 1, called `what`) are those of this strip's samples.
+    ///
+    /// # Errors
+    /// If they are not as many as samples, or leave 0..1.
+    pub fn check(&self, what: &str, values: &[f32]) -> Result<()> {
+        if values.len() != self.signal.len() {
+            let found = format!("{what} has {} values, the signal {} samples", values.len(), self.signal.len());
+            return Err(self.fault(found, "give one value a sample"));
+        }
+        match values.iter().find(|v| v.is_finite() && !(-1e-3..=1.001).contains(*v)) {
+            Some(v) => Err(self.fault(format!("{what} holds {v}, expected 0 to 1"), "divide it by its maximum")),
+            None => Ok(()),
+        }
+    }
+
+    fn fault(&self, what: String, hint: &str) -> Error {
+        Error::data(if self.record.trim().is_empty() { "the strip" } else { self.record }, what, hint)
+    }
+}
+
+/// A strip, checked, with the paper that it needs.
+#[derive(Debug, Clone)]
+pub struct Trace<'a> {
+    strip: Strip<'a>,
+    scale: Scale,
+    /// Samples drawn, from the first.
+    shown: usize,
+    /// Value drawn at the baseline: the median.
+    baseline: f64,
+    /// What is drawn as 1 mV is: 1 of a signal in mV.
+    unit: f64,
+    /// Paper above the baseline, mV.
+    pub above: f64,
+    /// Paper below the baseline, mV.
+    pub below: f64,
+    /// Samples that the paper cuts off.
+    cut: usize,
+    /// The farthest sample from the baseline, in the signal's unit.
+    largest: f64,
+    /// Colours the trace and tints the paper, 0 to 1.
+    map: Option<&'a [f32]>,
+}
+
+impl<'a> Trace<'a> {
+    /// Checks a strip and fits paper to its first `most` seconds.
+    ///
+    /// # Errors
+    /// If no drawn sample is finite, the sampling rate is not positive or an R peak lies outside.
+    pub fn new(strip: Strip<'a>, scale: Scale, most: f64) -> Result<Self> {
+        let Strip { signal, fs, r_peaks, .. } = strip;
+        if !(1e-3..=1e7).contains(&fs) {
+            return Err(strip.fault(format!("a sampling rate of {fs} Hz"), "give the sampling rate in Hz"));
+        }
+        let shown = ((most * fs).round() as usize).clamp(1, signal.len().max(1)).min(signal.len());
+        let mut finite: Vec<f64> = signal[..shown].iter().filter(|v| v.is_finite()).map(|v| f64::from(*v)).collect();
+        if finite.is_empty() {
+            return Err(strip.fault(format!("none of its {shown} samples is a number"), "leave this record out"));
+        }
+        if let Some(r) = r_peaks.iter().find(|r| **r as usize >= signal.len()) {
+            let what = format!("an R peak at sample {r} of a strip of {} samples", signal.len());
+            return Err(
+                strip.fault(what, "count R peaks in samples from the start of the strip, at the strip's own rate")
+            );
+        }
+        finite.sort_by(f64::total_cmp);
+        let baseline = finite[finite.len() / 2];
+        finite.iter_mut().for_each(|v| *v -= baseline);
+        let mut sizes: Vec<f64> = finite.iter().map(|v| v.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        // of unknown units the tallest beats measure 10 to 25 mm of true paper
+        let unit = if strip.in_mv { 1.0 } else { nice(sizes[((sizes.len() - 1) as f64 * 0.995) as usize] / 2.5) };
+        let mv = || finite.iter().map(|v| v / unit);
+        let room = if r_peaks.is_empty() { 0.05 } else { 3.3 * scale.pen() / scale.gain() };
+        let squares = |need: f64, (least, most): (f64, f64)| ((need / 0.5).ceil() * 0.5).clamp(least, most);
+        // what the paper cannot hold at all has no say in its height
+        let above = squares(mv().filter(|v| *v <= ABOVE.1).fold(0.0, f64::max) + room, ABOVE);
+        let below = squares(0.05 - mv().filter(|v| *v >= -BELOW.1).fold(0.0, f64::min), BELOW);
+        let cut = mv().filter(|v| *v > above || *v < -below).count();
+        let largest = sizes[sizes.len() - 1];
+        Ok(Self { strip, scale, shown, baseline, unit, above, below, cut, largest, map: None })
+    }
+
+    /// The same, coloured by a map, 0 to 1; grey where it has no value.
+    ///
+    /// # Errors
+    /// If it is not as long as the strip or leaves 0..1.
+    pub fn with_map(self, map: &'a [f32]) -> Result<Self> {
+        self.strip.check("the map", map)?;
+        Ok(Self { map: Some(map), ..self })
+    }
+
+    /// The same on `above` and `below` mV of paper, where that is more than its own.
+    pub fn on_paper(self, above: f64, below: f64) -> Self {
+        Self { above: self.above.max(above), below: self.below.max(below), ..self }
+    }
+
+    /// The strip.
+    pub fn strip(&self) -> &Strip<'a> {
+        &self.strip
+    }
+
+    /// Samples drawn, from the first.
+    pub fn shown(&self) -> usize {
+        self.shown
+    }
+
+    /// Height of the paper, mm.
+    pub fn height(&self) -> f64 {
+        (self.above + self.below) * self.scale.gain()
+    }
+
+    /// The drawn samples in rows of `seconds`.
+    pub fn rows(&self, seconds: f64) -> Vec<Range<usize>> {
+        let length = ((seconds * self.strip.fs).round() as usize).max(1);
+        (0..self.shown).step_by(length).map(|from| from..(from + length).min(self.shown)).collect()
+    }
+
+    /// Speed and gain, as printed beside the strip.
+    pub fn scale_text(&self) -> String {
+        let (unit, reduced) = (number(self.unit), self.scale.reduced());
+        if self.strip.in_mv {
+            return self.scale.text();
+        }
+        format!("25 mm/s, 10 mm = {unit} arbitrary units (not mV){reduced}")
+    }
+
+    /// What is not drawn, and what the colours of a map do not say, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let Strip { signal, fs, in_mv, .. } = self.strip;
+        if self.shown < signal.len() {
+            let (part, all) = (self.shown as f64 / fs, self.strip.seconds());
+            out.push(format!(
+                "first {} s of {} s",
+                number((part * 10.0).round() / 10.0),
+                number((all * 10.0).round() / 10.0)
+            ));
+        }
+        if self.cut > 0 {
+            let unit = if in_mv { "mV" } else { "units" };
+            let largest = format!("{:.2e}", self.largest).parse().map_or_else(|_| "?".into(), number);
+            let samples = if self.cut == 1 { "1 sample".to_owned() } else { format!("{} samples", self.cut) };
+            out.push(format!("{samples} cut at the paper's edge (up to {largest} {unit} from the baseline)"));
+        }
+        let Some(map) = self.map else { return out };
+        if map.iter().all(|v| *v == 0.0) {
+            out.push("dead map: zero everywhere".into());
+        }
+        if signal.iter().zip(map).any(|(s, m)| s.is_finite() && !m.is_finite()) {
+            out.push("grey: the map has no value".into());
+        }
+        out
+    }
+
+    /// Stretches of samples of one level of the map; none without a map.
+    fn levels(&self, row: &Range<usize>) -> Vec<(usize, usize, f64)> {
+        let Some(map) = self.map else { return Vec::new() };
+        let mut out: Vec<(usize, usize, f64)> = Vec::new();
+        for i in row.clone() {
+            let v = f64::from(map[i]);
+            let level = if v.is_finite() { (v.clamp(0.0, 1.0) * LEVELS).round() / LEVELS } else { f64::NAN };
+            match out.last_mut() {
+                Some(last) if last.2.to_bits() == level.to_bits() => last.1 = i + 1,
+                _ => out.push((i, i + 1, level)),
+            }
+        }
+        out
+    }
+
+    /// Height of a sample above the baseline, mm, within the paper; nothing for a gap.
+    fn height_of(&self, i: usize) -> Option<f64> {
+        let v = f64::from(*self.strip.signal.get(i)?);
+        let mv = (v - self.baseline) / self.unit;
+        v.is_finite().then(|| mv.clamp(-self.below, self.above) * self.scale.gain())
+    }
+
+    /// [`Self::notes`] as facts, in a warning's colour.
+    pub fn warnings(&self) -> impl Iterator<Item = Fact> {
+        self.notes().into_iter().map(|note| Fact::words(note, WARN))
+    }
+
+    /// R peaks that are drawn: their x on paper whose start of time is at `x0`, mm.
+    pub fn peaks(&self, x0: f64) -> impl Iterator<Item = f64> + '_ {
+        let drawn = self.strip.r_peaks.iter().filter(|r| (**r as usize) < self.shown);
+        drawn.map(move |r| x0 + f64::from(*r) / self.strip.fs * self.scale.time())
+    }
+
+    /// Draws the strip on `seconds` of paper whose upper edge and start of time are at `at`.
+    pub fn draw(&self, c: &mut Canvas, at: Point, seconds: f64) {
+        self.draw_row(c, at, &(0..self.shown), seconds);
+    }
+
+    /// The same for a row of samples.
+    pub fn draw_row(&self, c: &mut Canvas, at: Point, row: &Range<usize>, seconds: f64) {
+        let (time, gain, pen) = (self.scale.time(), self.scale.gain(), self.scale.pen());
+        let (left, right) = (at.0 - self.scale.lead_in(), at.0 + seconds * time);
+        let (top, bottom, base) = (at.1, at.1 + self.height(), at.1 + self.above * gain);
+        c.rect((left, top), (right, bottom), PAPER);
+        let x = |i: usize| at.0 + (i as f64 - row.start as f64) / self.strip.fs * time;
+        let levels = self.levels(row);
+        for &(from, to, level) in levels.iter().filter(|l| l.2 > 0.0) {
+            let tint = mix(c.page().theme.color(PAPER), viridis(level), TINT * level);
+            c.rect((x(from), top), (x(to).min(right), bottom), tint);
+        }
+        let square = self.scale.factor;
+        if square >= FINEST {
+            grid(c, (left, top), (right, bottom), square, 0.2 * pen, PAPER_SMALL);
+        }
+        grid(c, (left, top), (right, bottom), LARGE * square, 0.6 * pen, PAPER_LARGE);
+        // the calibration pulse: 1 mV high and 0.2 s long
+        let pulse = [(-0.36, 0.0), (-0.3, 0.0), (-0.3, 1.0), (-0.1, 1.0), (-0.1, 0.0), (-0.04, 0.0)];
+        c.polyline(&pulse.map(|(s, mv)| (at.0 + s * time, base - mv * gain)), TRACE, INK);
+        let point = |i: usize| self.height_of(i).map(|mm| (x(i), base - mm));
+        let mapped = (MAPPED * square).clamp(MAPPED / 2.0, MAPPED);
+        let width = if levels.is_empty() { TRACE } else { RIM * mapped };
+        for line in thinned(row.len(), |i| point(row.start + i)) {
+            c.polyline(&simplified(&line), width, INK);
+        }
+        for &(from, to, level) in &levels {
+            // each colour runs on to the next one's first sample
+            for line in thinned((to + 1).min(row.end) - from, |i| point(from + i)) {
+                c.polyline(&simplified(&line), mapped, viridis(level));
+            }
+        }
+        for r in self.strip.r_peaks.iter().map(|r| *r as usize).filter(|r| row.contains(r)) {
+            let near = (0.06 * self.strip.fs) as usize;
+            let around = r.saturating_sub(near).max(row.start)..=(r + near).min(row.end - 1);
+            // in a gap the mark stands above the baseline
+            let highest = around.filter_map(|i| self.height_of(i)).reduce(f64::max).unwrap_or(0.0);
+            let tip = (highest + 1.2 * pen).min(self.above * gain - 1.7 * pen);
+            mark(c, (x(r), base - tip), pen, self.strip.expert_beats);
+        }
+    }
+}
+
+fn grid(c: &mut Canvas, (x0, y0): Point, (x1, y1): Point, every: f64, pt: f64, color: Rgb) {
+    for i in 0..=((x1 - x0) / every + 1e-6) as usize {
+        let x = x0 + i as f64 * every;
+        c.line((x, y0), (x, y1), pt, color);
+    }
+    for i in 0..=((y1 - y0) / every + 1e-6) as usize {
+        let y = y0 + i as f64 * every;
+        c.line((x0, y), (x1, y), pt, color);
+    }
+}
+
+/// Writes a class in bold letters behind a square of its colour, on the baseline through `at`, at most `most` mm wide;
+/// gives its width, mm.
+pub fn class_name(c: &mut Canvas, at: Point, name: &str, index: usize, style: &Type, most: f64) -> f64 {
+    let (style, side) = (style.bold(), 0.8 * style.em());
+    let middle = at.1 - style.drop();
+    c.rect((at.0, middle - side / 2.0), (at.0 + side, middle + side / 2.0), class_color(name, index));
+    let indent = side + 0.45 * style.em();
+    let name = style.shorten(name, (most - indent).max(style.em()));
+    c.text((at.0 + indent, at.1), &name, &style);
+    indent + style.width(&name)
+}
+
+/// The axis of time under `seconds` of paper that begins at `at` with the time `start`, with its name below if `named`.
+pub fn time_axis(c: &mut Canvas, at: Point, (start, seconds): (f64, f64), scale: Scale, named: bool) {
+    let style = Type::new(PT_SMALL).middle();
+    let text = |s: f64| number(((start + s) * 1000.0).round() / 1000.0);
+    // numbers never touch
+    let room = (style.width(&text(seconds)) + 1.0) / scale.time();
+    let step = if seconds <= 1.5 { nice(room).max(0.2) } else { nice(room).max(1.0) };
+    let number_at = at.1 + 1.6 + 2.0 * style.drop();
+    for i in 0..=(seconds / step + 1e-6) as usize {
+        let (s, x) = (i as f64 * step, at.0 + i as f64 * step * scale.time());
+        c.line((x, at.1), (x, at.1 + 0.9), PT_AXIS, INK);
+        c.text((x, number_at), &text(s), &style);
+    }
+    if named {
+        c.text((at.0 + seconds * scale.time() / 2.0, number_at + 1.1 + 2.0 * style.drop()), "time (s)", &style);
+    }
+}
+
+/// The colour bar of maps, its left edge at `left`, in the middle of what lies from `top` to `bottom`.
+pub fn map_bar(c: &mut Canvas, left: f64, (top, bottom): (f64, f64)) {
+    let (middle, half) = (f64::midpoint(top, bottom), ((bottom - top) / 2.0).min(32.0));
+    let frame = Frame { x0: left, y0: middle - half, x1: left + 3.0, y1: middle + half };
+    let name = if half < 11.0 { "map (0–1)" } else { "Grad-CAM (0–1)" };
+    color_bar(c, frame, viridis, &[(0.0, "0"), (0.5, "0.5"), (1.0, "1")], name, PT_SMALL);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strip<'a>(signal: &'a [f32], r_peaks: &'a [u32]) -> Strip<'a> {
+        Strip { record: "r", signal, fs: 100.0, in_mv: true, r_peaks, expert_beats: true }
+    }
+
+    #[test]
+    fn scales_are_whole_percent_of_true_paper() {
+        let look = Look::default();
+        let scale = |width: f64, seconds| Scale::fitting(&look, width, seconds);
+        assert_eq!((scale(400.0, 10.0).time(), scale(400.0, 10.0).gain()), (25.0, 10.0));
+        assert_eq!(scale(400.0, 10.0).text(), "25 mm/s, 10 mm/mV");
+        assert_eq!(scale(168.0, 10.0).text(), "25 mm/s, 10 mm/mV, drawn at 64 %");
+        assert!((scale(168.0, 10.0).time() - 16.0).abs() < 1e-9);
+        let slides = Look { theme: crate::plot::Theme::Slides, ..look };
+        let large = Scale::fitting(&slides, 400.0, 10.0);
+        assert!((large.time() - 25.0 / 1.5).abs() < 1e-9 && large.text().ends_with("mV"), "25 mm on the page");
+    }
+
+    #[test]
+    fn paper_fits_the_strip() {
+        let mut signal = vec![0.0f32; 2000];
+        (signal[50], signal[70], signal[1500]) = (1.6, -0.7, 99.0);
+        let scale = Scale::fitting(&Look::default(), 180.0, 10.0);
+        let trace = Trace::new(strip(&signal, &[50, 1500]), scale, 10.0).unwrap();
+        assert_eq!((trace.above, trace.below, trace.cut, trace.shown()), (2.0, 1.0, 0, 1000));
+        assert_eq!((trace.peaks(0.0).count(), trace.notes()), (1, vec!["first 10 s of 20 s".to_owned()]));
+        assert_eq!(trace.rows(4.0), [0..400, 400..800, 800..1000]);
+        signal[60] = f32::MAX;
+        let trace = Trace::new(strip(&signal[..1000], &[]), scale, 10.0).unwrap();
+        assert_eq!((trace.above, trace.cut), (2.0, 1), "an outlier is cut and does not stretch the paper");
+        assert!(
+            trace.notes()[0].starts_with("1 sample cut at the paper's edge (up to 3.4e38 mV"),
+            "{:?}",
+            trace.notes()
+        );
+        let units = Strip { in_mv: false, ..strip(&signal[..50], &[]) };
+        assert!(Trace::new(units, scale, 10.0).unwrap().scale_text().contains("arbitrary units (not mV)"));
+    }
+
+    #[test]
+    fn windows_are_whole_squares() {
+        let signal = [0.0; 3000];
+        for (samples, width, expected) in [(0, 170.0, 1.0), (3000, 170.0, 10.0), (805, 170.0, 8.2), (800, 80.0, 6.0)] {
+            let window = Scale::window(&[strip(&signal[..samples], &[]), strip(&signal[..9], &[])], width);
+            assert!((window - expected).abs() < 1e-9, "{expected}");
+        }
+    }
+}
