@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
 
 /// A run, with what it has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Run {
     /// Its folder, as it was named.
     pub dir: PathBuf,
@@ -82,6 +82,20 @@ pub struct Found {
     pub runs: Vec<Run>,
     /// What they do not have.
     pub missing: Vec<Missing>,
+}
+
+impl Found {
+    /// Whether every file that is there can be used: a page may leave one out, a table of results may not.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for the first one that is damaged, or of another test than its run's.
+    pub fn undamaged(&self) -> Result<()> {
+        let Some(Missing { place, what, command, .. }) = self.missing.iter().find(|m| m.damaged) else {
+            return Ok(());
+        };
+        let hint = "write the file anew, or take the run out of the folder";
+        Err(Error::data(place, what, command.as_ref().map_or(hint.into(), |c| format!("write it anew: {c}"))))
+    }
 }
 
 impl Run {
@@ -278,7 +292,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         let path = run.dir.join("predictions.csv");
         part!(
             predictions,
-            if_there(&path, |path| predictions::read_all(path, classes)),
+            if_there(&path, |path| predictions::read(path, classes)),
             "predictions.csv: no probabilities of every record"
         );
     }
