@@ -107,14 +107,16 @@ pub fn by_kind(missing: &[Missing]) -> Vec<Lack<'_>> {
             None => kinds.push((&one.what, vec![one])),
         }
     }
-    let lack = |(what, of): (_, Vec<&Missing>)| Lack {
-        what,
-        places: match of.len() {
-            0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
-            n => format!("{n} runs"),
-        },
-        commands: of.iter().filter_map(|m| m.command.as_deref()).collect(),
-    };
+    fn lack<'a>((what, of): (&'a str, Vec<&'a Missing>)) -> Lack<'a> {
+        Lack {
+            what,
+            places: match of.len() {
+                0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
+                n => format!("{n} runs"),
+            },
+            commands: of.iter().filter_map(|m| m.command.as_deref()).collect(),
+        }
+    }
     kinds.into_iter().map(lack).collect()
 }
 
@@ -142,7 +144,7 @@ fn fill(page: &Page<'_>) -> Result<String> {
         Some(text) if !value.is_safe() => Ok(out.write_str(&escape_html(text))?),
         _ => Ok(write!(out, "{value}")?),
     });
-    env.render_str(include_str!("page.html"), minijinja::Value::from_serialize(page)).map_err(|e| fault(&e))
+    env.render_str(include_str!("page.html"), minijinja::value::Serde(page)).map_err(|e| fault(&e))
 }
 
 fn fault(e: &dyn std::fmt::Display) -> Error {

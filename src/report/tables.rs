@@ -1,6 +1,6 @@
 //! The tables of a page: what ran, metrics, classes, explanation scores. What was not computed is `-`.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::explain::scores::GroupScores;
 use crate::run::metrics::Explanation;
 use crate::run::read::{Found, Missing, Run, first_line};
@@ -99,7 +99,9 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
                 }
                 classes.add("Means over folds", &all.per_class);
             }
-            Err(e) => failed.push(Missing::new(set.variants.join(", "), format!("no means over folds: {}", first_line(&e)))),
+            Err(e) => {
+                failed.push(Missing::new(set.variants.join(", "), format!("no means over folds: {}", first_line(&e))))
+            }
         }
         if set.runs.len() > 1 {
             metrics.add("Every run", &each_run(&set)?);

@@ -6,8 +6,7 @@ mod tests;
 
 use super::methods::{Method, Outcome, methods};
 use crate::error::{Error, Result};
-use crate::explain::scores::MeanScores;
-use crate::run::metrics::{ClassMetrics, MACRO, lacking_by_fold};
+use crate::run::metrics::{MACRO, lacking_by_fold};
 use crate::run::origin::again;
 use crate::run::read::{Run, read_all};
 use crate::run::set::RunSet;
@@ -34,8 +33,8 @@ pub struct Collected {
 /// A number of a run.
 type Of = fn(&Outcome) -> Option<f64>;
 
-/// The numbers of a run that the main table has columns for.
-const COLUMNS: [(&str, Of, Best); 8] = [
+/// The numbers of a run that the main table has columns for, in the order of a paper.
+pub(crate) const COLUMNS: [(&str, Of, Best); 8] = [
     ("macro-F1", |o| o.macro_f1, Best::Largest),
     ("accuracy", |o| o.accuracy, Best::Largest),
     ("AUROC", |o| o.auroc, Best::Largest),
@@ -44,6 +43,29 @@ const COLUMNS: [(&str, Of, Best); 8] = [
     ("pointing", |o| o.maps.pointing, Best::Largest),
     ("deletion", |o| o.maps.deletion_auc, Best::Smallest),
     ("insertion", |o| o.maps.insertion_auc, Best::Largest),
+];
+
+/// Others that a table of single runs has behind them.
+pub(crate) const MACRO_COLUMNS: [(&str, Of, Best); 2] = [
+    ("macro-sensitivity", |o| o.macro_sensitivity, Best::Largest),
+    ("macro-specificity", |o| o.macro_specificity, Best::Largest),
+];
+
+/// A number of one class of a run.
+type OfClass = fn(&Outcome, usize) -> Option<f64>;
+
+/// The numbers of each class, of its predictions and of its maps.
+pub(crate) const CLASS_COLUMNS: [(&str, OfClass); 10] = [
+    ("sensitivity", |o, c| o.found(c).map(|c| c.sensitivity)),
+    ("specificity", |o, c| Some(o.classes.get(c)?.specificity)),
+    ("PPV", |o, c| o.found(c).map(|c| c.ppv)),
+    ("F1", |o, c| o.found(c).map(|c| c.f1)),
+    ("AUROC", |o, c| o.classes.get(c)?.auroc),
+    ("NCC", |o, c| o.maps_of(c).map(|m| m.ncc)),
+    ("energy", |o, c| o.maps_of(c).map(|m| m.energy)),
+    ("pointing", |o, c| o.maps_of(c).map(|m| m.pointing)),
+    ("NCC with B", |o, c| o.maps_of(c).map(|m| m.ncc_beats)),
+    ("NCC with I", |o, c| o.maps_of(c).map(|m| m.ncc_intervals)),
 ];
 
 /// Seed of the bootstrap.
@@ -61,31 +83,39 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
     let finished = |run: &Run| run.metrics.is_some() && run.record.as_ref().is_some_and(|r| r.end.is_some());
     let (finished, unfinished) = std::mem::take(&mut found.runs).into_iter().partition(finished);
     found.runs = finished;
-    let at = || dir.display().to_string();
-    let Some(first) = found.runs.first() else {
+    if found.runs.is_empty() {
         let what = format!("no finished run, {} unfinished", unfinished.len());
-        return Err(Error::data(at(), what, "give the folder that `exgnet sweep` writes its runs to"));
-    };
-    check(&found.runs, first)?;
-    let set = RunSet::new(&found)?;
+        let at = dir.display().to_string();
+        return Err(Error::data(at, what, "give the folder that `exgnet sweep` writes its runs to"));
+    }
+    let all = of_runs(&found.names[0], &RunSet::new(&found)?, reference)?;
+    Ok(Collected { unfinished: unfinished.into_iter().map(|run| run.dir).collect(), ..all })
+}
+
+/// The tables of tested runs of the same classes.
+///
+/// # Errors
+/// [`Error::Data`] as [`collect`].
+pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> Result<Collected> {
+    check(&set.runs)?;
     let reference = reference.unwrap_or(&set.variants[0]);
     if !set.variants.iter().any(|name| name == reference) {
         let what = format!("no finished run of variant '{reference}'");
-        return Err(Error::data(at(), what, format!("there are {}", set.variants.join(", "))));
+        return Err(Error::data(name, what, format!("there are {}", set.variants.join(", "))));
     }
-    let (name, methods) = (&found.names[0], methods(&set));
+    let methods = methods(set);
     Ok(Collected {
-        table: main_table(name, &set, &methods, reference)?,
+        table: main_table(name, set, &methods, reference)?,
         per_class: class_table(name, &set.classes, &methods)?,
-        patients: patient_table(name, &set)?,
+        patients: patient_table(name, set)?,
         runs: set.runs.len(),
-        unfinished: unfinished.into_iter().map(|run| run.dir).collect(),
+        unfinished: Vec::new(),
     })
 }
 
 /// What tables need of runs beyond one set of classes.
-fn check(runs: &[Run], first: &Run) -> Result<()> {
-    let mut cells = HashSet::new();
+fn check(runs: &[&Run]) -> Result<()> {
+    let (first, mut cells) = (runs[0], HashSet::new());
     for run in runs {
         let fail = |what: String, hint: String| Err(Error::data(run.dir.display().to_string(), what, hint));
         let Some(cell) = run.fold_and_seed() else {
@@ -195,28 +225,9 @@ fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool
     Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
 }
 
-/// A number of one class, from its predictions and from its maps.
-type OfRecords = fn(&ClassMetrics) -> Option<f64>;
-type OfMaps = fn(&MeanScores) -> f64;
-
 fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Table> {
-    let of_records: [(&str, OfRecords); 5] = [
-        ("sensitivity", |c| (c.support > 0).then_some(c.sensitivity)),
-        ("specificity", |c| Some(c.specificity)),
-        ("PPV", |c| (c.support > 0).then_some(c.ppv)),
-        ("F1", |c| (c.support > 0).then_some(c.f1)),
-        ("AUROC", |c| c.auroc),
-    ];
-    let of_maps: [(&str, OfMaps); 5] = [
-        ("NCC", |m| m.ncc),
-        ("NCC with B", |m| m.ncc_beats),
-        ("NCC with I", |m| m.ncc_intervals),
-        ("energy", |m| m.energy),
-        ("pointing", |m| m.pointing),
-    ];
     let mut columns = vec![Column::new("class", 0), Column::new("support", 0)];
-    columns.extend(of_records.iter().map(|(name, _)| Column::new(*name, 3)));
-    columns.extend(of_maps.iter().map(|(name, _)| Column::new(*name, 3)));
+    columns.extend(CLASS_COLUMNS.iter().map(|(name, _)| Column::new(*name, 3)));
     columns.push(Column::new("folds", 0));
     let mut table = Table::new(format!("{name}, per class: mean and sd over folds"), "variant", columns);
     table.note(
@@ -233,8 +244,7 @@ fn class_table(name: &str, classes: &[String], methods: &[Method]) -> Result<Tab
             let folds: BTreeSet<usize> = support.iter().filter(|(_, n)| **n > 0.0).map(|(cell, _)| cell.0).collect();
             let counted = |number: f64| if support.is_empty() { Cell::Missing } else { Cell::Value(number) };
             row.push(counted(total));
-            row.extend(of_records.iter().map(|(_, of)| method.over_folds(|o| of(o.classes.get(c)?))));
-            row.extend(of_maps.iter().map(|(_, of)| method.over_folds(|o| Some(of(o.scores.get(c)?.as_ref()?)))));
+            row.extend(CLASS_COLUMNS.iter().map(|(_, of)| method.over_folds(|o| of(o, c))));
             row.push(counted(folds.len() as f64));
             table.push(method.name.clone(), row)?;
         }

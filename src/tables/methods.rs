@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 
 /// What one run says of a method; empty where it says nothing.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     pub macro_f1: Option<f64>,
     pub accuracy: Option<f64>,
     pub auroc: Option<f64>,
+    pub macro_sensitivity: Option<f64>,
+    pub macro_specificity: Option<f64>,
     /// Scores of the maps for the true class.
     pub maps: Explanation,
     /// By class: one class against the rest, and the means of the maps' scores.
@@ -26,12 +28,24 @@ pub(super) struct Outcome {
 }
 
 /// A row of the main table.
-pub(super) struct Method {
+pub(crate) struct Method {
     pub name: String,
     /// Not a variant but something to hold the variants against.
     pub baseline: bool,
     /// By fold and seed.
     pub outcomes: BTreeMap<(usize, u64), Outcome>,
+}
+
+impl Outcome {
+    /// A class that has test records.
+    pub fn found(&self, class: usize) -> Option<&ClassMetrics> {
+        self.classes.get(class).filter(|c| c.support > 0)
+    }
+
+    /// Scores of the maps of a class.
+    pub fn maps_of(&self, class: usize) -> Option<&MeanScores> {
+        self.scores.get(class)?.as_ref()
+    }
 }
 
 impl Method {
@@ -52,7 +66,7 @@ impl Method {
 }
 
 /// The variants in their order, then the baselines as the runs of the first variant have them.
-pub(super) fn methods(set: &RunSet<'_>) -> Vec<Method> {
+pub(crate) fn methods(set: &RunSet<'_>) -> Vec<Method> {
     let patients = set.patients();
     let cases = |run: &Run, predicted: &dyn Fn(&Prediction) -> Option<usize>| {
         let case = |row: &Prediction| {
@@ -97,6 +111,8 @@ fn of_metrics(metrics: &Metrics) -> Outcome {
         macro_f1: Some(metrics.macro_f1),
         accuracy: Some(metrics.accuracy),
         auroc: metrics.macro_auroc,
+        macro_sensitivity: Some(metrics.macro_sensitivity),
+        macro_specificity: Some(metrics.macro_specificity),
         classes: metrics.per_class.iter().map(|(_, c)| *c).collect(),
         ..Outcome::default()
     }
@@ -118,7 +134,7 @@ fn by_class(summary: &Summary) -> Vec<Option<MeanScores>> {
 }
 
 /// The uniform map, whose maximum is anywhere: its pointing is that of chance.
-fn uniform(sanity: &Sanity) -> Summary {
+pub(crate) fn uniform(sanity: &Sanity) -> Summary {
     let Chance { overall, per_class } = &sanity.pointing_chance;
     let with = |scores: &mut GroupScores, chance: Option<f64>| {
         if let (Some(means), Some(chance)) = (&mut scores.means, chance) {

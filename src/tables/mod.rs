@@ -1,7 +1,7 @@
 //! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 
 pub mod collect;
-mod methods;
+pub(crate) mod methods;
 mod render;
 
 use crate::error::{Error, Result};

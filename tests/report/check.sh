@@ -124,20 +124,23 @@ addEventListener("load", () => {
     by("c-result").dispatchEvent(new Event("change"));
     key(document.querySelector(".card"), "ArrowRight");
     check("it steps through the wrong ones", now().dataset.true !== now().dataset.predicted && at() === 2 && Number(by("c-state").textContent.match(/of ([0-9]+)/)[1]) < all);
-    const output = document.createElement("pre");
-    output.id = "said";
-    output.textContent = said.join("\n") + "\nend";
-    document.body.append(output);
+    parent.postMessage(said.join("\n") + "\nend", "*");
   });
 });
 JS
-for size in 1400,900 480,900; do
-  { sed '$d' "$page" | sed '$d'; echo '<script>'; sed "s/WIDTH/${size%,*}/" "$tmp/probe.js"; echo '</script></body></html>'; } > "$tmp/probe.html"
-  chrome --window-size=$size --dump-dom "file://$tmp/probe.html" > "$tmp/dom"
+frame() { # page, width and height; a window is 500 px wide at least, a frame in it is not
+  echo "<body style='margin:0'><pre id='said'></pre><iframe src='file://$1' style='display:block;border:0;width:$2px;height:$3px'></iframe>"
+  echo "<script>addEventListener('message', (event) => { document.getElementById('said').textContent = event.data; });</script>"
+}
+for width in 1400 480; do
+  { sed '$d' "$page" | sed '$d'; echo '<script>'; sed "s/WIDTH/$width/" "$tmp/probe.js"; echo '</script></body></html>'; } > "$tmp/probe.html"
+  frame "$tmp/probe.html" $width 900 > "$tmp/frame.html"
+  chrome --window-size=1400,1000 --dump-dom "file://$tmp/frame.html" > "$tmp/dom"
   sed -n '/id="said"/,/^end/p' "$tmp/dom" | sed 's/.*id="said">//' > "$tmp/said"
   grep -q '^end' "$tmp/said" || fail 'the script in the page did not end'
-  if grep BAD "$tmp/said" >&2; then fail "at ${size%,*} px"; fi
-  echo "at ${size%,*} px: $(grep -c good "$tmp/said") checks"
-  chrome --window-size=${size%,*},1600 --screenshot="$shots/report-${size%,*}.png" "file://$page"
+  if grep BAD "$tmp/said" >&2; then fail "at $width px"; fi
+  echo "at $width px: $(grep -c good "$tmp/said") checks"
+  frame "$page" $width 1600 > "$tmp/frame.html"
+  chrome --window-size=$((width < 500 ? 500 : width)),1600 --screenshot="$shots/report-$width.png" "file://$tmp/frame.html"
 done
 echo "all is well ($all maps, $right right, $wrong wrong); screenshots in $shots"
