@@ -279,9 +279,9 @@
       const said = chip(row, "predicted", m.predicted);
       add(said, "span", {}, ` ${shown(m.confidence, 2)} `);
       add(said, "span", { class: m.right ? "right" : "wrong" }, m.right ? "✓ right" : "✗ wrong");
-      const ncc = add(row, "span", {}, "NCC ");
-      add(ncc, "b", {}, m.ncc === null ? "not known" : shown(m.ncc, 2));
       const map = mapOf(m);
+      const ncc = add(row, "span", {}, map.c === m.truth ? "NCC " : "NCC of the true class ");
+      add(ncc, "b", {}, m.ncc === null ? "not known" : shown(m.ncc, 2));
       if (state.map || map.none) {
         const of = chip(row, "map for", map.c);
         if (map.none) { add(of, "span", { class: "wrong" }, " is not kept"); }
@@ -348,7 +348,7 @@
   for (const id in idle) { by("c-" + id).parentNode.hidden = idle[id]; }
   const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const limit = data.maps.length < data.kept ? ` (at most ${data.perClass} right and ${data.perClass} wrong ones of each class and variant; --strips N takes more)` : "";
-  by("strips-told").textContent = `${counted(data.strips.length, "strip")}, seen by ${counted(data.variants.length, "variant")}: ${data.maps.length} of the ${data.kept} results that the runs keep${limit}. They are the first of each run, whatever the networks made of them.`;
+  by("strips-told").textContent = `${counted(data.strips.length, "strip")}, seen by ${counted(data.variants.length, "variant")}: ${data.maps.length} of the ${data.kept} results that the runs keep${limit}. They are the first right and the first wrong ones of each run, not the best-looking.`;
 
   let list = [];
   function render() {
