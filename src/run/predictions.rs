@@ -39,6 +39,32 @@ impl Prediction {
     }
 }
 
+/// A number to seven digits, as many as single precision has: what is computed further is computed with these.
+pub(crate) fn short(value: f64) -> f64 {
+    format!("{value:.6e}").parse().unwrap_or(value)
+}
+
+/// A probability so that seven digits of it and of its complement stay: the order of those near 1 is kept.
+pub(crate) fn short_share(p: f64) -> f64 {
+    let least = p.min(1.0 - p);
+    if least <= 0.0 || !p.is_finite() {
+        return p;
+    }
+    let decimals = (6.0 - least.log10().floor()).clamp(0.0, 300.0) as usize;
+    format!("{p:.decimals$}").parse().unwrap_or(p)
+}
+
+/// Scores in the digits of [`short`].
+pub(crate) fn short_scores(s: MapScores) -> MapScores {
+    let [ncc, ncc_beats, ncc_intervals, energy] = [s.ncc, s.ncc_beats, s.ncc_intervals, s.energy].map(short);
+    MapScores { ncc, ncc_beats, ncc_intervals, energy, ..s }
+}
+
+/// A number as it is written; tiny ones would be a row of zeros.
+fn cell(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-4 { format!("{value:e}") } else { value.to_string() }
+}
+
 /// Writes record, patient, true and predicted class by name, a column `p_CLASS` per class, the scores of the map for the
 /// true class, and the class that the features alone predict; empty where there is none.
 ///
@@ -74,8 +100,8 @@ pub fn write_of(path: &Path, classes: &[String], predictions: &[Prediction], ori
             [s.ncc, s.ncc_beats, s.ncc_intervals, s.energy, f64::from(u8::from(s.pointing))].map(Some)
         });
         let areas = p.areas.map_or([None; 2], |a| [Some(a.deletion), Some(a.insertion)]);
-        let scores = scores.into_iter().chain(areas).map(|v| v.map_or(String::new(), |v| v.to_string()));
-        let row = cells.chain(p.probabilities.iter().map(f64::to_string)).chain(scores);
+        let scores = scores.into_iter().chain(areas).map(|v| v.map_or(String::new(), cell));
+        let row = cells.chain(p.probabilities.iter().copied().map(cell)).chain(scores);
         let by_features = p.by_features.map_or(String::new(), |c| classes[c].clone());
         let of = origin.map_or(Vec::new(), |o| vec![o.part.name().to_string(), o.data.clone()]);
         csv.write_record(row.chain([by_features]).chain(of)).map_err(|e| fail(e.to_string()))?;

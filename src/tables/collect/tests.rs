@@ -1,4 +1,5 @@
-use crate::experiment::{Experiment, Fold, Split};
+use crate::ecg::SplitKind;
+use crate::experiment::{Experiment, Fold};
 use crate::explain::scores::{MapScores, summary};
 use crate::run::explanation::{Explanations, Perturbation};
 use crate::run::metrics::Metrics;
@@ -54,7 +55,7 @@ fn run(variant: &str, (fold, seed): (usize, u64), truth: &[usize], predicted: &[
     (metrics.explanation.ncc, metrics.explanation.deletion_auc) = (Some(ncc), Some(0.5));
     let mut experiment = Experiment::default();
     (experiment.train.fold, experiment.train.seed) = (Fold::Index(fold), seed);
-    experiment.data.split = Split::Stratified;
+    experiment.data.split = SplitKind::Stratified;
     Run {
         variant: variant.into(),
         classes: Some(classes()),
@@ -163,7 +164,7 @@ fn seeds_are_averaged_where_folds_are_by_patient() {
     let mut all = runs();
     let notes = |runs: &[Run]| main_of(runs).unwrap().markdown();
     assert!(notes(&all).contains("over the cells of fold and seed"));
-    all.iter_mut().for_each(|r| r.experiment.as_mut().unwrap().data.split = Split::Grouped);
+    all.iter_mut().for_each(|r| r.experiment.as_mut().unwrap().data.split = SplitKind::Grouped);
     assert!(notes(&all).contains("seeds are averaged within a fold)."));
 }
 
