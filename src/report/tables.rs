@@ -5,7 +5,8 @@ use crate::explain::scores::GroupScores;
 use crate::run::metrics::Explanation;
 use crate::run::read::{Found, Missing, Run, first_line};
 use crate::run::set::RunSet;
-use crate::tables::collect::{CLASS_COLUMNS, COLUMNS, MACRO_COLUMNS, of_runs};
+use crate::tables::collect::of_runs;
+use crate::tables::contents::{COLUMNS, MORE, OF_CLASS};
 use crate::tables::methods::{methods, uniform};
 use crate::tables::{Cell, Column, Table};
 use serde::Serialize;
@@ -195,7 +196,7 @@ fn cell((fold, seed): (usize, u64)) -> Cell {
 
 /// A row a run, then the baselines of each.
 fn each_run(set: &RunSet<'_>) -> Result<Table> {
-    let columns = || COLUMNS.iter().chain(&MACRO_COLUMNS);
+    let columns = || COLUMNS.iter().chain(&MORE);
     let mut heads = vec![Column::new("fold and seed", 0)];
     heads.extend(columns().map(|(name, ..)| Column::new(*name, 3)));
     let mut table = Table::new("", "variant", heads);
@@ -215,14 +216,14 @@ fn each_run(set: &RunSet<'_>) -> Result<Table> {
 
 fn each_class(set: &RunSet<'_>) -> Result<Table> {
     let mut heads = vec![Column::new("class", 0), Column::new("fold and seed", 0), Column::new("test records", 0)];
-    heads.extend(CLASS_COLUMNS.iter().map(|(name, _)| Column::new(*name, 3)));
+    heads.extend(OF_CLASS.iter().map(|(name, _)| Column::new(*name, 3)));
     let mut table = Table::new("", "variant", heads);
     for method in methods(set).iter().filter(|m| !m.baseline) {
         for (at, outcome) in &method.outcomes {
             for (c, class) in set.classes.iter().enumerate() {
                 let support = outcome.classes.get(c).map(|of| of.support);
                 let mut row = vec![words(class.clone()), cell(*at), support.map_or(Cell::Missing, count)];
-                row.extend(CLASS_COLUMNS.iter().map(|(_, of)| value(of(outcome, c))));
+                row.extend(OF_CLASS.iter().map(|(_, of)| value(of(outcome, c))));
                 table.push(method.name.clone(), row)?;
             }
         }
