@@ -113,32 +113,40 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
     let finished = |run: &Run| run.metrics.is_some() && run.record.as_ref().is_some_and(|r| r.end.is_some());
     let (finished, unfinished) = std::mem::take(&mut found.runs).into_iter().partition(finished);
     found.runs = finished;
-    let at = || dir.display().to_string();
-    let Some(first) = found.runs.first() else {
+    if found.runs.is_empty() {
         let what = format!("no finished run, {} unfinished", unfinished.len());
-        return Err(Error::data(at(), what, "give the folder that `exgnet sweep` writes its runs to"));
-    };
-    check(&found.runs, first)?;
-    let set = RunSet::new(&found)?;
+        let at = dir.display().to_string();
+        return Err(Error::data(at, what, "give the folder that `exgnet sweep` writes its runs to"));
+    }
+    let all = of_runs(&found.names[0], &RunSet::new(&found)?, reference)?;
+    Ok(Collected { unfinished: unfinished.into_iter().map(|run| run.dir).collect(), ..all })
+}
+
+/// The tables of tested runs of the same classes.
+///
+/// # Errors
+/// [`Error::Data`] as [`collect`].
+pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> Result<Collected> {
+    check(&set.runs)?;
     let reference = reference.unwrap_or(&set.variants[0]);
     if !set.variants.iter().any(|name| name == reference) {
         let what = format!("no finished run of variant '{reference}'");
-        return Err(Error::data(at(), what, format!("there are {}", set.variants.join(", "))));
+        return Err(Error::data(name, what, format!("there are {}", set.variants.join(", "))));
     }
-    let (name, methods) = (&found.names[0], methods(&set));
+    let methods = methods(set);
     Ok(Collected {
-        name: name.clone(),
-        table: main_table(name, &set, &methods, reference)?,
-        per_class: class_table(name, &set, &methods)?,
-        patients: patient_table(name, &set)?,
+        name: name.to_owned(),
+        table: main_table(name, set, &methods, reference)?,
+        per_class: class_table(name, set, &methods)?,
+        patients: patient_table(name, set)?,
         runs: set.runs.len(),
-        unfinished: unfinished.into_iter().map(|run| run.dir).collect(),
+        unfinished: Vec::new(),
     })
 }
 
 /// What tables need of runs beyond one set of classes.
-fn check(runs: &[Run], first: &Run) -> Result<()> {
-    let mut cells = HashSet::new();
+fn check(runs: &[&Run]) -> Result<()> {
+    let (first, mut cells) = (runs[0], HashSet::new());
     for run in runs {
         let fail = |what: String, hint: String| Err(Error::data(run.dir.display().to_string(), what, hint));
         let Some(cell) = run.fold_and_seed() else {

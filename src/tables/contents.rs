@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 type Of = fn(&Outcome) -> Option<f64>;
 type OfClass = fn(&Outcome, usize) -> Option<f64>;
 
-/// The numbers of a run that the main table has columns for.
-const COLUMNS: [(&str, Of, Best); 8] = [
+/// The numbers of a run that the main table has columns for, in the order of a paper.
+pub(crate) const COLUMNS: [(&str, Of, Best); 8] = [
     ("macro-F1", |o| o.macro_f1, Best::Largest),
     ("accuracy", |o| o.accuracy, Best::Largest),
     ("AUROC", |o| o.auroc, Best::Largest),
@@ -39,8 +39,14 @@ pub(super) const COSTS: [(&str, &str, usize, Of); 4] = [
 ];
 pub(super) const MEASURED: [&str; 2] = ["inference", "inference in a batch"];
 
+/// Others that a table of single runs has behind them.
+pub(crate) const MORE: [(&str, Of, Best); 2] = [
+    ("macro-sensitivity", |o| o.macro_sensitivity, Best::Largest),
+    ("macro-specificity", |o| o.macro_specificity, Best::Largest),
+];
+
 /// The numbers of a class.
-const OF_CLASS: [(&str, OfClass); 10] = [
+pub(crate) const OF_CLASS: [(&str, OfClass); 10] = [
     ("sensitivity", |o, c| Some(tested(o, c)?.sensitivity)),
     ("specificity", |o, c| Some(o.classes.get(c)?.specificity)),
     ("PPV", |o, c| Some(tested(o, c)?.ppv)),

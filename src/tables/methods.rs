@@ -13,10 +13,12 @@ use std::collections::BTreeMap;
 
 /// What one run says of a method; empty where it says nothing.
 #[derive(Default)]
-pub(super) struct Outcome<'r> {
+pub(crate) struct Outcome<'r> {
     pub macro_f1: Option<f64>,
     pub accuracy: Option<f64>,
     pub auroc: Option<f64>,
+    pub macro_sensitivity: Option<f64>,
+    pub macro_specificity: Option<f64>,
     /// Scores of the maps for the true class.
     pub maps: Explanation,
     /// By class: one class against the rest, and the means of the maps' scores.
@@ -29,7 +31,7 @@ pub(super) struct Outcome<'r> {
 }
 
 /// A row of the main table.
-pub(super) struct Method<'r> {
+pub(crate) struct Method<'r> {
     pub name: String,
     /// Not a variant but something to hold the variants against.
     pub baseline: bool,
@@ -63,7 +65,7 @@ impl Method<'_> {
 }
 
 /// The variants in their order, then the baselines as the runs of the first variant have them.
-pub(super) fn methods<'r>(set: &RunSet<'r>) -> Vec<Method<'r>> {
+pub(crate) fn methods<'r>(set: &RunSet<'r>) -> Vec<Method<'r>> {
     let patients = set.patients();
     let cases = |run: &Run, predicted: &dyn Fn(&Prediction) -> Option<usize>| {
         let case = |row: &Prediction| {
@@ -108,6 +110,8 @@ fn of_metrics<'r>(metrics: &Metrics) -> Outcome<'r> {
         macro_f1: Some(metrics.macro_f1),
         accuracy: Some(metrics.accuracy),
         auroc: metrics.macro_auroc,
+        macro_sensitivity: Some(metrics.macro_sensitivity),
+        macro_specificity: Some(metrics.macro_specificity),
         classes: metrics.per_class.iter().map(|(_, c)| *c).collect(),
         ..Outcome::default()
     }
@@ -129,7 +133,7 @@ fn by_class(summary: &Summary) -> Vec<Option<MeanScores>> {
 }
 
 /// The uniform map, whose maximum is anywhere: its pointing is that of chance.
-fn uniform(sanity: &Sanity) -> Summary {
+pub(crate) fn uniform(sanity: &Sanity) -> Summary {
     let Chance { overall, per_class } = &sanity.pointing_chance;
     let with = |scores: &mut GroupScores, chance: Option<f64>| {
         if let (Some(means), Some(chance)) = (&mut scores.means, chance) {

@@ -1,9 +1,9 @@
 //! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 
 pub mod collect;
-mod contents;
+pub(crate) mod contents;
 pub mod latex;
-mod methods;
+pub(crate) mod methods;
 mod render;
 
 use crate::error::{Error, Result};

@@ -146,10 +146,18 @@ impl Table {
         let rows = HTML.cells(self);
         let numbers: Vec<bool> = (0..=self.columns.len()).map(|c| c > 0 && !self.words(c - 1)).collect();
         let class = |c: usize| if numbers[c] { " class=\"n\"" } else { "" };
-        let head = |(c, text): (usize, &String)| format!("<th scope=\"col\"{}>{text}</th>", class(c));
+        let head = |(c, text): (usize, &String)| {
+            format!("<th scope=\"col\"{}>{}</th>", class(c), text.replace(" %", "\u{a0}%"))
+        };
+        // a narrow page shows each cell under its head, and none that is missing; a broken line begins with the sign
         let cell = |(c, text): (usize, &String)| match c {
             0 => format!("<th scope=\"row\">{text}</th>"),
-            _ => format!("<td{}>{text}</td>", class(c)),
+            _ if text == MISSING => format!("<td{}>{text}</td>", class(c)),
+            _ => {
+                let text =
+                    if numbers[c] { text.replace("± ", "±\u{a0}").replace(", ", ",\u{a0}") } else { text.clone() };
+                format!("<td{} data-head=\"{}\">{text}</td>", class(c), rows[0][c])
+            }
         };
         let heads: String = rows[0].iter().enumerate().map(head).collect();
         let line = |row: &Vec<String>| format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>());
