@@ -51,11 +51,11 @@ fn lines(text: &str, style: &Type, width: f64, most: usize) -> Vec<String> {
     all
 }
 
-/// One bar a version, a figure for each ladder. `None` without a version that has a rate.
-pub fn ladder(ladder: &Ladder, look: &Look) -> Option<Figure<'static>> {
+/// One bar a version; nothing without a version that has a rate.
+pub fn ladder(ladder: &Ladder, look: &Look) -> Vec<Figure<'static>> {
     let ladder = ladder.clone();
     let rates: Vec<f64> = ladder.rungs.iter().map(|r| rate(&ladder, r)).filter(|v| drawable(*v)).collect();
-    let best = rates.iter().copied().reduce(f64::max)?;
+    let Some(best) = rates.iter().copied().reduce(f64::max) else { return Vec::new() };
     let ceiling = ladder.ceiling.filter(|v| drawable(*v));
     let tiny = Type::new(PT_MIN).color(INK_SOFT);
     let column = look.width() * if look.is_wide() { 0.44 } else { 0.5 };
@@ -63,22 +63,19 @@ pub fn ladder(ladder: &Ladder, look: &Look) -> Option<Figure<'static>> {
     let changes: Vec<Vec<String>> =
         ladder.rungs.iter().map(|r| lines(&r.change, &tiny, column - 1.0, MOST_LINES)).collect();
     let top = 13.0;
-    let mut ys = Vec::new();
-    let mut y = top + GAP / 2.0;
-    for change in &changes {
-        ys.push(y);
-        y += NAME.max(2.0 * HALF) + LINE * change.len() as f64 + GAP;
-    }
-    let bottom = y - GAP / 2.0;
+    let height = |change: &Vec<String>| NAME.max(2.0 * HALF) + LINE * change.len() as f64 + GAP;
+    let heights: Vec<f64> = changes.iter().map(height).collect();
     let ranges = ladder.rungs.iter().filter_map(|r| range(&ladder, r)).map(|r| r.1);
     let most = if look.is_wide() { 6 } else { 4 };
     let x = Axis::linear([0.0].into_iter().chain(rates).chain(ceiling).chain(ranges), most);
-    let page = look.page(bottom + 11.0);
+    let (width, right) = (look.width(), look.width() - 1.0);
     let stem = format!("ladder-{}", ladder.operation);
-    Some(Figure::new(stem, page, caption(&ladder, ceiling), move |c: &mut Canvas| {
+    let heights_of = heights.clone();
+    Figure::pages(look, &stem, &caption(&ladder, ceiling), (top, 11.0), &heights, move |c: &mut Canvas, parts| {
+        let bottom = parts.last().map_or(top, |&(i, y)| y + heights_of[i]);
         let (small, label) = (Type::new(PT_SMALL), Type::new(PT_LABEL));
         let at = |v: f64| x0 + x.place(v).unwrap_or(0.0).clamp(0.0, 1.0) * (x1 - x0);
-        let title = label.bold().shorten(&ladder.name, look_width(c) - 2.0 * LEFT);
+        let title = label.bold().shorten(&ladder.name, width - 2.0 * LEFT);
         c.text((LEFT, 5.0), &title, &label.bold());
         Frame { x0, y0: top, x1, y1: bottom }.bottom(c, &x, true, true);
         if let Some(value) = ceiling {
@@ -87,10 +84,11 @@ pub fn ladder(ladder: &Ladder, look: &Look) -> Option<Figure<'static>> {
             let text = format!("ceiling of {kind}: {}", three(value));
             let soft = small.color(INK_SOFT);
             let half = soft.width(&text) / 2.0;
-            let middle = at(value).clamp(LEFT + half, look_width(c) - LEFT - half);
+            let middle = at(value).clamp(LEFT + half, width - LEFT - half);
             c.text((middle, top - 2.2), &text, &soft.middle());
         }
-        for ((rung, change), &y) in ladder.rungs.iter().zip(&changes).zip(&ys) {
+        for &(i, y) in parts {
+            let (rung, change, y) = (&ladder.rungs[i], &changes[i], y + GAP / 2.0);
             let middle = y + NAME / 2.0;
             let number = rung.number.map(|n| format!("{n:02} ")).unwrap_or_default();
             let name = small.bold().shorten(&format!("{number}{}", rung.name), column - 1.0);
@@ -125,23 +123,19 @@ pub fn ladder(ladder: &Ladder, look: &Look) -> Option<Figure<'static>> {
             let beside = high.max(at(value)) + APART;
             // where the broken line does not cross it
             let crossed = ceiling.map(at).is_some_and(|line| (beside - 0.5..=beside + wide + 0.5).contains(&line));
-            if inside > x0 + APART && (crossed || beside + wide > look_width(c) - 1.0 || value >= best) {
+            if inside > x0 + APART && (crossed || beside + wide > right || value >= best) {
                 let style = small.color(if value >= best { WHITE } else { INK });
                 c.text((inside, middle + small.drop()), &text, &style);
             } else {
                 let beside = if crossed { ceiling.map_or(beside, at) + APART } else { beside };
-                c.text((beside.min(look_width(c) - 1.0 - wide), middle + small.drop()), &text, &small);
+                c.text((beside.min(right - wide), middle + small.drop()), &text, &small);
             }
         }
         c.line((x0, top), (x0, bottom), PT_AXIS, INK);
         let unit = if ladder.copies { "rate (GB/s)" } else { "rate (GFLOP/s)" };
         c.text(((x0 + x1) / 2.0, bottom + 8.4), unit, &label.middle());
         Ok(())
-    }))
-}
-
-fn look_width(c: &Canvas) -> f64 {
-    c.page().width_mm
+    })
 }
 
 /// A broken line upright.
