@@ -1,6 +1,7 @@
 //! Networks of different sizes against each other: how well they classify over what an inference costs.
 
 use super::kernels::marks::log_axis;
+use super::network::diagram::diagram;
 use super::shared::{Estimate, heading, legend_above, n_runs, panels, tested, whisker};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry};
@@ -9,24 +10,16 @@ use crate::plot::style::{Look, PT_CURVE, arm_color};
 use crate::run::read::Run;
 use crate::run::set::RunSet;
 use crate::stats::{Cells, fold_means};
-use crate::train::estimate::Estimate as Size;
 
 const STEM: &str = "networks";
 /// What an inference costs: name of the axis, and the value of a run.
 const COSTS: [(&str, fn(&Run) -> Option<f64>); 3] = [
-    ("parameters", parameters),
-    ("multiply-adds of a strip", |r| Some(r.cost.as_ref()?.multiply_adds as f64)),
+    ("parameters", |r| Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.inference().0 as f64)),
+    ("multiply-adds of a strip", |r| {
+        Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.inference().1 as f64)
+    }),
     ("time of a strip (ms)", |r| r.cost.as_ref()?.single_ms()),
 ];
-
-/// Those of the exported model.
-fn parameters(run: &Run) -> Option<f64> {
-    let (experiment, classes) = (run.experiment.as_ref()?, run.classes.as_ref()?);
-    let weights = experiment.losses.weights(experiment.network.widths.len()).ok()?;
-    let samples = experiment.data.samples();
-    let size = Size::new(&experiment.network, &weights, classes.len(), samples, &experiment.train);
-    Some(size.parameters_inference as f64)
-}
 
 /// Macro-F1 over each cost, a mark for every arm.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {

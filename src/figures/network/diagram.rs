@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::figures::network::{Block, Conv, Linears, NetworkDiagram, Stem, TrainOnly};
 use crate::nn::config::{BlockKind, NetworkConfig, PRESETS};
-use crate::nn::network::expected_tensors;
+use crate::nn::network::{expected_tensors, multiply_adds};
 use crate::tensor::numel;
 use crate::train::estimate::Estimate;
 
@@ -85,6 +85,8 @@ pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram
         dropout: c.dropout,
         head: linears("head"),
         train_only,
+        multiply_adds: multiply_adds(c, classes, samples),
+        measured: None,
     })
 }
 

@@ -8,8 +8,9 @@ use crate::experiment::LossConfig;
 use crate::figures::catalogue::Drawn;
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
-use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
+use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, PT_MIN, Rgb};
 use crate::plot::text::grouped;
+use crate::run::cost::Cost;
 use crate::run::set::RunSet;
 use diagram::diagram;
 
@@ -17,14 +18,15 @@ use diagram::diagram;
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let parts =
         |losses: &LossConfig| usize::from(losses.joint > 0.0 || losses.feature > 0.0) + usize::from(losses.xai > 0.0);
-    let experiments = set.runs.iter().filter_map(|r| r.experiment.as_ref());
-    let Some(experiment) = experiments.max_by_key(|e| parts(&e.losses)) else {
+    let experiments = set.runs.iter().filter_map(|r| Some((r, r.experiment.as_ref()?)));
+    let Some((run, experiment)) = experiments.max_by_key(|(_, e)| parts(&e.losses)) else {
         return drawn.miss("network", "no run has a config.toml that can be read");
     };
     if set.classes.is_empty() {
         return drawn.miss("network", "neither metrics.json nor split.json has the classes: train the run");
     }
-    drawn.add_pages("network", diagram(experiment, set.classes.len()).map(|d| network(&d, look)));
+    let made = diagram(experiment, set.classes.len());
+    drawn.add_pages("network", made.map(|d| network(&NetworkDiagram { measured: run.cost.clone(), ..d }, look)));
 }
 
 /// What the diagram shows. Shapes are channels and samples.
@@ -44,6 +46,10 @@ pub struct NetworkDiagram {
     pub head: Linears,
     /// The parts that exist only while training.
     pub train_only: Option<TrainOnly>,
+    /// Multiply-adds of an inference of one strip.
+    pub multiply_adds: u64,
+    /// What an inference was measured to take.
+    pub measured: Option<Cost>,
 }
 
 /// The stem: convolution, BatchNorm, ReLU, max pooling.
@@ -131,6 +137,23 @@ pub struct TrainOnly {
 }
 
 impl NetworkDiagram {
+    /// Parameters and multiply-adds of an inference.
+    pub(super) fn inference(&self) -> (usize, u64) {
+        let (all, extra) = self.parameters();
+        (all - extra, self.multiply_adds)
+    }
+
+    /// What an inference costs, in words.
+    fn cost(&self) -> String {
+        let (parameters, multiply_adds) = self.inference();
+        let adds = match multiply_adds {
+            n if n >= 1_000_000 => format!("{:.1} M", n as f64 / 1e6),
+            n => grouped(n),
+        };
+        let time = self.measured.as_ref().and_then(Cost::single_ms).map_or(String::new(), |ms| format!(", {ms:.2} ms"));
+        format!("an inference: {} parameters, {adds} multiply-adds{time}", grouped(parameters))
+    }
+
     /// Trainable parameters: of all parts, and of those that exist only while training.
     pub fn parameters(&self) -> (usize, usize) {
         let extra = self.train_only.as_ref();
@@ -149,8 +172,8 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
     let left = if wide { (all - gap) * 0.52 } else { all };
     let right = if wide { all - gap - left } else { all };
     let rows = trunk::rows(&config);
-    let heading = 6.0;
-    let trunk_height = heading + trunk::height(&rows);
+    let (heading, line) = (6.0, 3.2);
+    let trunk_height = heading + line + trunk::height(&rows);
     let last = config.blocks.last().cloned();
     let block_height = last.as_ref().map_or(0.0, |b| heading + block::height(b));
     let heights = if wide { vec![trunk_height.max(block_height)] } else { vec![trunk_height + 5.0, block_height] };
@@ -164,7 +187,9 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
         for &(part, y) in parts {
             if part == 0 {
                 title(c, (edge, y), if last.is_some() { "a" } else { "" }, "network", left);
-                trunk::draw(c, &rows, (edge, y + heading), left);
+                let small = Type::new(PT_MIN).color(INK_SOFT);
+                c.text((edge + 4.0, y + heading + 1.3), &small.shorten(&config.cost(), left - 4.0), &small);
+                trunk::draw(c, &rows, (edge, y + heading + line), left);
             }
             if let Some(last) = last.as_ref().filter(|_| wide || part == 1) {
                 let x = if wide { edge + left + gap } else { edge };
@@ -192,11 +217,19 @@ fn caption(config: &NetworkDiagram, bars: bool) -> String {
     } else {
         String::new()
     };
+    let time = match config.measured.as_ref().and_then(|m| Some((m, m.inference.iter().find(|i| i.batch == 1)?))) {
+        Some((measured, one)) => format!(
+            " Time of an inference: median of {} passes of one strip{}.",
+            one.passes,
+            measured.adapter.as_ref().map_or(String::new(), |adapter| format!(" on {adapter}"))
+        ),
+        None => String::new(),
+    };
     let bars = if bars { " Bars: parameters, in proportion." } else { "" };
     format!(
         "Network {}: one ECG lead of {} samples, {n} multiresolution {}, {kind}, and the signal head. Shapes are channels × \
          samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
-         trainable parameters{exported}.{bars}{}",
+         trainable parameters{exported}.{time}{bars}{}",
         config.name,
         grouped(config.samples),
         if n == 1 { "block" } else { "blocks" },
@@ -284,6 +317,8 @@ mod tests {
             dropout: f64::NAN,
             head: empty,
             train_only: None,
+            multiply_adds: 0,
+            measured: None,
         };
         for width_mm in [85.0, 180.0] {
             let look = Look { width_mm, ..Look::default() };
