@@ -231,7 +231,11 @@ fn draw<'a>(
     }
     let epochs = || rows(arms).map(|row| row.epoch);
     let (Some(first), Some(last), false) = (epochs().min(), epochs().max(), made.is_empty()) else {
-        return Err(Error::data(stem, format!("the logs have no {kind}"), "train for at least one epoch"));
+        return Err(Error::data(
+            stem,
+            format!("the logs have no {kind} with a finite value"),
+            "train for at least one epoch",
+        ));
     };
     let several = arms.len() > 1;
     // marks at every epoch where they have room, at some where arms must be told apart without colour
