@@ -11,7 +11,7 @@ mod goldens;
 
 use drawing::{check, texts};
 use exgnet::experiment::Experiment;
-use exgnet::figures::network::diagram::diagram;
+use exgnet::figures::network::diagram::{NetworkDiagram, diagram};
 use exgnet::figures::{kernels, network};
 use exgnet::plot::{Figure, Format, Look, Theme};
 use goldens::{asked, same_as_golden};
@@ -142,7 +142,7 @@ fn compare(figure: &Figure, width: f64) {
     same_as_golden(&format!("figures/{name}"), &found);
 }
 
-fn small_network() -> network::NetworkDiagram {
+fn small_network() -> NetworkDiagram {
     let sets = ["network.preset='exgnet-small'".to_owned(), "data.seconds=10".to_owned()];
     diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 4).unwrap()
 }

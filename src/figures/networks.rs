@@ -14,9 +14,9 @@ use crate::stats::{Cells, fold_means};
 const STEM: &str = "networks";
 /// What an inference costs: name of the axis, and the value of a run.
 const COSTS: [(&str, fn(&Run) -> Option<f64>); 3] = [
-    ("parameters", |r| Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.inference().0 as f64)),
+    ("parameters", |r| Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.parameters[1] as f64)),
     ("multiply-adds of a strip", |r| {
-        Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.inference().1 as f64)
+        Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.multiply_adds as f64)
     }),
     ("time of a strip (ms)", |r| r.cost.as_ref()?.single_ms()),
 ];
