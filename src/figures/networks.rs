@@ -2,7 +2,7 @@
 
 use super::kernels::marks::log_axis;
 use super::network::diagram::diagram;
-use super::shared::{Estimate, heading, legend_above, n_runs, panels, tested, whisker};
+use super::shared::{Estimate, heading, legend_above, panels, runs_of, tested, whisker};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry};
 use crate::plot::panels::Grid;
@@ -51,11 +51,10 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         return drawn.miss(STEM, "no run has a config.toml and classes that tell the size of its network");
     }
     let marks: Vec<Entry> = arms.iter().map(|&(i, arm)| Entry::mark(arm, i, arm_color(i))).collect();
-    let told: Vec<String> = arms.iter().map(|(_, arm)| format!("{arm}: {}", n_runs(set.of(arm).count()))).collect();
     let caption = format!(
         "Networks: macro-F1 on the test folds over what an inference costs, on logarithmic axes. Marks: means of the folds \
          (seeds averaged within); whiskers: their 95 % t interval ({}).",
-        told.join(", ")
+        runs_of(arms.iter().map(|(_, arm)| (*arm, set.of(arm).count())))
     );
     let (width, wide) = (look.width(), look.is_wide());
     let columns = if wide { 3 } else { 2 };
