@@ -36,6 +36,6 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
             run.cell(),
             shown.layer
         );
-        drawn.add_pages(&stem, pages(look, &stem, chosen.into_iter().map(row).collect(), false, &caption));
+        drawn.add_pages(&stem, pages(set, look, &stem, chosen.into_iter().map(row).collect(), false, &caption));
     }
 }

@@ -75,5 +75,5 @@ fn compared<'a>(
         run.cell(),
         shown.layer
     );
-    Ok(pages(look, STEM, rows, false, &caption))
+    Ok(pages(set, look, STEM, rows, false, &caption))
 }

@@ -42,6 +42,6 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
             run.cell(),
             shown.layer
         );
-        drawn.add_pages(&stem, pages(look, &stem, rows, true, &caption));
+        drawn.add_pages(&stem, pages(set, look, &stem, rows, true, &caption));
     }
 }

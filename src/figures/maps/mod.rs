@@ -32,8 +32,9 @@ const UNDER: f64 = 1.6;
 const TRACK: (f64, f64) = (1.0, 4.2);
 
 const HOW: &str = "The network never saw these records in training. Strips and their paper are coloured by Grad-CAM, each map \
-                   scaled to a maximum of 1. Strips are picked by their place in the test fold, not by looks; the fold is the \
-                   first with strips of the most classes. In parentheses: probability of the class.";
+                   scaled to a maximum of 1; in parentheses, the probability of the class.";
+const BY_PLACE: &str = " Strips are picked by their place in the test fold, not by looks; the fold is the first with strips of \
+                        the most classes.";
 const TARGET_AND_NCC: &str =
     " G: the guidance target, made from the R peaks (triangles). NCC: normalised cross-correlation of map and target.";
 const DEAD: &str = " Dead map: the weighted sum of the block's channels is nowhere positive, so that Grad-CAM is zero everywhere; \
@@ -188,7 +189,14 @@ impl Layout {
 }
 
 /// Lays rows out under each other on as many pages as they need, their maps beside each other on a wide page unless `alone`.
-fn pages<'a>(look: &Look, stem: &str, rows: Vec<Row<'a>>, alone: bool, caption: &str) -> Result<Vec<Figure<'a>>> {
+fn pages<'a>(
+    set: &RunSet,
+    look: &Look,
+    stem: &str,
+    rows: Vec<Row<'a>>,
+    alone: bool,
+    caption: &str,
+) -> Result<Vec<Figure<'a>>> {
     let strips: Vec<Strip> = rows.iter().map(Row::strip).collect();
     let columns = if look.is_wide() && !alone { 2 } else { 1 };
     let room = (look.width() - LEFT - BAR - BETWEEN * (columns - 1) as f64) / columns as f64;
@@ -196,19 +204,21 @@ fn pages<'a>(look: &Look, stem: &str, rows: Vec<Row<'a>>, alone: bool, caption: 
     let seconds = Scale::window(&strips, f64::MAX);
     let scale = Scale::fitting(look, room, seconds);
     let layout = Layout { scale, seconds, columns, paper: scale.lead_in() + seconds * scale.time() };
+    let any = |is: fn(&Lane) -> bool| rows.iter().flat_map(|r| &r.lanes).any(is);
+    let with_target = any(|lane| lane.target);
     let mut facts: Vec<Fact> = Strip::legend(&strips).collect();
-    if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.target) {
+    if with_target {
         facts.push(Fact::words("G: guidance target (0–1)", TARGET));
     }
     facts.push(Fact::words(scale.text(), INK_SOFT));
     let legend = Heading::new(facts, layout.left(columns) - LEFT);
     let placed = rows.iter().map(|row| layout.place(row)).collect::<Result<Vec<_>>>()?;
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
-    let dead = if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.dead) { DEAD } else { "" };
-    let with_target = if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.target) { TARGET_AND_NCC } else { "" };
-    let caption = format!("{caption} {HOW}{with_target}{dead}");
+    let mut caption = format!("{caption} {HOW}");
+    let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (any(|lane| lane.dead), DEAD)];
+    notes.iter().filter(|note| note.0).for_each(|note| caption.push_str(note.1));
     let ends = (1.0 + legend.height + 0.6, 8.6);
-    Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
+    Ok(Figure::pages(set, look, stem, &caption, ends, &heights, move |c, parts| {
         legend.draw(c, (LEFT, 1.0));
         let mut bottom = 0.0;
         for &(i, top) in parts {
