@@ -29,9 +29,10 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
                 row.with([Fact::class("map for", (&shown.classes[k], k), &p)], k)
             })
         };
+        let which = if set.picked { "" } else { "; a strip that is classified right, and one that is not" };
         let caption = format!(
             "Grad-CAM of {arm} for every class over one strip ({}, n = 1 run; block {}): what in it speaks for each class, \
-             whichever is predicted; a strip that is classified right, and one that is not. As each map has a scale of its own, \
+             whichever is predicted{which}. As each map has a scale of its own, \
              colours compare places within a map, not classes.",
             run.cell(),
             shown.layer

@@ -36,9 +36,12 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
         } else {
             format!(" No test record of {}.", absent.join(", "))
         };
+        let which = match set.picked {
+            true => "",
+            false => ": a strip of each class, one that is classified right where there is one",
+        };
         let caption = format!(
-            "Grad-CAM of {arm} for the true class ({}, n = 1 run; block {}): a strip of each class, one that is classified \
-             right where there is one.{none}",
+            "Grad-CAM of {arm} for the true class ({}, n = 1 run; block {}){which}.{none}",
             run.cell(),
             shown.layer
         );

@@ -218,7 +218,7 @@ fn pages<'a>(
     let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (any(|lane| lane.dead), DEAD)];
     notes.iter().filter(|note| note.0).for_each(|note| caption.push_str(note.1));
     let ends = (1.0 + legend.height + 0.6, 8.6);
-    Ok(Figure::pages(set, look, stem, &caption, ends, &heights, move |c, parts| {
+    Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
         legend.draw(c, (LEFT, 1.0));
         let mut bottom = 0.0;
         for &(i, top) in parts {

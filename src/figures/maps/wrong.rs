@@ -35,8 +35,9 @@ pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, l
             drawn.miss(&stem, format!("{arm} kept no strip that it classifies wrong ({})", run.cell()));
             continue;
         }
+        let each = if set.picked { String::new() } else { format!(", at most {EACH} of each true class") };
         let caption = format!(
-            "Wrong predictions of {arm} ({}, n = 1 run; block {}), at most {EACH} of each true class: the same strip with the map \
+            "Wrong predictions of {arm} ({}, n = 1 run; block {}){each}: the same strip with the map \
              for the predicted class, which shows what spoke for the mistake, and with that for the true class, which shows \
              what spoke against it.",
             run.cell(),
