@@ -10,7 +10,7 @@ pub(super) mod wrong;
 use crate::error::Result;
 use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
-use crate::figures::catalogue::EVALUATE;
+use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::ecg_paper::{Scale, Strip, Trace, map_bar, time_axis};
 use crate::plot::heading::{Fact, Heading};
@@ -70,12 +70,6 @@ impl<'a> Row<'a> {
             Fact::words(strip.record.as_str(), INK_SOFT),
         ];
         Self { shown, strip, facts, lanes: Vec::new() }
-    }
-
-    /// The same with the map for class `k`.
-    fn with(mut self, facts: impl IntoIterator<Item = Fact>, k: usize) -> Self {
-        self.push(self.strip, facts, k, false);
-        self
     }
 
     /// Adds a map for class `k`, which may be another network's of the same strip.
@@ -257,9 +251,38 @@ fn no_file(set: &RunSet, arm: &str) -> String {
     format!("no {} of {arm}{fold} (strips, maps and targets); {EVALUATE}", Examples::FILE)
 }
 
-/// What stands in the way of maps of several classes, if anything does.
-fn true_class_alone(shown: &Examples) -> Option<String> {
+/// Draws the strips of every arm that `make` chooses of a run, with their caption; or says why there are none. `shows` is what
+/// the run is chosen by.
+fn of_arms<'a>(
+    drawn: &mut Drawn<'a>,
+    set: &'a RunSet<'a>,
+    look: &Look,
+    (kind, alone): (&str, bool),
+    shows: impl Fn(&Example) -> bool,
+    make: impl Fn(&'a str, &'a Run, &'a Examples) -> Result<(Vec<Row<'a>>, String), String>,
+) {
+    for arm in &set.variants {
+        let stem = stem(kind, set, arm);
+        match fullest(set, arm, &shows).and_then(|(run, shown)| make(arm, run, shown)) {
+            Ok((rows, caption)) => drawn.add_pages(&stem, pages(set, look, &stem, rows, alone, &caption)),
+            Err(why) => drawn.miss(&stem, why),
+        }
+    }
+}
+
+/// Where strips are of, for captions.
+fn place(run: &Run, shown: &Examples) -> String {
+    format!("{}, n = 1 run; block {}", run.cell(), shown.layer)
+}
+
+/// The probability of a class, in parentheses.
+fn probability(strip: &Example, k: usize) -> String {
+    strip.probabilities.get(k).map_or_else(String::new, |p| format!("({p:.2})"))
+}
+
+/// Refuses strips without the maps for every class.
+fn check_classes(shown: &Examples) -> Result<(), String> {
     let lacks = |s: &Example| s.maps.len() < shown.classes.len() || s.maps.iter().any(Vec::is_empty);
     let what = format!("{} has the maps for the true classes alone, as earlier versions wrote it", Examples::FILE);
-    shown.strips.iter().any(lacks).then(|| format!("{what}; {EVALUATE}"))
+    if shown.strips.iter().any(lacks) { Err(format!("{what}; {EVALUATE}")) } else { Ok(()) }
 }
