@@ -192,12 +192,21 @@ fn pages<'a>(
     caption: &str,
 ) -> Result<Vec<Figure<'a>>> {
     let strips: Vec<Strip> = rows.iter().map(Row::strip).collect();
-    let columns = if look.is_wide() && !alone { 2 } else { 1 };
-    let room = (look.width() - LEFT - BAR - BETWEEN * (columns - 1) as f64) / columns as f64;
     // also on small paper: a map may be highest at the end of the strip
     let seconds = Scale::window(&strips, f64::MAX);
-    let scale = Scale::fitting(look, room, seconds);
-    let layout = Layout { scale, seconds, columns, paper: scale.lead_in() + seconds * scale.time() };
+    let lay = |columns: usize| -> Result<(Layout, Vec<Placed>)> {
+        let room = (look.width() - LEFT - BAR - BETWEEN * (columns - 1) as f64) / columns as f64;
+        let scale = Scale::fitting(look, room, seconds);
+        let layout = Layout { scale, seconds, columns, paper: scale.lead_in() + seconds * scale.time() };
+        let placed = rows.iter().map(|row| layout.place(row)).collect::<Result<_>>()?;
+        Ok((layout, placed))
+    };
+    let (mut layout, mut placed) = lay(if look.is_wide() && !alone { 2 } else { 1 })?;
+    // maps of many classes are higher than a narrow page
+    while !alone && layout.columns < 4 && placed.iter().any(|p| p.height > look.most_height() - 20.0) {
+        (layout, placed) = lay(layout.columns + 1)?;
+    }
+    let scale = layout.scale;
     let any = |is: fn(&Lane) -> bool| rows.iter().flat_map(|r| &r.lanes).any(is);
     let with_target = any(|lane| lane.target);
     let mut facts: Vec<Fact> = Strip::legend(&strips).collect();
@@ -205,8 +214,7 @@ fn pages<'a>(
         facts.push(Fact::words("G: guidance target (0–1)", TARGET));
     }
     facts.push(Fact::words(scale.text(), INK_SOFT));
-    let legend = Heading::new(facts, layout.left(columns) - LEFT);
-    let placed = rows.iter().map(|row| layout.place(row)).collect::<Result<Vec<_>>>()?;
+    let legend = Heading::new(facts, layout.left(layout.columns) - LEFT);
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
     let mut caption = format!("{caption} {HOW}");
     let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (any(|lane| lane.dead), DEAD)];
