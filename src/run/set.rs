@@ -25,7 +25,7 @@ impl<'r> RunSet<'r> {
     /// # Errors
     /// [`Error::Data`] for runs of different classes.
     pub fn new(found: &'r Found) -> Result<Self> {
-        let mut set = Self { runs: found.runs.iter().collect(), ..Self::default() };
+        let mut set = Self { runs: found.runs.iter().collect(), picked: found.picked, ..Self::default() };
         for run in &set.runs {
             if !set.variants.contains(&run.variant) {
                 set.variants.push(run.variant.clone());
