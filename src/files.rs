@@ -67,7 +67,7 @@ pub fn cache_dir() -> Option<std::path::PathBuf> {
 }
 
 /// The head of a `safetensors` file: the length of its header, and the header with metadata and tensors (name, type
-/// such as `F32`, shape; all of four bytes a value but `F16`) in the order given, so that equal content gives equal bytes. The
+/// such as `F32`, shape; all of four bytes a value but `F16` and `U8`) in the order given, so that equal content gives equal bytes. The
 /// tensors' values follow one after the other, beginning at a multiple of 8.
 pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &str, &[usize])]) -> Vec<u8> {
     let mut header = Map::new();
@@ -76,7 +76,12 @@ pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &s
     let mut end = 0;
     for (name, dtype, shape) in tensors {
         let start = end;
-        end += if *dtype == "F16" { 2 } else { 4 } * shape.iter().product::<usize>();
+        let width = match *dtype {
+            "U8" => 1,
+            "F16" => 2,
+            _ => 4,
+        };
+        end += width * shape.iter().product::<usize>();
         header.insert((*name).to_string(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}));
     }
     let mut text = Value::Object(header).to_string().into_bytes();
@@ -146,6 +151,11 @@ impl<'a> Safetensors<'a> {
     /// Shape and values of a tensor of whole numbers.
     pub(crate) fn integers(&self, name: &str) -> Result<(Vec<usize>, Vec<i32>), String> {
         self.typed(name, Dtype::I32)
+    }
+
+    /// The bytes of a list of bytes.
+    pub(crate) fn bytes(&self, name: &str) -> Result<Vec<u8>, String> {
+        Ok(self.typed(name, Dtype::U8)?.1)
     }
 
     fn typed<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype) -> Result<(Vec<usize>, Vec<T>), String> {

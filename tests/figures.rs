@@ -87,7 +87,10 @@ impl Fake {
             expert_beats: true,
             signal: wave(2.0),
             target: wave(5.0),
-            map: (0..50).map(|t| Self::noise(t + i) as f32).collect(),
+            maps: (0..3)
+                .map(|c| (0..50).map(|t| Self::noise(t + i + 100 * (c + 3 - class)) as f32).collect())
+                .collect(),
+            patient: format!("patient {i}"),
             r_peaks,
         }
     }
@@ -121,6 +124,7 @@ impl Fake {
             ExampleFeatures { class: self.there[i % self.there.len()], measured, regressed }
         });
         Examples {
+            embeddings: Vec::new(),
             classes: Self::classes(),
             fs: FS,
             layer: "blocks.1".into(),

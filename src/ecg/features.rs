@@ -7,6 +7,13 @@ pub const NAMES: [&str; 17] = [
     "Prc20NN", "Prc80NN", "MinNN", "MaxNN", "HTI",
 ];
 
+/// What the names stand for, in words.
+pub const MEANINGS: &str = "NN: interval between beats, of any rhythm here; bpm: beats per minute; SDNN: standard deviation of the \
+    intervals; SDSD and RMSSD: standard deviation and root mean square of the differences of successive intervals; CVNN and \
+    CVSD: SDNN and RMSSD over MeanNN; MadNN: median absolute deviation, times 1.4826; MCVNN: MadNN over MedianNN; IQRNN: \
+    interquartile range; SDRMSSD: SDNN over RMSSD; Prc20NN and Prc80NN: 20th and 80th percentile; HTI: triangular index of \
+    heart-rate variability, the number of intervals over that in the fullest bin of 7.8 ms.";
+
 /// Width of a histogram bin for the triangular index: 1/128 s in ms, exact in binary.
 const BIN: f64 = 7.8125;
 

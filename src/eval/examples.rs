@@ -30,7 +30,8 @@ pub(super) fn shown(tested: &Tested<'_>, block: usize, scored: &[Scored], found:
         r_peaks: strips[i].r_peaks.clone(),
         signal: strips[i].signal.to_vec(),
         target: target(strips[i]),
-        map: scored[i].map.clone(),
+        maps: (0..data.classes.len()).map(|c| if c == truth[i] { scored[i].map.clone() } else { Vec::new() }).collect(),
+        patient: strips[i].patient.clone(),
     });
     let live: Vec<usize> = (0..records.len()).filter(|&i| !is_dead(&scored[i].map)).collect();
     let curves = |i: usize| (resize_map(&scored[i].map, strips[i].signal.len()), target(strips[i]));
@@ -59,5 +60,6 @@ pub(super) fn shown(tested: &Tested<'_>, block: usize, scored: &[Scored], found:
         aligned: aligned(beats, data.classes.len(), data.preprocessing.fs),
         curves: taken_apart.collect(),
         features: strips.iter().enumerate().map(features).collect(),
+        embeddings: Vec::new(),
     }
 }

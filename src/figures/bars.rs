@@ -6,8 +6,8 @@ use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, letter, line, title};
 use crate::plot::style::{
-    GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Rgb, class_color,
-    series_color,
+    GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Rgb, arm_color,
+    class_color,
 };
 
 /// A value with its interval.
@@ -46,7 +46,7 @@ pub fn per_class<'a>(
     }
     let width = look.width();
     let columns = if look.is_wide() { 2 } else { 1 };
-    let entries: Vec<Entry> = variants.iter().enumerate().map(|(i, name)| Entry::line(name, series_color(i))).collect();
+    let entries: Vec<Entry> = variants.iter().enumerate().map(|(i, name)| Entry::bar(name, arm_color(i))).collect();
     let single = variants.len() == 1;
     let above = if single { 1.0 } else { 3.0 + legend_height(&entries, width - 16.0) };
     let grid = Grid { width, columns, left: 12.0, right: 3.0, top: 6.5, height: 32.0, bottom: 7.5 };
@@ -69,7 +69,7 @@ pub fn per_class<'a>(
                 c.text((from + pitch / 2.0, frame.y1 + 2.0 + 2.0 * style.drop()), &name, &style.middle());
                 let step = 0.8 * pitch / panel.bars.len() as f64;
                 for (v, bars) in panel.bars.iter().enumerate() {
-                    let color = if single { class_color(class, k) } else { series_color(v) };
+                    let color = if single { class_color(class, k) } else { arm_color(v) };
                     let x = from + 0.1 * pitch + step * (v as f64 + 0.5);
                     let half = (0.42 * step).min(5.0);
                     match bars.get(k).filter(|b| b.value.is_finite()) {
@@ -199,7 +199,7 @@ pub fn ablation<'a>(
                 }
             }
             for (v, variant) in variants.iter().enumerate() {
-                let color = series_color(v);
+                let color = arm_color(v);
                 for cell in 0..cells {
                     if let Some(at) = frame.at(&none, &y, (middle(v) - 0.12, place(v, cell))) {
                         let pale = c.tint(color, 0.6);

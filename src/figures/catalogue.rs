@@ -2,8 +2,8 @@
 //! folder, from runs to drawing, and a row of [`FIGURES`]; `exgnet figures`, the report and the end of a training read it
 //! from there. Nothing here needs a GPU, a model or a data set.
 
-use super::of_runs::{classification, explained, features, scores, training};
-use super::{kernels, network};
+use super::of_runs::{classification, training};
+use super::{embedding, features, kernels, maps, network, perturbation, regressed, scores};
 use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
@@ -52,13 +52,16 @@ pub const FIGURES: &[Kind] = figures! {
     "ranking" "reliability" "Reliability" Runs(classification::reliability);
     "performance" "per-class" "Metrics per class" Runs(classification::per_class);
     "performance" "ablation" "Arms against each other" Runs(classification::ablation);
-    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(explained::gradcam);
-    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(explained::compare);
-    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(explained::aligned);
-    "scores" "scores" "Scores of the maps" Runs(scores::scores);
-    "scores" "perturbation" "Deletion and insertion" Runs(scores::perturbation);
-    "features" "features" "Features per class" Runs(features::features);
-    "features" "features-regressed" "Features regressed and measured" Runs(features::regressed);
+    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(maps::gradcam::draw);
+    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(maps::compare::draw);
+    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(maps::aligned::draw);
+    "gradcam" "gradcam-wrong" "Grad-CAM of wrong predictions" Runs(maps::wrong::draw);
+    "gradcam" "gradcam-classes" "Grad-CAM for every class over one strip" Runs(maps::classes::draw);
+    "scores" "scores" "Scores of the maps" Runs(scores::draw);
+    "scores" "perturbation" "Deletion and insertion" Runs(perturbation::draw);
+    "features" "features" "Features per class" Runs(features::draw);
+    "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
+    "features" "embedding" "Map of the embedding" Runs(embedding::draw);
     "network" "network" "The network" Runs(network::of_runs);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
     "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));
@@ -99,6 +102,14 @@ impl<'a> Drawn<'a> {
             Err(e) => e.to_string().replace('\n', "; "),
         };
         self.missing.push(NotDrawn { figure: stem.to_owned(), why, failed: true });
+    }
+
+    /// Adds the pages of a figure.
+    pub(crate) fn add_pages(&mut self, stem: &str, pages: Result<Vec<Figure<'a>>>) {
+        match pages {
+            Ok(pages) => self.figures.extend(pages),
+            Err(e) => self.add(stem, Err(e)),
+        }
     }
 
     /// Notes what a figure needs and the runs do not have.

@@ -14,9 +14,6 @@
 //! - [`training`]: curves of one or several runs
 //! - [`ranking`]: ROC, precision and recall, reliability
 //! - [`bars`]: metrics per class; variants against each other
-//! - [`explained`]: strips with maps and targets, plain against guided
-//! - [`violins`]: distributions by variant or class; mean curves
-//! - [`features`]: regressed against measured
 //! - [`network`]: the diagram of a configured EXGnet
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
@@ -24,18 +21,21 @@ pub mod bars;
 pub mod catalogue;
 pub mod confusion;
 pub mod dataset;
-pub mod explained;
-pub mod features;
+mod embedding;
+mod features;
 pub mod gradcam;
 pub mod guidance;
 pub mod kernels;
+mod maps;
 pub mod network;
 mod of_runs;
+mod perturbation;
 pub mod ranking;
+mod regressed;
 pub mod rpeaks;
+mod scores;
 mod strips;
 pub mod training;
-pub mod violins;
 
 pub use crate::plot::{Figure, Format, Look, Page, Theme};
 pub use dataset::{ClassSummary, ExampleStrip};

@@ -5,7 +5,7 @@ use crate::plot::axes::{Axis, Frame, shape};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, band, letter, line};
-use crate::plot::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_SMALL, WHITE, class_color, series_color};
+use crate::plot::style::{GRID, INK, INK_SOFT, Look, PT_AXIS, PT_SMALL, WHITE, arm_color, class_color};
 
 /// A curve over 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -162,7 +162,7 @@ pub fn reliability<'a>(look: &Look, stem: &str, methods: Vec<Reliability>, capti
         line(c, &upper, (&unit, &unit), &[(0.0, 0.0), (1.0, 1.0)], Line { dash: 0.8, ..Line::new(GRID) });
         let n = methods.len() as f64;
         for (i, method) in methods.iter().enumerate() {
-            let color = series_color(i);
+            let color = arm_color(i);
             let parts = method.bins.len().max(1) as f64;
             let points: Vec<(f64, f64)> =
                 method.bins.iter().map(|b| if b.0 == 0 { (f64::NAN, f64::NAN) } else { (b.1, b.2) }).collect();

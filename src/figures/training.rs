@@ -6,7 +6,7 @@ use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::Canvas;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, band, line, title};
-use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, series_color};
+use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, arm_color};
 use crate::run::folder::EpochLog;
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
@@ -166,7 +166,7 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
     let few = last - first < MARKED;
     let width = look.width();
     let columns = ((width / 55.0) as usize).clamp(1, 3);
-    let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::series(g.name, i, few)).collect();
+    let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::arm(g.name, i, few)).collect();
     let several = entries.len() > 1;
     let above = if several { 3.0 + legend_height(&entries, width - 16.0) } else { 1.0 };
     let grid = Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 };
@@ -176,7 +176,7 @@ fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, ca
         .zip(frames)
         .map(|(panel, frame)| {
             let curves: Vec<Curves> =
-                groups.iter().enumerate().map(|(i, g)| Curves::new(series_color(i), &g.logs, &panel.of)).collect();
+                groups.iter().enumerate().map(|(i, g)| Curves::new(arm_color(i), &g.logs, &panel.of)).collect();
             let values = curves.iter().flat_map(|c| c.runs.iter().flatten()).map(|p| p.1);
             let log = Axis::logarithmic(values.clone(), LOG_FROM).filter(|_| panel.log);
             let name = if log.is_some() { format!("{} (log scale)", panel.name) } else { panel.name };

@@ -2,7 +2,7 @@
 
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::style::{
-    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb, series_color, series_dash,
+    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb, WHITE, arm_color, series_dash,
 };
 
 /// Length of a tick, mm.
@@ -90,6 +90,29 @@ impl Axis {
         };
         (v.abs() < HUGE && t.is_finite()).then_some(t)
     }
+
+    /// Ticks that lie on an axis of `mm` and whose texts, each of the given size in its direction, do not touch: where they
+    /// lie, 0 to 1, and their texts. Of a linear axis every second, third or so stays.
+    pub fn with_room(&self, mm: f64, size: impl Fn(&str) -> f64) -> Vec<(f64, &str)> {
+        let place = |tick: &(f64, String)| self.place(tick.0).filter(|t| (-1e-6..=1.0 + 1e-6).contains(t));
+        let all: Vec<(f64, &str)> =
+            self.ticks.iter().filter_map(|tick| Some((place(tick)?, tick.1.as_str()))).collect();
+        let apart = |a: &(f64, &str), b: &(f64, &str)| (a.0 - b.0).abs() * mm >= (size(a.1) + size(b.1)) / 2.0;
+        if self.log {
+            // powers come first
+            return all.iter().fold(Vec::new(), |mut kept, tick| {
+                if kept.iter().all(|other| apart(other, tick)) {
+                    kept.push(*tick);
+                }
+                kept
+            });
+        }
+        // where one of them is 0 it stays
+        let zero = all.iter().position(|tick| tick.1 == "0").unwrap_or(0);
+        let every = |step: usize| all.iter().skip(zero % step).step_by(step).copied().collect::<Vec<_>>();
+        let fits = |kept: &Vec<(f64, &str)>| kept.windows(2).all(|pair| apart(&pair[0], &pair[1]));
+        (1..=all.len()).map(every).find(fits).unwrap_or_default()
+    }
 }
 
 /// Smallest and largest of the finite values.
@@ -155,30 +178,36 @@ impl Frame {
         Some((self.x0 + tx * (self.x1 - self.x0), self.y1 - ty * (self.y1 - self.y0)))
     }
 
+    /// Draws the lower axis: ticks, the numbers that have room beside each other, the line, and if asked upright grid lines.
+    pub fn bottom(&self, c: &mut Canvas, x: &Axis, numbers: bool, grid: bool) {
+        let small = Type::new(PT_SMALL).middle();
+        for (t, text) in x.with_room(self.x1 - self.x0, |text| small.width(text) + 1.2) {
+            let at = self.x0 + t * (self.x1 - self.x0);
+            if grid {
+                c.line((at, self.y0), (at, self.y1), PT_GRID, GRID);
+            }
+            c.line((at, self.y1), (at, self.y1 + TICK), PT_AXIS, INK);
+            if numbers {
+                c.text((at, self.y1 + TICK + 0.8 + 2.0 * small.drop()), text, &small);
+            }
+        }
+        c.line((self.x0, self.y1), (self.x1, self.y1), PT_AXIS, INK);
+    }
+
     /// Draws both axes with their ticks, level grid lines, and labels; `x_label` is left out together with the
     /// numbers where another panel below has them.
     pub fn draw(&self, c: &mut Canvas, x: &Axis, y: &Axis, x_label: Option<&str>, y_label: &str) {
         let small = Type::new(PT_SMALL);
-        let within = |t: &f64| (-1e-6..=1.0 + 1e-6).contains(t);
         let mut widest: f64 = 0.0;
-        for (value, text) in &y.ticks {
-            let Some(t) = y.place(*value).filter(within) else { continue };
+        for (t, text) in y.with_room(self.y1 - self.y0, |_| 3.0 * small.drop()) {
             let at = self.y1 - t * (self.y1 - self.y0);
             c.line((self.x0, at), (self.x1, at), PT_GRID, GRID);
             c.line((self.x0 - TICK, at), (self.x0, at), PT_AXIS, INK);
             c.text((self.x0 - TICK - 0.8, at + small.drop()), text, &small.end());
             widest = widest.max(small.width(text));
         }
-        for (value, text) in &x.ticks {
-            let Some(t) = x.place(*value).filter(within) else { continue };
-            let at = self.x0 + t * (self.x1 - self.x0);
-            c.line((at, self.y1), (at, self.y1 + TICK), PT_AXIS, INK);
-            if x_label.is_some() {
-                c.text((at, self.y1 + TICK + 0.8 + 2.0 * small.drop()), text, &small.middle());
-            }
-        }
+        self.bottom(c, x, x_label.is_some(), false);
         c.line((self.x0, self.y0), (self.x0, self.y1), PT_AXIS, INK);
-        c.line((self.x0, self.y1), (self.x1, self.y1), PT_AXIS, INK);
         let label = Type::new(PT_LABEL).middle();
         if let Some(text) = x_label {
             c.text(((self.x0 + self.x1) / 2.0, self.y1 + 8.2), text, &label);
@@ -186,6 +215,17 @@ impl Frame {
         let left = self.x0 - TICK - widest - 2.6;
         c.text((left, (self.y0 + self.y1) / 2.0), &label.shorten(y_label, self.y1 - self.y0 + 6.0), &label.upwards());
     }
+}
+
+/// What stands before a name in a legend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// A line, with a mark on it if the entry has a shape.
+    Line,
+    /// A mark alone.
+    Mark,
+    /// A filled box: of bars, areas and bands.
+    Bar,
 }
 
 /// One series of a legend.
@@ -199,24 +239,54 @@ pub struct Entry {
     pub dash: f64,
     /// Which shape its marks have; `None` for no marks.
     pub shape: Option<usize>,
+    /// Its sign.
+    pub sign: Sign,
 }
 
 impl Entry {
     /// A full line without marks.
     pub fn line(name: impl Into<String>, color: Rgb) -> Self {
-        Self { name: name.into(), color, dash: 0.0, shape: None }
+        Self { name: name.into(), color, dash: 0.0, shape: None, sign: Sign::Line }
     }
 
-    /// Series `index` of several, told apart without colour: by the shapes of its marks, or else by its dashes.
-    pub fn series(name: impl Into<String>, index: usize, marks: bool) -> Self {
-        let line = Self::line(name, series_color(index));
+    /// Bars, or an area.
+    pub fn bar(name: impl Into<String>, color: Rgb) -> Self {
+        Self { sign: Sign::Bar, ..Self::line(name, color) }
+    }
+
+    /// Marks of one of six shapes that are told apart without colour.
+    pub fn mark(name: impl Into<String>, shape: usize, color: Rgb) -> Self {
+        Self { shape: Some(shape), sign: Sign::Mark, ..Self::line(name, color) }
+    }
+
+    /// Arm `index` of several as a curve, told apart without colour: by the shapes of its marks, or else by its dashes.
+    pub fn arm(name: impl Into<String>, index: usize, marks: bool) -> Self {
+        let line = Self::line(name, arm_color(index));
         match marks {
             true => Self { shape: Some(index), ..line },
             false => Self { dash: series_dash(index), ..line },
         }
     }
+
+    /// Width of the sign and the space behind it, mm.
+    fn indent(&self) -> f64 {
+        match self.sign {
+            Sign::Line => 7.5,
+            Sign::Mark => 2.8,
+            Sign::Bar => 4.2,
+        }
+    }
+
+    /// Draws the mark of a point with a rim of the page's colour, so that marks on each other stay apart.
+    pub fn draw_mark(&self, c: &mut Canvas, at: Point) {
+        let index = self.shape.unwrap_or(0);
+        shape(c, at, index, MARK + 0.2, WHITE);
+        shape(c, at, index, MARK, self.color);
+    }
 }
 
+/// Half the size of a mark, mm.
+pub(crate) const MARK: f64 = 0.78;
 /// Height of a line of a legend, mm.
 pub(crate) const LINE: f64 = 4.2;
 
@@ -236,7 +306,7 @@ pub(crate) fn flow(widths: impl IntoIterator<Item = f64>, width: f64) -> (Vec<Po
 
 fn places(entries: &[Entry], width: f64) -> (Vec<Point>, f64) {
     let style = Type::new(PT_SMALL);
-    flow(entries.iter().map(|e| 8.0 + style.width(&style.shorten(&e.name, width - 10.0))), width)
+    flow(entries.iter().map(|e| e.indent() + style.width(&style.shorten(&e.name, width - 10.0))), width)
 }
 
 /// Height of a legend set in lines of `width` mm.
@@ -248,13 +318,19 @@ pub fn legend_height(entries: &[Entry], width: f64) -> f64 {
 pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
     let style = Type::new(PT_SMALL);
     for (entry, (dx, dy)) in entries.iter().zip(places(entries, width).0) {
-        let (left, middle) = (x + dx, y + dy + 2.0);
-        curve(c, &[(left, middle), (left + 6.0, middle)], (entry.color, entry.dash));
-        if let Some(index) = entry.shape {
-            shape(c, (left + 3.0, middle), index, 0.85, entry.color);
+        let (left, middle) = (x + dx, y + dy + LINE / 2.0);
+        match entry.sign {
+            Sign::Mark => entry.draw_mark(c, (left + MARK, middle)),
+            Sign::Bar => c.rect((left, middle - 1.1), (left + 3.2, middle + 1.1), entry.color),
+            Sign::Line => {
+                curve(c, &[(left, middle), (left + 6.0, middle)], (entry.color, entry.dash));
+                if let Some(index) = entry.shape {
+                    shape(c, (left + 3.0, middle), index, 0.85, entry.color);
+                }
+            }
         }
         let name = style.shorten(&entry.name, width - 10.0);
-        c.text((left + 7.5, middle + style.drop()), &name, &style);
+        c.text((left + entry.indent(), middle + style.drop()), &name, &style);
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod axes;
 pub mod canvas;
+pub mod distributions;
 pub mod ecg_paper;
 pub mod figure;
 pub mod heading;

@@ -2,7 +2,7 @@
 
 use crate::plot::axes::{Axis, Entry, Frame, curve, shape};
 use crate::plot::canvas::{Canvas, Point, Type};
-use crate::plot::style::{INK, INK_SOFT, MM_PER_PT, PT_AXIS, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb};
+use crate::plot::style::{INK_SOFT, MM_PER_PT, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb};
 use crate::plot::thin::thinned;
 
 /// With at most this many points every one gets a mark.
@@ -121,17 +121,10 @@ pub fn letter(c: &mut Canvas, at: Point, index: usize) {
 
 /// Draws the lower axis alone: ticks, numbers, the line, and a name.
 pub fn bottom_axis(c: &mut Canvas, frame: &Frame, x: &Axis, name: Option<&str>) {
-    let small = Type::new(PT_SMALL);
-    c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);
-    for (value, text) in &x.ticks {
-        let Some(t) = x.place(*value).filter(|t| (-1e-6..=1.0 + 1e-6).contains(t)) else { continue };
-        let at = frame.x0 + t * (frame.x1 - frame.x0);
-        c.line((at, frame.y1), (at, frame.y1 + 0.9), PT_AXIS, INK);
-        c.text((at, frame.y1 + 1.6 + 2.0 * small.drop()), text, &small.middle());
-    }
+    frame.bottom(c, x, true, false);
     if let Some(name) = name {
         let style = Type::new(PT_SMALL).middle();
-        c.text((f64::midpoint(frame.x0, frame.x1), frame.y1 + 2.8 + 4.0 * small.drop()), name, &style);
+        c.text((f64::midpoint(frame.x0, frame.x1), frame.y1 + 2.8 + 4.0 * style.drop()), name, &style);
     }
 }
 

@@ -67,6 +67,11 @@ impl Theme {
             SERIES_BLACK => [0xdd, 0xdd, 0xdd],
             TARGET => [0x7f, 0xb2, 0xf0],
             SERIES_BLUE => [0x2e, 0x7c, 0xd6],
+            CLASS_NAVY => [0x5b, 0x86, 0xd6],
+            CLASS_GREY => [0x9a, 0x9a, 0x9a],
+            ARM_PLUM => [0xe0, 0x7a, 0xc0],
+            ARM_CRIMSON => [0xe0, 0x52, 0x7f],
+            ARM_FOREST => [0x7d, 0xa0, 0x5f],
             _ => c,
         }
     }
@@ -186,11 +191,16 @@ pub const PAPER_LARGE: Rgb = [0xf2, 0xaf, 0xa6];
 
 const SERIES_BLUE: Rgb = [0x00, 0x72, 0xb2];
 const SERIES_BLACK: Rgb = [0x00, 0x00, 0x00];
+const CLASS_NAVY: Rgb = [0x20, 0x3e, 0x75];
+const CLASS_GREY: Rgb = [0x5c, 0x5c, 0x5c];
+const ARM_PLUM: Rgb = [0x4a, 0x0a, 0x44];
+const ARM_CRIMSON: Rgb = [0xb0, 0x2a, 0x55];
+const ARM_FOREST: Rgb = [0x24, 0x40, 0x1a];
 /// Ink and white on a colour of data, which no theme turns around.
 const INK_ON: Rgb = [0x1a, 0x1a, 0x1b];
 const WHITE_ON: Rgb = [0xff, 0xff, 0xfe];
 
-/// The colours of Okabe and Ito (2008), told apart by the colour-blind, in the order in which series take them.
+/// The colours of Okabe and Ito (2008), told apart by the colour-blind: for what is neither a class nor an arm.
 pub const OKABE_ITO: [Rgb; 8] = [
     SERIES_BLUE,
     [0xd5, 0x5e, 0x00], // vermillion
@@ -202,9 +212,40 @@ pub const OKABE_ITO: [Rgb; 8] = [
     [0xf0, 0xe4, 0x42], // yellow: last, it is pale on white
 ];
 
-/// The colour of series `index`; starts over after eight.
+/// Colours of classes. Each of the first six is at least 8 units of lightness (L*) from the others, and 0.12 in Oklab as those see
+/// it who lack one kind of cones (Machado et al., 2009): grey prints and the colour-blind tell them apart.
+const CLASSES: [Rgb; 8] = [
+    CLASS_NAVY,
+    [0x94, 0xd1, 0xf7], // sky blue
+    [0xf2, 0xa1, 0x08], // orange
+    [0x4b, 0xa5, 0x8b], // green
+    [0xd1, 0x58, 0x00], // vermillion
+    [0x9d, 0x3d, 0xb8], // purple
+    CLASS_GREY,
+    [0xcd, 0xbb, 0x9f], // sand
+];
+
+/// Colours of arms, none of which is like a class's; the first four at least 14 units of lightness and 0.11 in Oklab apart, as
+/// above.
+const ARMS: [Rgb; 8] = [
+    [0x75, 0x87, 0x9a], // slate
+    [0xb0, 0xb0, 0x21], // olive
+    ARM_CRIMSON,
+    ARM_PLUM,
+    [0x00, 0x71, 0x84], // teal
+    [0x8a, 0x5f, 0x00], // brown
+    [0xb8, 0x7f, 0xe8], // lilac
+    ARM_FOREST,
+];
+
+/// The colour of series `index` of what is neither a class nor an arm; starts over after eight.
 pub fn series_color(index: usize) -> Rgb {
     OKABE_ITO[index % OKABE_ITO.len()]
+}
+
+/// The colour of arm `index` of an experiment, in all figures; starts over after eight.
+pub fn arm_color(index: usize) -> Rgb {
+    ARMS[index % ARMS.len()]
 }
 
 /// Length of the dashes of series `index`, mm, for lines without marks: 0 is an unbroken line.
@@ -215,15 +256,15 @@ pub fn series_dash(index: usize) -> f64 {
 /// The colour of a rhythm class: fixed by name for the classes of EXGnet, so that it is the same in every figure, and
 /// by `index` for any other name.
 pub fn class_color(name: &str, index: usize) -> Rgb {
-    match name {
-        "SR" | "N" => OKABE_ITO[0],
-        "AFIB/AFL" | "AFIB" | "AFL" | "A" => OKABE_ITO[1],
-        "SI" => OKABE_ITO[2],
-        "SVT/AT" | "GSVT" => OKABE_ITO[3],
-        "ST" => OKABE_ITO[4],
-        "SB" => OKABE_ITO[5],
-        _ => series_color(index),
-    }
+    CLASSES[match name {
+        "SR" | "N" => 0,
+        "SB" => 1,
+        "ST" => 2,
+        "SI" => 3,
+        "AFIB/AFL" | "AFIB" | "AFL" | "A" => 4,
+        "SVT/AT" | "GSVT" => 5,
+        _ => index % CLASSES.len(),
+    }]
 }
 
 /// Viridis (van der Walt and Smith, 2015, CC0), at 20 equally spaced anchors; linear between them.
@@ -339,12 +380,18 @@ mod tests {
     }
 
     #[test]
-    fn classes_keep_their_colours() {
+    fn classes_and_arms_have_colours_of_their_own() {
         let names = ["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"];
-        let colours: std::collections::HashSet<Rgb> = names.iter().map(|n| class_color(n, 9)).collect();
-        assert_eq!(colours.len(), names.len());
-        assert_eq!(class_color("SR", 0), class_color("SR", 5));
-        assert_eq!(class_color("other", 3), OKABE_ITO[3]);
+        assert_eq!(names.map(|n| class_color(n, 9)), CLASSES[..6]);
+        assert_eq!((class_color("SR", 5), class_color("other", 11)), (CLASSES[0], CLASSES[3]));
+        assert!(CLASSES.iter().all(|c| !ARMS.contains(c) && !OKABE_ITO.contains(c)));
+        // lightness, as a grey print has it
+        let grey = |c: &Rgb| 116.0 * luminance(*c).cbrt() - 16.0;
+        for (palette, apart) in [(&CLASSES[..6], 8.0), (&ARMS[..4], 14.0)] {
+            let mut all: Vec<f64> = palette.iter().map(grey).collect();
+            all.sort_by(f64::total_cmp);
+            assert!(all.windows(2).all(|w| w[1] - w[0] > apart), "{all:?}");
+        }
     }
 
     #[test]

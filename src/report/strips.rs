@@ -99,7 +99,7 @@ impl Strips {
                 "target": target, "peaks": strip.r_peaks, "expert": strip.expert_beats,
             }));
         }
-        let (unit, map) = words(&strip.map);
+        let (unit, map) = words(strip.map());
         let variant = self.variants.len() - 1;
         self.maps.push(json!({
             "strip": at, "variant": variant, "run": run.cell(), "layer": shown.layer, "predicted": predicted, "p": p,

@@ -6,6 +6,10 @@
 
 mod aligned;
 mod file;
+mod first_format;
+mod packed;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use aligned::{AFTER, Aligned, BEFORE, Beats, aligned};
 
@@ -29,13 +33,18 @@ pub struct Examples {
     pub curves: Vec<ExampleCurves>,
     /// The 17 features of every tested record.
     pub features: Vec<ExampleFeatures>,
+    /// What the classifier is given of every tested record, `[N, D]`, in the order of `predictions.csv`. Empty in files of
+    /// before.
+    pub embeddings: Vec<Vec<f32>>,
 }
 
 /// A strip, and what the network made of it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Example {
     /// Id of the record.
     pub record: String,
+    /// Id of its patient; empty in files of before.
+    pub patient: String,
     /// True class, an index.
     pub class: usize,
     /// Predicted class.
@@ -43,17 +52,39 @@ pub struct Example {
     /// Probability of every class, `[K]`.
     pub probabilities: Vec<f32>,
     /// NCC of map and target, -1 to 1; NaN where the target is not valid.
+    #[serde(deserialize_with = "or_nan")]
     pub ncc: f32,
     /// The R peaks are an expert's beats, not a detector's.
     pub expert_beats: bool,
     /// R peaks, samples from the start of the strip.
     pub r_peaks: Vec<u32>,
     /// The strip, mV, `[L]`.
+    #[serde(skip)]
     pub signal: Vec<f32>,
     /// The guidance target G, 0 to 1, `[L]`; all zero where it is not valid.
+    #[serde(skip)]
     pub target: Vec<f32>,
-    /// Grad-CAM for the true class at the block's resolution, `[T]`, not scaled.
-    pub map: Vec<f32>,
+    /// Grad-CAM for every class at the block's resolution, `[K, T]`, not scaled. Files of before know that of the true class
+    /// alone; the others are empty.
+    #[serde(skip)]
+    pub maps: Vec<Vec<f32>>,
+}
+
+/// JSON has no NaN but `null`.
+fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+}
+
+impl Example {
+    /// Whether the network is right.
+    pub fn is_right(&self) -> bool {
+        self.predicted == self.class
+    }
+
+    /// The map for the true class.
+    pub fn map(&self) -> &[f32] {
+        self.maps.get(self.class).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Deletion and insertion of one record: the probability of its true class at equally spaced shares, 0 to 1, of its

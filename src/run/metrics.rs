@@ -58,6 +58,9 @@ pub struct ClassMetrics {
     pub auroc: Option<f64>,
     /// Records of the class.
     pub support: usize,
+    /// Its records in the training fold; `None` where that is not known.
+    #[serde(default)]
+    pub training: Option<usize>,
 }
 
 /// The class-prior baseline; `None` where the training fold is not known.
@@ -111,7 +114,8 @@ impl Metrics {
             .map(|c| {
                 let scores: Vec<f64> = probabilities.iter().map(|row| row[c]).collect();
                 let positive: Vec<bool> = truth.iter().map(|&t| t == c).collect();
-                ClassMetrics::new(&OneClass::of(&counted, c), auroc(&scores, &positive))
+                let auroc = auroc(&scores, &positive);
+                ClassMetrics::new(&OneClass::of(&counted, c), auroc, training.map(|t| t[c]))
             })
             .collect();
         let areas: Vec<f64> = per_class.iter().filter_map(|c| c.auroc).collect();
@@ -250,7 +254,7 @@ impl<'de> Deserialize<'de> for Metrics {
 }
 
 impl ClassMetrics {
-    fn new(class: &OneClass, auroc: Option<f64>) -> Self {
+    fn new(class: &OneClass, auroc: Option<f64>, training: Option<usize>) -> Self {
         Self {
             sensitivity: class.sensitivity(),
             specificity: class.specificity(),
@@ -258,6 +262,7 @@ impl ClassMetrics {
             f1: class.f1(),
             auroc,
             support: class.support as usize,
+            training,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The run folder, the only contract between training and showing: its formats, its lock, its one reader.
 //!
 //! - [`folder`]: the files of a run; [`lock`]: one process at a time; [`record`] and [`kernels`]: what ran, where and when
-//! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`examples`]: what a test writes, each with its type
+//! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`examples`], [`cost`]: what a test writes, each with its type
 //! - [`origin`]: of which test a file is
 //! - [`read`]: run folders, read as far as they can be; [`set`]: the runs of a sweep in their order
 
+pub mod cost;
 pub mod examples;
 pub mod explanation;
 pub mod folder;

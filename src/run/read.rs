@@ -3,6 +3,7 @@
 use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Fold};
+use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
 use crate::run::folder;
@@ -47,6 +48,8 @@ pub struct Run {
     pub sanity: Option<Sanity>,
     /// Strips, maps, features.
     pub examples: Option<Examples>,
+    /// What a prediction costs.
+    pub cost: Option<Cost>,
 }
 
 /// Something that a run does not have.
@@ -221,6 +224,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         explanation: None,
         sanity: None,
         examples: None,
+        cost: None,
     };
     let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
@@ -286,6 +290,17 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         if_there(&run.dir.join(Examples::FILE), Examples::read),
         "explanations.safetensors: no strips to look through, no Grad-CAM figures"
     );
+    // runs of before have none, and miss nothing but a line of a figure
+    match json(&run.dir.join(Cost::FILE)) {
+        Ok(found) => run.cost = found,
+        Err(e) => told.push((e, command, true)),
+    }
+    // files of before do not name the patients
+    if let (Some(shown), Some(rows)) = (&mut run.examples, &run.predictions) {
+        for strip in shown.strips.iter_mut().filter(|s| s.patient.is_empty()) {
+            strip.patient = rows.iter().find(|p| p.record == strip.record).map_or(String::new(), |p| p.patient.clone());
+        }
+    }
     if let (Some(shown), Some(classes)) = (&run.examples, &run.classes)
         && shown.classes != *classes
     {

@@ -1,7 +1,9 @@
 //! The runs that figures are drawn of.
 
 use crate::error::{Error, Result};
+use crate::run::predictions::Prediction;
 use crate::run::read::{Found, Run, is_named};
+use crate::stats::Cells;
 use std::collections::{BTreeSet, HashMap};
 
 /// Runs, in the order of their variants, and what they have in common.
@@ -13,6 +15,8 @@ pub struct RunSet<'r> {
     pub variants: Vec<String>,
     /// Names of the classes, those of the first run that tells them.
     pub classes: Vec<String>,
+    /// Strips were picked by their records: figures show all of them.
+    pub picked: bool,
 }
 
 impl<'r> RunSet<'r> {
@@ -62,6 +66,27 @@ impl<'r> RunSet<'r> {
             numbers.entry(p.patient.as_str()).or_insert(next);
         }
         numbers
+    }
+
+    /// A number of every run of an arm that has it, by fold and seed.
+    pub fn cells(&self, variant: &str, of: impl Fn(&Run) -> Option<f64>) -> Cells {
+        self.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r)?))).collect()
+    }
+
+    /// Every prediction of an arm with the number of its patient; empty unless each of its runs has its own: some folds are
+    /// not the whole.
+    pub fn predictions<'a>(&'a self, variant: &'a str) -> Vec<(usize, &'r Prediction)> {
+        if self.of(variant).any(|r| r.predictions.is_none()) {
+            return Vec::new();
+        }
+        let patients = self.patients();
+        let all = self.of(variant).filter_map(|r| r.predictions.as_ref()).flatten();
+        all.map(|p| (patients[p.patient.as_str()], p)).collect()
+    }
+
+    /// Patients are on one side of the split each.
+    pub fn grouped(&self) -> bool {
+        self.runs.iter().any(|r| r.grouped())
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod bootstrap;
 mod confusion;
+pub mod projection;
 pub mod ranking;
 mod wilcoxon;
 
@@ -73,6 +74,13 @@ fn shared(a: &Cells, b: &Cells) -> (Vec<(usize, f64)>, usize) {
     let shared: Vec<_> = keys.iter().filter_map(pair).collect();
     let dropped = keys.len() - shared.len();
     (shared, dropped)
+}
+
+/// Wilcoxon's signed-rank test of two methods: over the means of the folds where patients are on one side of the split each
+/// (`grouped`), over the cells of fold and seed elsewhere.
+pub fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
+    let paired = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
+    wilcoxon_signed_rank(&paired.differences)
 }
 
 /// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.

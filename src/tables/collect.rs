@@ -10,10 +10,7 @@ use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use crate::run::metrics::{ClassMetrics, MACRO, lacking_by_fold};
 use crate::stats;
-use crate::stats::{
-    Bootstrap, Case, Cells, RESAMPLES, Wilcoxon, bootstrap_difference, bootstrap_patients, paired_by_fold,
-    paired_cells, wilcoxon_signed_rank,
-};
+use crate::stats::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients};
 use crate::tables::{Best, Cell, Column, Table};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -161,15 +158,8 @@ fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool
             other => other,
         })?)
     };
-    let test = paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
+    let test = stats::paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
     Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
-}
-
-/// Wilcoxon's test of two methods: over the means of the folds where folds are by patient, over the cells of fold and
-/// seed elsewhere.
-fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
-    let paired = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
-    wilcoxon_signed_rank(&paired.differences)
 }
 
 /// A number of one class, from its predictions and from its maps.

@@ -4,12 +4,10 @@ use super::{adapter_note, drawable, three};
 use crate::lab::ceilings::Bound;
 use crate::lab::ladder::{Ladder, Rung};
 use crate::lab::measure::Status;
-use crate::plot::axes::Axis;
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
-use crate::plot::style::{
-    GRID, INK, INK_SOFT, Look, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, WARN, WHITE, series_color,
-};
+use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, WARN, WHITE, series_color};
 
 /// Most lines of the sentence on what changed.
 const MOST_LINES: usize = 3;
@@ -92,12 +90,7 @@ pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Option<Figure<'sta
         let at = |v: f64| x0 + x.place(v).unwrap_or(0.0).clamp(0.0, 1.0) * (x1 - x0);
         let title = label.bold().shorten(&ladder.name, look_width(c) - 2.0 * LEFT);
         c.text((LEFT, 5.0), &title, &label.bold());
-        for (value, text) in &x.ticks {
-            let at = at(*value);
-            c.line((at, top), (at, bottom), PT_GRID, GRID);
-            c.line((at, bottom), (at, bottom + 1.0), PT_AXIS, INK);
-            c.text((at, bottom + 1.8 + 2.0 * small.drop()), text, &small.middle());
-        }
+        Frame { x0, y0: top, x1, y1: bottom }.bottom(c, &x, true, true);
         if let Some(value) = ceiling {
             dashes(c, at(value), top - 1.0, bottom);
             let kind = if copies(&ladder) { "copy" } else { "multiply-adds" };
@@ -151,7 +144,6 @@ pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Option<Figure<'sta
             }
         }
         c.line((x0, top), (x0, bottom), PT_AXIS, INK);
-        c.line((x0, bottom), (x1, bottom), PT_AXIS, INK);
         let unit = if copies(&ladder) { "rate (GB/s)" } else { "rate (GFLOP/s)" };
         c.text(((x0 + x1) / 2.0, bottom + 8.4), unit, &label.middle());
         Ok(())

@@ -1,56 +1,7 @@
-//! What the figures of kernels share: marks, their legend, logarithmic axes, and where a label has room.
+//! What the figures of kernels share: logarithmic axes, and where a label has room.
 
-use crate::plot::axes::{Axis, LINE, flow, number, shape};
-use crate::plot::canvas::{Canvas, Point, Type};
-use crate::plot::style::{PT_SMALL, Rgb, WHITE, series_color};
-
-/// Half the size of a mark, mm.
-pub const MARK: f64 = 0.78;
-
-/// A series of marks: its name, shape and colour.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mark {
-    /// Name in the legend.
-    pub name: String,
-    /// Which of six shapes, told apart without colour.
-    pub shape: usize,
-    /// Colour.
-    pub color: Rgb,
-}
-
-impl Mark {
-    /// Series `index`: shape and colour by its place.
-    pub fn new(name: impl Into<String>, index: usize) -> Self {
-        Self { name: name.into(), shape: index, color: series_color(index) }
-    }
-
-    /// Draws it with a rim of the page's colour, so that marks on each other stay apart.
-    pub fn draw(&self, c: &mut Canvas, at: Point) {
-        shape(c, at, self.shape, MARK + 0.2, WHITE);
-        shape(c, at, self.shape, MARK, self.color);
-    }
-}
-
-fn places(marks: &[Mark], width: f64) -> (Vec<Point>, f64) {
-    let style = Type::new(PT_SMALL);
-    flow(marks.iter().map(|m| 3.2 + style.width(&style.shorten(&m.name, width - 4.0))), width)
-}
-
-/// Height of a legend set in lines of `width` mm.
-pub fn legend_height(marks: &[Mark], width: f64) -> f64 {
-    places(marks, width).1
-}
-
-/// Draws a legend in lines of `width` mm below (`x`, `y`).
-pub fn legend(c: &mut Canvas, marks: &[Mark], (x, y): Point, width: f64) {
-    let style = Type::new(PT_SMALL);
-    for (mark, (dx, dy)) in marks.iter().zip(places(marks, width).0) {
-        let middle = (x + dx + MARK, y + dy + LINE / 2.0);
-        mark.draw(c, middle);
-        let name = style.shorten(&mark.name, width - 4.0);
-        c.text((middle.0 + 2.0, middle.1 + style.drop()), &name, &style);
-    }
-}
+use crate::plot::axes::{Axis, number};
+use crate::plot::canvas::Point;
 
 /// A logarithmic axis from 1, 2 or 5 times a power of ten to another, both of which `low` and `high` lie between, with
 /// ticks at least `apart` of its length from each other. Both must be positive numbers.
@@ -110,12 +61,5 @@ mod tests {
         assert_eq!(place(&places, (5.0, 3.0), &[(2.0, 9.0)]), Some((20.0, 10.0)));
         assert_eq!(place(&places, (5.0, 3.0), &[]), Some((0.0, 10.0)));
         assert_eq!(place(&[], (5.0, 3.0), &[]), None);
-    }
-
-    #[test]
-    fn legends_wrap() {
-        let marks: Vec<Mark> = (0..4).map(|i| Mark::new("a series with a name", i)).collect();
-        assert!(legend_height(&marks, 40.0) > legend_height(&marks, 200.0));
-        assert_eq!(legend_height(&[], 40.0), 0.0);
     }
 }

@@ -1,14 +1,14 @@
 //! How near each layer comes to what the adapter can do.
 
-use super::marks::{Mark, legend, legend_height, log_axis, place};
+use super::marks::{log_axis, place};
 use super::{KernelData, adapter_note, drawable, intensity, missing_note, pass, passes, three};
 use crate::figures::network::fitting;
 use crate::lab::ceilings::Ceilings;
 use crate::lab::measure::{Row, Table};
-use crate::plot::axes::{Axis, Frame};
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
-use crate::plot::style::{INK, INK_SOFT, Look, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL};
+use crate::plot::style::{INK, INK_SOFT, Look, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, series_color};
 
 /// Most passes with a mark of their own.
 const MOST: usize = 6;
@@ -31,7 +31,8 @@ pub fn roofline(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let ceilings = Some(table.ceilings).filter(|c| drawable(c.gflops) || drawable(c.gb_per_s));
     let caption = caption(table, ceilings, &drawn, missing, fastest);
     let names = passes(drawn.iter());
-    let marks: Vec<Mark> = names.iter().enumerate().map(|(i, name)| Mark::new(pass(name), i.min(MOST - 1))).collect();
+    let marks: Vec<Entry> =
+        names.iter().enumerate().map(|(i, name)| Entry::mark(pass(name), i, series_color(i.min(MOST - 1)))).collect();
     let page = look.page(if look.is_wide() { 92.0 } else { 74.0 });
     let (left, right) = (14.0, page.width_mm - 3.0);
     let top = 2.0 + legend_height(&marks, right - left) + 1.0;
@@ -57,7 +58,7 @@ pub fn roofline(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
         for row in drawn.iter().rev() {
             let index = names.iter().position(|n| *n == row.operation).unwrap_or(0);
             if let (Some(p), Some(mark)) = (at(row), marks.get(index)) {
-                mark.draw(c, p);
+                mark.draw_mark(c, p);
             }
         }
         let by_rate = |a: &&Row, b: &&Row| a.gflops.total_cmp(&b.gflops);

@@ -1,10 +1,10 @@
 //! How the time of a step and of an inference batch grows.
 
-use super::marks::{Mark, legend, legend_height, log_axis};
+use super::marks::log_axis;
 use super::{KernelData, adapter_note, drawable, missing_note};
 use crate::lab::Spread;
 use crate::lab::suite::Scaled;
-use crate::plot::axes::{Axis, Frame, number};
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height, number};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_SMALL};
@@ -49,7 +49,7 @@ pub fn scaling(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
         fixed[0].map_or("samples per strip".into(), |b| format!("samples per strip (batch {b})")),
         fixed[1].map_or("strips per batch".into(), |s| format!("strips per batch ({s} samples)")),
     ];
-    let marks: Vec<Mark> = ["training step", "inference batch"].into_iter().enumerate().map(series_mark).collect();
+    let marks: Vec<Entry> = ["training step", "inference batch"].into_iter().enumerate().map(series_mark).collect();
     let times = || kept.iter().flat_map(|(_, s)| s.iter().flatten()).flat_map(|p| [p.1.median, p.1.low, p.1.high]);
     let low = times().filter(|v| drawable(*v)).fold(f64::INFINITY, f64::min);
     let high = times().filter(|v| drawable(*v)).fold(0.0, f64::max);
@@ -87,9 +87,9 @@ pub fn scaling(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     }))
 }
 
-fn series_mark((i, name): (usize, &str)) -> Mark {
+fn series_mark((i, name): (usize, &str)) -> Entry {
     // blue and orange differ in grey, too
-    Mark { color: [OKABE_ITO[0], OKABE_ITO[4]][i % 2], ..Mark::new(name, i) }
+    Entry::mark(name, i, [OKABE_ITO[0], OKABE_ITO[4]][i % 2])
 }
 
 /// The value that all have in common.
@@ -130,7 +130,7 @@ fn dashes(c: &mut Canvas, a: Point, b: Point) {
 }
 
 impl Panel {
-    fn draw(&self, c: &mut Canvas, y: &Axis, marks: &[Mark]) {
+    fn draw(&self, c: &mut Canvas, y: &Axis, marks: &[Entry]) {
         let Self { frame, x, .. } = self;
         let bare = Axis { ticks: y.ticks.iter().map(|t| (t.0, String::new())).collect(), ..y.clone() };
         let (axis, label) = if self.first { (y, "time (ms)") } else { (&bare, "") };
@@ -155,7 +155,7 @@ impl Panel {
                     c.line(low, high, PT_AXIS * 2.0, INK_SOFT);
                 }
             }
-            line.into_iter().for_each(|p| mark.draw(c, p));
+            line.into_iter().for_each(|p| mark.draw_mark(c, p));
         }
     }
 }

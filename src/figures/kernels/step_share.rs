@@ -4,10 +4,10 @@ use super::families::{family, is_convolution};
 use super::{KernelData, adapter_note, drawable, three};
 use crate::figures::network::fitting;
 use crate::lab::profile::Profile;
-use crate::plot::axes::{Axis, Frame};
-use crate::plot::canvas::{Canvas, Type};
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
+use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
-use crate::plot::style::{GRID, INK, Look, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, Rgb, WHITE};
+use crate::plot::style::{INK, Look, OKABE_ITO, PT_AXIS, PT_LABEL, PT_SMALL, Rgb, WHITE};
 
 /// Most families with a bar of their own; the smaller ones share one.
 const MOST: usize = 15;
@@ -46,15 +46,15 @@ pub fn step_share(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let bars = bars(step, &phases);
     let colors: Vec<Rgb> = phases.iter().enumerate().map(|(i, p)| color(p, i)).collect();
     let of_phase = |i: usize| bars.iter().map(|b| b.ms[i]).sum::<f64>();
-    let legend: Vec<String> =
-        (phases.iter().enumerate()).map(|(i, p)| format!("{} {}", name(p), percent(of_phase(i) / total))).collect();
+    let entry =
+        |(i, p): (usize, &String)| Entry::bar(format!("{} {}", name(p), percent(of_phase(i) / total)), colors[i]);
+    let entries: Vec<Entry> = phases.iter().enumerate().map(entry).collect();
     let caption = caption(step, &bars, total, timed().count());
     let small = Type::new(PT_SMALL);
     let names = bars.iter().map(|b| small.width(&b.name)).fold(10.0, f64::max);
     let left = 3.0 + names.min(look.width() * 0.42) + 1.8;
     let right = look.width() - 3.0;
-    let entries = flow(&legend, right - left);
-    let top = 2.0 + entries.last().map_or(0.0, |e| e.1) + 5.2;
+    let top = 3.0 + legend_height(&entries, right - left);
     let frame = Frame { x0: left, y0: top, x1: right, y1: top + PITCH * bars.len() as f64 + 0.8 };
     let longest = bars.iter().map(Bar::total).fold(0.0, f64::max) / total * 100.0;
     // room for the number behind the longest bar
@@ -64,12 +64,11 @@ pub fn step_share(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let x = Axis { max: most, min: 0.0, ..Axis::linear([0.0, longest], wanted) };
     let page = look.page(frame.y1 + 10.5);
     Some(Figure::new("step-share", page, caption, move |c| {
-        for ((dx, dy), (text, color)) in entries.iter().zip(legend.iter().zip(&colors)) {
-            let (at, middle) = (left + dx, 4.2 + dy);
-            c.rect((at, middle - 1.1), (at + 2.6, middle + 1.1), *color);
-            c.text((at + 3.6, middle + small.drop()), &small.shorten(text, right - at - 3.6), &small);
-        }
-        axis(c, frame, &x);
+        legend(c, &entries, (left, 2.0), right - left);
+        frame.bottom(c, &x, true, true);
+        let label = Type::new(PT_LABEL);
+        let text = fitting(&["share of a step's device time (%)", "share of a step (%)"], &label, right - left + 4.0);
+        c.text(((left + right) / 2.0, frame.y1 + 8.2), &text, &label.middle());
         for (k, bar) in bars.iter().enumerate() {
             let middle = frame.y0 + 0.4 + PITCH * (k as f64 + 0.5);
             let width = |ms: f64| x.place(100.0 * ms / total).unwrap_or(0.0) * (frame.x1 - frame.x0);
@@ -145,38 +144,6 @@ fn percent(share: f64) -> String {
         p if p < 99.95 => format!("{p:.1} %"),
         p => format!("{p:.0} %"),
     }
-}
-
-fn flow(texts: &[String], width: f64) -> Vec<(f64, f64)> {
-    let small = Type::new(PT_SMALL);
-    let (mut x, mut y) = (0.0, 0.0);
-    let place = |text: &String| {
-        let wide = 3.6 + small.width(text);
-        if x > 0.0 && x + wide > width {
-            (x, y) = (0.0, y + 4.2);
-        }
-        let at = (x, y);
-        x += wide + 4.0;
-        at
-    };
-    texts.iter().map(place).collect()
-}
-
-fn axis(c: &mut Canvas, frame: Frame, x: &Axis) {
-    let small = Type::new(PT_SMALL);
-    for (value, text) in &x.ticks {
-        let Some(t) = x.place(*value).filter(|t| *t <= 1.0) else { continue };
-        let at = frame.x0 + t * (frame.x1 - frame.x0);
-        c.line((at, frame.y0), (at, frame.y1), PT_GRID, GRID);
-        c.line((at, frame.y1), (at, frame.y1 + 1.0), PT_AXIS, INK);
-        c.text((at, frame.y1 + 1.8 + 2.0 * small.drop()), text, &small.middle());
-    }
-    c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);
-    let middle = (frame.x0 + frame.x1) / 2.0;
-    let label = Type::new(PT_LABEL);
-    let text =
-        fitting(&["share of a step's device time (%)", "share of a step (%)"], &label, frame.x1 - frame.x0 + 4.0);
-    c.text((middle, frame.y1 + 8.2), &text, &label.middle());
 }
 
 fn caption(step: &Profile, bars: &[Bar], total: f64, timed: usize) -> String {

@@ -1,12 +1,12 @@
 //! The versions of a kernel at each shape.
 
-use super::marks::{Mark, legend, legend_height, log_axis};
+use super::marks::log_axis;
 use super::{KernelData, adapter_note, drawable, layer, missing_note, name, pass, passes, sizes, three};
 use crate::lab::measure::{Row, Table};
-use crate::plot::axes::Axis;
+use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
-use crate::plot::style::{GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL};
+use crate::plot::style::{INK, INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, series_color};
 
 /// Most shapes in the figure: of more the costliest.
 const MOST: usize = 14;
@@ -47,8 +47,11 @@ pub fn variants(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     }
     let number = |n: &String| rows.iter().find(|r| r.variant == *n).and_then(|r| r.number).unwrap_or(0);
     names.sort_by_key(|n| (number(n), KNOWN.iter().position(|k| k == n).unwrap_or(KNOWN.len())));
-    let marks: Vec<Mark> =
-        names.iter().enumerate().map(|(i, name)| Mark::new(name, i.min(MOST_VERSIONS - 1))).collect();
+    let marks: Vec<Entry> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| Entry::mark(name, i, series_color(i.min(MOST_VERSIONS - 1))))
+        .collect();
     let ceiling = Some(table.ceilings.gflops).filter(|v| drawable(*v));
     let values = || rows.iter().flat_map(|r| rates(r)).chain(ceiling);
     let low = values().fold(f64::INFINITY, f64::min);
@@ -128,7 +131,7 @@ const FOOT: f64 = 10.5;
 const HEAD: f64 = 5.0;
 
 impl Layout {
-    fn new(look: &Look, lines: &[Line], passes: &[String], marks: &[Mark]) -> Self {
+    fn new(look: &Look, lines: &[Line], passes: &[String], marks: &[Entry]) -> Self {
         let wide = look.is_wide() && passes.len() <= 4;
         let (small, tiny) = (Type::new(PT_SMALL), Type::new(PT_MIN));
         let names = lines.iter().map(|l| small.width(&l.name).max(if wide { tiny.width(&l.sizes) } else { 0.0 }));
@@ -157,15 +160,7 @@ impl Layout {
         let (small, tiny, label) = (Type::new(PT_SMALL), Type::new(PT_MIN).color(INK_SOFT), Type::new(PT_LABEL));
         c.text((x0, y0 - 1.6), &label.bold().shorten(name, self.width), &label.bold());
         let numbered = self.wide || i + 1 == self.panels;
-        for (value, text) in &x.ticks {
-            let Some(t) = x.place(*value) else { continue };
-            let at = x0 + t * self.width;
-            c.line((at, y0), (at, y1), PT_GRID, GRID);
-            c.line((at, y1), (at, y1 + 1.0), PT_AXIS, INK);
-            if numbered {
-                c.text((at, y1 + 1.8 + 2.0 * small.drop()), text, &small.middle());
-            }
-        }
+        Frame { x0, y0, x1, y1 }.bottom(c, x, numbered, true);
         if let Some(t) = ceiling.and_then(|v| x.place(v)) {
             let at = x0 + t * self.width;
             let mut y = y0;
@@ -175,7 +170,6 @@ impl Layout {
             }
         }
         c.line((x0, y0), (x0, y1), PT_AXIS, INK);
-        c.line((x0, y1), (x1, y1), PT_AXIS, INK);
         if numbered {
             c.text(((x0 + x1) / 2.0, y1 + 8.2), "rate (GFLOP/s)", &label.middle());
         }
@@ -193,7 +187,15 @@ impl Layout {
         }
     }
 
-    fn marks(&self, c: &mut Canvas, (i, k): (usize, usize), x: &Axis, rows: &[&Row], names: &[String], marks: &[Mark]) {
+    fn marks(
+        &self,
+        c: &mut Canvas,
+        (i, k): (usize, usize),
+        x: &Axis,
+        rows: &[&Row],
+        names: &[String],
+        marks: &[Entry],
+    ) {
         let (x0, y0) = self.corner(i);
         let middle = y0 + self.pitch * (k as f64 + 0.5);
         let at = |v: f64| x.place(v).map(|t| x0 + t * self.width);
@@ -214,7 +216,7 @@ impl Layout {
         for (centre, row) in found {
             let mark = names.iter().position(|n| *n == row.variant).and_then(|n| marks.get(n));
             if let Some(mark) = mark {
-                mark.draw(c, (centre, middle));
+                mark.draw_mark(c, (centre, middle));
             }
         }
     }

@@ -280,7 +280,7 @@ const ABLATED: [(&str, OfRun); 6] = [
 
 fn ablation_figure<'a>(set: &'a RunSet<'a>, look: &Look) -> crate::Result<Figure<'a>> {
     let reference = &set.variants[0];
-    let grouped = set.runs.iter().any(|r| r.grouped());
+    let grouped = set.grouped();
     let cells: BTreeSet<(usize, u64)> = set.runs.iter().filter_map(|r| r.fold_and_seed()).collect();
     let of = |variant: &str, of: OfRun| -> Cells {
         let runs = set.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r.metrics.as_ref()?)?)));

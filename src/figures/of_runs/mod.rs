@@ -1,7 +1,4 @@
 //! Figures of runs, by kind.
 
 pub(super) mod classification;
-pub(super) mod explained;
-pub(super) mod features;
-pub(super) mod scores;
 pub(super) mod training;

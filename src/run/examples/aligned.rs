@@ -1,5 +1,7 @@
 //! Means over the beats of a class: map, target and strip about the R peak.
 
+use serde::{Deserialize, Serialize};
+
 /// What is averaged before and after an R peak, s.
 pub const BEFORE: f64 = 0.4;
 /// See [`BEFORE`].
@@ -7,19 +9,23 @@ pub const AFTER: f64 = 0.6;
 
 /// Means about the R peaks over the tested records of one class; every record counts alike, however many beats it has.
 /// One value a sample, from [`BEFORE`] the peak to [`AFTER`] it. Empty without a record.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Aligned {
     /// Records with at least one beat whose surroundings lie inside of the strip, and a map that is not dead.
     pub records: usize,
     /// Their beats.
     pub beats: usize,
     /// Mean over the records of the map for the true class, each scaled to a maximum of 1.
+    #[serde(skip)]
     pub map: Vec<f32>,
     /// Its standard deviation over the records (ddof 1); 0 for a single one.
+    #[serde(skip)]
     pub map_sd: Vec<f32>,
     /// Mean of the guidance target.
+    #[serde(skip)]
     pub target: Vec<f32>,
     /// Mean of the strip, mV, each record's median being 0.
+    #[serde(skip)]
     pub signal: Vec<f32>,
 }
 

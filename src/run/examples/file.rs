@@ -1,33 +1,78 @@
-//! The file itself: tensors of four-byte values, names in the metadata.
+//! The file itself: lists as JSON in the metadata, long rows as tensors of few bytes.
+//!
+//! | tensor | type, shape | |
+//! |---|---|---|
+//! | `strips.steps` | F32 `[N]` | of the signal, a mV |
+//! | `strips.map_scale` | F32 `[N, K]` | what a map is multiplied with; 0 for one that is not known |
+//! | `strips.maps` | F16 `[N, K, T]` | |
+//! | `strips.signal` | U8 | zlib of N x L 16-bit differences of steps, from 0 at a strip's start, all low bytes first |
+//! | `strips.target` | U8 | zlib of N x L bytes, 255 for 1 |
+//! | `aligned.map`, `.map_sd`, `.target`, `.signal` | F16 `[K, W]` | |
+//! | `curves.deletion`, `.insertion` | F16 `[C, S]` | |
+//! | `features.measured`, `.regressed` | F16 `[M, 17]` | the second where the network regresses them |
+//! | `embeddings` | F16 `[M, D]` | may be left out |
 
+use super::packed::{pack, pack_signals, steps, unpack, unpack_signals};
+use super::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples, first_format};
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, safetensors_head, write_atomically};
-use crate::run::examples::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples};
 use crate::run::origin::Origin;
+use half::f16;
+use serde::Deserialize;
+use serde_json::json;
 use std::path::Path;
 
 /// Value of the metadata key `format`.
-const FORMAT: &str = "exgnet-explanations-1";
+const FORMAT: &str = "exgnet-explanations-2";
 /// How a file that cannot be used is had again.
 const HINT: &str = "write it anew: exgnet evaluate --model RUN --out RUN";
 
-/// A tensor to be written: name, shape, values.
-enum Values {
-    Floats(Vec<f32>),
-    Whole(Vec<i32>),
+/// What the metadata key `lists` holds, as JSON.
+#[derive(Deserialize)]
+pub(super) struct Lists {
+    pub classes: Vec<String>,
+    pub fs: f64,
+    pub layer: String,
+    pub strips: Vec<Example>,
+    pub aligned: Vec<Aligned>,
+    /// True classes of the curves.
+    pub curves: Vec<usize>,
+    /// True classes of the features.
+    pub features: Vec<usize>,
 }
 
-struct Entry(&'static str, Vec<usize>, Values);
+/// A tensor to be written: name, type, shape, bytes.
+struct Entry(&'static str, &'static str, Vec<usize>, Vec<u8>);
 
 impl Entry {
-    fn floats(name: &'static str, rows: usize, values: Vec<f32>) -> Self {
-        let columns = values.len().checked_div(rows).unwrap_or(0);
-        Self(name, vec![rows, columns], Values::Floats(values))
+    fn floats(name: &'static str, shape: Vec<usize>, values: impl Iterator<Item = f32>) -> Self {
+        Self(name, "F32", shape, values.flat_map(f32::to_le_bytes).collect())
     }
 
-    fn whole(name: &'static str, values: impl Iterator<Item = usize>) -> Self {
-        let values: Vec<i32> = values.map(|v| i32::try_from(v).unwrap_or(i32::MAX)).collect();
-        Self(name, vec![values.len()], Values::Whole(values))
+    /// Rows of one length in 16 bits; a shorter one is filled up with zeros.
+    fn rows<'a>(name: &'static str, rows: impl Iterator<Item = &'a [f32]> + Clone) -> Self {
+        let (n, width) = rows.clone().fold((0, 0), |(n, width), row| (n + 1, width.max(row.len())));
+        let row = |row: &'a [f32]| row.iter().copied().chain(std::iter::repeat(0.0)).take(width);
+        Self(name, "F16", vec![n, width], rows.flat_map(row).flat_map(half).collect())
+    }
+
+    fn packed(name: &'static str, bytes: Vec<u8>) -> Self {
+        Self(name, "U8", vec![bytes.len()], bytes)
+    }
+}
+
+/// In 16 bits; what is too large for them becomes the largest.
+fn half(value: f32) -> [u8; 2] {
+    let largest = f16::MAX.to_f32();
+    f16::from_f32(value.clamp(-largest, largest)).to_le_bytes()
+}
+
+/// What a map is divided by to fit 16 bits: its maximum, 1 where it has none; 0 for one that is not known.
+fn scale(map: &[f32]) -> f32 {
+    match map.iter().copied().filter(|v| v.is_finite()).fold(0.0, f32::max) {
+        _ if map.is_empty() => 0.0,
+        top if top > 0.0 => top,
+        _ => 1.0,
     }
 }
 
@@ -36,55 +81,38 @@ impl Examples {
     pub const FILE: &'static str = "explanations.safetensors";
 
     fn entries(&self) -> Vec<Entry> {
-        let s = &self.strips;
-        let all = |of: &dyn Fn(&Example) -> &Vec<f32>| s.iter().flat_map(|strip| of(strip).clone()).collect();
-        let mut end = 0;
-        let ends = s.iter().map(|strip| {
-            end += strip.r_peaks.len();
-            end
-        });
+        let (s, k) = (&self.strips, self.classes.len());
+        let map = |i: usize| s[i / k].maps.get(i % k).map_or(&[][..], Vec::as_slice);
+        let scaled: Vec<Vec<f32>> =
+            (0..s.len() * k).map(|i| map(i).iter().map(|v| v / scale(map(i))).collect()).collect();
+        let mut maps = Entry::rows("strips.maps", scaled.iter().map(Vec::as_slice));
+        maps.2 = vec![s.len(), k, maps.2[1]];
+        let aligned =
+            |name, of: fn(&Aligned) -> &Vec<f32>| Entry::rows(name, self.aligned.iter().map(move |a| of(a).as_slice()));
+        let (curves, features) = (&self.curves, &self.features);
+        let regressed: Option<Vec<&[f32]>> = features.iter().map(|f| Some(f.regressed.as_ref()?.as_slice())).collect();
+        let target = s.iter().flat_map(|strip| &strip.target).map(|v| (v * 255.0).round() as u8).collect::<Vec<_>>();
+        let signals = s.iter().map(|strip| (strip.signal.as_slice(), steps(&strip.signal)));
         let mut entries = vec![
-            Entry::whole("strips.class", s.iter().map(|strip| strip.class)),
-            Entry::whole("strips.predicted", s.iter().map(|strip| strip.predicted)),
-            Entry::whole("strips.expert_beats", s.iter().map(|strip| usize::from(strip.expert_beats))),
-            Entry::whole("strips.r_peaks", s.iter().flat_map(|strip| strip.r_peaks.iter().map(|p| *p as usize))),
-            Entry::whole("strips.r_peak_ends", ends),
-            Entry::floats("strips.ncc", s.len(), s.iter().map(|strip| strip.ncc).collect()),
-            Entry::floats("strips.probabilities", s.len(), all(&|strip| &strip.probabilities)),
-            Entry::floats("strips.signal", s.len(), all(&|strip| &strip.signal)),
-            Entry::floats("strips.target", s.len(), all(&|strip| &strip.target)),
-            Entry::floats("strips.map", s.len(), all(&|strip| &strip.map)),
+            Entry::floats("strips.steps", vec![s.len()], signals.clone().map(|s| s.1)),
+            Entry::floats("strips.map_scale", vec![s.len(), k], (0..s.len() * k).map(|i| scale(map(i)))),
+            maps,
+            aligned("aligned.map", |a| &a.map),
+            aligned("aligned.map_sd", |a| &a.map_sd),
+            aligned("aligned.target", |a| &a.target),
+            aligned("aligned.signal", |a| &a.signal),
+            Entry::rows("curves.deletion", curves.iter().map(|c| c.deletion.as_slice())),
+            Entry::rows("curves.insertion", curves.iter().map(|c| c.insertion.as_slice())),
+            Entry::rows("features.measured", features.iter().map(|f| f.measured.as_slice())),
+            Entry::rows("embeddings", self.embeddings.iter().map(Vec::as_slice)),
         ];
-        // a class without a record has no means: zeros keep the shape
-        let bins = self.aligned.iter().map(|a| a.map.len()).max().unwrap_or(0);
-        let means = |of: fn(&Aligned) -> &Vec<f32>| {
-            let row = |a: &Aligned| {
-                let mut values = of(a).clone();
-                values.resize(bins, 0.0);
-                values
-            };
-            self.aligned.iter().flat_map(row).collect()
-        };
-        let k = self.aligned.len();
-        entries.extend([
-            Entry::whole("aligned.records", self.aligned.iter().map(|a| a.records)),
-            Entry::whole("aligned.beats", self.aligned.iter().map(|a| a.beats)),
-            Entry::floats("aligned.map", k, means(|a| &a.map)),
-            Entry::floats("aligned.map_sd", k, means(|a| &a.map_sd)),
-            Entry::floats("aligned.target", k, means(|a| &a.target)),
-            Entry::floats("aligned.signal", k, means(|a| &a.signal)),
-        ]);
-        let (c, f) = (&self.curves, &self.features);
-        entries.extend([
-            Entry::whole("curves.class", c.iter().map(|one| one.class)),
-            Entry::floats("curves.deletion", c.len(), c.iter().flat_map(|one| one.deletion.clone()).collect()),
-            Entry::floats("curves.insertion", c.len(), c.iter().flat_map(|one| one.insertion.clone()).collect()),
-            Entry::whole("features.class", f.iter().map(|one| one.class)),
-            Entry::floats("features.measured", f.len(), f.iter().flat_map(|one| one.measured).collect()),
-        ]);
-        if let Some(rows) = f.iter().map(|one| one.regressed).collect::<Option<Vec<_>>>().filter(|r| !r.is_empty()) {
-            entries.push(Entry::floats("features.regressed", rows.len(), rows.concat()));
+        if let Some(rows) = regressed.filter(|rows| !rows.is_empty()) {
+            entries.push(Entry::rows("features.regressed", rows.into_iter()));
         }
+        entries.extend([
+            Entry::packed("strips.signal", pack_signals(signals)),
+            Entry::packed("strips.target", pack(&target)),
+        ]);
         entries
     }
 
@@ -101,181 +129,162 @@ impl Examples {
     /// # Errors
     /// As [`Examples::write`].
     pub fn write_of(&self, path: &Path, origin: Option<&Origin>) -> Result<()> {
-        let json = |names: &[String]| serde_json::Value::from(names.to_vec()).to_string();
-        let records: Vec<String> = self.strips.iter().map(|s| s.record.clone()).collect();
-        let mut metadata = vec![
-            ("format", FORMAT.to_owned()),
-            ("classes", json(&self.classes)),
-            ("fs", self.fs.to_string()),
-            ("layer", self.layer.clone()),
-            ("records", json(&records)),
-        ];
+        let Self { classes, fs, layer, strips, aligned, .. } = self;
+        let curves: Vec<usize> = self.curves.iter().map(|c| c.class).collect();
+        let features: Vec<usize> = self.features.iter().map(|f| f.class).collect();
+        let lists = json!({
+            "classes": classes, "fs": fs, "layer": layer, "strips": strips, "aligned": aligned, "curves": curves,
+            "features": features,
+        });
+        let mut metadata = vec![("format", FORMAT.to_owned()), ("lists", lists.to_string())];
         if let Some(Origin { part, data, model }) = origin {
             metadata.extend([("part", part.name().to_owned()), ("data", data.clone())]);
             metadata.extend(model.iter().map(|model| ("model", model.clone())));
         }
         let entries = self.entries();
-        let kind = |values: &Values| if matches!(values, Values::Floats(_)) { "F32" } else { "I32" };
-        let shapes: Vec<(&str, &str, &[usize])> = entries.iter().map(|e| (e.0, kind(&e.2), e.1.as_slice())).collect();
+        let shapes: Vec<(&str, &str, &[usize])> = entries.iter().map(|e| (e.0, e.1, e.2.as_slice())).collect();
         let mut bytes = safetensors_head(&metadata, &shapes);
-        for Entry(_, _, values) in &entries {
-            match values {
-                Values::Floats(values) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-                Values::Whole(values) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            }
-        }
+        entries.iter().for_each(|entry| bytes.extend(&entry.3));
         write_atomically(path, &bytes)
     }
 
-    /// Reads the file.
+    /// Reads the file, also one of before, as far as that goes.
     ///
     /// # Errors
     /// [`Error::File`] if it is missing or damaged: shapes, classes and R peaks are all checked.
     pub fn read(path: &Path) -> Result<Self> {
         let bad = |what: String| Error::file(path, format!("cannot be used: {what}"), HINT);
         let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-        parse(&bytes).map_err(bad)
+        let found = match Safetensors::parse(&bytes, first_format::FORMAT) {
+            Ok(file) => first_format::lists(&file).and_then(|lists| parse(&file, lists)),
+            Err(_) => Safetensors::parse(&bytes, FORMAT).and_then(|file| parse(&file, lists(&file)?)),
+        };
+        found.and_then(checked).map_err(bad)
     }
 }
 
-/// The rows of a tensor: `rows` of them, or what is wrong.
-fn rows(file: &Safetensors<'_>, name: &str, rows: usize) -> Result<Vec<Vec<f32>>, String> {
-    let (shape, values) = file.tensor(name)?;
-    if shape.len() != 2 || shape[0] != rows {
-        return Err(format!("'{name}' has the shape {shape:?}, expected {rows} rows"));
+/// The rows of a tensor, `count` of them, in F32 or F16.
+pub(super) fn rows(file: &Safetensors<'_>, name: &str, count: usize) -> Result<Vec<Vec<f32>>, String> {
+    let (shape, values) = file.floats(name)?;
+    if shape.first() != Some(&count) {
+        return Err(format!("'{name}' has the shape {shape:?}, expected {count} rows"));
     }
-    Ok((0..rows).map(|i| values[i * shape[1]..(i + 1) * shape[1]].to_vec()).collect())
+    let width = values.len().checked_div(count).unwrap_or(0);
+    Ok((0..count).map(|i| values[i * width..(i + 1) * width].to_vec()).collect())
 }
 
-/// The rows of a tensor of `width` columns.
-fn wide(file: &Safetensors<'_>, name: &str, count: usize, width: usize) -> Result<Vec<Vec<f32>>, String> {
-    let found = rows(file, name, count)?;
-    match found.iter().find(|row| row.len() != width) {
-        Some(row) => Err(format!("'{name}' has rows of {} values, expected {width}", row.len())),
-        None => Ok(found),
+/// The lists, with the strips' signals, targets and maps.
+fn lists(file: &Safetensors<'_>) -> Result<Lists, String> {
+    let lists = serde_json::from_str(file.text("lists")?);
+    let mut lists: Lists = lists.map_err(|e| format!("'lists' in the metadata: {e}"))?;
+    let (n, k) = (lists.strips.len(), lists.classes.len());
+    let signals = unpack_signals(&file.bytes("strips.signal")?, &rows(file, "strips.steps", n)?.concat())?;
+    let length = signals.first().map_or(0, Vec::len);
+    let target = unpack(&file.bytes("strips.target")?)?;
+    if target.len() != n * length {
+        return Err(format!("targets of {} samples, expected {n} of {length}", target.len()));
     }
+    let (maps, scales) = (rows(file, "strips.maps", n)?, rows(file, "strips.map_scale", n)?);
+    for (i, (strip, signal)) in lists.strips.iter_mut().zip(signals).enumerate() {
+        let bins = maps[i].len().checked_div(k).unwrap_or(0).max(1);
+        let map = |(values, scale): (&[f32], &f32)| match *scale {
+            0.0 => Vec::new(),
+            scale => values.iter().map(|v| v * scale).collect(),
+        };
+        strip.maps = maps[i].chunks(bins).zip(&scales[i]).map(map).collect();
+        strip.signal = signal;
+        strip.target = target[i * length..(i + 1) * length].iter().map(|v| f32::from(*v) / 255.0).collect();
+    }
+    Ok(lists)
 }
 
-/// Whole numbers below `limit`.
-fn below(file: &Safetensors<'_>, name: &str, limit: usize) -> Result<Vec<usize>, String> {
-    let (_, values) = file.integers(name)?;
-    let one = |v: &i32| {
-        let known = usize::try_from(*v).ok().filter(|v| *v < limit);
-        known.ok_or_else(|| format!("'{name}' holds {v}, expected 0 to {}", limit.saturating_sub(1)))
-    };
-    values.iter().map(one).collect()
-}
-
-fn parse(bytes: &[u8]) -> Result<Examples, String> {
-    let file = Safetensors::parse(bytes, FORMAT)?;
-    let names = |key: &str| -> Result<Vec<String>, String> {
-        serde_json::from_str(file.text(key)?).map_err(|e| format!("'{key}' in the metadata is no list of names: {e}"))
-    };
-    let (classes, records) = (names("classes")?, names("records")?);
-    let fs: f64 = file.number("fs")?;
-    if !(1e-3..=1e7).contains(&fs) {
-        return Err(format!("a sampling rate of {fs} Hz"));
+/// What both formats have alike.
+fn parse(file: &Safetensors<'_>, lists: Lists) -> Result<Examples, String> {
+    let Lists { classes, fs, layer, strips, mut aligned, curves, features } = lists;
+    let of = |name: &str| rows(file, name, aligned.len());
+    let [map, sd, target, signal] =
+        [of("aligned.map")?, of("aligned.map_sd")?, of("aligned.target")?, of("aligned.signal")?];
+    let means = map.into_iter().zip(sd).zip(target.into_iter().zip(signal));
+    // a class without a record has rows to fill the shape
+    for (one, ((map, map_sd), (target, signal))) in aligned.iter_mut().zip(means).filter(|(a, _)| a.records > 0) {
+        *one = Aligned { map, map_sd, target, signal, ..*one };
     }
-    let strips = strips(&file, &classes, records)?;
-    let aligned = aligned(&file, classes.len())?;
-    let class = below(&file, "curves.class", classes.len())?;
-    let deletion = rows(&file, "curves.deletion", class.len())?;
-    let insertion = wide(&file, "curves.insertion", class.len(), deletion.first().map_or(0, Vec::len))?;
-    let curves = class.into_iter().zip(deletion).zip(insertion);
-    let curves = curves.map(|((class, deletion), insertion)| ExampleCurves { class, deletion, insertion }).collect();
-    let class = below(&file, "features.class", classes.len())?;
+    let of = |name: &str| rows(file, name, curves.len());
+    let both = of("curves.deletion")?.into_iter().zip(of("curves.insertion")?);
+    let curve = |(&class, (deletion, insertion))| ExampleCurves { class, deletion, insertion };
+    let curves = curves.iter().zip(both).map(curve).collect();
+    let has = |name: &str| file.names().contains(&name);
     let of = |name: &str| -> Result<Vec<[f32; 17]>, String> {
-        let rows = wide(&file, name, class.len(), 17)?;
-        Ok(rows.iter().map(|row| std::array::from_fn(|j| row[j])).collect())
+        let one = |row: Vec<f32>| {
+            row.try_into().map_err(|row: Vec<f32>| format!("'{name}' has rows of {} values, expected 17", row.len()))
+        };
+        rows(file, name, features.len())?.into_iter().map(one).collect()
     };
     let measured = of("features.measured")?;
-    let regressed = if file.names().contains(&"features.regressed") { Some(of("features.regressed")?) } else { None };
-    let features = |i: usize| ExampleFeatures {
-        class: class[i],
+    let regressed = if has("features.regressed") { Some(of("features.regressed")?) } else { None };
+    let one = |(i, &class)| ExampleFeatures {
+        class,
         measured: measured[i],
         regressed: regressed.as_ref().map(|rows| rows[i]),
     };
-    let features = (0..class.len()).map(features).collect();
-    Ok(Examples { fs, layer: file.text("layer")?.to_owned(), strips, aligned, curves, features, classes })
+    let features: Vec<ExampleFeatures> = features.iter().enumerate().map(one).collect();
+    let embeddings = match has("embeddings") {
+        true => rows(file, "embeddings", file.floats("embeddings")?.0.first().copied().unwrap_or(0))?,
+        false => Vec::new(),
+    };
+    Ok(Examples { classes, fs, layer, strips, aligned, curves, features, embeddings })
 }
 
-fn strips(file: &Safetensors<'_>, classes: &[String], records: Vec<String>) -> Result<Vec<Example>, String> {
-    let n = records.len();
-    let class = below(file, "strips.class", classes.len())?;
-    let predicted = below(file, "strips.predicted", classes.len())?;
-    let expert = below(file, "strips.expert_beats", 2)?;
-    let probabilities = wide(file, "strips.probabilities", n, classes.len())?;
-    let signal = rows(file, "strips.signal", n)?;
-    let length = signal.first().map_or(0, Vec::len);
-    let target = wide(file, "strips.target", n, length)?;
-    let map = rows(file, "strips.map", n)?;
-    let ncc = wide(file, "strips.ncc", n, 1)?;
-    let peaks = below(file, "strips.r_peaks", length.max(1))?;
-    let ends = below(file, "strips.r_peak_ends", peaks.len() + 1)?;
-    if [class.len(), predicted.len(), expert.len(), ends.len()] != [n; 4] || !ends.is_sorted() {
-        return Err(format!("lists of strips that do not fit {n} records"));
+/// What figures rely on.
+fn checked(found: Examples) -> Result<Examples, String> {
+    let k = found.classes.len();
+    if !(1e-3..=1e7).contains(&found.fs) {
+        return Err(format!("a sampling rate of {} Hz", found.fs));
     }
-    if n > 0 && (length == 0 || map[0].is_empty()) {
-        return Err("strips without a sample".into());
+    if found.aligned.len() != k {
+        return Err(format!("means of {} classes, expected {k}", found.aligned.len()));
     }
-    let one = |(i, record): (usize, String)| {
-        let start = if i == 0 { 0 } else { ends[i - 1] };
-        Example {
-            record,
-            class: class[i],
-            predicted: predicted[i],
-            probabilities: probabilities[i].clone(),
-            ncc: ncc[i][0],
-            expert_beats: expert[i] == 1,
-            r_peaks: peaks[start..ends[i]].iter().map(|p| *p as u32).collect(),
-            signal: signal[i].clone(),
-            target: target[i].clone(),
-            map: map[i].clone(),
+    let of_strips = found.strips.iter().flat_map(|s| [s.class, s.predicted]);
+    let of_others = found.curves.iter().map(|c| c.class).chain(found.features.iter().map(|f| f.class));
+    if let Some(class) = of_strips.chain(of_others).find(|class| *class >= k) {
+        return Err(format!("the class {class}, expected 0 to {}", k.saturating_sub(1)));
+    }
+    for s in &found.strips {
+        let length = s.signal.len();
+        if length == 0 || s.map().is_empty() || s.target.len() != length || s.probabilities.len() != k {
+            let (target, map) = (s.target.len(), s.map().len());
+            let what = format!("{length} samples, a target of {target}, a map of {map} bins");
+            return Err(format!("{}: {what}, {} probabilities of {k} classes", s.record, s.probabilities.len()));
         }
-    };
-    Ok(records.into_iter().enumerate().map(one).collect())
-}
-
-fn aligned(file: &Safetensors<'_>, classes: usize) -> Result<Vec<Aligned>, String> {
-    let records = below(file, "aligned.records", usize::MAX)?;
-    let beats = below(file, "aligned.beats", usize::MAX)?;
-    if records.len() != classes || beats.len() != classes {
-        return Err(format!("means of {} classes, expected {classes}", records.len()));
+        if let Some(peak) = s.r_peaks.iter().find(|p| **p as usize >= length) {
+            return Err(format!("{}: an R peak at sample {peak} of {length}", s.record));
+        }
     }
-    let map = rows(file, "aligned.map", classes)?;
-    let width = map.first().map_or(0, Vec::len);
-    let of = |name: &str| wide(file, name, classes, width);
-    let (sd, target, signal) = (of("aligned.map_sd")?, of("aligned.target")?, of("aligned.signal")?);
-    let one = |c: usize| match records[c] {
-        0 => Aligned::default(),
-        n => Aligned {
-            records: n,
-            beats: beats[c],
-            map: map[c].clone(),
-            map_sd: sd[c].clone(),
-            target: target[c].clone(),
-            signal: signal[c].clone(),
-        },
-    };
-    Ok((0..classes).map(one).collect())
+    let uneven = |a: &&Aligned| [a.map_sd.len(), a.target.len(), a.signal.len()] != [a.map.len(); 3];
+    match found.aligned.iter().find(uneven) {
+        Some(a) => Err(format!("means of {} and {} samples, expected as many", a.map.len(), a.target.len())),
+        None => Ok(found),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Values that both 16-bit floats and steps of 1 µV hold.
     fn shown() -> Examples {
         let strip = |record: &str, class| Example {
             record: record.into(),
+            patient: "p".into(),
             class,
             predicted: 1,
-            probabilities: vec![0.25, 0.75],
-            ncc: 0.5,
+            probabilities: vec![0.3, 0.7],
+            ncc: 0.1,
             expert_beats: class == 0,
             r_peaks: (0..=class as u32).collect(),
-            signal: vec![0.5, -1.0, 2.0],
-            target: vec![0.0, 1.0, 0.5],
-            map: vec![3.0, 4.0],
+            signal: vec![0.5, -1.0, 2.345],
+            target: vec![0.0, 1.0, 51.0 / 255.0],
+            maps: vec![vec![3.0, 6.0], vec![0.0, 0.0]],
         };
         let mean = Aligned {
             records: 3,
@@ -293,6 +302,7 @@ mod tests {
             aligned: vec![mean, Aligned::default()],
             curves: vec![ExampleCurves { class: 1, deletion: vec![0.75, 0.25], insertion: vec![0.25, 1.0] }],
             features: vec![ExampleFeatures { class: 0, measured: [1.5; 17], regressed: Some([2.5; 17]) }],
+            embeddings: vec![vec![0.5, 8.0, 0.0]],
         }
     }
 
@@ -303,8 +313,18 @@ mod tests {
         let mut one = shown();
         one.write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), one);
+        // tiny maps are not dead, huge features not infinite, what is not known stays so
+        one.strips[0].maps[0] = vec![1e-12, 2e-12];
+        one.strips[0].maps[1] = Vec::new();
+        one.strips[1].ncc = f32::NAN;
+        one.features[0].measured[3] = 1e9;
+        one.write(&path).unwrap();
+        let found = Examples::read(&path).unwrap();
+        assert_eq!(found.strips[0].maps, one.strips[0].maps);
+        assert!(found.strips[1].ncc.is_nan() && found.features[0].measured[3] == 65504.0);
+        one = shown();
         one.features[0].regressed = None;
-        (one.curves, one.strips) = (Vec::new(), Vec::new());
+        (one.curves, one.strips, one.embeddings) = (Vec::new(), Vec::new(), Vec::new());
         one.aligned[0] = Aligned::default();
         one.write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), one, "empty lists are lists");
@@ -320,14 +340,85 @@ mod tests {
             one.write(&path).unwrap();
             Examples::read(&path).unwrap_err().to_string()
         };
-        assert!(said(&|s| s.strips[0].class = 2).contains("'strips.class' holds 2, expected 0 to 1"));
-        assert!(said(&|s| s.strips[1].r_peaks[1] = 3).contains("'strips.r_peaks' holds 3"));
-        assert!(said(&|s| s.strips.iter_mut().for_each(|s| s.target = vec![0.0])).contains("expected 3"));
+        assert!(said(&|s| s.strips[0].class = 2).contains("the class 2, expected 0 to 1"));
+        assert!(said(&|s| s.strips[1].r_peaks[1] = 3).contains("b: an R peak at sample 3 of 3"));
+        assert!(said(&|s| s.strips.iter_mut().for_each(|s| s.target = vec![0.0])).contains("expected 2 of 3"));
+        assert!(said(&|s| s.strips[0].signal.truncate(2)).contains("expected 2 of one length"));
+        assert!(said(&|s| s.strips[0].maps[0].clear()).contains("a: 3 samples, a target of 3, a map of 0 bins"));
+        assert!(said(&|s| s.strips[0].probabilities = vec![1.0]).contains("1 probabilities of 2 classes"));
         assert!(said(&|s| s.aligned.truncate(1)).contains("expected 2"));
-        assert!(said(&|s| s.fs = f64::NAN).contains("sampling rate"));
+        assert!(said(&|s| s.fs = 0.0).contains("sampling rate"));
+        assert!(said(&|s| s.fs = f64::NAN).contains("'lists' in the metadata"));
         assert!(said(&|s| s.classes.clear()).contains("expected"));
         std::fs::write(&path, b"no tensors").unwrap();
         assert!(Examples::read(&path).unwrap_err().to_string().contains("HINT"));
         assert!(Examples::read(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_file_of_before_is_read_as_far_as_it_goes() {
+        let mut metadata = vec![("format", first_format::FORMAT.to_owned())];
+        let texts = [("classes", r#"["SR","AF"]"#), ("fs", "250"), ("layer", "blocks.3"), ("records", r#"["a"]"#)];
+        metadata.extend(texts.map(|(key, text)| (key, text.to_owned())));
+        let whole: [(&str, &[i32]); 9] = [
+            ("strips.class", &[1]),
+            ("strips.predicted", &[0]),
+            ("strips.expert_beats", &[1]),
+            ("strips.r_peaks", &[0, 2]),
+            ("strips.r_peak_ends", &[2]),
+            ("aligned.records", &[0, 1]),
+            ("aligned.beats", &[0, 2]),
+            ("curves.class", &[0]),
+            ("features.class", &[1]),
+        ];
+        let floats: [(&str, [usize; 2]); 12] = [
+            ("strips.ncc", [1, 1]),
+            ("strips.probabilities", [1, 2]),
+            ("strips.signal", [1, 3]),
+            ("strips.target", [1, 3]),
+            ("strips.map", [1, 2]),
+            ("aligned.map", [2, 4]),
+            ("aligned.map_sd", [2, 4]),
+            ("aligned.target", [2, 4]),
+            ("aligned.signal", [2, 4]),
+            ("curves.deletion", [1, 2]),
+            ("curves.insertion", [1, 2]),
+            ("features.measured", [1, 17]),
+        ];
+        let lengths: Vec<[usize; 1]> = whole.iter().map(|w| [w.1.len()]).collect();
+        let mut shapes: Vec<(&str, &str, &[usize])> =
+            whole.iter().zip(&lengths).map(|((name, _), n)| (*name, "I32", n.as_slice())).collect();
+        shapes.extend(floats.iter().map(|(name, shape)| (*name, "F32", shape.as_slice())));
+        let mut bytes = safetensors_head(&metadata, &shapes);
+        bytes.extend(whole.iter().flat_map(|w| w.1).flat_map(|v| v.to_le_bytes()));
+        // every tensor counts from 1
+        let count = |n: usize| (1..=n).map(|v| v as f32);
+        bytes.extend(floats.iter().flat_map(|(_, [a, b])| count(a * b)).flat_map(f32::to_le_bytes));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(Examples::FILE);
+        std::fs::write(&path, &bytes).unwrap();
+        let found = Examples::read(&path).unwrap();
+        let strip = Example {
+            record: "a".into(),
+            class: 1,
+            probabilities: vec![1.0, 2.0],
+            ncc: 1.0,
+            expert_beats: true,
+            r_peaks: vec![0, 2],
+            signal: vec![1.0, 2.0, 3.0],
+            target: vec![1.0, 2.0, 3.0],
+            maps: vec![vec![], vec![1.0, 2.0]],
+            ..Example::default()
+        };
+        assert_eq!((found.strips, found.fs, found.layer.as_str()), (vec![strip], 250.0, "blocks.3"));
+        assert_eq!(
+            (&found.aligned[0], found.aligned[1].map.as_slice()),
+            (&Aligned::default(), &[5.0, 6.0, 7.0, 8.0][..])
+        );
+        assert_eq!((found.curves[0].insertion.as_slice(), found.features[0].class), (&[1.0, 2.0][..], 1));
+        assert!(found.embeddings.is_empty() && found.features[0].regressed.is_none());
+        bytes.truncate(bytes.len() - 1);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(Examples::read(&path).is_err());
     }
 }

@@ -54,6 +54,7 @@ fn equals_scikit_learn() {
         close(c.auroc.unwrap(), area);
     }
     assert_eq!(m.per_class.iter().map(|(_, c)| c.support).collect::<Vec<_>>(), [6, 3, 3]);
+    assert_eq!(m.per_class.iter().map(|(_, c)| c.training).collect::<Vec<_>>(), [Some(1), Some(5), Some(2)]);
     close(m.baseline.accuracy.unwrap(), 0.25);
     close(m.baseline.macro_f1.unwrap(), 0.13333333333333333);
 }
@@ -138,7 +139,7 @@ fn json_has_the_promised_keys_in_order() {
     assert_eq!(inner("baseline"), "accuracy macro_f1");
     assert_eq!(inner("explanation"), "ncc energy pointing deletion_auc insertion_auc");
     let class: Vec<&String> = json["per_class"]["C1"].as_object().unwrap().keys().collect();
-    assert_eq!(class, ["sensitivity", "specificity", "ppv", "f1", "auroc", "support"]);
+    assert_eq!(class, ["sensitivity", "specificity", "ppv", "f1", "auroc", "support", "training"]);
     assert!(json["explanation"].as_object().unwrap().values().all(serde_json::Value::is_null));
     assert!(json["baseline"]["accuracy"].is_null());
     assert_eq!(serde_json::from_str::<Metrics>(&m.to_json()).unwrap(), m);

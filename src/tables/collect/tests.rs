@@ -128,10 +128,10 @@ fn runs_without_scores_leave_cells_empty() {
 
 #[test]
 fn seeds_are_averaged_where_folds_are_by_patient() {
-    let of = |shift: f64| -> Cells {
+    let of = |shift: f64| -> crate::stats::Cells {
         (0..5).flat_map(|f| (1..3).map(move |s| ((f, s), shift * (1.0 + f as f64 + 0.1 * s as f64)))).collect()
     };
-    let p = |grouped| paired_test(&of(1.0), &of(0.5), grouped).p_value;
+    let p = |grouped| crate::stats::paired_test(&of(1.0), &of(0.5), grouped).p_value;
     assert_eq!((p(true), p(false)), (2.0 / 32.0, 2.0 / 1024.0));
     let mut all = runs();
     let notes = |runs: &[Run]| main_table("t", runs, &methods(runs, &Patients::of(runs))).unwrap().markdown();
