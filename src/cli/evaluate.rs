@@ -47,7 +47,7 @@ pub(super) struct EvaluateArgs {
     /// Print metrics.json on standard output
     #[arg(long)]
     json: bool,
-    /// Folder for metrics.json, explanation.json, sanity.json, predictions.csv and explanations.safetensors
+    /// Folder for metrics.json, explanation.json, sanity.json, predictions.csv, explanations.safetensors and cost.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ mod figures;
 mod grads;
 mod info;
 mod ladder;
+mod look;
 mod model;
 mod predict;
 mod prepare;

@@ -33,7 +33,8 @@ impl Experiment {
         Problem::unless(!dir.trim().is_empty() && !dir.contains('\0'), "output.dir", format!("{dir:?}"), || {
             ("the path of a folder".into(), "e.g. dir = \"results/run\"".into())
         })?;
-        whole("output.gradcam", self.output.gradcam, 0, 1000, "0 draws none")
+        whole("output.gradcam", self.output.gradcam, 0, 1000, "0 draws none")?;
+        whole("output.examples", self.output.examples, 0, 1000, "0 keeps none")
     }
 
     fn check_losses(&self) -> Checked {

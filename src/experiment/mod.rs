@@ -232,11 +232,14 @@ pub struct OutputConfig {
     pub dir: String,
     /// Grad-CAM figures per class.
     pub gradcam: usize,
+    /// Strips that a run keeps of each true class for its figures, at most: so many that are predicted right, and so many that
+    /// are not.
+    pub examples: usize,
 }
 
 impl Default for OutputConfig {
     fn default() -> Self {
-        Self { dir: "results/run".into(), gradcam: 1 }
+        Self { dir: "results/run".into(), gradcam: 1, examples: 3 }
     }
 }
 

@@ -149,6 +149,7 @@ fn a_value_that_makes_no_sense_is_told_with_its_line() {
     fails(parse("[network]\nwidths = [16]"), &["network.strides: found 8 strides for 1 widths"]);
     fails(parse("[output]\ndir = ' '"), &["output.dir: found \" \""]);
     fails(parse("[output]\ngradcam = 1001"), &["output.gradcam"]);
+    fails(set(&["output.examples=1001"]), &["output.examples: found 1001"]);
     fails(set(&["train.fold=7"]), &["--set train.fold=7: train.fold: found 7"]);
 }
 

@@ -1,8 +1,9 @@
-//! A page to draw on, in millimetres from its upper left corner, that becomes a `.png` or a `.svg`.
+//! A page to draw on, in millimetres from its upper left corner, that becomes a `.png`, a `.svg` or a `.pdf`.
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::plot::output;
+use crate::plot::pdf::Pdf;
 use crate::plot::raster::Raster;
 use crate::plot::style::{INK, MM_PER_PT, PT_LABEL, Page, Rgb, WHITE, mix};
 use crate::plot::text;
@@ -106,6 +107,7 @@ impl Default for Type {
 enum Target<'a> {
     Bitmap(Raster),
     Svg(SVGBackend<'a>),
+    Pdf(Box<Pdf>),
 }
 
 /// A page being drawn.
@@ -147,6 +149,7 @@ impl Canvas<'_> {
         let corners = self.scaled(&[(x0, y0), (x1, y1)], UNITS);
         match &mut self.target {
             Target::Bitmap(r) => r.rect((page.px(x0), page.px(y0)), (page.px(x1), page.px(y1)), color),
+            Target::Pdf(pdf) => pdf.fill(&[(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color, 1.0),
             Target::Svg(svg) => {
                 let drawn = svg.draw_rect(corners[0], corners[1], &rgb(color), true);
                 self.note(drawn);
@@ -186,6 +189,7 @@ impl Canvas<'_> {
                     r.stroke(end(pair[0]), end(pair[1]), page.pt_px(pt), color);
                 }
             }
+            Target::Pdf(pdf) => pdf.stroke(points, pt * MM_PER_PT, color),
             Target::Svg(svg) => {
                 let width = (pt * MM_PER_PT * UNITS).round().max(1.0) as u32;
                 let drawn = svg.draw_path(path, &rgb(color).stroke_width(width));
@@ -209,6 +213,7 @@ impl Canvas<'_> {
                 let points: Vec<_> = points.iter().map(|p| (page.px(p.0), page.px(p.1), page.px(p.2))).collect();
                 r.band(&points, color, alpha);
             }
+            Target::Pdf(pdf) => pdf.fill(&outline, color, alpha),
             Target::Svg(svg) => {
                 let drawn = svg.fill_polygon(path, &rgb(color).mix(alpha));
                 self.note(drawn);
@@ -226,6 +231,7 @@ impl Canvas<'_> {
                 let points: Vec<Point> = points.iter().map(|p| (page.px(p.0), page.px(p.1))).collect();
                 r.convex(&points, color);
             }
+            Target::Pdf(pdf) => pdf.fill(points, color, 1.0),
             Target::Svg(svg) => {
                 let drawn = svg.fill_polygon(path, &rgb(color));
                 self.note(drawn);
@@ -243,6 +249,7 @@ impl Canvas<'_> {
                 let p = (page.px(centre.0), page.px(centre.1));
                 r.stroke(p, p, page.px(2.0 * mm), color);
             }
+            Target::Pdf(pdf) => pdf.stroke(&[centre], 2.0 * mm, color),
             Target::Svg(svg) => {
                 let drawn = svg.draw_circle(at, (mm * UNITS).round().max(1.0) as u32, &rgb(color), true);
                 self.note(drawn);
@@ -274,6 +281,7 @@ impl Canvas<'_> {
                     .map(|mask| r.stamp(&mask, pen.0 as i32, pen.1 as i32, style.upwards, style.color));
                 self.note(drawn);
             }
+            Target::Pdf(pdf) => pdf.text(at, &text, width, style),
             Target::Svg(svg) => {
                 let h_pos = match style.anchor {
                     Anchor::Start => text_anchor::HPos::Left,
@@ -302,7 +310,7 @@ fn rgb(c: Rgb) -> RGBColor {
 /// Draws a figure and writes it to `path`, whole or not at all. Missing folders are made.
 ///
 /// # Errors
-/// If `path` ends in neither `.png` nor `.svg`, if the page is not one, or if the file cannot be written.
+/// If `path` ends in none of `.png`, `.svg` and `.pdf`, if the page is not one, or if the file cannot be written.
 pub fn save(path: impl AsRef<Path>, page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<()> {
     let path = path.as_ref();
     let named = |e: Error| match e {
@@ -313,7 +321,8 @@ pub fn save(path: impl AsRef<Path>, page: Page, draw: impl FnOnce(&mut Canvas) -
     let bytes = match extension.as_deref() {
         Some("png") => png(page, draw).map_err(named)?,
         Some("svg") => svg(page, draw).map_err(named)?.into_bytes(),
-        _ => return Err(Error::file(path, "a figure is written as PNG or SVG", "end the name in .png or .svg")),
+        Some("pdf") => pdf(page, draw).map_err(named)?,
+        _ => return Err(Error::file(path, "a figure is a PNG, SVG or PDF", "end the name in .png, .svg or .pdf")),
     };
     write_atomically(path, &bytes)
 }
@@ -382,6 +391,20 @@ pub fn png(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<V
     output::png(&raster, page.dpi).map_err(|e| fault(format!("cannot be encoded: {e}")))
 }
 
+/// Draws a figure as the bytes of a PDF, with the letters of its font that it uses.
+///
+/// # Errors
+/// As [`svg`].
+pub fn pdf(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<Vec<u8>> {
+    check(page)?;
+    let target = Target::Pdf(Box::new(Pdf::new(page)));
+    let mut canvas = Canvas { page, target, widths: Vec::new(), failed: None };
+    canvas.rect((0.0, 0.0), (page.width_mm, page.height_mm), WHITE);
+    draw(&mut canvas)?;
+    let Target::Pdf(pdf) = canvas.target else { return Err(fault("not a PDF".into())) };
+    pdf.finish(page).map_err(|e| fault(format!("its font cannot be embedded: {e}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -424,11 +447,32 @@ mod tests {
     }
 
     #[test]
+    fn a_pdf_has_its_size_and_holds_its_font() {
+        let page = Page { width_mm: 85.0, height_mm: 20.0, dpi: 254.0, theme: Theme::Paper };
+        let file = pdf(page, scene).unwrap();
+        assert_eq!(file, pdf(page, scene).unwrap(), "nothing but what is drawn");
+        let text = String::from_utf8_lossy(&file);
+        assert!(text.starts_with("%PDF-1.") && text.contains("/MediaBox [0 0 240.94489 56.69291]"), "85 mm wide");
+        assert!(text.contains("/FontFile2") && !text.contains("/CreationDate") && !text.contains("/ID"));
+        // the stream that has a Length1 is a TrueType font of so many bytes
+        let find = |from: usize, what: &[u8]| from + file[from..].windows(what.len()).position(|w| w == what).unwrap();
+        let number = |at: usize| -> usize {
+            let digits = file[at..].iter().skip_while(|b| !b.is_ascii_digit()).take_while(|b| b.is_ascii_digit());
+            digits.fold(0, |n, b| 10 * n + usize::from(b - b'0'))
+        };
+        let length = find(0, b"/Length1 ");
+        let start = find(length, b"stream\n") + 7;
+        let font = miniz_oxide::inflate::decompress_to_vec_zlib(&file[start..]).unwrap();
+        assert_eq!((font.len(), &font[..4]), (number(length + 8), &[0, 1, 0, 0][..]));
+        assert!(font.len() < 40_000, "only the letters that are used: {}", font.len());
+    }
+
+    #[test]
     fn what_cannot_be_written_is_said_and_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 100.0, theme: Theme::Paper };
         let said = |name: &str, page: Page| save(dir.path().join(name), page, scene).unwrap_err().to_string();
-        assert!(said("a.pdf", page).contains(".png or .svg") && said("a", page).contains(".png or .svg"));
+        assert!(said("a.eps", page).contains(".svg or .pdf") && said("a", page).contains(".svg or .pdf"));
         assert!(said("a.png", Page { width_mm: f64::NAN, ..page }).contains("cannot be drawn"));
         assert!(said("a.png", Page { dpi: 1e9, ..page }).contains("cannot be drawn"));
         fs::create_dir(dir.path().join("d.png")).unwrap();

@@ -17,14 +17,20 @@ pub enum Format {
     Png,
     /// A drawing.
     Svg,
+    /// A drawing that holds its font, for LaTeX.
+    Pdf,
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Png, Self::Svg, Self::Pdf];
+
     /// The end of a file's name.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::Svg => "svg",
+            Self::Pdf => "pdf",
         }
     }
 }
@@ -93,7 +99,7 @@ impl<'a> Figure<'a> {
         canvas::svg(self.page, |c| (self.draw)(c))
     }
 
-    /// Writes `STEM.svg`, `STEM.png` as `formats` has them, and the caption as `STEM.txt`; gives the paths.
+    /// Writes `STEM.png`, `STEM.svg`, `STEM.pdf` as `formats` has them, and the caption as `STEM.txt`; gives the paths.
     ///
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.

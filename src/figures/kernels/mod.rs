@@ -4,7 +4,7 @@
 
 mod families;
 mod ladder;
-mod marks;
+pub(super) mod marks;
 mod read;
 mod roofline;
 mod scaling;
