@@ -1,6 +1,6 @@
 //! The same bytes twice, by one worker thread and by two: everything that the program writes and prints, but for the times
 //! that `run.json` (`start`, `end`, `wall_seconds`, see [`exgnet::run::record::RunRecord`]) and `log.jsonl`
-//! (`seconds`) are there to tell.
+//! (`seconds`) are there to tell, and those that `cost.json` (`inference`) measures.
 //!
 //! Each command runs in a folder of its own under relative names, with a cache of its own, so that nothing else differs.
 
@@ -58,6 +58,7 @@ fn gather(path: &Path, name: &str, all: &mut BTreeMap<String, Vec<u8>>) {
         let bytes = std::fs::read(path).expect("a file");
         let kept = match path.file_name().and_then(|n| n.to_str()) {
             Some("run.json") => without(&bytes, &["start", "end", "wall_seconds"]),
+            Some("cost.json") => without(&bytes, &["inference"]),
             Some("log.jsonl") => without(&bytes, &["seconds"]),
             _ => bytes,
         };
@@ -114,12 +115,12 @@ fn a_run_and_what_is_made_of_it() {
     let places = places(tmp.path());
     let files = both(&places, &[&RUN[..], &TINY].concat(), &["run"]);
     has(&files, &["run/run.json", "run/log.jsonl", "run/model.safetensors", "run/predictions.csv", "run/sanity.json"]);
-    has(&files, &["run/metrics.json", "run/explanation.json", "run/explanations.safetensors", "run/config.toml"]);
+    has(&files, &["run/metrics.json", "run/explanation.json", "run/explanations.safetensors", "run/cost.json"]);
     has(&files, &["run/figures/losses.png", "run/figures/gradcam.png", "run/split.json", "run/folds.json"]);
 
     // from here on both work on one run, times included
     let [a, b] = &places;
-    for name in ["run.json", "log.jsonl"] {
+    for name in ["run.json", "log.jsonl", "cost.json"] {
         std::fs::copy(a.dir.join("run").join(name), b.dir.join("run").join(name)).expect("copied");
     }
     let files = both(&places, &["evaluate", "--model", "run", "--out", "evaluated"], &["evaluated"]);

@@ -390,6 +390,8 @@ fn bad_input_is_told() {
     }
     fails(&["figures", &run, "--width-mm", "85", "--theme", "slides"], 1, &["expected 120 to 400", "slides"]);
     fails(&["figures", &run, "--dpi", "0"], 1, &["--dpi 0: expected 50 to 1200"]);
+    fails(&["figures", &run, "--fold", "3"], 1, &["fold 3", "expected one of the folds 0", "HINT"]);
+    fails(&["figures", &run, "--records", "nobody"], 1, &["nobody", "they keep 6 records, such as class 0 no. 0"]);
     std::fs::write(at("odd.json"), b"{}").expect("written");
     fails(&["figures", &at("odd.json")], 1, &["no measurement of kernels"]);
     fails(&["figures", &run, "--only", "kernels"], 1, &["nothing there of what --only names"]);
@@ -398,6 +400,21 @@ fn bad_input_is_told() {
     std::fs::remove_file(dir.join("explanations.safetensors")).expect("removed");
     std::fs::write(dir.join("metrics.json"), b"{").expect("written");
     fails(&["figures", &run], 1, &["metrics.json", "HINT"]);
+}
+
+/// One record of one fold, and the caption says so.
+#[test]
+fn strips_and_folds_are_chosen() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    sweep(tmp.path());
+    let (root, out) = (tmp.path().to_string_lossy().into_owned(), path(tmp.path(), "out"));
+    let args = ["--only", "gradcam", "--fold", "1", "--records", "class 1 no. 1", "--out", &out, "--format", "svg"];
+    let done = exgnet(&[&["figures", &root][..], &args].concat());
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let caption = std::fs::read_to_string(Path::new(&out).join("gradcam-both.txt")).expect("a caption");
+    assert!(caption.ends_with("(fold 1; records class 1 no. 1)\n"), "{caption}");
+    let drawn = std::fs::read_to_string(Path::new(&out).join("gradcam-both.svg")).expect("a figure");
+    assert!(drawn.contains("class 1 no. 1") && !drawn.contains("no. 0"));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn runs_are_listed_run_skipped_and_gathered() {
     let list = text(&sweep(&["--list"]).stdout);
     assert_eq!(list.lines().count(), 4);
     assert!(list.starts_with("0\tplain\tfold 0\tseed 3\tto do"), "{list}");
-    fails(&["collect", &out], 1, &["cannot be listed"]);
+    fails(&["collect", &out], 1, &["is not there, expected a run folder"]);
 
     assert!(sweep(&["--task", "2", "--quiet"]).status.success());
     let list = text(&sweep(&["--list"]).stdout);
@@ -72,8 +72,8 @@ fn runs_are_listed_run_skipped_and_gathered() {
     assert!(table.find("| plain ") < table.find("| both "));
     let done = exgnet(&["collect", &out, "--reference", "both"]);
     let table = text(&done.stdout);
-    assert!(table.find("| both ") < table.find("| plain ") && table.contains("the one of both"), "{table}");
-    fails(&["collect", &out, "--reference", "xai"], 1, &["'xai'", "both, plain"]);
+    assert!(table.find("| plain ") < table.find("| both ") && table.contains("the one of both"), "{table}");
+    fails(&["collect", &out, "--reference", "xai"], 1, &["'xai'", "plain, both"]);
     let read = |name: &str| std::fs::read_to_string(at(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     for name in ["runs/table.csv", "runs/table.tex", "runs/per_class.md", "runs/per_class.csv", "runs/per_class.tex"] {
         assert!(read(name).contains("plain") && read(name).contains("dx/dt"), "{name}");

@@ -6,13 +6,13 @@ use super::{Common, model, print_json, print_line};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
 use crate::ecg::sources::Kind;
-use crate::ecg::{Dataset, Difference, resolve};
+use crate::ecg::{Dataset, Difference, SplitKind, resolve};
 use crate::error::{Error, Result};
 use crate::eval::Tested;
 use crate::eval::evaluate;
 use crate::experiment::data;
 use crate::experiment::data::Strips;
-use crate::experiment::{Experiment, SourceList, Split};
+use crate::experiment::{Experiment, SourceList};
 use crate::nn::ModelInfo;
 use crate::run::RunFolder;
 use crate::run::metrics::text_table;
@@ -47,7 +47,7 @@ pub(super) struct EvaluateArgs {
     /// Print metrics.json on standard output
     #[arg(long)]
     json: bool,
-    /// Folder for metrics.json, explanation.json, sanity.json, predictions.csv and explanations.safetensors
+    /// Folder for metrics.json, explanation.json, sanity.json, predictions.csv, explanations.safetensors and cost.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -79,7 +79,7 @@ pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &Mod
             let mut e = Experiment::default();
             e.data.source = SourceList::One(text.to_string());
             e.data.min_class = 0;
-            e.data.split = Split::Grouped;
+            e.data.split = SplitKind::Grouped;
             let data = &mut e.data;
             (data.classes, data.lead) = (wanted.scheme.clone(), wanted.lead.clone());
             (data.fs, data.seconds) = (wanted.fs, wanted.seconds);

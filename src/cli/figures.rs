@@ -18,6 +18,7 @@ use std::process::ExitCode;
     after_help = "Examples:\n  exgnet figures results/quickstart                                  all that one run shows, into its figures/\n  \
                   exgnet figures results/mitbih-ablation --out paper --width-mm 85   folds and variants, one column wide\n  \
                   exgnet figures run-a run-b --only gradcam-compare                  two runs on the same strips\n  \
+                  exgnet figures results/mitbih-ablation --only gradcam --fold 1 --records mitdb/201@120.05 --out strips\n  \
                   exgnet figures results/kernels --only roofline --format svg --theme dark\n\n\
                   Kinds: training, confusion, ranking (ROC, precision-recall, reliability), performance (per class, ablation),\n\
                   gradcam (strips, plain against guided, averages about the R peak), scores (violins, deletion and insertion),\n\
@@ -31,6 +32,12 @@ pub(super) struct FiguresArgs {
     /// Draw these alone, separated by commas: kinds, or single figures by name
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = only)]
     only: Vec<String>,
+    /// Of the strips that the runs keep, those of these records alone (ids, separated by commas)
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    records: Vec<String>,
+    /// The runs of this test fold alone
+    #[arg(long, value_name = "K")]
+    fold: Option<usize>,
     /// List all kinds and their figures
     #[arg(long)]
     list: bool,
@@ -93,9 +100,11 @@ impl Drawing<'_> {
 
     /// Draws runs together: a sweep's folds and arms, or whatever else was named.
     fn runs(&mut self, paths: &[PathBuf]) -> Result<()> {
-        let found = read_all(paths)?;
+        let mut found = read_all(paths)?;
+        found.restrict(self.args.fold, &self.args.records)?;
         let beside = paths[0].join("figures");
-        if paths.len() == 1 && self.args.out.is_none() {
+        let whole = self.args.fold.is_none() && self.args.records.is_empty();
+        if paths.len() == 1 && self.args.out.is_none() && whole {
             // those that the training drew
             guard::owns(&beside);
         }

@@ -1,6 +1,7 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
 pub mod baselines;
+mod cost;
 mod examples;
 pub mod feature_classifier;
 mod score;
@@ -18,12 +19,13 @@ use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
 use crate::gpu::{Gpu, in_halves};
 use crate::nn::{Exgnet, Mode};
+use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::{ClassAreas, Explanations, Perturbation};
 use crate::run::metrics::Metrics;
 use crate::run::origin::{Of, Origin};
 use crate::run::predictions;
-use crate::run::predictions::Prediction;
+use crate::run::predictions::{Prediction, short, short_share};
 use crate::run::sanity::{RANDOM_SEED, Sanity};
 use crate::tensor::Tensor;
 use score::{Scored, Sums, score, zscored};
@@ -95,11 +97,13 @@ pub struct Evaluation {
     pub sanity: Option<Sanity>,
     /// `explanations.safetensors`, where `sanity.json` was asked for.
     pub examples: Option<Examples>,
+    /// `cost.json`, where `sanity.json` was asked for. It is measured: no two are equal.
+    pub cost: Option<Cost>,
 }
 
 impl Evaluation {
-    /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there are some, `sanity.json` and
-    /// `explanations.safetensors`; each says of what it is.
+    /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there are some, `sanity.json`,
+    /// `explanations.safetensors` and `cost.json`; each says of what it is.
     ///
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.
@@ -110,15 +114,18 @@ impl Evaluation {
         if let Some(sanity) = &self.sanity {
             write_json(&dir.join("sanity.json"), &Of { content: sanity, origin })?;
         }
-        if let Some(shown) = &self.examples {
-            shown.write_of(&dir.join(Examples::FILE), Some(origin))?;
+        if let Some(examples) = &self.examples {
+            examples.write_of(&dir.join(Examples::FILE), Some(origin))?;
+        }
+        if let Some(cost) = &self.cost {
+            write_json(&dir.join(Cost::FILE), &Of { content: cost, origin })?;
         }
         write_json(&dir.join("metrics.json"), &Of { content: &self.metrics, origin })
     }
 }
 
 /// Tests a network in evaluation mode. `sanity` also scores the maps of no use, fits the classifier on the features and
-/// keeps what figures need: nearly twice the time.
+/// keeps what figures need, among it the time of a prediction: nearly twice the time.
 ///
 /// # Errors
 /// As [`logits`]; [`crate::Error::Data`] for no records, classes that the network does not have and predictions that are no
@@ -143,9 +150,9 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
             record: data.strips[records[i]].id.clone(),
             patient: data.strips[records[i]].patient.clone(),
             truth: truth[i],
-            probabilities: probabilities(&scored[i].logits),
+            probabilities: probabilities(&scored[i].logits).into_iter().map(short_share).collect(),
             explanation: scored[i].scores.truth,
-            areas: found[i].as_ref().map(Curves::areas),
+            areas: found[i].as_ref().map(areas),
             by_features: by_features.as_ref().map(|rows| argmax(&rows[i])),
         })
         .collect();
@@ -174,8 +181,16 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
             },
         }),
     };
-    let shown = sanity.is_some().then(|| examples::shown(tested, block, &scored, &found));
-    Ok(Evaluation { predictions, metrics, explanation, sanity, examples: shown })
+    let kept = sanity.is_some();
+    let examples = kept.then(|| examples::examples(tested, block, &scored, &found)).transpose()?;
+    let cost = kept.then(|| cost::cost(tested)).transpose()?;
+    Ok(Evaluation { predictions, metrics, explanation, sanity, examples, cost })
+}
+
+/// Areas in the digits of `predictions.csv`.
+fn areas(curves: &Curves) -> Areas {
+    let Areas { deletion, insertion } = curves.areas();
+    Areas { deletion: short(deletion), insertion: short(insertion) }
 }
 
 /// Places of the records to take apart, and for every tested record its curves: those chosen with a live map have some.
@@ -210,7 +225,7 @@ fn chosen(truth: &[usize], classes: usize, most: usize) -> Vec<usize> {
 fn perturbation(classes: &[String], truth: &[usize], chosen: &[usize], found: &[Option<Curves>]) -> Perturbation {
     let class = |(c, name): (usize, &String)| {
         let own: Vec<usize> = chosen.iter().copied().filter(|&i| truth[i] == c).collect();
-        let live: Vec<Areas> = own.iter().filter_map(|&i| Some(found[i].as_ref()?.areas())).collect();
+        let live: Vec<Areas> = own.iter().filter_map(|&i| Some(areas(found[i].as_ref()?))).collect();
         let mean =
             |of: fn(&Areas) -> f64| (!live.is_empty()).then(|| live.iter().map(of).sum::<f64>() / live.len() as f64);
         ClassAreas {

@@ -8,6 +8,7 @@ use crate::explain::scores::{MapScores, Summary, pointing_chance, slope_map, sum
 use crate::explain::{argmax, grad_cam};
 use crate::nn::network::FEATURES;
 use crate::nn::{Exgnet, Mode, Output};
+use crate::run::predictions;
 use crate::run::sanity::Chance;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
@@ -19,6 +20,8 @@ pub(super) struct Scored {
     /// Map for the true class, at the target block's resolution.
     pub map: Vec<f32>,
     pub scores: Scores,
+    /// What the classifier was given.
+    pub embedding: Vec<f32>,
     /// Features that the regressor made of the strip, standardised; `None` without one.
     pub regressed: Option<Vec<f32>>,
 }
@@ -43,7 +46,7 @@ pub(super) fn zscored(strip: &Strip) -> Vec<f32> {
 }
 
 /// Maps of block `block` for `classes`, one a record.
-fn maps(out: &Output, block: usize, classes: &Tensor) -> Result<Vec<Vec<f32>>> {
+pub(super) fn maps(out: &Output, block: usize, classes: &Tensor) -> Result<Vec<Vec<f32>>> {
     let cam = grad_cam(out, block, classes, false)?;
     let values = cam.map.to_vec()?;
     Ok(values.chunks(cam.map.dim(1)).map(<[f32]>::to_vec).collect())
@@ -70,6 +73,8 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
         Some(values) => Some(values.to_vec()?),
         None => None,
     };
+    let embedding = out.embedding.to_vec()?;
+    let width = out.embedding.dim(1);
     drop(out);
     let random = match random {
         Some(net) => Some(maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)?),
@@ -78,7 +83,9 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     let one = |i: usize| {
         let strip = &data.strips[part[i]];
         let made = guidance(&strip.r_peaks, data.preprocessing.fs, strip.signal.len(), &experiment.guidance);
-        let against = |map: &[f32]| MapScores::against(map, &made, &strip.r_peaks, data.preprocessing.fs);
+        let against = |map: &[f32]| {
+            MapScores::against(map, &made, &strip.r_peaks, data.preprocessing.fs).map(predictions::short_scores)
+        };
         let bins = own[i].len();
         let mut scores = Scores { truth: against(&own[i]), ..Scores::default() };
         scores.predicted =
@@ -92,7 +99,14 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
             scores.random = against(&random[i]);
         }
         let regressed = regressed.as_ref().map(|rows| rows[i * FEATURES..(i + 1) * FEATURES].to_vec());
-        Scored { logits: logits[i].to_vec(), predicted: predicted[i], map: own[i].clone(), scores, regressed }
+        Scored {
+            logits: logits[i].to_vec(),
+            predicted: predicted[i],
+            map: own[i].clone(),
+            scores,
+            embedding: embedding[i * width..(i + 1) * width].to_vec(),
+            regressed,
+        }
     };
     Ok((0..part.len()).into_par_iter().map(one).collect())
 }

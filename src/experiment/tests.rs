@@ -35,12 +35,12 @@ fn experiments_that_come_along() {
     let quick = Experiment::quickstart(&[]).unwrap();
     assert_eq!((quick.network.widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 12, 32, 1));
     assert_eq!(quick.data.synthetic.classes, ["SR", "SB", "ST", "AFIB/AFL"]);
-    assert_eq!((quick.data.samples(), quick.data.split), (2500, Split::Stratified));
+    assert_eq!((quick.data.samples(), quick.data.split), (2500, SplitKind::Stratified));
     assert_eq!(quick.data.sources().unwrap(), [Source::new(Kind::Synthetic, "")]);
     assert_eq!(quick.output.dir, "results/quickstart");
     let mitbih = Experiment::parse(MITBIH, "experiments/mitbih.toml").unwrap();
     assert_eq!(mitbih.data.sources().unwrap(), [Source::new(Kind::Mitbih, "mitdb")]);
-    assert_eq!((mitbih.data.min_class, mitbih.data.split.kind(), mitbih.train.epochs), (20, SplitKind::Grouped, 7));
+    assert_eq!((mitbih.data.min_class, mitbih.data.split, mitbih.train.epochs), (20, SplitKind::Grouped, 7));
     assert!(mitbih.losses.class_weights && mitbih.data.load_options().ectopic_keep);
 }
 
@@ -149,6 +149,7 @@ fn a_value_that_makes_no_sense_is_told_with_its_line() {
     fails(parse("[network]\nwidths = [16]"), &["network.strides: found 8 strides for 1 widths"]);
     fails(parse("[output]\ndir = ' '"), &["output.dir: found \" \""]);
     fails(parse("[output]\ngradcam = 1001"), &["output.gradcam"]);
+    fails(set(&["output.examples=1001"]), &["output.examples: found 1001"]);
     fails(set(&["train.fold=7"]), &["--set train.fold=7: train.fold: found 7"]);
 }
 
@@ -182,7 +183,7 @@ fn settings_go_before_the_file() {
         ["train.epochs=3", "network.head=mlp", "network.kind=\"cascade\"", "data.split = grouped", "train.lr=1e-2"];
     let e = set(&sets).unwrap();
     assert_eq!((e.train.epochs, e.network.head, e.network.kind, e.train.lr), (3, Head::Mlp, BlockKind::Cascade, 0.01));
-    assert_eq!(e.data.split, Split::Grouped);
+    assert_eq!(e.data.split, SplitKind::Grouped);
     assert_eq!(set(&["train.epochs=3", "train.epochs=4"]).unwrap().train.epochs, 4);
     assert_eq!(set(&["data.source=['wfdb:a','wfdb:b=c']"]).unwrap().data.sources().unwrap()[1].path, Path::new("b=c"));
     assert_eq!(set(&["output.dir=a b/c"]).unwrap().output.dir, "a b/c");

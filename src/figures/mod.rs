@@ -5,21 +5,18 @@
 //! a reader never meets half a figure.
 //!
 //! - [`gradcam`]: a strip on ECG paper with its Grad-CAM map, and the `caption` above it
-//! - [`confusion`]: confusion matrices
 //! - [`dataset`]: strips per class, heart rates and irregularity, example strips
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 //!
 //! Those of `exgnet figures` (see [`crate::figures::catalogue`]) take a [`Look`] and give a [`Figure`], which has a caption:
-//! - [`training`]: curves of one or several runs
-//! - [`ranking`]: ROC, precision and recall, reliability
-//! - [`bars`]: metrics per class; variants against each other
 //! - [`network`]: the diagram of a configured EXGnet
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
-pub mod bars;
+mod ablation;
+mod balance;
 pub mod catalogue;
-pub mod confusion;
+mod confusion;
 pub mod dataset;
 mod embedding;
 mod features;
@@ -28,14 +25,18 @@ pub mod guidance;
 pub mod kernels;
 mod maps;
 pub mod network;
-mod of_runs;
+mod networks;
+mod patients;
+mod per_class;
 mod perturbation;
-pub mod ranking;
+mod ranking;
 mod regressed;
+mod reliability;
 pub mod rpeaks;
 mod scores;
+mod shared;
 mod strips;
-pub mod training;
+mod training;
 
 pub use crate::plot::{Figure, Format, Look, Page, Theme};
 pub use dataset::{ClassSummary, ExampleStrip};

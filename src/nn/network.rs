@@ -8,7 +8,7 @@ use super::params::{ParamBuilder, Params};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::{self, ConvInput, DropoutAt, MaxPool};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, numel};
 use std::collections::BTreeMap;
 
 /// Number of quantitative ECG features that the train-only part works on.
@@ -119,6 +119,21 @@ fn declare(c: &NetworkConfig, classes: usize, train_only: bool, p: &mut ParamBui
 
 pub(crate) fn has_shortcut(c_in: usize, width: usize, stride: usize) -> bool {
     c_in != width || stride != 1
+}
+
+/// Multiply-adds of convolutions and linear layers for a strip of `samples`, without the parts that only training has.
+pub fn multiply_adds(config: &NetworkConfig, classes: usize, samples: usize) -> u64 {
+    let lengths = config.block_lengths(samples);
+    let places = |name: &str| match name.split('.').collect::<Vec<_>>()[..] {
+        ["stem", ..] => samples.div_ceil(2),
+        ["blocks", i, "branches" | "shortcut", ..] => {
+            i.parse().ok().and_then(|i: usize| lengths.get(i).copied()).unwrap_or(1)
+        }
+        _ => 1,
+    };
+    let tensors = expected_tensors(config, classes, false);
+    let weights = tensors.iter().filter(|(_, shape)| shape.len() > 1);
+    weights.map(|(name, shape)| (numel(shape) * places(name)) as u64).sum()
 }
 
 /// Names and shapes of the tensors that a model file of this network holds.

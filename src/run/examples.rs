@@ -1,8 +1,8 @@
 //! `explanations.safetensors`: what the figures of a run need of its maps, its predictions taken apart and its features, so
 //! that they are drawn without the model and without the data set.
 //!
-//! Which strips are kept depends on the true classes of the tested records alone, so that every variant of a sweep keeps
-//! the same ones and their maps can be laid side by side.
+//! Of every class strips are kept that are predicted right, and such that are not, by their place among the tested records:
+//! variants of a sweep keep the same ones as far as they agree, so that their maps can be laid side by side.
 
 mod aligned;
 mod file;
@@ -13,9 +13,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use aligned::{AFTER, Aligned, BEFORE, Beats, aligned};
 
-/// Strips that are kept of each true class, at most.
-pub const KEPT: usize = 6;
-
 /// The content of `explanations.safetensors`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Examples {
@@ -25,7 +22,7 @@ pub struct Examples {
     pub fs: f64,
     /// The block that the maps are of, `blocks.3`.
     pub layer: String,
-    /// Kept strips, by true class, then in the order of the tested records.
+    /// Kept strips, by true class, those that are predicted right first, then in the order of the tested records.
     pub strips: Vec<Example>,
     /// Means about the R peaks, one a class, in the order of the classes.
     pub aligned: Vec<Aligned>,

@@ -13,7 +13,7 @@ use crate::run::lock::{self, RunLock};
 use crate::run::record::{RunRecord, SplitRecord};
 
 /// The files of a run, apart from figures.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "run.json",
     "log.jsonl",
     "split.json",
@@ -23,6 +23,7 @@ const FILES: [&str; 12] = [
     "sanity.json",
     "predictions.csv",
     "explanations.safetensors",
+    "cost.json",
     "model.safetensors",
     "checkpoint.safetensors",
     // last: while files are being removed, the folder still counts as that of a run

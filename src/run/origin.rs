@@ -5,6 +5,7 @@ use crate::ecg::fingerprint::Fingerprint;
 use crate::error::{Error, Result};
 use crate::files::{guard, map};
 use crate::nn::model_file;
+use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::folder::RunFolder;
 use crate::run::record::quoted;
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The files that a test writes.
-const FILES: [&str; 5] = ["metrics.json", "explanation.json", "sanity.json", "predictions.csv", Examples::FILE];
+const FILES: [&str; 6] =
+    ["metrics.json", "explanation.json", "sanity.json", "predictions.csv", Examples::FILE, Cost::FILE];
 
 /// Which records of a data set were tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,8 +134,10 @@ impl Origin {
         let model = Self::recorded(&dir.join(Examples::FILE)).and_then(|found| found.model);
         for path in &files {
             match Self::recorded(path).map(|found| Self { model: found.model.or_else(|| model.clone()), ..found }) {
-                // which records by name is not said
-                Some(found) if found == *self && self.part != Part::Records => guard::replaces(path),
+                // which records by name is not said, and for their cost nothing
+                Some(found) if found == *self && (self.part != Part::Records || path.ends_with(Cost::FILE)) => {
+                    guard::replaces(path)
+                }
                 // found out before the test, not after it
                 Some(found) if found != *self => guard::check(path)?,
                 _ => {}

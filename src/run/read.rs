@@ -1,7 +1,8 @@
 //! Run folders, read as far as they can be: a page about a half-finished sweep tells what is there and what is not.
 
+use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Fold, Split};
+use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
 
 /// A run, with what it has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Run {
     /// Its folder, as it was named.
     pub dir: PathBuf,
@@ -84,6 +85,56 @@ pub struct Found {
     pub missing: Vec<Missing>,
 }
 
+impl Found {
+    /// Keeps the runs of one test fold and, of their strips, those of some records; what was given says so from then on.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where no run is of the fold, or no run keeps a strip of a record.
+    pub fn restrict(&mut self, fold: Option<usize>, records: &[String]) -> Result<()> {
+        let mut of = Vec::new();
+        if let Some(fold) = fold {
+            let folds: BTreeSet<usize> = self.runs.iter().filter_map(|r| Some(r.fold_and_seed()?.0)).collect();
+            if !folds.contains(&fold) {
+                let there: Vec<String> = folds.iter().map(usize::to_string).collect();
+                let what = format!("found no run, expected one of the folds {}", there.join(", "));
+                return Err(Error::data(format!("fold {fold}"), what, "give a fold of these runs with --fold"));
+            }
+            self.runs.retain(|r| r.fold_and_seed().is_some_and(|own| own.0 == fold));
+            of.push(format!("fold {fold}"));
+        }
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        for strips in self.runs.iter_mut().filter_map(|r| Some(&mut r.examples.as_mut()?.strips)) {
+            kept.extend(strips.iter().map(|s| s.record.clone()));
+            strips.retain(|s| records.is_empty() || records.contains(&s.record));
+        }
+        if let Some(record) = records.iter().find(|r| !kept.contains(*r)) {
+            let (n, some): (_, Vec<String>) = (kept.len(), kept.into_iter().take(6).collect());
+            let what = format!("no run keeps a strip of it; they keep {n} records, such as {}", some.join(", "));
+            let hint = "name kept ones; a training keeps output.examples of each class, right and wrong";
+            return Err(Error::data(record, what, hint));
+        }
+        if !records.is_empty() {
+            of.push(format!("records {}", records.join(", ")));
+        }
+        if let (Some(last), false) = (self.names.last_mut(), of.is_empty()) {
+            *last = format!("{last} ({})", of.join("; "));
+        }
+        Ok(())
+    }
+
+    /// Whether every file that is there can be used: a page may leave one out, a table of results may not.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for the first one that is damaged, or of another test than its run's.
+    pub fn undamaged(&self) -> Result<()> {
+        let Some(Missing { place, what, command, .. }) = self.missing.iter().find(|m| m.damaged) else {
+            return Ok(());
+        };
+        let hint = "write the file again, or take the run out of the folder";
+        Err(Error::data(place, what, command.as_ref().map_or(hint.into(), |c| format!("write it again: {c}"))))
+    }
+}
+
 impl Run {
     /// Fold and seed, in words.
     pub fn cell(&self) -> String {
@@ -111,7 +162,7 @@ impl Run {
     /// Patients are on one side of the split each.
     pub fn grouped(&self) -> bool {
         let written = || self.experiment.as_ref().map(|e| e.data.split);
-        self.record.as_ref().map(|r| r.split).or_else(written) == Some(Split::Grouped)
+        self.record.as_ref().map(|r| r.split).or_else(written) == Some(SplitKind::Grouped)
     }
 }
 
@@ -278,7 +329,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         let path = run.dir.join("predictions.csv");
         part!(
             predictions,
-            if_there(&path, |path| predictions::read_all(path, classes)),
+            if_there(&path, |path| predictions::read(path, classes)),
             "predictions.csv: no probabilities of every record"
         );
     }
@@ -313,6 +364,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
             Some("predictions.csv") => run.predictions = None,
             Some("explanation.json") => run.explanation = None,
             Some("sanity.json") => run.sanity = None,
+            Some(Cost::FILE) => run.cost = None,
             _ => run.examples = None,
         }
         told.push((what, command, true));

@@ -4,11 +4,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::methods::{Method, Outcome, Patients, methods};
-use super::runs::{Run, read_all};
+use super::methods::{Method, Outcome, methods};
 use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use crate::run::metrics::{ClassMetrics, MACRO, lacking_by_fold};
+use crate::run::origin::again;
+use crate::run::read::{Run, read_all};
+use crate::run::set::RunSet;
 use crate::stats;
 use crate::stats::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients};
 use crate::tables::{Best, Cell, Column, Table};
@@ -47,36 +49,67 @@ const COLUMNS: [(&str, Of, Best); 8] = [
 /// Seed of the bootstrap.
 const SEED: u64 = 42;
 
-/// Reads `dir/VARIANT/RUN` of every finished run. The others are compared with the variant `reference`; without one with
-/// `plain`, or the first of the alphabet.
+/// Reads the finished runs of a sweep. The others are compared with the variant `reference`; without one with the first,
+/// `plain` where there is one.
 ///
 /// # Errors
-/// [`Error::File`] for a damaged run; [`Error::Data`] where no run is finished, the reference has none, or runs have
-/// different classes, splits or test records.
+/// [`Error::File`] where there is no run; [`Error::Data`] where a file is damaged, no run is finished, the reference has
+/// none, or runs have different classes, splits or test records.
 pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
-    let (runs, unfinished) = read_all(dir, reference.unwrap_or("plain"))?;
-    if let Some(reference) = reference.filter(|name| runs[0].variant != **name) {
-        let names: BTreeSet<&str> = runs.iter().map(|r| r.variant.as_str()).collect();
-        return Err(Error::data(
-            dir.display().to_string(),
-            format!("no finished run of variant '{reference}'"),
-            format!("there are {}", names.into_iter().collect::<Vec<_>>().join(", ")),
-        ));
+    let mut found = read_all(&[dir.to_path_buf()])?;
+    found.undamaged()?;
+    let finished = |run: &Run| run.metrics.is_some() && run.record.as_ref().is_some_and(|r| r.end.is_some());
+    let (finished, unfinished) = std::mem::take(&mut found.runs).into_iter().partition(finished);
+    found.runs = finished;
+    let at = || dir.display().to_string();
+    let Some(first) = found.runs.first() else {
+        let what = format!("no finished run, {} unfinished", unfinished.len());
+        return Err(Error::data(at(), what, "give the folder that `exgnet sweep` writes its runs to"));
+    };
+    check(&found.runs, first)?;
+    let set = RunSet::new(&found)?;
+    let reference = reference.unwrap_or(&set.variants[0]);
+    if !set.variants.iter().any(|name| name == reference) {
+        let what = format!("no finished run of variant '{reference}'");
+        return Err(Error::data(at(), what, format!("there are {}", set.variants.join(", "))));
     }
-    let name = dir.file_name().map_or("runs".into(), |n| n.to_string_lossy().into_owned());
-    let methods = methods(&runs, &Patients::of(&runs));
+    let (name, methods) = (&found.names[0], methods(&set));
     Ok(Collected {
-        table: main_table(&name, &runs, &methods)?,
-        per_class: class_table(&name, &runs[0].metrics.classes, &methods)?,
-        patients: patient_table(&name, &runs)?,
-        runs: runs.len(),
-        unfinished,
+        table: main_table(name, &set, &methods, reference)?,
+        per_class: class_table(name, &set.classes, &methods)?,
+        patients: patient_table(name, &set)?,
+        runs: set.runs.len(),
+        unfinished: unfinished.into_iter().map(|run| run.dir).collect(),
     })
 }
 
-fn main_table(name: &str, runs: &[Run], methods: &[Method]) -> Result<Table> {
-    let (classes, grouped) = (runs[0].metrics.classes.len(), runs[0].grouped);
-    let reference = &methods[0];
+/// What tables need of runs beyond one set of classes.
+fn check(runs: &[Run], first: &Run) -> Result<()> {
+    let mut cells = HashSet::new();
+    for run in runs {
+        let fail = |what: String, hint: String| Err(Error::data(run.dir.display().to_string(), what, hint));
+        let Some(cell) = run.fold_and_seed() else {
+            return fail("names no test fold".into(), "leave runs on all records out of a sweep".into());
+        };
+        if !cells.insert((&run.variant, cell)) {
+            let what = format!("{} is there twice", run.name());
+            return fail(what, "leave one of the two runs in the folder".into());
+        }
+        if run.predictions.is_none() {
+            return fail("no predictions.csv".into(), format!("write it: {}", again(&run.dir)));
+        }
+        if run.grouped() != first.grouped() {
+            let told = |run: &Run| if run.grouped() { "folds by patient" } else { "folds by record" };
+            let what = format!("{}, expected {} as in {}", told(run), told(first), first.dir.display());
+            return fail(what, "compare runs of one data set and one split".into());
+        }
+    }
+    Ok(())
+}
+
+fn main_table(name: &str, set: &RunSet<'_>, methods: &[Method], against: &str) -> Result<Table> {
+    let (classes, grouped) = (set.classes.len(), set.runs[0].grouped());
+    let reference = methods.iter().find(|m| m.name == against).expect("a variant with runs");
     let mut columns = vec![Column::new("runs", 0)];
     columns.extend(COLUMNS.iter().map(|(name, _, best)| Column::new(*name, 3).best(*best)));
     columns.extend([
@@ -86,11 +119,11 @@ fn main_table(name: &str, runs: &[Run], methods: &[Method]) -> Result<Table> {
         Column::new("effect", 2),
     ]);
     // in the CSV too, which has no notes
-    let lacking = lacking_by_fold(runs.iter().map(|run| (run.fold, &run.metrics)));
+    let tested = set.runs.iter().filter_map(|run| Some((run.fold_and_seed()?.0, run.metrics.as_ref()?)));
+    let lacking = lacking_by_fold(tested);
     columns.extend(lacking.as_ref().map(|_| Column::new("no test record in", 0)));
     let title = format!("{name}: mean and sd over folds, seeds averaged within a fold");
     let mut table = Table::new(title, "variant", columns);
-    let against = &reference.name;
     table.note(format!(
         "Pooled: macro-F1 of the records of all folds and seeds together; difference: that less the one of {against}. \
          95 % intervals of {RESAMPLES} resamples of the patients, the same patients for both sides of a difference."
@@ -219,22 +252,23 @@ struct Patient<'a> {
 }
 
 /// Accuracy of every patient; `None` where no patient has several records.
-fn patient_table(name: &str, runs: &[Run]) -> Result<Option<Table>> {
-    let classes = &runs[0].metrics.classes;
+fn patient_table(name: &str, set: &RunSet<'_>) -> Result<Option<Table>> {
+    let (classes, variants) = (&set.classes, &set.variants);
     let mut patients: BTreeMap<&str, Patient> = BTreeMap::new();
-    for (run, row) in runs.iter().flat_map(|run| run.rows.iter().map(move |row| (run, row))) {
-        let patient = patients.entry(&row.patient).or_default();
-        patient.records.resize_with(classes.len(), HashSet::new);
-        patient.records[row.truth].insert(&row.record);
-        let (right, all) = patient.hits.entry(&run.variant).or_default();
-        *right += usize::from(row.truth == row.predicted);
-        *all += 1;
+    for run in &set.runs {
+        for row in run.predictions.iter().flatten() {
+            let patient = patients.entry(&row.patient).or_default();
+            patient.records.resize_with(classes.len(), HashSet::new);
+            patient.records[row.truth].insert(&row.record);
+            let (right, all) = patient.hits.entry(&run.variant).or_default();
+            *right += usize::from(row.truth == row.predicted());
+            *all += 1;
+        }
     }
     let records = |p: &Patient| p.records.iter().map(HashSet::len).sum::<usize>();
     if patients.values().all(|p| records(p) < 2) {
         return Ok(None);
     }
-    let variants: Vec<&str> = runs.chunk_by(|a, b| a.variant == b.variant).map(|own| own[0].variant.as_str()).collect();
     let mut columns = vec![Column::new("records", 0)];
     columns.extend(classes.iter().map(|c| Column::new(c.clone(), 0)));
     columns.extend(variants.iter().map(|v| Column::new(format!("accuracy, {v}"), 3)));
@@ -243,7 +277,7 @@ fn patient_table(name: &str, runs: &[Run]) -> Result<Option<Table>> {
     for (id, patient) in &patients {
         let mut row = vec![Cell::Value(records(patient) as f64)];
         row.extend(patient.records.iter().map(|of| Cell::Value(of.len() as f64)));
-        row.extend(variants.iter().map(|v| match patient.hits.get(v) {
+        row.extend(variants.iter().map(|v| match patient.hits.get(v.as_str()) {
             Some(&(right, all)) => Cell::Value(right as f64 / all as f64),
             None => Cell::Missing,
         }));

@@ -2,12 +2,13 @@
 
 use crate::explain::scores::{GroupScores, MeanScores, Summary};
 use crate::run::metrics::{ClassMetrics, Explanation, Metrics};
-use crate::run::predictions::Row;
+use crate::run::predictions::Prediction;
+use crate::run::read::Run;
 use crate::run::sanity::{Chance, Sanity};
+use crate::run::set::RunSet;
 use crate::stats::{Case, Cells, fold_means, mean_sd};
 use crate::tables::Cell;
-use crate::tables::runs::Run;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What one run says of a method; empty where it says nothing.
 #[derive(Default)]
@@ -33,28 +34,6 @@ pub(super) struct Method {
     pub outcomes: BTreeMap<(usize, u64), Outcome>,
 }
 
-/// Numbers of the patients: a patient is the same in every run.
-pub(super) struct Patients<'a>(HashMap<&'a str, usize>);
-
-impl<'a> Patients<'a> {
-    pub fn of(runs: &'a [Run]) -> Self {
-        let mut numbers = HashMap::new();
-        for row in runs.iter().flat_map(|r| &r.rows) {
-            let next = numbers.len();
-            numbers.entry(row.patient.as_str()).or_insert(next);
-        }
-        Self(numbers)
-    }
-
-    /// The rows as cases, with the class that `predicted` says; none where one has no such class.
-    fn cases(&self, rows: &[Row], predicted: impl Fn(&Row) -> Option<usize>) -> Vec<Case> {
-        let case = |row: &Row| {
-            Some(Case { patient: self.0[row.patient.as_str()], truth: row.truth, predicted: predicted(row)? })
-        };
-        rows.iter().map(case).collect::<Option<_>>().unwrap_or_default()
-    }
-}
-
 impl Method {
     /// A number of every run that has it.
     pub fn cells(&self, of: impl Fn(&Outcome) -> Option<f64>) -> Cells {
@@ -72,27 +51,40 @@ impl Method {
     }
 }
 
-/// The variants in the order of the runs, then the baselines as the runs of the first variant have them.
-pub(super) fn methods(runs: &[Run], patients: &Patients<'_>) -> Vec<Method> {
+/// The variants in their order, then the baselines as the runs of the first variant have them.
+pub(super) fn methods(set: &RunSet<'_>) -> Vec<Method> {
+    let patients = set.patients();
+    let cases = |run: &Run, predicted: &dyn Fn(&Prediction) -> Option<usize>| {
+        let case = |row: &Prediction| {
+            Some(Case { patient: patients[row.patient.as_str()], truth: row.truth, predicted: predicted(row)? })
+        };
+        // none where one has no such class
+        run.predictions.iter().flatten().map(case).collect::<Option<Vec<Case>>>().unwrap_or_default()
+    };
     let mut all: Vec<Method> = Vec::new();
-    for own in runs.chunk_by(|a, b| a.variant == b.variant) {
-        let outcomes = own.iter().map(|r| (r.cell(), of_variant(r, patients))).collect();
-        all.push(Method { name: own[0].variant.clone(), baseline: false, outcomes });
-    }
-    let reference: Vec<&Run> = runs.iter().filter(|r| r.variant == runs[0].variant).collect();
-    let mut baseline = |name: &str, of: &dyn Fn(&Run) -> Option<Outcome>| {
-        let outcomes: BTreeMap<_, _> = reference.iter().filter_map(|r| Some((r.cell(), of(r)?))).collect();
+    let mut add = |name: &str, variant: &str, baseline, of: &dyn Fn(&Run) -> Option<Outcome>| {
+        let outcomes: BTreeMap<_, _> = set.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r)?))).collect();
         if !outcomes.is_empty() {
-            all.push(Method { name: name.into(), baseline: true, outcomes });
+            all.push(Method { name: name.into(), baseline, outcomes });
         }
     };
+    for variant in &set.variants {
+        add(variant, variant, false, &|run| {
+            let metrics = run.metrics.as_ref()?;
+            let scores = run.explanation.as_ref().map_or(Vec::new(), |e| by_class(&e.true_class));
+            let cases = cases(run, &|row| Some(row.predicted()));
+            Some(Outcome { maps: metrics.explanation, scores, cases, ..of_metrics(metrics) })
+        });
+    }
+    let Some(first) = set.variants.first() else { return all };
+    let mut baseline = |name: &str, of: &dyn Fn(&Run) -> Option<Outcome>| add(name, first, true, of);
     baseline("class prior", &|run| {
-        let prior = run.metrics.baseline;
+        let prior = run.metrics.as_ref()?.baseline;
         Some(Outcome { macro_f1: prior.macro_f1, accuracy: prior.accuracy, ..Outcome::default() })
     });
     baseline("17 features alone", &|run| {
         let metrics = run.sanity.as_ref()?.features.as_ref()?;
-        Some(Outcome { cases: patients.cases(&run.rows, |row| row.by_features), ..of_metrics(metrics) })
+        Some(Outcome { cases: cases(run, &|row| row.by_features), ..of_metrics(metrics) })
     });
     baseline("uniform map", &|run| run.sanity.as_ref().map(|s| of_maps(&uniform(s))));
     baseline("map |dx/dt|", &|run| run.sanity.as_ref().map(|s| of_maps(&s.slope)));
@@ -108,12 +100,6 @@ fn of_metrics(metrics: &Metrics) -> Outcome {
         classes: metrics.per_class.iter().map(|(_, c)| *c).collect(),
         ..Outcome::default()
     }
-}
-
-fn of_variant(run: &Run, patients: &Patients<'_>) -> Outcome {
-    let scores = run.explanation.as_ref().map_or(Vec::new(), |e| by_class(&e.true_class));
-    let cases = patients.cases(&run.rows, |row| Some(row.predicted));
-    Outcome { maps: run.metrics.explanation, scores, cases, ..of_metrics(&run.metrics) }
 }
 
 fn of_maps(summary: &Summary) -> Outcome {

@@ -3,7 +3,6 @@
 pub mod collect;
 mod methods;
 mod render;
-mod runs;
 
 use crate::error::{Error, Result};
 

@@ -1,7 +1,9 @@
 //! How the time of a step and of an inference batch grows.
 
 use super::marks::log_axis;
-use super::{KernelData, Scaled, Spread, adapter_note, drawable, missing_note};
+use super::{KernelData, adapter_note, drawable, missing_note};
+use crate::lab::Spread;
+use crate::lab::suite::Scaled;
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height, number};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
@@ -26,8 +28,8 @@ struct Panel {
 
 /// Time against the length of strips and against the batch, on logarithmic axes. `None` without a measured time.
 pub fn scaling(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
-    let of = |all: &[Scaled], size: fn(&Scaled) -> u64| -> Series {
-        [|s: &Scaled| s.train, |s: &Scaled| s.infer].map(|part| {
+    let of = |all: &[Scaled], size: fn(&Scaled) -> usize| -> Series {
+        [|s: &Scaled| s.train_ms, |s: &Scaled| s.infer_ms].map(|part| {
             let point = |s: &Scaled| (size(s) as f64, part(s));
             let mut points: Vec<_> =
                 all.iter().map(point).filter(|(x, s)| drawable(*x) && drawable(s.median)).collect();
@@ -95,7 +97,7 @@ fn series_mark((i, name): (usize, &str)) -> Entry {
 }
 
 /// The value that all have in common.
-fn same(all: &[Scaled], of: fn(&Scaled) -> u64) -> Option<u64> {
+fn same(all: &[Scaled], of: fn(&Scaled) -> usize) -> Option<usize> {
     let first = of(all.first()?);
     all.iter().all(|s| of(s) == first).then_some(first)
 }

@@ -1,7 +1,8 @@
 //! The versions of a kernel at each shape.
 
 use super::marks::log_axis;
-use super::{KernelData, Row, Table, adapter_note, drawable, missing_note, pass, passes, sizes, three};
+use super::{KernelData, adapter_note, drawable, layer, missing_note, name, pass, passes, sizes, three};
+use crate::lab::measure::{Row, Table};
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
@@ -52,7 +53,7 @@ pub fn variants(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
         .enumerate()
         .map(|(i, name)| Entry::mark(name, i, series_color(i.min(MOST_VERSIONS - 1))))
         .collect();
-    let ceiling = table.ceilings.map(|c| c.gflops).filter(|v| drawable(*v));
+    let ceiling = Some(table.ceilings.gflops).filter(|v| drawable(*v));
     let values = || rows.iter().flat_map(|r| rates(r)).chain(ceiling);
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(0.0, f64::max);
@@ -91,15 +92,16 @@ pub fn variants(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
 
 /// Rate at the median time, and where known at the longest and the shortest.
 fn rates(row: &Row) -> impl Iterator<Item = f64> + use<> {
-    let work = row.gflops * row.ms.median;
-    [row.gflops, work / row.ms.high, work / row.ms.low].into_iter().filter(|v| drawable(*v))
+    let ms = row.ms.unwrap_or_default();
+    let work = row.gflops * ms.median;
+    [row.gflops, work / ms.high, work / ms.low].into_iter().filter(|v| drawable(*v))
 }
 
 /// False where another version takes the place of the one asked for, and would be drawn twice: weight gradients and
 /// kernels of fewer than four taps a phase of the stride have no fast version.
 fn exists(row: &Row) -> bool {
     row.variant != "fast"
-        || (row.operation != "conv1d_weight_grad" && row.shape.is_none_or(|s| s.k.div_ceil(s.stride.max(1)) > 3))
+        || (row.operation != "conv1d_weight_grad" && row.shape.k.div_ceil(row.shape.stride.max(1)) > 3)
 }
 
 /// The lines in the order of the table; the measurements without a rate are only counted.
@@ -117,10 +119,10 @@ fn lines(table: &Table) -> (Vec<Line>, usize) {
         }
         let at = *index.entry((&row.layer, row.shape)).or_insert(lines.len());
         if at == lines.len() {
-            let sizes = row.shape.as_ref().filter(|_| !row.layer.is_empty()).map(sizes).unwrap_or_default();
-            lines.push(Line { name: row.name(), sizes, cost: 0.0, rows: Vec::new() });
+            let sizes = layer(row).map(|_| sizes(&row.shape)).unwrap_or_default();
+            lines.push(Line { name: name(row), sizes, cost: 0.0, rows: Vec::new() });
         }
-        let cost = row.gflops * row.ms.median;
+        let cost = row.gflops * row.ms.unwrap_or_default().median;
         lines[at].cost = lines[at].cost.max(if cost.is_finite() { cost } else { 0.0 });
         lines[at].rows.push(row.clone());
     }

@@ -14,7 +14,7 @@ use crate::run::set::RunSet;
 use diagram::diagram;
 
 /// The diagram of the arm with most parts, which shows them all.
-pub(crate) fn of_runs<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let parts =
         |losses: &LossConfig| usize::from(losses.joint > 0.0 || losses.feature > 0.0) + usize::from(losses.xai > 0.0);
     let experiments = set.runs.iter().filter_map(|r| r.experiment.as_ref());
@@ -24,7 +24,7 @@ pub(crate) fn of_runs<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
     if set.classes.is_empty() {
         return drawn.miss("network", "neither metrics.json nor split.json has the classes: train the run");
     }
-    drawn.add("network", diagram(experiment, set.classes.len()).map(|d| network(&d, look)));
+    drawn.add_pages("network", diagram(experiment, set.classes.len()).map(|d| network(&d, look)));
 }
 
 /// What the diagram shows. Shapes are channels and samples.
@@ -140,8 +140,8 @@ impl NetworkDiagram {
     }
 }
 
-/// Draws the diagram: beside each other or one below the other the trunk and its last block.
-pub fn network(config: &NetworkDiagram, look: &Look) -> Figure<'static> {
+/// Draws the diagram: beside each other, or one below the other on as many pages as they need, the trunk and its last block.
+pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
     let config = config.clone();
     let wide = look.is_wide();
     let (edge, gap) = (3.0, 7.0);
@@ -153,21 +153,24 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Figure<'static> {
     let trunk_height = heading + trunk::height(&rows);
     let last = config.blocks.last().cloned();
     let block_height = last.as_ref().map_or(0.0, |b| heading + block::height(b));
-    let height = if wide { trunk_height.max(block_height) } else { trunk_height + 5.0 + block_height } + 3.0;
+    let heights = if wide { vec![trunk_height.max(block_height)] } else { vec![trunk_height + 5.0, block_height] };
     let caption = caption(&config, trunk::has_bars(&rows, left));
-    Figure::new("network", look.page(height), caption, move |c| {
+    Figure::pages(look, "network", &caption, (0.0, 3.0), &heights, move |c, parts| {
         let label = Type::new(PT_LABEL);
         let title = |c: &mut Canvas, (x, y): Point, letter: &str, text: &str, room: f64| {
             c.text((x, y + 4.0), letter, &label.bold());
             c.text((x + 4.0, y + 4.0), &label.shorten(text, room - 4.0), &label);
         };
-        let both = last.is_some();
-        title(c, (edge, 0.0), if both { "a" } else { "" }, "network", left);
-        trunk::draw(c, &rows, (edge, heading), left);
-        if let Some(last) = &last {
-            let (x, y) = if wide { (edge + left + gap, 0.0) } else { (edge, trunk_height + 5.0) };
-            title(c, (x, y), "b", &format!("{} in detail", last.name), right);
-            block::draw(c, last, config.dropout, (x, y + heading), right);
+        for &(part, y) in parts {
+            if part == 0 {
+                title(c, (edge, y), if last.is_some() { "a" } else { "" }, "network", left);
+                trunk::draw(c, &rows, (edge, y + heading), left);
+            }
+            if let Some(last) = last.as_ref().filter(|_| wide || part == 1) {
+                let x = if wide { edge + left + gap } else { edge };
+                title(c, (x, y), "b", &format!("{} in detail", last.name), right);
+                block::draw(c, last, config.dropout, (x, y + heading), right);
+            }
         }
         Ok(())
     })
@@ -284,7 +287,7 @@ mod tests {
         };
         for width_mm in [85.0, 180.0] {
             let look = Look { width_mm, ..Look::default() };
-            assert!(network(&none, &look).svg().unwrap().contains("stem"));
+            assert!(network(&none, &look)[0].svg().unwrap().contains("stem"));
         }
     }
 }

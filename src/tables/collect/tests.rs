@@ -1,7 +1,10 @@
+use crate::ecg::SplitKind;
+use crate::experiment::{Experiment, Fold};
 use crate::explain::scores::{MapScores, summary};
 use crate::run::explanation::{Explanations, Perturbation};
 use crate::run::metrics::Metrics;
-use crate::run::predictions::Row;
+use crate::run::predictions::Prediction;
+use crate::run::read::Found;
 use crate::run::sanity::{Chance, Sanity};
 use crate::tables::collect::*;
 
@@ -11,9 +14,14 @@ fn classes() -> Vec<String> {
     CLASSES.map(String::from).to_vec()
 }
 
+/// Certainty of a class.
+fn certain(class: usize) -> Vec<f64> {
+    (0..2).map(|k| f64::from(u8::from(k == class))).collect()
+}
+
 fn metrics_of(truth: &[usize], predicted: &[usize]) -> Metrics {
     let ids: Vec<String> = (0..truth.len()).map(|i| i.to_string()).collect();
-    let p: Vec<Vec<f64>> = predicted.iter().map(|&c| (0..2).map(|k| f64::from(u8::from(k == c))).collect()).collect();
+    let p: Vec<Vec<f64>> = predicted.iter().map(|&c| certain(c)).collect();
     Metrics::compute(&classes(), &ids, truth, &p, Some(&[3, 1])).unwrap()
 }
 
@@ -23,11 +31,13 @@ fn scores(ncc: f64) -> Option<MapScores> {
 
 /// A run whose patients of fold `f` are `f-0`, `f-1`, ... with `each` records; maps of NCC `ncc`. The features are right.
 fn run(variant: &str, (fold, seed): (usize, u64), truth: &[usize], predicted: &[usize], each: usize, ncc: f64) -> Run {
-    let row = |i: usize| Row {
+    let row = |i: usize| Prediction {
         record: format!("r{fold}-{i}"),
         patient: format!("{fold}-{}", i / each),
         truth: truth[i],
-        predicted: predicted[i],
+        probabilities: certain(predicted[i]),
+        explanation: None,
+        areas: None,
         by_features: Some(truth[i]),
     };
     let maps = |ncc| summary(&truth.iter().map(|&c| (c, scores(ncc))).collect::<Vec<_>>(), &classes()).unwrap();
@@ -43,15 +53,18 @@ fn run(variant: &str, (fold, seed): (usize, u64), truth: &[usize], predicted: &[
     let explanation = Explanations { true_class: maps(ncc), predicted_class: maps(ncc), perturbation };
     let mut metrics = metrics_of(truth, predicted);
     (metrics.explanation.ncc, metrics.explanation.deletion_auc) = (Some(ncc), Some(0.5));
+    let mut experiment = Experiment::default();
+    (experiment.train.fold, experiment.train.seed) = (Fold::Index(fold), seed);
+    experiment.data.split = SplitKind::Stratified;
     Run {
         variant: variant.into(),
-        fold,
-        seed,
-        grouped: false,
-        metrics,
+        classes: Some(classes()),
+        experiment: Some(experiment),
+        metrics: Some(metrics),
         explanation: Some(explanation),
         sanity: Some(sanity),
-        rows: (0..truth.len()).map(row).collect(),
+        predictions: Some((0..truth.len()).map(row).collect()),
+        ..Run::default()
     }
 }
 
@@ -73,8 +86,23 @@ fn rows(table: &Table) -> Vec<BTreeMap<String, String>> {
     csv.deserialize().map(|row| row.unwrap()).collect()
 }
 
+/// What is made of their set.
+fn of<T>(runs: &[Run], make: impl FnOnce(&RunSet<'_>, &[Method]) -> T) -> T {
+    let found = Found { runs: runs.to_vec(), ..Found::default() };
+    let set = RunSet::new(&found).unwrap();
+    make(&set, &methods(&set))
+}
+
+fn main_of(runs: &[Run]) -> Result<Table> {
+    of(runs, |set, methods| main_table("t", set, methods, &set.variants[0]))
+}
+
 fn main_rows(runs: &[Run]) -> Vec<BTreeMap<String, String>> {
-    rows(&main_table("t", runs, &methods(runs, &Patients::of(runs))).unwrap())
+    rows(&main_of(runs).unwrap())
+}
+
+fn class_rows(runs: &[Run]) -> Vec<BTreeMap<String, String>> {
+    rows(&of(runs, |set, methods| class_table("t", &set.classes, methods)).unwrap())
 }
 
 #[test]
@@ -110,9 +138,9 @@ fn the_difference_is_paired_by_patient() {
     assert!(cell("macro-F1, pooled [95 %]_low") < cell("macro-F1, pooled [95 %]_high"));
     // other test records are no pair
     let mut other = run("twin", (0, 1), &truth, &same, 2, 0.5);
-    other.rows.swap(0, 1);
+    other.predictions.as_mut().unwrap().swap(0, 1);
     let all = [run("plain", (0, 1), &truth, &same, 2, 0.5), other];
-    let text = main_table("t", &all, &methods(&all, &Patients::of(&all))).unwrap_err().to_string();
+    let text = main_of(&all).unwrap_err().to_string();
     assert!(text.starts_with("twin and plain: record 0") && text.contains("HINT"), "{text}");
 }
 
@@ -122,21 +150,21 @@ fn runs_without_scores_leave_cells_empty() {
     all.iter_mut().for_each(|r| (r.explanation, r.sanity) = (None, None));
     let found = main_rows(&all);
     assert_eq!(found.iter().map(|r| r["variant"].as_str()).collect::<Vec<_>>(), ["plain", "xai", "class prior"]);
-    let found = rows(&class_table("t", &classes(), &methods(&all, &Patients::of(&all))).unwrap());
+    let found = class_rows(&all);
     assert!(found.len() == 4 && found[0]["NCC"].is_empty() && found[0]["F1_mean"] == "0.75", "{found:?}");
 }
 
 #[test]
 fn seeds_are_averaged_where_folds_are_by_patient() {
-    let of = |shift: f64| -> crate::stats::Cells {
+    let cells = |shift: f64| -> crate::stats::Cells {
         (0..5).flat_map(|f| (1..3).map(move |s| ((f, s), shift * (1.0 + f as f64 + 0.1 * s as f64)))).collect()
     };
-    let p = |grouped| crate::stats::paired_test(&of(1.0), &of(0.5), grouped).p_value;
+    let p = |grouped| crate::stats::paired_test(&cells(1.0), &cells(0.5), grouped).p_value;
     assert_eq!((p(true), p(false)), (2.0 / 32.0, 2.0 / 1024.0));
     let mut all = runs();
-    let notes = |runs: &[Run]| main_table("t", runs, &methods(runs, &Patients::of(runs))).unwrap().markdown();
+    let notes = |runs: &[Run]| main_of(runs).unwrap().markdown();
     assert!(notes(&all).contains("over the cells of fold and seed"));
-    all.iter_mut().for_each(|r| r.grouped = true);
+    all.iter_mut().for_each(|r| r.experiment.as_mut().unwrap().data.split = SplitKind::Grouped);
     assert!(notes(&all).contains("seeds are averaged within a fold)."));
 }
 
@@ -146,7 +174,7 @@ fn classes_by_fold() {
         run("plain", (0, 1), &[0, 0, 1, 1], &[0, 1, 1, 1], 1, 0.5),
         run("plain", (1, 1), &[0, 0, 0], &[0, 0, 1], 1, 0.25),
     ];
-    let found = rows(&class_table("t", &classes(), &methods(&all, &Patients::of(&all))).unwrap());
+    let found = class_rows(&all);
     let names: Vec<(&str, &str)> = found.iter().map(|r| (r["variant"].as_str(), r["class"].as_str())).collect();
     assert_eq!(&names[..3], [("plain", "SR"), ("plain", "AF"), ("17 features alone", "SR")]);
     assert_eq!(names.len(), 10);
@@ -154,10 +182,10 @@ fn classes_by_fold() {
     assert_eq!((cell(0, "support"), cell(1, "support"), cell(4, "support")), ("5", "2", ""));
     assert_eq!((cell(0, "folds"), cell(1, "folds"), cell(4, "folds")), ("2", "1", ""));
     // fold 1 lacks AF, but predicts it: said in every form of the main table
-    let main = main_table("t", &all, &methods(&all, &Patients::of(&all))).unwrap();
+    let main = main_of(&all).unwrap();
     let note = "No test record in fold 1 of AF. Macro means are over the classes that occur in a fold";
     assert!(main.markdown().contains(note) && main.latex().contains(note), "{}", main.markdown());
-    let first = &crate::tables::collect::tests::rows(&main)[0];
+    let first = &rows(&main)[0];
     assert_eq!(first["no test record in"], "fold 1 of AF");
     let of_fold = |f1: [f64; 2]| f64::midpoint(f1[0], f1[1]);
     let expected = f64::midpoint(of_fold([2.0 / 3.0, 0.8]), of_fold([0.8, 0.0]));
@@ -180,7 +208,7 @@ fn classes_by_fold() {
 fn patients_with_several_records() {
     let mut all = runs();
     all.insert(2, run("plain", (0, 2), &[0, 0, 1, 1], &[0, 0, 1, 0], 2, 0.25));
-    let found = rows(&patient_table("t", &all).unwrap().unwrap());
+    let found = rows(&of(&all, |set, _| patient_table("t", set)).unwrap().unwrap());
     let cell = |row: usize, column: &str| found[row][column].as_str();
     assert_eq!(found.iter().map(|r| r["patient"].as_str()).collect::<Vec<_>>(), ["0-0", "0-1", "1-0", "1-1"]);
     assert_eq!((cell(0, "records"), cell(0, "SR"), cell(0, "AF"), cell(1, "AF")), ("2", "2", "0", "2"));
@@ -188,5 +216,5 @@ fn patients_with_several_records() {
     assert_eq!((cell(0, "accuracy, plain"), cell(1, "accuracy, plain")), ("0.75", "0.5"));
     assert_eq!((cell(0, "accuracy, xai"), cell(2, "accuracy, plain")), ("1", "1"));
     let single = [run("plain", (0, 1), &[0, 1], &[0, 1], 1, 0.5), run("plain", (0, 2), &[0, 1], &[0, 1], 1, 0.5)];
-    assert!(patient_table("t", &single).unwrap().is_none());
+    assert!(of(&single, |set, _| patient_table("t", set)).unwrap().is_none());
 }
