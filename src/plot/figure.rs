@@ -99,20 +99,25 @@ impl<'a> Figure<'a> {
         canvas::svg(self.page, |c| (self.draw)(c))
     }
 
-    /// Writes `STEM.png`, `STEM.svg`, `STEM.pdf` as `formats` has them, and the caption as `STEM.txt`; gives the paths.
+    /// Writes `STEM.png`, `STEM.svg`, `STEM.pdf` as `formats` has them; gives the paths.
     ///
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.
+    pub fn write_drawings(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+        let path = |format: &Format| dir.join(format!("{}.{}", self.stem, format.extension()));
+        let paths: Vec<PathBuf> = formats.iter().map(path).collect();
+        paths.iter().try_for_each(|path| canvas::save(path, self.page, |c| (self.draw)(c)))?;
+        Ok(paths)
+    }
+
+    /// The same, and the caption as `STEM.txt`.
+    ///
+    /// # Errors
+    /// As [`Self::write_drawings`].
     pub fn write(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        for format in formats {
-            let path = dir.join(format!("{}.{}", self.stem, format.extension()));
-            canvas::save(&path, self.page, |c| (self.draw)(c))?;
-            paths.push(path);
-        }
-        let path = dir.join(format!("{}.txt", self.stem));
-        write_atomically(&path, format!("{}\n", self.caption.trim()).as_bytes())?;
-        paths.push(path);
+        let mut paths = self.write_drawings(dir, formats)?;
+        paths.push(dir.join(format!("{}.txt", self.stem)));
+        write_atomically(&paths[formats.len()], format!("{}\n", self.caption.trim()).as_bytes())?;
         Ok(paths)
     }
 }
@@ -120,5 +125,21 @@ impl<'a> Figure<'a> {
 impl std::fmt::Debug for Figure<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Figure").field("stem", &self.stem).field("page", &self.page).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_no_higher_than_a_column_and_hold_every_part() {
+        let look = Look { width_mm: 85.0, ..Look::default() };
+        let pages = |heights: &[f64]| Figure::pages(&look, "s", "What.", (10.0, 5.0), heights, |_, _| Ok(()));
+        let five = pages(&[40.0; 5]);
+        let found: Vec<_> = five.iter().map(|f| (f.stem.as_str(), f.page.height_mm)).collect();
+        assert_eq!(found, [("s", 95.0), ("s-2", 95.0), ("s-3", 55.0)]);
+        assert!(five[2].caption == "What. (Page 3 of 3.)" && pages(&[40.0])[0].caption == "What.");
+        assert_eq!(pages(&[200.0, 1.0]).len(), 2, "what is higher than a page has one of its own");
     }
 }
