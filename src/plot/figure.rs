@@ -1,6 +1,6 @@
 //! A figure that is laid out and can be drawn: as an SVG document, or into files, with its caption beside it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::plot::canvas;
 use crate::plot::canvas::Canvas;
@@ -104,9 +104,21 @@ impl<'a> Figure<'a> {
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.
     pub fn write_drawings(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
-        let path = |format: &Format| dir.join(format!("{}.{}", self.stem, format.extension()));
-        let paths: Vec<PathBuf> = formats.iter().map(path).collect();
-        paths.iter().try_for_each(|path| canvas::save(path, self.page, |c| (self.draw)(c)))?;
+        let mut paths = Vec::new();
+        for format in formats {
+            let path = dir.join(format!("{}.{}", self.stem, format.extension()));
+            let bytes = match format {
+                Format::Png => canvas::png(self.page, |c| (self.draw)(c)),
+                Format::Svg => self.svg().map(String::into_bytes),
+                Format::Pdf => canvas::pdf(self.page, |c| (self.draw)(c)),
+            };
+            let bytes = bytes.map_err(|e| match e {
+                Error::Data { subject, what, hint } if subject == canvas::FIGURE => Error::file(&path, what, hint),
+                other => other,
+            })?;
+            write_atomically(&path, &bytes)?;
+            paths.push(path);
+        }
         Ok(paths)
     }
 
@@ -131,6 +143,19 @@ impl std::fmt::Debug for Figure<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_said_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let figure = |height| Figure::new("d", Look::default().page(height), "", |_| Ok(()));
+        let all = figure(10.0).write(&dir.path().join("new/folder"), &Format::ALL).unwrap();
+        assert!(all.len() == 4 && all.iter().all(|path| path.is_file()), "{all:?}");
+        std::fs::create_dir(dir.path().join("d.png")).unwrap();
+        let said = |height| figure(height).write(dir.path(), &[Format::Png]).unwrap_err().to_string();
+        assert!(said(10.0).contains("folder"));
+        assert!(said(f64::NAN).contains("d.png") && said(f64::NAN).contains("cannot be drawn"));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "only the folders");
+    }
 
     #[test]
     fn pages_are_no_higher_than_a_column_and_hold_every_part() {

@@ -60,7 +60,7 @@ fn lines(text: &str, style: &Type, width: f64, most: usize) -> Vec<String> {
     all
 }
 
-/// One bar a version; nothing without a version that has a rate.
+/// One bar a version, a figure for each ladder; nothing without a version that has a rate.
 pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Vec<Figure<'static>> {
     let ladder = ladder.clone();
     let rates: Vec<f64> = ladder.rungs.iter().map(|r| rate(&ladder, r)).filter(|v| drawable(*v)).collect();
