@@ -12,6 +12,7 @@ use drawing::{check, texts};
 use exgnet::experiment::Experiment;
 use exgnet::figures::catalogue::{Drawn, FIGURES, Kind};
 use exgnet::plot::{Format, Look, Theme};
+use exgnet::run::cost::{Cost, Inference};
 use exgnet::run::examples::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples};
 use exgnet::run::folder::{EpochLog, RunFolder};
 use exgnet::run::metrics::Metrics;
@@ -38,11 +39,13 @@ struct Fake {
     /// Losses of these epochs are no number.
     broken: std::ops::Range<usize>,
     explained: bool,
+    /// Strips are held out to follow the training.
+    validation: bool,
 }
 
 impl Fake {
     fn new(variant: &'static str, fold: usize) -> Self {
-        Self { variant, fold, epochs: 4, there: vec![0, 1, 2], broken: 0..0, explained: true }
+        Self { variant, fold, epochs: 4, there: vec![0, 1, 2], broken: 0..0, explained: true, validation: false }
     }
 
     fn classes() -> Vec<String> {
@@ -146,7 +149,13 @@ impl Fake {
         } else {
             losses.push(("total".into(), ce));
         }
-        let metrics = vec![("train_accuracy".into(), 1.0 - fall / 2.0), ("train_macro_f1".into(), 1.0 - fall / 1.5)];
+        let mut metrics =
+            vec![("train_accuracy".into(), 1.0 - fall / 2.0), ("train_macro_f1".into(), 1.0 - fall / 1.5)];
+        if self.validation {
+            metrics.push(("validation_accuracy".into(), 0.9 - fall / 2.0));
+            metrics.push(("validation_macro_f1".into(), 0.9 - fall / 1.5));
+            metrics.push(("train_dead_maps".into(), if self.variant == "both" { 0.1 / epoch as f64 } else { 0.0 }));
+        }
         EpochLog { epoch, step: epoch * 10, lr: 1e-3 / epoch as f64, losses, metrics, seconds: 1.0 }
     }
 
@@ -173,7 +182,7 @@ impl Fake {
         std::fs::write(dir.join("log.jsonl"), lines).expect("written");
         let rows = self.predictions();
         predictions::write(&dir.join("predictions.csv"), &Self::classes(), &rows).expect("written");
-        let metrics = Metrics::of(&Self::classes(), &rows, None).expect("metrics");
+        let metrics = Metrics::of(&Self::classes(), &rows, Some(&[400, 120, 7])).expect("metrics");
         std::fs::write(dir.join("metrics.json"), serde_json::to_string(&metrics).expect("JSON")).expect("written");
         if self.explained {
             self.shown().write(&folder.explanations()).expect("written");
@@ -242,8 +251,8 @@ fn the_structure_of_every_figure_of_a_sweep() {
     assert_eq!(RunSet::new(&runs).expect("material").variants, ["plain", "both"]);
     for kind in groups().filter(|k| *k != "kernels") {
         let (found, missing) = svgs(kind, &runs, &Look::default());
-        // these runs have no scores of maps
-        let expected = if kind == "scores" { 1 } else { 0 };
+        // these runs have no scores of maps, and one network
+        let expected = usize::from(kind == "scores" || kind == "performance");
         assert_eq!(missing.len(), expected, "{kind:?}: {missing:?}");
         let told: String = found.iter().map(|(stem, svg)| format!("{stem}: {}", summary(svg))).collect();
         same_as_golden(&format!("figures/{kind}.txt"), &told);
@@ -283,7 +292,7 @@ fn a_plain_run_shows_all_its_losses() {
     let dir = Fake::new("plain", 0).write(tmp.path());
     let (found, _) = svgs("training", &runs(&[&dir]), &Look::default());
     let words = texts(&found["losses"]);
-    assert!(words.contains(&"loss: ce = total".to_owned()), "{words:?}");
+    assert!(words.contains(&"cross-entropy = total loss".to_owned()), "{words:?}");
     assert!(!words.iter().any(|w| w.contains("gaps")), "{words:?}");
 }
 
@@ -302,10 +311,62 @@ fn losses_that_are_no_number_are_gaps() {
     // all of it
     let none = Fake { epochs: 3, broken: 0..9, ..Fake::new("plain", 2) }.write(tmp.path());
     let (none, missing) = svgs("training", &runs(&[&none]), &Look::default());
-    assert!(texts(&none["losses"]).contains(&"no finite value".to_owned()) && missing.is_empty());
+    assert!(!none.contains_key("losses") && missing[0].contains("no loss term with a finite value"), "{missing:?}");
     // the mean of a sweep has a gap where one run has
     let (both, _) = svgs("training", &runs(&[&tmp.path().join("both")]), &Look::default());
     assert!(texts(&both["losses"]).contains(&"gaps: no finite value".to_owned()));
+}
+
+#[test]
+fn training_and_validation_share_a_panel_and_rates_a_curve() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let write = |variant, validation| Fake { validation, ..Fake::new(variant, 0) }.write(tmp.path());
+    let (plain, both) = (write("plain", true), write("both", true));
+    let (found, _) = svgs("training", &runs(&[&plain]), &Look::default());
+    let words = texts(&found["metrics"]);
+    for word in ["accuracy", "macro-F1", "training", "validation", "a", "b"] {
+        assert_eq!(words.iter().filter(|w| *w == word).count(), 1, "{word}: {words:?}");
+    }
+    assert!(!words.iter().any(|w| w.contains("dead maps")), "no map died: {words:?}");
+    let found = runs(&[&plain, &both]);
+    let set = RunSet::new(&found).expect("material");
+    let drawn = draw("training", &set, &Look::default()).figures;
+    let caption = |stem| drawn.iter().find(|f| f.stem == stem).map_or("", |f| f.caption.as_str());
+    assert!(caption("metrics").contains("Dead maps: share of"), "{}", caption("metrics"));
+    let losses = caption("losses");
+    for part in ["same in all arms", "plain: n = 1 run", "NCC: normalised"] {
+        assert!(losses.contains(part), "{part}: {losses}");
+    }
+}
+
+#[test]
+fn networks_of_several_sizes_are_held_against_their_cost() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    for (variant, widths, ms) in [("small", "[6, 8]", 1.5), ("large", "[24, 32]", 6.0)] {
+        let dir = Fake { explained: false, ..Fake::new(variant, 0) }.write(tmp.path());
+        let config = std::fs::read_to_string(dir.join("config.toml")).expect("a config");
+        assert!(config.contains("widths = [6, 8]"), "{config}");
+        std::fs::write(dir.join("config.toml"), config.replace("[6, 8]", widths)).expect("written");
+        let cost = Cost {
+            parameters: 1,
+            multiply_adds: 1,
+            samples: SAMPLES,
+            adapter: Some("a card".into()),
+            inference: vec![Inference { batch: 1, ms_per_strip: ms, passes: 9 }],
+        };
+        std::fs::write(dir.join(Cost::FILE), serde_json::to_string(&cost).expect("JSON")).expect("written");
+    }
+    let found = runs(&[tmp.path()]);
+    for width_mm in [85.0, 180.0] {
+        let (drawn, _) = svgs("performance", &found, &Look { width_mm, ..Look::default() });
+        let words = texts(&drawn["networks"]);
+        for word in ["small", "large", "parameters", "multiply-adds of a strip", "time of a strip (ms)", "2", "5"] {
+            assert!(words.iter().any(|w| w == word), "{word}: {words:?}");
+        }
+        let (drawn, _) = svgs("network", &found, &Look { width_mm, ..Look::default() });
+        let words = texts(&drawn["network"]);
+        assert!(words.iter().any(|w| w.ends_with("multiply-adds, 1.50 ms") || w.ends_with("multiply-adds, 6.00 ms")));
+    }
 }
 
 #[test]

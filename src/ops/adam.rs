@@ -104,9 +104,6 @@ impl AdamState {
 
     /// For `n` parameters in parts that begin at `starts`, the first at 0 and each at a multiple of [`BLOCK`]: each has a step
     /// of its own.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] where memory is out.
     pub(crate) fn of_parts(gpu: &Gpu, n: usize, starts: &[usize]) -> Result<Self> {
         debug_assert!(starts.first() == Some(&0) && starts.iter().all(|s| s.is_multiple_of(BLOCK)));
         let blocks = n.div_ceil(BLOCK);

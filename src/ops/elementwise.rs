@@ -252,9 +252,6 @@ fn binary(row: usize, a: &Tensor, b: &Tensor, scalars: [f32; 2]) -> Result<Tenso
 }
 
 /// `g` where `y` is positive, else 0: the gradient that passes a ReLU with output (or input) `y`.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::Gpu`].
 pub(super) fn gate(g: &Tensor, y: &Tensor) -> Result<Tensor> {
     binary(GATE, g, y, [0.0; 2])
 }

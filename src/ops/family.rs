@@ -147,9 +147,6 @@ impl<'a> Call<'a> {
     }
 
     /// Records the launch.
-    ///
-    /// # Errors
-    /// As [`Call::plan`]; those of memory.
     pub(crate) fn run(self) -> Result<()> {
         let plan = self.plan()?;
         let scratch =

@@ -299,22 +299,15 @@ pub(super) fn cases() -> Vec<Case> {
         );
         cases.push(case.tolerance(1e-5, 1e-5).oracle_only());
     }
-    for (shape, dim) in [(vec![9, 65, 3], 1), (vec![70, 9], 1)] {
-        let case = Case::new(
+    let max_case = |shape: &[usize], dim: usize, seed| {
+        Case::new(
             format!("max {shape:?} over {dim}"),
-            vec![Input::spaced(&shape, 35)],
+            vec![Input::spaced(shape, seed)],
             move |x| max(&x[0], dim),
             move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
-        );
-        cases.push(case.along());
-    }
-    for (shape, dim) in [(vec![3, 5], 1), (vec![2, 4, 3], 1), (vec![7], 0)] {
-        cases.push(Case::new(
-            format!("max {shape:?} over {dim}"),
-            vec![Input::spaced(&shape, 34)],
-            move |x| max(&x[0], dim),
-            move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
-        ));
-    }
+        )
+    };
+    cases.extend([&[9, 65, 3][..], &[70, 9]].map(|shape| max_case(shape, 1, 35).along()));
+    cases.extend([(&[3, 5][..], 1), (&[2, 4, 3], 1), (&[7], 0)].map(|(shape, dim)| max_case(shape, dim, 34)));
     cases
 }

@@ -173,9 +173,6 @@ pub(crate) struct Account {
 
 /// Reads several sources one after the other. Strips reach the sink ordered by source, record and time, whatever the
 /// number of threads, with labels that count in the scheme's classes.
-///
-/// # Errors
-/// As [`load_all`], and whatever the sink returns.
 pub(crate) fn read_all(
     sources: &[Source],
     options: &LoadOptions,
