@@ -9,23 +9,19 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 pub(super) const PICK: Kernel = Kernel {
-    family: "shaping",
     name: "pick",
     formula: "y[o, m, i] = x[o, index[o, m, i], i]",
     operands: &[("x", "[outer, extent, inner]"), ("index", "[outer, picks, inner]"), ("y", "[outer, picks, inner]")],
     sizes: &[("outer", 2), ("extent", 5), ("picks", 1), ("inner", 3)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 pub(super) const PLACE: Kernel = Kernel {
-    family: "shaping",
     name: "place",
     formula: "y[o, r, i] = x[o, i] if r = index[o, i] else 0",
     operands: &[("x", "[outer, inner]"), ("index", "[outer, inner]"), ("y", "[outer, extent, inner]")],
     sizes: &[("outer", 2), ("extent", 5), ("inner", 3)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 #[derive(Debug)]
