@@ -1,12 +1,13 @@
 //! `exgnet rpeaks`: detected R peaks against expert beats.
 
+use super::look::LookArgs;
 use super::{Common, print_json, print_line};
 use crate::ecg::Source;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::rpeaks::evaluate::{Evaluation, RecordScore, RhythmGroup, TOLERANCE, evaluate};
 use crate::ecg::rpeaks::score::Score;
 use crate::error::{Error, Result};
-use crate::figures::rpeaks::{RPeakRow, draw};
+use crate::figures::rpeaks::{RPeakRow, rpeaks};
 use crate::files::write_atomically;
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ pub(super) struct RpeaksArgs {
     /// Folder for records.csv, table.md and the figures
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    look: LookArgs,
     /// Print the rows as JSON
     #[arg(long)]
     json: bool,
@@ -38,6 +41,7 @@ pub(super) struct RpeaksArgs {
 const MOST_DRAWN: usize = 64;
 
 pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
+    let look = args.look.look(crate::plot::Page::WIDTH_MM)?;
     let mut all = Evaluation { records: Vec::new(), exclusions: Vec::new() };
     let mut names: Vec<String> = Vec::new();
     for text in &args.sources {
@@ -62,8 +66,8 @@ pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
                 common.say(format!("{name}: too many records for a figure, see records.csv"));
                 continue;
             }
-            for format in ["png", "svg"] {
-                draw(dir.join(format!("{name}.{format}")), &rows)?;
+            for figure in rpeaks(&look, name, &rows)? {
+                figure.write(dir, &args.look.format)?;
             }
         }
         common.say(format!("written: {}", dir.display()));
