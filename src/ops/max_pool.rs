@@ -2,7 +2,7 @@
 //! `shaders/shaping`).
 
 use super::family::{Call, Family, Kernel};
-use super::index::PICK;
+use super::index::launch_pick;
 use super::{Array, Forward, Op, Saved, apply, avg_pool};
 use crate::autograd::grad;
 use crate::error::{Error, Result};
@@ -164,16 +164,8 @@ impl Op for Gather {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, index) = (inputs[0], inputs[1]);
-        let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        PICK.at(gpu, x.shape())
-            .ints(&[("outer", x.dim(0) * x.dim(1)), ("extent", x.dim(2)), ("picks", y.dim(2)), ("inner", 1)])
-            .bind("x", x)
-            .bind("index", index)
-            .bind("y", &y)
-            .cost(0.0, 12.0 * y.numel() as f64)
-            .run()?;
-        Ok(y.into())
+        let x = inputs[0];
+        launch_pick(gpu, inputs, [x.dim(0) * x.dim(1), x.dim(2), inputs[1].dim(2), 1])
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
