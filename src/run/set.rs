@@ -25,7 +25,7 @@ impl<'r> RunSet<'r> {
     /// # Errors
     /// [`Error::Data`] for runs of different classes.
     pub fn new(found: &'r Found) -> Result<Self> {
-        Self::of_runs(found.runs.iter().collect())
+        Ok(Self { picked: found.picked, ..Self::of_runs(found.runs.iter().collect())? })
     }
 
     /// These runs, in their order.

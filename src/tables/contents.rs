@@ -76,8 +76,8 @@ const MEANINGS: [(&[&str], &str); 9] = [
     ),
     (
         &["AUROC"],
-        "AUROC: area under the receiver operating characteristic curve of a class against the rest; without a class its \
-         mean over them.",
+        "AUROC: area under the receiver operating characteristic curve of one class against the rest, or its \
+         mean over the classes.",
     ),
     (
         &["NCC", "NCC with B", "NCC with I"],

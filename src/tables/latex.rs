@@ -178,7 +178,7 @@ impl Table {
             for part in own.chunks(PAGE_ROWS) {
                 let end = start + part.len();
                 let last = pages.len() - 1;
-                if end - pages[last].start > each && !pages[last].is_empty() {
+                if pages[last].len() >= each || (!pages[last].is_empty() && end - pages[last].start > PAGE_ROWS) {
                     pages.push(start..end);
                 } else {
                     pages[last].end = end;

@@ -108,39 +108,37 @@ impl Table {
     /// cells have them `NAME_sd`, `NAME_low` and `NAME_high`. The unit follows in parentheses. Missing: empty.
     pub fn csv(&self) -> String {
         let has = |c: usize, of: fn(&Cell) -> bool| self.rows.iter().any(|row| of(&row.cells[c]));
-        let mut heads = vec![self.labels.clone()];
-        let mut kinds = Vec::new();
-        for (c, column) in self.columns.iter().enumerate() {
-            let mean = has(c, |cell| matches!(cell, Cell::MeanSd { .. }));
+        // the number of a cell, its sd, its interval: those that a column has
+        let kinds = |c: usize| {
             let interval = has(c, |cell| matches!(cell, Cell::Interval { .. }));
-            heads.push(column.head(if mean { "_mean" } else { "" }));
-            heads.extend(mean.then(|| column.head("_sd")));
-            heads.extend(interval.then(|| column.head("_low")));
-            heads.extend(interval.then(|| column.head("_high")));
-            kinds.push((mean, interval));
-        }
-        let mut text = csv_line(&heads);
-        let full = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
-        for Row { label, cells, .. } in &self.rows {
-            let mut fields = vec![label.clone()];
-            for (cell, &(mean, interval)) in cells.iter().zip(&kinds) {
-                let nothing = f64::NAN;
-                let (sd, low, high) = match *cell {
-                    Cell::MeanSd { sd, .. } => (sd, nothing, nothing),
-                    Cell::Interval { low, high, .. } => (nothing, low, high),
-                    _ => (nothing, nothing, nothing),
-                };
-                fields.push(match cell {
+            [true, has(c, |cell| matches!(cell, Cell::MeanSd { .. })), interval, interval]
+        };
+        let kinds: Vec<[bool; 4]> = (0..self.columns.len()).map(kinds).collect();
+        let line = |first: &String, of: &dyn Fn(usize) -> [String; 4]| -> Vec<String> {
+            let parts = (0..kinds.len()).flat_map(|c| of(c).into_iter().zip(kinds[c]));
+            std::iter::once(first.clone()).chain(parts.filter(|(_, has)| *has).map(|(part, _)| part)).collect()
+        };
+        let number = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
+        let mut rows = vec![line(&self.labels, &|c| {
+            [if kinds[c][1] { "_mean" } else { "" }, "_sd", "_low", "_high"].map(|end| self.columns[c].head(end))
+        })];
+        rows.extend(self.rows.iter().map(|row| {
+            line(&row.label, &|c| {
+                let own = match &row.cells[c] {
                     Cell::Text(words) => words.clone(),
-                    _ => cell.centre().map_or(String::new(), full),
-                });
-                fields.extend(mean.then(|| full(sd)));
-                fields.extend(interval.then(|| full(low)));
-                fields.extend(interval.then(|| full(high)));
-            }
-            text.push_str(&csv_line(&fields));
-        }
-        text
+                    cell => cell.centre().map_or(String::new(), number),
+                };
+                let [sd, low, high] = match row.cells[c] {
+                    Cell::MeanSd { sd, .. } => [sd, f64::NAN, f64::NAN],
+                    Cell::Interval { low, high, .. } => [f64::NAN, low, high],
+                    _ => [f64::NAN; 3],
+                };
+                [own, number(sd), number(low), number(high)]
+            })
+        }));
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        rows.iter().for_each(|row| csv.write_record(row).expect("rows of one length, in memory"));
+        String::from_utf8(csv.into_inner().expect("in memory")).expect("text")
     }
 
     /// An HTML table with its title as caption, and its notes below; also well-formed XML. Numbers are of the class `n`.
@@ -176,19 +174,6 @@ impl Table {
         let mut cells = self.rows.iter().map(|row| &row.cells[c]).peekable();
         cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Text(_)))
     }
-}
-
-fn csv_line(fields: &[String]) -> String {
-    let quoted = fields.iter().map(|field| {
-        if field.contains([',', '"', '\n', '\r']) || field.trim() != field {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field.clone()
-        }
-    });
-    let line = quoted.collect::<Vec<_>>().join(",");
-    // a single empty field would read as a blank line
-    if line.is_empty() { "\"\"\n".to_string() } else { line + "\n" }
 }
 
 /// Line breaks and other control characters would end the row.
