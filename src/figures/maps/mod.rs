@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
 use crate::figures::catalogue::EVALUATE;
+use crate::figures::guidance::{GREY, grey_unmarked};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::ecg_paper::{Scale, Strip, Trace, map_bar, time_axis};
 use crate::plot::heading::{Fact, Heading};
@@ -160,15 +161,17 @@ impl Layout {
             let trace = self.trace(row.strip(), lane)?;
             trace.draw(c, at, self.seconds);
             if lane.target {
-                self.target(c, (at.0, at.1 + trace.height() + TRACK.0), &row.strip.target, &trace);
+                self.target(c, (at.0, at.1 + trace.height() + TRACK.0), row.strip, &trace);
             }
         }
         Ok(())
     }
 
     /// The guidance target on a track below `corner`.
-    fn target(&self, c: &mut Canvas, (x, top): Point, values: &[f32], trace: &Trace) {
+    fn target(&self, c: &mut Canvas, (x, top): Point, strip: &Example, trace: &Trace) {
         let (base, right) = (top + TRACK.1, x + self.seconds * self.scale.time());
+        let values = &strip.target;
+        grey_unmarked(c, strip.marked, (x, top, base), (trace.strip().fs, self.scale.time(), self.seconds));
         c.line((x, top), (right, top), PT_GRID, GRID);
         let at = |i: usize| {
             let v = f64::from(values[i]);
@@ -206,7 +209,8 @@ fn pages<'a>(look: &Look, stem: &str, rows: Vec<Row<'a>>, alone: bool, caption: 
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
     let dead = if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.dead) { DEAD } else { "" };
     let with_target = if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.target) { TARGET_AND_NCC } else { "" };
-    let caption = format!("{caption} {HOW}{with_target}{dead}");
+    let grey = if rows.iter().any(|row| row.strip.marked.is_some()) && !with_target.is_empty() { GREY } else { "" };
+    let caption = format!("{caption} {HOW}{with_target}{grey}{dead}");
     let ends = (1.0 + legend.height + 0.6, 8.6);
     Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
         legend.draw(c, (LEFT, 1.0));
