@@ -7,11 +7,10 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::files::{self, guard};
 use crate::gpu::{Gpu, ShaderSource};
-use crate::lab::measure::{Arm, Reference, Row, Timing, layer_subjects, measure};
+use crate::lab::measure::{Arm, Reference, Table, Timing, layer_subjects, measure};
 use crate::lab::subjects::{OPERATIONS, Operation, Subject};
-use crate::lab::{ceilings::Ceilings, peers, suite};
+use crate::lab::{peers, suite};
 use clap::Args;
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -74,13 +73,6 @@ pub(super) struct BenchArgs {
     serve: bool,
 }
 
-#[derive(Serialize)]
-struct Found {
-    adapter: String,
-    ceilings: Ceilings,
-    rows: Vec<Row>,
-}
-
 /// Rounds and seconds that somebody can wait for.
 pub(super) fn timing(rounds: usize, min_seconds: f64, limit_seconds: f64) -> Result<Timing> {
     if !(1..=1000).contains(&rounds) {
@@ -107,7 +99,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
     if args.serve {
         let experiment = match (&args.suite, &args.config) {
             (Some(path), _) => suite::read(path, &args.sets)?.0,
-            (None, path) => experiment(path.as_deref(), &args.sets)?,
+            (None, path) => Experiment::load_or_quickstart(path.as_deref(), &args.sets)?,
         };
         peers::serve(&common.gpu()?, &experiment)?;
         return Ok(ExitCode::SUCCESS);
@@ -131,7 +123,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
     let bad = rows.iter().filter(|r| r.status.is_bad()).count();
     let count = rows.len();
     if args.json {
-        print_json(&Found { adapter: adapter(&gpu), ceilings, rows }, true);
+        print_json(&Table { adapter: adapter(&gpu), ceilings, rows }, true);
     } else {
         print_line(&adapter(&gpu));
         table::print(&ceilings, &rows, common.verbose || args.op.is_some());
@@ -148,13 +140,6 @@ pub(super) fn verdict(bad: usize, of: usize) -> Result<ExitCode> {
     Err(Error::gpu(what, "`exgnet check` looks for the smallest case in which a kernel is wrong"))
 }
 
-fn experiment(path: Option<&Path>, sets: &[String]) -> Result<Experiment> {
-    match path {
-        Some(path) => Experiment::load(path, sets),
-        None => Experiment::quickstart(sets),
-    }
-}
-
 fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
     if let Some(op) = &args.op {
         if let Some(set) = args.sets.first() {
@@ -169,7 +154,7 @@ fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
         let shape = operation.shape(args.shape.as_deref().unwrap_or(""))?;
         return Ok(vec![Subject::new(gpu, operation, shape)?]);
     }
-    let e = experiment(args.config.as_deref(), &args.sets)?;
+    let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
     layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
 }
 

@@ -1,5 +1,6 @@
 //! `exgnet explain`: where in a strip the network looked.
 
+use super::look::LookArgs;
 use super::predict::{Notes, Reading, for_each, load, strip_json, upload};
 use super::{Common, model, print_json, print_line};
 use crate::ecg::labels::Scheme;
@@ -11,7 +12,6 @@ use crate::figures::{GradCamFigure, gradcam};
 use crate::files::{guard, write_atomically};
 use crate::nn::config::NetworkConfig;
 use crate::plot::ecg_paper::Strip;
-use crate::plot::{Format, Look};
 use clap::Args;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use std::process::ExitCode;
 /// Draw the Grad-CAM map of strips and write it as .npy
 #[derive(Args)]
 #[command(after_help = "Example: exgnet explain --model results/mitbih mitdb/201@120 --out maps --layer blocks.2\n\n\
+                  The page is wide enough for 10 s of true paper (25 mm/s, 10 mm/mV) unless --width-mm says otherwise.\n\
                   A map is not written over one of another class, layer or model: give each a folder of its own, such as\n\
                   maps/SR and maps/SB, or --force.")]
 pub(super) struct ExplainArgs {
@@ -29,7 +30,7 @@ pub(super) struct ExplainArgs {
     /// Strips, as for `predict`
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Folder for `<input stem>.npy` (f32, one value a sample, 0 to 1) and `<input stem>.png`
+    /// Folder for `<input stem>.npy` (f32, one value a sample, 0 to 1) and the figure of that name
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Class to explain; the predicted one where not given
@@ -38,6 +39,8 @@ pub(super) struct ExplainArgs {
     /// Target layer; the last block where not given
     #[arg(long, value_name = "blocks.N")]
     layer: Option<String>,
+    #[command(flatten)]
+    look: LookArgs,
     /// Sampling rate of inputs that do not say theirs (the model's where not given)
     #[arg(long, value_name = "HZ")]
     fs: Option<f64>,
@@ -82,7 +85,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let mut written = HashSet::new();
     let how = Reading { fs: args.fs, lead: args.lead.as_deref(), notes: Notes::default() };
     let to = &model.info.preprocessing;
-    let look = Look { width_mm: gradcam::TRUE_MM, ..Look::default() };
+    let look = args.look.look(gradcam::TRUE_MM)?;
     let code = for_each(common, &args.inputs, |path| {
         let strip = load(common, path, &how, &model.info)?;
         if !written.insert(strip.name.clone()) {
@@ -104,7 +107,6 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             Some((scheme.classes[index], index))
         });
         let npy_path = args.out.join(format!("{}.npy", strip.name));
-        let png_path = args.out.join(format!("{}.png", strip.name));
         let npy = npy(&map);
         // no picture of one map beside the values of another
         guard::check_content(&npy_path, &npy)?;
@@ -131,7 +133,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         )?;
         let mut figures = Vec::new();
         for page in &pages {
-            figures.extend(page.write(&args.out, &[Format::Png])?);
+            figures.extend(page.write_drawings(&args.out, &args.look.format)?);
         }
         write_atomically(&npy_path, &npy)?;
         if args.json {
@@ -140,7 +142,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             row["layer"] = format!("blocks.{block}").into();
             row["dead_map"] = dead.into();
             row["map"] = npy_path.to_string_lossy().into();
-            row["figure"] = png_path.to_string_lossy().into();
+            row["figure"] = figures[0].to_string_lossy().into();
             print_json(&row, false);
         } else {
             print_line(&format!(
@@ -151,7 +153,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 classes[target],
                 if dead { " (dead: zero everywhere, nothing speaks for the class)" } else { "" },
                 npy_path.display(),
-                png_path.display()
+                figures[0].display()
             ));
         }
         Ok(())

@@ -1,18 +1,16 @@
 //! `exgnet figures`: figures for papers, from folders alone.
 
+use super::look::LookArgs;
 use super::{Common, print_line};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{self, Draw, FIGURES, Kind, NotDrawn, draw_runs};
 use crate::figures::kernels;
 use crate::files::guard;
-use crate::plot::{Format, Look, Page, Theme};
+use crate::plot::{Look, Page};
 use crate::run::read::{has_runs, read_all};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// Narrowest page that figures are laid out for, mm.
-const LEAST_MM: f64 = 80.0;
 
 /// Draw figures for a paper, from the folders of runs, of sweeps and of kernel measurements alone
 #[derive(Args)]
@@ -43,18 +41,8 @@ pub(super) struct FiguresArgs {
     /// List all kinds and their figures
     #[arg(long)]
     list: bool,
-    /// File formats, separated by commas
-    #[arg(long, value_name = "png,svg", value_delimiter = ',', default_value = "png,svg", value_parser = format)]
-    format: Vec<Format>,
-    /// Width, mm: 85 for a column, 180 for a page; sizes of letters stay as they are
-    #[arg(long, value_name = "MM", default_value_t = Page::WIDTH_MM)]
-    width_mm: f64,
-    /// Resolution of bitmaps, dots per inch
-    #[arg(long, value_name = "DPI", default_value_t = Page::DPI)]
-    dpi: f64,
-    /// paper, slides (letters and lines half as large again) or dark
-    #[arg(long, value_name = "THEME", default_value = "paper", value_parser = theme)]
-    theme: Theme,
+    #[command(flatten)]
+    look: LookArgs,
     /// Folder to write; without it `figures` in the first run's or sweep's, and in each of measurements
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -62,16 +50,6 @@ pub(super) struct FiguresArgs {
 
 fn only(name: &str) -> Result<String, String> {
     Kind::named(name).map(|_| name.to_owned())
-}
-
-fn format(name: &str) -> Result<Format, String> {
-    let known = [Format::Png, Format::Svg];
-    known.into_iter().find(|f| f.extension() == name).ok_or_else(|| "expected png or svg".into())
-}
-
-fn theme(name: &str) -> Result<Theme, String> {
-    let found = Theme::ALL.into_iter().find(|t| t.name() == name);
-    found.ok_or_else(|| format!("expected one of {}", Theme::ALL.map(Theme::name).join(", ")))
 }
 
 pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
@@ -82,7 +60,7 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let look = look(args)?;
+    let look = args.look.look(Page::WIDTH_MM)?;
     let (runs, measured): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| has_runs(path));
     let mut drawing = Drawing { args, look, written: 0, missing: Vec::new() };
     if !runs.is_empty() {
@@ -102,20 +80,6 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
         return Err(Error::data("figures", format!("nothing could be drawn; {what}"), hint));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// How figures are to look, if that is possible.
-fn look(args: &FiguresArgs) -> Result<Look> {
-    const HINT: &str = "85 mm is a journal's column and 180 mm its page; 300 dpi is usual";
-    // slides are laid out narrower and drawn larger: there must be room left
-    let least = (LEAST_MM * args.theme.scale()).ceil();
-    for (name, value, low, high) in [("--width-mm", args.width_mm, least, 400.0), ("--dpi", args.dpi, 50.0, 1200.0)] {
-        if !(low..=high).contains(&value) {
-            let theme = if name == "--dpi" { String::new() } else { format!(" for --theme {}", args.theme.name()) };
-            return Err(Error::config(format!("{name} {value}: expected {low} to {high}{theme}"), HINT));
-        }
-    }
-    Ok(Look { width_mm: args.width_mm, dpi: args.dpi, theme: args.theme })
 }
 
 /// What was drawn so far.
@@ -151,7 +115,7 @@ impl Drawing<'_> {
             print_line(&path.display().to_string());
         };
         let kinds = self.wanted().filter(|kind| matches!(kind.draw, Draw::Runs(_)));
-        let missing = draw_runs(&found, kinds, &self.look, &self.args.format, dir, &mut print)?;
+        let missing = draw_runs(&found, kinds, &self.look, &self.args.look.format, dir, &mut print)?;
         self.written += written;
         self.missing.extend(missing);
         Ok(())
@@ -181,7 +145,7 @@ impl Drawing<'_> {
         for kind in self.wanted() {
             let Draw::Kernels(draw) = kind.draw else { continue };
             for figure in draw(&data, &self.look) {
-                let paths = catalogue::write(figure, dir, &self.args.format, &name)?;
+                let paths = catalogue::write(figure, dir, &self.args.look.format, &name)?;
                 paths.iter().for_each(|path| print_line(&path.display().to_string()));
                 self.written += 1;
             }

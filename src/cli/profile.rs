@@ -35,10 +35,7 @@ pub(super) struct ProfileArgs {
 pub(super) fn run(common: &Common, args: &ProfileArgs) -> Result<ExitCode> {
     let mut sets = args.sets.clone();
     sets.extend(args.batch.map(|b| format!("train.batch={b}")));
-    let experiment = match &args.config {
-        Some(path) => Experiment::load(path, &sets)?,
-        None => Experiment::quickstart(&sets)?,
-    };
+    let experiment = Experiment::load_or_quickstart(args.config.as_deref(), &sets)?;
     if !(1..=10_000).contains(&args.steps) {
         return Err(Error::config(format!("--steps {}: expected 1 to 10000", args.steps), "5 is usual"));
     }

@@ -96,11 +96,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         }
         other => other,
     };
-    let experiment = match &args.config {
-        Some(path) => Experiment::load(path, &sets),
-        None => Experiment::quickstart(&sets),
-    };
-    let mut experiment = experiment.map_err(as_written)?;
+    let mut experiment = Experiment::load_or_quickstart(args.config.as_deref(), &sets).map_err(as_written)?;
     if args.dry_run {
         return dry_run::run(common, &experiment, args.json);
     }

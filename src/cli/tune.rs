@@ -71,10 +71,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
             "leave it out; --only takes the shapes of one family",
         ));
     }
-    let e = match &args.config {
-        Some(path) => Experiment::load(path, &args.sets)?,
-        None => Experiment::quickstart(&args.sets)?,
-    };
+    let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
     let gpu = common.gpu()?;
     let report = gpu.report();
     let path = match args.out.clone().or_else(|| user_file(report)) {

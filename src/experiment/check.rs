@@ -1,10 +1,11 @@
 //! Which values of an experiment make sense.
 
+use crate::ecg::SplitKind;
 use crate::ecg::labels::{RHYTHM6, Scheme};
 use crate::ecg::patients::PatientNames;
 use crate::ecg::sources::{Kind, Source};
 use crate::error::{Error, Result};
-use crate::experiment::{AugmentConfig, DataConfig, Experiment, Fold, Select, Split, TrainConfig};
+use crate::experiment::{AugmentConfig, DataConfig, Experiment, Fold, Select, TrainConfig};
 use crate::explain::nearest_block;
 use crate::nn::config::{Problem, whole_number};
 
@@ -109,10 +110,10 @@ impl DataConfig {
                 .parse()
                 .map_err(|e| Problem::new("data.source", format!("\"{name}\""), Source::forms(), hint_of(&e)))?;
             // windows of one patient on both sides of a split would be learned by heart
-            if source.kind == Kind::Mitbih && self.split != Split::Grouped && self.prepared.is_empty() {
+            if source.kind == Kind::Mitbih && self.split != SplitKind::Grouped && self.prepared.is_empty() {
                 return Err(Problem::new(
                     "data.split",
-                    format!("\"{}\" for {name}, whose patients have many strips each", self.split.kind().name()),
+                    format!("\"{}\" for {name}, whose patients have many strips each", self.split.name()),
                     "\"grouped\"",
                     "set split = \"grouped\" in [data]",
                 ));

@@ -63,7 +63,7 @@ pub struct Division {
 pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
     let ids: Vec<String> = data.strips.iter().map(|s| s.id.clone()).collect();
     if config.split_file.is_empty() {
-        let (kind, seed) = (config.split.kind(), u64::from(config.split_seed));
+        let (kind, seed) = (config.split, u64::from(config.split_seed));
         let fold = ecg::folds(kind, &data.labels(), &data.patients(), config.folds, seed)?;
         patients_stay_together(data, &fold)?;
         return SavedSplit::new(kind, config.folds, seed, ids, fold);
@@ -123,7 +123,7 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     }
     let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
     let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
-    let held = ecg::hold_out(d.split.kind(), &labels, &patients, share, u64::from(d.split_seed))?;
+    let held = ecg::hold_out(d.split, &labels, &patients, share, u64::from(d.split_seed))?;
     let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| held[i]);
     let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
     check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })

@@ -15,9 +15,7 @@ use crate::ecg::rpeaks::Detector;
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;
 use crate::nn::config::NetworkConfig;
-use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::fmt;
 
 pub use augment::AugmentConfig;
 pub use losses::LossConfig;
@@ -102,15 +100,15 @@ pub struct DataConfig {
     /// [`PatientNames::parse`]: crate::ecg::patients::PatientNames::parse
     pub patient_pattern: String,
     /// How records are dealt to folds.
-    pub split: Split,
+    pub split: SplitKind,
     /// A `folds.json` of an earlier run (or of one's own) whose folds are used instead of made. Empty: none.
     pub split_file: String,
     /// Number of folds.
     pub folds: usize,
     /// Seed of the split, as scikit-learn's `random_state`.
     pub split_seed: u32,
-    /// The generator of synthetic ECG.
-    pub synthetic: SyntheticConfig,
+    /// The generator of synthetic ECG; its rate and length are those above.
+    pub synthetic: SyntheticOptions,
 }
 
 impl Default for DataConfig {
@@ -132,11 +130,11 @@ impl Default for DataConfig {
             detector: load.detector,
             csv_fs: load.csv_fs,
             patient_pattern: load.patient_pattern,
-            split: Split::Kfold,
+            split: SplitKind::KFold,
             split_file: String::new(),
             folds: 5,
             split_seed: 42,
-            synthetic: SyntheticConfig::default(),
+            synthetic: load.synthetic,
         }
     }
 }
@@ -171,8 +169,7 @@ impl DataConfig {
 
     /// What the generator makes, for [`crate::ecg::synthesize`].
     pub fn synthetic_options(&self) -> SyntheticOptions {
-        let SyntheticConfig { records, seed, classes, noise, ectopic, overlap } = self.synthetic.clone();
-        SyntheticOptions { records, seed, classes, noise, ectopic, overlap, fs: self.fs, seconds: self.seconds }
+        SyntheticOptions { fs: self.fs, seconds: self.seconds, ..self.synthetic.clone() }
     }
 
     /// Samples of a strip; 0 before [`Experiment::validate`] found rate and length usable.
@@ -203,27 +200,17 @@ impl SourceList {
 
 impl<'de> Deserialize<'de> for SourceList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = SourceList;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a source ({}) or a list of sources", Source::forms())
-            }
-
-            fn visit_str<E>(self, v: &str) -> Result<SourceList, E> {
-                Ok(SourceList::One(v.into()))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<SourceList, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = seq.next_element()? {
-                    names.push(name);
-                }
-                Ok(SourceList::Many(names))
-            }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            One(String),
+            Many(Vec<String>),
         }
-        deserializer.deserialize_any(OneOrMany)
+        let expected = || format!("expected a source ({}) or a list of sources", Source::forms());
+        Ok(match Written::deserialize(deserializer).map_err(|_| serde::de::Error::custom(expected()))? {
+            Written::One(name) => Self::One(name),
+            Written::Many(names) => Self::Many(names),
+        })
     }
 }
 
@@ -235,54 +222,6 @@ pub enum Ectopic {
     Keep,
     /// They are excluded, and counted.
     Drop,
-}
-
-/// How records are dealt to folds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// At random.
-    Kfold,
-    /// At random within every class.
-    Stratified,
-    /// By patient, classes balanced.
-    Grouped,
-}
-
-impl Split {
-    /// The same for [`crate::ecg::folds`].
-    pub fn kind(self) -> SplitKind {
-        match self {
-            Self::Kfold => SplitKind::KFold,
-            Self::Stratified => SplitKind::Stratified,
-            Self::Grouped => SplitKind::Grouped,
-        }
-    }
-}
-
-/// The `[data.synthetic]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SyntheticConfig {
-    /// Number of records.
-    pub records: usize,
-    /// Seed of the generator.
-    pub seed: u64,
-    /// Rhythms to generate, names of the scheme `rhythm6`.
-    pub classes: Vec<String>,
-    /// Strength of wander, hum and muscle noise; 1 is usual, 0 none.
-    pub noise: f64,
-    /// Share of records with ectopic beats.
-    pub ectopic: f64,
-    /// How much the rates of ST and SVT/AT overlap, 0 to 1.
-    pub overlap: f64,
-}
-
-impl Default for SyntheticConfig {
-    fn default() -> Self {
-        let SyntheticOptions { records, seed, classes, noise, ectopic, overlap, .. } = SyntheticOptions::default();
-        Self { records, seed, classes, noise, ectopic, overlap }
-    }
 }
 
 /// The `[output]` table.

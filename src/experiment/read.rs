@@ -68,6 +68,14 @@ impl Experiment {
         Self::parse_with(&text, &path.display().to_string(), sets)
     }
 
+    /// Reads an experiment file, or takes the embedded quick start where none is named.
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn load_or_quickstart(path: Option<&Path>, sets: &[String]) -> Result<Self> {
+        path.map_or_else(|| Self::quickstart(sets), |path| Self::load(path, sets))
+    }
+
     /// The embedded quick start, with `key=value` settings that go before it.
     ///
     /// # Errors

@@ -1,8 +1,7 @@
 //! The `[train]` table.
 
 use crate::ops::Numbers;
-use serde::de::{Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The `[train]` table.
@@ -102,7 +101,8 @@ pub enum Select {
 }
 
 /// Which fold is tested on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub enum Fold {
     /// This fold, from 0; the others train.
     Index(usize),
@@ -119,37 +119,34 @@ impl fmt::Display for Fold {
     }
 }
 
-impl Serialize for Fold {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Index(k) => serializer.serialize_u64(*k as u64),
-            Self::All => serializer.serialize_str("all"),
+/// A fold as files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected the number of a fold from 0 or \"all\"")]
+enum Written {
+    Index(usize),
+    Name(Name),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Name {
+    All,
+}
+
+impl From<Written> for Fold {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Index(k) => Self::Index(k),
+            Written::Name(Name::All) => Self::All,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Fold {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct IndexOrAll;
-        impl Visitor<'_> for IndexOrAll {
-            type Value = Fold;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the number of a fold from 0 or \"all\"")
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Fold, E> {
-                usize::try_from(v).map(Fold::Index).map_err(|_| E::invalid_value(Unexpected::Unsigned(v), &self))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, v: i64) -> Result<Fold, E> {
-                usize::try_from(v).map(Fold::Index).map_err(|_| E::invalid_value(Unexpected::Signed(v), &self))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Fold, E> {
-                if v == "all" { Ok(Fold::All) } else { Err(E::invalid_value(Unexpected::Str(v), &self)) }
-            }
+impl From<Fold> for Written {
+    fn from(fold: Fold) -> Self {
+        match fold {
+            Fold::Index(k) => Self::Index(k),
+            Fold::All => Self::Name(Name::All),
         }
-        deserializer.deserialize_any(IndexOrAll)
     }
 }

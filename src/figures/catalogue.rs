@@ -2,13 +2,15 @@
 //! folder, from runs to drawing, and a row of [`FIGURES`]; `exgnet figures`, the report and the end of a training read it
 //! from there. Nothing here needs a GPU, a model or a data set.
 
-use super::of_runs::{classification, training};
-use super::{embedding, features, kernels, maps, network, perturbation, regressed, scores};
+use super::{
+    ablation, balance, confusion, embedding, features, kernels, maps, network, networks, patients, per_class,
+    perturbation, ranking, regressed, reliability, scores, training,
+};
 use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
 use crate::run::folder::{caption_of, drawn_from};
-use crate::run::read::{Found, Missing};
+use crate::run::read::Found;
 use crate::run::set::RunSet;
 pub(crate) use crate::run::set::count;
 use kernels::KernelData;
@@ -46,12 +48,16 @@ macro_rules! figures {
 pub const FIGURES: &[Kind] = figures! {
     "training" "losses" "Losses and learning rate" Runs(training::losses);
     "training" "metrics" "Metrics over the epochs" Runs(training::metrics);
-    "confusion" "confusion" "Confusion matrix" Runs(classification::confusion);
-    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(classification::confusion_folds);
-    "ranking" "ranking" "ROC, precision and recall" Runs(classification::ranking);
-    "ranking" "reliability" "Reliability" Runs(classification::reliability);
-    "performance" "per-class" "Metrics per class" Runs(classification::per_class);
-    "performance" "ablation" "Arms against each other" Runs(classification::ablation);
+    "confusion" "confusion" "Confusion matrix" Runs(confusion::draw);
+    "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(confusion::folds);
+    "confusion" "confusion-arms" "Confusion matrices of the arms" Runs(confusion::arms);
+    "ranking" "ranking" "ROC, precision and recall" Runs(ranking::draw);
+    "ranking" "reliability" "Reliability" Runs(reliability::draw);
+    "performance" "per-class" "Metrics per class" Runs(per_class::draw);
+    "performance" "patients" "Accuracy of every patient" Runs(patients::draw);
+    "performance" "ablation" "Arms against each other" Runs(ablation::draw);
+    "performance" "networks" "Networks and their cost" Runs(networks::draw);
+    "data" "balance" "Records of every class" Runs(balance::draw);
     "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(maps::gradcam::draw);
     "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(maps::compare::draw);
     "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(maps::aligned::draw);
@@ -62,9 +68,9 @@ pub const FIGURES: &[Kind] = figures! {
     "features" "features" "Features per class" Runs(features::draw);
     "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
     "features" "embedding" "Map of the embedding" Runs(embedding::draw);
-    "network" "network" "The network" Runs(network::of_runs);
+    "network" "network" "The network" Runs(network::draw);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
-    "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));
+    "kernels" "variants" "Versions of the kernels" Kernels(kernels::variants);
     "kernels" "step-share" "Share of a training step" Kernels(|data, look| Vec::from_iter(kernels::step_share(data, look)));
     "kernels" "scaling" "Growth with the sizes" Kernels(|data, look| Vec::from_iter(kernels::scaling(data, look)));
     "kernels" "ladder" "Versions of a kernel in their order" Kernels(kernels::ladders);
@@ -179,11 +185,7 @@ pub fn draw_runs(
     dir: &Path,
     written: &mut dyn FnMut(&Path),
 ) -> Result<Vec<NotDrawn>> {
-    if let Some(Missing { place, what, command, .. }) = found.missing.iter().find(|m| m.damaged) {
-        let mend = "mend or remove the file, or give other folders".to_owned();
-        let hint = command.as_ref().map_or(mend, |command| format!("write it again: {command}"));
-        return Err(Error::data(place.clone(), what.clone(), hint));
-    }
+    found.undamaged()?;
     let set = RunSet::new(found)?;
     let (of, mut missing) = (found.names.join(", "), Vec::new());
     for kind in kinds {

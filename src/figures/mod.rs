@@ -1,25 +1,21 @@
 //! Figures for papers and for the README, drawn from plain data: slices, names and numbers, never tensors.
 //!
-//! A path ending in `.png` gives a bitmap whose header carries its resolution, one ending in `.svg` a drawing in
-//! millimetres; both therefore print at their true size. Every file is written beside its place and then renamed, so
-//! a reader never meets half a figure.
+//! A PNG carries its resolution, an SVG and a PDF are in millimetres: all print at their true size. Every file is written
+//! beside its place and then renamed, so a reader never meets half a figure.
 //!
-//! - [`gradcam`]: a strip on ECG paper with its Grad-CAM map, and the `caption` above it
-//! - [`confusion`]: confusion matrices
+//! - [`gradcam`]: the figure of `exgnet explain`, a strip with its map
 //! - [`dataset`]: strips per class, heart rates and irregularity, example strips
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors
 //!
 //! Those of `exgnet figures` (see [`crate::figures::catalogue`]) take a [`Look`] and give a [`Figure`], which has a caption:
-//! - [`training`]: curves of one or several runs
-//! - [`ranking`]: ROC, precision and recall, reliability
-//! - [`bars`]: metrics per class; variants against each other
 //! - [`network`]: the diagram of a configured EXGnet
 //! - [`kernels`]: roofline, versions of kernels, where a step goes, how it grows
 
-pub mod bars;
+mod ablation;
+mod balance;
 pub mod catalogue;
-pub mod confusion;
+mod confusion;
 pub mod dataset;
 mod embedding;
 mod features;
@@ -28,14 +24,18 @@ pub mod guidance;
 pub mod kernels;
 mod maps;
 pub mod network;
-mod of_runs;
+mod networks;
+mod patients;
+mod per_class;
 mod perturbation;
-pub mod ranking;
+mod ranking;
 mod regressed;
+mod reliability;
 pub mod rpeaks;
 mod scores;
+mod shared;
 mod strips;
-pub mod training;
+mod training;
 
 pub use crate::plot::{Figure, Format, Look, Page, Theme};
 pub use dataset::{ClassSummary, ExampleStrip};

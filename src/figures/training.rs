@@ -1,140 +1,68 @@
-//! Training curves of one or several runs: a panel for every loss term or metric. A term never hides another, and where
-//! several runs are drawn, each is a thin line and their mean a thick one.
+//! Training over the epochs: a panel for every loss term and the learning rate; a panel for every metric, with training and
+//! validation in it. A term never hides another. Of several runs of an arm each is a thin line and their mean a thick one.
 
+use super::shared::{heading, legend_above, panels, runs_of};
 use crate::error::{Error, Result};
-use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
-use crate::plot::canvas::Canvas;
+use crate::figures::catalogue::Drawn;
+use crate::plot::axes::{Axis, Entry, shape};
+use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
-use crate::plot::panels::{Grid, Line, band, line, title};
-use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, Rgb, arm_color};
+use crate::plot::panels::{Grid, Line, band, line};
+use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, PT_SMALL, Rgb, arm_color};
 use crate::run::folder::EpochLog;
+use crate::run::set::RunSet;
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
 const LOG_FROM: f64 = 50.0;
-/// Most groups of runs that can be told apart.
+/// Most arms that can be told apart.
 const MOST: usize = 8;
-/// Epochs up to which every one gets a mark.
+/// Epochs up to which every one gets a mark, and marks of a longer curve.
 const MARKED: usize = 20;
+const MARKS: usize = 10;
+/// Dashes of validation, mm.
+const DASH: f64 = 1.2;
+/// Learning rates that differ by less, as a part of the highest, are the same.
+const SAME_RATE: f64 = 0.01;
 
-/// Runs that belong together: those of one variant.
-#[derive(Debug, Clone)]
-pub struct Runs<'a> {
-    /// Name of the variant.
-    pub name: &'a str,
-    /// The log of every run.
-    pub logs: Vec<&'a [EpochLog]>,
+/// The logs of an arm.
+struct Arm<'a> {
+    name: &'a str,
+    color: Rgb,
+    logs: Vec<&'a [EpochLog]>,
 }
 
-/// What a panel shows of a row.
-type Of<'a> = Box<dyn Fn(&EpochLog) -> Option<f64> + 'a>;
-
-struct Panel<'a> {
-    name: String,
-    of: Of<'a>,
-    log: bool,
-}
-
-/// Names in the order in which they first appear.
-fn names<'a>(groups: &[Runs<'a>], of: impl Fn(&'a EpochLog) -> &'a Vec<(String, f64)>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in groups.iter().flat_map(|g| &g.logs).flat_map(|log| log.iter()).flat_map(of) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
+impl<'a> Arm<'a> {
+    fn all(set: &'a RunSet<'a>) -> Vec<Self> {
+        let arm = |(i, name): (usize, &'a String)| Self {
+            name,
+            color: arm_color(i),
+            logs: set.of(name).map(|r| r.log.as_slice()).filter(|log| !log.is_empty()).collect(),
+        };
+        set.variants.iter().enumerate().map(arm).filter(|arm| !arm.logs.is_empty()).collect()
     }
-    names
 }
 
-/// The named value; `None` where a row does not have it, which is no gap.
-fn value(values: &[(String, f64)], name: &str) -> Option<f64> {
-    values.iter().find(|v| v.0 == name).map(|v| v.1)
+fn rows<'a, 'b>(arms: &'b [Arm<'a>]) -> impl Iterator<Item = &'a EpochLog> + use<'a, 'b> {
+    arms.iter().flat_map(|arm| arm.logs.iter().flat_map(|log| log.iter()))
 }
 
-/// Draws every loss term, and the learning rate. A term that is the same as another in every row shares its panel.
-///
-/// # Errors
-/// Without an epoch or a loss term, with more than 8 groups.
-pub fn losses<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Figure<'a>> {
-    let terms = names(groups, |row| &row.losses);
-    let rows = || groups.iter().flat_map(|g| &g.logs).flat_map(|log| log.iter());
-    let mut shared: Vec<Vec<&str>> = Vec::new();
-    for term in terms {
-        let nan = |v: Option<f64>| v.is_some_and(f64::is_nan);
-        let same = |a: Option<f64>, b: Option<f64>| a == b || (nan(a) && nan(b));
-        let twin = |other: &Vec<&str>| rows().all(|r| same(value(&r.losses, term), value(&r.losses, other[0])));
-        match shared.iter_mut().find(|other| twin(other)) {
-            Some(other) => other.push(term),
-            None => shared.push(vec![term]),
-        }
-    }
-    if shared.is_empty() {
-        return Err(Error::data("losses", "the logs have no loss term", "train for at least one epoch"));
-    }
-    let mut panels: Vec<Panel> = shared
-        .into_iter()
-        .map(|terms| {
-            let first = terms[0];
-            let name = format!("loss: {}", terms.join(" = "));
-            Panel { name, of: Box::new(move |row: &EpochLog| value(&row.losses, first)), log: true }
-        })
-        .collect();
-    panels.push(Panel { name: "learning rate".into(), of: Box::new(|row| Some(row.lr)), log: false });
-    draw(look, "losses", groups, panels, caption)
-}
-
-/// Draws every metric.
-///
-/// # Errors
-/// As [`losses`].
-pub fn metrics<'a>(look: &Look, groups: &[Runs<'a>], caption: &str) -> Result<Figure<'a>> {
-    let panel = |name: &'a str| Panel {
-        name: metric_name(name),
-        of: Box::new(move |row: &EpochLog| value(&row.metrics, name)),
-        log: false,
-    };
-    let panels: Vec<Panel> =
-        names(groups, |row| &row.metrics).into_iter().filter(|name| is_drawn(name)).map(panel).collect();
-    if panels.is_empty() {
-        return Err(Error::data("metrics", "the logs have no metric", "train for at least one epoch"));
-    }
-    draw(look, "metrics", groups, panels, caption)
-}
-
-/// Sensitivity is nearly accuracy and specificity nearly 1: two curves a part tell enough.
-fn is_drawn(metric: &str) -> bool {
-    ["_accuracy", "_macro_f1", "_dead_maps"].iter().any(|end| metric.ends_with(end))
-}
-
-/// The log's name of a metric as people write it: `train_macro_f1` is macro-F1 (training). Others stay as they are.
-fn metric_name(log: &str) -> String {
-    let parts = [("train_", " (training)"), ("validation_", " (validation)"), ("test_", " (test)")];
-    let found = parts.iter().find_map(|(start, part)| Some((log.strip_prefix(start)?, *part)));
-    let (metric, part) = found.unwrap_or((log, ""));
-    let name = match metric {
-        "accuracy" => "accuracy",
-        "macro_f1" => "macro-F1",
-        "dead_maps" => "dead maps",
-        _ => return log.to_owned(),
-    };
-    format!("{name}{part}")
-}
-
-/// A curve of every run of a group, their mean and what lies one standard deviation beside it.
+/// A curve of every run of an arm, their mean, and what lies one standard deviation beside it.
 struct Curves {
     color: Rgb,
+    dash: f64,
     runs: Vec<Vec<(f64, f64)>>,
     mean: Vec<(f64, f64)>,
     band: Vec<(f64, f64, f64)>,
+    /// Shape of the marks, and the first mark; `None` for no marks.
+    marks: Option<(usize, usize)>,
 }
 
 impl Curves {
-    fn new(color: Rgb, logs: &[&[EpochLog]], of: &Of) -> Self {
-        let runs: Vec<Vec<(f64, f64)>> =
-            logs.iter().map(|log| log.iter().filter_map(|row| Some((row.epoch as f64, of(row)?))).collect()).collect();
-        let runs: Vec<Vec<(f64, f64)>> = runs.into_iter().filter(|run: &Vec<_>| !run.is_empty()).collect();
-        let mut mean = Vec::new();
-        let mut band = Vec::new();
-        let longest = runs.iter().max_by_key(|run| run.len()).cloned().unwrap_or_default();
+    fn new((color, dash): (Rgb, f64), logs: &[&[EpochLog]], of: impl Fn(&EpochLog) -> Option<f64>) -> Option<Self> {
+        let points = |log: &&[EpochLog]| log.iter().filter_map(|row| Some((row.epoch as f64, of(row)?))).collect();
+        let runs: Vec<Vec<(f64, f64)>> = logs.iter().map(points).filter(|run: &Vec<_>| !run.is_empty()).collect();
+        let (mut mean, mut band) = (Vec::new(), Vec::new());
+        let longest = runs.iter().max_by_key(|run| run.len())?;
         for (i, (epoch, _)) in longest.iter().enumerate() {
             // the mean of some runs is none of all: there it has a gap
             let values: Vec<f64> =
@@ -148,64 +76,234 @@ impl Curves {
         if runs.len() < 2 {
             band.clear();
         }
-        Self { color, runs, mean, band }
+        Some(Self { color, dash, runs, mean, band, marks: None })
+    }
+
+    fn values(&self) -> impl Iterator<Item = f64> + Clone {
+        self.runs.iter().flatten().map(|p| p.1)
     }
 }
 
-fn draw<'a>(look: &Look, stem: &str, groups: &[Runs<'a>], panels: Vec<Panel>, caption: &str) -> Result<Figure<'a>> {
-    if groups.len() > MOST {
-        let what = format!("{} variants, at most {MOST} can be told apart", groups.len());
+/// What a panel shows.
+struct Panel {
+    name: String,
+    curves: Vec<Curves>,
+    y: Axis,
+}
+
+impl Panel {
+    /// `None` where there is no finite value.
+    fn new(name: String, curves: Vec<Curves>, log: bool) -> Option<Self> {
+        let values = curves.iter().flat_map(Curves::values);
+        values.clone().find(|v| v.is_finite())?;
+        let logarithmic = Axis::logarithmic(values.clone(), LOG_FROM).filter(|_| log);
+        let name = if logarithmic.is_some() { format!("{name} (log)") } else { name };
+        Some(Self { name, y: logarithmic.unwrap_or_else(|| Axis::linear(values, 4)), curves })
+    }
+}
+
+/// A loss term in words.
+fn words(term: &str) -> &str {
+    match term {
+        "ce" => "cross-entropy",
+        "joint" => "joint head, cross-entropy",
+        "feature" => "feature regression, smooth L1",
+        "xai" => "map guidance, 1 − NCC",
+        "total" => "total loss",
+        other => other,
+    }
+}
+
+/// The named value; `None` where a row does not have it, which is no gap.
+fn value(values: &[(String, f64)], name: &str) -> Option<f64> {
+    values.iter().find(|v| v.0 == name).map(|v| v.1)
+}
+
+/// Every loss term, and the learning rate. Terms that are the same in every row share a panel.
+pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    let arms = Arm::all(set);
+    let same = |a: Option<f64>, b: Option<f64>| a.map(f64::to_bits) == b.map(f64::to_bits);
+    let mut terms: Vec<Vec<&str>> = Vec::new();
+    for (term, _) in rows(&arms).flat_map(|row| &row.losses) {
+        if terms.iter().flatten().any(|known| known == term) {
+            continue;
+        }
+        let twin = |other: &&mut Vec<&str>| {
+            rows(&arms).all(|row| same(value(&row.losses, term), value(&row.losses, other[0])))
+        };
+        match terms.iter_mut().find(twin) {
+            Some(other) => other.push(term),
+            None => terms.push(vec![term]),
+        }
+    }
+    let curves = |of: &dyn Fn(&EpochLog) -> Option<f64>| -> Vec<Curves> {
+        arms.iter().filter_map(|arm| Curves::new((arm.color, 0.0), &arm.logs, of)).collect()
+    };
+    let (mut made, mut nothing) = (Vec::new(), Vec::new());
+    for terms in &terms {
+        let name = terms.iter().map(|term| words(term)).collect::<Vec<_>>().join(" = ");
+        match Panel::new(name.clone(), curves(&|row| value(&row.losses, terms[0])), true) {
+            Some(panel) => made.push(panel),
+            None => nothing.push(name),
+        }
+    }
+    let highest = rows(&arms).map(|row| row.lr).fold(0.0, f64::max);
+    let longest: &[EpochLog] =
+        arms.iter().flat_map(|arm| arm.logs.iter().copied()).max_by_key(|log| log.len()).unwrap_or_default();
+    let alike = |log: &[EpochLog]| log.iter().zip(longest).all(|(a, b)| (a.lr - b.lr).abs() <= SAME_RATE * highest);
+    let once = arms.len() > 1 && arms.iter().flat_map(|arm| &arm.logs).all(|log| alike(log));
+    let rates = match once {
+        true => Curves::new((INK_SOFT, 0.0), &[longest], |row| Some(row.lr)).into_iter().collect(),
+        false => curves(&|row| Some(row.lr)),
+    };
+    if !made.is_empty() {
+        // a cosine reads as one on a linear axis, however small its end
+        made.extend(Panel::new("learning rate".into(), rates, false));
+    }
+    let rate = if once { ", which is the same in all arms," } else { "" };
+    let what = format!("Loss terms (means over the steps of an epoch that were read back) and the learning rate{rate}");
+    let mut notes = String::new();
+    if made.iter().any(|panel| panel.name.contains("NCC")) {
+        notes += " NCC: normalised cross-correlation of map and guidance target.";
+    }
+    if !nothing.is_empty() {
+        notes += &format!(" No finite value: {}.", nothing.join("; "));
+    }
+    let pages = draw(look, "losses", &arms, made, [&what, &notes], "loss term");
+    drawn.add_pages("losses", pages);
+}
+
+/// The metrics that tell something: sensitivity is nearly accuracy and specificity nearly 1.
+const METRICS: [(&str, &str); 3] =
+    [("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("dead_maps", "dead maps (share)")];
+
+/// Every metric: of the training batches, and of what is held out to follow the training.
+pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+    let arms = Arm::all(set);
+    let of = |part: &str, metric: &str| -> Vec<Curves> {
+        let name = format!("{part}_{metric}");
+        let dash = if part == "train" { 0.0 } else { DASH };
+        let curves = |arm: &Arm| Curves::new((arm.color, dash), &arm.logs, |row| value(&row.metrics, &name));
+        arms.iter().filter_map(curves).collect()
+    };
+    let mut made = Vec::new();
+    for (metric, name) in METRICS {
+        let [mut curves, held_out] = ["train", "validation"].map(|part| of(part, metric));
+        let part = match (curves.is_empty(), held_out.is_empty()) {
+            (false, true) if metric != "dead_maps" => " (training)",
+            (true, false) => " (validation)",
+            _ => "",
+        };
+        curves.extend(held_out);
+        // no map died
+        if metric != "dead_maps" || curves.iter().flat_map(Curves::values).any(|v| v > 0.0) {
+            made.extend(Panel::new(format!("{name}{part}"), curves, false));
+        }
+    }
+    let mut notes = "";
+    if made.iter().any(|panel| panel.name.starts_with("dead")) {
+        notes =
+            " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing.";
+    }
+    let mut what = "Metrics of the training batches as the network saw them in training".to_owned();
+    if made.iter().flat_map(|panel| &panel.curves).any(|curves| curves.dash > 0.0) {
+        what += " (solid), and of the strips held out to follow the training (validation, dashed)";
+    }
+    let pages = draw(look, "metrics", &arms, made, [&what, notes], "metric");
+    drawn.add_pages("metrics", pages);
+}
+
+fn draw<'a>(
+    look: &Look,
+    stem: &str,
+    arms: &[Arm<'a>],
+    mut made: Vec<Panel>,
+    [what, notes]: [&str; 2],
+    kind: &str,
+) -> Result<Vec<Figure<'a>>> {
+    if arms.len() > MOST {
+        let what = format!("{} arms, at most {MOST} can be told apart", arms.len());
         return Err(Error::data(stem, what, "give fewer folders"));
     }
-    let epochs = || groups.iter().flat_map(|g| &g.logs).flat_map(|log| log.iter()).map(|row| row.epoch);
-    let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else {
-        return Err(Error::data(stem, "the logs have no epoch", "train for at least one epoch"));
+    let epochs = || rows(arms).map(|row| row.epoch);
+    let (Some(first), Some(last), false) = (epochs().min(), epochs().max(), made.is_empty()) else {
+        return Err(Error::data(
+            stem,
+            format!("the logs have no {kind} with a finite value"),
+            "train for at least one epoch",
+        ));
     };
-    let x = Axis::whole_within(first, last, 5);
-    // marks where they have room, dashes where they have not
+    let several = arms.len() > 1;
+    // marks at every epoch where they have room, at some where arms must be told apart without colour
     let few = last - first < MARKED;
-    let width = look.width();
-    let columns = ((width / 55.0) as usize).clamp(1, 3);
-    let entries: Vec<Entry> = groups.iter().enumerate().map(|(i, g)| Entry::arm(g.name, i, few)).collect();
-    let several = entries.len() > 1;
-    let above = if several { 3.0 + legend_height(&entries, width - 16.0) } else { 1.0 };
-    let grid = Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 };
-    let (frames, end) = grid.frames(panels.len(), above);
-    let made: Vec<(String, Axis, Vec<Curves>, Frame)> = panels
-        .into_iter()
-        .zip(frames)
-        .map(|(panel, frame)| {
-            let curves: Vec<Curves> =
-                groups.iter().enumerate().map(|(i, g)| Curves::new(arm_color(i), &g.logs, &panel.of)).collect();
-            let values = curves.iter().flat_map(|c| c.runs.iter().flatten()).map(|p| p.1);
-            let log = Axis::logarithmic(values.clone(), LOG_FROM).filter(|_| panel.log);
-            let name = if log.is_some() { format!("{} (log scale)", panel.name) } else { panel.name };
-            (name, log.unwrap_or_else(|| Axis::linear(values, 4)), curves, frame)
-        })
-        .collect();
-    Ok(Figure::new(stem, look.page(end + 1.0), caption, move |c: &mut Canvas| {
-        if several {
-            legend(c, &entries, (13.0, 2.0), width - 16.0);
+    let marked = |i: usize| (few || several).then_some(i);
+    let mut entries: Vec<Entry> = Vec::new();
+    if several {
+        entries = arms
+            .iter()
+            .enumerate()
+            .map(|(i, arm)| Entry { shape: marked(i), ..Entry::line(arm.name, arm.color) })
+            .collect();
+    }
+    for curves in made.iter_mut().flat_map(|panel| &mut panel.curves) {
+        let arm = arms.iter().position(|arm| arm.color == curves.color);
+        curves.marks = arm.and_then(marked).map(|i| (i, if few { 0 } else { i }));
+    }
+    if made.iter().any(|panel| panel.curves.iter().any(|c| c.dash > 0.0) && panel.curves.iter().any(|c| c.dash == 0.0))
+    {
+        entries.push(Entry::line("training", INK_SOFT));
+        entries.push(Entry { dash: DASH, ..Entry::line("validation", INK_SOFT) });
+    }
+    let (width, wide) = (look.width(), look.is_wide());
+    let columns = if wide { ((width / 55.0) as usize).clamp(1, 3) } else { 2 };
+    let grid = match wide {
+        true => Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 },
+        false => Grid { width, columns, left: 12.5, right: 2.5, top: 6.5, height: 23.0, bottom: 3.5 },
+    };
+    let room = grid.frames(made.len(), 0.0).0[0];
+    let label = Type::new(PT_SMALL).width(&last.to_string()) + 3.0;
+    let x = Axis::whole_within(first, last, (((room.x1 - room.x0) / label) as usize).clamp(1, 5));
+    let (above, head) = legend_above(entries, (grid.left, width));
+    let of = runs_of(arms.iter().map(|arm| (arm.name, arm.logs.len())));
+    let lines = match arms.iter().any(|arm| arm.logs.len() > 1) {
+        true => {
+            " Thin lines: single runs (folds and seeds); thick lines: their mean, told only where every run has a finite \
+             value; bands: mean ± 1 standard deviation over the runs."
         }
-        for (name, y, curves, frame) in &made {
-            frame.draw(c, &x, y, Some("epoch"), "");
-            title(c, frame, name);
-            for group in curves {
-                band(c, frame, (&x, y), &group.band, group.color, 0.16);
+        false => "",
+    };
+    let gaps = |panel: &Panel| panel.curves.iter().any(|c| c.values().any(|v| !v.is_finite()));
+    let gap = if made.iter().any(gaps) { " Gaps: no finite value." } else { "" };
+    let caption = format!("{what} over the epochs. {of}.{lines}{gap}{notes}");
+    let many = made.len() > 1;
+    let foot = if wide { 1.0 } else { 7.0 };
+    Ok(panels(look, stem, &caption, (grid, made.len()), (above, foot), head, move |c, frame, place| {
+        let panel = &made[place.index];
+        let y = &panel.y;
+        frame.draw(c, &x, y, (wide || place.lowest).then_some("epoch"), "");
+        heading(c, frame, grid.left, many.then_some(place.index), &panel.name);
+        for curves in &panel.curves {
+            band(c, frame, (&x, y), &curves.band, curves.color, 0.16);
+        }
+        // beside those of another part they would say nothing
+        let one_part = panel.curves.iter().all(|curves| curves.dash == panel.curves[0].dash);
+        for curves in panel.curves.iter().filter(|curves| one_part && curves.runs.len() > 1) {
+            let thin = Line { pt: PT_AXIS, ..Line::new(c.tint(curves.color, 0.5)) };
+            curves.runs.iter().for_each(|run| line(c, frame, (&x, y), run, thin));
+        }
+        for curves in &panel.curves {
+            line(c, frame, (&x, y), &curves.mean, Line { dash: curves.dash, ..Line::new(curves.color) });
+            let Some((which, start)) = curves.marks else { continue };
+            let every = if few { 1 } else { curves.mean.len().div_ceil(MARKS).max(1) };
+            for point in curves.mean.iter().skip(start).step_by(every) {
+                if let Some(at) = frame.at(&x, y, *point) {
+                    shape(c, at, which, PT_CURVE * MM_PER_PT * 1.25, curves.color);
+                }
             }
-            for group in curves.iter().filter(|g| g.runs.len() > 1) {
-                let thin = Line { pt: PT_AXIS, ..Line::new(c.tint(group.color, 0.5)) };
-                group.runs.iter().for_each(|run| line(c, frame, (&x, y), run, thin));
-            }
-            for (group, entry) in curves.iter().zip(&entries) {
-                line(c, frame, (&x, y), &group.mean, Line::of(entry));
-            }
-            if curves.iter().all(|g| g.runs.iter().flatten().all(|p| !p.1.is_finite())) {
-                crate::plot::panels::remark(c, frame, "no finite value");
-            } else if curves.iter().any(|g| g.runs.iter().flatten().any(|p| !p.1.is_finite())) {
-                let style = crate::plot::canvas::Type::new(crate::plot::style::PT_MIN).color(INK_SOFT).end();
-                c.text((frame.x1, frame.y0 + style.pt * MM_PER_PT), "gaps: no finite value", &style);
-            }
+        }
+        if gaps(panel) {
+            let style = Type::new(PT_MIN).color(INK_SOFT).end();
+            c.text((frame.x1, frame.y0 + style.pt * MM_PER_PT), "gaps: no finite value", &style);
         }
         Ok(())
     }))

@@ -308,14 +308,17 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
 
 /// Draws what `exgnet figures` draws of the folder; what fails keeps nothing else from being drawn.
 fn draw(folder: &RunFolder) -> Vec<NotDrawn> {
-    let failed = |why: Error| NotDrawn { figure: "figures".into(), why: why.to_string(), failed: true };
+    let failed = |name: &str, why: Error| vec![NotDrawn { figure: name.into(), why: why.to_string(), failed: true }];
     let found = match read_all(&[folder.dir().to_path_buf()]) {
         Ok(found) => found,
-        Err(e) => return vec![failed(e)],
+        Err(e) => return failed("of the run", e),
     };
     let (look, formats) = (Look::default(), [Format::Png, Format::Svg]);
-    let drawn = draw_runs(&found, FIGURES, &look, &formats, &folder.figures(), &mut |_| {});
-    drawn.unwrap_or_else(|e| vec![failed(e)]).into_iter().filter(|n| n.failed).collect()
+    let one = |kind| {
+        let drawn = draw_runs(&found, [kind], &look, &formats, &folder.figures(), &mut |_| {});
+        drawn.unwrap_or_else(|e| failed(kind.stem, e))
+    };
+    FIGURES.iter().flat_map(one).filter(|n| n.failed).collect()
 }
 
 /// Takes the folder of a run for this process.

@@ -1,26 +1,37 @@
 //! What the adapter can do at most through kernels of its own: multiply-adds and copies, measured in turn with what they are
 //! the ceilings of.
 
+use super::read::number;
 use super::statistics::Spread;
 use crate::error::Result;
 use crate::gpu::{Gpu, Launch, Needs};
 use crate::tensor::{DType, Tensor};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Most that kernels reach: medians over the rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// Most that kernels reach: medians over the rounds; not a number where a file does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ceilings {
     /// Multiply-adds without loads, 1e9 floating-point operations per second.
+    #[serde(deserialize_with = "number")]
     pub gflops: f64,
     /// Bytes read and written by a copy of 64 MiB, 1e9 per second.
+    #[serde(deserialize_with = "number")]
     pub gb_per_s: f64,
 }
 
+impl Default for Ceilings {
+    fn default() -> Self {
+        Self { gflops: f64::NAN, gb_per_s: f64::NAN }
+    }
+}
+
 /// Which ceiling binds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bound {
     /// The multiply-adds.
+    #[default]
     #[serde(rename = "multiply-adds")]
     Arithmetic,
     /// The copy.
@@ -86,9 +97,6 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Compiles and warms up.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`], [`crate::Error::Memory`].
     pub(super) fn new(gpu: &Gpu) -> Result<Self> {
         let software = gpu.report().is_software;
         let (threads, trips) = if software { (4096, 2000) } else { (1 << 20, 500) };
@@ -109,9 +117,6 @@ impl Probe {
     }
 
     /// Measures both once more.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub(super) fn round(&mut self) -> Result<()> {
         let (width, each) = self.shape;
         let peak = device_seconds(&self.gpu, || {

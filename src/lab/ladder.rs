@@ -2,34 +2,40 @@
 
 use super::ceilings::{Bound, Ceilings};
 use super::measure::{Arm, Row, Shape, Status, Timing, measure};
+use super::read::list;
 use super::statistics::Spread;
 use super::subjects::{Operation, Subject};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// The versions of a kernel.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ladder {
     /// The operation.
-    pub operation: &'static str,
+    pub operation: String,
     /// Operation and sizes for people.
     pub name: String,
     /// Sizes.
+    #[serde(default)]
     pub shape: Shape,
     /// What the adapter's kernels reach at most, in the same rounds.
+    #[serde(default)]
     pub ceilings: Ceilings,
     /// Which of them binds at this shape.
+    #[serde(default)]
     pub bound: Bound,
     /// The version that the adapter takes, or its tuning table.
+    #[serde(default)]
     pub default: String,
     /// The versions.
+    #[serde(deserialize_with = "list")]
     pub rungs: Vec<Rung>,
 }
 
 /// A version.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rung {
     /// Its name.
     pub name: String,
@@ -39,13 +45,15 @@ pub struct Rung {
 }
 
 /// Ladders of a family's operations on an adapter.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
-    /// Adapter and driver.
+    /// Adapter and driver; empty in files that do not say.
     pub adapter: String,
     /// The family.
     pub family: String,
     /// One for each operation.
+    #[serde(deserialize_with = "list")]
     pub ladders: Vec<Ladder>,
 }
 
@@ -62,7 +70,7 @@ pub fn ladder(gpu: &Gpu, operation: &'static Operation, shape: Shape, timing: &T
     let default = rows.pop().map(|row| row.version).unwrap_or_default();
     let rungs: Vec<Rung> = rows.into_iter().map(|row| Rung { name: row.variant.clone(), row }).collect();
     let bound = rungs.first().map_or(Bound::Arithmetic, |r| ceilings.least([r.row.flops, r.row.bytes]).1);
-    Ok(Ladder { operation: operation.name, name, shape, ceilings, bound, default, rungs })
+    Ok(Ladder { operation: operation.name.to_owned(), name, shape, ceilings, bound, default, rungs })
 }
 
 impl Rung {
@@ -157,49 +165,16 @@ impl Report {
     }
 
     /// A row for each rung.
-    ///
-    /// # Errors
-    /// None in practice: into memory.
     pub fn csv(&self) -> Vec<u8> {
-        let mut out = csv::Writer::from_writer(Vec::new());
-        let head = [
-            "operation",
-            "shape",
-            "number",
-            "version",
-            "status",
-            "ms",
-            "ms_p5",
-            "ms_p95",
-            "ms_min",
-            "gflops",
-            "gb_per_s",
-            "bound",
-            "share",
-            "error",
-            "times_faster",
-            "rounds",
-            "dispatches",
-            "threads",
-            "compile_ms",
-            "loads",
-            "stores",
-            "shared",
-            "multiply_adds",
-            "shuffles",
-            "barriers",
-            "change",
-            "note",
-        ];
+        let heads = "operation,shape,number,version,status,ms,ms_p5,ms_p95,ms_min,gflops,gb_per_s,bound,share,error,times_faster,\
+                     rounds,dispatches,threads,compile_ms,loads,stores,shared,multiply_adds,shuffles,barriers,change,note";
         let number = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
-        // a writer into memory does not fail
-        let _ = out.write_record(head);
-        for (ladder, rung) in self.ladders.iter().flat_map(|l| l.rungs.iter().map(move |r| (l, r))) {
+        let row = |(ladder, rung): (&Ladder, &Rung)| {
             let (r, c) = (&rung.row, rung.row.counts());
             let ms = |of: fn(&Spread) -> f64| r.ms.as_ref().map_or(String::new(), |ms| number(of(ms)));
             let counts = [c.loads, c.stores, c.shared, c.multiply_adds, c.shuffles, c.barriers];
             let mut cells = vec![
-                ladder.operation.to_owned(),
+                ladder.operation.clone(),
                 ladder.name.clone(),
                 r.number.map_or(String::new(), |n| n.to_string()),
                 rung.name.clone(),
@@ -221,8 +196,8 @@ impl Report {
             ];
             cells.extend(counts.map(|n| n.to_string()));
             cells.extend([r.change.clone(), rung.reason()]);
-            let _ = out.write_record(cells);
-        }
-        out.into_inner().unwrap_or_default()
+            cells
+        };
+        crate::files::csv(heads, self.ladders.iter().flat_map(|l| l.rungs.iter().map(move |r| (l, r))).map(row))
     }
 }

@@ -10,6 +10,7 @@ pub mod ladder;
 pub mod measure;
 pub mod peers;
 pub mod profile;
+pub(crate) mod read;
 pub mod statistics;
 pub mod subjects;
 pub mod suite;

@@ -4,6 +4,7 @@
 
 use super::ceilings::{Bound, Ceilings, Probe};
 use super::measure::layers;
+use super::read::{list, number};
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -15,7 +16,7 @@ use crate::train::estimate::random_batch;
 use crate::train::losses::BatchTargets;
 use crate::train::room::with_batch;
 use crate::train::step::Stepper;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -37,7 +38,7 @@ pub struct Guided {
 }
 
 /// The step as recorded once and replayed, beside the same step described anew each time; in turn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Replayed {
     /// Time of a described step, ms.
     pub described_ms: Spread,
@@ -50,7 +51,7 @@ pub struct Replayed {
 }
 
 /// Bytes that the tensors of a step hold, by what they are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Memory {
     /// Parameters with their gathered gradients and moments, and the batch.
     pub parameters: u64,
@@ -63,10 +64,11 @@ pub struct Memory {
 }
 
 /// Time of one kernel in a step of the experiment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct KernelShare {
     /// Part of the step.
-    pub phase: &'static str,
+    pub phase: String,
     /// Version, `conv1d/04_subgroup_shuffle`, with all stages of its launches.
     pub kernel: String,
     /// The shape, as tuning tables name it, and the layers whose convolutions have it; empty where the launch has none.
@@ -74,6 +76,7 @@ pub struct KernelShare {
     /// Dispatches a step.
     pub count: usize,
     /// Device time a step, ms.
+    #[serde(deserialize_with = "number")]
     pub ms: f64,
     /// 1e9 floating-point operations per second (of the direct sums), where the launches say what they do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +92,9 @@ pub struct KernelShare {
     pub bound: Option<Bound>,
 }
 
-/// What [`profile`] found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What [`profile`] found; in files that do not say, sizes are 0 and lists empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Profile {
     /// Adapter and driver.
     pub adapter: String,
@@ -101,28 +105,34 @@ pub struct Profile {
     /// Trainable parameters, train-only part included.
     pub parameters: usize,
     /// Time of a training step as configured, median, ms: from the first call to the device being done.
+    #[serde(deserialize_with = "number")]
     pub train_step_ms: f64,
     /// Its spread.
     pub train_step: Spread,
     /// Time of an inference batch, median, ms.
+    #[serde(deserialize_with = "number")]
     pub infer_batch_ms: f64,
     /// Its spread.
     pub infer_batch: Spread,
     /// The same step with each guidance, interleaved.
+    #[serde(skip_deserializing)]
     pub guidance: Vec<Guided>,
     /// Replay against description.
+    #[serde(skip_deserializing)]
     pub replay: Replayed,
     /// ms a step: device time of `forward`, `loss`, `backward`, `optimizer` (where the device has timestamps); `host`,
     /// before the step is submitted; `submit`, encoding and handing it over; `wait`, from then until it is done;
     /// `read_back` of a loss after that.
-    pub by_phase: BTreeMap<&'static str, f64>,
+    pub by_phase: BTreeMap<String, f64>,
     /// Most that kernels reach on this adapter.
     pub ceilings: Ceilings,
     /// Kernels by device time, longest first; empty where the device has no timestamps.
+    #[serde(deserialize_with = "list")]
     pub by_kernel: Vec<KernelShare>,
     /// Most bytes that tensors held.
     pub peak_memory_bytes: u64,
     /// The same by what they are for.
+    #[serde(skip_deserializing)]
     pub memory: Memory,
 }
 
@@ -274,13 +284,10 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
     let most = probe.medians();
     let layers = layers_by_shape(experiment);
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
-    let mut by_phase = BTreeMap::from([
-        ("host", spread(&train, |t| t.host).median),
-        ("submit", spread(&train, |t| t.submit).median),
-        ("wait", spread(&train, |t| t.wait).median),
-        ("read_back", spread(&train, |t| t.read_back).median),
-    ]);
-    by_kernel.iter().for_each(|k| *by_phase.entry(k.phase).or_default() += k.ms);
+    let parts: [(&str, fn(&StepTime) -> f64); 4] =
+        [("host", |t| t.host), ("submit", |t| t.submit), ("wait", |t| t.wait), ("read_back", |t| t.read_back)];
+    let mut by_phase = BTreeMap::from(parts.map(|(name, part)| (name.to_owned(), spread(&train, part).median)));
+    by_kernel.iter().for_each(|k| *by_phase.entry(k.phase.clone()).or_default() += k.ms);
     let report = gpu.report();
     let (train_step, infer_batch) = (spread(&train, StepTime::step), Spread::of(infer));
     Ok(Profile {
@@ -325,7 +332,7 @@ fn share(t: KernelTime, steps: usize, most: &Ceilings, layers: &BTreeMap<String,
         None => t.shape,
     };
     KernelShare {
-        phase: t.phase,
+        phase: t.phase.to_owned(),
         kernel: t.kernel,
         shape,
         count: t.count / steps,

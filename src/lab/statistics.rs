@@ -1,20 +1,33 @@
 //! What several times say: quantiles, and by how much one of two is faster.
 
-use serde::Serialize;
+use super::read::number;
+use serde::{Deserialize, Serialize};
 
-/// Several times of the same work, ms.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// Several times of the same work, ms; not a number where a file does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Spread {
     /// Median.
+    #[serde(deserialize_with = "number")]
     pub median: f64,
     /// Smallest.
+    #[serde(deserialize_with = "number")]
     pub low: f64,
     /// Largest.
+    #[serde(deserialize_with = "number")]
     pub high: f64,
     /// 5 % of the times are smaller.
+    #[serde(deserialize_with = "number")]
     pub p5: f64,
     /// 5 % of the times are larger.
+    #[serde(deserialize_with = "number")]
     pub p95: f64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { median: f64::NAN, low: f64::NAN, high: f64::NAN, p5: f64::NAN, p95: f64::NAN }
+    }
 }
 
 impl Spread {
@@ -35,7 +48,7 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 /// A median with an interval that holds the true one in 95 of 100 cases, if there are values enough: between order statistics,
 /// whatever the distribution (a sign test turned round). Of five values or fewer it is all of them, and holds less.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Interval {
     /// Median of the values.
     pub median: f64,

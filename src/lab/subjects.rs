@@ -1,21 +1,19 @@
 //! What can be measured: operations at any shape, made from their cases, which bring inputs, the f64 oracle and the cost.
 
 use super::ceilings::Ceilings;
-use crate::autograd::{grad, no_grad};
+use crate::autograd::no_grad;
 use crate::error::{Error, Result, nearest};
 use crate::gpu::{Gpu, Needs, Version};
 use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
 use crate::ops::case::Case;
 use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, Hyper, MaxPool, Numbers, Pass};
-use crate::tensor::{Tensor, numel};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Sizes of an operation: `[batch, c_in, len]` with a convolution to `out` channels; a matrix product of `[out, c_in]`
 /// with `[c_in, len]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shape {
     /// Records.
     pub batch: usize,
@@ -32,7 +30,7 @@ pub struct Shape {
     /// Dilation.
     pub dilation: usize,
     /// Of a convolution's operands.
-    #[serde(skip_serializing_if = "is_f32")]
+    #[serde(default, skip_serializing_if = "is_f32")]
     pub numbers: Numbers,
 }
 
@@ -71,7 +69,8 @@ impl Shape {
         })
     }
 
-    fn rows(&self) -> [usize; 3] {
+    /// As `[B, C, L]`.
+    pub(super) fn rows(&self) -> [usize; 3] {
         [self.batch, self.c_in, self.len]
     }
 }
@@ -158,7 +157,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
 ];
 
-fn max_pool(s: &Shape) -> MaxPool {
+pub(super) fn max_pool(s: &Shape) -> MaxPool {
     MaxPool { kernel: s.k, stride: s.stride, pad: 0 }
 }
 
@@ -166,7 +165,7 @@ fn avg_pool(s: &Shape) -> AvgPool {
     AvgPool { kernel: s.k, stride: s.stride, pad: 0, count_pad: false }
 }
 
-fn conv_case(pass: Pass, s: &Shape) -> Case {
+pub(super) fn conv_case(pass: Pass, s: &Shape) -> Case {
     let Shape { batch, c_in, len, out, k, stride, dilation, numbers } = *s;
     ops::conv_case(pass, ConvShape { batch, c_in, len, c_out: out, kernel: k, stride, dilation, groups: 1, numbers })
 }
@@ -421,6 +420,11 @@ impl Ready<'_> {
 
 /// Convolutions of a network on strips of `samples` samples: the name of the layer and its shape.
 pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(String, Shape)> {
+    shared_inputs(network, batch, samples).concat()
+}
+
+/// The same with those together that have one input, and one gradient with respect to it: the branches of a parallel block.
+pub(super) fn shared_inputs(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<Vec<(String, Shape)>> {
     let stem = Shape {
         batch,
         c_in: 1,
@@ -431,26 +435,25 @@ pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(Str
         dilation: 1,
         numbers: Numbers::F32,
     };
-    let mut all = vec![("stem".to_owned(), stem)];
+    let mut all = vec![vec![("stem".to_owned(), stem)]];
     let mut len = samples.div_ceil(2) / 2;
     for (i, ((c_in, width, stride), out_len)) in network.blocks().zip(network.block_lengths(samples)).enumerate() {
         let mut from = (c_in, len, stride);
         let branches = branch_channels(width).into_iter().zip(network.branch_kernels()).zip(network.branch_dilations());
+        let layer = |(c_in, len, stride), out, k, dilation| {
+            (format!("blocks.{i} k{k}"), Shape { batch, c_in, len, out, k, stride, dilation, numbers: Numbers::F32 })
+        };
+        let mut block = Vec::new();
         for ((out, k), dilation) in branches {
-            let (c_in, len, stride) = from;
-            all.push((
-                format!("blocks.{i} k{k}"),
-                Shape { batch, c_in, len, out, k, stride, dilation, ..Shape::default() },
-            ));
+            block.push(layer(from, out, k, dilation));
             if network.kind == BlockKind::Cascade {
                 from = (out, out_len, 1);
+                all.push(std::mem::take(&mut block));
             }
         }
+        all.extend((!block.is_empty()).then_some(block));
         if c_in != width || stride != 1 {
-            all.push((
-                format!("blocks.{i} k1"),
-                Shape { batch, c_in, len, out: width, k: 1, stride, dilation: 1, ..Shape::default() },
-            ));
+            all.push(vec![layer((c_in, len, stride), width, 1, 1)]);
         }
         len = out_len;
     }
@@ -482,19 +485,6 @@ pub fn layer_subjects(
         }
     }
     Ok(all)
-}
-
-/// Noise in [-1, 1).
-pub(super) fn noise(gpu: &Gpu, shape: &[usize], seed: u64) -> Result<(Tensor, Vec<f32>)> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let values: Vec<f32> = (0..numel(shape)).map(|_| rng.random_range(-1.0..1.0)).collect();
-    Ok((Tensor::from_f32(gpu, shape, &values)?, values))
-}
-
-/// The gradient with respect to the first of `wrt`; those of the others are computed with it.
-pub(super) fn first_gradient(y: &Tensor, wrt: &[&Tensor], g: &Tensor) -> Result<Tensor> {
-    let first = grad(y, wrt, Some(g), false)?.into_iter().next().flatten();
-    first.ok_or_else(|| Error::gpu("a gradient: found none, expected one", "report this: it is a fault of the engine"))
 }
 
 #[cfg(test)]

@@ -55,18 +55,21 @@ pub fn read(path: &Path, sets: &[String]) -> Result<(Experiment, SuiteConfig)> {
 }
 
 /// A training step and an inference batch at one size.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scaled {
     /// Records a batch.
     pub batch: usize,
     /// Samples a strip.
     pub samples: usize,
     /// A training step, ms.
+    #[serde(default)]
     pub train_ms: Spread,
     /// An inference batch, ms.
+    #[serde(default)]
     pub infer_ms: Spread,
     /// Time of a step per sample, as a multiple of that at the suite's own size (the median of the times that this was
     /// measured): linear growth is 1.
+    #[serde(skip_deserializing)]
     pub relative: f64,
 }
 

@@ -1,8 +1,7 @@
 //! Which version of a kernel, and which settings of it, suit a shape on this adapter. What there is to try stands in the headers
 //! of the versions, built in or not. Every candidate must give what the naive version gives before its time counts.
 
-mod conv;
-mod rows;
+mod subjects;
 mod table;
 
 pub use table::{Found, Table, built_in, cpu, file_name, load, read, user_file};
@@ -16,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, Seen};
 use crate::nn::config::NetworkConfig;
 use crate::ops::Pass;
+use crate::ops::case::Case;
 use crate::tensor::Tensor;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -98,14 +98,9 @@ struct Subject {
     weight: f64,
     /// What a candidate must save of the rule of thumb's time where the CPU plays the adapter, ms.
     worth_ms: f64,
-    /// Its input, and the operation on it.
-    work: Box<MakeWork>,
+    /// The operation with its inputs.
+    case: Box<dyn Fn() -> Case>,
 }
-
-type MakeWork = dyn Fn(&Gpu) -> Result<Work>;
-
-/// An operation on an input that is there.
-type Work = Box<dyn Fn() -> Result<Tensor>>;
 
 /// Largest difference, as a share of the largest value.
 fn difference(found: &[f32], truth: &[f32]) -> f64 {
@@ -137,8 +132,7 @@ pub fn tune(
     let stem = Shape { batch, c_in: network.stem_channels, len: samples.div_ceil(2), ..Shape::default() };
     let most = convs.fold(needs("batch_norm_relu_grad", stem), Needs::or);
     gpu.room_for(&format!("tuning at a batch of {batch}"), most)?;
-    let mut subjects = conv::subjects(network, (batch, samples));
-    subjects.extend(rows::subjects(network, (batch, samples)));
+    let mut subjects = subjects::subjects(network, (batch, samples));
     subjects.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let (choices, forced) = (gpu.choices(), gpu.forced());
     gpu.force(Forced::default())?;
@@ -200,8 +194,9 @@ impl Tuner<'_> {
             let usual = if self.gpu.report().is_software { subject.worth_ms } else { 0.0 };
             let worth_ms = self.options.worth_ms.unwrap_or(usual);
             self.gpu.set_choices(Choices::new());
-            let run = (subject.work)(self.gpu)?;
-            let run = || no_grad(&run);
+            let case = (subject.case)();
+            let inputs = case.tensors(self.gpu)?;
+            let run = || no_grad(|| (case.run)(&inputs));
             let seen = self.gpu.watched(|| run().map(drop))?;
             for seen in seen.into_iter().filter(|s| subject.family.is_none_or(|family| s.family == family)) {
                 if self.seen.contains(&seen.key)

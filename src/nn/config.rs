@@ -1,7 +1,6 @@
 //! The shape of a network: the `[network]` table of an experiment file and of a model file's metadata.
 
 use crate::error::{Error, Result};
-use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -273,34 +272,16 @@ impl Problem {
 
 /// Reads `16` as `[16]`.
 fn one_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
-    struct OneOrList;
-    impl<'de> Visitor<'de> for OneOrList {
-        type Value = Vec<usize>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a whole number or a list of them")
-        }
-
-        fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Self::Value, E> {
-            let number = usize::try_from(v).map_err(|_| E::invalid_value(serde::de::Unexpected::Unsigned(v), &self))?;
-            Ok(vec![number])
-        }
-
-        // TOML knows signed integers only
-        fn visit_i64<E: serde::de::Error>(self, v: i64) -> Result<Self::Value, E> {
-            let number = usize::try_from(v).map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(v), &self))?;
-            Ok(vec![number])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut list = Vec::new();
-            while let Some(number) = seq.next_element()? {
-                list.push(number);
-            }
-            Ok(list)
-        }
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a whole number or a list of them")]
+    enum Written {
+        One(usize),
+        List(Vec<usize>),
     }
-    deserializer.deserialize_any(OneOrList)
+    Ok(match Written::deserialize(deserializer)? {
+        Written::One(number) => vec![number],
+        Written::List(list) => list,
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod spec;
 mod sum;
 mod way;
 
-pub(crate) use cases::{ConvShape, conv_case};
+pub(crate) use cases::{ConvShape, branches_input_grad_case, conv_case};
 pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_cases, weight_grad_cases};
 pub(super) use family::{CONV1D_FAMILY, INPUT_GRAD_FAMILY, LAYOUTS_FAMILY, WEIGHT_GRAD_FAMILY};
 pub(super) use layout_cases::layout_cases;

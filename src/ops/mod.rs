@@ -43,7 +43,7 @@ pub(crate) use {
     adam::adam_case,
     avg_pool::{avg_pool_case, avg_pool_grad_case},
     batch_norm::{Added, norm_case, norm_relu_case, norm_relu_grad_case},
-    conv1d::{ConvShape, conv_case},
+    conv1d::{ConvShape, branches_input_grad_case, conv_case},
     cross_entropy::cross_entropy_case,
     dropout::dropout_case,
     elementwise::{binary_case, unary_case},

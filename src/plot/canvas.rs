@@ -1,15 +1,14 @@
-//! A page to draw on, in millimetres from its upper left corner, that becomes a `.png` or a `.svg`.
+//! A page to draw on, in millimetres from its upper left corner, that becomes a `.png`, a `.svg` or a `.pdf`.
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
 use crate::plot::output;
+use crate::plot::pdf::Pdf;
 use crate::plot::raster::Raster;
 use crate::plot::style::{INK, MM_PER_PT, PT_LABEL, Page, Rgb, WHITE, mix};
 use crate::plot::text;
 use crate::plot::text::Weight;
 use plotters::prelude::{DrawingBackend, FontDesc, FontFamily, FontStyle, SVGBackend, TextStyle};
 use plotters::style::{Color, RGBColor, text_anchor};
-use std::path::Path;
 
 /// A point, mm.
 pub type Point = (f64, f64);
@@ -106,6 +105,7 @@ impl Default for Type {
 enum Target<'a> {
     Bitmap(Raster),
     Svg(SVGBackend<'a>),
+    Pdf(Box<Pdf>),
 }
 
 /// A page being drawn.
@@ -147,6 +147,7 @@ impl Canvas<'_> {
         let corners = self.scaled(&[(x0, y0), (x1, y1)], UNITS);
         match &mut self.target {
             Target::Bitmap(r) => r.rect((page.px(x0), page.px(y0)), (page.px(x1), page.px(y1)), color),
+            Target::Pdf(pdf) => pdf.fill(&[(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color, 1.0),
             Target::Svg(svg) => {
                 let drawn = svg.draw_rect(corners[0], corners[1], &rgb(color), true);
                 self.note(drawn);
@@ -186,6 +187,7 @@ impl Canvas<'_> {
                     r.stroke(end(pair[0]), end(pair[1]), page.pt_px(pt), color);
                 }
             }
+            Target::Pdf(pdf) => pdf.stroke(points, pt * MM_PER_PT, color),
             Target::Svg(svg) => {
                 let width = (pt * MM_PER_PT * UNITS).round().max(1.0) as u32;
                 let drawn = svg.draw_path(path, &rgb(color).stroke_width(width));
@@ -209,6 +211,7 @@ impl Canvas<'_> {
                 let points: Vec<_> = points.iter().map(|p| (page.px(p.0), page.px(p.1), page.px(p.2))).collect();
                 r.band(&points, color, alpha);
             }
+            Target::Pdf(pdf) => pdf.fill(&outline, color, alpha),
             Target::Svg(svg) => {
                 let drawn = svg.fill_polygon(path, &rgb(color).mix(alpha));
                 self.note(drawn);
@@ -226,6 +229,7 @@ impl Canvas<'_> {
                 let points: Vec<Point> = points.iter().map(|p| (page.px(p.0), page.px(p.1))).collect();
                 r.convex(&points, color);
             }
+            Target::Pdf(pdf) => pdf.fill(points, color, 1.0),
             Target::Svg(svg) => {
                 let drawn = svg.fill_polygon(path, &rgb(color));
                 self.note(drawn);
@@ -243,6 +247,7 @@ impl Canvas<'_> {
                 let p = (page.px(centre.0), page.px(centre.1));
                 r.stroke(p, p, page.px(2.0 * mm), color);
             }
+            Target::Pdf(pdf) => pdf.stroke(&[centre], 2.0 * mm, color),
             Target::Svg(svg) => {
                 let drawn = svg.draw_circle(at, (mm * UNITS).round().max(1.0) as u32, &rgb(color), true);
                 self.note(drawn);
@@ -274,6 +279,7 @@ impl Canvas<'_> {
                     .map(|mask| r.stamp(&mask, pen.0 as i32, pen.1 as i32, style.upwards, style.color));
                 self.note(drawn);
             }
+            Target::Pdf(pdf) => pdf.text(at, &text, width, style),
             Target::Svg(svg) => {
                 let h_pos = match style.anchor {
                     Anchor::Start => text_anchor::HPos::Left,
@@ -299,27 +305,8 @@ fn rgb(c: Rgb) -> RGBColor {
     RGBColor(c[0], c[1], c[2])
 }
 
-/// Draws a figure and writes it to `path`, whole or not at all. Missing folders are made.
-///
-/// # Errors
-/// If `path` ends in neither `.png` nor `.svg`, if the page is not one, or if the file cannot be written.
-pub fn save(path: impl AsRef<Path>, page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<()> {
-    let path = path.as_ref();
-    let named = |e: Error| match e {
-        Error::Data { subject, what, hint } if subject == FIGURE => Error::file(path, what, hint),
-        other => other,
-    };
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let bytes = match extension.as_deref() {
-        Some("png") => png(page, draw).map_err(named)?,
-        Some("svg") => svg(page, draw).map_err(named)?.into_bytes(),
-        _ => return Err(Error::file(path, "a figure is written as PNG or SVG", "end the name in .png or .svg")),
-    };
-    write_atomically(path, &bytes)
-}
-
 /// Subject of errors that know no file.
-const FIGURE: &str = "figure";
+pub(crate) const FIGURE: &str = "figure";
 
 fn check(page: Page) -> Result<()> {
     let sized = |mm: f64| (1.0..=5000.0).contains(&mm);
@@ -382,19 +369,24 @@ pub fn png(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<V
     output::png(&raster, page.dpi).map_err(|e| fault(format!("cannot be encoded: {e}")))
 }
 
+/// Draws a figure as the bytes of a PDF, with the letters of its font that it uses.
+///
+/// # Errors
+/// As [`svg`].
+pub fn pdf(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<Vec<u8>> {
+    check(page)?;
+    let target = Target::Pdf(Box::new(Pdf::new(page)));
+    let mut canvas = Canvas { page, target, widths: Vec::new(), failed: None };
+    canvas.rect((0.0, 0.0), (page.width_mm, page.height_mm), WHITE);
+    draw(&mut canvas)?;
+    let Target::Pdf(pdf) = canvas.target else { return Err(fault("not a PDF".into())) };
+    pdf.finish(page).map_err(|e| fault(format!("its font cannot be embedded: {e}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plot::style::Theme;
-    use std::fs;
-
-    /// Width, height and dots per metre of a PNG.
-    fn header(path: &Path) -> (u32, u32, u32) {
-        let png = fs::read(path).unwrap();
-        let at = |i: usize| u32::from_be_bytes(png[i..i + 4].try_into().unwrap());
-        assert_eq!((&png[..8], &png[37..41]), (b"\x89PNG\r\n\x1a\n".as_slice(), b"pHYs".as_slice()));
-        (at(16), at(20), at(41))
-    }
 
     fn scene(c: &mut Canvas) -> Result<()> {
         c.rect((1.0, 1.0), (5.0, 4.0), [200, 0, 0]);
@@ -408,33 +400,40 @@ mod tests {
     }
 
     #[test]
-    fn files_have_their_size_and_resolution() {
-        let dir = tempfile::tempdir().unwrap();
+    fn drawings_have_their_size_and_resolution() {
         let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 254.0, theme: Theme::Paper };
-        let png = dir.path().join("new/folder/a.PNG");
-        save(&png, page, scene).unwrap();
-        assert_eq!(header(&png), (200, 100, 10_000));
-        let svg = dir.path().join("a.svg");
-        save(&svg, page, scene).unwrap();
-        let text = fs::read_to_string(&svg).unwrap();
+        let bitmap = png(page, scene).unwrap();
+        let at = |i: usize| u32::from_be_bytes(bitmap[i..i + 4].try_into().unwrap());
+        assert_eq!((&bitmap[..8], &bitmap[37..41]), (b"\x89PNG\r\n\x1a\n".as_slice(), b"pHYs".as_slice()));
+        assert_eq!((at(16), at(20), at(41)), (200, 100, 10_000));
+        let text = svg(page, scene).unwrap();
         assert!(text.starts_with("<svg width=\"20mm\" height=\"10mm\"") && text.contains("viewBox=\"0 0 2000 1000\""));
         assert!(text.contains("a &lt; b &amp; &quot;c&quot;") && text.contains("font-weight=\"bold\""));
         assert_eq!(text.matches("textLength=").count(), 2);
         assert!(text.trim_end().ends_with("</svg>") && !text.contains("0.5ex"));
+        for odd in [Page { width_mm: f64::NAN, ..page }, Page { dpi: 1e9, ..page }] {
+            assert!(png(odd, scene).unwrap_err().to_string().contains("cannot be drawn"));
+        }
     }
 
     #[test]
-    fn what_cannot_be_written_is_said_and_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 100.0, theme: Theme::Paper };
-        let said = |name: &str, page: Page| save(dir.path().join(name), page, scene).unwrap_err().to_string();
-        assert!(said("a.pdf", page).contains(".png or .svg") && said("a", page).contains(".png or .svg"));
-        assert!(said("a.png", Page { width_mm: f64::NAN, ..page }).contains("cannot be drawn"));
-        assert!(said("a.png", Page { dpi: 1e9, ..page }).contains("cannot be drawn"));
-        fs::create_dir(dir.path().join("d.png")).unwrap();
-        assert!(said("d.png", page).contains("folder"));
-        let fault = save(dir.path().join("b.png"), page, |_| Err(Error::data("x", "y", "z")));
-        assert!(fault.is_err());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder d.png");
+    fn a_pdf_has_its_size_and_holds_its_font() {
+        let page = Page { width_mm: 85.0, height_mm: 20.0, dpi: 254.0, theme: Theme::Paper };
+        let file = pdf(page, scene).unwrap();
+        assert_eq!(file, pdf(page, scene).unwrap(), "nothing but what is drawn");
+        let text = String::from_utf8_lossy(&file);
+        assert!(text.starts_with("%PDF-1.") && text.contains("/MediaBox [0 0 240.94489 56.69291]"), "85 mm wide");
+        assert!(text.contains("/FontFile2") && !text.contains("/CreationDate") && !text.contains("/ID"));
+        // the stream that has a Length1 is a TrueType font of so many bytes
+        let find = |from: usize, what: &[u8]| from + file[from..].windows(what.len()).position(|w| w == what).unwrap();
+        let number = |at: usize| -> usize {
+            let digits = file[at..].iter().skip_while(|b| !b.is_ascii_digit()).take_while(|b| b.is_ascii_digit());
+            digits.fold(0, |n, b| 10 * n + usize::from(b - b'0'))
+        };
+        let length = find(0, b"/Length1 ");
+        let start = find(length, b"stream\n") + 7;
+        let font = miniz_oxide::inflate::decompress_to_vec_zlib(&file[start..]).unwrap();
+        assert_eq!((font.len(), &font[..4]), (number(length + 8), &[0, 1, 0, 0][..]));
+        assert!(font.len() < 40_000, "only the letters that are used: {}", font.len());
     }
 }

@@ -1,7 +1,7 @@
 //! Drawing: nothing here knows of runs, networks or kernels.
 //!
 //! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
-//! - [`canvas`]: lines, areas and text in millimetres, as bitmap or SVG (underneath: [`raster`], [`text`], `output`)
+//! - [`canvas`]: lines, areas and text in millimetres, as bitmap, SVG or PDF (underneath: [`raster`], [`text`], `output`, `pdf`)
 //! - [`axes`]: ticks, frames, legends, colour bars; [`panels`]: small multiples, their lines and bands
 //! - [`ecg_paper`]: strips on ECG paper; [`heading`]: the text above them; [`figure`]: a drawing with its caption, written in several formats
 
@@ -13,6 +13,7 @@ pub mod figure;
 pub mod heading;
 mod output;
 pub mod panels;
+mod pdf;
 pub mod raster;
 pub mod style;
 pub mod text;

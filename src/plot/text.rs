@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 /// The family, as an SVG names it and as it is registered with plotters.
 pub const FAMILY: &str = "Ubuntu, 'Noto Sans', 'DejaVu Sans', Helvetica, Arial, sans-serif";
+/// The font file.
+pub(crate) const FONT: &[u8] = epaint_default_fonts::UBUNTU_LIGHT;
 /// Height of a capital letter, em.
 pub const CAP_HEIGHT: f64 = 0.693;
 /// Longest text drawn, characters; what is longer ends in an ellipsis.
@@ -41,7 +43,7 @@ pub enum Weight {
 
 impl Weight {
     /// By how much the strokes are thickened, em.
-    fn thicken(self) -> f64 {
+    pub(crate) fn thicken(self) -> f64 {
         match self {
             Self::Regular => 0.02,
             Self::Bold => 0.055,
@@ -49,7 +51,7 @@ impl Weight {
     }
 
     /// By how much the letters are set apart, em.
-    fn spacing(self) -> f64 {
+    pub(crate) fn spacing(self) -> f64 {
         match self {
             Self::Regular => 0.006,
             Self::Bold => 0.03,
@@ -98,6 +100,11 @@ pub fn shorten(text: &str, weight: Weight, max_em: f64) -> String {
     out.truncate(out.trim_end().len());
     out.push('…');
     out
+}
+
+/// The glyph of a character, 0 if the font has none, and its advance, em.
+pub(crate) fn glyph(c: char) -> (u16, f64) {
+    (face().glyph(c) as u16, face().advance(c))
 }
 
 /// True if the font has a glyph for every character.
@@ -157,8 +164,7 @@ pub fn rasterise(text: &str, em: f64, weight: Weight, shift: f64) -> Result<Mask
 
 fn register() -> Result<()> {
     static DONE: OnceLock<bool> = OnceLock::new();
-    let bytes = epaint_default_fonts::UBUNTU_LIGHT;
-    if *DONE.get_or_init(|| register_font(FAMILY, FontStyle::Normal, bytes).is_ok()) {
+    if *DONE.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok()) {
         Ok(())
     } else {
         Err(Error::data("figures", "the built-in font cannot be read", "rebuild the program"))
@@ -178,7 +184,7 @@ struct Face {
 
 fn face() -> &'static Face {
     static FACE: OnceLock<Face> = OnceLock::new();
-    FACE.get_or_init(|| Face::read(epaint_default_fonts::UBUNTU_LIGHT))
+    FACE.get_or_init(|| Face::read(FONT))
 }
 
 impl Face {

@@ -109,26 +109,12 @@ pub fn write_of(path: &Path, classes: &[String], predictions: &[Prediction], ori
     write_atomically(path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
 }
 
-/// What a comparison needs of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Id of the record.
-    pub record: String,
-    /// Id of its patient.
-    pub patient: String,
-    /// True class, an index.
-    pub truth: usize,
-    /// Predicted class.
-    pub predicted: usize,
-    /// The class that the features alone predict, where that was computed.
-    pub by_features: Option<usize>,
-}
-
-/// Reads `predictions.csv` of a run of `classes`.
+/// Reads `predictions.csv` of a run of `classes`; scores that the run did not compute are `None`. Whether a map was dead is
+/// not in the file and told as false.
 ///
 /// # Errors
-/// [`Error::File`] for a file that is none, or of other classes.
-pub fn read(path: &Path, classes: &[String]) -> Result<Vec<Row>> {
+/// [`Error::File`] for a file that is none, or of other classes, and for a cell that is no number.
+pub fn read(path: &Path, classes: &[String]) -> Result<Vec<Prediction>> {
     let bad = |e: String| {
         let hint = "write it anew: exgnet evaluate --model RUN --out RUN";
         Error::file(path, format!("cannot be used: {e}"), hint)
@@ -137,84 +123,42 @@ pub fn read(path: &Path, classes: &[String]) -> Result<Vec<Row>> {
     let head = csv.headers().map_err(|e| bad(e.to_string()))?.clone();
     let place = |name: &str| head.iter().position(|h| h == name);
     let column = |name: &str| place(name).ok_or_else(|| bad(format!("no column {name}")));
-    let [record, patient, truth, predicted] =
-        [column("record")?, column("patient")?, column("true")?, column("predicted")?];
-    let by_features = place(BY_FEATURES);
-    let class = |name: &str| {
-        let known = classes.iter().position(|c| c == name);
-        known.ok_or_else(|| bad(format!("class {name} is not in metrics.json")))
-    };
-    let mut rows = Vec::new();
-    for row in csv.records() {
-        let row = row.map_err(|e| bad(e.to_string()))?;
-        let features = by_features.map(|c| &row[c]).filter(|name| !name.is_empty());
-        rows.push(Row {
+    let [record, patient, truth] = [column("record")?, column("patient")?, column("true")?];
+    let of_class = classes.iter().map(|c| column(&format!("p_{c}"))).collect::<Result<Vec<_>>>()?;
+    let (scores, by_features) = (SCORES.map(place), place(BY_FEATURES));
+    let one = |row: csv::StringRecord| {
+        let class = |name: &str| {
+            let known = classes.iter().position(|c| c == name);
+            known.ok_or_else(|| bad(format!("record {}: class {name} is not in metrics.json", &row[record])))
+        };
+        let cell = |column: Option<usize>| column.map(|c| &row[c]).filter(|text| !text.is_empty());
+        let number = |text: &str| match text.parse::<f64>() {
+            Ok(v) if v.is_finite() => Ok(v),
+            _ => Err(bad(format!("record {}: '{text}' in a column of numbers", &row[record]))),
+        };
+        let mut found = [None; SCORES.len()];
+        for (value, column) in found.iter_mut().zip(scores) {
+            *value = cell(column).map(number).transpose()?;
+        }
+        let [ncc, beats, intervals, energy, pointing, deletion, insertion] = found;
+        Ok(Prediction {
             record: row[record].to_string(),
             patient: row[patient].to_string(),
             truth: class(&row[truth])?,
-            predicted: class(&row[predicted])?,
-            by_features: features.map(class).transpose()?,
-        });
-    }
-    Ok(rows)
-}
-
-/// Reads `predictions.csv` of a run of `classes` with probabilities and scores. Whether a map was dead is not in the file
-/// and told as false.
-///
-/// # Errors
-/// As [`read`]; also for a cell that is no number.
-pub fn read_all(path: &Path, classes: &[String]) -> Result<Vec<Prediction>> {
-    let rows = read(path, classes)?;
-    let bad = |e: String| {
-        let hint = "write it anew: exgnet evaluate --model RUN --out RUN";
-        Error::file(path, format!("cannot be used: {e}"), hint)
-    };
-    let mut csv = csv::Reader::from_path(path).map_err(|e| bad(e.to_string()))?;
-    let head = csv.headers().map_err(|e| bad(e.to_string()))?.clone();
-    let place = |name: &str| head.iter().position(|h| h == name);
-    let number = |row: &csv::StringRecord, column: Option<usize>| -> Result<Option<f64>> {
-        let text = column.and_then(|c| row.get(c)).unwrap_or("");
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|_| bad(format!("'{text}' in a column of numbers")))
-    };
-    let of_class: Vec<Option<usize>> = classes.iter().map(|c| place(&format!("p_{c}"))).collect();
-    if let Some(k) = of_class.iter().position(Option::is_none) {
-        return Err(bad(format!("no column p_{}", classes[k])));
-    }
-    let scores = SCORES.map(place);
-    let one = |(row, basic): (csv::Result<csv::StringRecord>, Row)| {
-        let row = row.map_err(|e| bad(e.to_string()))?;
-        let probabilities =
-            of_class.iter().map(|c| Ok(number(&row, *c)?.unwrap_or(f64::NAN))).collect::<Result<_>>()?;
-        let [ncc, beats, intervals, energy, pointing, deletion, insertion] = {
-            let mut found = [None; SCORES.len()];
-            for (value, column) in found.iter_mut().zip(scores) {
-                *value = number(&row, column)?;
-            }
-            found
-        };
-        let explanation = ncc.map(|ncc| MapScores {
-            ncc,
-            ncc_beats: beats.unwrap_or(f64::NAN),
-            ncc_intervals: intervals.unwrap_or(f64::NAN),
-            energy: energy.unwrap_or(f64::NAN),
-            pointing: pointing == Some(1.0),
-            dead: false,
-        });
-        Ok(Prediction {
-            record: basic.record,
-            patient: basic.patient,
-            truth: basic.truth,
-            probabilities,
-            explanation,
+            probabilities: of_class.iter().map(|&c| number(&row[c])).collect::<Result<_>>()?,
+            explanation: ncc.map(|ncc| MapScores {
+                ncc,
+                ncc_beats: beats.unwrap_or(f64::NAN),
+                ncc_intervals: intervals.unwrap_or(f64::NAN),
+                energy: energy.unwrap_or(f64::NAN),
+                pointing: pointing == Some(1.0),
+                dead: false,
+            }),
             areas: deletion.zip(insertion).map(|(deletion, insertion)| Areas { deletion, insertion }),
-            by_features: basic.by_features,
+            by_features: cell(by_features).map(class).transpose()?,
         })
     };
-    csv.records().zip(rows).map(one).collect()
+    csv.records().map(|row| one(row.map_err(|e| bad(e.to_string()))?)).collect()
 }
 
 #[cfg(test)]
@@ -246,27 +190,14 @@ mod tests {
             by_features: Some(1),
             ..prediction("b", 1, &[0.5, 0.5])
         };
-        write(&path, &classes, &[prediction("a", 0, &[0.25, 0.75]), scored]).unwrap();
+        let written = [prediction("a", 0, &[0.25, 0.75]), scored];
+        write(&path, &classes, &written).unwrap();
         let expected = "record,patient,true,predicted,p_SR,p_AFIB/AFL,ncc,ncc_beats,ncc_intervals,energy,pointing,\
                         deletion_auc,insertion_auc,features_predicted\n\
                         a,\"p,1\",SR,AFIB/AFL,0.25,0.75,,,,,,,,\n\
                         b,\"p,1\",AFIB/AFL,SR,0.5,0.5,0.5,0.25,-0.5,0.75,1,0.125,0.875,AFIB/AFL\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
-        let row = |record: &str, truth, predicted, by_features| Row {
-            record: record.into(),
-            patient: "p,1".into(),
-            truth,
-            predicted,
-            by_features,
-        };
-        assert_eq!(read(&path, &classes).unwrap(), [row("a", 0, 1, None), row("b", 1, 0, Some(1))]);
-        let scored = Prediction {
-            explanation: Some(scores),
-            areas: Some(Areas { deletion: 0.125, insertion: 0.875 }),
-            by_features: Some(1),
-            ..prediction("b", 1, &[0.5, 0.5])
-        };
-        assert_eq!(read_all(&path, &classes).unwrap(), [prediction("a", 0, &[0.25, 0.75]), scored]);
+        assert_eq!(read(&path, &classes).unwrap(), written);
     }
 
     #[test]
@@ -280,16 +211,18 @@ mod tests {
         let odd = Prediction { by_features: Some(2), ..prediction("e", 0, &[0.5, 0.5]) };
         assert!(write(&path, &classes, &[odd]).is_err() && !path.exists());
         for (text, part) in [
-            ("record,patient,true\n", "no column predicted"),
-            ("record,patient,true,predicted\na,b,SR,ST\n", "class ST is not in"),
-            ("record,patient,true,predicted\na,b\n", "cannot be used"),
+            ("record,patient\n", "no column true"),
+            ("record,patient,true,p_SR\n", "no column p_AFIB/AFL"),
+            ("record,patient,true,p_SR,p_AFIB/AFL\na,b,ST,0,1\n", "record a: class ST is not in"),
+            ("record,patient,true,p_SR,p_AFIB/AFL\na,b,SR,,1\n", "record a: '' in a column of numbers"),
+            ("record,patient,true,p_SR,p_AFIB/AFL\na,b\n", "cannot be used"),
         ] {
             std::fs::write(&path, text).unwrap();
             let message = read(&path, &classes).unwrap_err().to_string();
             assert!(message.contains(part) && message.contains("HINT"), "{message}");
         }
         // a run from before the features were asked
-        std::fs::write(&path, "record,patient,true,predicted,p_SR\na,b,SR,SR,1\n").unwrap();
+        std::fs::write(&path, "record,patient,true,predicted,p_SR,p_AFIB/AFL\na,b,SR,SR,1,0\n").unwrap();
         assert_eq!(read(&path, &classes).unwrap()[0].by_features, None);
     }
 }

@@ -1,7 +1,8 @@
 //! Run folders, read as far as they can be: a page about a half-finished sweep tells what is there and what is not.
 
+use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Fold, Split};
+use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
 
 /// A run, with what it has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Run {
     /// Its folder, as it was named.
     pub dir: PathBuf,
@@ -82,6 +83,8 @@ pub struct Found {
     pub runs: Vec<Run>,
     /// What they do not have.
     pub missing: Vec<Missing>,
+    /// Of the strips that the runs keep, those of some records alone.
+    pub picked: bool,
 }
 
 impl Found {
@@ -113,12 +116,25 @@ impl Found {
             return Err(Error::data(record, what, hint));
         }
         if !records.is_empty() {
+            self.picked = true;
             of.push(format!("records {}", records.join(", ")));
         }
         if let (Some(last), false) = (self.names.last_mut(), of.is_empty()) {
             *last = format!("{last} ({})", of.join("; "));
         }
         Ok(())
+    }
+
+    /// Whether every file that is there can be used: a page may leave one out, a table of results may not.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for the first one that is damaged, or of another test than its run's.
+    pub fn undamaged(&self) -> Result<()> {
+        let Some(Missing { place, what, command, .. }) = self.missing.iter().find(|m| m.damaged) else {
+            return Ok(());
+        };
+        let hint = "write the file again, or take the run out of the folder";
+        Err(Error::data(place, what, command.as_ref().map_or(hint.into(), |c| format!("write it again: {c}"))))
     }
 }
 
@@ -149,7 +165,7 @@ impl Run {
     /// Patients are on one side of the split each.
     pub fn grouped(&self) -> bool {
         let written = || self.experiment.as_ref().map(|e| e.data.split);
-        self.record.as_ref().map(|r| r.split).or_else(written) == Some(Split::Grouped)
+        self.record.as_ref().map(|r| r.split).or_else(written) == Some(SplitKind::Grouped)
     }
 }
 
@@ -316,7 +332,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         let path = run.dir.join("predictions.csv");
         part!(
             predictions,
-            if_there(&path, |path| predictions::read_all(path, classes)),
+            if_there(&path, |path| predictions::read(path, classes)),
             "predictions.csv: no probabilities of every record"
         );
     }

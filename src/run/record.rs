@@ -1,9 +1,10 @@
 //! What ran, where and when: `run.json` and `split.json`.
 
 use crate::ecg::Dataset;
+use crate::ecg::SplitKind;
 use crate::ecg::fingerprint::Fingerprint;
 use crate::experiment::data::Division;
-use crate::experiment::{Experiment, Fold, Split};
+use crate::experiment::{Experiment, Fold};
 use crate::run::kernels::KernelsEntry;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub struct RunRecord {
     /// Test fold.
     pub fold: Fold,
     /// How records were dealt to folds.
-    pub split: Split,
+    pub split: SplitKind,
     /// Number of folds.
     pub folds: usize,
     /// Seed of the split.

@@ -285,8 +285,6 @@ fn one_hot(cell: &[u8]) -> Option<bool> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::hint::black_box;
-    use std::path::Path;
 
     #[test]
     fn cells() {
@@ -311,22 +309,5 @@ mod tests {
                 prop_assert!(found.is_some());
             }
         }
-    }
-
-    /// Speed of parsing alone, one thread: run with `--ignored --nocapture` in release.
-    #[test]
-    #[ignore = "a measurement"]
-    fn parsing_speed() {
-        let names: Vec<String> = (0..5000).map(|i| i.to_string()).collect();
-        let header = format!("{},Sinus Rhythm", names.join(","));
-        let columns = Columns::parse(Path::new("x.csv"), header.as_bytes()).unwrap();
-        let cells: Vec<String> = (0..5000).map(|i| format!("{:.6}", (f64::from(i) * 0.37).sin())).collect();
-        let row = format!("{},1", cells.join(","));
-        let start = std::time::Instant::now();
-        for _ in 0..2000 {
-            black_box(parse_row(&columns, black_box(&row)).unwrap().x[17]);
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        println!("{:.0} MB/s", 2000.0 * row.len() as f64 / seconds / 1e6);
     }
 }

@@ -76,19 +76,6 @@ fn records_file_decides_and_missing_records_are_told() {
 }
 
 #[test]
-fn small_classes_are_dropped_and_told() {
-    let dir = tempfile::tempdir().unwrap();
-    for i in 0..3 {
-        write_record(dir.path(), &format!("r{i}"), &wave(100), "#Dx: 426783006");
-    }
-    write_record(dir.path(), "s", &wave(100), "#Dx: 426177001");
-    let set = load(Kind::Wfdb, dir.path(), &LoadOptions { min_class: 2, ..options() }).unwrap();
-    assert_eq!((set.classes.len(), set.counts()), (1, vec![3]));
-    assert!(set.exclusions[0].reason.contains("class SB has fewer than 2"));
-    assert!(set.notes.iter().any(|n| n.contains("class SB dropped: 1")));
-}
-
-#[test]
 fn wrong_kinds_and_folders_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let o = options();

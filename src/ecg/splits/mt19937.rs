@@ -65,15 +65,3 @@ impl Mt19937 {
         order
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generator_and_permutation_of_seed_42() {
-        let mut rng = Mt19937::new(42);
-        assert_eq!([rng.next_u32(), rng.next_u32(), rng.next_u32()], [1_608_637_542, 3_421_126_067, 4_083_286_876]);
-        assert_eq!(Mt19937::new(42).permutation(10), [8, 1, 5, 0, 7, 2, 9, 4, 3, 6]);
-    }
-}

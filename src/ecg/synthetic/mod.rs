@@ -17,9 +17,11 @@ use super::sources::{Kind, Source, load_all};
 use crate::error::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
-/// What to make.
-#[derive(Debug, Clone, PartialEq)]
+/// What to make; the `[data.synthetic]` table of an experiment but for rate and length.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SyntheticOptions {
     /// Number of records; the classes take turns.
     pub records: usize,
@@ -28,8 +30,10 @@ pub struct SyntheticOptions {
     /// Class names, out of those of the scheme `rhythm6`.
     pub classes: Vec<String>,
     /// Sampling rate in Hz.
+    #[serde(skip)]
     pub fs: f64,
     /// Length of each record in seconds.
+    #[serde(skip)]
     pub seconds: f64,
     /// Strength of baseline wander, mains hum and muscle noise: 1 as in an ordinary recording, 0 for none.
     pub noise: f64,

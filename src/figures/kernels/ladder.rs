@@ -1,6 +1,9 @@
 //! The ladder of a kernel: its versions in their order, each with its rate beside the ceiling that binds.
 
-use super::{Ladder, Rung, adapter_note, drawable, three};
+use super::{adapter_note, drawable, three};
+use crate::lab::ceilings::Bound;
+use crate::lab::ladder::{Ladder, Rung};
+use crate::lab::measure::Status;
 use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
@@ -20,15 +23,21 @@ const LEFT: f64 = 2.5;
 /// Between a bar's end and its label, mm.
 const APART: f64 = 1.2;
 
+/// Whether the copy is the ceiling that binds, not the multiply-adds: rates are GB/s.
+fn copies(ladder: &Ladder) -> bool {
+    ladder.bound == Bound::Memory
+}
+
 /// The rate of a rung in the unit of the ladder.
 fn rate(ladder: &Ladder, rung: &Rung) -> f64 {
-    if ladder.copies { rung.gb_per_s } else { rung.gflops }
+    if copies(ladder) { rung.row.gb_per_s } else { rung.row.gflops }
 }
 
 /// Rates of the slowest and the fastest of nearly all rounds.
 fn range(ladder: &Ladder, rung: &Rung) -> Option<(f64, f64)> {
-    let work = rate(ladder, rung) * rung.ms.median;
-    Some((work / rung.ms.high, work / rung.ms.low)).filter(|r| drawable(r.0) && drawable(r.1))
+    let ms = rung.row.ms?;
+    let work = rate(ladder, rung) * ms.median;
+    Some((work / ms.p95, work / ms.p5)).filter(|r| drawable(r.0) && drawable(r.1))
 }
 
 /// A text in lines of at most `width` mm, the last of `most` shortened.
@@ -51,97 +60,104 @@ fn lines(text: &str, style: &Type, width: f64, most: usize) -> Vec<String> {
     all
 }
 
-/// One bar a version, a figure for each ladder. `None` without a version that has a rate.
-pub fn ladder(ladder: &Ladder, look: &Look) -> Option<Figure<'static>> {
+/// One bar a version, a figure for each ladder; nothing without a version that has a rate.
+pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Vec<Figure<'static>> {
     let ladder = ladder.clone();
     let rates: Vec<f64> = ladder.rungs.iter().map(|r| rate(&ladder, r)).filter(|v| drawable(*v)).collect();
-    let best = rates.iter().copied().reduce(f64::max)?;
-    let ceiling = ladder.ceiling.filter(|v| drawable(*v));
+    let Some(best) = rates.iter().copied().reduce(f64::max) else { return Vec::new() };
+    let ceilings = ladder.ceilings;
+    let ceiling = Some(if copies(&ladder) { ceilings.gb_per_s } else { ceilings.gflops }).filter(|v| drawable(*v));
     let tiny = Type::new(PT_MIN).color(INK_SOFT);
     let column = look.width() * if look.is_wide() { 0.44 } else { 0.5 };
     let (x0, x1) = (LEFT + column + 1.5, look.width() - 4.0);
     let changes: Vec<Vec<String>> =
-        ladder.rungs.iter().map(|r| lines(&r.change, &tiny, column - 1.0, MOST_LINES)).collect();
+        ladder.rungs.iter().map(|r| lines(&r.row.change, &tiny, column - 1.0, MOST_LINES)).collect();
     let top = 13.0;
-    let mut ys = Vec::new();
-    let mut y = top + GAP / 2.0;
-    for change in &changes {
-        ys.push(y);
-        y += NAME.max(2.0 * HALF) + LINE * change.len() as f64 + GAP;
-    }
-    let bottom = y - GAP / 2.0;
+    let height = |change: &Vec<String>| NAME.max(2.0 * HALF) + LINE * change.len() as f64 + GAP;
+    let heights: Vec<f64> = changes.iter().map(height).collect();
     let ranges = ladder.rungs.iter().filter_map(|r| range(&ladder, r)).map(|r| r.1);
     let most = if look.is_wide() { 6 } else { 4 };
     let x = Axis::linear([0.0].into_iter().chain(rates).chain(ceiling).chain(ranges), most);
-    let page = look.page(bottom + 11.0);
+    let (width, right) = (look.width(), look.width() - 1.0);
     let stem = format!("ladder-{}", ladder.operation);
-    Some(Figure::new(stem, page, caption(&ladder, ceiling), move |c: &mut Canvas| {
-        let (small, label) = (Type::new(PT_SMALL), Type::new(PT_LABEL));
-        let at = |v: f64| x0 + x.place(v).unwrap_or(0.0).clamp(0.0, 1.0) * (x1 - x0);
-        let title = label.bold().shorten(&ladder.name, look_width(c) - 2.0 * LEFT);
-        c.text((LEFT, 5.0), &title, &label.bold());
-        Frame { x0, y0: top, x1, y1: bottom }.bottom(c, &x, true, true);
-        if let Some(value) = ceiling {
-            dashes(c, at(value), top - 1.0, bottom);
-            let kind = if ladder.copies { "copy" } else { "multiply-adds" };
-            let text = format!("ceiling of {kind}: {}", three(value));
-            let soft = small.color(INK_SOFT);
-            let half = soft.width(&text) / 2.0;
-            let middle = at(value).clamp(LEFT + half, look_width(c) - LEFT - half);
-            c.text((middle, top - 2.2), &text, &soft.middle());
-        }
-        for ((rung, change), &y) in ladder.rungs.iter().zip(&changes).zip(&ys) {
-            let middle = y + NAME / 2.0;
-            let number = rung.number.map(|n| format!("{n:02} ")).unwrap_or_default();
-            let name = small.bold().shorten(&format!("{number}{}", rung.name), column - 1.0);
-            c.text((LEFT, middle + small.drop()), &name, &small.bold());
-            for (i, line) in change.iter().enumerate() {
-                c.text((LEFT, y + NAME + LINE * (i as f64 + 0.5) + tiny.drop()), line, &tiny);
+    let heights_of = heights.clone();
+    Figure::pages(
+        look,
+        &stem,
+        &caption(adapter, &ladder, ceiling),
+        (top, 11.0),
+        &heights,
+        move |c: &mut Canvas, parts| {
+            let bottom = parts.last().map_or(top, |&(i, y)| y + heights_of[i]);
+            let (small, label) = (Type::new(PT_SMALL), Type::new(PT_LABEL));
+            let at = |v: f64| x0 + x.place(v).unwrap_or(0.0).clamp(0.0, 1.0) * (x1 - x0);
+            let title = label.bold().shorten(&ladder.name, width - 2.0 * LEFT);
+            c.text((LEFT, 5.0), &title, &label.bold());
+            Frame { x0, y0: top, x1, y1: bottom }.bottom(c, &x, true, true);
+            if let Some(value) = ceiling {
+                dashes(c, at(value), top - 1.0, bottom);
+                let kind = if copies(&ladder) { "copy" } else { "multiply-adds" };
+                let text = format!("ceiling of {kind}: {}", three(value));
+                let soft = small.color(INK_SOFT);
+                let half = soft.width(&text) / 2.0;
+                let middle = at(value).clamp(LEFT + half, width - LEFT - half);
+                c.text((middle, top - 2.2), &text, &soft.middle());
             }
-            let value = rate(&ladder, rung);
-            if !drawable(value) {
-                let style = if rung.wrong { small.bold().color(WARN) } else { small.color(INK_SOFT) };
-                let note = style.shorten(if rung.wrong { "WRONG" } else { &rung.note }, x1 - x0 - 2.0);
-                // the broken line ends before a note
-                let (left, right) = (x0 + APART, x0 + APART + style.width(&note));
-                c.rect((left, middle - 1.6), (right + 0.6, middle + 1.6), WHITE);
-                c.text((left, middle + small.drop()), &note, &style);
-                continue;
+            for &(i, y) in parts {
+                let (rung, change, y) = (&ladder.rungs[i], &changes[i], y + GAP / 2.0);
+                let middle = y + NAME / 2.0;
+                let number = rung.row.number.map(|n| format!("{n:02} ")).unwrap_or_default();
+                let name = small.bold().shorten(&format!("{number}{}", rung.name), column - 1.0);
+                c.text((LEFT, middle + small.drop()), &name, &small.bold());
+                for (i, line) in change.iter().enumerate() {
+                    c.text((LEFT, y + NAME + LINE * (i as f64 + 0.5) + tiny.drop()), line, &tiny);
+                }
+                let value = rate(&ladder, rung);
+                if !drawable(value) {
+                    let style = if wrong(rung) { small.bold().color(WARN) } else { small.color(INK_SOFT) };
+                    let note = style.shorten(if wrong(rung) { "WRONG" } else { &rung.row.note }, x1 - x0 - 2.0);
+                    // the broken line ends before a note
+                    let (left, right) = (x0 + APART, x0 + APART + style.width(&note));
+                    c.rect((left, middle - 1.6), (right + 0.6, middle + 1.6), WHITE);
+                    c.text((left, middle + small.drop()), &note, &style);
+                    continue;
+                }
+                let color = c.tint(series_color(0), if value >= best { 1.0 } else { 0.6 });
+                c.rect((x0, middle - HALF), (at(value), middle + HALF), color);
+                let (low, high) =
+                    range(&ladder, rung).map_or((at(value), at(value)), |(low, high)| (at(low), at(high)));
+                if high - low > 0.8 {
+                    c.line((low, middle), (high, middle), PT_AXIS * 1.6, INK);
+                    [low, high].iter().for_each(|&e| c.line((e, middle - 0.7), (e, middle + 0.7), PT_AXIS * 1.6, INK));
+                }
+                let text = match rung.row.times_faster {
+                    f if (f - 1.0).abs() < 0.005 => format!("{}  (1×)", three(value)),
+                    f if drawable(f) => format!("{}  ({}×)", three(value), three(f)),
+                    _ => three(value),
+                };
+                let wide = small.width(&text);
+                let inside = low.min(at(value)) - APART - wide;
+                let beside = high.max(at(value)) + APART;
+                // where the broken line does not cross it
+                let crossed = ceiling.map(at).is_some_and(|line| (beside - 0.5..=beside + wide + 0.5).contains(&line));
+                if inside > x0 + APART && (crossed || beside + wide > right || value >= best) {
+                    let style = small.color(if value >= best { WHITE } else { INK });
+                    c.text((inside, middle + small.drop()), &text, &style);
+                } else {
+                    let beside = if crossed { ceiling.map_or(beside, at) + APART } else { beside };
+                    c.text((beside.min(right - wide), middle + small.drop()), &text, &small);
+                }
             }
-            let color = c.tint(series_color(0), if value >= best { 1.0 } else { 0.6 });
-            c.rect((x0, middle - HALF), (at(value), middle + HALF), color);
-            let (low, high) = range(&ladder, rung).map_or((at(value), at(value)), |(low, high)| (at(low), at(high)));
-            if high - low > 0.8 {
-                c.line((low, middle), (high, middle), PT_AXIS * 1.6, INK);
-                [low, high].iter().for_each(|&e| c.line((e, middle - 0.7), (e, middle + 0.7), PT_AXIS * 1.6, INK));
-            }
-            let text = match rung.faster {
-                f if (f - 1.0).abs() < 0.005 => format!("{}  (1×)", three(value)),
-                f if drawable(f) => format!("{}  ({}×)", three(value), three(f)),
-                _ => three(value),
-            };
-            let wide = small.width(&text);
-            let inside = low.min(at(value)) - APART - wide;
-            let beside = high.max(at(value)) + APART;
-            // where the broken line does not cross it
-            let crossed = ceiling.map(at).is_some_and(|line| (beside - 0.5..=beside + wide + 0.5).contains(&line));
-            if inside > x0 + APART && (crossed || beside + wide > look_width(c) - 1.0 || value >= best) {
-                let style = small.color(if value >= best { WHITE } else { INK });
-                c.text((inside, middle + small.drop()), &text, &style);
-            } else {
-                let beside = if crossed { ceiling.map_or(beside, at) + APART } else { beside };
-                c.text((beside.min(look_width(c) - 1.0 - wide), middle + small.drop()), &text, &small);
-            }
-        }
-        c.line((x0, top), (x0, bottom), PT_AXIS, INK);
-        let unit = if ladder.copies { "rate (GB/s)" } else { "rate (GFLOP/s)" };
-        c.text(((x0 + x1) / 2.0, bottom + 8.4), unit, &label.middle());
-        Ok(())
-    }))
+            c.line((x0, top), (x0, bottom), PT_AXIS, INK);
+            let unit = if copies(&ladder) { "rate (GB/s)" } else { "rate (GFLOP/s)" };
+            c.text(((x0 + x1) / 2.0, bottom + 8.4), unit, &label.middle());
+            Ok(())
+        },
+    )
 }
 
-fn look_width(c: &Canvas) -> f64 {
-    c.page().width_mm
+fn wrong(rung: &Rung) -> bool {
+    rung.row.status == Status::Wrong
 }
 
 /// A broken line upright.
@@ -153,13 +169,13 @@ fn dashes(c: &mut Canvas, x: f64, from: f64, to: f64) {
     }
 }
 
-fn caption(ladder: &Ladder, ceiling: Option<f64>) -> String {
-    let unit = if ladder.copies { "GB/s" } else { "GFLOP/s" };
-    let counted = match ladder.copies {
+fn caption(adapter: &str, ladder: &Ladder, ceiling: Option<f64>) -> String {
+    let unit = if copies(&ladder) { "GB/s" } else { "GFLOP/s" };
+    let counted = match copies(ladder) {
         true => "bytes that must be moved at least (inputs and outputs once)",
         false => "floating-point operations of the direct computation, also where a version needs fewer",
     };
-    let line = match (ceiling, ladder.copies) {
+    let line = match (ceiling, copies(ladder)) {
         (Some(v), true) => format!(
             " Broken line: the copy of the same process, {} GB/s, the ceiling that binds at this shape.",
             three(v)
@@ -170,14 +186,18 @@ fn caption(ladder: &Ladder, ceiling: Option<f64>) -> String {
         ),
         (None, _) => " The ceiling was not recorded.".to_owned(),
     };
-    let changes: Vec<String> =
-        ladder.rungs.iter().filter(|r| !r.change.is_empty()).map(|r| format!("{}: {}", r.name, r.change)).collect();
+    let changes: Vec<String> = ladder
+        .rungs
+        .iter()
+        .filter(|r| !r.row.change.is_empty())
+        .map(|r| format!("{}: {}", r.name, r.row.change))
+        .collect();
     let changes = if changes.is_empty() { String::new() } else { format!(" Versions: {}.", changes.join("; ")) };
     let left_out: Vec<String> = ladder
         .rungs
         .iter()
         .filter(|r| !drawable(rate(ladder, r)))
-        .map(|r| format!("{} ({})", r.name, if r.wrong { "wrong" } else { &r.note }))
+        .map(|r| format!("{} ({})", r.name, if wrong(r) { "wrong" } else { &r.row.note }))
         .collect();
     let left_out =
         if left_out.is_empty() { String::new() } else { format!(" Without a bar: {}.", left_out.join(", ")) };
@@ -186,7 +206,7 @@ fn caption(ladder: &Ladder, ceiling: Option<f64>) -> String {
          can be told from a bar's end: 5 % to 95 % of the rounds; in brackets: times faster than the first, median of the \
          ratios round by round.{line}{changes}{left_out} {}",
         ladder.name,
-        adapter_note(&ladder.adapter)
+        adapter_note(adapter)
     )
 }
 

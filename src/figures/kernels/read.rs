@@ -1,7 +1,14 @@
 //! Reads measurements, whichever of their parts a file has.
 
-use super::{Ceilings, Kernel, KernelData, Ladder, Row, Rung, Scaled, Shape, Spread, Step, Table};
+use super::KernelData;
 use crate::error::{Error, Result};
+use crate::lab::ceilings::Ceilings;
+use crate::lab::ladder;
+use crate::lab::measure::{Row, Status, Table};
+use crate::lab::profile::Profile;
+use crate::lab::read::list;
+use crate::lab::suite::Scaled;
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +17,9 @@ const HINT: &str = "write one with `exgnet bench --suite experiments/kernels.tom
                     --json`, `exgnet profile --json` or `exgnet ladder FAMILY --out DIR`";
 /// Largest file read, bytes: a suite has less than 1 MB.
 const MOST_BYTES: u64 = 64 << 20;
+/// What a file must not be.
+const NOTHING: &str = "no measurement of kernels: found none of `layers`, `rows`, `step`, `by_kernel`, `lengths`, `batches`, \
+                       `ladders` with something in it, expected at least one";
 
 /// Reads a JSON file of `exgnet bench` or `exgnet profile`, or all of a folder's `.json` files: of a part that several
 /// have the first in the order of their names counts.
@@ -19,8 +29,7 @@ const MOST_BYTES: u64 = 64 << 20;
 pub fn read(path: impl AsRef<Path>) -> Result<KernelData> {
     let path = path.as_ref();
     if !path.is_dir() {
-        let data = parse(&load(path)?);
-        return if data.is_empty() { Err(nothing(path)) } else { Ok(data) };
+        return load(path)?.something(path);
     }
     let entries = std::fs::read_dir(path).map_err(|e| Error::file(path, e.to_string(), HINT))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
@@ -31,32 +40,29 @@ pub fn read(path: impl AsRef<Path>) -> Result<KernelData> {
     }
     let mut all = KernelData::default();
     for file in files {
-        all.add(parse(&load(&file)?));
+        all.add(load(&file)?);
     }
-    if all.is_empty() { Err(nothing(path)) } else { Ok(all) }
+    all.something(path)
 }
 
-fn nothing(path: &Path) -> Error {
-    let what = "no measurement of kernels: found none of `layers`, `rows`, `step`, `by_kernel`, `lengths`, `batches`, \
-                `ladders` with something in it, expected at least one";
-    Error::file(path, what, HINT)
-}
-
-fn load(path: &Path) -> Result<Value> {
+fn load(path: &Path) -> Result<KernelData> {
     let fail = |what: String| Error::file(path, what, HINT);
     let size = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
     if size > MOST_BYTES {
         return Err(fail(format!("{size} bytes, expected measurements of at most {MOST_BYTES}")));
     }
     let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| fail(format!("{e}, expected JSON")))
+    parse(&serde_json::from_str(&text).map_err(|e| fail(format!("{e}, expected JSON")))?)
+        .map_err(|e| fail(format!("{NOTHING}: {e}")))
 }
 
 impl KernelData {
-    fn is_empty(&self) -> bool {
-        let Self { layers, variants, step, lengths, batches, ladders, .. } = self;
-        let tables = layers.is_none() && variants.is_none() && step.is_none();
-        tables && lengths.is_empty() && batches.is_empty() && ladders.is_empty()
+    /// Itself, if there is something in it.
+    fn something(self, path: &Path) -> Result<Self> {
+        let Self { layers, variants, step, lengths, batches, ladders, .. } = &self;
+        let tables = layers.is_some() || variants.is_some() || step.is_some();
+        let some = tables || !(lengths.is_empty() && batches.is_empty() && ladders.is_empty());
+        some.then_some(self).ok_or_else(|| Error::file(path, NOTHING, HINT))
     }
 
     /// Takes over the parts that are not there yet.
@@ -70,9 +76,9 @@ impl KernelData {
         self.layers = self.layers.take().or(other.layers);
         self.variants = self.variants.take().or(other.variants);
         self.step = self.step.take().or(other.step);
-        for ladder in other.ladders {
-            if self.ladders.iter().all(|l| l.operation != ladder.operation) {
-                self.ladders.push(ladder);
+        for (adapter, ladder) in other.ladders {
+            if self.ladders.iter().all(|(_, l)| l.operation != ladder.operation) {
+                self.ladders.push((adapter, ladder));
             }
         }
         if takes {
@@ -81,128 +87,40 @@ impl KernelData {
     }
 }
 
-fn parse(all: &Value) -> KernelData {
-    let adapter = text(all, "adapter");
-    let ceilings = all
-        .get("ceilings")
-        .filter(|c| c.is_object())
-        .map(|c| Ceilings { gflops: number(c, "gflops"), gb_per_s: number(c, "gb_per_s") });
-    let rows: Vec<Row> = list(all, "layers").iter().chain(list(all, "rows")).filter_map(row).collect();
+/// What any of the files may hold: a suite's, `bench --json`'s, a ladder's; that of a profile is a [`Profile`] itself.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct File {
+    adapter: String,
+    ceilings: Ceilings,
+    #[serde(deserialize_with = "list")]
+    layers: Vec<Row>,
+    #[serde(deserialize_with = "list")]
+    rows: Vec<Row>,
+    step: Option<Profile>,
+    #[serde(deserialize_with = "list")]
+    lengths: Vec<Scaled>,
+    #[serde(deserialize_with = "list")]
+    batches: Vec<Scaled>,
+    #[serde(deserialize_with = "list")]
+    ladders: Vec<ladder::Ladder>,
+}
+
+fn parse(all: &Value) -> serde_json::Result<KernelData> {
+    let File { adapter, ceilings, mut layers, rows, step, lengths, batches, mut ladders } = File::deserialize(all)?;
+    layers.extend(rows);
+    // a version that does not fit a shape is no row of it
+    layers.retain(|r| !r.operation.is_empty() && r.status != Status::NotRun);
     let mut first = HashMap::new();
     let several =
-        rows.iter().any(|r| *first.entry((&r.layer, &r.operation, r.shape)).or_insert(&r.variant) != &r.variant);
-    let table = (!rows.is_empty()).then(|| Table { adapter: adapter.clone(), ceilings, rows });
+        layers.iter().any(|r| *first.entry((&r.layer, &r.operation, r.shape)).or_insert(&r.variant) != &r.variant);
+    let table = (!layers.is_empty()).then(|| Table { adapter: adapter.clone(), ceilings, rows: layers });
     let (layers, variants) = if several { (None, table) } else { (table, None) };
-    // a suite holds its profile, a profile is one
-    let step = all.get("step").and_then(step).or_else(|| step(all));
-    let scaled = |key| list(all, key).iter().filter_map(scaled).collect();
-    let ladders = list(all, "ladders").iter().filter_map(|l| ladder(l, &adapter)).collect();
-    KernelData { adapter, layers, variants, step, lengths: scaled("lengths"), batches: scaled("batches"), ladders }
-}
-
-fn list<'a>(v: &'a Value, key: &str) -> &'a [Value] {
-    v.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn text(v: &Value, key: &str) -> String {
-    v.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn number(v: &Value, key: &str) -> f64 {
-    v.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN)
-}
-
-fn whole(v: &Value, key: &str) -> Option<u64> {
-    v.get(key).and_then(Value::as_u64)
-}
-
-fn spread(v: &Value, key: &str) -> Spread {
-    let of = v.get(key).unwrap_or(&Value::Null);
-    Spread { median: number(of, "median"), low: number(of, "low"), high: number(of, "high") }
-}
-
-fn shape(v: &Value) -> Option<Shape> {
-    Some(Shape {
-        batch: whole(v, "batch")?,
-        c_in: whole(v, "c_in")?,
-        len: whole(v, "len")?,
-        out: whole(v, "out")?,
-        k: whole(v, "k")?,
-        stride: whole(v, "stride")?,
-        dilation: whole(v, "dilation")?,
-    })
-}
-
-/// A row; whatever of it is missing becomes no number, but it has to name its operation. A version that does not fit a shape is
-/// no row of it.
-fn row(v: &Value) -> Option<Row> {
-    let operation = text(v, "operation");
-    (!operation.is_empty() && text(v, "status") != "not run").then(|| Row {
-        layer: text(v, "layer"),
-        operation,
-        shape: v.get("shape").and_then(shape),
-        variant: text(v, "variant"),
-        number: whole(v, "number"),
-        ms: spread(v, "ms"),
-        gflops: number(v, "gflops"),
-        gb_per_s: number(v, "gb_per_s"),
-    })
-}
-
-fn step(v: &Value) -> Option<Step> {
-    let kernel = |k: &Value| {
-        let name = text(k, "kernel");
-        (!name.is_empty()).then(|| Kernel { phase: text(k, "phase"), name, ms: number(k, "ms") })
-    };
-    let kernels: Vec<Kernel> = list(v, "by_kernel").iter().filter_map(kernel).collect();
-    let mut ms = spread(v, "train_step");
-    if ms.median.is_nan() {
-        ms.median = number(v, "train_step_ms");
-    }
-    (!kernels.is_empty()).then(|| Step {
-        adapter: text(v, "adapter"),
-        batch: whole(v, "batch"),
-        samples: whole(v, "samples"),
-        ms,
-        kernels,
-    })
-}
-
-/// A ladder; it has to name its operation, and a rung its version.
-fn ladder(v: &Value, adapter: &str) -> Option<Ladder> {
-    let rung = |r: &Value| {
-        let of = r.get("ms").unwrap_or(&Value::Null);
-        let (name, status) = (text(r, "name"), text(r, "status"));
-        (!name.is_empty()).then(|| Rung {
-            number: whole(r, "number"),
-            name,
-            change: text(r, "change"),
-            ms: Spread { median: number(of, "median"), low: number(of, "p5"), high: number(of, "p95") },
-            gflops: number(r, "gflops"),
-            gb_per_s: number(r, "gb_per_s"),
-            faster: number(r, "times_faster"),
-            wrong: status == "WRONG",
-            note: text(r, "note"),
-        })
-    };
-    let (operation, name) = (text(v, "operation"), text(v, "name"));
-    let copies = text(v, "bound") == "copy";
-    let ceilings = v.get("ceilings").unwrap_or(&Value::Null);
-    let ceiling = number(ceilings, if copies { "gb_per_s" } else { "gflops" });
-    let rungs: Vec<Rung> = list(v, "rungs").iter().filter_map(rung).collect();
-    (!operation.is_empty() && !rungs.is_empty()).then(|| Ladder {
-        adapter: adapter.to_owned(),
-        name: if name.is_empty() { operation.clone() } else { name },
-        operation,
-        copies,
-        ceiling: ceiling.is_finite().then_some(ceiling),
-        rungs,
-    })
-}
-
-fn scaled(v: &Value) -> Option<Scaled> {
-    let (train, infer) = (spread(v, "train_ms"), spread(v, "infer_ms"));
-    Some(Scaled { batch: whole(v, "batch")?, samples: whole(v, "samples")?, train, infer })
+    let has_kernels = |step: &Profile| !step.by_kernel.is_empty();
+    let step = step.filter(has_kernels).or_else(|| Profile::deserialize(all).ok().filter(has_kernels));
+    ladders.retain(|l| !l.operation.is_empty() && !l.rungs.is_empty());
+    let ladders = ladders.into_iter().map(|l| (adapter.clone(), l)).collect();
+    Ok(KernelData { adapter, layers, variants, step, lengths, batches, ladders })
 }
 
 #[cfg(test)]
@@ -220,13 +138,15 @@ mod tests {
                "by_kernel": [{{"phase": "forward", "kernel": "add", "ms": null}}, {{}}]}}, "lengths": [{{"batch": 1}}]}}"#
         ))
         .unwrap();
-        let data = parse(&all);
+        let data = parse(&all).unwrap();
         let table = data.layers.unwrap();
-        assert_eq!((table.rows.len(), table.rows[0].gflops, table.ceilings), (1, 9.5, None));
-        assert!(table.rows[0].gb_per_s.is_nan() && table.rows[0].ms.low.is_nan());
+        assert_eq!((table.rows.len(), table.rows[0].gflops), (1, 9.5));
+        assert!(
+            table.rows[0].gb_per_s.is_nan() && table.rows[0].ms.unwrap().low.is_nan() && table.ceilings.gflops.is_nan()
+        );
         let step = data.step.unwrap();
-        assert_eq!((step.ms.median, step.kernels.len(), step.batch), (5.0, 1, None));
-        assert!(step.kernels[0].ms.is_nan() && data.lengths.is_empty() && data.variants.is_none());
+        assert_eq!((step.train_step_ms, step.by_kernel.len(), step.batch), (5.0, 1, 0));
+        assert!(step.by_kernel[0].ms.is_nan() && data.lengths.is_empty() && data.variants.is_none());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! How near each layer comes to what the adapter can do.
 
 use super::marks::{log_axis, place};
-use super::{Ceilings, KernelData, Row, Table, adapter_note, drawable, missing_note, pass, passes, three};
+use super::{KernelData, adapter_note, drawable, intensity, missing_note, pass, passes, three};
 use crate::figures::network::fitting;
+use crate::lab::ceilings::Ceilings;
+use crate::lab::measure::{Row, Table};
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
@@ -20,13 +22,13 @@ pub fn roofline(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
         (None, None) => return None,
     };
     let rows = if fastest { fastest_of(table) } else { table.rows.iter().collect() };
-    let has_place = |r: &&Row| drawable(r.gflops) && drawable(r.intensity());
+    let has_place = |r: &&Row| drawable(r.gflops) && drawable(intensity(r));
     let drawn: Vec<Row> = rows.iter().copied().filter(has_place).cloned().collect();
     if drawn.is_empty() {
         return None;
     }
     let missing = rows.len() - drawn.len();
-    let ceilings = table.ceilings.filter(|c| drawable(c.gflops) || drawable(c.gb_per_s));
+    let ceilings = Some(table.ceilings).filter(|c| drawable(c.gflops) || drawable(c.gb_per_s));
     let caption = caption(table, ceilings, &drawn, missing, fastest);
     let names = passes(drawn.iter());
     let marks: Vec<Entry> =
@@ -36,7 +38,7 @@ pub fn roofline(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let top = 2.0 + legend_height(&marks, right - left) + 1.0;
     let frame = Frame { x0: left, y0: top, x1: right, y1: page.height_mm - 10.5 };
     let ridge = ceilings.map(|c| c.gflops / c.gb_per_s).filter(|v| drawable(*v));
-    let xs = || drawn.iter().map(Row::intensity).chain(ridge.map(|r| r / 4.0));
+    let xs = || drawn.iter().map(intensity).chain(ridge.map(|r| r / 4.0));
     let ys = || drawn.iter().map(|r| r.gflops).chain(ceilings.map(|c| 1.15 * c.gflops).filter(|v| drawable(*v)));
     let axis = |low: f64, high: f64, mm: f64, apart: f64| log_axis(low, high, apart / mm);
     let range =
@@ -49,7 +51,7 @@ pub fn roofline(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     Some(Figure::new("roofline", page, caption, move |c| {
         legend(c, &marks, (left, 2.0), right - left);
         frame.draw(c, &x, &y, Some(&x_label), "rate (GFLOP/s)");
-        let at = |r: &Row| frame.at(&x, &y, (r.intensity(), r.gflops));
+        let at = |r: &Row| frame.at(&x, &y, (intensity(r), r.gflops));
         let points: Vec<Point> = drawn.iter().filter_map(at).collect();
         let mut taken = ceilings.map_or(Vec::new(), |ceilings| roof(c, frame, (&x, &y), ceilings, &points));
         // the first pass lies on top
@@ -63,7 +65,7 @@ pub fn roofline(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
         let (slowest, fastest) = (drawn.iter().min_by(by_rate), drawn.iter().max_by(by_rate));
         for row in fastest.iter().chain(slowest.iter().filter(|_| drawn.len() > 1)) {
             if let Some(p) = at(row) {
-                taken.extend(name(c, frame, p, &row.name(), (&points, &taken)));
+                taken.extend(name(c, frame, p, &super::name(row), (&points, &taken)));
             }
         }
         Ok(())
@@ -167,10 +169,10 @@ fn name(c: &mut Canvas, frame: Frame, p: Point, name: &str, (points, taken): (&[
 }
 
 fn caption(table: &Table, ceilings: Option<Ceilings>, drawn: &[Row], missing: usize, fastest: bool) -> String {
-    let layers: std::collections::HashSet<String> = drawn.iter().map(Row::name).collect();
-    let batch = drawn.iter().filter_map(|r| r.shape).map(|s| s.batch).next();
-    let same = drawn.iter().filter_map(|r| r.shape).all(|s| Some(s.batch) == batch);
-    let batch = batch.filter(|_| same).map_or(String::new(), |b| format!(", batch {b}"));
+    let layers: std::collections::HashSet<String> = drawn.iter().map(super::name).collect();
+    let mut batches = drawn.iter().map(|r| r.shape.batch).filter(|b| *b > 0);
+    let batch = batches.next().filter(|first| batches.all(|b| b == *first));
+    let batch = batch.map_or(String::new(), |b| format!(", batch {b}"));
     let roof = match ceilings {
         Some(c) if drawable(c.gflops) && drawable(c.gb_per_s) => format!(
             "Lines: what kernels of the same program reach at most on this adapter, {} GFLOP/s of multiply-adds and {} GB/s \

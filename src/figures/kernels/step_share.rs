@@ -1,8 +1,9 @@
 //! Which kernels a training step's time goes to.
 
 use super::families::{family, is_convolution};
-use super::{KernelData, Step, adapter_note, drawable, three};
+use super::{KernelData, adapter_note, drawable, three};
 use crate::figures::network::fitting;
+use crate::lab::profile::Profile;
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
 use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
@@ -29,7 +30,7 @@ impl Bar {
 /// Share of a step's device time by kernel family, each bar split by phase. `None` without a kernel that took time.
 pub fn step_share(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let step = data.step.as_ref()?;
-    let timed = || step.kernels.iter().filter(|k| drawable(k.ms));
+    let timed = || step.by_kernel.iter().filter(|k| drawable(k.ms));
     let mut phases: Vec<String> = Vec::new();
     for kernel in timed() {
         if !phases.contains(&kernel.phase) {
@@ -93,10 +94,10 @@ pub fn step_share(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
 }
 
 /// The families, the costliest first, the smallest together.
-fn bars(step: &Step, phases: &[String]) -> Vec<Bar> {
+fn bars(step: &Profile, phases: &[String]) -> Vec<Bar> {
     let mut bars: Vec<Bar> = Vec::new();
-    for kernel in step.kernels.iter().filter(|k| drawable(k.ms)) {
-        let name = family(&kernel.name);
+    for kernel in step.by_kernel.iter().filter(|k| drawable(k.ms)) {
+        let name = family(&kernel.kernel);
         let at = bars.iter().position(|b| b.name == name).unwrap_or(bars.len());
         if at == bars.len() {
             bars.push(Bar { name: name.to_owned(), ms: vec![0.0; phases.len()] });
@@ -145,15 +146,18 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn caption(step: &Step, bars: &[Bar], total: f64, timed: usize) -> String {
+fn caption(step: &Profile, bars: &[Bar], total: f64, timed: usize) -> String {
     let convolutions: f64 = bars.iter().filter(|b| is_convolution(&b.name)).map(Bar::total).sum::<f64>() / total;
     let convolutions =
         if convolutions > 0.0 { format!(" Convolutions take {} of it.", percent(convolutions)) } else { String::new() };
     let size = match (step.batch, step.samples) {
-        (Some(batch), Some(samples)) => format!(" on {batch} strips of {samples} samples"),
-        _ => String::new(),
+        (0, _) | (_, 0) => String::new(),
+        (batch, samples) => format!(" on {batch} strips of {samples} samples"),
     };
-    let ms = step.ms;
+    let mut ms = step.train_step;
+    if ms.median.is_nan() {
+        ms.median = step.train_step_ms;
+    }
     let clock = match (drawable(ms.median), drawable(ms.low) && drawable(ms.high)) {
         (true, true) => format!(
             " By the clock a step took {} ms (median of the rounds; {} to {}).",
@@ -164,7 +168,7 @@ fn caption(step: &Step, bars: &[Bar], total: f64, timed: usize) -> String {
         (true, false) => format!(" By the clock a step took {} ms.", three(ms.median)),
         _ => String::new(),
     };
-    let lost = step.kernels.len() - timed;
+    let lost = step.by_kernel.len() - timed;
     let lost = if lost > 0 { format!(" {lost} kernels without a time are left out.") } else { String::new() };
     format!(
         "Where a training step{size} goes: share of each family of kernels in the device time of {} ms, split by the phase \
@@ -178,19 +182,16 @@ fn caption(step: &Step, bars: &[Bar], total: f64, timed: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::kernels::{Kernel, Spread};
+    use crate::lab::profile::KernelShare;
     use crate::plot::style::luminance;
 
     #[test]
     fn small_families_share_a_bar_and_nothing_is_lost() {
-        let kernel = |i: usize| Kernel { phase: "forward".into(), name: format!("k{i} A=1"), ms: 1.0 + i as f64 };
-        let step = Step {
-            adapter: String::new(),
-            batch: None,
-            samples: None,
-            ms: Spread { median: f64::NAN, low: f64::NAN, high: f64::NAN },
-            kernels: (0..40).map(kernel).collect(),
+        let kernel = |i: usize| {
+            let (phase, kernel) = ("forward".to_owned(), format!("k{i} A=1"));
+            KernelShare { phase, kernel, ms: 1.0 + i as f64, ..KernelShare::default() }
         };
+        let step = Profile { by_kernel: (0..40).map(kernel).collect(), ..Profile::default() };
         let bars = bars(&step, &["forward".into()]);
         assert_eq!((bars.len(), bars[0].name.as_str(), bars[MOST - 1].name.as_str()), (MOST, "k39", "26 others"));
         assert!((bars.iter().map(Bar::total).sum::<f64>() - 820.0).abs() < 1e-9);

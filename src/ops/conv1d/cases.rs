@@ -91,6 +91,19 @@ pub(crate) fn conv_case(pass: Pass, s: ConvShape) -> Case {
     case.cost(2.0 * (s.batch * t * s.c_out * depth) as f64, 4.0 * values as f64)
 }
 
+/// The gradient with respect to an input of `len` samples, of branches together.
+pub(crate) fn branches_input_grad_case(spec: &ConvSpec, weights: &[[usize; 3]], batch: usize, len: usize) -> Case {
+    let g = [batch, weights.iter().map(|w| w[0]).sum(), out_len(spec, len, &weights[0])];
+    let inputs = std::iter::once(Input::normal(&g, 75)).chain(weights.iter().map(|w| Input::normal(w, 76)));
+    let (spec, cpu_spec) = (spec.clone(), spec.clone());
+    Case::new(
+        format!("{weights:?}, B {batch} L {len}"),
+        inputs.collect(),
+        move |x| input_grad(&spec, &x[0], &x[1..], len, GradRows::new()),
+        move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], len),
+    )
+}
+
 /// batch, channels in and out, length, kernel, stride, dilation, groups.
 type Setting = [usize; 8];
 

@@ -20,7 +20,7 @@ pub struct ConvSpec {
 }
 
 /// Numbers of a convolution's operands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Numbers {
     /// f32 throughout.

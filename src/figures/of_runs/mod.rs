@@ -1,4 +1,0 @@
-//! Figures of runs, by kind.
-
-pub(super) mod classification;
-pub(super) mod training;
