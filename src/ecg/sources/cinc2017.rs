@@ -65,7 +65,15 @@ fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome,
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
     let x = context.first_strip(mv, fs)?;
     let (patient, note) = context.patient(&record, &header.comments);
-    out.strips.push(context.strip(Draft { patient, id: record, rhythm, x, beats: None, features: None })?);
+    out.strips.push(context.strip(Draft {
+        patient,
+        id: record,
+        rhythm,
+        x,
+        beats: None,
+        marked: None,
+        features: None,
+    })?);
     out.notes.push(note);
     Ok(out)
 }

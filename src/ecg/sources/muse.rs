@@ -118,7 +118,7 @@ fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize
     let x = context.first_strip(mv, FS)?;
     let id = context.record_id(path);
     let (patient, note) = context.patient(&id, &[]);
-    let draft = Draft { patient, id, rhythm, x, beats: None, features: None };
+    let draft = Draft { patient, id, rhythm, x, beats: None, marked: None, features: None };
     Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
