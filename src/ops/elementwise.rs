@@ -9,17 +9,15 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const UNARY_KERNEL: Kernel = Kernel {
-    family: "elementwise",
     name: "unary",
     formula: "y[i] = f(x[i])",
     operands: &[("x", "[n]"), ("y", "[n]")],
     sizes: &[("n", 37), ("OP", 12)],
     floats: &[("a", -0.5), ("b", 0.5)],
-    layouts: &[],
+    ..Kernel::of("elementwise")
 };
 
 const BINARY_KERNEL: Kernel = Kernel {
-    family: "elementwise",
     name: "binary",
     formula: "y[i] = f(u[i], v[i]), u and v repeated to y's shape",
     operands: &[("u", "broadcasts to y's shape"), ("v", "broadcasts to y's shape"), ("y", "[d0, d1, d2, d3]")],
@@ -40,7 +38,7 @@ const BINARY_KERNEL: Kernel = Kernel {
         ("v3", 0),
     ],
     floats: &[("a", -0.5), ("b", 0.5)],
-    layouts: &[],
+    ..Kernel::of("elementwise")
 };
 
 pub(super) const FAMILY: Family = Family {

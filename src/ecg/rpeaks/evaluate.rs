@@ -4,7 +4,7 @@ use super::score::Score;
 use super::{Detector, clean, detect, without_gaps};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{HeaderLabel, Rhythm, header_label};
-use crate::ecg::sources::{Kind, Source, one_line, record_headers};
+use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
 use crate::ecg::wfdb::annotation::annotation_file;
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
@@ -169,10 +169,6 @@ fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
     };
     let records = set.classes.iter().enumerate().map(row).collect();
     Ok(Evaluation { records, exclusions: Vec::new() })
-}
-
-fn stem(header: &Path) -> String {
-    header.file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned())
 }
 
 fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detector]) -> Result<RecordScore, String> {

@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
+pub(crate) use folder::{stem, walk};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
 pub(crate) use notes::NAMED;
 pub use source::{Kind, Source};
