@@ -107,6 +107,11 @@ pub(crate) fn glyph(c: char) -> (u16, f64) {
     (face().glyph(c) as u16, face().advance(c))
 }
 
+/// True if the font has a glyph for every character.
+pub fn has_all(text: &str) -> bool {
+    text.chars().all(|c| face().glyph(c) != 0)
+}
+
 /// Rasterises a line of text at `em` pixels per em; `shift` in 0..1 moves it right by a part of a pixel.
 pub fn rasterise(text: &str, em: f64, weight: Weight, shift: f64) -> Result<Mask> {
     register()?;
@@ -245,7 +250,6 @@ mod tests {
 
     #[test]
     fn the_font_has_what_the_figures_write() {
-        let has_all = |text: &str| text.chars().all(|c| face().glyph(c) != 0);
         assert!(has_all("abcXYZ0123456789.,:;()/%+-=<>_−–·×…µ±≥éüρ"));
         assert!(!has_all("心"));
     }
