@@ -90,7 +90,7 @@ pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Fi
         // strips beside each other are on paper of one height
         let most = |of: &dyn Fn(&Trace) -> f64| row.iter().map(|(_, t)| of(t)).fold(0.0, f64::max);
         let (above, below) = (most(&|t| t.above), most(&|t| t.below));
-        row.iter_mut().for_each(|(_, t)| *t = t.clone().on_paper(above, below));
+        row.iter_mut().for_each(|(_, t)| (t.above, t.below) = (above, below));
         let heading = row.iter().map(|(h, _)| h.height).fold(0.0, f64::max);
         heights.push(heading + row[0].1.height() + 3.0 * (TRACK + GAP) + 3.0);
     }
