@@ -219,7 +219,7 @@ fn the_page_is_whole_and_harmless() {
         "an &lt;adapter&gt;",
         "A caption of 1 &lt; 2",
         "gui&lt;d&gt;ed &amp; &quot;co&quot;",
-        "mean and sd over folds",
+        "mean and standard deviation over ",
         "class prior",
         "17 features alone",
         "random weights",

@@ -106,8 +106,8 @@ struct Layout {
 /// A row, laid out.
 struct Placed {
     heading: Heading,
-    /// Headings of the lanes, and the upper edge of their papers below that of the row.
-    lanes: Vec<(Heading, f64)>,
+    /// Headings of the lanes, and the upper edge of their papers and what they end at, below that of the row.
+    lanes: Vec<(Heading, f64, f64)>,
     height: f64,
 }
 
@@ -136,19 +136,20 @@ impl Layout {
                 found.push(Heading::new(lane.facts.iter().cloned().chain(trace.warnings().skip(notes)), self.paper));
             }
             y += found.iter().map(|h| h.height).fold(0.0, f64::max);
-            lanes.extend(found.into_iter().map(|h| (h, y)));
             let track = if abreast.iter().any(|lane| lane.target) { TRACK.0 + TRACK.1 } else { 0.0 };
-            y += plain.height() + track + UNDER;
+            let end = y + plain.height() + track;
+            lanes.extend(found.into_iter().map(|h| (h, y, end)));
+            y = end + UNDER;
         }
         Ok(Placed { heading, lanes, height: y })
     }
 
     fn draw(&self, c: &mut Canvas, top: f64, row: &Row, placed: &Placed, mark: Option<usize>) -> Result<()> {
         if let Some(index) = mark {
-            letter(c, (0.8, top + 3.2), index);
+            letter(c, (0.8, top + 2.9), index);
         }
         placed.heading.draw(c, (LEFT, top));
-        for (i, (lane, (heading, y))) in row.lanes.iter().zip(&placed.lanes).enumerate() {
+        for (i, (lane, (heading, y, _))) in row.lanes.iter().zip(&placed.lanes).enumerate() {
             let left = self.left(i % self.columns);
             heading.draw(c, (left, top + y - heading.height));
             let at = (left + self.scale.lead_in(), top + y);
@@ -222,15 +223,14 @@ fn pages<'a>(
     let ends = (1.0 + legend.height + 0.6, 8.6);
     Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
         legend.draw(c, (LEFT, 1.0));
-        let mut bottom = 0.0;
+        let (mut ends, mut bottom) = (vec![0.0; layout.columns], 0.0);
         for &(i, top) in parts {
-            let several = rows.len() > 1;
-            layout.draw(c, top, &rows[i], &placed[i], several.then_some(i))?;
+            layout.draw(c, top, &rows[i], &placed[i], (rows.len() > 1).then_some(i))?;
             bottom = top + placed[i].height - UNDER;
+            placed[i].lanes.iter().enumerate().for_each(|(k, lane)| ends[k % layout.columns] = top + lane.2);
         }
-        for column in 0..layout.columns {
-            let at = (layout.left(column) + scale.lead_in(), bottom);
-            time_axis(c, at, (0.0, seconds), scale, true);
+        for (column, end) in ends.into_iter().enumerate() {
+            time_axis(c, (layout.left(column) + scale.lead_in(), end), (0.0, seconds), scale, true);
         }
         map_bar(c, layout.left(layout.columns) - BETWEEN + 2.5, (parts.first().map_or(0.0, |p| p.1), bottom));
         Ok(())
