@@ -75,9 +75,6 @@ impl BatchTargets {
     }
 
     /// Room for other targets of the same shapes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where memory is out.
     pub fn room(&self) -> Result<Self> {
         let like = |t: &Tensor| Tensor::empty(t.gpu(), t.shape(), t.dtype());
         Ok(Self {

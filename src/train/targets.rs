@@ -171,9 +171,6 @@ impl Targets {
 
     /// [`Targets::batch`] with the guidance target of each record moved by so many samples, to the right where positive,
     /// before it is pooled; zero where it does not reach. A target that is moved out of the strip is not valid.
-    ///
-    /// # Errors
-    /// As [`Targets::batch`].
     pub fn batch_shifted(
         &self,
         gpu: &Gpu,
