@@ -95,9 +95,9 @@ impl Axis {
     /// lie, 0 to 1, and their texts. Of a linear axis every second, third or so stays.
     pub fn with_room(&self, mm: f64, size: impl Fn(&str) -> f64) -> Vec<(f64, &str)> {
         let place = |tick: &(f64, String)| self.place(tick.0).filter(|t| (-1e-6..=1.0 + 1e-6).contains(t));
-        let all: Vec<(f64, &str)> =
+        let mut all: Vec<(f64, &str)> =
             self.ticks.iter().filter_map(|tick| Some((place(tick)?, tick.1.as_str()))).collect();
-        let apart = |a: &(f64, &str), b: &(f64, &str)| (a.0 - b.0).abs() * mm >= (size(a.1) + size(b.1)) / 2.0;
+        let apart = |a: &(f64, &str), b: &(f64, &str)| (a.0 - b.0).abs() * mm >= (size(a.1) + size(b.1)) / 2.0 - 1e-6;
         if self.log {
             // powers come first
             return all.iter().fold(Vec::new(), |mut kept, tick| {
@@ -107,6 +107,7 @@ impl Axis {
                 kept
             });
         }
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
         // where one of them is 0 it stays
         let zero = all.iter().position(|tick| tick.1 == "0").unwrap_or(0);
         let every = |step: usize| all.iter().skip(zero % step).step_by(step).copied().collect::<Vec<_>>();
@@ -418,7 +419,10 @@ mod tests {
             (11, ["0", "2", "4", "6", "8"].map(String::from).to_vec())
         );
         let log = Axis::logarithmic([1.0, 100.0], 10.0).expect("two decades");
-        assert_eq!(texts(&log, 20.0, 4.0), ["1", "10", "100", "2", "20"], "powers first");
+        assert_eq!(
+            (texts(&log, 40.0, 6.0).len(), texts(&log, 40.0, 7.0)),
+            (7, ["1", "10", "100"].map(String::from).to_vec())
+        );
         assert!(texts(&tens, 0.0, 1.0).len() <= 1);
     }
 

@@ -422,7 +422,9 @@ mod tests {
         let file = pdf(page, scene).unwrap();
         assert_eq!(file, pdf(page, scene).unwrap(), "nothing but what is drawn");
         let text = String::from_utf8_lossy(&file);
-        assert!(text.starts_with("%PDF-1.") && text.contains("/MediaBox [0 0 240.94489 56.69291]"), "85 mm wide");
+        let (_, size) = text.split_once("/MediaBox [0 0 ").unwrap();
+        let mm = |i: usize| size.split([' ', ']']).nth(i).unwrap().parse::<f64>().unwrap() / 72.0 * 25.4;
+        assert!(text.starts_with("%PDF-1.") && (mm(0) - 85.0).abs() < 1e-3 && (mm(1) - 20.0).abs() < 1e-3);
         assert!(text.contains("/FontFile2") && !text.contains("/CreationDate") && !text.contains("/ID"));
         // the stream that has a Length1 is a TrueType font of so many bytes
         let find = |from: usize, what: &[u8]| from + file[from..].windows(what.len()).position(|w| w == what).unwrap();
