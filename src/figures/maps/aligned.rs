@@ -105,7 +105,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
 
 fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: f64, caption: &str) -> Vec<Figure<'a>> {
     let (width, wide) = (look.width(), look.is_wide());
-    let columns = if wide { 3 } else { 2 }.min(panels.len());
+    let columns = if wide && panels.len() != 4 { 3 } else { 2 }.min(panels.len());
     entries.push(Entry { dash: DASH, ..Entry::line("guidance target G", TARGET) });
     entries.push(Entry::line("mean ECG", NONE));
     let head = 2.5 + legend_height(&entries, width - 16.0);
