@@ -99,16 +99,18 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         };
         let (classes, patients) = (by_class(&rows, &set.classes), by_patient(&rows));
         let by = match &patients {
-            Some(_) => format!(
-                "Left: by true class; right: by patient, the {PATIENTS} with most records at most, others in grey (in parentheses: \
-                 records)"
-            ),
-            None => "Coloured by true class; every patient has one record".into(),
+            Some(colors) if colors.legend.len() > PATIENTS => {
+                format!(
+                    "Left: by true class; right: by patient, the {PATIENTS} with most records and all others in grey"
+                )
+            }
+            Some(_) => "Left: by true class; right: by patient".to_owned(),
+            None => "Coloured by true class; every patient has one record".to_owned(),
         };
         let some = if every > 1 { format!(", every {every}th") } else { String::new() };
         let caption = format!(
             "Embeddings that the classifier of {arm} is given of the test records ({}, n = 1 run; {} records{some}; {} values each): \
-             the first two principal components (PC, with their share of the variance){how}. {by}. Each network has directions of \
+             the first two principal components (PC, with their share of the variance){how}. {by} (in parentheses: records). Each network has directions of \
              its own, so that embeddings of several folds, seeds or arms cannot be pooled.",
             run.cell(),
             rows.len(),

@@ -29,8 +29,12 @@ fn means(summary: &Summary) -> Option<[f64; 4]> {
 }
 
 pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
-    let whole = set.runs.iter().all(|r| r.predictions.is_some());
-    if !whole && set.runs.iter().all(|r| r.explanation.is_none()) {
+    // runs that have not tested yet are left out
+    let tested: Vec<_> = set.runs.iter().filter(|r| r.predictions.is_some() || r.explanation.is_some()).collect();
+    let whole = tested.iter().all(|r| r.predictions.is_some());
+    let of_arm = |arm: &str| tested.iter().filter(|r| r.variant == arm).count();
+    let arms: Vec<(usize, &String)> = set.variants.iter().enumerate().filter(|a| of_arm(a.1) > 0).collect();
+    if arms.is_empty() {
         let why = format!("neither predictions.csv nor explanation.json (scores of the maps); {EVALUATE}");
         return drawn.miss(STEM, why);
     }
@@ -47,14 +51,15 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
                 (false, _) => runs.filter_map(|r| r.metrics.as_ref()?.explanation.insertion_auc).collect(),
             }
         };
-        let group = |(i, arm): (usize, &String)| Group { name: arm.clone(), color: arm_color(i), values: values(arm) };
-        let groups: Vec<Group> = set.variants.iter().enumerate().map(group).collect();
+        let group =
+            |&(i, arm): &(usize, &String)| Group { name: arm.clone(), color: arm_color(i), values: values(arm) };
+        let groups: Vec<Group> = arms.iter().map(group).collect();
         if groups.iter().all(|g| g.values.is_empty()) {
             continue;
         }
         n = n.max(groups.iter().map(|g| g.values.len()).max().unwrap_or(0));
         let against = |of: fn(&Sanity) -> &Summary| {
-            let first = set.of(&set.variants[0]);
+            let first = set.of(arms[0].1);
             mean_sd(&first.filter_map(|r| Some(means(of(r.sanity.as_ref()?))?[which])).collect::<Vec<_>>()).0
         };
         let mut lines: Vec<(String, f64)> = Vec::new();
@@ -85,8 +90,7 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         }
         false => "",
     };
-    let runs: Vec<String> =
-        set.variants.iter().map(|arm| format!("{arm}: n = {}", count(set.of(arm).count(), "run"))).collect();
+    let runs: Vec<String> = arms.iter().map(|(_, arm)| format!("{arm}: n = {}", count(of_arm(arm), "run"))).collect();
     let caption = format!(
         "Scores of the Grad-CAM maps for the true class against the guidance target ({}), up to {} a row. NCC: normalised \
          cross-correlation of the map with the target G, or with its parts, beats B and intervals I; energy: share of the \

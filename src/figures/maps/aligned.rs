@@ -55,13 +55,14 @@ struct Panel<'a> {
 }
 
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
-    let arms: Vec<&str> = match set.pair() {
+    let shown = |arm: &'a str| set.of(arm).filter_map(|r| r.examples.as_ref());
+    let mut arms: Vec<&str> = match set.pair() {
         Some(pair) => pair.to_vec(),
         None => set.variants.iter().map(String::as_str).collect(),
     };
-    let shown = |arm: &'a str| set.of(arm).filter_map(|r| r.examples.as_ref());
+    arms.retain(|arm| shown(arm).next().is_some());
     let Some(fs) = arms.iter().find_map(|arm| shown(arm).next()).map(|s: &Examples| s.fs) else {
-        return drawn.miss(STEM, no_file(set, arms.first().unwrap_or(&"the run")));
+        return drawn.miss(STEM, no_file(set, set.variants.first().map_or("the run", String::as_str)));
     };
     // an arm has its colour in all figures
     let color = |arm: &&str| arm_color(set.variants.iter().position(|name| name == arm).unwrap_or(0));
@@ -104,7 +105,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
 
 fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: f64, caption: &str) -> Vec<Figure<'a>> {
     let (width, wide) = (look.width(), look.is_wide());
-    let columns = if wide { 3 } else { 2 }.min(panels.len());
+    let columns = if wide && panels.len() != 4 { 3 } else { 2 }.min(panels.len());
     entries.push(Entry { dash: DASH, ..Entry::line("guidance target G", TARGET) });
     entries.push(Entry::line("mean ECG", NONE));
     let head = 2.5 + legend_height(&entries, width - 16.0);
@@ -126,7 +127,7 @@ fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: 
                 right_axis(c, &frame, &mv, k + 1 == own.len());
                 let ecg: Vec<_> = panel.arms[0].1.signal.iter().enumerate().map(|(i, v)| (place(i), *v)).collect();
                 frame.draw(c, &x, &y, Some("time from the R peak (s)"), label);
-                line(c, &frame, (&x, &mv), &ecg, Line::new(NONE));
+                line(c, &frame, (&x, &mv), &ecg, Line { pt: 0.8, ..Line::new(NONE) });
                 title(c, &frame, panel.class.1);
                 letter(c, (frame.x0 - 10.0, frame.y0 - 1.8), row * columns + k);
                 for (color, one) in &panel.arms {

@@ -39,7 +39,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
             }
             let caption = format!(
                 "Wrong predictions of {arm} ({}){each}: the same strip with the map for the predicted class, which shows what spoke \
-             for the mistake, and with that for the true class, which shows what spoke against it.",
+             for the mistake, and with that for the true class, which shows what spoke for the right answer.",
                 place(run, shown)
             );
             Ok((rows, caption))
