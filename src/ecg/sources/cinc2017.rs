@@ -1,12 +1,12 @@
 //! The PhysioNet/CinC Challenge 2017: single-lead WFDB records of 9 to 60 s and a table of their labels.
 
 use super::notes::Note;
-use super::{Context, Draft, Outcome, Sink, folder, one_line};
+use super::{Context, Outcome, Sink, folder, one_line, physionet};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::wfdb::{Header, Signal, read_limited, read_signal};
+use crate::ecg::wfdb::{Header, read_limited, stem};
 use crate::error::{Error, Result};
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The largest table of labels that is read, in bytes.
@@ -26,7 +26,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for header in headers {
         let id = context.record_id(&header);
-        let name = record_name(&header);
+        let name = stem(&header);
         // the sample of validation records is part of the training records: the same names lie in two folders
         let label = if let Some(first) = places.get(&name) {
             Err(format!("the same record as {first}"))
@@ -54,10 +54,6 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     folder::in_order(context, &items, &read, sink)
 }
 
-fn record_name(header: &Path) -> String {
-    header.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
-}
-
 fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome, String> {
     let rhythm = label.clone()?;
     let options = context.options;
@@ -65,15 +61,8 @@ fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome,
     let record = context.record_id(path);
     // the one signal is named ECG, whatever lead it is
     let index = if header.signals.len() == 1 { Some(0) } else { header.lead(&options.lead) };
-    let index = index.ok_or_else(|| format!("no lead {}, found {}", options.lead, header.lead_names()))?;
-    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
-    let mut out = Outcome::default();
-    out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
-    let x = context.first_strip(mv, fs)?;
-    let (patient, note) = context.patient(&record, &header.comments);
-    out.strips.push(context.strip(Draft { patient, id: record, rhythm, x, beats: None, features: None })?);
-    out.notes.push(note);
-    Ok(out)
+    let index = index.ok_or_else(|| header.no_lead(&options.lead))?;
+    physionet::strip(context, &header, record, index, rhythm, false)
 }
 
 /// The `REFERENCE*.csv` of the highest version; says which, if there are several.
@@ -122,15 +111,9 @@ fn read_table(path: &Path) -> Result<BTreeMap<String, Label>> {
             "~" => Err("noisy (~)".into()),
             other => labels::challenge_2017(other).ok_or_else(|| format!("label `{other}`, expected N, A, O or ~")),
         };
-        match labels.entry(bare(name)) {
-            Entry::Vacant(place) => {
-                place.insert(label);
-            }
-            Entry::Occupied(mut place) => {
-                if *place.get() != label {
-                    *place.get_mut() = Err("labelled twice, differently".into());
-                }
-            }
+        let first: &mut Label = labels.entry(bare(name)).or_insert_with(|| label.clone());
+        if *first != label {
+            *first = Err("labelled twice, differently".into());
         }
     }
     if labels.is_empty() {

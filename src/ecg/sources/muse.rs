@@ -7,10 +7,9 @@ use super::notes::Note;
 use super::{Context, Draft, Outcome, Sink, folder, one_line};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::wfdb::{find_lead, read_limited};
+use crate::ecg::wfdb::{find_lead, read_limited, stem};
 use crate::error::{Error, Result};
-use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The table's name.
@@ -62,7 +61,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         account.exclusions.push(Exclusion::new(&context.source, reason));
     }
     sink(account)?;
-    let lead = lead_column(&context.options.lead);
+    let lead = find_lead(LEADS, &context.options.lead);
     let read = |(path, label): &(PathBuf, Label)| {
         read_record(context, path, label, lead).map_err(|reason| (context.record_id(path), reason))
     };
@@ -75,15 +74,9 @@ fn rhythms(rows: Vec<[String; 2]>) -> BTreeMap<String, Label> {
     for [name, rhythm] in rows {
         let label = labels::chapman_acronym(&rhythm).ok_or_else(|| format!("rhythm `{rhythm}` is not known"));
         let name = name.trim_end_matches(".csv").to_string();
-        match labels.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(label);
-            }
-            Entry::Occupied(mut place) => {
-                if *place.get() != label {
-                    *place.get_mut() = Err(format!("two rows of {TABLE} differ in its rhythm"));
-                }
-            }
+        let first: &mut Label = labels.entry(name).or_insert_with(|| label.clone());
+        if *first != label {
+            *first = Err(format!("two rows of {TABLE} differ in its rhythm"));
         }
     }
     labels
@@ -95,18 +88,14 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     let mut chosen: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut several = BTreeSet::new();
     for path in files {
-        let name = path.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        match chosen.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(path);
-            }
-            Entry::Occupied(mut place) => {
-                several.insert(place.key().clone());
-                if preferred(&path) && !preferred(place.get()) {
-                    place.insert(path);
-                }
+        let name = stem(&path);
+        if let Some(other) = chosen.get(&name) {
+            several.insert(name.clone());
+            if preferred(other) || !preferred(&path) {
+                continue;
             }
         }
+        chosen.insert(name, path);
     }
     if !several.is_empty() {
         out.notes.push(Note::Line(format!(
@@ -118,11 +107,6 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     chosen
 }
 
-/// The column of a lead, by the rule for WFDB's leads.
-fn lead_column(name: &str) -> Option<usize> {
-    find_lead(LEADS, name)
-}
-
 fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize>) -> Result<Outcome, String> {
     let rhythm = label.clone()?;
     let lead = lead.ok_or_else(|| format!("no lead {}, found {}", context.options.lead, LEADS.join(", ")))?;
@@ -132,7 +116,7 @@ fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize
     let x = context.first_strip(mv, FS)?;
     let id = context.record_id(path);
     let (patient, note) = context.patient(&id, &[]);
-    let draft = Draft { patient, id, rhythm, x, beats: None, features: None };
+    let draft = Draft { patient, id, rhythm, x, beats: None };
     Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
@@ -161,9 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leads_and_samples() {
-        assert_eq!(["I", "ii", "MLII", "avF", " V6"].map(lead_column), [Some(0), Some(1), Some(1), Some(5), Some(11)]);
-        assert_eq!((lead_column("V7"), lead_column("ML"), lead_column("")), (None, None, None));
+    fn samples_of_a_lead() {
         let line = "1,-2000, 3,4,5,6,7,8,9,10,11,12";
         assert_eq!(samples(&format!("{line}\r\n\r\n{line}"), 1).unwrap(), [-2.0, -2.0]);
         assert!(samples(&line.replace("-2000", ""), 1).unwrap()[0].is_nan());

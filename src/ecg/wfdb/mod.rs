@@ -27,7 +27,19 @@ pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 use crate::error::{Error, Result};
 use crate::files::open;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The header `dir/100.hea` of a record `dir/100`.
+pub(crate) fn with_hea(record: &Path) -> PathBuf {
+    let mut name = record.as_os_str().to_owned();
+    name.push(".hea");
+    name.into()
+}
+
+/// A file's name without its extension.
+pub(crate) fn stem(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
 
 /// Reads a whole file of at most `limit` bytes.
 ///
