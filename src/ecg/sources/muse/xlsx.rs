@@ -5,6 +5,7 @@
 use crate::ecg::wfdb::read_limited;
 use crate::error::{Error, Result};
 use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -149,14 +150,9 @@ fn add_text(event: &Event, to: &mut String) {
     match event {
         Event::Text(t) => to.push_str(&t.xml10_content()),
         Event::CData(t) => to.push_str(&t.xml10_content()),
-        Event::GeneralRef(r) => match (&**r, r.resolve_char_ref()) {
-            ("lt", _) => to.push('<'),
-            ("gt", _) => to.push('>'),
-            ("amp", _) => to.push('&'),
-            ("quot", _) => to.push('"'),
-            ("apos", _) => to.push('\''),
-            (_, Ok(Some(c))) => to.push(c),
-            _ => {}
+        Event::GeneralRef(r) => match r.resolve_char_ref() {
+            Ok(Some(c)) => to.push(c),
+            _ => to.push_str(resolve_predefined_entity(r).unwrap_or_default()),
         },
         _ => {}
     }
