@@ -12,6 +12,7 @@ use drawing::{check, texts};
 use exgnet::experiment::Experiment;
 use exgnet::figures::catalogue::{Drawn, FIGURES, Kind};
 use exgnet::plot::{Format, Look, Theme};
+use exgnet::run::cost::{Cost, Inference};
 use exgnet::run::examples::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples};
 use exgnet::run::folder::{EpochLog, RunFolder};
 use exgnet::run::metrics::Metrics;
@@ -38,11 +39,13 @@ struct Fake {
     /// Losses of these epochs are no number.
     broken: std::ops::Range<usize>,
     explained: bool,
+    /// Strips are held out to follow the training.
+    validation: bool,
 }
 
 impl Fake {
     fn new(variant: &'static str, fold: usize) -> Self {
-        Self { variant, fold, epochs: 4, there: vec![0, 1, 2], broken: 0..0, explained: true }
+        Self { variant, fold, epochs: 4, there: vec![0, 1, 2], broken: 0..0, explained: true, validation: false }
     }
 
     fn classes() -> Vec<String> {
@@ -123,8 +126,9 @@ impl Fake {
             let regressed = (self.variant == "both").then_some(measured.map(|v| v * 0.9 + 80.0));
             ExampleFeatures { class: self.there[i % self.there.len()], measured, regressed }
         });
+        let embedding = |i: usize| (0..4).map(|j| Self::noise(i * 4 + j + self.fold) as f32 + (i % 2) as f32).collect();
         Examples {
-            embeddings: Vec::new(),
+            embeddings: (0..30).map(embedding).collect(),
             classes: Self::classes(),
             fs: FS,
             layer: "blocks.1".into(),
@@ -145,7 +149,13 @@ impl Fake {
         } else {
             losses.push(("total".into(), ce));
         }
-        let metrics = vec![("train_accuracy".into(), 1.0 - fall / 2.0), ("train_macro_f1".into(), 1.0 - fall / 1.5)];
+        let mut metrics =
+            vec![("train_accuracy".into(), 1.0 - fall / 2.0), ("train_macro_f1".into(), 1.0 - fall / 1.5)];
+        if self.validation {
+            metrics.push(("validation_accuracy".into(), 0.9 - fall / 2.0));
+            metrics.push(("validation_macro_f1".into(), 0.9 - fall / 1.5));
+            metrics.push(("train_dead_maps".into(), if self.variant == "both" { 0.1 / epoch as f64 } else { 0.0 }));
+        }
         EpochLog { epoch, step: epoch * 10, lr: 1e-3 / epoch as f64, losses, metrics, seconds: 1.0 }
     }
 
@@ -172,7 +182,7 @@ impl Fake {
         std::fs::write(dir.join("log.jsonl"), lines).expect("written");
         let rows = self.predictions();
         predictions::write(&dir.join("predictions.csv"), &Self::classes(), &rows).expect("written");
-        let metrics = Metrics::of(&Self::classes(), &rows, None).expect("metrics");
+        let metrics = Metrics::of(&Self::classes(), &rows, Some(&[400, 120, 7])).expect("metrics");
         std::fs::write(dir.join("metrics.json"), serde_json::to_string(&metrics).expect("JSON")).expect("written");
         if self.explained {
             self.shown().write(&folder.explanations()).expect("written");
@@ -241,8 +251,8 @@ fn the_structure_of_every_figure_of_a_sweep() {
     assert_eq!(RunSet::new(&runs).expect("material").variants, ["plain", "both"]);
     for kind in groups().filter(|k| *k != "kernels") {
         let (found, missing) = svgs(kind, &runs, &Look::default());
-        // these runs have no scores of maps
-        let expected = if kind == "scores" { 1 } else { 0 };
+        // these runs have no scores of maps, and one network
+        let expected = usize::from(kind == "scores" || kind == "performance");
         assert_eq!(missing.len(), expected, "{kind:?}: {missing:?}");
         let told: String = found.iter().map(|(stem, svg)| format!("{stem}: {}", summary(svg))).collect();
         same_as_golden(&format!("figures/{kind}.txt"), &told);
@@ -264,6 +274,9 @@ fn letters_are_readable_at_every_width_and_glyphs_are_there() {
                 let page: f64 =
                     svg.split("width=\"").nth(1).and_then(|p| p.split("mm").next()?.parse().ok()).expect("a width");
                 assert!(page <= width_mm + 1e-6, "{stem}: {page} mm");
+                let height: f64 =
+                    svg.split("height=\"").nth(1).and_then(|p| p.split("mm").next()?.parse().ok()).expect("a height");
+                assert!(width_mm > 85.0 || height <= 120.0 + 1e-6, "{stem} at {width_mm} mm: {height} mm high");
                 for text in texts(&svg) {
                     let plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
                     assert!(exgnet::plot::text::has_all(&plain), "{stem}: no glyph for all of '{plain}'");
@@ -279,7 +292,7 @@ fn a_plain_run_shows_all_its_losses() {
     let dir = Fake::new("plain", 0).write(tmp.path());
     let (found, _) = svgs("training", &runs(&[&dir]), &Look::default());
     let words = texts(&found["losses"]);
-    assert!(words.contains(&"loss: ce = total".to_owned()), "{words:?}");
+    assert!(words.contains(&"cross-entropy = total loss".to_owned()), "{words:?}");
     assert!(!words.iter().any(|w| w.contains("gaps")), "{words:?}");
 }
 
@@ -298,10 +311,62 @@ fn losses_that_are_no_number_are_gaps() {
     // all of it
     let none = Fake { epochs: 3, broken: 0..9, ..Fake::new("plain", 2) }.write(tmp.path());
     let (none, missing) = svgs("training", &runs(&[&none]), &Look::default());
-    assert!(texts(&none["losses"]).contains(&"no finite value".to_owned()) && missing.is_empty());
+    assert!(!none.contains_key("losses") && missing[0].contains("no loss term with a finite value"), "{missing:?}");
     // the mean of a sweep has a gap where one run has
     let (both, _) = svgs("training", &runs(&[&tmp.path().join("both")]), &Look::default());
     assert!(texts(&both["losses"]).contains(&"gaps: no finite value".to_owned()));
+}
+
+#[test]
+fn training_and_validation_share_a_panel_and_rates_a_curve() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let write = |variant, validation| Fake { validation, ..Fake::new(variant, 0) }.write(tmp.path());
+    let (plain, both) = (write("plain", true), write("both", true));
+    let (found, _) = svgs("training", &runs(&[&plain]), &Look::default());
+    let words = texts(&found["metrics"]);
+    for word in ["accuracy", "macro-F1", "training", "validation", "a", "b"] {
+        assert_eq!(words.iter().filter(|w| *w == word).count(), 1, "{word}: {words:?}");
+    }
+    assert!(!words.iter().any(|w| w.contains("dead maps")), "no map died: {words:?}");
+    let found = runs(&[&plain, &both]);
+    let set = RunSet::new(&found).expect("material");
+    let drawn = draw("training", &set, &Look::default()).figures;
+    let caption = |stem| drawn.iter().find(|f| f.stem == stem).map_or("", |f| f.caption.as_str());
+    assert!(caption("metrics").contains("Dead maps: share of"), "{}", caption("metrics"));
+    let losses = caption("losses");
+    for part in ["same in all arms", "plain: n = 1 run", "NCC: normalised"] {
+        assert!(losses.contains(part), "{part}: {losses}");
+    }
+}
+
+#[test]
+fn networks_of_several_sizes_are_held_against_their_cost() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    for (variant, widths, ms) in [("small", "[6, 8]", 1.5), ("large", "[24, 32]", 6.0)] {
+        let dir = Fake { explained: false, ..Fake::new(variant, 0) }.write(tmp.path());
+        let config = std::fs::read_to_string(dir.join("config.toml")).expect("a config");
+        assert!(config.contains("widths = [6, 8]"), "{config}");
+        std::fs::write(dir.join("config.toml"), config.replace("[6, 8]", widths)).expect("written");
+        let cost = Cost {
+            parameters: 1,
+            multiply_adds: 1,
+            samples: SAMPLES,
+            adapter: Some("a card".into()),
+            inference: vec![Inference { batch: 1, ms_per_strip: ms, passes: 9 }],
+        };
+        std::fs::write(dir.join(Cost::FILE), serde_json::to_string(&cost).expect("JSON")).expect("written");
+    }
+    let found = runs(&[tmp.path()]);
+    for width_mm in [85.0, 180.0] {
+        let (drawn, _) = svgs("performance", &found, &Look { width_mm, ..Look::default() });
+        let words = texts(&drawn["networks"]);
+        for word in ["small", "large", "parameters", "multiply-adds of a strip", "time of a strip (ms)", "2", "5"] {
+            assert!(words.iter().any(|w| w == word), "{word}: {words:?}");
+        }
+        let (drawn, _) = svgs("network", &found, &Look { width_mm, ..Look::default() });
+        let words = texts(&drawn["network"]);
+        assert!(words.iter().any(|w| w.ends_with("multiply-adds, 1.50 ms") || w.ends_with("multiply-adds, 6.00 ms")));
+    }
 }
 
 #[test]
@@ -338,8 +403,88 @@ fn a_class_missing_in_a_fold_is_told_and_not_made_up() {
     let drawn = draw("gradcam", &material, &Look::default());
     let panel = drawn.figures.iter().find(|f| f.stem == "gradcam").expect("strips");
     assert!(panel.caption.contains("No test record of SB"), "{}", panel.caption);
+    let aligned = drawn.figures.iter().find(|f| f.stem == "gradcam-aligned").expect("means");
+    assert!(aligned.caption.contains("No record of SB"), "{}", aligned.caption);
     let (found, _) = svgs("gradcam", &runs, &Look::default());
-    assert!(texts(&found["gradcam-aligned"]).contains(&"no record".to_owned()));
+    let words = texts(&found["gradcam-aligned"]);
+    assert!(!words.iter().any(|w| w.contains("SB")) && words.contains(&"AFIB/AFL".to_owned()), "{words:?}");
+}
+
+/// A figure of a kind with its caption.
+fn one<'a>(found: &'a [exgnet::plot::Figure], stem: &str) -> &'a exgnet::plot::Figure<'a> {
+    found.iter().find(|f| f.stem == stem).unwrap_or_else(|| panic!("{stem} of {found:?}"))
+}
+
+#[test]
+fn wrong_strips_show_what_spoke_for_the_mistake_and_dead_maps_are_explained() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let dir = Fake::new("plain", 0).write(tmp.path());
+    let found = runs(&[&dir]);
+    let set = RunSet::new(&found).expect("a set");
+    let drawn = draw("gradcam", &set, &Look::default()).figures;
+    let svg = one(&drawn, "gradcam-wrong").svg().expect("drawn");
+    let words = texts(&svg);
+    for record in ["class 0 no. 1", "class 1 no. 0", "class 2 no. 0", "class 2 no. 1"] {
+        assert_eq!(words.iter().filter(|w| *w == record).count(), 1, "{record}: {words:?}");
+    }
+    assert!(!words.iter().any(|w| w == "class 0 no. 0" || w == "class 1 no. 1"), "right ones: {words:?}");
+    for (text, n) in [("map for the prediction", 4), ("map for the true class", 4)] {
+        assert_eq!(words.iter().filter(|w| *w == text).count(), n, "{text}: {words:?}");
+    }
+    let words = texts(&one(&drawn, "gradcam-classes").svg().expect("drawn"));
+    assert_eq!(words.iter().filter(|w| *w == "map for").count(), 6, "three classes, a right strip and a wrong one");
+    for stem in ["gradcam", "gradcam-wrong", "gradcam-classes"] {
+        let caption = &one(&drawn, stem).caption;
+        assert!(caption.contains("n = 1 run") && !caption.contains("ead map"), "{caption}");
+    }
+    // the map for a class that was not predicted is dead
+    let mut examples = found.runs[0].examples.clone().expect("strips");
+    examples.strips.iter_mut().filter(|s| s.class == 2).for_each(|s| s.maps[2].fill(0.0));
+    examples.write(&dir.join(Examples::FILE)).expect("written");
+    let found = runs(&[&dir]);
+    let set = RunSet::new(&found).expect("a set");
+    let drawn = draw("gradcam", &set, &Look::default()).figures;
+    let figure = one(&drawn, "gradcam-wrong");
+    let words = texts(&figure.svg().expect("drawn"));
+    assert_eq!(words.iter().filter(|w| w.contains("dead map")).count(), 2, "{words:?}");
+    assert!(figure.caption.contains("Dead map: "), "{}", figure.caption);
+    // that of earlier versions
+    examples.strips.iter_mut().for_each(|s| s.maps[(s.class + 1) % 3].clear());
+    let alone = Found {
+        runs: vec![exgnet::run::read::Run { examples: Some(examples), ..found.runs[0].clone() }],
+        ..found.clone()
+    };
+    let set = RunSet::new(&alone).expect("a set");
+    let missing = draw("gradcam", &set, &Look::default()).missing;
+    let why: Vec<_> =
+        missing.iter().filter(|m| m.why.contains("true classes alone")).map(|m| m.figure.as_str()).collect();
+    assert_eq!(why, ["gradcam-wrong", "gradcam-classes"], "{missing:?}");
+}
+
+#[test]
+fn embeddings_are_of_one_network_and_the_same_bytes() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    sweep(tmp.path());
+    let found = runs(&[tmp.path()]);
+    let set = RunSet::new(&found).expect("a set");
+    let look = Look { width_mm: 85.0, ..Look::default() };
+    let (first, second) = (draw("features", &set, &look).figures, draw("features", &set, &look).figures);
+    let figure = one(&first, "embedding-both");
+    let svg = figure.svg().expect("drawn");
+    assert_eq!(svg, one(&second, "embedding-both").svg().expect("drawn"));
+    for part in ["fold 0", "n = 1 run", "30 records", "cannot be pooled", "perplexity 9"] {
+        assert!(figure.caption.contains(part), "{part}: {}", figure.caption);
+    }
+    let words = texts(&svg);
+    // 15 patients of two records: eight of them are grey
+    assert!(words.contains(&"8 others (16)".to_owned()) && words.contains(&"SB (10)".to_owned()), "{words:?}");
+    assert_eq!(words.iter().filter(|w| w.starts_with("t-SNE")).count(), 4, "{words:?}");
+    // as many rows as predictions, or none
+    let mut run = found.runs[0].clone();
+    run.examples.as_mut().expect("examples").embeddings.pop();
+    let cut = Found { runs: vec![run], ..Found::default() };
+    let missing = draw("features", &RunSet::new(&cut).expect("a set"), &look).missing;
+    assert!(missing.iter().any(|m| m.figure == "embedding" && m.why.contains("every test record")), "{missing:?}");
 }
 
 #[test]

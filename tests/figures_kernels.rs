@@ -11,7 +11,7 @@ mod goldens;
 
 use drawing::{check, texts};
 use exgnet::experiment::Experiment;
-use exgnet::figures::network::diagram::diagram;
+use exgnet::figures::network::diagram::{NetworkDiagram, diagram};
 use exgnet::figures::{kernels, network};
 use exgnet::plot::{Figure, Format, Look, Theme};
 use goldens::{asked, same_as_golden};
@@ -142,7 +142,7 @@ fn compare(figure: &Figure, width: f64) {
     same_as_golden(&format!("figures/{name}"), &found);
 }
 
-fn small_network() -> network::NetworkDiagram {
+fn small_network() -> NetworkDiagram {
     let sets = ["network.preset='exgnet-small'".to_owned(), "data.seconds=10".to_owned()];
     diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 4).unwrap()
 }
@@ -161,7 +161,7 @@ fn figures_consist_of_what_they_should() {
         let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
         assert_eq!(stems, ["roofline", "variants", "step-share", "scaling", "ladder-conv1d", "ladder-max_pool"]);
         figures.iter().for_each(|f| compare(f, width_mm));
-        compare(&network::network(&small_network(), &look), width_mm);
+        network::network(&small_network(), &look).iter().for_each(|f| compare(f, width_mm));
     }
 }
 
@@ -184,7 +184,10 @@ fn every_theme_and_width_has_room_for_the_real_results() {
                 sets.extend(["losses.joint=0", "losses.feature=0"].map(String::from));
             }
             let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
-            check(&network::network(&network, &look(case)), &format!("network {preset} {kind} {case:?}"));
+            for figure in network::network(&network, &look(case)) {
+                check(&figure, &format!("{} {preset} {kind} {case:?}", figure.stem));
+                assert!(case.0 > 100.0 || figure.page.height_mm * case.1.scale() < 120.1, "{preset} {kind} {case:?}");
+            }
         }
     }
 }
@@ -281,7 +284,7 @@ fn committed_figures_are_those_of_the_results() {
         for preset in ["exgnet", "exgnet-small"] {
             let sets = [format!("network.preset='{preset}'")];
             let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
-            let mut figure = network::network(&network, &look);
+            let mut figure = network::network(&network, &look).remove(0);
             figure.stem = preset.into();
             all.push(("network", figure));
         }
@@ -303,7 +306,7 @@ fn committed_figures_are_those_of_the_results() {
             let data = kernels::read(root("results/kernels")).unwrap();
             let mut all = kernels::all(&data, &look(case));
             let network = diagram(&Experiment::parse_with("", "e.toml", &[]).unwrap(), 5).unwrap();
-            all.push(network::network(&network, &look(case)));
+            all.extend(network::network(&network, &look(case)));
             for figure in all {
                 figure.write(&Path::new(&dir).join(format!("{}-{}", case.1.name(), case.0)), &[Format::Png]).unwrap();
             }

@@ -64,7 +64,7 @@ fn runs_are_listed_run_skipped_and_gathered() {
     let table = std::fs::read_to_string(at("runs/table.md")).expect("a table");
     let baselines =
         ["| class prior ", "| 17 features alone ", "| uniform map ", r"| map \|dx/dt\| ", "| random weights "];
-    let heads = ["NCC", "macro-F1", "deletion", "insertion", "difference", "over the cells of fold and seed"];
+    let heads = ["NCC", "macro-F1", "deletion", "insertion", "difference (95 % CI)", "over the cells of fold and seed"];
     for part in ["| plain ", "| both "].iter().chain(&baselines).chain(&heads) {
         assert!(table.contains(part), "{part}: {table}");
     }
@@ -82,6 +82,15 @@ fn runs_are_listed_run_skipped_and_gathered() {
     // two variants, the features and three maps, two classes each
     assert_eq!(per_class.lines().count(), 1 + 6 * 2, "{per_class}");
     assert!(per_class.starts_with("variant,class,support,sensitivity_mean,sensitivity_sd,"), "{per_class}");
+    // for a paper
+    assert!(read("runs/table.tex").contains("--latex-columns") && read("runs/table.tex").contains(r"\label{tab:runs}"));
+    let chosen = exgnet(&["collect", &out, "--latex-columns", "NCC,Accuracy", "--latex-class-columns", "PPV"]);
+    assert!(chosen.status.success(), "{}", text(&chosen.stderr));
+    for (name, head) in [("table", r"variant & NCC & accuracy \\"), ("per_class", r"variant & class & PPV \\")] {
+        let paper = read(&format!("runs/{name}.tex"));
+        assert!(paper.contains(head) && !paper.contains("left out"), "{paper}");
+    }
+    fails(&["collect", &out, "--latex-columns", "NCC,F2"], 1, &["no column 'F2'", "macro-F1, accuracy"]);
     // a number in every cell of the maps' columns, the network's and those of no use
     let numbers = read("runs/table.csv");
     let row = |name: &str| numbers.lines().find(|l| l.starts_with(name)).unwrap_or_else(|| panic!("{name}: {numbers}"));
@@ -91,6 +100,30 @@ fn runs_are_listed_run_skipped_and_gathered() {
         assert!(row(name).split(',').nth(ncc).is_some_and(|v| v.parse::<f64>().is_ok()), "{name}: {numbers}");
     }
     assert!(!std::path::Path::new(&at("runs/patients.md")).exists(), "every synthetic record is a patient");
+
+    // tables are of whole runs or of none
+    let run = format!("{out}/both/fold-1-seed-3");
+    for (name, with, words) in [
+        ("metrics.json", "{", ["metrics.json cannot be used", "exgnet evaluate --model"]),
+        (
+            "predictions.csv",
+            "record,patient,true\n",
+            ["predictions.csv: cannot be used: no column p_SR", "both, fold 1"],
+        ),
+        ("predictions.csv", "", ["no predictions.csv", "exgnet evaluate --model"]),
+    ] {
+        let path = format!("{run}/{name}");
+        let whole = std::fs::read(&path).expect("there");
+        match with {
+            "" => std::fs::remove_file(&path).expect("removed"),
+            _ => std::fs::write(&path, with).expect("written"),
+        }
+        fails(&["collect", &out], 1, &words);
+        std::fs::write(&path, whole).expect("written");
+    }
+    // twice the same fold and seed
+    std::fs::rename(&alone, at("runs/both/alone")).expect("renamed");
+    fails(&["collect", &out], 1, &["both, fold 1, seed 3 is there twice", "leave one"]);
 
     // two at once: the same bytes
     let twice = at("twice");

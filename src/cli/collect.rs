@@ -3,52 +3,57 @@
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
-use crate::tables::collect::collect;
+use crate::tables::collect::{Chosen, collect};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Gather the runs of a sweep into tables (Markdown, CSV, LaTeX)
 #[derive(Args)]
-#[command(after_help = "Example:\n  exgnet collect results/mitbih-ablation\n\n\
-                  table: mean and sd over folds; intervals draw patients, from the records of all folds and seeds, also\n\
-                  for the difference to the reference (--reference, else `plain`, else the first by name); p and effect (rank-biserial) of\n\
-                  Wilcoxon's signed-rank test against it, over fold means where folds are by patient, else over the\n\
-                  cells of fold and seed. Below: class prior, the 17 features alone, maps of no use.\n\
-                  per_class: the same by class. patients: accuracy of every patient, where patients have several records.")]
+#[command(after_help = "Examples:\n  exgnet collect results/mitbih-ablation\n  \
+                  exgnet collect results/mitbih-ablation --latex-columns macro-F1,NCC,inference\n\n\
+                  table: mean and standard deviation over folds; intervals draw patients, from the records of all folds\n\
+                  and seeds, also for the difference to the reference; p and effect (rank-biserial) of Wilcoxon's\n\
+                  signed-rank test against it, over fold means where folds are by patient, else over the cells of fold\n\
+                  and seed. Below: class prior, the 17 features alone, maps of no use.\n\
+                  per_class: the same by class. patients: accuracy of every patient, where patients have several\n\
+                  records. times: what a prediction costs, where runs say (cost.json).\n\
+                  The .tex fit a page of LaTeX's article, and say what they leave out.")]
 pub(super) struct CollectArgs {
     /// Folder of the sweep
     dir: PathBuf,
-    /// Variant that the others are compared with; without it `plain`, or the first by name
+    /// Variant that the others are compared with; without it `plain`, or the first
     #[arg(long, value_name = "VARIANT")]
     reference: Option<String>,
+    /// Columns of table.tex, by name, also those of times; without it the most important ones that fit the page
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    latex_columns: Option<Vec<String>>,
+    /// The same for per_class.tex
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    latex_class_columns: Option<Vec<String>>,
 }
 
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
     let found = collect(&args.dir, args.reference.as_deref())?;
-    let write = |name: &str, text: String| write_atomically(&args.dir.join(name), text.as_bytes());
-    // tables that an earlier call made of this sweep
-    let known = |stem: &str, new: &str| {
-        let old = std::fs::read_to_string(args.dir.join(format!("{stem}.md"))).unwrap_or_default();
-        if old.lines().next().is_some_and(|title| new.lines().next() == Some(title)) {
-            ["md", "csv", "tex"].iter().for_each(|end| guard::replaces(&args.dir.join(format!("{stem}.{end}"))));
+    let chosen = Chosen { columns: args.latex_columns.clone(), class_columns: args.latex_class_columns.clone() };
+    let files = found.files(&chosen)?;
+    // the name of the sweep, which every title begins with
+    let name = |text: &str| text.lines().next().and_then(|title| Some(title.split_once(": ")?.0.to_owned()));
+    for (file, text) in &files {
+        let path = args.dir.join(file);
+        if file.ends_with(".md") {
+            // tables that an earlier call made of this sweep
+            let old = std::fs::read_to_string(&path).unwrap_or_default();
+            if name(&old).is_some() && name(&old) == name(text) {
+                ["md", "csv", "tex"].iter().for_each(|end| guard::replaces(&path.with_extension(end)));
+            }
         }
-    };
-    for (stem, table) in [("table", &found.table), ("per_class", &found.per_class)] {
-        known(stem, &table.markdown());
-        write(&format!("{stem}.md"), table.markdown())?;
-        write(&format!("{stem}.csv"), table.csv())?;
-        write(&format!("{stem}.tex"), table.latex())?;
+        write_atomically(&path, text.as_bytes())?;
     }
-    let mut names = vec!["table.{md,csv,tex}", "per_class.{md,csv,tex}"];
-    if let Some(patients) = &found.patients {
-        known("patients", &patients.markdown());
-        write("patients.md", patients.markdown())?;
-        write("patients.csv", patients.csv())?;
-        names.push("patients.{md,csv}");
-    }
-    print_line(found.table.markdown().trim_end());
+    print_line(files[0].1.trim_end());
     found.unfinished.iter().for_each(|dir| common.say(format!("not finished: {}", dir.display())));
-    common.say(format!("{} runs; written to {}: {}", found.runs, args.dir.display(), names.join(", ")));
+    let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
+    let (runs, dir) = (found.runs, args.dir.display());
+    common.say(format!("{runs} runs; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,18 +1,19 @@
 //! `exgnet data`: what a prepared data set holds.
 
+use super::look::LookArgs;
 use super::train::tell;
 use super::{Common, print_json, print_line};
 use crate::ecg::features::NAMES;
 use crate::ecg::{Dataset, Strip, prepared, resolve};
 use crate::error::Result;
-use crate::figures::dataset::{ClassSummary, ExampleStrip, draw_counts, draw_rates, strips};
+use crate::figures::dataset::{ClassSummary, ExampleStrip, counts, rates, strips};
 use crate::figures::guidance::{GuidanceFigure, guidance};
 use crate::plot::ecg_paper::Strip as EcgStrip;
-use crate::plot::{Format, Look};
+use crate::plot::{Format, Look, Page};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Print and draw what a prepared data set holds
@@ -25,6 +26,8 @@ pub(super) struct DataArgs {
     /// Folder for the figures: counts, rates, example strips, guidance targets
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    look: LookArgs,
     /// Example strips of each class
     #[arg(long, value_name = "N", default_value_t = 1)]
     examples: usize,
@@ -118,14 +121,13 @@ pub(super) fn run(common: &Common, args: &DataArgs) -> Result<ExitCode> {
         print_line(&table(&rows, set.strips.len()));
     }
     if let Some(dir) = &args.out {
-        draw(&set, args.examples, dir)?;
+        draw(&set, args.examples, (&args.look.look(Page::WIDTH_MM)?, &args.look.format), dir)?;
         common.say(format!("figures: {}", dir.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
-    let look = Look::default();
+fn draw(set: &Dataset, examples: usize, (look, formats): (&Look, &[Format]), dir: &Path) -> Result<()> {
     let summary = |class: usize| ClassSummary {
         name: set.classes[class].clone(),
         strips: of_class(set, class).count(),
@@ -161,13 +163,15 @@ fn draw(set: &Dataset, examples: usize, dir: &std::path::Path) -> Result<()> {
             irregularity: made.irregularity,
         })
         .collect();
-    for format in ["png", "svg"] {
-        draw_counts(dir.join(format!("counts.{format}")), &classes)?;
-        draw_rates(dir.join(format!("rates.{format}")), &classes)?;
+    let mut all = counts(look, &classes)?;
+    all.extend(rates(look, &classes)?);
+    if !chosen.is_empty() {
+        all.extend(strips(look, shown)?);
     }
-    let mut all = if chosen.is_empty() { Vec::new() } else { strips(&look, shown)? };
-    all.extend(if guided.is_empty() { Vec::new() } else { guidance(&look, guided)? });
-    all.iter().try_for_each(|figure| figure.write(dir, &[Format::Png, Format::Svg]).map(drop))
+    if !guided.is_empty() {
+        all.extend(guidance(look, guided)?);
+    }
+    all.iter().try_for_each(|figure| figure.write(dir, formats).map(drop))
 }
 
 /// `n` strips of a class, spread evenly over the set: neighbours are often of one patient.

@@ -135,7 +135,7 @@ fn write(common: &Common, dir: &Path, report: &Report, again: bool) -> Result<()
     files::write_json(&json, report)?;
     files::write_atomically(&csv, &report.csv())?;
     files::write_atomically(&md, report.markdown().as_bytes())?;
-    for figure in report.ladders.iter().filter_map(|l| kernels::ladder(&report.adapter, l, &Look::default())) {
+    for figure in report.ladders.iter().flat_map(|l| kernels::ladder(&report.adapter, l, &Look::default())) {
         if again {
             ["png", "svg", "txt"].iter().for_each(|end| guard::replaces(&dir.join(format!("{}.{end}", figure.stem))));
         }

@@ -3,7 +3,7 @@
 use super::{Common, print_json, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
-use crate::report::{STRIPS, by_kind, places, report};
+use crate::report::{STRIPS, by_kind, report};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -14,7 +14,9 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
                   exgnet report results/mitbih-ablation --out report.html --strips 6\n\n\
                   The page needs no network and no other file. What a run does not have is told on it, with the\n\
-                  command that makes it. Its address takes filters: report.html#true=AFIB/AFL&result=wrong&sort=ncc-low")]
+                  command that makes it. A click enlarges a figure, arrow keys step through figures and strips, and the\n\
+                  page's address takes filters: report.html#true=AFIB/AFL&result=wrong&fold=2&sort=ncc-low, also predicted,\n\
+                  record, variant, map (of which class) and at (which strip)")]
 pub(super) struct ReportArgs {
     /// Run folders, or folders of sweeps
     #[arg(required = true, value_name = "RUN_OR_SWEEP")]
@@ -22,7 +24,7 @@ pub(super) struct ReportArgs {
     /// The page
     #[arg(long, value_name = "F.html", default_value = "report.html")]
     out: PathBuf,
-    /// Strips of each true class and variant, at most (one of 10 s at 500 Hz takes about 20 kB)
+    /// Right strips of each true class and variant, at most, and as many wrong ones (one of 10 s at 500 Hz takes about 20 kB)
     #[arg(long, value_name = "N", default_value_t = STRIPS)]
     strips: usize,
     /// Print what was written as JSON
@@ -40,10 +42,10 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
         guard::replaces(&args.out);
     }
     write_atomically(&args.out, page.html.as_bytes())?;
-    for (what, of) in by_kind(&page.missing) {
-        common.say(format!("missing: {}: {what}", places(&of)));
-        if let Some(command) = of.iter().find_map(|m| m.command.as_ref()) {
-            common.say(format!("  {}{command}", if of.len() > 1 { "for example " } else { "" }));
+    for lack in by_kind(&page.missing) {
+        common.say(format!("missing: {}: {}", lack.places, lack.what));
+        if let Some(command) = lack.commands.first() {
+            common.say(format!("  {}{command}", if lack.commands.len() > 1 { "for example " } else { "" }));
         }
     }
     let (shown, kept) = page.strips;

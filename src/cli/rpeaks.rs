@@ -1,16 +1,17 @@
 //! `exgnet rpeaks`: detected R peaks against expert beats.
 
+use super::look::LookArgs;
 use super::{Common, print_json, print_line};
 use crate::ecg::Source;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::rpeaks::evaluate::{Evaluation, RecordScore, RhythmGroup, TOLERANCE, evaluate};
 use crate::ecg::rpeaks::score::Score;
-use crate::error::{Error, Result};
-use crate::figures::rpeaks::{RPeakRow, draw};
-use crate::files::write_atomically;
+use crate::error::Result;
+use crate::figures::rpeaks::{RPeakRow, rpeaks};
+use crate::files::{self, write_atomically};
 use clap::Args;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Hold the R-peak detectors against expert beats
@@ -29,6 +30,8 @@ pub(super) struct RpeaksArgs {
     /// Folder for records.csv, table.md and the figures
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    look: LookArgs,
     /// Print the rows as JSON
     #[arg(long)]
     json: bool,
@@ -38,6 +41,7 @@ pub(super) struct RpeaksArgs {
 const MOST_DRAWN: usize = 64;
 
 pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
+    let look = args.look.look(crate::plot::Page::WIDTH_MM)?;
     let mut all = Evaluation { records: Vec::new(), exclusions: Vec::new() };
     let mut names: Vec<String> = Vec::new();
     for text in &args.sources {
@@ -55,15 +59,15 @@ pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
     }
     if let Some(dir) = &args.out {
         write_atomically(&dir.join("table.md"), table(&all, &names).as_bytes())?;
-        write_csv(&dir.join("records.csv"), &all.records)?;
+        write_atomically(&dir.join("records.csv"), &csv(&all.records))?;
         for name in &names {
             let rows = figure_rows(all.records.iter().filter(|r| r.source == *name));
             if rows.len() > MOST_DRAWN * Detector::ALL.len() {
                 common.say(format!("{name}: too many records for a figure, see records.csv"));
                 continue;
             }
-            for format in ["png", "svg"] {
-                draw(dir.join(format!("{name}.{format}")), &rows)?;
+            for figure in rpeaks(&look, name, &rows)? {
+                figure.write(dir, &args.look.format)?;
             }
         }
         common.say(format!("written: {}", dir.display()));
@@ -119,42 +123,25 @@ fn table(all: &Evaluation, names: &[String]) -> String {
     text
 }
 
-fn write_csv(path: &Path, rows: &[RecordScore]) -> Result<()> {
-    let fail = |e: String| Error::file(path, format!("cannot be written: {e}"), "check the disk and permissions");
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let head = [
-        "source",
-        "record",
-        "lead",
-        "group",
-        "beats",
-        "detector",
-        "missed",
-        "false",
-        "sensitivity",
-        "ppv",
-        "mean_absolute_offset_ms",
-    ];
-    csv.write_record(head).map_err(|e| fail(e.to_string()))?;
-    for row in rows {
-        for (detector, s) in Detector::ALL.iter().zip(&row.scores) {
-            let cells = [
-                row.source.clone(),
-                row.record.clone(),
-                row.lead.clone(),
-                row.group.name().into(),
-                row.beats.to_string(),
-                detector.name().into(),
-                s.false_negative.to_string(),
-                s.false_positive.to_string(),
-                format!("{:.5}", s.sensitivity()),
-                format!("{:.5}", s.ppv()),
-                format!("{:.2}", s.mean_absolute_offset()),
-            ];
-            csv.write_record(cells).map_err(|e| fail(e.to_string()))?;
-        }
-    }
-    write_atomically(path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
+fn csv(rows: &[RecordScore]) -> Vec<u8> {
+    let heads = "source,record,lead,group,beats,detector,missed,false,sensitivity,ppv,mean_absolute_offset_ms";
+    let scores = rows.iter().flat_map(|row| Detector::ALL.iter().zip(&row.scores).map(move |(d, s)| (row, d, s)));
+    let cells = |(row, detector, s): (&RecordScore, &Detector, &Score)| {
+        vec![
+            row.source.clone(),
+            row.record.clone(),
+            row.lead.clone(),
+            row.group.name().into(),
+            row.beats.to_string(),
+            detector.name().into(),
+            s.false_negative.to_string(),
+            s.false_positive.to_string(),
+            format!("{:.5}", s.sensitivity()),
+            format!("{:.5}", s.ppv()),
+            format!("{:.2}", s.mean_absolute_offset()),
+        ]
+    };
+    files::csv(heads, scores.map(cells))
 }
 
 fn figure_rows<'a>(rows: impl Iterator<Item = &'a RecordScore>) -> Vec<RPeakRow> {

@@ -198,23 +198,6 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_rhythm_points_at_its_beats() {
-        let g = default(&[100, 300, 500, 700, 900], 250.0, 1000);
-        assert!(g.valid && g.irregularity == 0.0 && maximum(&g.intervals) == 0.0);
-        assert_eq!(g.target, g.beats);
-        assert_eq!((g.target[300], g.target[400]), (1.0, (-0.5_f64 * (100.0 / 12.5_f64).powi(2)).exp() as f32));
-    }
-
-    #[test]
-    fn a_bigeminy_points_at_every_interval() {
-        let g = default(&[100, 200, 400, 500, 700], 250.0, 1000);
-        assert!(g.valid && (g.irregularity - 1.0).abs() < 1e-12);
-        assert!((g.intervals[300] - 1.0).abs() < 1e-6 && (g.target[650] - 1.0).abs() < 1e-6);
-        assert!(g.target[30] == 0.0 && g.target[800] == 0.0);
-        assert!(g.intervals[99] > 0.3 && g.intervals[99] < 0.5, "the edge is smoothed: {}", g.intervals[99]);
-    }
-
-    #[test]
     fn too_few_beats_and_senseless_rates_make_no_target() {
         for (peaks, fs) in [
             (&[][..], 250.0),

@@ -1,6 +1,6 @@
 //! Arms held against each other, cell by cell of fold and seed.
 
-use super::shared::{Estimate, Panel, heading, n_runs, panels, tested, whisker};
+use super::shared::{Estimate, Panel, heading, panels, tested, whisker};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{Drawn, count};
 use crate::plot::axes::Axis;
@@ -74,7 +74,7 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
     let arms = &set.variants;
     let n = arms.len();
     let reference = &arms[0];
-    let grouped = set.runs.iter().any(|r| r.grouped());
+    let grouped = set.grouped();
     let cells: BTreeSet<(usize, u64)> = set.runs.iter().filter_map(|r| r.fold_and_seed()).collect();
     let made: Vec<Compared> = METRICS
         .iter()
@@ -227,7 +227,7 @@ fn caption(set: &RunSet, made: &[Compared], grouped: bool, cells: &BTreeSet<(usi
          comparisons. NCC: normalised cross-correlation; AUC: area under the curve.{}{}",
         count(folds, "fold"),
         count(seeds, "seed"),
-        if cells.len() == 1 { format!(": {} of each arm", n_runs(1)) } else { String::new() },
+        if cells.len() == 1 { ": n = 1 run of each arm".into() } else { String::new() },
         if against.is_empty() {
             String::new()
         } else {

@@ -70,7 +70,7 @@ pub const FIGURES: &[Kind] = figures! {
     "features" "embedding" "Map of the embedding" Runs(embedding::draw);
     "network" "network" "The network" Runs(network::draw);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
-    "kernels" "variants" "Versions of the kernels" Kernels(|data, look| Vec::from_iter(kernels::variants(data, look)));
+    "kernels" "variants" "Versions of the kernels" Kernels(kernels::variants);
     "kernels" "step-share" "Share of a training step" Kernels(|data, look| Vec::from_iter(kernels::step_share(data, look)));
     "kernels" "scaling" "Growth with the sizes" Kernels(|data, look| Vec::from_iter(kernels::scaling(data, look)));
     "kernels" "ladder" "Versions of a kernel in their order" Kernels(kernels::ladders);

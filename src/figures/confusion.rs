@@ -1,6 +1,6 @@
 //! Confusion matrices: of an arm with counts and row percent, of its folds, and of all arms side by side.
 
-use super::shared::{n_runs, pooled, tested};
+use super::shared::{pooled, runs_of, tested};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::axes::{Frame, color_bar};
@@ -81,11 +81,10 @@ pub(crate) fn arms<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         return drawn.miss(stem, "one arm only; give the folder of a sweep with several");
     }
     let all: Vec<(&str, Vec<(&Run, Counts)>)> = arms.iter().map(|(_, arm)| (*arm, matrices(set, arm))).collect();
-    let told: Vec<String> = all.iter().map(|(arm, runs)| format!("{arm}: {}", n_runs(runs.len()))).collect();
     let caption = format!(
         "Confusion matrices of the arms, each pooled over its runs ({}): counts of test records; colours are shares of the \
          row from white (0 %) to dark blue (100 %), grey where there is no record of the class.",
-        told.join(", ")
+        runs_of(all.iter().map(|(arm, runs)| (*arm, runs.len())))
     );
     let named = all.iter().map(|(arm, runs)| ((*arm).to_owned(), sum(runs))).collect();
     drawn.add_pages(stem, small(look, stem, &set.classes, named, &caption));

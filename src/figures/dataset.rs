@@ -3,13 +3,12 @@
 use super::confusion::percent;
 use crate::error::{Error, Result};
 use crate::plot::axes::{Axis, Frame, nice};
-use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::ecg_paper::class_name;
-use crate::plot::style::{
-    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, Page, class_color,
-};
+use crate::plot::figure::Figure;
+use crate::plot::panels::letter;
+use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, class_color};
 use crate::plot::text::grouped;
-use std::path::Path;
 
 pub use super::strips::{ExampleStrip, strips};
 
@@ -38,49 +37,41 @@ fn check(classes: &[ClassSummary]) -> Result<()> {
     Ok(())
 }
 
-/// Draws the number of strips of every class as bars, with their share of all.
+/// The number of strips of every class as bars, with their share of all.
 ///
 /// # Errors
-/// Without a class, with more than 24, or if the file cannot be written.
-pub fn draw_counts(path: impl AsRef<Path>, classes: &[ClassSummary]) -> Result<()> {
+/// Without a class, and with more than 24.
+pub fn counts<'a>(look: &Look, classes: &'a [ClassSummary]) -> Result<Vec<Figure<'a>>> {
     check(classes)?;
-    let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL));
+    let label = Type::new(PT_LABEL);
     let total: u128 = classes.iter().map(|class| class.strips as u128).sum();
     let share = |class: &ClassSummary| percent(class.strips as f64 / total as f64);
     let texts: Vec<String> = classes.iter().map(|c| format!("{} ({})", grouped(c.strips), share(c))).collect();
-    let widest = |texts: &mut dyn Iterator<Item = f64>| texts.fold(0.0, f64::max);
-    let names = widest(&mut classes.iter().map(|class| label.bold().width(&class.name))).min(45.0);
-    let behind = widest(&mut texts.iter().map(|text| label.width(text)));
+    let names = classes.iter().map(|class| label.bold().width(&class.name)).fold(0.0, f64::max);
+    let behind = texts.iter().map(|text| label.width(text)).fold(0.0, f64::max);
     let most = classes.iter().map(|class| class.strips).max().unwrap_or(0) as f64;
-    let step = nice(most / 6.0).max(1.0);
-    let axis = Axis::with_ticks(0.0, most.max(1.0), step);
+    let mut axis = Axis::with_ticks(0.0, most.max(1.0), nice(most / 6.0).max(1.0));
+    axis.ticks.iter_mut().filter(|t| t.0 < 1e6).for_each(|t| t.1 = grouped(t.0 as u128));
     let pitch = if classes.len() <= 12 { 6.4 } else { 5.0 };
-    let left = 4.0 + 4.5 + names + 2.0;
-    let frame =
-        Frame { x0: left, y0: 3.0, x1: Page::WIDTH_MM - 5.0 - behind, y1: 3.0 + pitch * classes.len() as f64 + 1.0 };
-    save(path, Page::paper(frame.y1 + 11.5), |c| {
-        for (value, text) in &axis.ticks {
-            let Some(t) = axis.place(*value).filter(|t| *t < 1.0 + 1e-6) else { continue };
-            let x = frame.x0 + t * (frame.x1 - frame.x0);
-            c.line((x, frame.y0), (x, frame.y1), PT_GRID, GRID);
-            c.line((x, frame.y1), (x, frame.y1 + 1.0), PT_AXIS, INK);
-            let text = if *value < 1e6 { grouped(*value as u128) } else { text.clone() };
-            c.text((x, frame.y1 + 1.8 + 2.0 * small.drop()), &text, &small.middle());
-        }
-        for (i, (class, text)) in classes.iter().zip(&texts).enumerate() {
-            let middle = frame.y0 + 0.5 + pitch * (i as f64 + 0.5);
-            class_name(c, (4.0, middle + label.drop()), &class.name, i, &label, left - 6.0);
+    let left = 3.0 + 4.5 + names.min(look.width() / 4.0) + 2.0;
+    let right = look.width() - 4.0 - behind;
+    let heights = vec![pitch; classes.len()];
+    let caption = format!("Strips of each class, {} in all; in parentheses the share of all.", grouped(total));
+    Ok(Figure::pages(look, "counts", &caption, (3.0, 12.5), &heights, move |c: &mut Canvas, parts| {
+        let y1 = 4.0 + pitch * parts.len() as f64;
+        let frame = Frame { x0: left, y0: 3.0, x1: right, y1 };
+        frame.bottom(c, &axis, true, true);
+        for &(i, top) in parts {
+            let (class, middle, half) = (&classes[i], top + 0.5 + pitch / 2.0, 0.36 * pitch);
+            class_name(c, (3.0, middle + label.drop()), &class.name, i, &label, left - 5.0);
             let x = frame.x0 + (frame.x1 - frame.x0) * axis.place(class.strips as f64).unwrap_or(0.0);
-            let half = 0.36 * pitch;
             c.rect((frame.x0, middle - half), (x, middle + half), class_color(&class.name, i));
-            c.text((x + 1.3, middle + label.drop()), text, &label);
+            c.text((x + 1.3, middle + label.drop()), &texts[i], &label);
         }
         c.line((frame.x0, frame.y0), (frame.x0, frame.y1), PT_AXIS, INK);
-        c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);
-        let x = (frame.x0 + frame.x1) / 2.0;
-        c.text((x, frame.y1 + 9.0), &format!("strips ({} in all)", grouped(total)), &label.middle());
+        c.text(((frame.x0 + frame.x1) / 2.0, y1 + 8.8), "strips", &label.middle());
         Ok(())
-    })
+    }))
 }
 
 /// What is counted in bins: its values, and where they lie.
@@ -193,45 +184,57 @@ impl Histogram {
     }
 }
 
-/// Draws for every class how its strips spread over heart rate and over the irregularity of their RR intervals: a row
-/// of histograms per class with the same bins, its own vertical scale, and the median as a line. Strips without a value
-/// and strips beyond the axes are counted; the latter have a bin of their own at its end.
+/// How the strips of every class spread over heart rate (a) and over the irregularity of their RR intervals (b): a row of
+/// histograms per class with the same bins, its own vertical scale, and the median as a line; under each other where the page is
+/// narrow. Strips without a value and strips beyond the axes are counted; the latter have a bin of their own at its end.
 ///
 /// # Errors
-/// Without a class, with more than 24, or if the file cannot be written.
-pub fn draw_rates(path: impl AsRef<Path>, classes: &[ClassSummary]) -> Result<()> {
+/// Without a class, and with more than 24.
+pub fn rates<'a>(look: &Look, classes: &'a [ClassSummary]) -> Result<Vec<Figure<'a>>> {
     check(classes)?;
     let n = classes.len();
     let height = if n <= 8 { 11.5 } else { 8.0 };
-    let pitch = height + 5.2;
-    let (first, last) = (5.0, 5.0 + pitch * (n - 1) as f64 + height);
     let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL).color(INK_SOFT));
     let counts: Vec<String> = classes.iter().map(|class| format!("n = {}", grouped(class.strips))).collect();
     let widths =
         classes.iter().zip(&counts).map(|(class, n)| small.width(n).max(4.5 + label.bold().width(&class.name)));
-    let names = widths.fold(14.0, f64::max).min(36.0);
-    // Between the names and the panels stands the name of the vertical axes; their numbers need up to 9 mm.
-    let (x0, x1, between) = (4.0 + names + 17.0, Page::WIDTH_MM - 4.0, 14.0);
-    let width = (x1 - x0 - between) / 2.0;
-    let columns = [(x0, x0 + width), (x1 - width, x1)];
-    save(path, Page::paper(last + 11.5), |c| {
-        for (measure, (x0, x1)) in MEASURES.iter().zip(columns) {
-            for (i, class) in classes.iter().enumerate() {
-                let y0 = first + pitch * i as f64;
-                let frame = Frame { x0, y0, x1, y1: y0 + height };
-                histogram(c, frame, measure, class, i, i + 1 == n);
+    let names = widths.fold(14.0, f64::max).min(look.width() / 5.0);
+    // between the names and the panels stands the name of the vertical axes; their numbers need up to 9 mm
+    let (x0, x1, between) = (3.0 + names + 16.0, look.width() - 3.0, 14.0);
+    let columns = if look.is_wide() { 2 } else { 1 };
+    let width = (x1 - x0 - between * (columns - 1) as f64) / columns as f64;
+    // a part is a class; on a narrow page first those of (a), then those of (b)
+    let mut heights = vec![height + 5.2; n * 2 / columns];
+    let (axis, last) = (13.0, heights.len() - 1);
+    for i in (n - 1..last).step_by(n) {
+        heights[i] += axis;
+    }
+    let caption = "How the strips of each class spread over (a) heart rate and (b) irregularity of their RR intervals, CVNN \
+                   (standard deviation divided by the mean). Lines with a head: medians. Strips beyond an axis have a bin of \
+                   their own at its end.";
+    Ok(Figure::pages(look, "rates", caption, (4.5, axis - 4.0), &heights, move |c: &mut Canvas, parts| {
+        for (k, &(i, top)) in parts.iter().enumerate() {
+            let (class, y0) = (&classes[i % n], top + 2.0);
+            for column in 0..columns {
+                let measure = &MEASURES[(i / n).max(column)];
+                let left = x0 + (width + between) * column as f64;
+                let frame = Frame { x0: left, y0, x1: left + width, y1: y0 + height };
+                let first = i % n == 0 || k == 0;
+                if first {
+                    letter(c, (left - 8.5, y0 - 1.3), (i / n).max(column));
+                }
+                histogram(c, frame, measure, class, i % n, (i + 1) % n == 0 || k + 1 == parts.len());
             }
+            let middle = y0 + height / 2.0;
+            class_name(c, (3.0, middle - 0.7), &class.name, i % n, &label, names);
+            c.text((3.0, middle + 0.9 + 2.0 * small.drop()), &small.shorten(&counts[i % n], names), &small);
         }
-        for (i, (class, count)) in classes.iter().zip(&counts).enumerate() {
-            let middle = first + pitch * i as f64 + height / 2.0;
-            class_name(c, (4.0, middle - 0.7), &class.name, i, &label, names);
-            c.text((4.0, middle + 0.9 + 2.0 * small.drop()), &small.shorten(count, names), &small);
-        }
+        let (first, last) = (parts[0].1, parts[parts.len() - 1].1 + height);
         let whole = "share of the class's strips (%)";
-        let share = if label.width(whole) < last - first + 5.0 { whole } else { "share (%)" };
-        c.text((x0 - 11.5, f64::midpoint(first, last)), share, &label.middle().upwards());
+        let share = if label.width(whole) < last - first + 3.0 { whole } else { "share (%)" };
+        c.text((x0 - 11.0, f64::midpoint(first, last)), share, &label.middle().upwards());
         Ok(())
-    })
+    }))
 }
 
 fn histogram(c: &mut Canvas, frame: Frame, measure: &Measure, class: &ClassSummary, index: usize, last: bool) {
@@ -278,22 +281,26 @@ mod tests {
         ClassSummary { name: name.into(), strips, heart_rate: rates.to_vec(), irregularity: irregularity.to_vec() }
     }
 
+    type Draw = for<'a> fn(&Look, &'a [ClassSummary]) -> Result<Vec<Figure<'a>>>;
+
+    fn text(draw: Draw, classes: &[ClassSummary]) -> String {
+        let narrow = draw(&Look { width_mm: 85.0, ..Look::default() }, classes).unwrap();
+        assert!(narrow.iter().all(|f| f.page.height_mm <= 120.0 && f.svg().is_ok()));
+        draw(&Look::default(), classes).unwrap().iter().map(|f| f.svg().unwrap()).collect()
+    }
+
     #[test]
     fn counts_have_numbers_and_shares() {
-        let dir = tempfile::tempdir().unwrap();
-        let svg = dir.path().join("counts.svg");
-        draw_counts(&svg, &[class("SR", 9_000, &[], &[]), class("AFIB/AFL", 1_000, &[], &[])]).unwrap();
-        let text = std::fs::read_to_string(&svg).unwrap();
-        for label in ["SR\n", "AFIB/AFL\n", "9,000 (90.0 %)", "1,000 (10.0 %)", "strips (10,000 in all)", "8,000\n"] {
-            assert!(text.contains(label), "{label}");
-        }
-        // The bars are as long as the counts, in the colours of their classes.
+        let text = text(counts, &[class("SR", 9_000, &[], &[]), class("AFIB/AFL", 1_000, &[], &[])]);
+        let said = "SR\n|AFIB/AFL\n|9,000 (90.0 %)|1,000 (10.0 %)|strips\n|8,000\n";
+        said.split('|').for_each(|label| assert!(text.contains(label), "{label}"));
+        // the bars are as long as the counts, in the colours of their classes
         let bar = |color: &str| {
             let at = text.match_indices("<rect").map(|(i, _)| &text[i..i + text[i..].find("/>").unwrap()]);
             let widths = at.filter(|r| r.contains(color)).map(|r| r.split("width=\"").nth(1).unwrap());
             widths.map(|w| w[..w.find('"').unwrap()].parse::<f64>().unwrap()).fold(0.0, f64::max)
         };
-        let (long, short) = (bar("#0072B2"), bar("#D55E00"));
+        let (long, short) = (bar("#203E75"), bar("#D15800"));
         assert!(long > 9000.0 && (long / short - 9.0).abs() < 0.02, "{long} {short}");
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
     }
@@ -313,47 +320,31 @@ mod tests {
 
     #[test]
     fn rates_have_axes_units_and_notes() {
-        let dir = tempfile::tempdir().unwrap();
-        let svg = dir.path().join("rates.svg");
         let classes = ["SR", "ST & co", "SI"].map(|n| class(n, 4, &[72.0, 76.0, f64::NAN], &[0.04, 0.05, 0.9]));
-        draw_rates(&svg, &classes).unwrap();
-        let text = std::fs::read_to_string(&svg).unwrap();
-        for label in [
-            "ST &amp; co",
-            "n = 4\n",
-            "heart rate (beats/min)",
-            "irregularity of RR intervals, CVNN (%)",
-            "share of the class&apos;s strips (%)",
-            "median 74.0/min; 2 without value",
-            "median 5.0 %; 1 without value; 1 off axis",
-            "&gt;220",
-            "&gt;50",
-        ] {
-            assert!(text.contains(label), "{label}");
-        }
+        let text = text(rates, &classes);
+        let said = "ST &amp; co|n = 4\n|heart rate (beats/min)|irregularity of RR intervals, CVNN (%)|&gt;220|&gt;50|\
+                    share of the class&apos;s strips (%)|median 74.0/min; 2 without value|\
+                    median 5.0 %; 1 without value; 1 off axis";
+        said.split('|').for_each(|label| assert!(text.contains(label), "{label}"));
         assert_eq!(text.matches("median").count(), 6);
     }
 
     #[test]
     fn odd_data_sets_are_drawn_or_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let svg = dir.path().join("a.svg");
         let odd = [f64::NAN, f64::INFINITY, f64::MAX, -f64::MAX, 0.0, 1e-320, 220.0];
         let name = "a class with a \u{1F493} very long name\n".repeat(30);
         for n in [1, 2, 12, 24] {
             for strips in [0, 1, usize::MAX] {
                 let classes: Vec<_> =
                     (0..n).map(|i| class(&name[4 * (i % 3)..], strips, &odd[i % 7..], &odd[..i % 7])).collect();
-                draw_counts(&svg, &classes).unwrap();
-                draw_rates(&svg, &classes).unwrap();
+                text(counts, &classes);
+                text(rates, &classes);
             }
         }
-        draw_counts(dir.path().join("a.png"), &[ClassSummary::default()]).unwrap();
-        draw_rates(dir.path().join("a.png"), &[ClassSummary::default()]).unwrap();
         let many = vec![ClassSummary::default(); 25];
         for classes in [&[][..], &many] {
-            assert!(draw_counts(&svg, classes).unwrap_err().to_string().contains("expected 1 to 24"));
-            assert!(draw_rates(&svg, classes).unwrap_err().to_string().contains("HINT"));
+            assert!(counts(&Look::default(), classes).unwrap_err().to_string().contains("expected 1 to 24"));
+            assert!(rates(&Look::default(), classes).unwrap_err().to_string().contains("HINT"));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Networks of different sizes against each other: how well they classify over what an inference costs.
 
 use super::kernels::marks::log_axis;
-use super::shared::{Estimate, heading, legend_above, n_runs, panels, tested, whisker};
+use super::network::diagram::diagram;
+use super::shared::{Estimate, heading, legend_above, panels, runs_of, tested, whisker};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry};
 use crate::plot::panels::Grid;
@@ -9,24 +10,16 @@ use crate::plot::style::{Look, PT_CURVE, arm_color};
 use crate::run::read::Run;
 use crate::run::set::RunSet;
 use crate::stats::{Cells, fold_means};
-use crate::train::estimate::Estimate as Size;
 
 const STEM: &str = "networks";
 /// What an inference costs: name of the axis, and the value of a run.
 const COSTS: [(&str, fn(&Run) -> Option<f64>); 3] = [
-    ("parameters", parameters),
-    ("multiply-adds of a strip", |r| Some(r.cost.as_ref()?.multiply_adds as f64)),
+    ("parameters", |r| Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.parameters[1] as f64)),
+    ("multiply-adds of a strip", |r| {
+        Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.multiply_adds as f64)
+    }),
     ("time of a strip (ms)", |r| r.cost.as_ref()?.single_ms()),
 ];
-
-/// Those of the exported model.
-fn parameters(run: &Run) -> Option<f64> {
-    let (experiment, classes) = (run.experiment.as_ref()?, run.classes.as_ref()?);
-    let weights = experiment.losses.weights(experiment.network.widths.len()).ok()?;
-    let samples = experiment.data.samples();
-    let size = Size::new(&experiment.network, &weights, classes.len(), samples, &experiment.train);
-    Some(size.parameters_inference as f64)
-}
 
 /// Macro-F1 over each cost, a mark for every arm.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
@@ -58,11 +51,10 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         return drawn.miss(STEM, "no run has a config.toml and classes that tell the size of its network");
     }
     let marks: Vec<Entry> = arms.iter().map(|&(i, arm)| Entry::mark(arm, i, arm_color(i))).collect();
-    let told: Vec<String> = arms.iter().map(|(_, arm)| format!("{arm}: {}", n_runs(set.of(arm).count()))).collect();
     let caption = format!(
         "Networks: macro-F1 on the test folds over what an inference costs, on logarithmic axes. Marks: means of the folds \
          (seeds averaged within); whiskers: their 95 % t interval ({}).",
-        told.join(", ")
+        runs_of(arms.iter().map(|(_, arm)| (*arm, set.of(arm).count())))
     );
     let (width, wide) = (look.width(), look.is_wide());
     let columns = if wide { 3 } else { 2 };

@@ -1,17 +1,19 @@
-//! Accuracy of every patient, arm by arm: a row each, or where they are many, sorted curves.
+//! Accuracy of every patient, arm by arm: a row each, or where they are many, their distribution.
 
 use super::shared::{legend_above, no_predictions, predictions};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, Frame, shape};
 use crate::plot::canvas::Type;
+use crate::plot::distributions::{Distribution, Group, Shape, distributions};
 use crate::plot::figure::Figure;
-use crate::plot::panels::{Line, bottom_axis, line};
-use crate::plot::style::{GRID, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_MIN, Rgb, arm_color};
+use crate::plot::panels::bottom_axis;
+use crate::plot::style::{INK_SOFT, Look, NONE, PT_AXIS, PT_MIN, Rgb, arm_color};
 use crate::run::set::{RunSet, count};
+use crate::stats::mean_sd;
 use std::collections::BTreeMap;
 
 const STEM: &str = "patients";
-/// More patients than this are told as curves.
+/// Of more patients than this the distribution is drawn.
 const ROWS: usize = 120;
 /// Least and greatest height of a row, mm.
 const PITCH: (f64, f64) = (2.15, 3.2);
@@ -46,20 +48,19 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     if arms.is_empty() {
         return drawn.miss(STEM, no_predictions(set, &set.variants[0]));
     }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     // patients by their mean accuracy over the arms, the best above
     let mut patients: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
     for name in arms.iter().flat_map(|arm| arm.patients.keys()) {
         let accuracies: Vec<f64> = arms.iter().filter_map(|arm| arm.accuracy(name)).collect();
         let records = arms.iter().filter_map(|arm| arm.patients.get(name)).map(|own| own.1).max();
-        patients.insert(name, (mean(&accuracies), records.unwrap_or(0)));
+        patients.insert(name, (mean_sd(&accuracies).0, records.unwrap_or(0)));
     }
     let mut order: Vec<(&str, f64, usize)> = patients.into_iter().map(|(name, (a, n))| (name, a, n)).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
     let means: Vec<String> = (arms.iter())
         .map(|arm| {
             let own: Vec<f64> = arm.patients.keys().filter_map(|name| arm.accuracy(name)).collect();
-            format!("{} {:.3} ({})", arm.name, mean(&own), count(set.of(arm.name).count(), "run"))
+            format!("{} {:.3} ({})", arm.name, mean_sd(&own).0, count(set.of(arm.name).count(), "run"))
         })
         .collect();
     let of = format!(
@@ -67,10 +68,21 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         count(order.len(), "patient"),
         means.join(", ")
     );
-    drawn.figures.extend(match order.len() {
-        n if n <= ROWS => rows(look, arms, order, &of),
-        _ => vec![curves(look, &arms, &of)],
-    });
+    if order.len() <= ROWS {
+        return drawn.figures.extend(rows(look, arms, order, &of));
+    }
+    let group = |arm: &Arm| {
+        let values = arm.patients.keys().filter_map(|name| arm.accuracy(name)).collect();
+        Group { name: arm.name.to_owned(), color: arm.color, values }
+    };
+    let groups = arms.iter().map(group).collect();
+    let name = "accuracy of a patient".to_owned();
+    let one = Distribution { name, groups, lines: Vec::new(), range: vec![0.0, 1.0] };
+    let caption = format!(
+        "{of}. Violins: density over the patients; bars: quartiles with the median in white; whiskers: 5th to 95th percentile; \
+         circles: means."
+    );
+    drawn.add_pages(STEM, distributions(look, STEM, vec![one], (Shape::Violin, 1), &caption));
 }
 
 fn rows<'a>(look: &Look, arms: Vec<Arm<'a>>, order: Vec<(&'a str, f64, usize)>, of: &str) -> Vec<Figure<'a>> {
@@ -104,10 +116,7 @@ fn rows<'a>(look: &Look, arms: Vec<Arm<'a>>, order: Vec<(&'a str, f64, usize)>, 
         for column in 0..columns {
             let x = width / columns as f64 * column as f64;
             let frame = Frame { x0: x + left, y0: top, x1: x + width / columns as f64 - 4.0, y1: bottom };
-            for (tick, _) in &unit.ticks {
-                let at = frame.x0 + tick * (frame.x1 - frame.x0);
-                c.line((at, top), (at, bottom), PT_GRID, GRID);
-            }
+            frame.bottom(c, &unit, false, true);
             bottom_axis(c, &frame, &unit, Some("accuracy"));
             c.line((frame.x0, top), (frame.x0, bottom), PT_AXIS, INK_SOFT);
             for &(row, y) in parts {
@@ -125,33 +134,6 @@ fn rows<'a>(look: &Look, arms: Vec<Arm<'a>>, order: Vec<(&'a str, f64, usize)>, 
                 }
             }
         }
-        Ok(())
-    })
-}
-
-fn curves<'a>(look: &Look, arms: &[Arm<'a>], of: &str) -> Figure<'a> {
-    let width = look.width().min(120.0);
-    let entries: Vec<Entry> =
-        arms.iter().enumerate().map(|(i, arm)| Entry { color: arm.color, ..Entry::arm(arm.name, i, false) }).collect();
-    let lines: Vec<(Line, Vec<(f64, f64)>)> = arms
-        .iter()
-        .zip(&entries)
-        .map(|(arm, entry)| {
-            let mut own: Vec<f64> = arm.patients.keys().filter_map(|name| arm.accuracy(name)).collect();
-            own.sort_by(|a, b| b.total_cmp(a));
-            let n = own.len() as f64;
-            let steps = own.iter().enumerate().flat_map(|(i, a)| [(i as f64 / n, *a), ((i + 1) as f64 / n, *a)]);
-            (Line::of(entry), steps.collect())
-        })
-        .collect();
-    let (above, head) = legend_above(if arms.len() > 1 { entries } else { Vec::new() }, (13.0, width));
-    let frame = Frame { x0: 13.0, y0: above + 2.0, x1: width - 4.0, y1: above + 57.0 };
-    let unit = Axis::with_ticks(0.0, 1.0, 0.2);
-    let caption = format!("{of}. Each arm's patients are sorted by their accuracy in it.");
-    Figure::new(STEM, look.narrow(120.0, frame.y1 + 10.5), caption, move |c| {
-        head(c);
-        frame.draw(c, &unit, &unit, Some("share of the patients"), "accuracy at least");
-        lines.iter().for_each(|(style, points)| line(c, &frame, (&unit, &unit), points, *style));
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! Metrics of each class against the rest, as bars with intervals.
 
 use super::shared::{
-    Estimate, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, n_runs, panels, pooled, predictions, tested,
+    Estimate, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, panels, pooled, predictions, runs_of, tested,
     whisker,
 };
 use crate::error::Error;
@@ -55,14 +55,11 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
             "Bars: all test records, {}; whiskers: 95 % intervals of {RESAMPLES} bootstrap resamples of the patients.",
             pooled(set.of(arms[0].1))
         ),
-        false => {
-            let runs = |(_, arm): &(usize, &str)| format!("{arm}: {}", n_runs(set.of(arm).count()));
-            format!(
-                "Bars: means over the runs in which the class has records ({}); whiskers: ± 1 standard deviation over them \
-                 (predictions.csv is missing, so that patients cannot be drawn).",
-                arms.iter().map(runs).collect::<Vec<_>>().join(", ")
-            )
-        }
+        false => format!(
+            "Bars: means over the runs in which the class has records ({}); whiskers: ± 1 standard deviation over them \
+             (predictions.csv is missing, so that patients cannot be drawn).",
+            runs_of(arms.iter().map(|(_, arm)| (*arm, set.of(arm).count())))
+        ),
     };
     let (names, colors): (Vec<&str>, Vec<Rgb>) = arms.iter().map(|&(i, arm)| (arm, arm_color(i))).unzip();
     let single = arms.len() == 1;

@@ -1,13 +1,14 @@
 //! How well detectors find R peaks: sensitivity and positive predictive value of every record.
 
 use crate::error::{Error, Result};
-use crate::plot::canvas::{Canvas, Point, Type, save};
+use crate::plot::axes::{Entry, Frame, MARK, legend, legend_height};
+use crate::plot::canvas::{Canvas, Type};
+use crate::plot::figure::Figure;
+use crate::plot::panels::letter;
 use crate::plot::style::{
-    GRID, INK, INK_SOFT, MM_PER_PT, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, Page, Rgb, WHITE,
+    GRID, INK, INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, WHITE, mix, series_color,
 };
-use crate::plot::style::{mix, series_color};
 use std::collections::HashSet;
-use std::path::Path;
 
 /// Most records of one figure.
 const MOST: usize = 110;
@@ -17,13 +18,9 @@ const BEND: f64 = 0.002;
 const TICKS: [f64; 9] = [100.0, 99.0, 90.0, 50.0, 0.0, 99.9, 95.0, 99.5, 80.0];
 /// Least distance between numbers under the axis, mm.
 const APART: f64 = 6.5;
-/// Half the size of a mark, mm.
-const MARK: f64 = 0.7;
 /// The line that a detector should pass, and its dashes, mm.
 const LINE_AT: f64 = 0.99;
 const DASH: f64 = 1.2;
-/// Longest name of a record, mm.
-const NAME: f64 = 32.0;
 
 /// How a detector did on a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,158 +135,109 @@ impl Stretched {
     }
 }
 
-/// Draws sensitivity and positive predictive value of every record in two panels, a mark per detector; within each
-/// group the records with the worst value stand on top. The axes are stretched towards 100 %: equal distances are
-/// equal ratios of misses. A line marks 99 %. Values that are not a number have no mark and are counted below.
+/// What the panels show, and their names.
+const MEASURES: [(&str, Measure); 2] =
+    [("sensitivity (%)", |r| r.sensitivity), ("positive predictive value (%)", |r| r.ppv)];
+
+/// Sensitivity and positive predictive value of every record in two panels, a mark per detector; within each group the
+/// records with the worst value stand on top. The axes are stretched towards 100 %: equal distances are equal ratios of misses.
+/// A line marks 99 %. Values that are not a number have no mark and are counted in the caption.
 ///
 /// # Errors
 /// Without a row, with more than 8 detectors or 110 records, with values outside of 0..1 or two rows of one detector on
-/// one record, or if the file cannot be written.
-pub fn draw(path: impl AsRef<Path>, rows: &[RPeakRow]) -> Result<()> {
+/// one record.
+pub fn rpeaks<'a>(look: &Look, stem: &str, rows: &'a [RPeakRow]) -> Result<Vec<Figure<'a>>> {
     let detectors = distinct(rows.iter().map(|r| r.detector.as_str()));
     let lines = lines(rows);
     check(rows, detectors.len(), lines.iter().filter(|l| matches!(l, Line::Record(..))).count())?;
     let (label, small) = (Type::new(PT_LABEL), Type::new(PT_SMALL));
     let names = lines.iter().map(|line| match line {
-        Line::Record(name, _) => small.width(name).min(NAME),
-        Line::Group(name) => (label.bold().width(name)).min(NAME),
+        Line::Record(name, _) => small.width(name),
+        Line::Group(_) => 0.0,
     });
-    let left = 4.0 + names.fold(9.0, f64::max) + 2.5;
+    let (name, width) = (look.width() * 0.18, look.width());
+    let left = 3.0 + names.fold(9.0, f64::max).min(name) + 2.5;
     let pitch = (1.4 * detectors.len() as f64).clamp(3.6, 8.0);
-    let (legend, top) = legend(&detectors);
-    let bottom = top + pitch * lines.len() as f64 + 0.6;
-    let gap = 8.0;
-    let width = (Page::WIDTH_MM - 5.0 - left - gap) / 2.0;
+    let marks: Vec<Entry> = detectors.iter().enumerate().map(|(i, d)| Entry::mark(*d, i, series_color(i))).collect();
+    let top = 2.0 + legend_height(&marks, width - 6.0) + 5.0;
+    let gap = 7.0;
+    let panel = (width - 4.0 - left - gap) / 2.0;
+    let axes = MEASURES.map(|(_, of)| Stretched::new(rows.iter().map(of).fold(1.0, f64::min)));
     let missing = rows.iter().flat_map(|r| [r.sensitivity, r.ppv]).filter(|v| v.is_nan()).count();
-    let foot = if missing > 0 { 4.0 } else { 0.0 };
-    save(path, Page::paper(bottom + 11.5 + foot), |c| {
-        for (i, (at, name)) in legend.iter().enumerate() {
-            symbol(c, *at, i);
-            c.text((at.0 + 2.0, at.1 + small.drop()), name, &small);
+    let missing = match missing {
+        0 => String::new(),
+        1 => " 1 value is not a number and not drawn.".into(),
+        n => format!(" {n} values are not numbers and not drawn."),
+    };
+    let caption = format!(
+        "(a) Sensitivity and (b) positive predictive value of R-peak detectors on every record, the worst records on top. Axes \
+         are stretched towards 100 %: equal distances are equal ratios of misses. Broken lines: 99 %.{missing}"
+    );
+    let heights = vec![pitch; lines.len()];
+    Ok(Figure::pages(look, stem, &caption, (top, 12.0), &heights, move |c: &mut Canvas, parts| {
+        legend(c, &marks, (3.0, 1.5), width - 6.0);
+        let bottom = top + pitch * parts.len() as f64 + 0.6;
+        let middle = |place: usize| top + pitch * (place as f64 + 0.5);
+        for (k, ((name, of), axis)) in MEASURES.iter().zip(&axes).enumerate() {
+            let x0 = left + (panel + gap) * k as f64;
+            let frame = Frame { x0, y0: top, x1: x0 + panel, y1: bottom };
+            let shown: Vec<&Line> = parts.iter().map(|(i, _)| &lines[*i]).collect();
+            draw_panel(c, frame, axis, &shown, &marks, *of);
+            letter(c, (x0 - 2.0, top - 2.0), k);
+            c.text((x0 + panel / 2.0, bottom + 8.6), &label.shorten(name, panel + gap), &label.middle());
         }
-        let measures: [(&str, Measure); 2] =
-            [("sensitivity (%)", |r| r.sensitivity), ("positive predictive value (%)", |r| r.ppv)];
-        for (k, (name, of)) in measures.into_iter().enumerate() {
-            let x0 = left + (width + gap) * k as f64;
-            let panel = Panel { x0, x1: x0 + width, y0: top, y1: bottom, pitch };
-            panel.draw(c, &lines, &detectors, of);
-            let middle = (x0 + x0 + width) / 2.0;
-            c.text((middle, bottom + 8.6), &format!("{name}, stretched towards 100"), &label.middle());
-        }
-        for (i, line) in lines.iter().enumerate() {
-            let middle = top + pitch * (i as f64 + 0.5);
-            match line {
+        for (place, (i, _)) in parts.iter().enumerate() {
+            match &lines[*i] {
                 Line::Group(name) => {
-                    // The panels are broken where another group begins.
+                    // the panels are broken where another group begins
                     let half = pitch / 2.0;
-                    c.rect((0.0, middle - half - 0.3), (Page::WIDTH_MM, middle + half), WHITE);
-                    let name = label.bold().shorten(name, Page::WIDTH_MM - 8.0);
-                    c.text((4.0, middle + label.drop()), &name, &label.bold());
+                    c.rect((0.0, middle(place) - half - 0.3), (width, middle(place) + half), WHITE);
+                    let name = label.bold().shorten(name, width - 8.0);
+                    c.text((3.0, middle(place) + label.drop()), &name, &label.bold());
                 }
-                Line::Record(name, _) => {
-                    c.text((left - 2.0, middle + small.drop()), &small.shorten(name, NAME), &small.end());
+                Line::Record(text, _) => {
+                    let at = (left - 2.0, middle(place) + small.drop());
+                    c.text(at, &small.shorten(text, name), &small.end());
                 }
             }
-        }
-        let plural = if missing == 1 { "value is not a number" } else { "values are not numbers" };
-        if missing > 0 {
-            c.text((4.0, bottom + 13.4), &format!("{missing} {plural} and not drawn"), &small.color(INK_SOFT));
         }
         Ok(())
-    })
+    }))
 }
 
-/// Where the detectors' marks and names stand above the panels, and how far down these begin.
-fn legend(detectors: &[&str]) -> (Vec<(Point, String)>, f64) {
+fn draw_panel(c: &mut Canvas, frame: Frame, axis: &Stretched, lines: &[&Line], marks: &[Entry], of: Measure) {
     let small = Type::new(PT_SMALL);
-    let (mut out, mut x, mut y) = (Vec::new(), 5.0, 4.2);
-    for name in detectors {
-        let name = small.shorten(name, 60.0);
-        let wide = 8.0 + small.width(&name);
-        if x > 5.0 && x + wide > Page::WIDTH_MM - 5.0 {
-            (x, y) = (5.0, y + 4.2);
-        }
-        out.push(((x, y), name));
-        x += wide;
+    let (width, pitch) = (frame.x1 - frame.x0, (frame.y1 - frame.y0 - 0.6) / lines.len() as f64);
+    let x = |v: f64| frame.x0 + axis.place(v) * width;
+    let middle = |i: usize| frame.y0 + pitch * (i as f64 + 0.5);
+    for (i, _) in lines.iter().enumerate().filter(|(i, line)| i % 2 == 0 && matches!(line, Line::Record(..))) {
+        let half = pitch / 2.0;
+        c.rect((frame.x0, middle(i) - half), (frame.x1, middle(i) + half), mix(WHITE, GRID, 0.35));
     }
-    (out, y + 3.6)
-}
-
-struct Panel {
-    x0: f64,
-    x1: f64,
-    y0: f64,
-    y1: f64,
-    pitch: f64,
-}
-
-impl Panel {
-    fn draw(&self, c: &mut Canvas, lines: &[Line], detectors: &[&str], of: Measure) {
-        let small = Type::new(PT_SMALL);
-        let all = lines.iter().flat_map(|line| match line {
-            Line::Record(_, rows) => rows.as_slice(),
-            Line::Group(_) => &[],
-        });
-        let axis = Stretched::new(all.map(|r| of(r)).fold(1.0, f64::min));
-        let width = self.x1 - self.x0;
-        let x = |v: f64| self.x0 + axis.place(v) * width;
-        let middle = |i: usize| self.y0 + self.pitch * (i as f64 + 0.5);
-        for (i, _) in lines.iter().enumerate().filter(|(i, line)| i % 2 == 0 && matches!(line, Line::Record(..))) {
-            let half = self.pitch / 2.0;
-            c.rect((self.x0, middle(i) - half), (self.x1, middle(i) + half), mix(WHITE, GRID, 0.35));
-        }
-        for tick in axis.ticks(width) {
-            let at = x(tick / 100.0);
-            c.line((at, self.y0), (at, self.y1), PT_GRID, GRID);
-            c.line((at, self.y1), (at, self.y1 + 1.0), PT_AXIS, INK);
-            c.text((at, self.y1 + 1.8 + 2.0 * small.drop()), &tick.to_string(), &small.middle());
-        }
-        let mut y = self.y0;
-        while y < self.y1 {
-            c.line((x(LINE_AT), y), (x(LINE_AT), (y + DASH).min(self.y1)), PT_AXIS * 1.6, INK_SOFT);
-            y += 2.0 * DASH;
-        }
-        c.line((self.x0, self.y0), (self.x0, self.y1), PT_AXIS, INK);
-        c.line((self.x0, self.y1), (self.x1, self.y1), PT_AXIS, INK);
-        for (i, line) in lines.iter().enumerate() {
-            let Line::Record(_, rows) = line else { continue };
-            for row in rows {
-                let Some(k) = detectors.iter().position(|d| *d == row.detector) else { continue };
-                // Side by side, so that equal values do not hide each other.
-                let step = (self.pitch - 2.4 * MARK) / (detectors.len() - 1).max(1) as f64;
-                let at = (x(of(row)), middle(i) + step * (k as f64 - (detectors.len() - 1) as f64 / 2.0));
-                if at.0.is_finite() {
-                    symbol(c, at, k);
-                }
+    for tick in axis.ticks(width) {
+        let at = x(tick / 100.0);
+        c.line((at, frame.y0), (at, frame.y1), PT_GRID, GRID);
+        c.line((at, frame.y1), (at, frame.y1 + 1.0), PT_AXIS, INK);
+        c.text((at, frame.y1 + 1.8 + 2.0 * small.drop()), &tick.to_string(), &small.middle());
+    }
+    let mut y = frame.y0;
+    while y < frame.y1 {
+        c.line((x(LINE_AT), y), (x(LINE_AT), (y + DASH).min(frame.y1)), PT_AXIS * 1.6, INK_SOFT);
+        y += 2.0 * DASH;
+    }
+    c.line((frame.x0, frame.y0), (frame.x0, frame.y1), PT_AXIS, INK);
+    c.line((frame.x0, frame.y1), (frame.x1, frame.y1), PT_AXIS, INK);
+    for (i, line) in lines.iter().enumerate() {
+        let Line::Record(_, rows) = line else { continue };
+        for row in rows {
+            let Some(k) = marks.iter().position(|m| m.name == row.detector) else { continue };
+            // side by side, so that equal values do not hide each other
+            let step = (pitch - 2.4 * MARK) / (marks.len() - 1).max(1) as f64;
+            let at = (x(of(row)), middle(i) + step * (k as f64 - (marks.len() - 1) as f64 / 2.0));
+            if at.0.is_finite() {
+                marks[k].draw_mark(c, at);
             }
         }
-    }
-}
-
-/// The mark of detector `index`: eight shapes in eight colours, with a white rim.
-fn symbol(c: &mut Canvas, at: Point, index: usize) {
-    let rim = 0.25;
-    shape(c, at, index, MARK + rim, WHITE);
-    shape(c, at, index, MARK, series_color(index));
-}
-
-fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
-    let mut polygon = |points: &[Point]| {
-        c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);
-    };
-    match index % 8 {
-        0 => c.disc((x, y), r, color),
-        1 => polygon(&[(-1.1, 0.9), (1.1, 0.9), (0.0, -1.1)]),
-        2 => polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]),
-        3 => polygon(&[(-1.2, 0.0), (0.0, -1.2), (1.2, 0.0), (0.0, 1.2)]),
-        4 => polygon(&[(-1.1, -0.9), (1.1, -0.9), (0.0, 1.1)]),
-        5 => polygon(&[(-0.9, -1.1), (-0.9, 1.1), (1.1, 0.0)]),
-        6 => {
-            let pt = 0.9 * r / MM_PER_PT;
-            c.line((x - r, y), (x + r, y), pt, color);
-            c.line((x, y - r), (x, y + r), pt, color);
-        }
-        _ => polygon(&[(0.9, -1.1), (0.9, 1.1), (-1.1, 0.0)]),
     }
 }
 
@@ -335,45 +283,40 @@ mod tests {
         }
     }
 
+    fn text(rows: &[RPeakRow]) -> String {
+        let narrow = rpeaks(&Look { width_mm: 85.0, ..Look::default() }, "s", rows).unwrap();
+        assert!(narrow.iter().all(|f| f.page.height_mm <= 120.0 && f.svg().is_ok()));
+        let wide = rpeaks(&Look::default(), "s", rows).unwrap();
+        wide.iter().map(|f| f.svg().unwrap() + &f.caption).collect()
+    }
+
     #[test]
     fn figures_have_names_units_and_a_mark_per_value() {
-        let dir = tempfile::tempdir().unwrap();
-        let svg = dir.path().join("rpeaks.svg");
         let records: Vec<String> = (0..32).map(|i| format!("{}", 100 + i)).collect();
-        let rows: Vec<RPeakRow> = records
-            .iter()
-            .enumerate()
-            .flat_map(|(i, r)| {
-                ["gradient <a>", "wavelet"].map(|d| row(r, "MIT-BIH", d, 1.0 - i as f64 / 400.0, f64::NAN))
-            })
-            .collect();
-        draw(&svg, &rows).unwrap();
-        let text = std::fs::read_to_string(&svg).unwrap();
-        for label in
-            ["gradient &lt;a&gt;", "wavelet", "sensitivity (%)", "positive predictive value (%)", "99\n", "131\n"]
-        {
-            assert!(text.contains(label), "{label}");
-        }
-        assert!(!text.contains("MIT-BIH") && text.contains("64 values are not numbers and not drawn"));
-        // One disc per record, one in the legend.
-        assert_eq!(text.matches("<circle").count(), 2 * 33, "with their rims");
+        let both = |(i, r): (usize, &String)| {
+            ["gradient <a>", "wavelet"].map(|d| row(r, "MIT-BIH", d, 1.0 - i as f64 / 400.0, f64::NAN))
+        };
+        let rows: Vec<RPeakRow> = records.iter().enumerate().flat_map(both).collect();
+        let text = text(&rows);
+        let said = "gradient &lt;a&gt;|wavelet|sensitivity (%)|positive predictive value (%)|99\n|131\n|\
+                    64 values are not numbers and not drawn";
+        said.split('|').for_each(|label| assert!(text.contains(label), "{label}"));
+        assert!(!text.contains("MIT-BIH"));
+        assert_eq!(text.matches("<circle").count(), 2 * 33, "one per record, one in the legend, with their rims");
     }
 
     #[test]
     fn odd_rows_are_drawn_or_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let svg = dir.path().join("rpeaks.svg");
         let name = "心 a long name\n".repeat(30);
         for v in [0.0, 1e-300, 0.5, 1.0, f64::NAN] {
-            draw(&svg, &[row("", "", "", v, v)]).unwrap();
-            draw(&svg, &[row(&name, &name, &name, v, 1.0), row(&name, "b", "x", 0.5, v)]).unwrap();
+            text(&[row("", "", "", v, v)]);
+            text(&[row(&name, &name, &name, v, 1.0), row(&name, "b", "x", 0.5, v)]);
         }
         let many = |n: usize, m: usize| -> Vec<RPeakRow> {
             (0..n * m).map(|i| row(&format!("{}", i / m), "g", &format!("detector {}", i % m), 0.99, 1.0)).collect()
         };
-        draw(&svg, &many(MOST, 8)).unwrap();
-        draw(dir.path().join("a.png"), &many(2, 8)).unwrap();
-        let said = |rows: &[RPeakRow]| draw(&svg, rows).unwrap_err().to_string();
+        text(&many(MOST, 8));
+        let said = |rows: &[RPeakRow]| rpeaks(&Look::default(), "s", rows).unwrap_err().to_string();
         assert!(said(&[]).contains("no row"));
         assert!(said(&many(1, 9)).contains("9 detectors"));
         assert!(said(&many(MOST + 1, 1)).contains("111 records"));

@@ -21,9 +21,10 @@ pub(super) fn pooled<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> String 
     if runs.clone().count() == 1 { "test fold of n = 1 run".into() } else { format!("pooled over {}", told(runs)) }
 }
 
-/// How many runs, in words; of a single one it is said that it is one.
-pub(super) fn n_runs(n: usize) -> String {
-    if n == 1 { "n = 1 run".into() } else { format!("{n} runs") }
+/// How many runs each arm has, in words; of a single one it is said that it is one.
+pub(super) fn runs_of<'a>(arms: impl IntoIterator<Item = (&'a str, usize)>) -> String {
+    let told = |(arm, n)| if n == 1 { format!("{arm}: n = 1 run") } else { format!("{arm}: {n} runs") };
+    arms.into_iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 /// The predictions of an arm, each with the number of its patient; `None` where a run has none: some folds are no whole.

@@ -1,7 +1,7 @@
 //! Training over the epochs: a panel for every loss term and the learning rate; a panel for every metric, with training and
 //! validation in it. A term never hides another. Of several runs of an arm each is a thin line and their mean a thick one.
 
-use super::shared::{heading, legend_above, n_runs, panels};
+use super::shared::{heading, legend_above, panels, runs_of};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, shape};
@@ -148,23 +148,20 @@ pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look
         }
     }
     let highest = rows(&arms).map(|row| row.lr).fold(0.0, f64::max);
-    let mut by_epoch: Vec<(usize, f64)> = rows(&arms).map(|row| (row.epoch, row.lr)).collect();
-    by_epoch.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let spread = by_epoch.chunk_by(|a, b| a.0 == b.0).map(|same| same[same.len() - 1].1 - same[0].1);
-    let once = arms.len() > 1 && spread.fold(0.0, f64::max) <= SAME_RATE * highest;
-    let longest = arms.iter().flat_map(|arm| &arm.logs).max_by_key(|log| log.len()).filter(|_| once);
-    let rates = match longest {
-        Some(log) => Curves::new((INK_SOFT, 0.0), &[log], |row| Some(row.lr)).into_iter().collect(),
-        None => curves(&|row| Some(row.lr)),
+    let longest: &[EpochLog] =
+        arms.iter().flat_map(|arm| arm.logs.iter().copied()).max_by_key(|log| log.len()).unwrap_or_default();
+    let alike = |log: &[EpochLog]| log.iter().zip(longest).all(|(a, b)| (a.lr - b.lr).abs() <= SAME_RATE * highest);
+    let once = arms.len() > 1 && arms.iter().flat_map(|arm| &arm.logs).all(|log| alike(log));
+    let rates = match once {
+        true => Curves::new((INK_SOFT, 0.0), &[longest], |row| Some(row.lr)).into_iter().collect(),
+        false => curves(&|row| Some(row.lr)),
     };
     if !made.is_empty() {
         // a cosine reads as one on a linear axis, however small its end
         made.extend(Panel::new("learning rate".into(), rates, false));
     }
-    let mut what = "Loss terms (means over the steps of an epoch that were read back) and the learning rate".to_owned();
-    if once {
-        what += ", which is the same in all arms,";
-    }
+    let rate = if once { ", which is the same in all arms," } else { "" };
+    let what = format!("Loss terms (means over the steps of an epoch that were read back) and the learning rate{rate}");
     let mut notes = String::new();
     if made.iter().any(|panel| panel.name.contains("NCC")) {
         notes += " NCC: normalised cross-correlation of map and guidance target.";
@@ -203,17 +200,16 @@ pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
             made.extend(Panel::new(format!("{name}{part}"), curves, false));
         }
     }
-    let dead = match made.iter().any(|panel| panel.name.starts_with("dead")) {
-        true => {
-            " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing."
-        }
-        false => "",
-    };
+    let mut notes = "";
+    if made.iter().any(|panel| panel.name.starts_with("dead")) {
+        notes =
+            " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing.";
+    }
     let mut what = "Metrics of the training batches as the network saw them in training".to_owned();
     if made.iter().flat_map(|panel| &panel.curves).any(|curves| curves.dash > 0.0) {
         what += " (solid), and of the strips held out to follow the training (validation, dashed)";
     }
-    let pages = draw(look, "metrics", &arms, made, [&what, dead], "metric");
+    let pages = draw(look, "metrics", &arms, made, [&what, notes], "metric");
     drawn.add_pages("metrics", pages);
 }
 
@@ -231,7 +227,11 @@ fn draw<'a>(
     }
     let epochs = || rows(arms).map(|row| row.epoch);
     let (Some(first), Some(last), false) = (epochs().min(), epochs().max(), made.is_empty()) else {
-        return Err(Error::data(stem, format!("the logs have no {kind}"), "train for at least one epoch"));
+        return Err(Error::data(
+            stem,
+            format!("the logs have no {kind} with a finite value"),
+            "train for at least one epoch",
+        ));
     };
     let several = arms.len() > 1;
     // marks at every epoch where they have room, at some where arms must be told apart without colour
@@ -264,7 +264,7 @@ fn draw<'a>(
     let label = Type::new(PT_SMALL).width(&last.to_string()) + 3.0;
     let x = Axis::whole_within(first, last, (((room.x1 - room.x0) / label) as usize).clamp(1, 5));
     let (above, head) = legend_above(entries, (grid.left, width));
-    let all: Vec<String> = arms.iter().map(|arm| format!("{}: {}", arm.name, n_runs(arm.logs.len()))).collect();
+    let of = runs_of(arms.iter().map(|arm| (arm.name, arm.logs.len())));
     let lines = match arms.iter().any(|arm| arm.logs.len() > 1) {
         true => {
             " Thin lines: single runs (folds and seeds); thick lines: their mean, told only where every run has a finite \
@@ -274,7 +274,7 @@ fn draw<'a>(
     };
     let gaps = |panel: &Panel| panel.curves.iter().any(|c| c.values().any(|v| !v.is_finite()));
     let gap = if made.iter().any(gaps) { " Gaps: no finite value." } else { "" };
-    let caption = format!("{what} over the epochs. {}.{lines}{gap}{notes}", all.join(", "));
+    let caption = format!("{what} over the epochs. {of}.{lines}{gap}{notes}");
     let many = made.len() > 1;
     let foot = if wide { 1.0 } else { 7.0 };
     Ok(panels(look, stem, &caption, (grid, made.len()), (above, foot), head, move |c, frame, place| {

@@ -97,17 +97,11 @@ pub(crate) fn replaces(path: &Path) {
 }
 
 /// Fails where a file of this name would be refused whatever its content: for commands that take long to make it.
-///
-/// # Errors
-/// [`Error::File`].
 pub(crate) fn check(path: &Path) -> Result<()> {
     allowed(path, None)
 }
 
 /// Fails where a file with this content may not be written.
-///
-/// # Errors
-/// [`Error::File`].
 pub(crate) fn check_content(path: &Path, bytes: &[u8]) -> Result<()> {
     allowed(path, Some(bytes))
 }

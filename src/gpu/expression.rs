@@ -2,10 +2,11 @@
 
 use minijinja::{Environment, Value};
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
-/// A named number of a launch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A named number of a launch. Floats are equal where their bits are, so that numbers can be keys.
+#[derive(Debug, Clone, Copy)]
 pub enum Number {
     /// Sizes, flags (0 and 1), settings.
     Int(i64),
@@ -22,6 +23,20 @@ impl std::fmt::Display for Number {
     }
 }
 
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.bits() == other.bits()
+    }
+}
+
+impl Eq for Number {}
+
+impl Hash for Number {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits().hash(state);
+    }
+}
+
 impl Number {
     /// As the template engine takes it.
     pub(crate) fn value(self) -> Value {
@@ -31,11 +46,10 @@ impl Number {
         }
     }
 
-    /// A number that is equal for equal numbers only.
-    pub(super) fn bits(self) -> u64 {
+    fn bits(self) -> (bool, u64) {
         match self {
-            Self::Int(v) => v as u64,
-            Self::Float(v) => v.to_bits(),
+            Self::Int(v) => (false, v as u64),
+            Self::Float(v) => (true, v.to_bits()),
         }
     }
 
@@ -51,11 +65,8 @@ impl Number {
 pub type Values = BTreeMap<String, Number>;
 
 /// Numbers of a launch as the host gives them, in the order in which it does.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Sizes(Vec<(&'static str, Number)>);
-
-/// Equal for equal sizes only.
-pub(super) type SizesKey = Vec<(&'static str, u64)>;
 
 impl Sizes {
     /// Sets one, in the place of an earlier one of that name.
@@ -69,10 +80,6 @@ impl Sizes {
     /// As expressions take them.
     pub fn values(&self) -> Values {
         self.0.iter().map(|&(name, v)| (name.to_owned(), v)).collect()
-    }
-
-    pub(super) fn key(&self) -> SizesKey {
-        self.0.iter().map(|&(name, v)| (name, v.bits())).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Compiled kernels, and the description of one launch.
 
+use super::expression::Number;
 use super::record::StandsFor;
 use super::reflect::{self, Slot};
 use super::template::Template;
@@ -33,20 +34,13 @@ impl Source {
     }
 }
 
-/// Source, entry, override constants and template variables (bits of numbers).
+/// Source, entry, override constants (bits of floats) and template variables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) source: Source,
     pub(super) entry: String,
     pub(super) constants: Vec<(String, u64)>,
-    pub(super) settings: Vec<(String, Bits)>,
-}
-
-/// A number of a template variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Bits {
-    Int(i64),
-    Float(u64),
+    pub(super) settings: Vec<(String, Number)>,
 }
 
 /// A constant of a shader template.
@@ -169,7 +163,7 @@ impl<'a> Launch<'a> {
         let name = self.source.file();
         assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{name}: too many parameters");
         let constants = self.constants.iter().map(|&(n, v)| (n.to_owned(), v.to_bits())).collect();
-        let settings = self.settings.iter().map(|&(n, v)| (n.to_owned(), Bits::Int(v as i64))).collect();
+        let settings = self.settings.iter().map(|&(n, v)| (n.to_owned(), Number::Int(v as i64))).collect();
         let kernel =
             gpu.kernel(Key { source: self.source, entry: self.entry.to_owned(), constants, settings }, None)?;
         if kernel.slots.len() != self.bindings.len() {
@@ -237,11 +231,7 @@ impl Kernel {
 impl Key {
     /// The text that it stands for, with its values.
     pub(super) fn template<'a>(&self, shaders: &'a ShaderSource) -> Result<Template<'a>> {
-        let number = |bits: &Bits| match *bits {
-            Bits::Int(v) => minijinja::Value::from(v),
-            Bits::Float(v) => minijinja::Value::from(f64::from_bits(v)),
-        };
-        let values = self.settings.iter().map(|(name, bits)| (name.clone(), number(bits))).collect();
+        let values = self.settings.iter().map(|(name, v)| (name.clone(), v.value())).collect();
         let text = match &self.source {
             Source::Named { text: Some(text), .. } => Cow::Borrowed(*text),
             Source::Named { name, text: None } => shaders.text(name)?,
@@ -304,10 +294,7 @@ fn label(key: &Key) -> String {
     let entry = if key.entry == "main" { String::new() } else { format!(".{}", key.entry) };
     let constants = key.constants.iter().filter(|(name, v)| name != "WG" && f64::from_bits(*v) != 0.0);
     let constants = constants.map(|(n, v)| format!(" {n}={}", f64::from_bits(*v)));
-    let settings = key.settings.iter().map(|(n, v)| match v {
-        Bits::Int(v) => format!(" {n}={v}"),
-        Bits::Float(v) => format!(" {n}={}", f64::from_bits(*v)),
-    });
+    let settings = key.settings.iter().map(|(n, v)| format!(" {n}={v}"));
     std::iter::once(key.source.file() + &entry).chain(constants).chain(settings).collect()
 }
 

@@ -1,8 +1,8 @@
 //! A launch by names: the sizes of a shape and the header of a version give what is compiled, its parameters and its
 //! groups. Plans are kept by shape.
 
-use super::expression::{Number, Sizes, SizesKey, Values};
-use super::kernel::{Bits, Kernel, Key, Source, fold};
+use super::expression::{Number, Sizes, Values};
+use super::kernel::{Kernel, Key, Source, fold};
 use super::record::StandsFor;
 use super::reflect::{self, Scalar};
 use super::template::names;
@@ -48,7 +48,7 @@ struct Declared {
 }
 
 /// A version's hash, an entry, template variables.
-type DeclaredKey = (u64, String, Vec<(String, Bits)>);
+type DeclaredKey = (u64, String, Vec<(String, Number)>);
 
 /// What was found out about texts.
 #[derive(Debug, Default)]
@@ -59,13 +59,6 @@ pub(super) struct Texts {
 
 /// The parsed module of a text, where it had to be parsed.
 type Parsed = Option<naga::Module>;
-
-fn bits(number: Number) -> Bits {
-    match number {
-        Number::Int(v) => Bits::Int(v),
-        Number::Float(v) => Bits::Float(v.to_bits()),
-    }
-}
 
 impl Texts {
     fn declared(&mut self, shaders: &ShaderSource, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
@@ -99,8 +92,7 @@ impl Texts {
                 all
             }
         };
-        let settings =
-            used.iter().filter_map(|name| Some((name.clone(), bits(*values.get(name)?)))).collect::<Vec<_>>();
+        let settings: Vec<_> = used.iter().filter_map(|name| Some((name.clone(), *values.get(name)?))).collect();
         let one = |name: String| {
             let Some(geometry) = version.geometry.get(&name) else {
                 let what = format!(
@@ -171,7 +163,7 @@ impl Texts {
             let entry = Entry {
                 name,
                 constants: key.constants.iter().map(|(n, v)| (n.clone(), f64::from_bits(*v))).collect(),
-                settings: key.settings.iter().map(|(n, _)| (n.clone(), values[n])).collect(),
+                settings: key.settings.clone(),
                 groups,
                 params,
                 key,
@@ -213,9 +205,9 @@ struct Stage {
 #[derive(Default)]
 pub(super) struct Plans {
     /// By family, kernel, name of the shape, sizes.
-    chosen: HashMap<(&'static str, &'static str, String, SizesKey), Chosen>,
-    resolved: HashMap<(Chosen, SizesKey), Arc<Values>>,
-    plans: HashMap<(&'static str, Chosen, SizesKey), Arc<Plan>>,
+    chosen: HashMap<(&'static str, &'static str, String, Sizes), Chosen>,
+    resolved: HashMap<(Chosen, Sizes), Arc<Values>>,
+    plans: HashMap<(&'static str, Chosen, Sizes), Arc<Plan>>,
     texts: Texts,
 }
 
@@ -246,9 +238,6 @@ impl Gpu {
     }
 
     /// As [`Gpu::choose`], which is asked once for a shape.
-    ///
-    /// # Errors
-    /// As [`Gpu::choose`].
     pub(crate) fn chosen(
         &self,
         (family, kernel): (&'static str, &'static str),
@@ -260,7 +249,7 @@ impl Gpu {
         if self.is_watched() {
             return self.choose(&wanted, &sizes.values());
         }
-        let of = (family, kernel, key.to_owned(), sizes.key());
+        let of = (family, kernel, key.to_owned(), sizes.clone());
         if let Some(chosen) = lock(&self.0.plans).chosen.get(&of) {
             return Ok(chosen.clone());
         }
@@ -270,11 +259,8 @@ impl Gpu {
     }
 
     /// As [`Gpu::resolve`], which is asked once for a shape.
-    ///
-    /// # Errors
-    /// As [`Gpu::resolve`].
     pub(crate) fn resolved(&self, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Values>> {
-        let key = (chosen.clone(), sizes.key());
+        let key = (chosen.clone(), sizes.clone());
         if let Some(values) = lock(&self.0.plans).resolved.get(&key) {
             return Ok(values.clone());
         }
@@ -300,7 +286,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Gpu`] for a text that does not compile and names that nobody gives.
     pub fn plan(&self, kernel: &'static str, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Plan>> {
-        let key = (kernel, chosen.clone(), sizes.key());
+        let key = (kernel, chosen.clone(), sizes.clone());
         if let Some(plan) = lock(&self.0.plans).plans.get(&key) {
             return Ok(plan.clone());
         }

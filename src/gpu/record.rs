@@ -306,9 +306,6 @@ impl Gpu {
     }
 
     /// Records a copy of a storage for the host. [`PendingRead::wait`] submits it if nobody else did.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] where memory is out.
     pub(crate) fn read_later(&self, from: &Storage) -> Result<PendingRead> {
         from.check_kept()?;
         let size = copy_size(from.bytes());

@@ -97,9 +97,6 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Compiles and warms up.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`], [`crate::Error::Memory`].
     pub(super) fn new(gpu: &Gpu) -> Result<Self> {
         let software = gpu.report().is_software;
         let (threads, trips) = if software { (4096, 2000) } else { (1 << 20, 500) };
@@ -120,9 +117,6 @@ impl Probe {
     }
 
     /// Measures both once more.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub(super) fn round(&mut self) -> Result<()> {
         let (width, each) = self.shape;
         let peak = device_seconds(&self.gpu, || {

@@ -89,9 +89,6 @@ impl Convs {
     }
 
     /// Convolutions by the names of their weights, each padded to keep the length at stride 1.
-    ///
-    /// # Errors
-    /// As [`Params::get`], if one was not declared.
     pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Result<Self> {
         let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect::<Result<_>>()?;
         let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Number of quantitative ECG features that the train-only part works on.
 pub const FEATURES: usize = 17;
 /// Hidden and output width of the feature branch.
-const FEATURE_WIDTHS: [usize; 2] = [128, 64];
+pub(crate) const FEATURE_WIDTHS: [usize; 2] = [128, 64];
 
 // Places where dropout draws numbers of its own; block i has BLOCK_SITE + i.
 const HEAD_SITE: u32 = 1;

@@ -10,7 +10,6 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 const ADAM: Kernel = Kernel {
-    family: "optimiser",
     name: "adam",
     formula: "m = b1 m + (1 - b1) g', v = b2 v + (1 - b2) g'^2, w = (1 - lr decay) w - lr (m / c1) / (sqrt(v / c2) + eps)",
     operands: &[
@@ -24,18 +23,14 @@ const ADAM: Kernel = Kernel {
         ("part", "[n / 64, rounded up]"),
     ],
     sizes: &[("n", 77)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("optimiser")
 };
 
 const LOSS_SCALE: Kernel = Kernel {
-    family: "optimiser",
     name: "loss_scale",
     formula: "scale[0] halved where norm2 is no number, doubled after 500 steps without",
     operands: &[("norm2", "[1]"), ("scale", "[2]: factor, steps since it last changed")],
-    sizes: &[],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("optimiser")
 };
 
 pub(super) const FAMILY: Family = Family { name: "optimiser", kernels: &[&ADAM, &LOSS_SCALE], operations: &["adam"] };
@@ -104,9 +99,6 @@ impl AdamState {
 
     /// For `n` parameters in parts that begin at `starts`, the first at 0 and each at a multiple of [`BLOCK`]: each has a step
     /// of its own.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] where memory is out.
     pub(crate) fn of_parts(gpu: &Gpu, n: usize, starts: &[usize]) -> Result<Self> {
         debug_assert!(starts.first() == Some(&0) && starts.iter().all(|s| s.is_multiple_of(BLOCK)));
         let blocks = n.div_ceil(BLOCK);

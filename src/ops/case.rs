@@ -177,9 +177,6 @@ impl Case {
     }
 
     /// The inputs on the device, as `run` takes them.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`], [`crate::Error::Memory`]; those of the operation.
     pub(crate) fn tensors(&self, gpu: &Gpu) -> Result<Vec<Tensor>> {
         self.prepared(self.inputs.iter().map(|i| i.upload(gpu)).collect::<Result<_>>()?)
     }

@@ -9,13 +9,11 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const DROPOUT: Kernel = Kernel {
-    family: "dropout",
-    name: "dropout",
     formula: "y[i] = scale x[i] where uniform(i) >= threshold, else 0",
     operands: &[("x", "[n]"), ("state", "[3]: seed low word, seed high word, step"), ("y", "[n]")],
     sizes: &[("n", 37), ("site", 1), ("threshold", 1 << 14)],
     floats: &[("scale", 4.0 / 3.0)],
-    layouts: &[],
+    ..Kernel::of("dropout")
 };
 
 pub(super) const FAMILY: Family = Family { name: "dropout", kernels: &[&DROPOUT], operations: &["dropout"] };

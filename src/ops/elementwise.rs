@@ -9,17 +9,15 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const UNARY_KERNEL: Kernel = Kernel {
-    family: "elementwise",
     name: "unary",
     formula: "y[i] = f(x[i])",
     operands: &[("x", "[n]"), ("y", "[n]")],
     sizes: &[("n", 37), ("OP", 12)],
     floats: &[("a", -0.5), ("b", 0.5)],
-    layouts: &[],
+    ..Kernel::of("elementwise")
 };
 
 const BINARY_KERNEL: Kernel = Kernel {
-    family: "elementwise",
     name: "binary",
     formula: "y[i] = f(u[i], v[i]), u and v repeated to y's shape",
     operands: &[("u", "broadcasts to y's shape"), ("v", "broadcasts to y's shape"), ("y", "[d0, d1, d2, d3]")],
@@ -40,7 +38,7 @@ const BINARY_KERNEL: Kernel = Kernel {
         ("v3", 0),
     ],
     floats: &[("a", -0.5), ("b", 0.5)],
-    layouts: &[],
+    ..Kernel::of("elementwise")
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -252,9 +250,6 @@ fn binary(row: usize, a: &Tensor, b: &Tensor, scalars: [f32; 2]) -> Result<Tenso
 }
 
 /// `g` where `y` is positive, else 0: the gradient that passes a ReLU with output (or input) `y`.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::Gpu`].
 pub(super) fn gate(g: &Tensor, y: &Tensor) -> Result<Tensor> {
     binary(GATE, g, y, [0.0; 2])
 }

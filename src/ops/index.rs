@@ -9,24 +9,34 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 pub(super) const PICK: Kernel = Kernel {
-    family: "shaping",
     name: "pick",
     formula: "y[o, m, i] = x[o, index[o, m, i], i]",
     operands: &[("x", "[outer, extent, inner]"), ("index", "[outer, picks, inner]"), ("y", "[outer, picks, inner]")],
     sizes: &[("outer", 2), ("extent", 5), ("picks", 1), ("inner", 3)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 pub(super) const PLACE: Kernel = Kernel {
-    family: "shaping",
     name: "place",
     formula: "y[o, r, i] = x[o, i] if r = index[o, i] else 0",
     operands: &[("x", "[outer, inner]"), ("index", "[outer, inner]"), ("y", "[outer, extent, inner]")],
     sizes: &[("outer", 2), ("extent", 5), ("inner", 3)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
+
+/// Picks from x at the positions of an index, both seen as [`PICK`] says: outer, extent, picks and inner.
+pub(super) fn launch_pick(gpu: &Gpu, inputs: &[&Tensor], dims: [usize; 4]) -> Result<Forward> {
+    let (x, index, [outer, extent, picks, inner]) = (inputs[0], inputs[1], dims);
+    let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
+    PICK.at(gpu, x.shape())
+        .ints(&[("outer", outer), ("extent", extent), ("picks", picks), ("inner", inner)])
+        .bind("x", x)
+        .bind("index", index)
+        .bind("y", &y)
+        .cost(0.0, 12.0 * y.numel() as f64)
+        .run()?;
+    Ok(y.into())
+}
 
 #[derive(Debug)]
 struct Pick;
@@ -41,16 +51,8 @@ impl Op for Pick {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, index) = (inputs[0], inputs[1]);
-        let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        PICK.at(gpu, x.shape())
-            .ints(&[("outer", x.dim(0)), ("extent", x.dim(1)), ("picks", 1), ("inner", x.dim(2))])
-            .bind("x", x)
-            .bind("index", index)
-            .bind("y", &y)
-            .cost(0.0, 12.0 * y.numel() as f64)
-            .run()?;
-        Ok(y.into())
+        let x = inputs[0];
+        launch_pick(gpu, inputs, [x.dim(0), x.dim(1), 1, x.dim(2)])
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
@@ -142,56 +144,43 @@ pub fn place(x: &Tensor, index: &Tensor, extent: usize) -> Result<Tensor> {
     apply(op, &[x, index])
 }
 
+fn pick_case(label: &str, shape: &[usize], seed: u64, index: Input) -> Case {
+    Case::new(
+        label,
+        vec![Input::normal(shape, seed), index],
+        |x| pick(&x[0], &x[1]),
+        |x| {
+            let (r, inner) = (x[0].dim(1), x[0].dim(2));
+            let at = |j: usize| x[0].data[((j / inner) * r + x[1].data[j] as usize) * inner + j % inner];
+            Array::new(&x[1].shape, (0..x[1].data.len()).map(at).collect())
+        },
+    )
+}
+
+fn place_case([outer, extent, inner]: [usize; 3], seed: u64, index: Input) -> Case {
+    Case::new(
+        format!("place [{outer}, {inner}] in [{outer}, {extent}, {inner}]"),
+        vec![Input::normal(&[outer, inner], seed), index],
+        move |x| place(&x[0], &x[1], extent),
+        move |x| {
+            Array::from_index(&[outer, extent, inner], |at| {
+                let j = at[0] * inner + at[2];
+                if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
+            })
+        },
+    )
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    let index3 = Input::index(&[2, 4], vec![0, 2, 1, 2, 1, 0, 0, 2]);
+    let index = || Input::index(&[2, 4], vec![0, 2, 1, 2, 1, 0, 0, 2]);
     let labels = Input::index(&[5], vec![3, 0, 2, 2, 1]);
-    let cpu_pick = |x: &[Array]| {
-        let (r, inner) = (x[0].dim(1), x[0].dim(2));
-        let at = |j: usize| x[0].data[((j / inner) * r + x[1].data[j] as usize) * inner + j % inner];
-        Array::new(&x[1].shape, (0..x[1].data.len()).map(at).collect())
-    };
     // More than a group.
-    let many = |shape: &[usize], below: u32| {
-        let n = shape.iter().product::<usize>() as u32;
-        Input::index(shape, (0..n).map(|i| (i * 7 + i / 5) % below).collect())
-    };
+    let many = || Input::index(&[9, 13], (0..9 * 13).map(|i| (i * 7 + i / 5) % 11).collect());
     vec![
-        Case::new(
-            "pick [9, 11, 13]",
-            vec![Input::normal(&[9, 11, 13], 54), many(&[9, 13], 11)],
-            |x| pick(&x[0], &x[1]),
-            cpu_pick,
-        )
-        .along(),
-        Case::new(
-            "place [9, 13] in [9, 11, 13]",
-            vec![Input::normal(&[9, 13], 55), many(&[9, 13], 11)],
-            |x| place(&x[0], &x[1], 11),
-            |x| {
-                Array::from_index(&[9, 11, 13], |at| {
-                    let j = at[0] * 13 + at[2];
-                    if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
-                })
-            },
-        )
-        .along(),
-        Case::new(
-            "pick [2, 3, 4]",
-            vec![Input::normal(&[2, 3, 4], 51), index3.clone()],
-            |x| pick(&x[0], &x[1]),
-            cpu_pick,
-        ),
-        Case::new("pick logits [5, 4]", vec![Input::normal(&[5, 4], 52), labels], |x| pick(&x[0], &x[1]), cpu_pick),
-        Case::new(
-            "place [2, 4] in [2, 3, 4]",
-            vec![Input::normal(&[2, 4], 53), index3],
-            |x| place(&x[0], &x[1], 3),
-            |x| {
-                Array::from_index(&[2, 3, 4], |at| {
-                    let j = at[0] * 4 + at[2];
-                    if x[1].data[j] as usize == at[1] { x[0].data[j] } else { 0.0 }
-                })
-            },
-        ),
+        pick_case("pick [9, 11, 13]", &[9, 11, 13], 54, many()).along(),
+        place_case([9, 11, 13], 55, many()).along(),
+        pick_case("pick [2, 3, 4]", &[2, 3, 4], 51, index()),
+        pick_case("pick logits [5, 4]", &[5, 4], 52, labels),
+        place_case([2, 3, 4], 53, index()),
     ]
 }

@@ -8,23 +8,19 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const SUM: Kernel = Kernel {
-    family: "reductions",
     name: "sum",
     formula: "y[o, s, i] = sum over r in [s chunk, min(reduce, (s + 1) chunk)) of x[o, r, i], or (square) of its square",
     operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, chunks, inner]")],
     sizes: &[("outer", 2), ("reduce", 9), ("inner", 1), ("chunks", 2), ("chunk", 5), ("square", 0)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("reductions")
 };
 
 const MAXIMUM: Kernel = Kernel {
-    family: "reductions",
     name: "maximum",
     formula: "y[o, i] = max over r of x[o, r, i], at[o, i] the first r that has it",
     operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, inner]"), ("at", "[outer, inner]")],
     sizes: &[("outer", 2), ("reduce", 9), ("inner", 3), ("chunks", 1), ("chunk", 9)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("reductions")
 };
 
 pub(super) const FAMILY: Family = Family { name: "reductions", kernels: &[&SUM, &MAXIMUM], operations: &["reduce"] };
@@ -299,22 +295,15 @@ pub(super) fn cases() -> Vec<Case> {
         );
         cases.push(case.tolerance(1e-5, 1e-5).oracle_only());
     }
-    for (shape, dim) in [(vec![9, 65, 3], 1), (vec![70, 9], 1)] {
-        let case = Case::new(
+    let max_case = |shape: &[usize], dim: usize, seed| {
+        Case::new(
             format!("max {shape:?} over {dim}"),
-            vec![Input::spaced(&shape, 35)],
+            vec![Input::spaced(shape, seed)],
             move |x| max(&x[0], dim),
             move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
-        );
-        cases.push(case.along());
-    }
-    for (shape, dim) in [(vec![3, 5], 1), (vec![2, 4, 3], 1), (vec![7], 0)] {
-        cases.push(Case::new(
-            format!("max {shape:?} over {dim}"),
-            vec![Input::spaced(&shape, 34)],
-            move |x| max(&x[0], dim),
-            move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
-        ));
-    }
+        )
+    };
+    cases.extend([&[9, 65, 3][..], &[70, 9]].map(|shape| max_case(shape, 1, 35).along()));
+    cases.extend([(&[3, 5][..], 1), (&[2, 4, 3], 1), (&[7], 0)].map(|(shape, dim)| max_case(shape, dim, 34)));
     cases
 }

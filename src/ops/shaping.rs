@@ -12,23 +12,19 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const STRIDED: Kernel = Kernel {
-    family: "shaping",
     name: "strided",
     formula: "y[i0, i1, i2, i3] = x[offset + i0 s0 + i1 s1 + i2 s2 + i3 s3]",
     operands: &[("x", "any"), ("y", "[d0, d1, d2, d3]")],
     sizes: &[("d0", 1), ("d1", 2), ("d2", 3), ("d3", 40), ("s0", 0), ("s1", 120), ("s2", 40), ("s3", 1), ("offset", 0)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 const WRITE_BLOCK: Kernel = Kernel {
-    family: "shaping",
     name: "write_block",
     formula: "y[o, start + r, i] = x[o, r, i], the rest of y stays",
     operands: &[("x", "[outer, r_in, inner]"), ("y", "[outer, r_out, inner]")],
     sizes: &[("outer", 2), ("r_in", 3), ("r_out", 5), ("inner", 4), ("start", 1)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -358,121 +354,110 @@ pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
     apply(Concat { dim }, parts)
 }
 
+/// Values that only change places: element `at` of the result, of shape `to`, is element `from(at)` of one of the inputs, or 0.
+fn moved(
+    label: String,
+    inputs: Vec<Input>,
+    to: &[usize],
+    run: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
+    from: impl Fn(&[usize]) -> Option<(usize, Vec<usize>)> + Send + Sync + 'static,
+) -> Case {
+    let to = to.to_vec();
+    let value = move |x: &[Array], at: &[usize]| from(at).map_or(0.0, |(i, at)| x[i].broadcast_at(&at));
+    Case::new(label, inputs, run, move |x| Array::from_index(&to, |at| value(x, at)))
+}
+
+fn one(shape: &[usize]) -> Vec<Input> {
+    vec![Input::normal(shape, 41)]
+}
+
+/// `at` with dimension `dim` moved by `by`.
+fn beside(at: &[usize], dim: usize, by: isize) -> Vec<usize> {
+    let mut at = at.to_vec();
+    at[dim] = at[dim].wrapping_add_signed(by);
+    at
+}
+
 /// `shape` with its dimensions in another order.
 pub(crate) fn permute_case(shape: &[usize], order: &'static [usize]) -> Case {
     let to: Vec<usize> = order.iter().map(|&d| shape[d]).collect();
-    let n = numel(shape) as f64;
-    Case::new(
-        format!("permute {shape:?} by {order:?}"),
-        vec![Input::normal(shape, 41)],
-        move |x| permute(&x[0], order),
-        move |x| {
-            let from = |at: &[usize]| -> Vec<usize> {
-                (0..order.len()).map(|d| at[order.iter().position(|&o| o == d).unwrap_or(0)]).collect()
-            };
-            Array::from_index(&to, |at| x[0].broadcast_at(&from(at)))
-        },
-    )
-    .cost(0.0, 8.0 * n)
+    let from = |at: &[usize]| {
+        (0..order.len()).map(|d| at[order.iter().position(|&o| o == d).unwrap_or(0)]).collect::<Vec<_>>()
+    };
+    let label = format!("permute {shape:?} by {order:?}");
+    moved(label, one(shape), &to, |x| permute(&x[0], order), move |at| Some((0, from(at))))
+        .cost(0.0, 8.0 * numel(shape) as f64)
+}
+
+fn expand_case(shape: &[usize], to: &'static [usize]) -> Case {
+    let label = format!("expand {shape:?} to {to:?}");
+    moved(label, one(shape), to, |x| expand(&x[0], to), |at| Some((0, at.to_vec())))
+}
+
+fn slice_case(shape: &[usize], dim: usize, start: usize, end: usize) -> Case {
+    let label = format!("slice {shape:?} to [{}{start}..{end}]", ":, ".repeat(dim));
+    let mut to = shape.to_vec();
+    to[dim] = end - start;
+    let from = move |at: &[usize]| Some((0, beside(at, dim, start as isize)));
+    moved(label, one(shape), &to, move |x| slice(&x[0], dim, start, end), from)
+}
+
+fn pad_case(shape: &[usize], dim: usize, [before, after]: [usize; 2]) -> Case {
+    let (label, extent) = (format!("pad {shape:?} by {before}, {after}"), shape[dim]);
+    let mut to = shape.to_vec();
+    to[dim] += before + after;
+    let inside = before..before + extent;
+    let from = move |at: &[usize]| inside.contains(&at[dim]).then(|| (0, beside(at, dim, -(before as isize))));
+    moved(label, one(shape), &to, move |x| pad(&x[0], dim, before, after), from)
+}
+
+/// Joined along the second dimension.
+fn concat_case(shapes: &'static [[usize; 3]], seed: u64) -> Case {
+    let label = format!("concat {}", shapes.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", "));
+    let inputs = shapes.iter().zip(seed..).map(|(shape, seed)| Input::normal(shape, seed)).collect();
+    let [a, _, c] = shapes[0];
+    let to = [a, shapes.iter().map(|s| s[1]).sum(), c];
+    let from = |at: &[usize]| {
+        let mut start = 0;
+        shapes.iter().enumerate().find_map(|(i, s)| {
+            start += s[1];
+            (at[1] < start).then(|| (i, beside(at, 1, s[1] as isize - start as isize)))
+        })
+    };
+    moved(label, inputs, &to, |x| concat(&x.iter().collect::<Vec<_>>(), 1), from)
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let one = |shape: &[usize]| vec![Input::normal(shape, 41)];
-    vec![
-        // more than a group, rows longer than one
-        Case::new(
-            "expand [9, 1, 5] to [9, 131, 5]",
-            one(&[9, 1, 5]),
-            |x| expand(&x[0], &[9, 131, 5]),
-            |x| Array::from_index(&[9, 131, 5], |at| x[0].broadcast_at(at)),
-        )
-        .along(),
-        permute_case(&[9, 5, 70, 3], &[2, 3, 1, 0]).along(),
-        Case::new(
-            "slice [9, 33, 131] to [:, 3..32]",
-            one(&[9, 33, 131]),
-            |x| slice(&x[0], 1, 3, 32),
-            |x| Array::from_index(&[9, 29, 131], |at| x[0].broadcast_at(&[at[0], at[1] + 3, at[2]])),
-        )
-        .along(),
-        Case::new(
-            "slice [9, 5, 1031] to [:, :, 7..1030]",
-            one(&[9, 5, 1031]),
-            |x| slice(&x[0], 2, 7, 1030),
-            |x| Array::from_index(&[9, 5, 1023], |at| x[0].broadcast_at(&[at[0], at[1], at[2] + 7])),
-        )
-        .along(),
-        Case::new(
-            "pad [9, 3, 131] by 5, 2",
-            one(&[9, 3, 131]),
-            |x| pad(&x[0], 2, 5, 2),
-            |x| {
-                Array::from_index(&[9, 3, 138], |at| {
-                    if (5..136).contains(&at[2]) { x[0].broadcast_at(&[at[0], at[1], at[2] - 5]) } else { 0.0 }
-                })
-            },
-        )
-        .along(),
-        Case::new(
-            "concat [9, 17, 33], [9, 4, 33]",
-            vec![Input::normal(&[9, 17, 33], 45), Input::normal(&[9, 4, 33], 46)],
-            |x| concat(&[&x[0], &x[1]], 1),
-            |x| {
-                Array::from_index(&[9, 21, 33], |at| match at[1] {
-                    c @ 0..17 => x[0].broadcast_at(&[at[0], c, at[2]]),
-                    c => x[1].broadcast_at(&[at[0], c - 17, at[2]]),
-                })
-            },
-        )
-        .along(),
+    // more than a group, rows longer than one
+    let large = [
+        expand_case(&[9, 1, 5], &[9, 131, 5]),
+        permute_case(&[9, 5, 70, 3], &[2, 3, 1, 0]),
+        slice_case(&[9, 33, 131], 1, 3, 32),
+        slice_case(&[9, 5, 1031], 2, 7, 1030),
+        pad_case(&[9, 3, 131], 2, [5, 2]),
+        concat_case(&[[9, 17, 33], [9, 4, 33]], 45),
+    ];
+    let small = [
         Case::new(
             "reshape [2, 6] to [3, 4]",
             one(&[2, 6]),
             |x| reshape(&x[0], &[3, 4]),
             |x| Array::new(&[3, 4], x[0].data.clone()),
         ),
-        Case::new(
-            "expand [3, 1] to [2, 3, 5]",
-            one(&[3, 1]),
-            |x| expand(&x[0], &[2, 3, 5]),
-            |x| Array::from_index(&[2, 3, 5], |at| x[0].broadcast_at(at)),
-        ),
+        expand_case(&[3, 1], &[2, 3, 5]),
         permute_case(&[2, 3, 5], &[2, 0, 1]),
-        Case::new(
-            "transpose [4, 7]",
+        moved(
+            "transpose [4, 7]".into(),
             one(&[4, 7]),
+            &[7, 4],
             |x| transpose(&x[0], 0, 1),
-            |x| Array::from_index(&[7, 4], |at| x[0].broadcast_at(&[at[1], at[0]])),
+            |at| Some((0, vec![at[1], at[0]])),
         ),
         permute_case(&[2, 3, 2, 3], &[3, 1, 0, 2]),
-        Case::new(
-            "slice [2, 7, 3] to [:, 2..6]",
-            one(&[2, 7, 3]),
-            |x| slice(&x[0], 1, 2, 6),
-            |x| Array::from_index(&[2, 4, 3], |at| x[0].broadcast_at(&[at[0], at[1] + 2, at[2]])),
-        ),
-        Case::new("slice [9] to [8..9]", one(&[9]), |x| slice(&x[0], 0, 8, 9), |x| Array::scalar(x[0].data[8])),
-        Case::new(
-            "pad [2, 3, 2] by 2, 1",
-            one(&[2, 3, 2]),
-            |x| pad(&x[0], 1, 2, 1),
-            |x| {
-                Array::from_index(&[2, 6, 2], |at| {
-                    if (2..5).contains(&at[1]) { x[0].broadcast_at(&[at[0], at[1] - 2, at[2]]) } else { 0.0 }
-                })
-            },
-        ),
-        Case::new(
-            "concat [2, 3, 4], [2, 1, 4], [2, 2, 4]",
-            vec![Input::normal(&[2, 3, 4], 42), Input::normal(&[2, 1, 4], 43), Input::normal(&[2, 2, 4], 44)],
-            |x| concat(&[&x[0], &x[1], &x[2]], 1),
-            |x| {
-                Array::from_index(&[2, 6, 4], |at| match at[1] {
-                    c @ 0..3 => x[0].broadcast_at(&[at[0], c, at[2]]),
-                    3 => x[1].broadcast_at(&[at[0], 0, at[2]]),
-                    c => x[2].broadcast_at(&[at[0], c - 4, at[2]]),
-                })
-            },
-        ),
-    ]
+        slice_case(&[2, 7, 3], 1, 2, 6),
+        slice_case(&[9], 0, 8, 9),
+        pad_case(&[2, 3, 2], 1, [2, 1]),
+        concat_case(&[[2, 3, 4], [2, 1, 4], [2, 2, 4]], 42),
+    ];
+    large.into_iter().map(Case::along).chain(small).collect()
 }

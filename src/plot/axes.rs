@@ -2,7 +2,7 @@
 
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::style::{
-    GRID, INK, INK_SOFT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb, WHITE, arm_color, series_dash,
+    GRID, INK, INK_SOFT, MM_PER_PT, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_SMALL, Rgb, WHITE, arm_color, series_dash,
 };
 
 /// Length of a tick, mm.
@@ -254,7 +254,7 @@ impl Entry {
         Self { sign: Sign::Bar, ..Self::line(name, color) }
     }
 
-    /// Marks of one of six shapes that are told apart without colour.
+    /// Marks of one of eight shapes that are told apart without colour.
     pub fn mark(name: impl Into<String>, shape: usize, color: Rgb) -> Self {
         Self { shape: Some(shape), sign: Sign::Mark, ..Self::line(name, color) }
     }
@@ -334,18 +334,24 @@ pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
     }
 }
 
-/// Draws one of six shapes that are told apart without colour, `r` mm in half.
+/// Draws one of eight shapes that are told apart without colour, `r` mm in half.
 pub(crate) fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
     let mut polygon = |points: &[Point]| {
         c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);
     };
-    match index % 6 {
+    match index % 8 {
         0 => c.disc((x, y), r, color),
         1 => polygon(&[(-1.15, 0.9), (1.15, 0.9), (0.0, -1.15)]),
         2 => polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]),
         3 => polygon(&[(-1.25, 0.0), (0.0, -1.25), (1.25, 0.0), (0.0, 1.25)]),
         4 => polygon(&[(-1.15, -0.9), (1.15, -0.9), (0.0, 1.15)]),
-        _ => polygon(&[(-0.9, -1.15), (-0.9, 1.15), (1.15, 0.0)]),
+        5 => polygon(&[(-0.9, -1.15), (-0.9, 1.15), (1.15, 0.0)]),
+        6 => {
+            let pt = 0.9 * r / MM_PER_PT;
+            c.line((x - r, y), (x + r, y), pt, color);
+            c.line((x, y - r), (x, y + r), pt, color);
+        }
+        _ => polygon(&[(0.9, -1.15), (0.9, 1.15), (-1.15, 0.0)]),
     }
 }
 
@@ -401,6 +407,20 @@ pub fn color_bar(c: &mut Canvas, frame: Frame, map: fn(f64) -> Rgb, ticks: &[(f6
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_that_touch_are_left_out() {
+        let texts =
+            |axis: &Axis, mm, size| axis.with_room(mm, |_| size).iter().map(|t| t.1.to_owned()).collect::<Vec<_>>();
+        let tens = Axis::with_ticks(-1.0, 9.0, 1.0);
+        assert_eq!(
+            (texts(&tens, 30.0, 3.0).len(), texts(&tens, 30.0, 6.0)),
+            (11, ["0", "2", "4", "6", "8"].map(String::from).to_vec())
+        );
+        let log = Axis::logarithmic([1.0, 100.0], 10.0).expect("two decades");
+        assert_eq!(texts(&log, 20.0, 4.0), ["1", "10", "100", "2", "20"], "powers first");
+        assert!(texts(&tens, 0.0, 1.0).len() <= 1);
+    }
 
     #[test]
     fn numbers_and_ticks() {

@@ -1,4 +1,4 @@
-//! Which figures are on the page.
+//! Which figures are on the page: every kind of the catalogue, after the drawings that others put into the folders.
 
 use super::svg::embedded;
 use crate::figures::catalogue::{FIGURES, Kind};
@@ -6,39 +6,25 @@ use crate::plot::Look;
 use crate::run::folder::is_figure;
 use crate::run::read::{Found, Missing, first_line};
 use crate::run::set::RunSet;
-use crate::tables::escape_html;
+use serde::Serialize;
 use std::path::Path;
 
 /// A figure of the page.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PageFigure {
+    /// Its address in the page.
+    pub id: String,
     /// What and of which runs, in words.
     pub title: String,
     /// The text below it.
     pub caption: String,
     /// The drawing as it stands in the page.
-    ready: String,
+    pub svg: String,
 }
 
-impl PageFigure {
-    /// The figure as it stands in the page.
-    pub fn html(&self) -> String {
-        let caption =
-            if self.caption.is_empty() { String::new() } else { format!("<p>{}</p>", escape_html(&self.caption)) };
-        format!(
-            "<figure>\n<div class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">{}</div>\n<figcaption><b>{title}</b>\
-             {caption}</figcaption>\n</figure>\n",
-            self.ready,
-            title = escape_html(&self.title)
-        )
-    }
-}
-
-/// The figures of these runs, and what could not be drawn. **This is the place to extend**: push a title, an SVG document
-/// and a caption.
+/// The figures of these runs, and what could not be drawn.
 pub fn figures(found: &Found) -> (Vec<PageFigure>, Vec<Missing>) {
     let mut page = Page::default();
-    // drawings of others, of sweeps and then of runs
     for sweep in &found.sweeps {
         page.folder(&sweep.display().to_string(), &sweep.join("figures"));
     }
@@ -61,20 +47,25 @@ struct Page {
 
 impl Page {
     /// Adds a figure, its ids made different from those of all others.
-    fn push(&mut self, title: String, svg: String, caption: String) {
-        match embedded(&svg, &format!("f{}-", self.figures.len() + 1)) {
-            Ok(ready) => self.figures.push(PageFigure { title, caption, ready }),
+    fn push(&mut self, stem: &str, title: String, svg: &str, caption: &str) {
+        let letter = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        let name = format!("figure-{}", stem.chars().map(letter).collect::<String>());
+        let is_free = |id: &String| self.figures.iter().all(|f| f.id != *id);
+        let mut names = std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}-of-{n}")));
+        let id = names.find(is_free).unwrap_or(name);
+        match embedded(svg, &format!("f{}-", self.figures.len() + 1)) {
+            Ok(svg) => self.figures.push(PageFigure { id, title, caption: caption.trim().into(), svg }),
             Err(what) => self.missing.push(Missing::new(title, what)),
         }
     }
 
-    /// Adds all figures of a kind. What a run does not have is told with the run, so that only what fails is told here.
+    /// Adds all figures of a kind. What a run does not have is said with the run: here only what fails.
     fn kind(&mut self, kind: &Kind, set: &RunSet) {
         let drawn = kind.of_runs(set, &Look::default());
         for figure in drawn.figures {
             let title = kind.title_of(&figure.stem);
             match figure.svg() {
-                Ok(svg) => self.push(title, svg, figure.caption),
+                Ok(svg) => self.push(&figure.stem, title, &svg, &figure.caption),
                 Err(e) => self.missing.push(Missing::new(title, format!("not drawn: {}", first_line(&e)))),
             }
         }
@@ -89,14 +80,14 @@ impl Page {
         let mut paths: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "svg")).collect();
         paths.sort();
         for path in paths {
-            let own = path.file_name().is_some_and(|name| is_figure(dir, &name.to_string_lossy()));
-            if own {
+            let name = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+            if is_figure(dir, &name(path.file_name())) {
                 continue;
             }
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let stem = name(path.file_stem());
             let caption = std::fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
             match std::fs::read_to_string(&path) {
-                Ok(svg) => self.push(format!("{stem}: {of}"), svg, caption.trim().into()),
+                Ok(svg) => self.push(&stem, format!("{stem}: {of}"), &svg, &caption),
                 Err(e) => {
                     self.missing.push(Missing::new(path.display().to_string(), format!("cannot be read: {e}")));
                 }

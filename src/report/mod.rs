@@ -2,7 +2,7 @@
 //! shows (no network, no other file), and is written from run folders alone.
 //!
 //! - [`tables`]: what ran, metrics, classes, explanation scores
-//! - [`figures`]: the only place that says which figures are on the page
+//! - [`figures`]: every kind of the figure catalogue, and other drawings of the folders
 //! - [`svg`]: drawings made harmless and fit to stand beside others
 //! - [`strips`]: the data of the strips' browser
 //! - `page.html`, `page.css`, `page.js`: the page itself; a copy of a report can be edited with those alone
@@ -13,19 +13,17 @@ pub mod svg;
 pub mod tables;
 
 use crate::error::{Error, Result};
-use crate::run::read;
-use crate::run::read::{Found, Missing};
+use crate::run::read::{Missing, read_all};
 use crate::tables::escape_html;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+use std::fmt::Write;
 use std::path::PathBuf;
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// Right and wrong strips of each class and variant that are put into a page, where nothing else is asked for.
+pub const STRIPS: usize = 6;
 
-/// Strips of each class and variant that are put into a page, where nothing else is asked for.
-pub const STRIPS: usize = 12;
-
-/// A page, and what it tells of itself.
+/// A page, and what it holds.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The HTML document; also well-formed XML.
@@ -40,38 +38,57 @@ pub struct Report {
     pub missing: Vec<Missing>,
 }
 
-/// Makes the page of run folders, or of folders of a sweep, with at most `per_class` strips of each true class and variant.
+/// What the template is filled with. It escapes all that is not marked safe there.
+#[derive(Serialize)]
+struct Page<'a> {
+    title: String,
+    version: &'static str,
+    style: &'static str,
+    script: &'static str,
+    missing: Vec<Lack<'a>>,
+    #[serde(flatten)]
+    tables: &'a tables::Tables,
+    figures: &'a [figures::PageFigure],
+    ramp: String,
+    data: String,
+}
+
+/// Something that is missing, with all that lack it.
+#[derive(Debug, Serialize)]
+pub struct Lack<'a> {
+    /// What it is, and why.
+    pub what: &'a str,
+    /// Where: by name, or how many runs.
+    pub places: String,
+    /// The commands that make it.
+    pub commands: Vec<&'a str>,
+}
+
+/// Makes the page of run folders, or of folders of a sweep, with at most `per_class` right and as many wrong strips of each
+/// true class and variant.
 ///
-/// What a run does not have, or has damaged, is told on the page.
+/// What a run does not have, or has damaged, is said on the page.
 ///
 /// # Errors
 /// [`Error::File`] for a path that is neither a run nor a folder of runs; [`Error::Data`] where nothing is given.
 pub fn report(inputs: &[PathBuf], per_class: usize) -> Result<Report> {
-    let mut found = read::read_all(inputs)?;
+    let mut found = read_all(inputs)?;
     let tables = tables::tables(&mut found)?;
-    let (drawn, not_drawn) = figures::figures(&found);
+    let (figures, not_drawn) = figures::figures(&found);
     found.missing.extend(not_drawn);
-    let figures: Vec<String> = drawn.iter().map(figures::PageFigure::html).collect();
     let strips = strips::strips(&found.runs, per_class);
-    let title = match &found.names[..] {
-        [one] => format!("Report: {one}"),
-        all => format!("Report: {}", all.join(", ")),
-    };
-    let html = fill(&[
-        ("title", escape_html(&title)),
+    let html = fill(&Page {
+        title: format!("Report: {}", found.names.join(", ")),
         // no time of its own: the same runs make the same bytes
-        ("made", escape_html(&format!("exgnet {}", env!("CARGO_PKG_VERSION")))),
-        ("style", STYLE.to_owned()),
-        ("script", SCRIPT.to_owned()),
-        ("missing", missing(&found)),
-        ("ran", tables.ran),
-        ("metrics", tables.metrics),
-        ("classes", tables.classes),
-        ("explanation", tables.explanation),
-        ("figures", if figures.is_empty() { nothing("No figure could be drawn") } else { figures.concat() }),
-        ("ramp", strips::ramp()),
-        ("data", strips.json()),
-    ])?;
+        version: env!("CARGO_PKG_VERSION"),
+        style: include_str!("page.css"),
+        script: include_str!("page.js"),
+        missing: by_kind(&found.missing),
+        tables: &tables,
+        figures: &figures,
+        ramp: strips.ramp.join(", "),
+        data: script_json(&strips)?,
+    })?;
     Ok(Report {
         html,
         runs: found.runs.len(),
@@ -81,13 +98,8 @@ pub fn report(inputs: &[PathBuf], per_class: usize) -> Result<Report> {
     })
 }
 
-/// A sentence in the place of what is not there.
-fn nothing(what: &str) -> String {
-    format!("<p class=\"nothing\">{}: see <a href=\"#missing\">what is missing</a>.</p>\n", escape_html(what))
-}
-
 /// What is missing, each kind once with all that lack it.
-pub fn by_kind(missing: &[Missing]) -> Vec<(&str, Vec<&Missing>)> {
+pub fn by_kind(missing: &[Missing]) -> Vec<Lack<'_>> {
     let mut kinds: Vec<(&str, Vec<&Missing>)> = Vec::new();
     for one in missing {
         match kinds.iter_mut().find(|(what, _)| *what == one.what) {
@@ -95,43 +107,59 @@ pub fn by_kind(missing: &[Missing]) -> Vec<(&str, Vec<&Missing>)> {
             None => kinds.push((&one.what, vec![one])),
         }
     }
-    kinds
-}
-
-/// Where something is missing: by name, or how many runs.
-pub fn places(of: &[&Missing]) -> String {
-    match of.len() {
-        0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
-        n => format!("{n} runs"),
+    fn lack<'a>((what, of): (&'a str, Vec<&'a Missing>)) -> Lack<'a> {
+        Lack {
+            what,
+            places: match of.len() {
+                0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
+                n => format!("{n} runs"),
+            },
+            commands: of.iter().filter_map(|m| m.command.as_deref()).collect(),
+        }
     }
+    kinds.into_iter().map(lack).collect()
 }
 
-/// What is missing, and the commands that make it; nothing where all is there.
-fn missing(found: &Found) -> String {
-    if found.missing.is_empty() {
-        return String::new();
+/// JSON that may stand in a `<script>`, also of XML.
+fn script_json(value: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_string(value).map_err(|e| fault(&e))?;
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{FFFE}' | '\u{FFFF}' => {
+                let _ = write!(text, "\\u{:04x}", u32::from(c));
+            }
+            _ => text.push(c),
+        }
     }
-    let one = |(what, of): &(&str, Vec<&Missing>)| {
-        let commands: Vec<String> = of.iter().filter_map(|m| m.command.as_deref().map(escape_html)).collect();
-        let commands = match &commands[..] {
-            [] => String::new(),
-            [one] => format!("<br/><code>{one}</code>"),
-            all => format!("\n<details><summary>The commands</summary>\n<pre>{}</pre></details>", all.join("\n")),
-        };
-        format!("<li><b>{}</b>: {}{commands}</li>\n", escape_html(&places(of)), escape_html(what))
-    };
-    let list: String = by_kind(&found.missing).iter().map(one).collect();
-    format!("<section id=\"missing\" class=\"notice\">\n<h2>What is missing</h2>\n<ul>\n{list}</ul>\n</section>\n")
+    Ok(text)
 }
 
-/// The template with its parts in place. They are finished HTML: whoever made them has escaped what users named.
-fn fill(parts: &[(&'static str, String)]) -> Result<String> {
-    let mut env = minijinja::Environment::new();
-    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    env.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
-    let values: std::collections::BTreeMap<&str, minijinja::Value> =
-        parts.iter().map(|(name, text)| (*name, minijinja::Value::from_safe_string(text.clone()))).collect();
-    env.render_str(PAGE, values).map_err(|e| {
-        Error::data("report", format!("the page cannot be filled in: {e:#}"), "this is a fault of exgnet: report it")
-    })
+/// The template, filled in.
+fn fill(page: &Page<'_>) -> Result<String> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| AutoEscape::Html);
+    env.set_formatter(|out, _, value| match value.as_str() {
+        Some(text) if !value.is_safe() => Ok(out.write_str(&escape_html(text))?),
+        _ => Ok(write!(out, "{value}")?),
+    });
+    env.render_str(include_str!("page.html"), minijinja::value::Serde(page)).map_err(|e| fault(&e))
+}
+
+fn fault(e: &dyn std::fmt::Display) -> Error {
+    Error::data("report", format!("the page cannot be filled in: {e:#}"), "this is a fault of exgnet: report it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_the_data_ends_its_element() {
+        let classes = ["</script><script>alert(1)</script>", "a & \"b\" \u{2028} \u{85}"];
+        let text = script_json(&classes).unwrap();
+        assert!(!text.contains(['<', '>', '&', '\u{2028}', '\u{85}']));
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), classes);
+    }
 }

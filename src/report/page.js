@@ -1,10 +1,51 @@
-// The browser of strips: data out of the page's JSON, filters in the page's address, one card a strip.
+// Enlarged figures, and the browser of strips: data out of the page's JSON, filters in the page's address, one card a strip.
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("strips-data").textContent);
   const by = (id) => document.getElementById(id);
-  if (data.maps.length === 0) { by("strips-none").hidden = false; openForPrint(); return; }
+  const is = (event, ...keys) => keys.includes(event.key) && !event.altKey && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  openForPrint();
+  viewer();
+  if (data.maps.length === 0) { by("strips-none").hidden = false; return; }
   by("browser").hidden = false;
+
+  // ---- figures ----
+  function viewer() {
+    const box = by("viewer"), holder = by("v-figure"), drawings = [...document.querySelectorAll(".drawing")];
+    let at = 0;
+    function show(i) {
+      at = Math.min(Math.max(i, 0), drawings.length - 1);
+      const figure = drawings[at].parentNode;
+      holder.replaceChildren(figure.querySelector("svg").cloneNode(true), figure.querySelector("figcaption").cloneNode(true));
+      holder.classList.remove("zoomed");
+      by("v-state").textContent = `${at + 1} of ${drawings.length}`;
+      by("v-back").disabled = at === 0;
+      by("v-next").disabled = at === drawings.length - 1;
+      history.replaceState(null, "", "#" + figure.id);
+      if (!box.open) { box.showModal(); }
+      holder.focus();
+    }
+    const zoom = () => holder.classList.toggle("zoomed");
+    drawings.forEach((drawing, i) => {
+      drawing.addEventListener("click", (event) => { event.preventDefault(); show(i); });
+      drawing.addEventListener("keydown", (event) => { if (is(event, "Enter", " ")) { event.preventDefault(); show(i); } });
+    });
+    box.addEventListener("close", () => { holder.replaceChildren(); drawings[at].focus(); });
+    box.addEventListener("click", (event) => { if (event.target === box) { box.close(); } });
+    box.addEventListener("keydown", (event) => {
+      if (is(event, "Escape")) { box.close(); }
+      // a zoomed drawing is scrolled by its keys
+      else if (is(event, "ArrowLeft", "ArrowRight") && !holder.classList.contains("zoomed")) { show(at + (event.key === "ArrowLeft" ? -1 : 1)); }
+      else if (is(event, "Enter") && event.target === holder) { zoom(); }
+      else { return; }
+      event.preventDefault();
+    });
+    holder.addEventListener("click", (event) => { if (event.target.closest("svg")) { zoom(); } });
+    by("v-back").addEventListener("click", () => show(at - 1));
+    by("v-next").addEventListener("click", () => show(at + 1));
+    by("v-zoom").addEventListener("click", zoom);
+    by("v-close").addEventListener("click", () => box.close());
+  }
 
   // ---- data ----
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -34,9 +75,12 @@
     if (!s.y) { s.y = numbers(s.signal, s.unit); s.g = shares(s.target); }
     return s;
   }
-  function drawn(m) {
-    if (!m.values) { Object.assign(m, resized(numbers(m.map, m.unit), strip(m.strip).y.length)); }
-    return m;
+  // the map for the class that is asked for; nothing where the run did not keep it
+  function mapOf(m) {
+    const c = state.map === "" ? m.truth : state.map === "predicted" ? m.predicted : data.classes.indexOf(state.map);
+    const text = m.maps[c];
+    return typeof text === "string" ? Object.assign({ c }, resized(shares(text), strip(m.strip).y.length))
+      : { c, values: new Float32Array(strip(m.strip).y.length).fill(NaN), none: true };
   }
   for (const m of data.maps) {
     m.truth = data.strips[m.strip].truth;
@@ -44,10 +88,12 @@
     m.right = m.predicted === m.truth;
     m.confidence = m.p[m.predicted];
   }
+  const folds = [...new Set(data.maps.map((m) => m.fold))].filter((fold) => fold !== null).sort((a, b) => a - b).map(String);
 
-  // ---- state: what the controls say, kept in the address ----
+  // ---- state: what the controls say, and the place in the list, kept in the address ----
   const several = data.variants.length > 1;
-  const fields = { variant: "", true: "", predicted: "", result: "", sort: "", record: "", together: several ? "1" : "", per: "12", page: "1" };
+  const fields = { variant: "", fold: "", true: "", predicted: "", result: "", record: "", map: "", sort: "", together: several ? "1" : "", per: "12", at: "1" };
+  const selects = ["variant", "fold", "true", "predicted", "result", "map", "sort", "per"];
   let state = Object.assign({}, fields);
   // a class by its name, or by how it begins: AF for AFIB/AFL
   function chosen(names, wanted) {
@@ -63,13 +109,8 @@
       if (key in fields) { state[key] = value; any = true; }
     }
     if (given.has("pred")) { state.predicted = given.get("pred"); }
-    state.variant = chosen(data.variants, state.variant);
-    state.true = chosen(data.classes, state.true);
-    state.predicted = chosen(data.classes, state.predicted);
-    for (const id of ["result", "sort", "per"]) {
-      if (![...by("c-" + id).options].some((o) => o.value === state[id])) { state[id] = fields[id]; }
-    }
-    state.page = String(Math.max(1, parseInt(state.page, 10) || 1));
+    for (const id of selects) { state[id] = chosen([...by("c-" + id).options].map((o) => o.value), state[id]) || fields[id]; }
+    state.at = String(Math.max(1, parseInt(state.at, 10) || 1));
     state.together = several && state.together !== "0" && state.together !== "" ? "1" : "";
     return any;
   }
@@ -84,6 +125,7 @@
     const record = state.record.toLowerCase();
     const found = data.maps.filter((m) =>
       (!state.variant || data.variants[m.variant] === state.variant) &&
+      (!state.fold || String(m.fold) === state.fold) &&
       (!state.true || data.classes[m.truth] === state.true) &&
       (!state.predicted || data.classes[m.predicted] === state.predicted) &&
       (!state.result || m.right === (state.result === "right")) &&
@@ -137,23 +179,23 @@
     const cut = finite.filter((v) => (v - baseline) * GAIN > above || (v - baseline) * GAIN < -below).length;
     return { above, below, width, at, cut };
   }
-  function draw(holder, s, m, p, last) {
+  function draw(holder, s, m, map, p, last) {
     const x = (i) => i / s.fs * SPEED, height = p.above + p.below;
     const total = height + (last ? LANE + 7 : 0.5), w = p.width + LEFT + RIGHT;
     // one that is longer than about 10 s scrolls
     const long = Math.max(1, p.width / 300);
     const svg = add(holder, "svg", {
-      viewBox: `${-LEFT} ${-p.above} ${w} ${total}`, tabindex: "0", role: "img",
+      viewBox: `${-LEFT} ${-p.above} ${w} ${total}`, role: "img",
       style: `width:${round(100 * long)}%;min-width:${Math.round(3.2 * w)}px`,
-      "aria-label": `Strip ${s.record}, ${data.variants[m.variant]}: true ${data.classes[m.truth]}, predicted ${data.classes[m.predicted]}. Arrow keys read values.`,
+      "aria-label": `Strip ${s.record}, ${data.variants[m.variant]}: true ${data.classes[m.truth]}, predicted ${data.classes[m.predicted]}.`,
     });
     add(svg, "rect", { x: 0, y: -p.above, width: p.width, height, class: "paper" });
     // the map as a tint of the paper, in runs of one level
     const n = s.y.length, step = Math.max(1, Math.round(s.fs / SPEED / 4));
     for (let i = 0; i < n;) {
-      const l = level(m.values[i]);
+      const l = level(map.values[i]);
       let end = i;
-      while (end < n && level(m.values[end]) === l) { end += step; }
+      while (end < n && level(map.values[end]) === l) { end += step; }
       end = Math.min(end, n);
       if (l > 0) { add(svg, "rect", { x: round(x(i)), y: -p.above, width: round(x(end) - x(i)), height, fill: colour(l), opacity: round(0.5 * l / levels) }); }
       i = end;
@@ -173,7 +215,7 @@
       if (s.y[i] !== s.y[i]) { pen = -2; continue; }
       const here = `${round(x(i))} ${round(p.at(s.y[i]))}`;
       rim += (pen === -2 ? `M${here}h0` : `L${here}`);
-      const l = level(m.values[i]);
+      const l = level(map.values[i]);
       const joined = pen === -2 ? `M${here}h0` : (l === before ? "" : `M${pen}`) + `L${here}`;
       paths.set(l, (paths.get(l) || "") + joined);
       pen = here;
@@ -220,8 +262,8 @@
   function card(holder, { first, maps }) {
     const s = strip(first.strip), p = paper(s);
     const attributes = {
-      class: "card", "data-record": s.record, "data-true": data.classes[first.truth], "data-predicted": data.classes[first.predicted],
-      "data-confidence": shown(first.confidence, 6), "data-ncc": first.ncc === null ? "" : first.ncc, "data-variant": data.variants[first.variant],
+      class: "card", tabindex: "0", "aria-label": `Strip ${s.record}`, "data-record": s.record, "data-true": data.classes[first.truth], "data-predicted": data.classes[first.predicted],
+      "data-confidence": shown(first.confidence, 6), "data-ncc": first.ncc === null ? "" : first.ncc, "data-variant": data.variants[first.variant], "data-fold": first.fold === null ? "" : first.fold,
     };
     const article = add(holder, "article", attributes);
     const top = add(article, "div", { class: "top" });
@@ -237,23 +279,27 @@
       const said = chip(row, "predicted", m.predicted);
       add(said, "span", {}, ` ${shown(m.confidence, 2)} `);
       add(said, "span", { class: m.right ? "right" : "wrong" }, m.right ? "✓ right" : "✗ wrong");
-      const ncc = add(row, "span", {}, "NCC ");
+      const map = mapOf(m);
+      const ncc = add(row, "span", {}, map.c === m.truth ? "NCC " : "NCC of the true class ");
       add(ncc, "b", {}, m.ncc === null ? "not known" : shown(m.ncc, 2));
-      drawn(m);
-      if (m.dead) { add(row, "span", { class: "wrong" }, "dead map: all zero"); }
+      if (state.map || map.none) {
+        const of = chip(row, "map for", map.c);
+        if (map.none) { add(of, "span", { class: "wrong" }, " is not kept"); }
+      }
+      if (map.dead) { add(row, "span", { class: "wrong" }, "dead map: all zero"); }
       const others = data.classes.map((c, k) => [c, m.p[k]]).filter(([, v]) => typeof v === "number");
       add(row, "span", { class: "probabilities" }, others.map(([c, v]) => `${c} ${v.toFixed(2)}`).join("  ·  ") + `  ·  ${m.layer}`);
       const sheet = add(article, "div", { class: "sheet" });
       if (!p) { add(sheet, "p", { class: "nothing" }, "The strip has no finite sample."); return null; }
       const name = same ? `${data.variants[m.variant]} (${m.run})` : data.variants[m.variant];
-      return Object.assign(draw(sheet, s, m, p, i + 1 === maps.length), { m, name, sheet });
+      return Object.assign(draw(sheet, s, m, map, p, i + 1 === maps.length), { map, name, sheet });
     }).filter((part) => part);
     const read = add(top, "p", { class: "read", role: "status" }, "");
-    if (parts.length) { pointing(s, p, parts, read); }
+    if (parts.length) { pointing(article, s, p, parts, read); }
   }
 
   // time, amplitude and map under the pointer, or where the arrow keys went
-  function pointing(s, p, parts, read) {
+  function pointing(article, s, p, parts, read) {
     let at = 0;
     const show = (i) => {
       at = Math.min(Math.max(i, 0), s.y.length - 1);
@@ -262,7 +308,7 @@
         part.cursor.setAttribute("x2", at / s.fs * SPEED);
         part.cursor.style.visibility = "visible";
       }
-      const maps = parts.map((part) => `${parts.length > 1 ? part.name + " " : ""}${shown(part.m.values[at], 2)}`);
+      const maps = parts.map((part) => `${parts.length > 1 ? part.name + " " : ""}${shown(part.map.values[at], 2)}`);
       const target = s.g ? shown(s.g[at], 2) : "none";
       read.textContent = `t ${(at / s.fs).toFixed(3)} s   amplitude ${s.y[at] === s.y[at] ? s.y[at].toFixed(3) + " mV" : "a gap"}   map ${maps.join(", ")}   target ${target}`;
     };
@@ -280,73 +326,111 @@
       svg.addEventListener("pointermove", move);
       svg.addEventListener("pointerdown", move);
       svg.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") { hide(); } });
-      svg.addEventListener("blur", hide);
-      svg.addEventListener("keydown", (event) => {
-        const far = Math.max(1, Math.round(s.fs * (event.shiftKey ? 0.2 : 0.02)));
-        const next = { ArrowLeft: at - far, ArrowRight: at + far, Home: 0, End: s.y.length - 1 }[event.key];
-        if (next !== undefined) { event.preventDefault(); show(next); }
-      });
       // what is scrolled is scrolled together
       part.sheet.addEventListener("scroll", () => { for (const other of parts) { other.sheet.scrollLeft = part.sheet.scrollLeft; } });
     }
+    article.addEventListener("blur", hide);
+    article.addEventListener("keydown", (event) => {
+      const way = event.shiftKey ? { ArrowLeft: -1, ArrowRight: 1 }[event.key] : undefined;
+      // a key that is held goes faster
+      if (way) { event.preventDefault(); show(at + way * Math.max(1, Math.round(s.fs * (event.repeat ? 0.1 : 0.02)))); }
+    });
   }
 
   // ---- the page ----
-  function options(id, all, names) {
-    const select = by(id);
-    add(select, "option", { value: "" }, all);
-    for (const name of names) { add(select, "option", { value: name }, name); }
+  const options = { variant: data.variants, fold: folds, true: data.classes, predicted: data.classes, map: data.classes };
+  for (const id in options) {
+    if (id !== "map") { add(by("c-" + id), "option", { value: "" }, id === "variant" || id === "fold" ? `all ${id}s` : "all classes"); }
+    for (const name of options[id]) { add(by("c-" + id), "option", { value: name }, name); }
   }
-  options("c-variant", "all variants", data.variants);
-  options("c-true", "all classes", data.classes);
-  options("c-predicted", "all classes", data.classes);
-  by("l-together").hidden = !several;
-  by("c-variant").parentNode.hidden = !several;
+  // what leaves nothing to choose
+  const idle = { variant: !several, together: !several, fold: folds.length < 2, map: data.maps.every((m) => m.maps.filter((map) => map).length < 2) };
+  for (const id in idle) { by("c-" + id).parentNode.hidden = idle[id]; }
   const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-  const limit = data.maps.length < data.kept ? ` (at most ${data.perClass} of each class and variant; --strips N takes more)` : "";
-  by("strips-told").textContent = `${counted(data.strips.length, "strip")} with ${counted(data.maps.length, "map")}: ${data.maps.length} of the ${data.kept} maps that the runs keep${limit}. They are the first records of each true class, whatever the networks made of them.`;
+  const limit = data.maps.length < data.kept ? ` (at most ${data.perClass} right and ${data.perClass} wrong ones of each class and variant; --strips N takes more)` : "";
+  by("strips-told").textContent = `${counted(data.strips.length, "strip")}, seen by ${counted(data.variants.length, "variant")}: ${data.maps.length} of the ${data.kept} results that the runs keep${limit}. They are the first right and the first wrong ones of each run, not the best-looking.`;
 
+  let list = [];
   function render() {
-    const all = cards(), per = Number(state.per), pages = Math.max(1, Math.ceil(all.length / per));
-    const page = Math.min(Number(state.page), pages);
-    state.page = String(page);
-    for (const id of ["variant", "true", "predicted", "result", "sort", "record", "per"]) {
-      if (by("c-" + id).value !== state[id]) { by("c-" + id).value = state[id]; }
-    }
+    list = cards();
+    const per = Number(state.per), at = Math.max(1, Math.min(Number(state.at), list.length)), page = Math.ceil(at / per);
+    state.at = String(at);
+    for (const id of [...selects, "record"]) { if (by("c-" + id).value !== state[id]) { by("c-" + id).value = state[id]; } }
     by("c-together").checked = state.together === "1";
     const holder = by("cards");
     holder.textContent = "";
-    for (const one of all.slice((page - 1) * per, page * per)) { card(holder, one); }
-    if (all.length === 0) { add(holder, "p", { class: "nothing" }, "No strip is like this: take a filter away."); }
-    by("c-state").textContent = `${counted(all.length, state.together ? "strip" : "map")}, page ${page} of ${pages}`;
+    for (const one of list.slice((page - 1) * per, page * per)) { card(holder, one); }
+    holder.querySelectorAll(".card").forEach((article, i) => article.addEventListener("focus", () => {
+      state.at = String((page - 1) * per + i + 1);
+      toAddress();
+      place();
+    }));
+    if (list.length === 0) { add(holder, "p", { class: "nothing" }, "No strip is like this: take a filter away."); }
+    place();
+  }
+  // which strip is the current one
+  function place() {
+    const at = Number(state.at), per = Number(state.per), pages = Math.max(1, Math.ceil(list.length / per)), page = Math.ceil(at / per);
+    by("cards").querySelectorAll(".card").forEach((article, i) => article.classList.toggle("current", (page - 1) * per + i + 1 === at));
+    by("c-state").textContent = `${state.together ? "strip" : "map"} ${list.length ? at : 0} of ${list.length}, page ${page} of ${pages}`;
     document.querySelectorAll(".c-back").forEach((b) => { b.disabled = page <= 1; });
     document.querySelectorAll(".c-next").forEach((b) => { b.disabled = page >= pages; });
   }
   function change(key, value) {
     state[key] = value;
-    if (key !== "page") { state.page = "1"; }
+    if (key !== "at") { state.at = "1"; }
     toAddress();
     render();
   }
-  for (const id of ["variant", "true", "predicted", "result", "sort", "per"]) {
-    by("c-" + id).addEventListener("change", (event) => change(id, event.target.value));
+  // to the strip at a place of the list, on whatever page
+  function step(to) {
+    if (to < 1 || to > list.length) { return; }
+    const per = Number(state.per), turned = Math.ceil(to / per) !== Math.ceil(Number(state.at) / per);
+    state.at = String(to);
+    if (turned) { render(); }
+    const article = by("cards").querySelectorAll(".card")[(to - 1) % per];
+    article.focus({ preventScroll: true });
+    article.scrollIntoView({ block: article.offsetHeight > window.innerHeight ? "start" : "nearest", behavior: "instant" });
   }
+  for (const id of selects) { by("c-" + id).addEventListener("change", (event) => change(id, event.target.value)); }
   by("c-record").addEventListener("input", (event) => change("record", event.target.value));
   by("c-together").addEventListener("change", (event) => change("together", event.target.checked ? "1" : ""));
   by("c-reset").addEventListener("click", () => { state = Object.assign({}, fields); toAddress(); render(); });
   by("controls").addEventListener("submit", (event) => event.preventDefault());
-  const turn = (by_pages) => () => {
-    change("page", String(Number(state.page) + by_pages));
+  const turn = (pages) => () => {
+    const per = Number(state.per);
+    change("at", String((Math.ceil(Number(state.at) / per) - 1 + pages) * per + 1));
     by("strips").scrollIntoView();
   };
   document.querySelectorAll(".c-back").forEach((b) => b.addEventListener("click", turn(-1)));
   document.querySelectorAll(".c-next").forEach((b) => b.addEventListener("click", turn(1)));
+  document.addEventListener("keydown", (event) => {
+    const inside = event.target.closest && event.target.closest(".card");
+    const box = by("browser").getBoundingClientRect();
+    const seen = event.target === document.body && box.top < window.innerHeight && box.bottom > 0;
+    if (event.defaultPrevented || !(inside || seen)) { return; }
+    const at = Number(state.at);
+    if (is(event, "ArrowLeft", "ArrowRight")) {
+      // the first key goes to the current strip, the others on from it
+      step(inside ? at + (event.key === "ArrowLeft" ? -1 : 1) : at);
+    } else if (inside && is(event, "ArrowUp", "ArrowDown")) {
+      const truth = (to) => list[to - 1].first.truth, way = event.key === "ArrowUp" ? -1 : 1;
+      let to = at + way;
+      while (to >= 1 && to <= list.length && truth(to) === truth(at)) { to += way; }
+      // back to the first one of the class before
+      while (way < 0 && to > 1 && truth(to - 1) === truth(to)) { to -= 1; }
+      step(to);
+    } else { return; }
+    event.preventDefault();
+  });
   window.addEventListener("hashchange", () => { if (fromAddress()) { render(); } });
   const filtered = fromAddress();
   render();
   // the address names filters and no place
-  if (filtered) { by("strips").scrollIntoView({ behavior: "instant" }); }
-  openForPrint();
+  if (filtered) {
+    const article = by("cards").querySelector(".card.current");
+    (state.at !== "1" && article || by("strips")).scrollIntoView({ behavior: "instant" });
+  }
 
   // what is folded away is printed too
   function openForPrint() {

@@ -83,6 +83,8 @@ pub struct Found {
     pub runs: Vec<Run>,
     /// What they do not have.
     pub missing: Vec<Missing>,
+    /// Of the strips that the runs keep, those of some records alone.
+    pub picked: bool,
 }
 
 impl Found {
@@ -114,6 +116,7 @@ impl Found {
             return Err(Error::data(record, what, hint));
         }
         if !records.is_empty() {
+            self.picked = true;
             of.push(format!("records {}", records.join(", ")));
         }
         if let (Some(last), false) = (self.names.last_mut(), of.is_empty()) {

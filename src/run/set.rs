@@ -25,13 +25,21 @@ impl<'r> RunSet<'r> {
     /// # Errors
     /// [`Error::Data`] for runs of different classes.
     pub fn new(found: &'r Found) -> Result<Self> {
-        let mut set = Self { runs: found.runs.iter().collect(), ..Self::default() };
+        Ok(Self { picked: found.picked, ..Self::of_runs(found.runs.iter().collect())? })
+    }
+
+    /// These runs, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for runs of different classes.
+    pub fn of_runs(runs: Vec<&'r Run>) -> Result<Self> {
+        let mut set = Self { runs, ..Self::default() };
         for run in &set.runs {
             if !set.variants.contains(&run.variant) {
                 set.variants.push(run.variant.clone());
             }
         }
-        let told = || found.runs.iter().filter_map(|r| Some((r, r.classes.as_ref()?)));
+        let told = || set.runs.iter().filter_map(|r| Some((r, r.classes.as_ref()?)));
         if let Some((first, classes)) = told().next() {
             if let Some((other, found)) = told().find(|(_, found)| *found != classes) {
                 return Err(Error::data(

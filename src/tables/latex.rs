@@ -1,6 +1,6 @@
 //! A table for a paper: the columns that fit a page, set in LaTeX.
 
-use super::render::{LATEX, escape_latex, one_line};
+use super::render::{LATEX, PLAIN, escape_latex};
 use super::{Cell, Column, Row, Table};
 use crate::error::{Error, Result};
 use std::fmt::Write;
@@ -38,7 +38,7 @@ impl Table {
         self.columns.iter().map(|c| c.name.as_str()).collect()
     }
 
-    /// The table with these columns alone, in this order, and with the notes that are on them.
+    /// The table with these columns alone, in this order, with the rows that have something in them and the notes on them.
     ///
     /// # Errors
     /// [`Error::Data`] for a name that no column has.
@@ -53,13 +53,28 @@ impl Table {
         Ok(self.with(&names.iter().map(place).collect::<Result<Vec<_>>>()?))
     }
 
+    /// The table with those of these columns that it has.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        self.with(
+            &(0..self.columns.len()).filter(|&c| names.contains(&self.columns[c].name.as_str())).collect::<Vec<_>>(),
+        )
+    }
+
+    /// The table without these columns.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        self.only(&self.names().into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>())
+    }
+
     /// The columns that fit [`TEXT_WIDTH`], taken by importance; those without a number are left out.
     #[must_use]
-    pub fn fitted<S: AsRef<str>>(&self, by_importance: &[S]) -> Self {
+    pub fn fitted<'a>(&self, by_importance: impl IntoIterator<Item = &'a str>) -> Self {
         let mut chosen: Vec<usize> = Vec::new();
         for name in by_importance {
-            let place = self.columns.iter().position(|c| c.name == name.as_ref());
-            if let Some(c) = place.filter(|&c| self.rows.iter().any(|row| row.cells[c] != Cell::Missing)) {
+            let place = self.columns.iter().position(|c| c.name == name);
+            let filled = |&c: &usize| self.rows.iter().any(|row| row.cells[c] != Cell::Missing) && !chosen.contains(&c);
+            if let Some(c) = place.filter(filled) {
                 let mut more = chosen.clone();
                 more.push(c);
                 more.sort_unstable();
@@ -72,27 +87,28 @@ impl Table {
     }
 
     fn with(&self, columns: &[usize]) -> Self {
-        let rows = self.rows.iter().map(|row| {
+        // a row that says nothing in these columns is none of theirs
+        let rows = self.rows.iter().filter(|row| columns.iter().any(|&c| row.cells[c] != Cell::Missing)).map(|row| {
             let cells = columns.iter().map(|&c| row.cells[c].clone()).collect();
             Row { label: row.label.clone(), cells, baseline: row.baseline }
         });
         let columns: Vec<Column> = columns.iter().map(|&c| self.columns[c].clone()).collect();
-        let is_on = |names: &[String]| names.is_empty() || columns.iter().any(|c| names.contains(&c.name));
-        let notes = self.notes.iter().filter(|(names, _)| is_on(names)).cloned().collect();
-        Self { title: self.title.clone(), labels: self.labels.clone(), rows: rows.collect(), notes, columns }
+        let (title, labels, notes) = (self.title.clone(), self.labels.clone(), self.notes.clone());
+        Self { title, labels, columns, rows: rows.collect(), notes }
     }
 
     /// About how wide the table is in LaTeX, pt.
     pub fn latex_width(&self) -> f64 {
-        let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(width).fold(0.0, f64::max);
-        let labels = widest(&mut self.rows.iter().map(|row| row.label.as_str()).chain([self.labels.as_str()]));
+        let labels = self.rows.iter().map(|row| width(&row.label)).fold(width(&self.labels), f64::max);
         let of = |(c, column): (usize, &Column)| {
-            let texts: Vec<String> = self.rows.iter().map(|row| super::render::PLAIN.cell(&row.cells[c], column, false)).collect();
-            let bold = if self.bold(c).contains(&true) { BOLD } else { 1.0 };
-            // the heading of a group is as wide as its columns, or makes them wider
+            // the head of a group is as wide as its columns, or makes them wider
             let own = self.columns.iter().filter(|other| other.group == column.group).count() as f64;
             let head = width(&column.name).max(width(&column.in_parentheses())).max(width(&column.group) / own);
-            head.max(bold * widest(&mut texts.iter().map(String::as_str)))
+            let cells =
+                self.rows.iter().zip(self.bold(c)).map(|(row, bold)| {
+                    width(&PLAIN.cell(&row.cells[c], column, false)) * if bold { BOLD } else { 1.0 }
+                });
+            cells.fold(head, f64::max)
         };
         labels + self.columns.iter().enumerate().map(of).map(|w| w + 2.0 * GAP).sum::<f64>()
     }
@@ -101,44 +117,30 @@ impl Table {
     /// two; several of them where there are more rows than a page has. Needs `\usepackage{booktabs}`, and says so.
     pub fn latex(&self, label: &str) -> String {
         let star = if self.latex_width() > COLUMN_WIDTH { "*" } else { "" };
-        let (head, rows, pages) = (self.latex_head(), self.latex_rows(), self.pages());
+        let (head, pages, caption) = (self.latex_head(), self.pages(), escape_latex(&self.title));
+        let label: String = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let kinds: String = (0..self.columns.len()).map(|c| if self.words(c) { 'l' } else { 'r' }).collect();
         let mut text = String::from("% needs \\usepackage{booktabs}\n");
         for (p, page) in pages.iter().enumerate() {
-            let _ = writeln!(text, "\\begin{{table{star}}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{{GAP}pt}}");
-            let caption = escape_latex(&self.title);
             let part = if pages.len() > 1 { format!(" ({} of {})", p + 1, pages.len()) } else { String::new() };
-            match p {
-                0 => {
-                    let label: String =
-                        label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-                    let _ = writeln!(text, "\\caption{{{caption}{part}}}\n\\label{{tab:{label}}}");
-                }
-                _ => {
-                    let _ = writeln!(text, "\\addtocounter{{table}}{{-1}}\n\\caption{{{caption}{part}}}");
-                }
-            }
-            let kinds: String = (0..self.columns.len()).map(|c| if self.words(c) { 'l' } else { 'r' }).collect();
-            let _ = write!(text, "\\begin{{tabular}}{{@{{}}l{kinds}@{{}}}}\n\\toprule\n{head}\\midrule\n");
-            for r in page.clone() {
-                let above = r.checked_sub(1).filter(|_| r > page.start).map(|above| &self.rows[above]);
-                let row = &self.rows[r];
-                let same = above.is_some_and(|above| above.label == row.label);
-                if above.is_some_and(|above| above.baseline != row.baseline) {
-                    text += "\\midrule\n";
-                } else if above.is_some() && !same && self.has_groups() {
-                    text += "\\addlinespace\n";
-                }
-                // a label stands at the first of its rows
-                let own = if same { "" } else { rows[r][0].as_str() };
-                let _ = writeln!(text, "{own} & {} \\\\", rows[r][1..].join(" & "));
-            }
-            text += "\\bottomrule\n\\end{tabular}\n";
-            if p + 1 == pages.len() && !self.notes.is_empty() {
+            // the parts are one table, which the first one's label is of
+            let [before, after] = match p {
+                0 => [String::new(), format!("\n\\label{{tab:{label}}}")],
+                _ => ["\\addtocounter{table}{-1}\n".to_owned(), String::new()],
+            };
+            let _ = write!(
+                text,
+                "\\begin{{table{star}}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{{GAP}pt}}\n\
+                 {before}\\caption{{{caption}{part}}}{after}\n\\smallskip\n\
+                 \\begin{{tabular}}{{@{{}}l{kinds}@{{}}}}\n\\toprule\n{head}\\midrule\n{}\\bottomrule\n\\end{{tabular}}\n",
+                self.latex_rows(page)
+            );
+            if p + 1 == pages.len() && !self.paragraphs().is_empty() {
                 let notes: Vec<String> = self.paragraphs().iter().map(|note| escape_latex(note)).collect();
+                let notes = notes.join("\\par\n");
                 let _ = writeln!(
                     text,
-                    "\n\\smallskip\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\\raggedright\n{}\n\\end{{minipage}}",
-                    notes.join("\\par\n")
+                    "\n\\smallskip\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\\raggedright\n{notes}\n\\end{{minipage}}"
                 );
             }
             let _ = writeln!(text, "\\end{{table{star}}}");
@@ -146,9 +148,23 @@ impl Table {
         text
     }
 
-    /// Several rows in a row have the same label.
-    fn has_groups(&self) -> bool {
-        self.rows.windows(2).any(|two| two[0].label == two[1].label)
+    /// Some rows, set off by rules and space; a label stands at the first of its rows.
+    fn latex_rows(&self, page: &Range<usize>) -> String {
+        let cells = LATEX.cells(self).split_off(1);
+        let grouped = self.rows.windows(2).any(|two| two[0].label == two[1].label);
+        let mut text = String::new();
+        for r in page.clone() {
+            let above = (r > page.start).then(|| &self.rows[r - 1]);
+            let same = above.is_some_and(|above| above.label == self.rows[r].label);
+            if above.is_some_and(|above| above.baseline != self.rows[r].baseline) {
+                text += "\\midrule\n";
+            } else if grouped && above.is_some() && !same {
+                text += "\\addlinespace\n";
+            }
+            let label = if same { "" } else { cells[r][0].as_str() };
+            let _ = writeln!(text, "{label} & {} \\\\", cells[r][1..].join(" & "));
+        }
+        text
     }
 
     /// Rows of each page: about as many on every one, and all that have one label on one.
@@ -162,7 +178,7 @@ impl Table {
             for part in own.chunks(PAGE_ROWS) {
                 let end = start + part.len();
                 let last = pages.len() - 1;
-                if end - pages[last].start > each && !pages[last].is_empty() {
+                if pages[last].len() >= each || (!pages[last].is_empty() && end - pages[last].start > PAGE_ROWS) {
                     pages.push(start..end);
                 } else {
                     pages[last].end = end;
@@ -199,9 +215,5 @@ impl Table {
             line("", &Column::in_parentheses);
         }
         text
-    }
-
-    fn latex_rows(&self) -> Vec<Vec<String>> {
-        LATEX.cells(self).split_off(1)
     }
 }

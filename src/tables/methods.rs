@@ -1,6 +1,7 @@
 //! What stands in the rows of the tables: variants, and what they are held against.
 
 use crate::explain::scores::{GroupScores, MeanScores, Summary};
+use crate::run::cost::Cost;
 use crate::run::metrics::{ClassMetrics, Explanation, Metrics};
 use crate::run::predictions::Prediction;
 use crate::run::read::Run;
@@ -12,10 +13,12 @@ use std::collections::BTreeMap;
 
 /// What one run says of a method; empty where it says nothing.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome<'r> {
     pub macro_f1: Option<f64>,
     pub accuracy: Option<f64>,
     pub auroc: Option<f64>,
+    pub macro_sensitivity: Option<f64>,
+    pub macro_specificity: Option<f64>,
     /// Scores of the maps for the true class.
     pub maps: Explanation,
     /// By class: one class against the rest, and the means of the maps' scores.
@@ -23,25 +26,35 @@ pub(super) struct Outcome {
     pub scores: Vec<Option<MeanScores>>,
     /// The predictions.
     pub cases: Vec<Case>,
+    /// What a prediction costs.
+    pub cost: Option<&'r Cost>,
 }
 
 /// A row of the main table.
-pub(super) struct Method {
+pub(crate) struct Method<'r> {
     pub name: String,
     /// Not a variant but something to hold the variants against.
     pub baseline: bool,
     /// By fold and seed.
-    pub outcomes: BTreeMap<(usize, u64), Outcome>,
+    pub outcomes: BTreeMap<(usize, u64), Outcome<'r>>,
 }
 
-impl Method {
+impl Method<'_> {
     /// A number of every run that has it.
-    pub fn cells(&self, of: impl Fn(&Outcome) -> Option<f64>) -> Cells {
+    pub fn cells(&self, of: impl Fn(&Outcome<'_>) -> Option<f64>) -> Cells {
         self.outcomes.iter().filter_map(|(cell, outcome)| Some((*cell, of(outcome)?))).collect()
     }
 
+    /// Its mean, where it does not vary or how is not of interest.
+    pub fn mean(&self, of: impl Fn(&Outcome<'_>) -> Option<f64>) -> Cell {
+        match self.over_folds(of) {
+            Cell::MeanSd { mean, .. } => Cell::Value(mean),
+            other => other,
+        }
+    }
+
     /// Its mean and sd over folds, seeds averaged within a fold.
-    pub fn over_folds(&self, of: impl Fn(&Outcome) -> Option<f64>) -> Cell {
+    pub fn over_folds(&self, of: impl Fn(&Outcome<'_>) -> Option<f64>) -> Cell {
         let cells = self.cells(of);
         if cells.is_empty() {
             return Cell::Missing;
@@ -52,7 +65,7 @@ impl Method {
 }
 
 /// The variants in their order, then the baselines as the runs of the first variant have them.
-pub(super) fn methods(set: &RunSet<'_>) -> Vec<Method> {
+pub(crate) fn methods<'r>(set: &RunSet<'r>) -> Vec<Method<'r>> {
     let patients = set.patients();
     let cases = |run: &Run, predicted: &dyn Fn(&Prediction) -> Option<usize>| {
         let case = |row: &Prediction| {
@@ -61,8 +74,8 @@ pub(super) fn methods(set: &RunSet<'_>) -> Vec<Method> {
         // none where one has no such class
         run.predictions.iter().flatten().map(case).collect::<Option<Vec<Case>>>().unwrap_or_default()
     };
-    let mut all: Vec<Method> = Vec::new();
-    let mut add = |name: &str, variant: &str, baseline, of: &dyn Fn(&Run) -> Option<Outcome>| {
+    let mut all: Vec<Method<'r>> = Vec::new();
+    let mut add = |name: &str, variant: &str, baseline, of: &dyn Fn(&'r Run) -> Option<Outcome<'r>>| {
         let outcomes: BTreeMap<_, _> = set.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r)?))).collect();
         if !outcomes.is_empty() {
             all.push(Method { name: name.into(), baseline, outcomes });
@@ -73,11 +86,11 @@ pub(super) fn methods(set: &RunSet<'_>) -> Vec<Method> {
             let metrics = run.metrics.as_ref()?;
             let scores = run.explanation.as_ref().map_or(Vec::new(), |e| by_class(&e.true_class));
             let cases = cases(run, &|row| Some(row.predicted()));
-            Some(Outcome { maps: metrics.explanation, scores, cases, ..of_metrics(metrics) })
+            Some(Outcome { maps: metrics.explanation, scores, cases, cost: run.cost.as_ref(), ..of_metrics(metrics) })
         });
     }
     let Some(first) = set.variants.first() else { return all };
-    let mut baseline = |name: &str, of: &dyn Fn(&Run) -> Option<Outcome>| add(name, first, true, of);
+    let mut baseline = |name: &str, of: &dyn Fn(&'r Run) -> Option<Outcome<'r>>| add(name, first, true, of);
     baseline("class prior", &|run| {
         let prior = run.metrics.as_ref()?.baseline;
         Some(Outcome { macro_f1: prior.macro_f1, accuracy: prior.accuracy, ..Outcome::default() })
@@ -92,17 +105,19 @@ pub(super) fn methods(set: &RunSet<'_>) -> Vec<Method> {
     all
 }
 
-fn of_metrics(metrics: &Metrics) -> Outcome {
+fn of_metrics<'r>(metrics: &Metrics) -> Outcome<'r> {
     Outcome {
         macro_f1: Some(metrics.macro_f1),
         accuracy: Some(metrics.accuracy),
         auroc: metrics.macro_auroc,
+        macro_sensitivity: Some(metrics.macro_sensitivity),
+        macro_specificity: Some(metrics.macro_specificity),
         classes: metrics.per_class.iter().map(|(_, c)| *c).collect(),
         ..Outcome::default()
     }
 }
 
-fn of_maps(summary: &Summary) -> Outcome {
+fn of_maps<'r>(summary: &Summary) -> Outcome<'r> {
     let means = summary.overall.means;
     let maps = Explanation {
         ncc: means.map(|m| m.ncc),
@@ -118,7 +133,7 @@ fn by_class(summary: &Summary) -> Vec<Option<MeanScores>> {
 }
 
 /// The uniform map, whose maximum is anywhere: its pointing is that of chance.
-fn uniform(sanity: &Sanity) -> Summary {
+pub(crate) fn uniform(sanity: &Sanity) -> Summary {
     let Chance { overall, per_class } = &sanity.pointing_chance;
     let with = |scores: &mut GroupScores, chance: Option<f64>| {
         if let (Some(means), Some(chance)) = (&mut scores.means, chance) {

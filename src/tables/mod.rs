@@ -1,7 +1,9 @@
 //! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 
 pub mod collect;
-mod methods;
+pub(crate) mod contents;
+pub mod latex;
+pub(crate) mod methods;
 mod render;
 
 use crate::error::{Error, Result};
@@ -28,13 +30,23 @@ pub struct Table {
     title: String,
     labels: String,
     columns: Vec<Column>,
-    rows: Vec<(String, Vec<Cell>)>,
-    notes: Vec<String>,
+    rows: Vec<Row>,
+    /// Notes, and the columns that they are on; none: the table.
+    notes: Vec<(Vec<String>, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    label: String,
+    cells: Vec<Cell>,
+    baseline: bool,
 }
 
 /// A column: its head, and how its numbers are printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
+    /// Head over several columns.
+    group: String,
     name: String,
     unit: String,
     decimals: usize,
@@ -61,7 +73,7 @@ pub enum Cell {
     MeanSd {
         /// Mean.
         mean: f64,
-        /// Standard deviation; not finite where there is none, as over one fold.
+        /// Standard deviation; not finite where there is none, as over one fold: then the mean stands alone.
         sd: f64,
     },
     /// A number and its interval, as [`Bootstrap`](crate::stats::Bootstrap) has them.
@@ -82,7 +94,15 @@ pub enum Cell {
 impl Column {
     /// A column of numbers with `decimals` (at most 17), without a unit and without a best value.
     pub fn new(name: impl Into<String>, decimals: usize) -> Self {
-        Self { name: name.into(), unit: String::new(), decimals: decimals.min(MOST_DECIMALS), best: None }
+        let decimals = decimals.min(MOST_DECIMALS);
+        Self { group: String::new(), name: name.into(), unit: String::new(), decimals, best: None }
+    }
+
+    /// What it has in common with the columns beside it: a head over all of them in LaTeX, before the name elsewhere.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = group.into();
+        self
     }
 
     /// The unit, printed in parentheses behind the name. Numbers are printed as they are: percentages come in per cent.
@@ -93,17 +113,22 @@ impl Column {
     }
 
     /// Prints the best number bold in Markdown and LaTeX, with all that print the same as it; none of them where there
-    /// is nothing that it could be better than.
+    /// is nothing that it could be better than. Baselines do not compete.
     #[must_use]
     pub fn best(mut self, best: Best) -> Self {
         self.best = Some(best);
         self
     }
 
-    /// Name with a suffix, and unit.
+    /// Group, name with a suffix, and unit.
     fn head(&self, suffix: &str) -> String {
-        let Self { name, unit, .. } = self;
-        if unit.is_empty() { format!("{name}{suffix}") } else { format!("{name}{suffix} ({unit})") }
+        let group = if self.group.is_empty() { String::new() } else { format!("{}, ", self.group) };
+        let unit = self.in_parentheses();
+        format!("{group}{}{suffix}{}{unit}", self.name, if unit.is_empty() { "" } else { " " })
+    }
+
+    fn in_parentheses(&self) -> String {
+        if self.unit.is_empty() { String::new() } else { format!("({})", self.unit) }
     }
 
     /// The printed number, without a minus sign before nothing but zeros.
@@ -138,13 +163,24 @@ impl Table {
     /// # Errors
     /// [`Error::Data`] unless there is a cell for every column.
     pub fn push(&mut self, label: impl Into<String>, cells: Vec<Cell>) -> Result<()> {
-        let label = label.into();
+        self.push_row(label.into(), cells, false)
+    }
+
+    /// Adds a row that the others are held against: never bold, and below a rule in LaTeX.
+    ///
+    /// # Errors
+    /// As [`Table::push`].
+    pub fn push_baseline(&mut self, label: impl Into<String>, cells: Vec<Cell>) -> Result<()> {
+        self.push_row(label.into(), cells, true)
+    }
+
+    fn push_row(&mut self, label: String, cells: Vec<Cell>, baseline: bool) -> Result<()> {
         if cells.len() != self.columns.len() {
             let what = format!("row {label:?}: found {} cells, expected {}", cells.len(), self.columns.len());
             let hint = "give a cell for every column, Cell::Missing where there is nothing";
             return Err(Error::data(format!("table {:?}", self.title), what, hint));
         }
-        self.rows.push((label, cells));
+        self.rows.push(Row { label, cells, baseline });
         Ok(())
     }
 
@@ -153,16 +189,33 @@ impl Table {
         self.rows.len()
     }
 
-    /// Adds a note, printed below the table (not in CSV).
+    /// Adds a note, a paragraph below the table (not in CSV).
     pub fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
+        self.notes.push((Vec::new(), note.into()));
+    }
+
+    /// Adds a sentence on columns, printed where the table has one of them. Those of one table are one paragraph, the last.
+    pub fn note_on(&mut self, columns: &[&str], note: impl Into<String>) {
+        self.notes.push((columns.iter().map(ToString::to_string).collect(), note.into()));
+    }
+
+    /// The notes by paragraph.
+    fn paragraphs(&self) -> Vec<String> {
+        let (on_columns, on_table): (Vec<_>, Vec<_>) = self.notes.iter().partition(|(names, _)| !names.is_empty());
+        let shown = |names: &[String]| self.columns.iter().any(|c| names.contains(&c.name));
+        let sentences: Vec<&str> =
+            on_columns.into_iter().filter(|(names, _)| shown(names)).map(|(_, text)| text.as_str()).collect();
+        let mut paragraphs: Vec<String> = on_table.into_iter().map(|(_, text)| text.clone()).collect();
+        paragraphs.extend((!sentences.is_empty()).then(|| sentences.join(" ")));
+        paragraphs
     }
 
     /// The cells of a column that are printed bold, by row.
     fn bold(&self, c: usize) -> Vec<bool> {
         let column = &self.columns[c];
-        let contest = |cell: &Cell| cell.centre().filter(|_| !matches!(cell, Cell::PValue(_)));
-        let values: Vec<Option<f64>> = self.rows.iter().map(|(_, cells)| contest(&cells[c])).collect();
+        let contest =
+            |row: &Row| row.cells[c].centre().filter(|_| !row.baseline && !matches!(row.cells[c], Cell::PValue(_)));
+        let values: Vec<Option<f64>> = self.rows.iter().map(contest).collect();
         let numbers = values.iter().copied().flatten();
         let best = match column.best {
             Some(Best::Largest) => numbers.max_by(f64::total_cmp),

@@ -1,12 +1,12 @@
-//! The four forms of a table.
+//! The forms of a table; that of LaTeX is put together in [`super::latex`].
 
-use crate::tables::{Cell, Column, Table};
+use crate::tables::{Cell, Column, Row, Table};
 
 /// What a missing cell looks like.
 const MISSING: &str = "-";
 
 /// A form of a table: how words are escaped and the parts of a cell put together.
-struct Form {
+pub(super) struct Form {
     escape: fn(&str) -> String,
     plus_minus: &'static str,
     less: &'static str,
@@ -22,7 +22,10 @@ const MARKDOWN: Form =
         escape: escape_markdown, plus_minus: "±", less: "<", missing: MISSING, plain: ["", ""], bold: ["**", "**"]
     };
 
-const LATEX: Form = Form {
+/// Nothing but the characters, to measure.
+pub(super) const PLAIN: Form = Form { escape: one_line, plain: ["", ""], bold: ["", ""], ..MARKDOWN };
+
+pub(super) const LATEX: Form = Form {
     escape: escape_latex,
     plus_minus: r"\pm",
     less: "<",
@@ -41,7 +44,7 @@ const HTML: Form = Form {
 };
 
 impl Form {
-    fn cell(&self, cell: &Cell, column: &Column, bold: bool) -> String {
+    pub(super) fn cell(&self, cell: &Cell, column: &Column, bold: bool) -> String {
         let part = |v: f64| column.number(v).unwrap_or_else(|| self.missing.to_string());
         let Some(centre) = cell.centre().and_then(|v| column.number(v)) else {
             return match cell {
@@ -50,7 +53,7 @@ impl Form {
             };
         };
         let text = match *cell {
-            Cell::MeanSd { sd, .. } => format!("{centre} {} {}", self.plus_minus, part(sd)),
+            Cell::MeanSd { sd, .. } if sd.is_finite() => format!("{centre} {} {}", self.plus_minus, part(sd)),
             Cell::Interval { low, high, .. } => format!("{centre} [{}, {}]", part(low), part(high)),
             Cell::PValue(p) => {
                 let unit = 10_f64.powi(-(column.decimals as i32));
@@ -63,11 +66,11 @@ impl Form {
     }
 
     /// Heads and rows, labels first.
-    fn cells(&self, table: &Table) -> Vec<Vec<String>> {
+    pub(super) fn cells(&self, table: &Table) -> Vec<Vec<String>> {
         let bold: Vec<Vec<bool>> = (0..table.columns.len()).map(|c| table.bold(c)).collect();
         let heads = table.columns.iter().map(|c| (self.escape)(&c.head("")));
         let mut all = vec![std::iter::once((self.escape)(&table.labels)).chain(heads).collect::<Vec<_>>()];
-        for (r, (label, cells)) in table.rows.iter().enumerate() {
+        for (r, Row { label, cells, .. }) in table.rows.iter().enumerate() {
             let cells = cells.iter().zip(&table.columns).enumerate();
             let cells = cells.map(|(c, (cell, column))| self.cell(cell, column, bold[c][r]));
             all.push(std::iter::once((self.escape)(label)).chain(cells).collect());
@@ -95,7 +98,7 @@ impl Table {
         let title = if title.is_empty() { title } else { format!("**{title}**\n\n") };
         let rules: Vec<String> = (0..widths.len()).map(rule).collect();
         let body: String = rows[1..].iter().map(|row| line(row)).collect();
-        let notes: String = self.notes.iter().map(|note| format!("\n{}\n", escape_markdown(note))).collect();
+        let notes: String = self.paragraphs().iter().map(|note| format!("\n{}\n", escape_markdown(note))).collect();
         format!("{title}{}{}{body}{notes}", line(&rows[0]), line(&rules))
     }
 
@@ -104,57 +107,38 @@ impl Table {
     /// A column `NAME` becomes one of the values, named `NAME_mean` where one of its cells is a mean, and where its
     /// cells have them `NAME_sd`, `NAME_low` and `NAME_high`. The unit follows in parentheses. Missing: empty.
     pub fn csv(&self) -> String {
-        let has = |c: usize, of: fn(&Cell) -> bool| self.rows.iter().any(|(_, cells)| of(&cells[c]));
-        let mut heads = vec![self.labels.clone()];
-        let mut kinds = Vec::new();
-        for (c, column) in self.columns.iter().enumerate() {
-            let mean = has(c, |cell| matches!(cell, Cell::MeanSd { .. }));
+        let has = |c: usize, of: fn(&Cell) -> bool| self.rows.iter().any(|row| of(&row.cells[c]));
+        // the number of a cell, its sd, its interval: those that a column has
+        let kinds = |c: usize| {
             let interval = has(c, |cell| matches!(cell, Cell::Interval { .. }));
-            heads.push(column.head(if mean { "_mean" } else { "" }));
-            heads.extend(mean.then(|| column.head("_sd")));
-            heads.extend(interval.then(|| column.head("_low")));
-            heads.extend(interval.then(|| column.head("_high")));
-            kinds.push((mean, interval));
-        }
-        let mut text = csv_line(&heads);
-        let full = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
-        for (label, cells) in &self.rows {
-            let mut fields = vec![label.clone()];
-            for (cell, &(mean, interval)) in cells.iter().zip(&kinds) {
-                let nothing = f64::NAN;
-                let (sd, low, high) = match *cell {
-                    Cell::MeanSd { sd, .. } => (sd, nothing, nothing),
-                    Cell::Interval { low, high, .. } => (nothing, low, high),
-                    _ => (nothing, nothing, nothing),
-                };
-                fields.push(match cell {
+            [true, has(c, |cell| matches!(cell, Cell::MeanSd { .. })), interval, interval]
+        };
+        let kinds: Vec<[bool; 4]> = (0..self.columns.len()).map(kinds).collect();
+        let line = |first: &String, of: &dyn Fn(usize) -> [String; 4]| -> Vec<String> {
+            let parts = (0..kinds.len()).flat_map(|c| of(c).into_iter().zip(kinds[c]));
+            std::iter::once(first.clone()).chain(parts.filter(|(_, has)| *has).map(|(part, _)| part)).collect()
+        };
+        let number = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
+        let mut rows = vec![line(&self.labels, &|c| {
+            [if kinds[c][1] { "_mean" } else { "" }, "_sd", "_low", "_high"].map(|end| self.columns[c].head(end))
+        })];
+        rows.extend(self.rows.iter().map(|row| {
+            line(&row.label, &|c| {
+                let own = match &row.cells[c] {
                     Cell::Text(words) => words.clone(),
-                    _ => cell.centre().map_or(String::new(), full),
-                });
-                fields.extend(mean.then(|| full(sd)));
-                fields.extend(interval.then(|| full(low)));
-                fields.extend(interval.then(|| full(high)));
-            }
-            text.push_str(&csv_line(&fields));
-        }
-        text
-    }
-
-    /// A LaTeX `table` with its caption and notes; needs `\usepackage{booktabs}`.
-    pub fn latex(&self) -> String {
-        let rows = LATEX.cells(self);
-        let line = |row: &Vec<String>| format!("{} \\\\\n", row.join(" & "));
-        let kinds: String = (0..self.columns.len()).map(|c| if self.words(c) { 'l' } else { 'r' }).collect();
-        let caption = escape_latex(&self.title);
-        let caption = if caption.is_empty() { caption } else { format!("\\caption{{{caption}}}\n") };
-        let body: String = rows[1..].iter().map(line).collect();
-        let head = line(&rows[0]);
-        let note = |note: &String| format!("\\par\\smallskip{{\\footnotesize {}}}\n", escape_latex(note));
-        let notes: String = self.notes.iter().map(note).collect();
-        format!(
-            "\\begin{{table}}\n\\centering\n{caption}\\begin{{tabular}}{{l{kinds}}}\n\\toprule\n{head}\\midrule\n{body}\
-             \\bottomrule\n\\end{{tabular}}\n{notes}\\end{{table}}\n"
-        )
+                    cell => cell.centre().map_or(String::new(), number),
+                };
+                let [sd, low, high] = match row.cells[c] {
+                    Cell::MeanSd { sd, .. } => [sd, f64::NAN, f64::NAN],
+                    Cell::Interval { low, high, .. } => [f64::NAN, low, high],
+                    _ => [f64::NAN; 3],
+                };
+                [own, number(sd), number(low), number(high)]
+            })
+        }));
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        rows.iter().for_each(|row| csv.write_record(row).expect("rows of one length, in memory"));
+        String::from_utf8(csv.into_inner().expect("in memory")).expect("text")
     }
 
     /// An HTML table with its title as caption, and its notes below; also well-formed XML. Numbers are of the class `n`.
@@ -162,10 +146,18 @@ impl Table {
         let rows = HTML.cells(self);
         let numbers: Vec<bool> = (0..=self.columns.len()).map(|c| c > 0 && !self.words(c - 1)).collect();
         let class = |c: usize| if numbers[c] { " class=\"n\"" } else { "" };
-        let head = |(c, text): (usize, &String)| format!("<th scope=\"col\"{}>{text}</th>", class(c));
+        let head = |(c, text): (usize, &String)| {
+            format!("<th scope=\"col\"{}>{}</th>", class(c), text.replace(" %", "\u{a0}%"))
+        };
+        // a narrow page shows each cell under its head, and none that is missing; a broken line begins with the sign
         let cell = |(c, text): (usize, &String)| match c {
             0 => format!("<th scope=\"row\">{text}</th>"),
-            _ => format!("<td{}>{text}</td>", class(c)),
+            _ if text == MISSING => format!("<td{}>{text}</td>", class(c)),
+            _ => {
+                let text =
+                    if numbers[c] { text.replace("± ", "±\u{a0}").replace(", ", ",\u{a0}") } else { text.clone() };
+                format!("<td{} data-head=\"{}\">{text}</td>", class(c), rows[0][c])
+            }
         };
         let heads: String = rows[0].iter().enumerate().map(head).collect();
         let line = |row: &Vec<String>| format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>());
@@ -173,32 +165,19 @@ impl Table {
         let title = escape_html(&self.title);
         let title = if title.is_empty() { title } else { format!("<caption>{title}</caption>\n") };
         let note = |note: &String| format!("<p class=\"note\">{}</p>\n", escape_html(note));
-        let notes: String = self.notes.iter().map(note).collect();
+        let notes: String = self.paragraphs().iter().map(note).collect();
         format!("<table>\n{title}<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{notes}")
     }
 
     /// A column of words alone, to be set from the left.
-    fn words(&self, c: usize) -> bool {
-        let mut cells = self.rows.iter().map(|(_, cells)| &cells[c]).peekable();
+    pub(super) fn words(&self, c: usize) -> bool {
+        let mut cells = self.rows.iter().map(|row| &row.cells[c]).peekable();
         cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Text(_)))
     }
 }
 
-fn csv_line(fields: &[String]) -> String {
-    let quoted = fields.iter().map(|field| {
-        if field.contains([',', '"', '\n', '\r']) || field.trim() != field {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field.clone()
-        }
-    });
-    let line = quoted.collect::<Vec<_>>().join(",");
-    // a single empty field would read as a blank line
-    if line.is_empty() { "\"\"\n".to_string() } else { line + "\n" }
-}
-
 /// Line breaks and other control characters would end the row.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     text.replace(breaks, " ").trim().to_string()
 }
@@ -234,7 +213,7 @@ pub fn escape_html(text: &str) -> String {
     escaped
 }
 
-fn escape_latex(text: &str) -> String {
+pub(super) fn escape_latex(text: &str) -> String {
     let mut escaped = String::new();
     for c in one_line(text).chars() {
         match c {

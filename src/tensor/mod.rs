@@ -327,9 +327,6 @@ impl Tensor {
     }
 
     /// An error of operation `op` where the elements are of another type.
-    ///
-    /// # Errors
-    /// [`Error::Shape`].
     pub(crate) fn expect(&self, op: &str, dtype: DType, hint: &str) -> Result<()> {
         if self.dtype() == dtype {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Tables in three forms.
 
+use exgnet::tables::latex::TEXT_WIDTH;
 use exgnet::tables::{Best, Cell, Column, Table};
 use proptest::prelude::*;
 
@@ -16,8 +17,11 @@ fn example() -> Table {
     let mean = |mean, sd| Cell::MeanSd { mean, sd };
     t.push("plain", vec![mean(95.52, 0.61), Cell::Value(0.2), Cell::Missing, text("100 % a|b")]).unwrap();
     t.push("guided, 50%", vec![mean(96.04, f64::NAN), interval, Cell::PValue(0.0004), text("")]).unwrap();
-    t.push("[prior]", vec![Cell::Value(96.01), Cell::Value(f64::NAN), Cell::PValue(0.0625), text("x_1 \"q\"")])
-        .unwrap();
+    t.push_baseline(
+        "[prior]",
+        vec![Cell::Value(97.01), Cell::Value(f64::NAN), Cell::PValue(0.0625), text("x_1 \"q\"")],
+    )
+    .unwrap();
     t
 }
 
@@ -26,11 +30,11 @@ fn a_table_in_three_forms() {
     let t = example();
     let markdown = r#"**A &amp; B\_1**
 
-| method      |       F1 (%) |                 error |      p | note       |
-| ----------- | -----------: | --------------------: | -----: | ---------- |
-| plain       |   95.5 ± 0.6 |                  0.20 |      - | 100 % a\|b |
-| guided, 50% | **96.0 ± -** | **0.12 [0.00, 0.25]** | <0.001 | -          |
-| \[prior\]   |     **96.0** |                     - |  0.062 | x\_1 "q"   |
+| method      |     F1 (%) |                 error |      p | note       |
+| ----------- | ---------: | --------------------: | -----: | ---------- |
+| plain       | 95.5 ± 0.6 |                  0.20 |      - | 100 % a\|b |
+| guided, 50% |   **96.0** | **0.12 [0.00, 0.25]** | <0.001 | -          |
+| \[prior\]   |       97.0 |                     - |  0.062 | x\_1 "q"   |
 "#;
     assert_eq!(t.markdown(), markdown);
     assert_eq!(
@@ -38,19 +42,80 @@ fn a_table_in_three_forms() {
         "method,F1_mean (%),F1_sd (%),error,error_low,error_high,p,note\n\
          plain,95.52,0.61,0.2,,,,100 % a|b\n\
          \"guided, 50%\",96.04,,0.123456,-0.0001,0.25,0.0004,\n\
-         [prior],96.01,,,,,0.0625,\"x_1 \"\"q\"\"\"\n"
+         [prior],97.01,,,,,0.0625,\"x_1 \"\"q\"\"\"\n"
     );
-    let latex = t.latex();
+    let latex = t.latex("A & B_1, 2");
     for line in [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table*}",
         r"\caption{A \& B\_1}",
-        r"\begin{tabular}{lrrrl}",
-        r"method & F1 (\%) & error & p & note \\",
+        r"\label{tab:A---B-1--2}",
+        r"\begin{tabular}{@{}lrrrl@{}}",
+        r"method & F1 & error & p & note \\",
+        r" & (\%) &  &  &  \\",
         r"plain & $95.5 \pm 0.6$ & $0.20$ & - & 100 \% a\textbar{}b \\",
-        r"guided, 50\% & $\mathbf{96.0 \pm \mbox{-}}$ & $\mathbf{0.12 [0.00, 0.25]}$ & $<0.001$ & - \\",
-        r"{[}prior{]} & $\mathbf{96.0}$ & - & $0.062$ & x\_1 {\char34}q{\char34} \\",
+        r"guided, 50\% & $\mathbf{96.0}$ & $\mathbf{0.12 [0.00, 0.25]}$ & $<0.001$ & - \\",
+        r"{[}prior{]} & $97.0$ & - & $0.062$ & x\_1 {\char34}q{\char34} \\",
     ] {
         assert!(latex.lines().any(|l| l == line), "{line}\n{latex}");
     }
+    // a rule between the best of all and what it is held against
+    assert!(latex.contains("$<0.001$ & - \\\\\n\\midrule\n{[}prior{]}"), "{latex}");
+}
+
+#[test]
+fn columns_for_a_paper() {
+    let columns = ["one", "two", "three"].map(|name| Column::new(name, 3));
+    let mut t = Table::new("t", "row", columns.into());
+    t.note_on(&["one", "two"], "A number.");
+    t.note_on(&["three"], "Another.");
+    t.push("r", vec![Cell::Value(1.0), Cell::Value(2.0), Cell::Value(3.0)]).unwrap();
+    let two = t.select(&["Three", " one"]).unwrap();
+    assert_eq!(two.names(), ["three", "one"]);
+    assert!(two.csv().ends_with("\nr,3,1\n") && two.markdown().contains("\nA number. Another.\n"));
+    assert!(!t.select(&["three"]).unwrap().latex("t").contains("A number."));
+    let said = t.select(&["four"]).unwrap_err().to_string();
+    assert!(said.contains("no column 'four'") && said.contains("one, two, three"), "{said}");
+    // by importance, in their own order, without the empty one
+    let columns = (0..9).map(|c| Column::new(format!("column {c}"), 3)).collect();
+    let mut wide = Table::new("t", "row", columns);
+    let mut cells = vec![Cell::Interval { value: -0.5, low: -0.75, high: 0.25 }; 9];
+    cells[8] = Cell::Missing;
+    wide.push("a row", cells).unwrap();
+    let names = ["column 8", "column 5", "column 0", "column 0", "no column", "column 3", "column 1", "column 2"];
+    let fitted = wide.fitted(names);
+    assert_eq!(fitted.names(), ["column 0", "column 3", "column 5"]);
+    assert!(fitted.latex_width() <= TEXT_WIDTH && wide.latex_width() > TEXT_WIDTH);
+    assert!(fitted.latex("t").contains("\\begin{table*}") && two.latex("t").contains("\\begin{table}"));
+}
+
+#[test]
+fn heads_groups_and_pages_in_latex() {
+    let columns = vec![
+        Column::new("records", 0),
+        Column::new("SR", 0).group("records"),
+        Column::new("plain", 3).group("accuracy").unit("%"),
+        Column::new("xai", 3).group("accuracy").unit("%"),
+    ];
+    let mut t = Table::new("patients", "patient", columns);
+    t.note("the note");
+    for p in 0..90 {
+        t.push(format!("p{}", p / 2), vec![Cell::Value(f64::from(p)); 4]).unwrap();
+    }
+    assert!(t.csv().starts_with("patient,records,\"records, SR\",\"accuracy, plain (%)\""), "{}", t.csv());
+    let latex = t.latex("patients");
+    let head = " & & \\multicolumn{1}{c}{records} & \\multicolumn{2}{c}{accuracy} \\\\\n\
+                \\cmidrule(lr){3-3}\\cmidrule(lr){4-5}\npatient & records & SR & plain & xai \\\\\n &  &  & (\\%) & (\\%) \\\\";
+    assert_eq!(latex.matches(head).count(), 3, "{latex}");
+    assert_eq!(latex.matches("\\label").count() + latex.matches("the note").count(), 2);
+    assert_eq!((latex.matches("\\addtocounter{table}{-1}").count(), latex.matches(" (3 of 3)}").count()), (2, 1));
+    // every row once, a label at the first of its two, which are on one page
+    for p in 0..90 {
+        let label = if p % 2 == 0 { format!("p{}", p / 2) } else { String::new() };
+        assert_eq!(latex.matches(&format!("\n{label} & ${p}$ & ")).count(), 1, "{p}");
+    }
+    let most = latex.split("\\end{table").map(|page| page.matches("$ \\\\").count()).max();
+    assert_eq!((latex.matches("\\end{tabular}").count(), most), (3, Some(30)));
 }
 
 #[test]
@@ -60,9 +125,9 @@ fn notes_stand_below_a_table() {
     t.note("second_");
     assert_eq!(t.markdown(), plain.markdown() + "\nA &amp; B\n\nsecond\\_\n");
     assert_eq!(t.csv(), plain.csv());
-    let notes =
-        "\\end{tabular}\n\\par\\smallskip{\\footnotesize A \\& B}\n\\par\\smallskip{\\footnotesize second\\_}\n";
-    assert_eq!(t.latex(), plain.latex().replace("\\end{tabular}\n", notes));
+    let notes = "\\end{tabular}\n\n\\smallskip\n\\begin{minipage}{\\linewidth}\\footnotesize\\raggedright\nA \\& B\\par\n\
+                 second\\_\n\\end{minipage}\n";
+    assert_eq!(t.latex("t"), plain.latex("t").replace("\\end{tabular}\n", notes));
 }
 
 #[test]
@@ -73,7 +138,7 @@ fn a_row_has_a_cell_for_every_column_and_bold_needs_a_rival() {
     assert!(t.markdown().starts_with("| "));
     t.push("r", vec![Cell::Value(1.01)]).unwrap();
     t.push("s", vec![Cell::Value(1.04)]).unwrap();
-    assert!(!t.markdown().contains('*') && !t.latex().contains("mathbf") && !t.latex().contains("caption"));
+    assert!(!t.markdown().contains('*') && !t.latex("t").contains("mathbf"));
     t.push("t", vec![Cell::Value(0.0)]).unwrap();
     assert_eq!(t.markdown().matches("**1.0**").count(), 2);
     assert_eq!(Table::new("x", "", vec![]).csv(), "\"\"\n");
@@ -92,11 +157,11 @@ fn what_is_missing_is_never_a_number() {
     t.push("r", vec![Cell::Missing]).unwrap();
     t.push("r", vec![Cell::Text(" ".into())]).unwrap();
     assert!(t.markdown().lines().skip(2).all(|l| l.replace(' ', "") == "|r|-|"), "{}", t.markdown());
-    assert_eq!(t.latex().lines().filter(|l| *l == r"r & - \\").count(), 14);
+    assert_eq!(t.latex("t").lines().filter(|l| l.ends_with(r" & - \\")).count(), 14);
     let mut t = Table::new("", "row", vec![Column::new("v", 2)]);
     t.push("r", vec![Cell::Interval { value: -0.001, low: f64::NAN, high: f64::INFINITY }]).unwrap();
     assert!(t.markdown().contains("| 0.00 [-, -] |"), "{}", t.markdown());
-    assert!(t.latex().contains(r"$0.00 [\mbox{-}, \mbox{-}]$"));
+    assert!(t.latex("t").contains(r"$0.00 [\mbox{-}, \mbox{-}]$"));
     assert!(t.csv().ends_with("r,-0.001,,\n"));
 }
 
@@ -140,10 +205,11 @@ proptest! {
         prop_assert_eq!(lines.len(), rows.len() + 2);
         prop_assert!(lines.iter().all(|l| markdown_cells(l) == 3), "{}", markdown);
         // every line of the body ends its row, with three cells
-        let latex = t.latex();
+        let latex = t.latex("t");
         let body = latex.lines().skip_while(|l| *l != r"\toprule").filter(|l| l.ends_with(r" \\"));
         let ampersands = |l: &str| l.matches('&').count() - l.matches(r"\&").count();
-        prop_assert_eq!(body.clone().count(), rows.len() + 1);
+        // heads, units, rows
+        prop_assert_eq!(body.clone().count(), rows.len() + 2);
         prop_assert!(body.clone().all(|l| ampersands(l) == 2), "{}", latex);
         let csv = t.csv();
         prop_assert!(!csv.is_empty() && csv.ends_with('\n'));

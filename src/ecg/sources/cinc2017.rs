@@ -1,19 +1,17 @@
 //! The PhysioNet/CinC Challenge 2017: single-lead WFDB records of 9 to 60 s and a table of their labels.
 
+use super::folder::{self, Label};
 use super::notes::Note;
-use super::{Context, Outcome, Sink, folder, one_line, physionet};
+use super::{Context, Outcome, Sink, one_line, physionet};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::wfdb::{Header, read_limited, stem};
+use crate::ecg::labels::challenge_2017;
+use crate::ecg::wfdb::{Header, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The largest table of labels that is read, in bytes.
 const MAX_TABLE: u64 = 1 << 24;
-
-/// A record's rhythm, or why it cannot be used.
-type Label = Result<Rhythm, String>;
 
 pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut account = Outcome::default();
@@ -26,7 +24,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for header in headers {
         let id = context.record_id(&header);
-        let name = stem(&header);
+        let name = folder::stem(&header);
         // the sample of validation records is part of the training records: the same names lie in two folders
         let label = if let Some(first) = places.get(&name) {
             Err(format!("the same record as {first}"))
@@ -103,19 +101,17 @@ fn version(name: &str) -> Option<i64> {
 fn read_table(path: &Path) -> Result<BTreeMap<String, Label>> {
     let bytes = read_limited(path, MAX_TABLE, "table of labels")?;
     let text = String::from_utf8_lossy(&bytes);
-    let mut labels = BTreeMap::new();
-    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|l| !l.is_empty()) {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|l| !l.is_empty());
+    let rows = lines.map(|line| {
         let (name, label) = line.split_once(',').unwrap_or((line, ""));
         let bare = |cell: &str| cell.trim().trim_matches('"').trim().chars().take(100).collect::<String>();
         let label = match bare(label).as_str() {
             "~" => Err("noisy (~)".into()),
-            other => labels::challenge_2017(other).ok_or_else(|| format!("label `{other}`, expected N, A, O or ~")),
+            other => challenge_2017(other).ok_or_else(|| format!("label `{other}`, expected N, A, O or ~")),
         };
-        let first: &mut Label = labels.entry(bare(name)).or_insert_with(|| label.clone());
-        if *first != label {
-            *first = Err("labelled twice, differently".into());
-        }
-    }
+        (bare(name), label)
+    });
+    let labels = folder::labels(rows, "labelled twice, differently");
     if labels.is_empty() {
         return Err(Error::file(path, "holds no label, expected lines such as `A00001,N`", "fetch it again"));
     }

@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
+pub(crate) use folder::{stem, walk};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
 pub(crate) use notes::NAMED;
 pub use source::{Kind, Source};
@@ -171,9 +171,6 @@ pub(crate) struct Account {
 
 /// Reads several sources one after the other. Strips reach the sink ordered by source, record and time, whatever the
 /// number of threads, with labels that count in the scheme's classes.
-///
-/// # Errors
-/// As [`load_all`], and whatever the sink returns.
 pub(crate) fn read_all(
     sources: &[Source],
     options: &LoadOptions,

@@ -3,11 +3,12 @@
 
 mod xlsx;
 
+use super::folder::{self, Label};
 use super::notes::Note;
-use super::{Context, Draft, Outcome, Sink, folder, one_line};
+use super::{Context, Draft, Outcome, Sink, one_line};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::wfdb::{find_lead, read_limited, stem};
+use crate::ecg::labels::chapman_acronym;
+use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,9 +23,6 @@ const MAX_RECORD: u64 = 1 << 24;
 const FS: f64 = 500.0;
 /// The columns of a record file.
 const LEADS: [&str; 12] = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
-
-/// A record's rhythm, or why it cannot be used.
-type Label = Result<Rhythm, String>;
 
 pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let root = &context.root;
@@ -70,16 +68,11 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
 
 /// Rhythm of each record name.
 fn rhythms(rows: Vec<[String; 2]>) -> BTreeMap<String, Label> {
-    let mut labels = BTreeMap::new();
-    for [name, rhythm] in rows {
-        let label = labels::chapman_acronym(&rhythm).ok_or_else(|| format!("rhythm `{rhythm}` is not known"));
-        let name = name.trim_end_matches(".csv").to_string();
-        let first: &mut Label = labels.entry(name).or_insert_with(|| label.clone());
-        if *first != label {
-            *first = Err(format!("two rows of {TABLE} differ in its rhythm"));
-        }
-    }
-    labels
+    let rows = rows.into_iter().map(|[name, rhythm]| {
+        let label = chapman_acronym(&rhythm).ok_or_else(|| format!("rhythm `{rhythm}` is not known"));
+        (name.trim_end_matches(".csv").to_string(), label)
+    });
+    folder::labels(rows, &format!("two rows of {TABLE} differ in its rhythm"))
 }
 
 /// One file for each record name; says how many names have several.
@@ -88,7 +81,7 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     let mut chosen: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut several = BTreeSet::new();
     for path in files {
-        let name = stem(&path);
+        let name = folder::stem(&path);
         if let Some(other) = chosen.get(&name) {
             several.insert(name.clone());
             if preferred(other) || !preferred(&path) {
@@ -143,6 +136,7 @@ fn samples(text: &str, lead: usize) -> Result<Vec<f64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecg::labels::Rhythm;
 
     #[test]
     fn samples_of_a_lead() {

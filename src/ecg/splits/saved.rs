@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
@@ -77,11 +77,10 @@ impl SavedSplit {
 
     /// The split as JSON, one record a line.
     pub fn to_json(&self) -> String {
-        let records: Map<String, Value> =
-            self.records.iter().cloned().zip(self.fold.iter().map(|&fold| fold.into())).collect();
-        let Self { kind, k, seed, .. } = self;
-        let split = json!({ "format": FORMAT, "kind": kind, "folds": k, "seed": seed, "records": records });
-        format!("{split:#}\n")
+        let records: Map<_, _> = self.records.iter().cloned().zip(self.fold.iter().map(|&f| f.into())).collect();
+        let (kind, k, seed) = (self.kind.name(), self.k, self.seed);
+        let all = json!({ "format": FORMAT, "kind": kind, "folds": k, "seed": seed, "records": records });
+        format!("{all:#}\n")
     }
 
     /// Writes the split, whole or not at all.

@@ -1,7 +1,8 @@
 //! What a path on the command line means: a file, or a record and a time.
 
 use crate::ecg::resolve;
-use crate::ecg::wfdb::{stem, with_hea};
+use crate::ecg::sources::stem;
+use crate::ecg::wfdb::with_hea;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 

@@ -139,10 +139,11 @@ mod tests {
         let writings = [
             (
                 "II",
-                "II|ii| II |Lead II|lead ii|LEAD_II|Lead-II|LeadII|lead_2|Lead 2|lead2|DII|D2|D II|ECG lead II|ECG II|\
-                 ECG_II|ECGII|EKG-II|MLII|ML II|ML2|Limb lead II|Modified lead II|ECG:II|CH II|II (mV)|ECG II filtered|LII|\
-                 Einthoven II|\u{2161}|Derivation II|CH2: II|ECG1 II|Lead 2 (II)|II lead|MDC_ECG_LEAD_II|\
-                 MDC_ECG_ELEC_POTL_II|ECGLeadII|LeadMLII|Derivaci\u{f3}n II|DERIV II|mod II|II_clean|ECG Lead: II",
+                "II|ii| II |Lead II|lead ii|LEAD_II|Lead-II|LeadII|lead_2|Lead 2|lead2|DII|D2|D II|ECG lead II|\
+                 ECG II|ECG_II|ECGII|EKG-II|MLII|ML II|ML2|Limb lead II|Modified lead II|ECG:II|CH II|II (mV)|\
+                 ECG II filtered|LII|Einthoven II|\u{2161}|Derivation II|CH2: II|ECG1 II|Lead 2 (II)|II lead|\
+                 MDC_ECG_LEAD_II|MDC_ECG_ELEC_POTL_II|ECGLeadII|LeadMLII|Derivaci\u{f3}n II|DERIV II|mod II|II_clean|\
+                 ECG Lead: II",
             ),
             ("I", "I|i|Lead I|DI|D1|ECG I|MLI|lead_1|\u{2160}"),
             ("III", "III|Lead III|DIII|D3|MLIII|lead iii"),

@@ -36,11 +36,6 @@ pub(crate) fn with_hea(record: &Path) -> PathBuf {
     name.into()
 }
 
-/// A file's name without its extension.
-pub(crate) fn stem(file: &Path) -> String {
-    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors

@@ -60,11 +60,11 @@ fn lines(text: &str, style: &Type, width: f64, most: usize) -> Vec<String> {
     all
 }
 
-/// One bar a version, a figure for each ladder. `None` without a version that has a rate.
-pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Option<Figure<'static>> {
+/// One bar a version, a figure for each ladder; nothing without a version that has a rate.
+pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Vec<Figure<'static>> {
     let ladder = ladder.clone();
     let rates: Vec<f64> = ladder.rungs.iter().map(|r| rate(&ladder, r)).filter(|v| drawable(*v)).collect();
-    let best = rates.iter().copied().reduce(f64::max)?;
+    let Some(best) = rates.iter().copied().reduce(f64::max) else { return Vec::new() };
     let ceilings = ladder.ceilings;
     let ceiling = Some(if copies(&ladder) { ceilings.gb_per_s } else { ceilings.gflops }).filter(|v| drawable(*v));
     let tiny = Type::new(PT_MIN).color(INK_SOFT);
@@ -73,89 +73,91 @@ pub fn ladder(adapter: &str, ladder: &Ladder, look: &Look) -> Option<Figure<'sta
     let changes: Vec<Vec<String>> =
         ladder.rungs.iter().map(|r| lines(&r.row.change, &tiny, column - 1.0, MOST_LINES)).collect();
     let top = 13.0;
-    let mut ys = Vec::new();
-    let mut y = top + GAP / 2.0;
-    for change in &changes {
-        ys.push(y);
-        y += NAME.max(2.0 * HALF) + LINE * change.len() as f64 + GAP;
-    }
-    let bottom = y - GAP / 2.0;
+    let height = |change: &Vec<String>| NAME.max(2.0 * HALF) + LINE * change.len() as f64 + GAP;
+    let heights: Vec<f64> = changes.iter().map(height).collect();
     let ranges = ladder.rungs.iter().filter_map(|r| range(&ladder, r)).map(|r| r.1);
     let most = if look.is_wide() { 6 } else { 4 };
     let x = Axis::linear([0.0].into_iter().chain(rates).chain(ceiling).chain(ranges), most);
-    let page = look.page(bottom + 11.0);
+    let (width, right) = (look.width(), look.width() - 1.0);
     let stem = format!("ladder-{}", ladder.operation);
-    Some(Figure::new(stem, page, caption(adapter, &ladder, ceiling), move |c: &mut Canvas| {
-        let (small, label) = (Type::new(PT_SMALL), Type::new(PT_LABEL));
-        let at = |v: f64| x0 + x.place(v).unwrap_or(0.0).clamp(0.0, 1.0) * (x1 - x0);
-        let title = label.bold().shorten(&ladder.name, look_width(c) - 2.0 * LEFT);
-        c.text((LEFT, 5.0), &title, &label.bold());
-        Frame { x0, y0: top, x1, y1: bottom }.bottom(c, &x, true, true);
-        if let Some(value) = ceiling {
-            dashes(c, at(value), top - 1.0, bottom);
-            let kind = if copies(&ladder) { "copy" } else { "multiply-adds" };
-            let text = format!("ceiling of {kind}: {}", three(value));
-            let soft = small.color(INK_SOFT);
-            let half = soft.width(&text) / 2.0;
-            let middle = at(value).clamp(LEFT + half, look_width(c) - LEFT - half);
-            c.text((middle, top - 2.2), &text, &soft.middle());
-        }
-        for ((rung, change), &y) in ladder.rungs.iter().zip(&changes).zip(&ys) {
-            let middle = y + NAME / 2.0;
-            let number = rung.row.number.map(|n| format!("{n:02} ")).unwrap_or_default();
-            let name = small.bold().shorten(&format!("{number}{}", rung.name), column - 1.0);
-            c.text((LEFT, middle + small.drop()), &name, &small.bold());
-            for (i, line) in change.iter().enumerate() {
-                c.text((LEFT, y + NAME + LINE * (i as f64 + 0.5) + tiny.drop()), line, &tiny);
+    let heights_of = heights.clone();
+    Figure::pages(
+        look,
+        &stem,
+        &caption(adapter, &ladder, ceiling),
+        (top, 11.0),
+        &heights,
+        move |c: &mut Canvas, parts| {
+            let bottom = parts.last().map_or(top, |&(i, y)| y + heights_of[i]);
+            let (small, label) = (Type::new(PT_SMALL), Type::new(PT_LABEL));
+            let at = |v: f64| x0 + x.place(v).unwrap_or(0.0).clamp(0.0, 1.0) * (x1 - x0);
+            let title = label.bold().shorten(&ladder.name, width - 2.0 * LEFT);
+            c.text((LEFT, 5.0), &title, &label.bold());
+            Frame { x0, y0: top, x1, y1: bottom }.bottom(c, &x, true, true);
+            if let Some(value) = ceiling {
+                dashes(c, at(value), top - 1.0, bottom);
+                let kind = if copies(&ladder) { "copy" } else { "multiply-adds" };
+                let text = format!("ceiling of {kind}: {}", three(value));
+                let soft = small.color(INK_SOFT);
+                let half = soft.width(&text) / 2.0;
+                let middle = at(value).clamp(LEFT + half, width - LEFT - half);
+                c.text((middle, top - 2.2), &text, &soft.middle());
             }
-            let value = rate(&ladder, rung);
-            if !drawable(value) {
-                let style = if wrong(rung) { small.bold().color(WARN) } else { small.color(INK_SOFT) };
-                let note = style.shorten(if wrong(rung) { "WRONG" } else { &rung.row.note }, x1 - x0 - 2.0);
-                // the broken line ends before a note
-                let (left, right) = (x0 + APART, x0 + APART + style.width(&note));
-                c.rect((left, middle - 1.6), (right + 0.6, middle + 1.6), WHITE);
-                c.text((left, middle + small.drop()), &note, &style);
-                continue;
+            for &(i, y) in parts {
+                let (rung, change, y) = (&ladder.rungs[i], &changes[i], y + GAP / 2.0);
+                let middle = y + NAME / 2.0;
+                let number = rung.row.number.map(|n| format!("{n:02} ")).unwrap_or_default();
+                let name = small.bold().shorten(&format!("{number}{}", rung.name), column - 1.0);
+                c.text((LEFT, middle + small.drop()), &name, &small.bold());
+                for (i, line) in change.iter().enumerate() {
+                    c.text((LEFT, y + NAME + LINE * (i as f64 + 0.5) + tiny.drop()), line, &tiny);
+                }
+                let value = rate(&ladder, rung);
+                if !drawable(value) {
+                    let style = if wrong(rung) { small.bold().color(WARN) } else { small.color(INK_SOFT) };
+                    let note = style.shorten(if wrong(rung) { "WRONG" } else { &rung.row.note }, x1 - x0 - 2.0);
+                    // the broken line ends before a note
+                    let (left, right) = (x0 + APART, x0 + APART + style.width(&note));
+                    c.rect((left, middle - 1.6), (right + 0.6, middle + 1.6), WHITE);
+                    c.text((left, middle + small.drop()), &note, &style);
+                    continue;
+                }
+                let color = c.tint(series_color(0), if value >= best { 1.0 } else { 0.6 });
+                c.rect((x0, middle - HALF), (at(value), middle + HALF), color);
+                let (low, high) =
+                    range(&ladder, rung).map_or((at(value), at(value)), |(low, high)| (at(low), at(high)));
+                if high - low > 0.8 {
+                    c.line((low, middle), (high, middle), PT_AXIS * 1.6, INK);
+                    [low, high].iter().for_each(|&e| c.line((e, middle - 0.7), (e, middle + 0.7), PT_AXIS * 1.6, INK));
+                }
+                let text = match rung.row.times_faster {
+                    f if (f - 1.0).abs() < 0.005 => format!("{}  (1×)", three(value)),
+                    f if drawable(f) => format!("{}  ({}×)", three(value), three(f)),
+                    _ => three(value),
+                };
+                let wide = small.width(&text);
+                let inside = low.min(at(value)) - APART - wide;
+                let beside = high.max(at(value)) + APART;
+                // where the broken line does not cross it
+                let crossed = ceiling.map(at).is_some_and(|line| (beside - 0.5..=beside + wide + 0.5).contains(&line));
+                if inside > x0 + APART && (crossed || beside + wide > right || value >= best) {
+                    let style = small.color(if value >= best { WHITE } else { INK });
+                    c.text((inside, middle + small.drop()), &text, &style);
+                } else {
+                    let beside = if crossed { ceiling.map_or(beside, at) + APART } else { beside };
+                    c.text((beside.min(right - wide), middle + small.drop()), &text, &small);
+                }
             }
-            let color = c.tint(series_color(0), if value >= best { 1.0 } else { 0.6 });
-            c.rect((x0, middle - HALF), (at(value), middle + HALF), color);
-            let (low, high) = range(&ladder, rung).map_or((at(value), at(value)), |(low, high)| (at(low), at(high)));
-            if high - low > 0.8 {
-                c.line((low, middle), (high, middle), PT_AXIS * 1.6, INK);
-                [low, high].iter().for_each(|&e| c.line((e, middle - 0.7), (e, middle + 0.7), PT_AXIS * 1.6, INK));
-            }
-            let text = match rung.row.times_faster {
-                f if (f - 1.0).abs() < 0.005 => format!("{}  (1×)", three(value)),
-                f if drawable(f) => format!("{}  ({}×)", three(value), three(f)),
-                _ => three(value),
-            };
-            let wide = small.width(&text);
-            let inside = low.min(at(value)) - APART - wide;
-            let beside = high.max(at(value)) + APART;
-            // where the broken line does not cross it
-            let crossed = ceiling.map(at).is_some_and(|line| (beside - 0.5..=beside + wide + 0.5).contains(&line));
-            if inside > x0 + APART && (crossed || beside + wide > look_width(c) - 1.0 || value >= best) {
-                let style = small.color(if value >= best { WHITE } else { INK });
-                c.text((inside, middle + small.drop()), &text, &style);
-            } else {
-                let beside = if crossed { ceiling.map_or(beside, at) + APART } else { beside };
-                c.text((beside.min(look_width(c) - 1.0 - wide), middle + small.drop()), &text, &small);
-            }
-        }
-        c.line((x0, top), (x0, bottom), PT_AXIS, INK);
-        let unit = if copies(&ladder) { "rate (GB/s)" } else { "rate (GFLOP/s)" };
-        c.text(((x0 + x1) / 2.0, bottom + 8.4), unit, &label.middle());
-        Ok(())
-    }))
+            c.line((x0, top), (x0, bottom), PT_AXIS, INK);
+            let unit = if copies(&ladder) { "rate (GB/s)" } else { "rate (GFLOP/s)" };
+            c.text(((x0 + x1) / 2.0, bottom + 8.4), unit, &label.middle());
+            Ok(())
+        },
+    )
 }
 
 fn wrong(rung: &Rung) -> bool {
     rung.row.status == Status::Wrong
-}
-
-fn look_width(c: &Canvas) -> f64 {
-    c.page().width_mm
 }
 
 /// A broken line upright.

@@ -72,7 +72,7 @@ pub struct KernelData {
 
 /// The figure of every ladder.
 pub fn ladders(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
-    data.ladders.iter().filter_map(|(adapter, l)| ladder(adapter, l, look)).collect()
+    data.ladders.iter().flat_map(|(adapter, l)| ladder(adapter, l, look)).collect()
 }
 
 /// Every figure that the data has enough for; none where all numbers are missing.

@@ -7,6 +7,7 @@ use crate::lab::suite::Scaled;
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height, number};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
+use crate::plot::panels::letter;
 use crate::plot::style::{INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_SMALL};
 
 /// What the broken lines are.
@@ -61,13 +62,13 @@ pub fn scaling(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let own = legend_height(&marks, right - left);
     let guide_at = if beside { (right - guide, 4.1) } else { (left, 2.0 + own + 2.1) };
     let top = 3.0 + own + if beside { 0.0 } else { 4.2 };
-    let (width, height) = if side { ((right - left - gap) / 2.0, 56.0) } else { (right - left, 44.0) };
+    let (width, height) = if side { ((right - left - gap) / 2.0, 56.0) } else { (right - left, 38.0) };
     let y = log_axis(low, high, 4.6 / height);
     let panels: Vec<Panel> = kept
         .into_iter()
         .enumerate()
         .map(|(i, (kind, series))| {
-            let (dx, dy) = if side { ((width + gap) * i as f64, 0.0) } else { (0.0, (height + 13.0) * i as f64) };
+            let (dx, dy) = if side { ((width + gap) * i as f64, 0.0) } else { (0.0, (height + 12.5) * i as f64) };
             let frame = Frame { x0: left + dx, y0: top + dy, x1: left + dx + width, y1: top + dy + height };
             Panel { frame, x: sizes(&series, width), label: labels[kind].clone(), first: !side || i == 0, series }
         })
@@ -80,8 +81,11 @@ pub fn scaling(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
         let small = Type::new(PT_SMALL);
         dashes(c, guide_at, (guide_at.0 + 6.6, guide_at.1));
         c.text((guide_at.0 + 8.0, guide_at.1 + small.drop()), GUIDE, &small);
-        for panel in &panels {
+        for (i, panel) in panels.iter().enumerate() {
             panel.draw(c, &y, &marks);
+            if panels.len() > 1 {
+                letter(c, (panel.frame.x0 - if panel.first { 14.0 } else { 4.0 }, panel.frame.y0 + 1.0), i);
+            }
         }
         Ok(())
     }))

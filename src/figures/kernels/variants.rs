@@ -4,8 +4,9 @@ use super::marks::log_axis;
 use super::{KernelData, adapter_note, drawable, layer, missing_note, name, pass, passes, sizes, three};
 use crate::lab::measure::{Row, Table};
 use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
-use crate::plot::canvas::{Canvas, Type};
+use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
+use crate::plot::panels::letter;
 use crate::plot::style::{INK, INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, series_color};
 
 /// Most shapes in the figure: of more the costliest.
@@ -23,9 +24,9 @@ struct Line {
     rows: Vec<Row>,
 }
 
-/// Rate of every version at every shape, a panel for each pass. `None` without operations in several versions.
-pub fn variants(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
-    let table = data.variants.as_ref()?;
+/// Rate of every version at every shape, a panel for each pass; nothing without operations in several versions.
+pub fn variants(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
+    let Some(table) = &data.variants else { return Vec::new() };
     let (mut lines, missing) = lines(table);
     let all = lines.len();
     if all > MOST {
@@ -36,7 +37,7 @@ pub fn variants(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     }
     let rows: Vec<&Row> = lines.iter().flat_map(|l| &l.rows).collect();
     if rows.is_empty() {
-        return None;
+        return Vec::new();
     }
     let passes = passes(rows.iter().copied());
     let mut names: Vec<String> = Vec::new();
@@ -57,20 +58,36 @@ pub fn variants(data: &KernelData, look: &Look) -> Option<Figure<'static>> {
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(0.0, f64::max);
     let caption = caption(table, &lines, all, missing, ceiling);
-    let layout = Layout::new(look, &lines, &passes, &marks);
+    let layout = Layout::new(look, &lines, &passes);
     let x = log_axis(low, high, 6.5 / layout.width);
-    let page = look.page(layout.height);
-    Some(Figure::new("variants", page, caption, move |c| {
-        legend(c, &marks, (layout.left, 2.0), page.width_mm - 3.0 - layout.left);
-        for (i, operation) in passes.iter().enumerate() {
-            layout.panel(c, i, pass(operation), &x, ceiling, &lines);
-            for (k, line) in lines.iter().enumerate() {
-                let own: Vec<&Row> = line.rows.iter().filter(|r| r.operation == *operation).collect();
-                layout.marks(c, (i, k), &x, &own, &names, &marks);
+    let room = look.width() - 3.0 - layout.left;
+    let top = 2.5 + legend_height(&marks, room);
+    let panel = HEAD + layout.pitch * lines.len() as f64;
+    let heights = if layout.wide { vec![panel] } else { vec![panel + 3.0; passes.len()] };
+    Figure::pages(
+        look,
+        "variants",
+        &caption,
+        (top, FOOT - if layout.wide { 0.0 } else { 3.0 }),
+        &heights,
+        move |c: &mut Canvas, parts| {
+            legend(c, &marks, (layout.left, 2.0), room);
+            for (place, &(first, y)) in parts.iter().enumerate() {
+                let shown = if layout.wide { 0..passes.len() } else { first..first + 1 };
+                for i in shown {
+                    let column = if layout.wide { i as f64 } else { 0.0 };
+                    let corner = (layout.left + (layout.width + GAP) * column, y + HEAD);
+                    letter(c, (corner.0 - 3.0, corner.1 - 1.6), i);
+                    layout.panel(c, corner, pass(&passes[i]), (&x, place + 1 == parts.len()), ceiling, &lines);
+                    for (k, line) in lines.iter().enumerate() {
+                        let own: Vec<&Row> = line.rows.iter().filter(|r| r.operation == passes[i]).collect();
+                        layout.marks(c, (corner.0, corner.1 + layout.pitch * (k as f64 + 0.5)), &x, &own, &marks);
+                    }
+                }
             }
-        }
-        Ok(())
-    }))
+            Ok(())
+        },
+    )
 }
 
 /// Rate at the median time, and where known at the longest and the shortest.
@@ -114,14 +131,11 @@ fn lines(table: &Table) -> (Vec<Line>, usize) {
 
 /// Where panels and lines stand, mm.
 struct Layout {
+    /// Panels beside each other.
     wide: bool,
     left: f64,
-    top: f64,
     width: f64,
     pitch: f64,
-    panels: usize,
-    lines: usize,
-    height: f64,
 }
 
 /// Space between panels beside each other, and below a panel for its axis.
@@ -131,35 +145,29 @@ const FOOT: f64 = 10.5;
 const HEAD: f64 = 5.0;
 
 impl Layout {
-    fn new(look: &Look, lines: &[Line], passes: &[String], marks: &[Entry]) -> Self {
+    fn new(look: &Look, lines: &[Line], passes: &[String]) -> Self {
         let wide = look.is_wide() && passes.len() <= 4;
         let (small, tiny) = (Type::new(PT_SMALL), Type::new(PT_MIN));
         let names = lines.iter().map(|l| small.width(&l.name).max(if wide { tiny.width(&l.sizes) } else { 0.0 }));
         let left = 3.0 + names.fold(8.0, f64::max).min(look.width() * 0.28) + 2.0;
-        let count = passes.len().max(1);
-        let room = look.width() - 3.0 - left;
-        let width = if wide { (room - GAP * (count - 1) as f64) / count as f64 } else { room };
-        let pitch = if wide { 6.2 } else { 4.4 };
-        let top = 2.0 + legend_height(marks, room) + 0.5;
-        let panel = HEAD + pitch * lines.len() as f64 + FOOT;
-        let height = top + if wide { panel } else { (panel - FOOT) * count as f64 + FOOT + 3.0 * (count - 1) as f64 };
-        Self { wide, left, top, width, pitch, panels: count, lines: lines.len(), height }
+        let (room, count) = (look.width() - 3.0 - left, passes.len().max(1) as f64);
+        let width = if wide { (room - GAP * (count - 1.0)) / count } else { room };
+        Self { wide, left, width, pitch: if wide { 6.2 } else { 4.4 } }
     }
 
-    /// Left and upper edge of panel `i`'s lines.
-    fn corner(&self, i: usize) -> (f64, f64) {
-        if self.wide {
-            return (self.left + (self.width + GAP) * i as f64, self.top + HEAD);
-        }
-        (self.left, self.top + HEAD + (HEAD + 3.0 + self.pitch * self.lines as f64) * i as f64)
-    }
-
-    fn panel(&self, c: &mut Canvas, i: usize, name: &str, x: &Axis, ceiling: Option<f64>, lines: &[Line]) {
-        let (x0, y0) = self.corner(i);
+    /// A panel whose lines begin at a corner; its axis has numbers if the flag says so.
+    fn panel(
+        &self,
+        c: &mut Canvas,
+        (x0, y0): Point,
+        name: &str,
+        (x, numbered): (&Axis, bool),
+        ceiling: Option<f64>,
+        lines: &[Line],
+    ) {
         let (x1, y1) = (x0 + self.width, y0 + self.pitch * lines.len() as f64);
         let (small, tiny, label) = (Type::new(PT_SMALL), Type::new(PT_MIN).color(INK_SOFT), Type::new(PT_LABEL));
         c.text((x0, y0 - 1.6), &label.bold().shorten(name, self.width), &label.bold());
-        let numbered = self.wide || i + 1 == self.panels;
         Frame { x0, y0, x1, y1 }.bottom(c, x, numbered, true);
         if let Some(t) = ceiling.and_then(|v| x.place(v)) {
             let at = x0 + t * self.width;
@@ -173,7 +181,7 @@ impl Layout {
         if numbered {
             c.text(((x0 + x1) / 2.0, y1 + 8.2), "rate (GFLOP/s)", &label.middle());
         }
-        if self.wide && i > 0 {
+        if x0 > self.left {
             return;
         }
         for (k, line) in lines.iter().enumerate() {
@@ -187,17 +195,8 @@ impl Layout {
         }
     }
 
-    fn marks(
-        &self,
-        c: &mut Canvas,
-        (i, k): (usize, usize),
-        x: &Axis,
-        rows: &[&Row],
-        names: &[String],
-        marks: &[Entry],
-    ) {
-        let (x0, y0) = self.corner(i);
-        let middle = y0 + self.pitch * (k as f64 + 0.5);
+    /// The marks of a line's versions, from the left edge of its panel.
+    fn marks(&self, c: &mut Canvas, (x0, middle): Point, x: &Axis, rows: &[&Row], marks: &[Entry]) {
         let at = |v: f64| x.place(v).map(|t| x0 + t * self.width);
         let found: Vec<(f64, &&Row)> = rows.iter().filter_map(|r| Some((at(r.gflops)?, r))).collect();
         let (low, high) = found.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), f| (l.min(f.0), h.max(f.0)));
@@ -214,8 +213,7 @@ impl Layout {
             }
         }
         for (centre, row) in found {
-            let mark = names.iter().position(|n| *n == row.variant).and_then(|n| marks.get(n));
-            if let Some(mark) = mark {
+            if let Some(mark) = marks.iter().find(|m| m.name == row.variant) {
                 mark.draw_mark(c, (centre, middle));
             }
         }

@@ -1,6 +1,6 @@
 //! The same strips as two arms explain them.
 
-use super::{Row, ncc, no_file, pages};
+use super::{Row, ncc, no_file, pages, place};
 use crate::figures::catalogue::Drawn;
 use crate::plot::heading::Fact;
 use crate::plot::style::INK;
@@ -13,7 +13,7 @@ use crate::run::set::RunSet;
 const ROWS: usize = 6;
 const STEM: &str = "gradcam-compare";
 
-pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let none = "one arm only; give a sweep, or two run folders on the same test fold";
     match set.pair().ok_or_else(|| none.to_owned()).and_then(|arms| compared(set, arms, look)) {
         Ok(figures) => drawn.add_pages(STEM, figures),
@@ -69,11 +69,10 @@ fn compared<'a>(
         return Err(format!("{} and {} kept no strip of the same record", arms[0], arms[1]));
     }
     let caption = format!(
-        "Grad-CAM of {} and {} for the true class on the same strips ({}, n = 1 run each; block {}).",
+        "Grad-CAM of {} and {} for the true class on the same strips (both: {}).",
         arms[0],
         arms[1],
-        run.cell(),
-        shown.layer
+        place(run, shown)
     );
-    Ok(pages(look, STEM, rows, false, &caption))
+    Ok(pages(set, look, STEM, rows, false, &caption))
 }

@@ -10,7 +10,7 @@ pub(super) mod wrong;
 use crate::error::Result;
 use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
-use crate::figures::catalogue::EVALUATE;
+use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::ecg_paper::{Scale, Strip, Trace, map_bar, time_axis};
 use crate::plot::heading::{Fact, Heading};
@@ -32,8 +32,9 @@ const UNDER: f64 = 1.6;
 const TRACK: (f64, f64) = (1.0, 4.2);
 
 const HOW: &str = "The network never saw these records in training. Strips and their paper are coloured by Grad-CAM, each map \
-                   scaled to a maximum of 1. Strips are picked by their place in the test fold, not by looks; the fold is the \
-                   first with strips of the most classes. In parentheses: probability of the class.";
+                   scaled to a maximum of 1; in parentheses, the probability of the class.";
+const BY_PLACE: &str = " Strips are picked by their place in the test fold, not by looks; the fold is the first with strips of \
+                        the most classes.";
 const TARGET_AND_NCC: &str =
     " G: the guidance target, made from the R peaks (triangles). NCC: normalised cross-correlation of map and target.";
 const DEAD: &str = " Dead map: the weighted sum of the block's channels is nowhere positive, so that Grad-CAM is zero everywhere; \
@@ -71,12 +72,6 @@ impl<'a> Row<'a> {
         Self { shown, strip, facts, lanes: Vec::new() }
     }
 
-    /// The same with the map for class `k`.
-    fn with(mut self, facts: impl IntoIterator<Item = Fact>, k: usize) -> Self {
-        self.push(self.strip, facts, k, false);
-        self
-    }
-
     /// Adds a map for class `k`, which may be another network's of the same strip.
     fn push(&mut self, of: &Example, facts: impl IntoIterator<Item = Fact>, k: usize, target: bool) {
         let map = of.maps.get(k).map_or(&[][..], Vec::as_slice);
@@ -111,8 +106,8 @@ struct Layout {
 /// A row, laid out.
 struct Placed {
     heading: Heading,
-    /// Headings of the lanes, and the upper edge of their papers below that of the row.
-    lanes: Vec<(Heading, f64)>,
+    /// Headings of the lanes, and the upper edge of their papers and what they end at, below that of the row.
+    lanes: Vec<(Heading, f64, f64)>,
     height: f64,
 }
 
@@ -141,19 +136,20 @@ impl Layout {
                 found.push(Heading::new(lane.facts.iter().cloned().chain(trace.warnings().skip(notes)), self.paper));
             }
             y += found.iter().map(|h| h.height).fold(0.0, f64::max);
-            lanes.extend(found.into_iter().map(|h| (h, y)));
             let track = if abreast.iter().any(|lane| lane.target) { TRACK.0 + TRACK.1 } else { 0.0 };
-            y += plain.height() + track + UNDER;
+            let end = y + plain.height() + track;
+            lanes.extend(found.into_iter().map(|h| (h, y, end)));
+            y = end + UNDER;
         }
         Ok(Placed { heading, lanes, height: y })
     }
 
     fn draw(&self, c: &mut Canvas, top: f64, row: &Row, placed: &Placed, mark: Option<usize>) -> Result<()> {
         if let Some(index) = mark {
-            letter(c, (0.8, top + 3.2), index);
+            letter(c, (0.8, top + 2.9), index);
         }
         placed.heading.draw(c, (LEFT, top));
-        for (i, (lane, (heading, y))) in row.lanes.iter().zip(&placed.lanes).enumerate() {
+        for (i, (lane, (heading, y, _))) in row.lanes.iter().zip(&placed.lanes).enumerate() {
             let left = self.left(i % self.columns);
             heading.draw(c, (left, top + y - heading.height));
             let at = (left + self.scale.lead_in(), top + y);
@@ -188,37 +184,53 @@ impl Layout {
 }
 
 /// Lays rows out under each other on as many pages as they need, their maps beside each other on a wide page unless `alone`.
-fn pages<'a>(look: &Look, stem: &str, rows: Vec<Row<'a>>, alone: bool, caption: &str) -> Result<Vec<Figure<'a>>> {
+fn pages<'a>(
+    set: &RunSet,
+    look: &Look,
+    stem: &str,
+    rows: Vec<Row<'a>>,
+    alone: bool,
+    caption: &str,
+) -> Result<Vec<Figure<'a>>> {
     let strips: Vec<Strip> = rows.iter().map(Row::strip).collect();
-    let columns = if look.is_wide() && !alone { 2 } else { 1 };
-    let room = (look.width() - LEFT - BAR - BETWEEN * (columns - 1) as f64) / columns as f64;
     // also on small paper: a map may be highest at the end of the strip
     let seconds = Scale::window(&strips, f64::MAX);
-    let scale = Scale::fitting(look, room, seconds);
-    let layout = Layout { scale, seconds, columns, paper: scale.lead_in() + seconds * scale.time() };
+    let lay = |columns: usize| -> Result<(Layout, Vec<Placed>)> {
+        let room = (look.width() - LEFT - BAR - BETWEEN * (columns - 1) as f64) / columns as f64;
+        let scale = Scale::fitting(look, room, seconds);
+        let layout = Layout { scale, seconds, columns, paper: scale.lead_in() + seconds * scale.time() };
+        let placed = rows.iter().map(|row| layout.place(row)).collect::<Result<_>>()?;
+        Ok((layout, placed))
+    };
+    let (mut layout, mut placed) = lay(if look.is_wide() && !alone { 2 } else { 1 })?;
+    // maps of many classes are higher than a narrow page
+    while !alone && layout.columns < 4 && placed.iter().any(|p| p.height > look.most_height() - 20.0) {
+        (layout, placed) = lay(layout.columns + 1)?;
+    }
+    let scale = layout.scale;
+    let any = |is: fn(&Lane) -> bool| rows.iter().flat_map(|r| &r.lanes).any(is);
+    let with_target = any(|lane| lane.target);
     let mut facts: Vec<Fact> = Strip::legend(&strips).collect();
-    if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.target) {
+    if with_target {
         facts.push(Fact::words("G: guidance target (0–1)", TARGET));
     }
     facts.push(Fact::words(scale.text(), INK_SOFT));
-    let legend = Heading::new(facts, layout.left(columns) - LEFT);
-    let placed = rows.iter().map(|row| layout.place(row)).collect::<Result<Vec<_>>>()?;
+    let legend = Heading::new(facts, layout.left(layout.columns) - LEFT);
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
-    let dead = if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.dead) { DEAD } else { "" };
-    let with_target = if rows.iter().flat_map(|r| &r.lanes).any(|lane| lane.target) { TARGET_AND_NCC } else { "" };
-    let caption = format!("{caption} {HOW}{with_target}{dead}");
+    let mut caption = format!("{caption} {HOW}");
+    let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (any(|lane| lane.dead), DEAD)];
+    notes.iter().filter(|note| note.0).for_each(|note| caption.push_str(note.1));
     let ends = (1.0 + legend.height + 0.6, 8.6);
     Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
         legend.draw(c, (LEFT, 1.0));
-        let mut bottom = 0.0;
+        let (mut ends, mut bottom) = (vec![0.0; layout.columns], 0.0);
         for &(i, top) in parts {
-            let several = rows.len() > 1;
-            layout.draw(c, top, &rows[i], &placed[i], several.then_some(i))?;
+            layout.draw(c, top, &rows[i], &placed[i], (rows.len() > 1).then_some(i))?;
             bottom = top + placed[i].height - UNDER;
+            placed[i].lanes.iter().enumerate().for_each(|(k, lane)| ends[k % layout.columns] = top + lane.2);
         }
-        for column in 0..layout.columns {
-            let at = (layout.left(column) + scale.lead_in(), bottom);
-            time_axis(c, at, (0.0, seconds), scale, true);
+        for (column, end) in ends.into_iter().enumerate() {
+            time_axis(c, (layout.left(column) + scale.lead_in(), end), (0.0, seconds), scale, true);
         }
         map_bar(c, layout.left(layout.columns) - BETWEEN + 2.5, (parts.first().map_or(0.0, |p| p.1), bottom));
         Ok(())
@@ -247,9 +259,38 @@ fn no_file(set: &RunSet, arm: &str) -> String {
     format!("no {} of {arm}{fold} (strips, maps and targets); {EVALUATE}", Examples::FILE)
 }
 
-/// What stands in the way of maps of several classes, if anything does.
-fn true_class_alone(shown: &Examples) -> Option<String> {
+/// Draws the strips of every arm that `make` chooses of a run, with their caption; or says why there are none. `shows` is what
+/// the run is chosen by.
+fn of_arms<'a>(
+    drawn: &mut Drawn<'a>,
+    set: &'a RunSet<'a>,
+    look: &Look,
+    (kind, alone): (&str, bool),
+    shows: impl Fn(&Example) -> bool,
+    make: impl Fn(&'a str, &'a Run, &'a Examples) -> Result<(Vec<Row<'a>>, String), String>,
+) {
+    for arm in &set.variants {
+        let stem = stem(kind, set, arm);
+        match fullest(set, arm, &shows).and_then(|(run, shown)| make(arm, run, shown)) {
+            Ok((rows, caption)) => drawn.add_pages(&stem, pages(set, look, &stem, rows, alone, &caption)),
+            Err(why) => drawn.miss(&stem, why),
+        }
+    }
+}
+
+/// Where strips are of, for captions.
+fn place(run: &Run, shown: &Examples) -> String {
+    format!("{}, n = 1 run; block {}", run.cell(), shown.layer)
+}
+
+/// The probability of a class, in parentheses.
+fn probability(strip: &Example, k: usize) -> String {
+    strip.probabilities.get(k).map_or_else(String::new, |p| format!("({p:.2})"))
+}
+
+/// Refuses strips without the maps for every class.
+fn check_classes(shown: &Examples) -> Result<(), String> {
     let lacks = |s: &Example| s.maps.len() < shown.classes.len() || s.maps.iter().any(Vec::is_empty);
     let what = format!("{} has the maps for the true classes alone, as earlier versions wrote it", Examples::FILE);
-    shown.strips.iter().any(lacks).then(|| format!("{what}; {EVALUATE}"))
+    if shown.strips.iter().any(lacks) { Err(format!("{what}; {EVALUATE}")) } else { Ok(()) }
 }

@@ -70,7 +70,7 @@ pub(super) fn draw(c: &mut Canvas, block: &Block, dropout: f64, (x, y): Point, w
     let norm = |channels: usize| vec![format!("BatchNorm ({})", grouped(2 * channels))];
 
     let mut top = y;
-    label(c, (x, top), (end, top + BOX), &[format!("input {}", shape(block.input))], PLAIN);
+    label(c, (x, top), (end, top + BOX), &[format!("input {}", shape(block.shapes[0]))], PLAIN);
     top += BOX;
     // the input splits
     let bus = top + SPACE / 2.0;
@@ -91,11 +91,11 @@ pub(super) fn draw(c: &mut Canvas, block: &Block, dropout: f64, (x, y): Point, w
         arrow(c, (centre, convs_top + tall), (centre, convs_top + tall + SPACE));
     }
     top = convs_top + tall + SPACE;
-    label(c, (x, top), (end, top + BOX), &[format!("concatenate: {}", shape(block.output))], PLAIN);
+    label(c, (x, top), (end, top + BOX), &[format!("concatenate: {}", shape(block.shapes[1]))], PLAIN);
     arrow(c, (middle, top + BOX), (middle, top + BOX + SPACE));
     top += BOX + SPACE;
     let norm_top = top;
-    label(c, (x, top), (end, top + BOX), &norm(block.output[0]), NORM);
+    label(c, (x, top), (end, top + BOX), &norm(block.shapes[1][0]), NORM);
     top += BOX;
     if let Some([hidden, parameters]) = block.squeeze {
         arrow(c, (middle, top), (middle, top + SPACE));
@@ -121,7 +121,7 @@ pub(super) fn draw(c: &mut Canvas, block: &Block, dropout: f64, (x, y): Point, w
     next(c, "ReLU (where Grad-CAM looks)".into(), PLAIN);
     let share = if dropout.is_finite() { number(dropout) } else { "unknown".into() };
     next(c, format!("dropout {share}, only while training"), PLAIN);
-    next(c, format!("output {}", shape(block.output)), PLAIN);
+    next(c, format!("output {}", shape(block.shapes[1])), PLAIN);
 }
 
 /// The way around the convolutions, from the split to the height of the sum.
@@ -136,7 +136,7 @@ fn shortcut(c: &mut Canvas, block: &Block, (side, column): (f64, f64), [bus, con
     arrow(c, (side, bus), (side, convs));
     label(c, (x0, convs), (x1, convs + tall), &lines(conv), CONV);
     arrow(c, (side, convs + tall), (side, norm));
-    label(c, (x0, norm), (x1, norm + BOX), &[format!("BN ({})", grouped(2 * block.output[0]))], NORM);
+    label(c, (x0, norm), (x1, norm + BOX), &[format!("BN ({})", grouped(2 * block.shapes[1][0]))], NORM);
     c.line((side, norm + BOX), (side, sum), PT_AXIS, INK);
 }
 

@@ -6,138 +6,38 @@ mod trunk;
 
 use crate::experiment::LossConfig;
 use crate::figures::catalogue::Drawn;
+use crate::nn::config::BlockKind;
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
-use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, Rgb};
+use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, PT_MIN, Rgb};
 use crate::plot::text::grouped;
+use crate::run::cost::Cost;
 use crate::run::set::RunSet;
-use diagram::diagram;
+use diagram::{Block, Conv, NetworkDiagram, diagram};
 
 /// The diagram of the arm with most parts, which shows them all.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let parts =
         |losses: &LossConfig| usize::from(losses.joint > 0.0 || losses.feature > 0.0) + usize::from(losses.xai > 0.0);
-    let experiments = set.runs.iter().filter_map(|r| r.experiment.as_ref());
-    let Some(experiment) = experiments.max_by_key(|e| parts(&e.losses)) else {
+    let experiments = set.runs.iter().filter_map(|r| Some((r, r.experiment.as_ref()?)));
+    let Some((run, experiment)) = experiments.max_by_key(|(_, e)| parts(&e.losses)) else {
         return drawn.miss("network", "no run has a config.toml that can be read");
     };
     if set.classes.is_empty() {
         return drawn.miss("network", "neither metrics.json nor split.json has the classes: train the run");
     }
-    drawn.add_pages("network", diagram(experiment, set.classes.len()).map(|d| network(&d, look)));
+    let made = diagram(experiment, set.classes.len());
+    drawn.add_pages("network", made.map(|d| network(&NetworkDiagram { measured: run.cost.clone(), ..d }, look)));
 }
 
-/// What the diagram shows. Shapes are channels and samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NetworkDiagram {
-    /// Name of the network, for the caption and the file.
-    pub name: String,
-    /// Samples of the input strip, of one lead.
-    pub samples: usize,
-    /// The stem.
-    pub stem: Stem,
-    /// The blocks of the trunk in order.
-    pub blocks: Vec<Block>,
-    /// Share of activations dropped after every block while training.
-    pub dropout: f64,
-    /// The signal head on the average of the last block.
-    pub head: Linears,
-    /// The parts that exist only while training.
-    pub train_only: Option<TrainOnly>,
-}
-
-/// The stem: convolution, BatchNorm, ReLU, max pooling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stem {
-    /// Kernel, samples.
-    pub kernel: usize,
-    /// Stride of the convolution.
-    pub stride: usize,
-    /// Kernel and stride of the pooling.
-    pub pool: usize,
-    /// Shape of the output.
-    pub output: [usize; 2],
-    /// Trainable parameters.
-    pub parameters: usize,
-}
-
-/// A multiresolution block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// Its name in the model file.
-    pub name: String,
-    /// Shape of the input.
-    pub input: [usize; 2],
-    /// Shape of the output.
-    pub output: [usize; 2],
-    /// Stride.
-    pub stride: usize,
-    /// Whether each convolution reads the output of the one before; else all read the input.
-    pub cascade: bool,
-    /// The convolutions whose outputs are concatenated.
-    pub convs: Vec<Conv>,
-    /// Hidden units and parameters of squeeze-and-excitation.
-    pub squeeze: Option<[usize; 2]>,
-    /// The shortcut's convolution; without one the input itself is added.
-    pub shortcut: Option<Conv>,
-    /// Trainable parameters of all of it.
-    pub parameters: usize,
-}
-
-/// A convolution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conv {
-    /// Channels of its input and its output.
-    pub channels: [usize; 2],
-    /// Kernel, samples.
-    pub kernel: usize,
-    /// Stride.
-    pub stride: usize,
-    /// Dilation.
-    pub dilation: usize,
-    /// Trainable parameters.
-    pub parameters: usize,
-}
-
-/// Linear layers one after another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Linears {
-    /// Size of the input, and of every layer's output.
-    pub sizes: Vec<usize>,
-    /// Trainable parameters.
-    pub parameters: usize,
-}
-
-impl Linears {
-    /// `256 to 64 to 5`.
-    fn words(&self) -> String {
-        self.sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" to ")
-    }
-
-    fn output(&self) -> usize {
-        self.sizes.last().copied().unwrap_or(0)
-    }
-}
-
-/// What an exported model does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrainOnly {
-    /// From the quantitative features.
-    pub feature: Linears,
-    /// The head on embedding and feature branch.
-    pub joint: Linears,
-    /// From the embedding to the features.
-    pub regressor: Linears,
-}
-
-impl NetworkDiagram {
-    /// Trainable parameters: of all parts, and of those that exist only while training.
-    pub fn parameters(&self) -> (usize, usize) {
-        let extra = self.train_only.as_ref();
-        let extra = extra.map_or(0, |t| t.feature.parameters + t.joint.parameters + t.regressor.parameters);
-        let trunk: usize = self.blocks.iter().map(|b| b.parameters).sum();
-        (self.stem.parameters + trunk + self.head.parameters + extra, extra)
-    }
+/// What an inference costs, in words.
+fn cost(network: &NetworkDiagram) -> String {
+    let adds = match network.multiply_adds {
+        n if n >= 1_000_000 => format!("{:.1} M", n as f64 / 1e6),
+        n => grouped(n),
+    };
+    let time = network.measured.as_ref().and_then(Cost::single_ms).map_or(String::new(), |ms| format!(", {ms:.2} ms"));
+    format!("an inference: {} parameters, {adds} multiply-adds{time}", grouped(network.parameters[1]))
 }
 
 /// Draws the diagram: beside each other, or one below the other on as many pages as they need, the trunk and its last block.
@@ -149,9 +49,9 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
     let left = if wide { (all - gap) * 0.52 } else { all };
     let right = if wide { all - gap - left } else { all };
     let rows = trunk::rows(&config);
-    let heading = 6.0;
-    let trunk_height = heading + trunk::height(&rows);
-    let last = config.blocks.last().cloned();
+    let (heading, line) = (6.0, 3.2);
+    let trunk_height = heading + line + trunk::height(&rows);
+    let last = config.last.clone();
     let block_height = last.as_ref().map_or(0.0, |b| heading + block::height(b));
     let heights = if wide { vec![trunk_height.max(block_height)] } else { vec![trunk_height + 5.0, block_height] };
     let caption = caption(&config, trunk::has_bars(&rows, left));
@@ -164,48 +64,59 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
         for &(part, y) in parts {
             if part == 0 {
                 title(c, (edge, y), if last.is_some() { "a" } else { "" }, "network", left);
-                trunk::draw(c, &rows, (edge, y + heading), left);
+                let small = Type::new(PT_MIN).color(INK_SOFT);
+                c.text((edge + 4.0, y + heading + 1.3), &small.shorten(&cost(&config), left - 4.0), &small);
+                trunk::draw(c, &rows, (edge, y + heading + line), left);
             }
             if let Some(last) = last.as_ref().filter(|_| wide || part == 1) {
                 let x = if wide { edge + left + gap } else { edge };
                 title(c, (x, y), "b", &format!("{} in detail", last.name), right);
-                block::draw(c, last, config.dropout, (x, y + heading), right);
+                block::draw(c, last, config.config.dropout, (x, y + heading), right);
             }
         }
         Ok(())
     })
 }
 
-fn caption(config: &NetworkDiagram, bars: bool) -> String {
-    let (all, extra) = config.parameters();
-    let n = config.blocks.len();
-    let kind = match config.blocks.first() {
-        Some(b) if b.cascade => "each of convolutions one after another, whose outputs are concatenated",
-        _ => "each of parallel convolutions with different kernels",
+fn caption(network: &NetworkDiagram, bars: bool) -> String {
+    let [all, inference] = network.parameters;
+    let extra = all - inference;
+    let n = network.config.widths.len();
+    let kind = match network.config.kind {
+        BlockKind::Cascade => "each of convolutions one after another, whose outputs are concatenated",
+        BlockKind::Parallel => "each of parallel convolutions with different kernels",
     };
     let exported = if extra > 0 {
         format!(
             ", of which {} (broken outlines) exist only while training: an exported model has {}",
             grouped(extra),
-            grouped(all - extra)
+            grouped(inference)
         )
     } else {
         String::new()
+    };
+    let time = match network.measured.as_ref().and_then(|m| Some((m, m.inference.iter().find(|i| i.batch == 1)?))) {
+        Some((measured, one)) => format!(
+            " Time of an inference: median of {} passes of one strip{}.",
+            one.passes,
+            measured.adapter.as_ref().map_or(String::new(), |adapter| format!(" on {adapter}"))
+        ),
+        None => String::new(),
     };
     let bars = if bars { " Bars: parameters, in proportion." } else { "" };
     format!(
         "Network {}: one ECG lead of {} samples, {n} multiresolution {}, {kind}, and the signal head. Shapes are channels × \
          samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
-         trainable parameters{exported}.{bars}{}",
-        config.name,
-        grouped(config.samples),
+         trainable parameters{exported}.{time}{bars}{}",
+        network.name,
+        grouped(network.samples),
         if n == 1 { "block" } else { "blocks" },
         grouped(all),
-        config.blocks.last().map_or(String::new(), |b| format!(
+        network.last.as_ref().map_or(String::new(), |b| format!(
             " Detail: {}, from {} to {}; numbers in its boxes are trainable parameters.",
             b.name,
-            shape(b.input),
-            shape(b.output)
+            shape(b.shapes[0]),
+            shape(b.shapes[1])
         ))
     )
 }
@@ -270,24 +181,5 @@ mod tests {
         let texts = ["a long text that says all", "short"].map(String::from);
         assert_eq!((fitting(&texts, &style, 90.0), fitting(&texts, &style, 9.0)), (texts[0].clone(), texts[1].clone()));
         assert!(fitting(&texts, &style, 4.0).ends_with('…') && fitting::<&str>(&[], &style, 4.0).is_empty());
-    }
-
-    #[test]
-    fn a_network_without_blocks_is_drawn() {
-        let empty = Linears { sizes: vec![], parameters: 0 };
-        let stem = Stem { kernel: 1, stride: 1, pool: 1, output: [0, 0], parameters: 0 };
-        let none = NetworkDiagram {
-            name: String::new(),
-            samples: 0,
-            stem,
-            blocks: vec![],
-            dropout: f64::NAN,
-            head: empty,
-            train_only: None,
-        };
-        for width_mm in [85.0, 180.0] {
-            let look = Look { width_mm, ..Look::default() };
-            assert!(network(&none, &look)[0].svg().unwrap().contains("stem"));
-        }
     }
 }

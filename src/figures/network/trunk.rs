@@ -1,6 +1,8 @@
 //! The parts from the strip to the heads, one below the other.
 
 use super::{NetworkDiagram, arrow, corners, fitting, outline, shape};
+use crate::nn::config::{BlockKind, Head};
+use crate::nn::network::{FEATURE_WIDTHS, FEATURES};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
 use crate::plot::text::grouped;
@@ -45,60 +47,66 @@ pub(super) struct Row {
 
 /// The rows of a network.
 pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
-    let row = |kind, texts: Vec<String>, output: String, parameters, samples| Row {
+    let row = |kind, texts: &[&str], output: String, parameters, samples| Row {
         kind,
-        texts,
+        texts: texts.iter().map(|text| (*text).to_owned()).collect(),
         output,
         parameters,
         samples,
     };
-    let s = &n.stem;
-    let mut rows = vec![
-        row(Kind::Input, vec!["one ECG lead".into(), "ECG".into()], shape([1, n.samples]), None, [n.samples; 2]),
-        row(
-            Kind::Stem,
-            vec![
-                format!("stem: conv k {}, stride {}, max pool {}", s.kernel, s.stride, s.pool),
-                format!("stem: k {}, stride {}, pool {}", s.kernel, s.stride, s.pool),
-                format!("stem: k {}", s.kernel),
-                "stem".into(),
-            ],
-            shape(s.output),
-            Some(s.parameters),
-            [n.samples, s.output[1]],
-        ),
-    ];
-    for b in &n.blocks {
-        let name = &b.name;
-        let kernels: Vec<String> = b.convs.iter().map(|c| c.kernel.to_string()).collect();
-        let kernels = if b.cascade { kernels.first().cloned().unwrap_or_default() } else { kernels.join(", ") };
-        let texts = match b.stride {
-            1 => vec![format!("{name}: k {kernels}"), name.clone()],
-            stride => vec![
-                format!("{name}: k {kernels}, stride {stride}"),
-                format!("{name}: stride {stride}"),
-                format!("{name} /{stride}"),
-            ],
+    let c = &n.config;
+    let kernels = match c.kind {
+        BlockKind::Cascade => c.branch_kernels()[0].to_string(),
+        BlockKind::Parallel => c.branch_kernels().map(|k| k.to_string()).join(", "),
+    };
+    let mut rows = vec![row(Kind::Input, &["one ECG lead", "ECG"], shape([1, n.samples]), None, [n.samples; 2])];
+    let (mut channels, mut samples) = (1, n.samples);
+    for part in &n.parts {
+        let (name, parameters) = (part.name.as_str(), Some(part.parameters));
+        if let &[out, shorter] = part.output.as_slice() {
+            let lengths = [samples, shorter];
+            (channels, samples) = (out, shorter);
+            let k = c.stem_kernel;
+            let (kind, texts) = match name.strip_prefix("blocks.").and_then(|i| c.strides.get(i.parse::<usize>().ok()?))
+            {
+                None => {
+                    let texts = [
+                        &format!("stem: conv k {k}, stride 2, max pool 2"),
+                        &format!("stem: k {k}, stride 2, pool 2"),
+                        &format!("stem: k {k}"),
+                        "stem",
+                    ];
+                    (Kind::Stem, texts.map(str::to_owned).to_vec())
+                }
+                Some(1) => (Kind::Block, vec![format!("{name}: k {kernels}"), name.into()]),
+                Some(stride) => {
+                    let long = format!("{name}: k {kernels}, stride {stride}");
+                    (Kind::Block, vec![long, format!("{name}: stride {stride}"), format!("{name} /{stride}")])
+                }
+            };
+            rows.push(Row { texts, ..row(kind, &[], shape([out, shorter]), parameters, lengths) });
+            continue;
+        }
+        let extra = |embedding, before| Kind::Extra { embedding, before };
+        let features = format!("features {FEATURES} to {} to {} = g", FEATURE_WIDTHS[0], FEATURE_WIDTHS[1]);
+        let (kind, texts): (Kind, &[&str]) = match name {
+            "head" => {
+                let pool = ["average over time = e", "average = e", "mean = e", "e"];
+                rows.push(row(Kind::Pool, &pool, channels.to_string(), None, [samples, 1]));
+                (
+                    Kind::Head,
+                    if c.head == Head::Mlp {
+                        &["head: linear, ReLU, linear", "head"]
+                    } else {
+                        &["head: linear", "head"]
+                    },
+                )
+            }
+            "feature" => (extra(false, false), &[&features, "features = g", "g"]),
+            "joint" => (extra(true, true), &["joint head on e and g", "joint on e, g", "joint"]),
+            _ => (extra(true, false), &["feature regressor on e", "regressor on e", "regressor"]),
         };
-        rows.push(row(Kind::Block, texts, shape(b.output), Some(b.parameters), [b.input[1], b.output[1]]));
-    }
-    let (channels, samples) = n.blocks.last().map_or((s.output[0], s.output[1]), |b| (b.output[0], b.output[1]));
-    let pool = ["average over time = e", "average = e", "mean = e", "e"].map(String::from).to_vec();
-    rows.push(row(Kind::Pool, pool, channels.to_string(), None, [samples, 1]));
-    let layers = if n.head.sizes.len() > 2 { "head: linear, ReLU, linear" } else { "head: linear" };
-    let head = [layers.to_owned(), "head".into()].to_vec();
-    rows.push(row(Kind::Head, head, n.head.output().to_string(), Some(n.head.parameters), [1, 1]));
-    if let Some(extra) = &n.train_only {
-        let mut add = |texts: Vec<String>, of: &super::Linears, embedding, before| {
-            let kind = Kind::Extra { embedding, before };
-            rows.push(row(kind, texts, of.output().to_string(), Some(of.parameters), [1, 1]));
-        };
-        let f = &extra.feature;
-        let feature = [format!("features {} = g", f.words()), "features = g".into(), "g".into()].to_vec();
-        add(feature, f, false, false);
-        add(["joint head on e and g", "joint on e, g", "joint"].map(String::from).to_vec(), &extra.joint, true, true);
-        let regressor = ["feature regressor on e", "regressor on e", "regressor"].map(String::from).to_vec();
-        add(regressor, &extra.regressor, true, false);
+        rows.push(row(kind, texts, part.output[0].to_string(), parameters, [1, 1]));
     }
     rows
 }

@@ -1,11 +1,15 @@
-use crate::experiment::{Experiment, Fold, Split};
+use crate::ecg::SplitKind;
+use crate::experiment::{Experiment, Fold};
 use crate::explain::scores::{MapScores, summary};
+use crate::run::cost::Inference;
 use crate::run::explanation::{Explanations, Perturbation};
 use crate::run::metrics::Metrics;
 use crate::run::predictions::Prediction;
 use crate::run::read::Found;
+use crate::run::read::Run;
 use crate::run::sanity::{Chance, Sanity};
-use crate::tables::collect::*;
+use crate::tables::contents::*;
+use crate::tables::methods::methods;
 
 const CLASSES: [&str; 2] = ["SR", "AF"];
 
@@ -54,7 +58,7 @@ fn run(variant: &str, (fold, seed): (usize, u64), truth: &[usize], predicted: &[
     (metrics.explanation.ncc, metrics.explanation.deletion_auc) = (Some(ncc), Some(0.5));
     let mut experiment = Experiment::default();
     (experiment.train.fold, experiment.train.seed) = (Fold::Index(fold), seed);
-    experiment.data.split = Split::Stratified;
+    experiment.data.split = SplitKind::Stratified;
     Run {
         variant: variant.into(),
         classes: Some(classes()),
@@ -86,7 +90,7 @@ fn rows(table: &Table) -> Vec<BTreeMap<String, String>> {
 }
 
 /// What is made of their set.
-fn of<T>(runs: &[Run], make: impl FnOnce(&RunSet<'_>, &[Method]) -> T) -> T {
+fn of<T>(runs: &[Run], make: impl FnOnce(&RunSet<'_>, &[Method<'_>]) -> T) -> T {
     let found = Found { runs: runs.to_vec(), ..Found::default() };
     let set = RunSet::new(&found).unwrap();
     make(&set, &methods(&set))
@@ -101,7 +105,7 @@ fn main_rows(runs: &[Run]) -> Vec<BTreeMap<String, String>> {
 }
 
 fn class_rows(runs: &[Run]) -> Vec<BTreeMap<String, String>> {
-    rows(&of(runs, |set, methods| class_table("t", &set.classes, methods)).unwrap())
+    rows(&of(runs, |set, methods| class_table("t", set, methods)).unwrap())
 }
 
 #[test]
@@ -114,11 +118,11 @@ fn variants_and_what_they_are_held_against() {
     assert_eq!((cell(0, "runs"), cell(0, "macro-F1_mean"), cell(0, "NCC_mean")), ("2", "0.75", "0.5"));
     assert_eq!((cell(0, "deletion_mean"), cell(0, "insertion"), cell(0, "p")), ("0.5", "", ""));
     // the reference has 6 of 8 right: F1 0.75 of both classes
-    assert_eq!((cell(0, "macro-F1, pooled [95 %]"), cell(0, "difference [95 %]")), ("0.75", ""));
-    assert_eq!((cell(1, "difference [95 %]"), cell(3, "difference [95 %]")), ("0.25", "0.25"));
-    assert!(cell(1, "difference [95 %]_low").parse::<f64>().unwrap() >= 0.0);
+    assert_eq!((cell(0, "pooled macro-F1 (95 % CI)"), cell(0, "difference (95 % CI)")), ("0.75", ""));
+    assert_eq!((cell(1, "difference (95 % CI)"), cell(3, "difference (95 % CI)")), ("0.25", "0.25"));
+    assert!(cell(1, "difference_low (95 % CI)").parse::<f64>().unwrap() >= 0.0);
     assert_eq!((cell(1, "p"), cell(1, "effect")), ("1", "1"), "one difference of two is 0");
-    assert_eq!((cell(2, "macro-F1_mean"), cell(2, "macro-F1, pooled [95 %]")), ("0.3333333333333333", ""));
+    assert_eq!((cell(2, "macro-F1_mean"), cell(2, "pooled macro-F1 (95 % CI)")), ("0.3333333333333333", ""));
     assert_eq!(found[0].get("no test record in"), None);
     assert_eq!((cell(3, "runs"), cell(3, "accuracy_mean"), cell(3, "NCC_mean")), ("", "1", ""));
     assert_eq!((cell(4, "pointing_mean"), cell(4, "NCC_mean"), cell(4, "energy_mean")), ("0.25", "0", "0.5"));
@@ -133,8 +137,8 @@ fn the_difference_is_paired_by_patient() {
     let all = [run("plain", (0, 1), &truth, &same, 2, 0.5), run("twin", (0, 1), &truth, &same, 2, 0.5)];
     let found = main_rows(&all);
     let cell = |column: &str| found[1][column].parse::<f64>().unwrap();
-    assert_eq!((cell("difference [95 %]_low"), cell("difference [95 %]_high")), (0.0, 0.0));
-    assert!(cell("macro-F1, pooled [95 %]_low") < cell("macro-F1, pooled [95 %]_high"));
+    assert_eq!((cell("difference_low (95 % CI)"), cell("difference_high (95 % CI)")), (0.0, 0.0));
+    assert!(cell("pooled macro-F1_low (95 % CI)") < cell("pooled macro-F1_high (95 % CI)"));
     // other test records are no pair
     let mut other = run("twin", (0, 1), &truth, &same, 2, 0.5);
     other.predictions.as_mut().unwrap().swap(0, 1);
@@ -163,7 +167,7 @@ fn seeds_are_averaged_where_folds_are_by_patient() {
     let mut all = runs();
     let notes = |runs: &[Run]| main_of(runs).unwrap().markdown();
     assert!(notes(&all).contains("over the cells of fold and seed"));
-    all.iter_mut().for_each(|r| r.experiment.as_mut().unwrap().data.split = Split::Grouped);
+    all.iter_mut().for_each(|r| r.experiment.as_mut().unwrap().data.split = SplitKind::Grouped);
     assert!(notes(&all).contains("seeds are averaged within a fold)."));
 }
 
@@ -183,7 +187,7 @@ fn classes_by_fold() {
     // fold 1 lacks AF, but predicts it: said in every form of the main table
     let main = main_of(&all).unwrap();
     let note = "No test record in fold 1 of AF. Macro means are over the classes that occur in a fold";
-    assert!(main.markdown().contains(note) && main.latex().contains(note), "{}", main.markdown());
+    assert!(main.markdown().contains(note) && main.latex("t").contains(note), "{}", main.markdown());
     let first = &rows(&main)[0];
     assert_eq!(first["no test record in"], "fold 1 of AF");
     let of_fold = |f1: [f64; 2]| f64::midpoint(f1[0], f1[1]);
@@ -210,10 +214,69 @@ fn patients_with_several_records() {
     let found = rows(&of(&all, |set, _| patient_table("t", set)).unwrap().unwrap());
     let cell = |row: usize, column: &str| found[row][column].as_str();
     assert_eq!(found.iter().map(|r| r["patient"].as_str()).collect::<Vec<_>>(), ["0-0", "0-1", "1-0", "1-1"]);
-    assert_eq!((cell(0, "records"), cell(0, "SR"), cell(0, "AF"), cell(1, "AF")), ("2", "2", "0", "2"));
+    assert_eq!(
+        (cell(0, "records"), cell(0, "records, SR"), cell(0, "records, AF"), cell(1, "records, AF")),
+        ("2", "2", "0", "2")
+    );
     // seeds 1 and 2 of the fold: 1 and 2 of two right
     assert_eq!((cell(0, "accuracy, plain"), cell(1, "accuracy, plain")), ("0.75", "0.5"));
     assert_eq!((cell(0, "accuracy, xai"), cell(2, "accuracy, plain")), ("1", "1"));
     let single = [run("plain", (0, 1), &[0, 1], &[0, 1], 1, 0.5), run("plain", (0, 2), &[0, 1], &[0, 1], 1, 0.5)];
     assert!(of(&single, |set, _| patient_table("t", set)).unwrap().is_none());
+}
+
+#[test]
+fn a_reference_moves_no_row() {
+    let table = |against: &str| of(&runs(), |set, methods| main_table("t", set, methods, against)).unwrap();
+    let [plain, xai] = ["plain", "xai"].map(|against| rows(&table(against)));
+    let column = |rows: &[BTreeMap<String, String>], name: &str| -> Vec<String> {
+        rows.iter().map(|row| row[name].clone()).collect()
+    };
+    for same in ["variant", "macro-F1_mean", "NCC_mean"] {
+        assert_eq!(column(&plain, same), column(&xai, same));
+    }
+    let difference = "difference (95 % CI)";
+    assert_eq!((plain[0][difference].as_str(), plain[1][difference].as_str()), ("", "0.25"));
+    assert_eq!((xai[0][difference].as_str(), xai[1][difference].as_str()), ("-0.25", ""));
+    assert!(table("xai").markdown().contains("less the one of xai"));
+}
+
+#[test]
+fn baselines_are_never_bold_and_n_is_told() {
+    let mut all = runs();
+    // the features alone are all right, the maps |dx/dt| better than plain's
+    let table = main_of(&all).unwrap().markdown();
+    let row = |name: &str| table.lines().find(|l| l.starts_with(&format!("| {name} "))).unwrap().to_owned();
+    assert!(row("xai").contains("**1.000 ± 0.000**") && !row("17 features alone").contains("**"), "{table}");
+    assert!(!row(r"map \|dx/dt\|").contains("**"), "{table}");
+    assert!(
+        table.contains("n = 2 runs (2 folds, 1 seed) of each variant.") && table.contains("over 2 folds"),
+        "{table}"
+    );
+    for spelled in ["normalised cross-correlation", "receiver operating characteristic", "positive predictive value"] {
+        assert_eq!(table.matches(spelled).count(), 1, "{spelled}: {table}");
+    }
+    all.truncate(3);
+    assert!(main_of(&all).unwrap().markdown().contains("n = plain 2 runs (2 folds, 1 seed); xai 1 run."));
+}
+
+#[test]
+fn what_a_prediction_costs() {
+    let mut all = runs();
+    let names = COSTS.map(|cost| cost.0);
+    assert!(main_of(&all).unwrap().only(&names).names().is_empty());
+    for (i, run) in all.iter_mut().enumerate() {
+        let inference = [(1, 4.0 + i as f64), (32, 0.5)];
+        let inference = inference.map(|(batch, ms_per_strip)| Inference { batch, ms_per_strip, passes: 5 }).to_vec();
+        let adapter = Some("card".to_owned());
+        run.cost = Some(Cost { parameters: 1234, multiply_adds: 5_600_000, samples: 400, adapter, inference });
+    }
+    let table = main_of(&all).unwrap();
+    let found = rows(&table.only(&names));
+    let cell = |row: usize, column: &str| found[row][column].as_str();
+    assert_eq!((found.len(), cell(0, "parameters"), cell(1, "multiply-adds (M)")), (2, "1234", "5.6"));
+    assert_eq!((cell(0, "inference (ms)"), cell(1, "inference (ms)")), ("4.5", "6.5"));
+    assert_eq!(cell(0, "inference in a batch (ms)"), "0.5");
+    let [same, with] = [table.without(&MEASURED).markdown(), table.markdown()];
+    assert!(with.contains("in a batch of 32, mean over the runs, on card.") && !same.contains("card"), "{with}");
 }
