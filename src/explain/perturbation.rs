@@ -43,9 +43,6 @@ pub fn deletion_steps(signal: &[f32], map: &[f32], steps: usize) -> Result<Vec<V
 
 /// The strips of an insertion curve, `steps + 1` of them: strip `k` has nothing but the `floor(k L / steps)` most
 /// relevant samples. So the first is all 0, the last the signal. Everything else is as in [`deletion_steps`].
-///
-/// # Errors
-/// As [`deletion_steps`].
 pub fn insertion_steps(signal: &[f32], map: &[f32], steps: usize) -> Result<Vec<Vec<f32>>> {
     let order = order(signal, map, steps)?;
     Ok(strips(signal, &order, steps, true))
@@ -101,9 +98,6 @@ impl Curves {
 }
 
 /// Areas under the [`curves`].
-///
-/// # Errors
-/// As [`curves`].
 pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Areas>> {
     Ok(curves(gpu, net, subjects, steps)?.iter().map(Curves::areas).collect())
 }

@@ -55,7 +55,7 @@ impl GradCamFigure<'_> {
 }
 
 /// One strip, all that is known of it above (there is no caption), at true scale where the page has room: of up to 12 s in one row, of a longer one in rows of 10 s, and in
-/// shorter rows where the paper would be smaller than half its true size. Of a strip of more than 120 s the first 120 s are
+/// shorter rows where the paper would be smaller than 45 % of its true size. Of a strip of more than 120 s the first 120 s are
 /// drawn, which the figure says.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub fn figures<'a>(look: &Look, stem: &str, fig: &GradCamFigure<'a>) -> Result<V
     let width = look.width() - MARGIN.0 - MARGIN.1;
     let seconds = fig.strip.seconds();
     let mut row = if seconds > ONE_ROW { ROW } else { seconds.max(1.0) };
-    while row > 2.5 && Scale::fitting(look, width, row).time() * look.theme.scale() < 12.5 {
+    while row > 2.5 && Scale::fitting(look, width, row).time() * look.theme.scale() < 11.25 {
         row /= 2.0;
     }
     let row = (row / 0.2 - 1e-6).ceil() * 0.2;

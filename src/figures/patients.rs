@@ -1,6 +1,6 @@
 //! Accuracy of every patient, arm by arm: a row each, or where they are many, their distribution.
 
-use super::shared::{legend_above, no_predictions, predictions};
+use super::shared::{legend_above, no_predictions, predictions, runs_of};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, Frame, shape};
 use crate::plot::canvas::Type;
@@ -57,16 +57,15 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     }
     let mut order: Vec<(&str, f64, usize)> = patients.into_iter().map(|(name, (a, n))| (name, a, n)).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
-    let means: Vec<String> = (arms.iter())
-        .map(|arm| {
-            let own: Vec<f64> = arm.patients.keys().filter_map(|name| arm.accuracy(name)).collect();
-            format!("{} {:.3} ({})", arm.name, mean_sd(&own).0, count(set.of(arm.name).count(), "run"))
-        })
-        .collect();
+    let mean = |arm: &Arm| {
+        let own: Vec<f64> = arm.patients.keys().filter_map(|name| arm.accuracy(name)).collect();
+        format!("{} {:.3}", arm.name, mean_sd(&own).0)
+    };
     let of = format!(
-        "Accuracy of each of {} on test records, over all runs of an arm. Mean over the patients: {}",
+        "Accuracy of each of {} on test records, pooled over the runs of an arm ({}). Mean over the patients: {}",
         count(order.len(), "patient"),
-        means.join(", ")
+        runs_of(arms.iter().map(|arm| (arm.name, set.of(arm.name).count()))),
+        arms.iter().map(mean).collect::<Vec<_>>().join(", ")
     );
     if order.len() <= ROWS {
         return drawn.figures.extend(rows(look, arms, order, &of));

@@ -8,7 +8,7 @@ use crate::plot::axes::{Axis, Entry, shape};
 use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, band, line};
-use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, PT_SMALL, Rgb, arm_color};
+use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, Rgb, arm_color};
 use crate::run::folder::EpochLog;
 use crate::run::set::RunSet;
 
@@ -99,6 +99,11 @@ impl Panel {
         let logarithmic = Axis::logarithmic(values.clone(), LOG_FROM).filter(|_| log);
         let name = if logarithmic.is_some() { format!("{name} (log)") } else { name };
         Some(Self { name, y: logarithmic.unwrap_or_else(|| Axis::linear(values, 4)), curves })
+    }
+
+    /// Training alone, or validation alone.
+    fn one_part(&self) -> bool {
+        self.curves.iter().all(|curves| curves.dash == self.curves[0].dash)
     }
 }
 
@@ -227,30 +232,20 @@ fn draw<'a>(
     }
     let epochs = || rows(arms).map(|row| row.epoch);
     let (Some(first), Some(last), false) = (epochs().min(), epochs().max(), made.is_empty()) else {
-        return Err(Error::data(
-            stem,
-            format!("the logs have no {kind} with a finite value"),
-            "train for at least one epoch",
-        ));
+        let what = format!("the logs have no {kind} with a finite value");
+        return Err(Error::data(stem, what, "train for at least one epoch"));
     };
     let several = arms.len() > 1;
     // marks at every epoch where they have room, at some where arms must be told apart without colour
     let few = last - first < MARKED;
     let marked = |i: usize| (few || several).then_some(i);
-    let mut entries: Vec<Entry> = Vec::new();
-    if several {
-        entries = arms
-            .iter()
-            .enumerate()
-            .map(|(i, arm)| Entry { shape: marked(i), ..Entry::line(arm.name, arm.color) })
-            .collect();
-    }
+    let entry = |(i, arm): (usize, &Arm)| Entry { shape: marked(i), ..Entry::line(arm.name, arm.color) };
+    let mut entries: Vec<Entry> = arms.iter().enumerate().filter(|_| several).map(entry).collect();
     for curves in made.iter_mut().flat_map(|panel| &mut panel.curves) {
         let arm = arms.iter().position(|arm| arm.color == curves.color);
         curves.marks = arm.and_then(marked).map(|i| (i, if few { 0 } else { i }));
     }
-    if made.iter().any(|panel| panel.curves.iter().any(|c| c.dash > 0.0) && panel.curves.iter().any(|c| c.dash == 0.0))
-    {
+    if made.iter().any(|panel| !panel.one_part()) {
         entries.push(Entry::line("training", INK_SOFT));
         entries.push(Entry { dash: DASH, ..Entry::line("validation", INK_SOFT) });
     }
@@ -260,9 +255,7 @@ fn draw<'a>(
         true => Grid { width, columns, left: 13.0, right: 4.0, top: 6.5, height: 30.0, bottom: 9.5 },
         false => Grid { width, columns, left: 12.5, right: 2.5, top: 6.5, height: 23.0, bottom: 3.5 },
     };
-    let room = grid.frames(made.len(), 0.0).0[0];
-    let label = Type::new(PT_SMALL).width(&last.to_string()) + 3.0;
-    let x = Axis::whole_within(first, last, (((room.x1 - room.x0) / label) as usize).clamp(1, 5));
+    let x = Axis::whole_within(first, last, 5);
     let (above, head) = legend_above(entries, (grid.left, width));
     let of = runs_of(arms.iter().map(|arm| (arm.name, arm.logs.len())));
     let lines = match arms.iter().any(|arm| arm.logs.len() > 1) {
@@ -286,8 +279,7 @@ fn draw<'a>(
             band(c, frame, (&x, y), &curves.band, curves.color, 0.16);
         }
         // beside those of another part they would say nothing
-        let one_part = panel.curves.iter().all(|curves| curves.dash == panel.curves[0].dash);
-        for curves in panel.curves.iter().filter(|curves| one_part && curves.runs.len() > 1) {
+        for curves in panel.curves.iter().filter(|curves| panel.one_part() && curves.runs.len() > 1) {
             let thin = Line { pt: PT_AXIS, ..Line::new(c.tint(curves.color, 0.5)) };
             curves.runs.iter().for_each(|run| line(c, frame, (&x, y), run, thin));
         }

@@ -103,9 +103,6 @@ impl Op for LogitGrad {
 }
 
 /// Softmax over the classes of `[B, K]`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     check_floats("softmax", &[logits])?;
     let e = exp(&sub(logits, &max(logits, 1)?.detach())?)?;
@@ -113,9 +110,6 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 }
 
 /// Logarithm of the softmax over the classes of `[B, K]`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
     check_floats("log_softmax", &[logits])?;
     let shifted = sub(logits, &max(logits, 1)?.detach())?;

@@ -24,17 +24,11 @@ pub struct DropoutState(Tensor);
 
 impl DropoutState {
     /// For the first step of a run with `seed`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn new(gpu: &Gpu, seed: u64) -> Result<Self> {
         Ok(Self(Tensor::from_u32(gpu, &[3], &[seed as u32, (seed >> 32) as u32, 0])?))
     }
 
     /// Moves to a step: each draws other numbers.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn set(&self, seed: u64, step: u32) -> Result<()> {
         self.0.overwrite_u32(&[seed as u32, (seed >> 32) as u32, step])
     }

@@ -257,9 +257,6 @@ pub(super) fn gate(g: &Tensor, y: &Tensor) -> Result<Tensor> {
 macro_rules! unary_functions {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        ///
-        /// # Errors
-        /// [`Error::Gpu`].
         pub fn $name(x: &Tensor) -> Result<Tensor> {
             unary(stringify!($name), x, [0.0; 2])
         }
@@ -318,25 +315,16 @@ binary_functions! {
 }
 
 /// `factor * x`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn scale(x: &Tensor, factor: f32) -> Result<Tensor> {
     unary("scale", x, [factor, 0.0])
 }
 
 /// `x + summand`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn add_scalar(x: &Tensor, summand: f32) -> Result<Tensor> {
     unary("add_scalar", x, [summand, 0.0])
 }
 
 /// `x` limited to `[low, high]`; gradient 0 outside.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn clamp(x: &Tensor, low: f32, high: f32) -> Result<Tensor> {
     unary("clamp", x, [low, high])
 }

@@ -149,9 +149,6 @@ pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 }
 
 /// Sums over what was repeated when a tensor of `shape` was broadcast to `x`'s shape.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     check_floats("sum_to", &[x])?;
     if x.shape() == shape {

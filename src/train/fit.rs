@@ -40,9 +40,6 @@ pub trait Observer {
     fn step(&mut self, progress: &Progress);
 
     /// After each epoch.
-    ///
-    /// # Errors
-    /// Whatever stops the training.
     fn epoch(&mut self, log: &EpochLog) -> Result<()>;
 }
 

@@ -80,9 +80,6 @@ pub fn exclusions_path(out: &Path) -> PathBuf {
 }
 
 /// Writes the table of exclusions: record, how many strips (windows) of it, reason.
-///
-/// # Errors
-/// [`crate::Error::File`].
 pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<()> {
     let rows = exclusions.iter().map(|e| {
         let (count, reason) = e.counted();

@@ -88,6 +88,9 @@ impl Writer {
             ("notes", json!(notes).to_string()),
             ("mark", mark.to_string()),
         ]);
+        if strips.iter().any(|(_, e)| e.marked.is_some()) {
+            metadata.push(("marked", of(&|e| json!(e.marked))));
+        }
         let (n, len) = (strips.len(), options.samples());
         let tensors: [(&str, &str, &[usize]); 6] = [
             ("signals", "F32", &[n, len]),

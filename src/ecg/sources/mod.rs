@@ -144,7 +144,8 @@ impl Context<'_> {
         let features = finished.features(self.preprocessing.fs);
         let source = self.source.clone();
         let Finished { signal, r_peaks, expert_beats } = finished;
-        Ok(Strip { id, patient, source, signal: signal.into(), label, r_peaks, expert_beats, features, target: None })
+        let (signal, marked, target) = (signal.into(), None, None);
+        Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target })
     }
 }
 
@@ -160,6 +161,14 @@ pub(crate) fn scaled_beats(beats: &[i64], ratio: f64, at: usize, n: usize) -> Ve
     let mut inside: Vec<u32> = scaled.filter(|&p| p >= 0.0 && p < n as f64).map(|p| p as u32).collect();
     inside.dedup();
     inside
+}
+
+/// The part `[from, to)` of a strip of `n` samples in which beats are judged, first and last sample of a record's, at the strip's
+/// rate; `None` where that is all of it.
+fn scaled_span(span: (i64, i64), ratio: f64, n: usize) -> Option<[u32; 2]> {
+    let at = |sample: i64| (sample as f64 * ratio).round().clamp(0.0, n as f64) as u32;
+    let part = [at(span.0), at(span.1.saturating_add(1))];
+    (part != [0, n as u32]).then_some(part)
 }
 
 /// What was left out of several sources and what is to be told about them.

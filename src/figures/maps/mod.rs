@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
 use crate::figures::catalogue::{Drawn, EVALUATE, stem};
+use crate::figures::guidance::{GREY, grey_unmarked};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::ecg_paper::{Scale, Strip, Trace, map_bar, time_axis};
 use crate::plot::heading::{Fact, Heading};
@@ -156,15 +157,17 @@ impl Layout {
             let trace = self.trace(row.strip(), lane)?;
             trace.draw(c, at, self.seconds);
             if lane.target {
-                self.target(c, (at.0, at.1 + trace.height() + TRACK.0), &row.strip.target, &trace);
+                self.target(c, (at.0, at.1 + trace.height() + TRACK.0), row.strip, &trace);
             }
         }
         Ok(())
     }
 
     /// The guidance target on a track below `corner`.
-    fn target(&self, c: &mut Canvas, (x, top): Point, values: &[f32], trace: &Trace) {
+    fn target(&self, c: &mut Canvas, (x, top): Point, strip: &Example, trace: &Trace) {
         let (base, right) = (top + TRACK.1, x + self.seconds * self.scale.time());
+        let values = &strip.target;
+        grey_unmarked(c, strip.marked, (x, top, base), (trace.strip().fs, self.scale.time(), self.seconds));
         c.line((x, top), (right, top), PT_GRID, GRID);
         let at = |i: usize| {
             let v = f64::from(values[i]);
@@ -218,7 +221,8 @@ fn pages<'a>(
     let legend = Heading::new(facts, layout.left(layout.columns) - LEFT);
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
     let mut caption = format!("{caption} {HOW}");
-    let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (any(|lane| lane.dead), DEAD)];
+    let grey = with_target && rows.iter().any(|row| row.strip.marked.is_some());
+    let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (grey, GREY), (any(|lane| lane.dead), DEAD)];
     notes.iter().filter(|note| note.0).for_each(|note| caption.push_str(note.1));
     let ends = (1.0 + legend.height + 0.6, 8.6);
     Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
