@@ -88,6 +88,7 @@ impl Fake {
             probabilities: vec![0.5, 0.3, 0.2],
             ncc: 0.75,
             expert_beats: true,
+            marked: None,
             signal: wave(2.0),
             target: wave(5.0),
             maps: (0..3)

@@ -35,6 +35,7 @@ fn strip(record: &str, class: usize, guided: bool) -> Example {
         probabilities: vec![0.75, 0.25],
         ncc: if class == 0 { 0.5 } else { f32::NAN },
         expert_beats: class == 0,
+        marked: None,
         r_peaks: vec![0, 100, 200, 499],
         signal,
         target: if class == 0 { (0..500).map(|i| (i % 100) as f32 / 99.0).collect() } else { vec![0.0; 500] },
