@@ -56,7 +56,14 @@ impl Exclusion {
 
     /// For how many strips it stands, and the reason without that number.
     pub fn counted(&self) -> (usize, &str) {
-        split_count(&self.reason)
+        for separator in [" windows: ", " window: ", " records: ", " record: "] {
+            if let Some((head, tail)) = self.reason.split_once(separator)
+                && let Ok(n) = head.parse()
+            {
+                return (n, tail);
+            }
+        }
+        (1, &self.reason)
     }
 }
 
@@ -203,17 +210,6 @@ pub(crate) fn by_reason(exclusions: &[Exclusion]) -> BTreeMap<String, usize> {
     table
 }
 
-fn split_count(reason: &str) -> (usize, &str) {
-    for separator in [" windows: ", " window: ", " records: ", " record: "] {
-        if let Some((head, tail)) = reason.split_once(separator)
-            && let Ok(n) = head.parse()
-        {
-            return (n, tail);
-        }
-    }
-    (1, reason)
-}
-
 /// What to read from a source and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadOptions {
@@ -335,11 +331,14 @@ mod tests {
 
     #[test]
     fn counted_reasons_are_added_up() {
-        assert_eq!(split_count("12 windows: ectopic"), (12, "ectopic"));
-        assert_eq!(split_count("1 window: ectopic"), (1, "ectopic"));
-        assert_eq!(split_count("10645 records: no file"), (10_645, "no file"));
-        assert_eq!(split_count("1 record: no file"), (1, "no file"));
-        assert_eq!(split_count("other records: no file"), (1, "other records: no file"));
-        assert_eq!(split_count("flat line"), (1, "flat line"));
+        for (reason, counted) in [
+            ("12 windows: ectopic", (12, "ectopic")),
+            ("1 window: ectopic", (1, "ectopic")),
+            ("10645 records: no file", (10_645, "no file")),
+            ("1 record: no file", (1, "no file")),
+            ("other records: no file", (1, "other records: no file")),
+        ] {
+            assert_eq!(Exclusion::new("r", reason).counted(), counted);
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 pub mod snomed;
 
-use super::wfdb::Annotation;
 use crate::error::{Error, Result};
 use snomed::Meaning;
 
@@ -124,42 +123,40 @@ pub(crate) fn after_key<'a>(comment: &'a str, key: &str) -> Option<&'a str> {
     found.trim().eq_ignore_ascii_case(key).then(|| value.trim())
 }
 
-/// What a header says about the rhythm.
+/// The rhythm that a header names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderLabel {
-    /// One rhythm; `conflict` when the header names several classes of rhythm.
-    Rhythm {
-        /// The deciding rhythm.
-        rhythm: Rhythm,
-        /// More than one rhythm was named.
-        conflict: bool,
-        /// How the header names the deciding one, e.g. `VTach (164895002)`.
-        named: String,
-    },
-    /// No rhythm, or one that is not known; what was written instead.
-    None(String),
+pub struct HeaderRhythm {
+    /// The deciding rhythm.
+    pub rhythm: Rhythm,
+    /// More than one rhythm was named.
+    pub conflict: bool,
+    /// How the header names the deciding one, e.g. `VTach (164895002)`.
+    pub named: String,
 }
 
 /// The rhythm from a header's comments: SNOMED codes after `Dx:`, or words after `Rhythm:` (LUDB).
 ///
 /// A code or word that is in no list may name a rhythm that goes before those that are known: it leaves the record
 /// without a label, as does a code that names a rhythm without saying which.
-pub fn header_label(comments: &[String]) -> HeaderLabel {
+///
+/// # Errors
+/// No rhythm, or one that is not known; what was written instead.
+pub fn header_label(comments: &[String]) -> Result<HeaderRhythm, String> {
     let codes = dx_codes(comments);
     let words: Vec<&str> = comments.iter().filter_map(|c| after_key(c, "rhythm")).filter(|w| !w.is_empty()).collect();
     if codes.is_empty() && words.is_empty() {
-        return HeaderLabel::None("no diagnosis in the header".into());
+        return Err("no diagnosis in the header".into());
     }
     let mut found: Vec<(Rhythm, String)> = Vec::new();
     for code in &codes {
         let Some(row) = snomed::find(code) else {
             let shown: String = code.chars().take(30).collect();
-            return HeaderLabel::None(format!("the code {} is not known and may name a rhythm", shown.escape_debug()));
+            return Err(format!("the code {} is not known and may name a rhythm", shown.escape_debug()));
         };
         let named = format!("{} ({code})", row.abbreviation);
         match row.meaning {
             Meaning::Is(rhythm) => found.push((rhythm, named)),
-            Meaning::Open => return HeaderLabel::None(format!("{named}, {}, may be of several classes", row.name)),
+            Meaning::Open => return Err(format!("{named}, {}, may be of several classes", row.name)),
             Meaning::Not => {}
         }
     }
@@ -167,17 +164,13 @@ pub fn header_label(comments: &[String]) -> HeaderLabel {
         let shown = format!("`{}`", text.chars().take(60).collect::<String>().escape_debug());
         match rhythm_words(text) {
             Some(rhythm) => found.push((rhythm, shown)),
-            None => return HeaderLabel::None(format!("the rhythm {shown} is not known")),
+            None => return Err(format!("the rhythm {shown} is not known")),
         }
     }
     let rhythms: Vec<Rhythm> = found.iter().map(|(rhythm, _)| *rhythm).collect();
-    match deciding(&rhythms) {
-        Some((rhythm, conflict)) => {
-            let named = found.into_iter().find(|(r, _)| *r == rhythm).map_or(String::new(), |(_, named)| named);
-            HeaderLabel::Rhythm { rhythm, conflict, named }
-        }
-        None => HeaderLabel::None("no code of a rhythm in the header".into()),
-    }
+    let (rhythm, conflict) = deciding(&rhythms).ok_or("no code of a rhythm in the header")?;
+    let named = found.into_iter().find(|(r, _)| *r == rhythm).map_or(String::new(), |(_, named)| named);
+    Ok(HeaderRhythm { rhythm, conflict, named })
 }
 
 /// A `Rhythm:` comment, e.g. LUDB's `Atrial flutter, typical.`, or a name of [`snomed::CODES`].
@@ -230,11 +223,6 @@ pub fn by_rate(beats: &[i64], fs: f64) -> Option<Rhythm> {
         r if r > 100.0 => Rhythm::Tachycardia,
         _ => Rhythm::Sinus,
     })
-}
-
-/// True for a beat that makes a window fall out with `ectopic = "drop"`: ectopic, paced or unclassifiable.
-pub fn is_abnormal_beat(a: &Annotation) -> bool {
-    a.is_beat() && !a.is_normal()
 }
 
 /// The rhythm that decides among several, the first of [`PRIORITY`]; and whether there was more than one.

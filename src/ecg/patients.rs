@@ -85,23 +85,18 @@ pub(super) fn same_person(name: &str) -> Option<&'static str> {
 
 /// The patient that a header's comments name: `Patient: 17`, or `patient 17` (INCART).
 pub(super) fn in_comments(comments: &[String]) -> Option<&str> {
+    comments.iter().find_map(|comment| in_comment(comment))
+}
+
+fn in_comment(comment: &str) -> Option<&str> {
     let keys = ["patient", "patient id", "patient_id", "subject", "subject id", "subject_id"];
-    let value = |c: &'_ String| -> Option<usize> {
-        let bare = c.trim_start_matches('#').trim();
-        let (key, value) = match bare.split_once(':') {
-            Some((key, value)) => (key.trim(), value.trim()),
-            None => bare.split_once(' ').map(|(key, value)| (key, value.trim()))?,
-        };
-        let number = |v: &str| v.bytes().all(|b| b.is_ascii_digit());
-        let known = keys.iter().any(|k| key.eq_ignore_ascii_case(k)) && (bare.contains(':') || number(value));
-        let said = !["", "unknown", "n/a", "none", "nan"].iter().any(|w| value.eq_ignore_ascii_case(w));
-        (known && said).then_some(value.len())
-    };
-    comments.iter().find_map(|c| {
-        let length = value(c)?;
-        let end = c.trim_end();
-        end.get(end.len() - length..)
-    })
+    let bare = comment.trim_start_matches('#').trim();
+    let (key, value) = bare.split_once(':').or_else(|| bare.split_once(' '))?;
+    let (key, value) = (key.trim(), value.trim());
+    let numbered = bare.contains(':') || value.bytes().all(|b| b.is_ascii_digit());
+    let known = keys.iter().any(|k| key.eq_ignore_ascii_case(k)) && numbered;
+    let said = !["", "unknown", "n/a", "none", "nan"].iter().any(|w| value.eq_ignore_ascii_case(w));
+    (known && said).then_some(value)
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl Plan {
     pub fn part(&self, x: &[f64], part: Range<usize>) -> Vec<f64> {
         match &self.way {
             Way::Copy => x[part].to_vec(),
-            Way::Fraction(filter) => part.map(|m| filter.output(x, m)).collect(),
+            Way::Fraction(filter) => part.map(|m| filter.at(x, m * filter.down)).collect(),
             Way::Measured(filter, step) => part.map(|m| filter.at(x, (m as f64 * step).round() as usize)).collect(),
         }
     }
@@ -188,11 +188,6 @@ impl Polyphase {
         last.truncate(3);
         last.insert(0, filter.clone());
         filter
-    }
-
-    /// Output `m`.
-    fn output(&self, x: &[f64], m: usize) -> f64 {
-        self.at(x, m * self.down)
     }
 
     /// The output at `time` in `1/up` of an input sample: tap `k` meets input `i` where `time + half = i up + k`; zeros

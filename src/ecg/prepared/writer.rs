@@ -16,24 +16,13 @@ use std::path::{Path, PathBuf};
 /// Strips whose targets are made at once, in parallel.
 const AT_ONCE: usize = 256;
 
-/// Everything of a strip but its signal.
-struct Entry {
-    id: String,
-    patient: String,
-    source: String,
-    label: usize,
-    r_peaks: Vec<u32>,
-    expert_beats: bool,
-    marked: Option<[u32; 2]>,
-    features: [f32; 17],
-}
-
 /// A data set on its way into a file. The signals wait in a file beside it: how many strips there are, and of which
 /// classes, is known at the end only.
 pub(super) struct Writer {
     out: PathBuf,
     signals: BufWriter<Temporary>,
-    entries: Vec<Entry>,
+    /// The strips without their signals.
+    entries: Vec<Strip>,
 }
 
 impl Writer {
@@ -50,8 +39,7 @@ impl Writer {
     /// Adds a strip; all have the same length.
     pub fn push(&mut self, strip: &Strip) -> Result<()> {
         write_f32(&mut self.signals, &strip.signal).map_err(|e| unwritable(&self.out, &e))?;
-        let Strip { id, patient, source, label, r_peaks, expert_beats, marked, features, .. } = strip.clone();
-        self.entries.push(Entry { id, patient, source, label, r_peaks, expert_beats, marked, features });
+        self.entries.push(Strip { signal: Vec::new().into(), target: None, ..strip.clone() });
         Ok(())
     }
 
@@ -73,7 +61,7 @@ impl Writer {
         for e in self.entries.iter().filter(|e| kept.renumbered[e.label].is_none()) {
             exclusions.push(kept.exclusion(&e.id, &names[e.label]));
         }
-        let strips: Vec<(usize, &Entry)> =
+        let strips: Vec<(usize, &Strip)> =
             self.entries.iter().enumerate().filter(|(_, e)| kept.renumbered[e.label].is_some()).collect();
         if strips.is_empty() {
             return Err(nothing_left(&exclusions));
@@ -85,7 +73,7 @@ impl Writer {
             offsets.push(offsets[offsets.len() - 1] + e.r_peaks.len() as i32);
         }
         let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
-        let of = |f: &dyn Fn(&Entry) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
+        let of = |f: &dyn Fn(&Strip) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
         let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
         metadata.extend(options.preprocessing().metadata());
         metadata.extend([
@@ -120,7 +108,7 @@ impl Writer {
         let spool = self.signals.into_inner().map_err(|e| unwritable(&out, e.error()))?;
         copy_rows(spool.as_file(), &rows, 4 * len, &mut file).map_err(fail)?;
         for some in strips.chunks(AT_ONCE) {
-            let make = |(_, e): &(usize, &Entry)| guidance(&e.r_peaks, options.fs, len, constants).target;
+            let make = |(_, e): &(usize, &Strip)| guidance(&e.r_peaks, options.fs, len, constants).target;
             let targets: Vec<Vec<f32>> = some.par_iter().map(make).collect();
             targets.iter().try_for_each(|t| write_f32(&mut file, t)).map_err(fail)?;
         }

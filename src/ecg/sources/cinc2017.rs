@@ -2,10 +2,10 @@
 
 use super::folder::{self, Label};
 use super::notes::Note;
-use super::{Context, Draft, Outcome, Sink, one_line};
+use super::{Context, Outcome, Sink, one_line, physionet};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::challenge_2017;
-use crate::ecg::wfdb::{Header, Signal, read_limited, read_signal};
+use crate::ecg::wfdb::{Header, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,23 +59,8 @@ fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome,
     let record = context.record_id(path);
     // the one signal is named ECG, whatever lead it is
     let index = if header.signals.len() == 1 { Some(0) } else { header.lead(&options.lead) };
-    let index = index.ok_or_else(|| format!("no lead {}, found {}", options.lead, header.lead_names()))?;
-    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
-    let mut out = Outcome::default();
-    out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
-    let x = context.first_strip(mv, fs)?;
-    let (patient, note) = context.patient(&record, &header.comments);
-    out.strips.push(context.strip(Draft {
-        patient,
-        id: record,
-        rhythm,
-        x,
-        beats: None,
-        marked: None,
-        features: None,
-    })?);
-    out.notes.push(note);
-    Ok(out)
+    let index = index.ok_or_else(|| header.no_lead(&options.lead))?;
+    physionet::strip(context, &header, record, index, rhythm, false)
 }
 
 /// The `REFERENCE*.csv` of the highest version; says which, if there are several.

@@ -1,11 +1,10 @@
 //! The EXGnet authors' single-lead files: a header row, then one row per strip with its samples, 17 features and
 //! one-hot classes.
 //!
-//! The text (0.5 to 1.5 GB) is never in memory: one buffer holds as many whole lines as fit, rayon parses them, and
-//! their strips go to the sink before the buffer is filled again.
+//! The text (0.5 to 1.5 GB) is never in memory: some lines are read, rayon parses them, and their strips go to the sink
+//! before the next are read.
 
 mod columns;
-mod lines;
 
 use super::notes::Note;
 use super::{Context, Draft, Outcome, Progress, Sink, folder};
@@ -13,14 +12,14 @@ use crate::ecg::dataset::{Exclusion, strip_samples};
 use crate::ecg::labels::{self, Rhythm};
 use crate::error::{Error, Result};
 use columns::{Column, Columns};
-use lines::{Lines, Piece};
 use rayon::prelude::*;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 
-/// The longest line that is read, and the size of the buffer, in bytes. A published row has about 45,000.
-const MAX_LINE: usize = 4 << 20;
+/// The longest line that is read, in bytes, and about as much as is read at once. A published row has about 45,000.
+const MAX_LINE: u64 = 4 << 20;
 
-/// Rows whose outcomes are held at once.
+/// Most rows that are read at once.
 const AT_ONCE: usize = 256;
 
 /// Faulty rows that are listed one by one; beyond, they are counted, so that a file of another kind with millions of
@@ -44,114 +43,77 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     if let Err(first) = context.claim(folder::real(path), &context.source) {
         return Err(Error::config(format!("{} is the same file as {first}", path.display()), "name every file once"));
     }
-    let file = File::open(path).map_err(unreadable)?;
+    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
     (context.watch)(Progress::Begin { source: context.source.clone(), total: meta.len(), bytes: true });
 
-    let mut table = Table { context, columns: None, row: 0, listed: 0, unlisted: 0 };
-    let mut lines = Lines::new(file, MAX_LINE);
-    while let Some((piece, bytes)) = lines.next().map_err(unreadable)? {
-        match piece {
-            Piece::Lines(text) => table.read_lines(text, sink)?,
-            Piece::TooLong => table.too_long(sink)?,
+    let hint = "expected a header row (0, 1, 2, ..., features, classes) and one row a strip; fetch the file again";
+    let (mut columns, mut row, mut listed, mut unlisted) = (None, 0, 0, 0);
+    loop {
+        let (lines, bytes) = some_lines(&mut file).map_err(unreadable)?;
+        if bytes == 0 {
+            break;
         }
         (context.watch)(Progress::Advance(bytes));
-    }
-    table.finish(sink)
-}
-
-/// How far reading has come.
-struct Table<'a> {
-    context: &'a Context<'a>,
-    /// Known once the header row was read.
-    columns: Option<Columns>,
-    /// Number of the last row; the first below the header is 1.
-    row: usize,
-    /// Faulty rows told one by one.
-    listed: usize,
-    /// Faulty rows beyond [`MAX_LISTED`].
-    unlisted: usize,
-}
-
-impl Table<'_> {
-    /// Whole lines; the first line of the file is the header.
-    fn read_lines(&mut self, text: &[u8], sink: &mut Sink) -> Result<()> {
-        let mut lines = text.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty());
-        if self.columns.is_none() {
-            let Some(line) = lines.next() else { return Ok(()) };
-            self.header(line, sink)?;
+        let mut lines = &lines[..];
+        if columns.is_none() {
+            let Some((first, rest)) = lines.split_first() else { continue };
+            let header = first.as_ref().ok_or_else(|| {
+                let what = format!("its first line is longer than {} MB, expected the header row", MAX_LINE >> 20);
+                Error::file(path, what, "check that this is a CSV file with one row a strip")
+            })?;
+            let header = Columns::parse(path, header)?;
+            let notes = header.notes(&context.source, uses_whole_row(context, &header));
+            sink(Outcome { notes: notes.into_iter().map(Note::Line).collect(), ..Outcome::default() })?;
+            (columns, lines) = (Some(header), rest);
         }
-        let mut some = Vec::with_capacity(AT_ONCE);
-        loop {
-            some.clear();
-            some.extend(lines.by_ref().take(AT_ONCE));
-            if some.is_empty() {
-                return Ok(());
-            }
-            self.read_rows(&some, sink)?;
-        }
-    }
-
-    fn read_rows(&mut self, rows: &[&[u8]], sink: &mut Sink) -> Result<()> {
-        let Some(columns) = &self.columns else { return Ok(()) };
-        let (context, before) = (self.context, self.row);
-        let read = |(i, line): (usize, &&[u8])| {
-            let id = row_id(context, before + 1 + i);
-            read_row(context, columns, &id, line).unwrap_or_else(|reason| Outcome::excluded(id, reason))
+        let Some(columns) = &columns else { continue };
+        let read = |(i, line): (usize, &Option<Vec<u8>>)| {
+            let id = format!("{}/row-{:06}", context.source, row + 1 + i);
+            let too_long = || format!("the line is longer than {} MB", MAX_LINE >> 20);
+            let strip = line.as_ref().ok_or_else(too_long).and_then(|line| read_row(context, columns, &id, line));
+            strip.unwrap_or_else(|reason| Outcome::excluded(id, reason))
         };
-        let outcomes: Vec<Outcome> = rows.par_iter().enumerate().map(read).collect();
-        self.row += rows.len();
-        outcomes.into_iter().try_for_each(|outcome| self.hand_on(outcome, sink))
-    }
-
-    fn too_long(&mut self, sink: &mut Sink) -> Result<()> {
-        if self.columns.is_none() {
-            return Err(Error::file(
-                &self.context.root,
-                format!("its first line is longer than {} MB, expected the header row", MAX_LINE >> 20),
-                "check that this is a CSV file with one row a strip",
-            ));
+        let outcomes: Vec<Outcome> = lines.par_iter().enumerate().map(read).collect();
+        row += lines.len();
+        for mut outcome in outcomes {
+            let room = MAX_LISTED - listed;
+            unlisted += outcome.exclusions.len().saturating_sub(room);
+            outcome.exclusions.truncate(room);
+            listed += outcome.exclusions.len();
+            sink(outcome)?;
         }
-        self.row += 1;
-        let reason = format!("the line is longer than {} MB", MAX_LINE >> 20);
-        self.hand_on(Outcome::excluded(row_id(self.context, self.row), reason), sink)
     }
-
-    /// To the sink, but for faulty rows beyond the limit.
-    fn hand_on(&mut self, mut outcome: Outcome, sink: &mut Sink) -> Result<()> {
-        let room = MAX_LISTED - self.listed;
-        self.unlisted += outcome.exclusions.len().saturating_sub(room);
-        outcome.exclusions.truncate(room);
-        self.listed += outcome.exclusions.len();
-        sink(outcome)
+    if columns.is_none() {
+        return Err(Error::file(path, "is empty", hint));
     }
-
-    fn header(&mut self, line: &[u8], sink: &mut Sink) -> Result<()> {
-        let context = self.context;
-        let columns = Columns::parse(&context.root, line)?;
-        let notes = columns.notes(&context.source, uses_whole_row(context, &columns));
-        self.columns = Some(columns);
-        sink(Outcome { notes: notes.into_iter().map(Note::Line).collect(), ..Outcome::default() })
+    if row == 0 {
+        return Err(Error::file(path, "holds a header row but no strip", hint));
     }
-
-    fn finish(self, sink: &mut Sink) -> Result<()> {
-        let path = &self.context.root;
-        let hint = "expected a header row (0, 1, 2, ..., features, classes) and one row a strip; fetch the file again";
-        if self.columns.is_none() {
-            return Err(Error::file(path, "is empty", hint));
-        }
-        if self.row == 0 {
-            return Err(Error::file(path, "holds a header row but no strip", hint));
-        }
-        if self.unlisted > 0 {
-            let reason = format!("{} records: faulty rows beyond the {MAX_LISTED} listed", self.unlisted);
-            sink(Outcome::excluded(&self.context.source, reason))?;
-        }
-        Ok(())
+    if unlisted > 0 {
+        let reason = format!("{unlisted} records: faulty rows beyond the {MAX_LISTED} listed");
+        sink(Outcome::excluded(&context.source, reason))?;
     }
+    Ok(())
 }
 
-fn row_id(context: &Context, row: usize) -> String {
-    format!("{}/row-{row:06}", context.source)
+/// The next lines that are not blank, `None` for one that is too long, and how many bytes were read; 0 at the end.
+fn some_lines(from: &mut impl BufRead) -> std::io::Result<(Vec<Option<Vec<u8>>>, u64)> {
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    while bytes < MAX_LINE && lines.len() < AT_ONCE {
+        let mut line = Vec::new();
+        let read = from.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? as u64;
+        if read == 0 {
+            break;
+        }
+        bytes += read;
+        if read == MAX_LINE && !line.ends_with(b"\n") {
+            bytes += from.skip_until(b'\n')? as u64;
+            lines.push(None);
+        } else if !line.trim_ascii().is_empty() {
+            lines.push(Some(line));
+        }
+    }
+    Ok((lines, bytes))
 }
 
 /// The file's features are those of a strip only if the strip is the whole row.
@@ -168,8 +130,7 @@ struct Row {
 }
 
 fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Result<Outcome, String> {
-    let text = std::str::from_utf8(line).map_err(|_| "is no UTF-8 text")?;
-    let Row { x, features, rhythms } = parse_row(columns, text.trim_end_matches('\r'))?;
+    let Row { x, features, rhythms } = parse_row(columns, line)?;
     let (rhythm, conflict) = labels::deciding(&rhythms).ok_or("no class")?;
     let used = (context.options.seconds * context.options.csv_fs).ceil() as usize;
     if let Some(i) = x.iter().take(used).position(|v| v.is_nan()) {
@@ -177,7 +138,7 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
     }
     let x = context.first_strip(x, context.options.csv_fs)?;
     let (patient, note) = context.patient(id, &[]);
-    let draft = Draft { id: id.into(), patient, rhythm, x, beats: None, marked: None, features: None };
+    let draft = Draft { id: id.into(), patient, rhythm, x, beats: None };
     let mut strip = context.strip(draft)?;
     if uses_whole_row(context, columns) {
         for (own, published) in strip.features.iter_mut().zip(features) {
@@ -188,27 +149,25 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
     Ok(Outcome { strips: vec![strip], exclusions: Vec::<Exclusion>::new(), notes })
 }
 
-fn parse_row(columns: &Columns, text: &str) -> Result<Row, String> {
-    let bytes = text.as_bytes();
-    if bytes.contains(&b'"') {
-        let cells = columns::quoted_cells(bytes).ok_or("cannot be split into cells")?;
-        row_of(columns, cells.len(), cells.iter().map(str::as_bytes))
+fn parse_row(columns: &Columns, line: &[u8]) -> Result<Row, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "is no UTF-8 text")?;
+    if text.contains('"') {
+        let cells = columns::cells(line).ok_or("cannot be split into cells")?;
+        row_of(columns, cells.len(), cells.iter())
     } else {
-        // counted before anything is allocated for it
-        let count = 1 + bytes.iter().filter(|&&b| b == b',').count();
-        row_of(columns, count, bytes.split(|&b| b == b','))
+        // many times as fast; counted before anything is allocated for it
+        row_of(columns, 1 + text.matches(',').count(), text.split(','))
     }
 }
 
-/// The cells are UTF-8 text.
-fn row_of<'a>(columns: &Columns, count: usize, cells: impl Iterator<Item = &'a [u8]>) -> Result<Row, String> {
+fn row_of<'a>(columns: &Columns, count: usize, cells: impl Iterator<Item = &'a str>) -> Result<Row, String> {
     if count != columns.kinds.len() {
         return Err(format!("{count} cells, expected {} as in the header row", columns.kinds.len()));
     }
     let mut row = Row { x: vec![f64::NAN; columns.samples], features: [None; 17], rhythms: Vec::new() };
     for (i, (cell, kind)) in cells.zip(&columns.kinds).enumerate() {
         let wrong = |expected: &str| {
-            let shown: String = String::from_utf8_lossy(cell).trim().chars().take(30).collect();
+            let shown: String = cell.trim().chars().take(30).collect();
             format!("column `{}` holds `{}`, expected {expected}", columns.names[i], shown.escape_debug())
         };
         match *kind {
@@ -233,81 +192,45 @@ fn row_of<'a>(columns: &Columns, count: usize, cells: impl Iterator<Item = &'a [
 }
 
 /// A number; NaN for an empty cell or one of the usual words for it.
-fn number(cell: &[u8]) -> Option<f64> {
-    plain_decimal(cell).or_else(|| {
-        let bare = columns::bare(std::str::from_utf8(cell).ok()?);
-        let missing = bare.is_empty() || ["na", "n/a", "null", "none"].iter().any(|w| bare.eq_ignore_ascii_case(w));
-        if missing { Some(f64::NAN) } else { bare.parse().ok() }
-    })
+fn number(cell: &str) -> Option<f64> {
+    let bare = columns::bare(cell);
+    let missing = || ["", "na", "n/a", "null", "none"].iter().any(|w| bare.eq_ignore_ascii_case(w));
+    bare.parse().ok().or_else(|| missing().then_some(f64::NAN))
 }
 
-/// Powers of ten that are exact.
-const POWERS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-
-/// A number such as `-0.12345` of at most 15 digits: nearly every cell is one, and the general parser takes three times
-/// as long. The digits and the power of ten are both exact, so that the quotient is the nearest f64, as the general
-/// parser gives it (Clinger 1990).
-fn plain_decimal(cell: &[u8]) -> Option<f64> {
-    let (negative, digits) = match cell {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, cell),
-    };
-    if digits.len() > 16 {
-        return None;
+fn one_hot(cell: &str) -> Option<bool> {
+    match number(cell) {
+        Some(value) if value.is_nan() || value == 0.0 => Some(false),
+        Some(value) => (value == 1.0).then_some(true),
+        None => ["false", "true"].iter().position(|w| columns::bare(cell).eq_ignore_ascii_case(w)).map(|i| i == 1),
     }
-    let (mut mantissa, mut count, mut point) = (0_u64, 0, None);
-    for &b in digits {
-        if b.is_ascii_digit() {
-            mantissa = 10 * mantissa + u64::from(b - b'0');
-            count += 1;
-        } else if b == b'.' && point.is_none() {
-            point = Some(count);
-        } else {
-            return None;
-        }
-    }
-    if count == 0 || count > 15 {
-        return None;
-    }
-    let value = mantissa as f64 / POWERS[count - point.unwrap_or(count)];
-    Some(if negative { -value } else { value })
-}
-
-fn one_hot(cell: &[u8]) -> Option<bool> {
-    if let Some(value) = number(cell) {
-        return if value.is_nan() || value == 0.0 { Some(false) } else { (value == 1.0).then_some(true) };
-    }
-    let word = columns::bare(std::str::from_utf8(cell).ok()?);
-    ["false", "true"].iter().position(|w| word.eq_ignore_ascii_case(w)).map(|i| i == 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn cells() {
-        let hot = |cell: &str| one_hot(cell.as_bytes());
-        assert_eq!(["1", " 1.0 ", "True", "1e0", "\" 1\""].map(hot), [Some(true); 5]);
-        assert_eq!(["0", "", "0.0", "nan", "FALSE"].map(hot), [Some(false); 5]);
-        assert_eq!(["2", "x", "-1", "inf"].map(hot), [None; 4]);
-        let of = |cell: &str| number(cell.as_bytes());
-        let found = [" -2.5\t", "1e3", ".5", "5.", "+1", "-.25", "1,5", "\0", ".", "-", "--1", "1.2.3"].map(of);
-        let expected = [Some(-2.5), Some(1e3), Some(0.5), Some(5.0), Some(1.0), Some(-0.25)];
-        assert_eq!((&found[..6], &found[6..]), (&expected[..], &[None; 6][..]));
-        assert!(["", "  ", "NaN", "null", "None"].iter().all(|c| of(c).unwrap().is_nan()));
+        assert_eq!(["1", " 1.0 ", "True", "1e0", "\" 1\""].map(one_hot), [Some(true); 5]);
+        assert_eq!(["0", "", "0.0", "nan", "FALSE"].map(one_hot), [Some(false); 5]);
+        assert_eq!(["2", "x", "-1", "inf"].map(one_hot), [None; 4]);
+        assert_eq!([" -2.5\t", "1e3", ".5"].map(number), [Some(-2.5), Some(1e3), Some(0.5)]);
+        assert_eq!(["1,5", "\0", ".", "-", "1.2.3"].map(number), [None; 5]);
+        assert!(["", "  ", "NaN", "null", "None"].iter().all(|c| number(c).unwrap().is_nan()));
     }
 
-    proptest! {
-        #[test]
-        fn short_cuts_change_no_bit(cell in "-?[0-9]{0,17}\\.?[0-9]{0,17}") {
-            let expected = cell.parse::<f64>().ok();
-            let found = plain_decimal(cell.as_bytes());
-            prop_assert!(found.is_none() || found.map(f64::to_bits) == expected.map(f64::to_bits), "{cell}");
-            if expected.is_some() && (1..=15).contains(&cell.bytes().filter(u8::is_ascii_digit).count()) {
-                prop_assert!(found.is_some());
-            }
+    #[test]
+    fn long_lines_are_passed_over() {
+        let long = "x".repeat(MAX_LINE as usize);
+        let text = format!("ab\n{long}x\nc\r\n\n{long}");
+        let mut from = text.as_bytes();
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        while let Ok((lines, read @ 1..)) = some_lines(&mut from) {
+            found.extend(lines);
+            bytes += read;
         }
+        assert_eq!((bytes, found.len()), (text.len() as u64, 4));
+        assert_eq!((&found[0], &found[1], &found[3]), (&Some(b"ab\n".to_vec()), &None, &None));
     }
 }

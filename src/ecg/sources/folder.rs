@@ -4,7 +4,7 @@ use super::notes::Note;
 use super::{Context, Outcome, Progress, Sink};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::Rhythm;
-use crate::ecg::wfdb::headers_of_segments;
+use crate::ecg::wfdb::{headers_of_segments, with_hea};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -288,9 +288,7 @@ impl List {
             // rebuilt from its parts so that `./a` and `a` are one record
             let target: PathBuf =
                 dir.components().chain(below.components().filter(|c| *c != Component::CurDir)).collect();
-            let mut header = target.clone().into_os_string();
-            header.push(".hea");
-            let header = PathBuf::from(header);
+            let header = with_hea(&target);
             if target.is_dir() && !header.is_file() {
                 self.follow(context, &target, false, out)?;
             } else {

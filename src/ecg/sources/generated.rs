@@ -16,15 +16,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         let id = format!("{}/{i:06}", context.source);
         let made = generator.record(i);
         let (patient, note) = context.patient(&id, &[]);
-        let draft = Draft {
-            patient,
-            id: id.clone(),
-            rhythm: made.rhythm,
-            x: made.signal,
-            beats: Some(made.r_peaks),
-            marked: None,
-            features: None,
-        };
+        let draft = Draft { patient, id: id.clone(), rhythm: made.rhythm, x: made.signal, beats: Some(made.r_peaks) };
         let outcome = |strip| Outcome { strips: vec![strip], notes: vec![note], ..Outcome::default() };
         context.strip(draft).map(outcome).map_err(|e| (id, e))
     };

@@ -56,7 +56,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             let found = classify(&stretch.note, &own, fs).and_then(|rhythm| {
                 if context.scheme.class_of(rhythm).is_none() {
                     Err(format!("rhythm {} is in no class", stretch.note))
-                } else if !options.ectopic_keep && own.iter().any(|b| labels::is_abnormal_beat(b)) {
+                } else if !options.ectopic_keep && own.iter().any(|b| !b.is_normal()) {
                     Err("ectopic, paced or unclassifiable beats".into())
                 } else {
                     Ok(rhythm)
@@ -74,7 +74,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
                 let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
                 let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
-                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, marked: None, features: None })
+                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats })
             });
             match strip {
                 Ok(strip) => out.strips.push(strip),
@@ -176,14 +176,6 @@ mod tests {
         assert_eq!(windows, [(0, 10), (10, 20), (25, 35), (35, 45), (45, 55), (60, 70)]);
         assert_eq!(grid(&s[1], 12.5).collect::<Vec<_>>(), [(25, 38), (38, 50)]);
         assert!(rhythm_stretches(&[], 70).is_empty());
-    }
-
-    #[test]
-    fn nothing_is_labelled_between_the_end_of_a_rhythm_and_the_next() {
-        let list = [note(5, ")"), note(10, "(N"), note(25, ")"), note(40, "(AFIB)"), note(60, ")"), note(60, "(N")];
-        let s = rhythm_stretches(&list, 70);
-        let found: Vec<_> = s.iter().map(|s| (s.start, s.end, s.note.as_str())).collect();
-        assert_eq!(found, [(10, 25, "(N"), (40, 60, "(AFIB"), (60, 70, "(N")]);
     }
 
     #[test]

@@ -90,10 +90,6 @@ struct Draft {
     x: Vec<f64>,
     /// Expert beats in samples of `x`.
     beats: Option<Vec<u32>>,
-    /// See [`Strip::marked`].
-    marked: Option<[u32; 2]>,
-    /// The 17 features where the source publishes them.
-    features: Option<[f32; 17]>,
 }
 
 impl Context<'_> {
@@ -141,15 +137,15 @@ impl Context<'_> {
 
     /// The finished strip, or why there is none.
     fn strip(&self, draft: Draft) -> Result<Strip, String> {
-        let Draft { id, patient, rhythm, x, beats, marked, features } = draft;
+        let Draft { id, patient, rhythm, x, beats } = draft;
         let label =
             self.scheme.class_of(rhythm).ok_or_else(|| format!("its rhythm is in no class of {}", self.scheme.name))?;
         let finished = self.preprocessing.finish(x, beats)?;
-        let features = features.unwrap_or_else(|| finished.features(self.preprocessing.fs));
+        let features = finished.features(self.preprocessing.fs);
         let source = self.source.clone();
         let Finished { signal, r_peaks, expert_beats } = finished;
-        let (signal, marked) = (signal.into(), marked.filter(|_| expert_beats));
-        Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target: None })
+        let (signal, marked, target) = (signal.into(), None, None);
+        Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target })
     }
 }
 

@@ -10,8 +10,7 @@ use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::chapman_acronym;
 use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
-use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The table's name.
@@ -60,7 +59,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         account.exclusions.push(Exclusion::new(&context.source, reason));
     }
     sink(account)?;
-    let lead = lead_column(&context.options.lead);
+    let lead = find_lead(LEADS, &context.options.lead);
     let read = |(path, label): &(PathBuf, Label)| {
         read_record(context, path, label, lead).map_err(|reason| (context.record_id(path), reason))
     };
@@ -82,17 +81,14 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     let mut chosen: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut several = BTreeSet::new();
     for path in files {
-        match chosen.entry(folder::stem(&path)) {
-            Entry::Vacant(place) => {
-                place.insert(path);
-            }
-            Entry::Occupied(mut place) => {
-                several.insert(place.key().clone());
-                if preferred(&path) && !preferred(place.get()) {
-                    place.insert(path);
-                }
+        let name = folder::stem(&path);
+        if let Some(other) = chosen.get(&name) {
+            several.insert(name.clone());
+            if preferred(other) || !preferred(&path) {
+                continue;
             }
         }
+        chosen.insert(name, path);
     }
     if !several.is_empty() {
         out.notes.push(Note::Line(format!(
@@ -104,11 +100,6 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     chosen
 }
 
-/// The column of a lead, by the rule for WFDB's leads.
-fn lead_column(name: &str) -> Option<usize> {
-    find_lead(LEADS, name)
-}
-
 fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize>) -> Result<Outcome, String> {
     let rhythm = label.clone()?;
     let lead = lead.ok_or_else(|| format!("no lead {}, found {}", context.options.lead, LEADS.join(", ")))?;
@@ -118,7 +109,7 @@ fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize
     let x = context.first_strip(mv, FS)?;
     let id = context.record_id(path);
     let (patient, note) = context.patient(&id, &[]);
-    let draft = Draft { patient, id, rhythm, x, beats: None, marked: None, features: None };
+    let draft = Draft { patient, id, rhythm, x, beats: None };
     Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
@@ -148,9 +139,7 @@ mod tests {
     use crate::ecg::labels::Rhythm;
 
     #[test]
-    fn leads_and_samples() {
-        assert_eq!(["I", "ii", "MLII", "avF", " V6"].map(lead_column), [Some(0), Some(1), Some(1), Some(5), Some(11)]);
-        assert_eq!((lead_column("V7"), lead_column("ML"), lead_column("")), (None, None, None));
+    fn samples_of_a_lead() {
         let line = "1,-2000, 3,4,5,6,7,8,9,10,11,12";
         assert_eq!(samples(&format!("{line}\r\n\r\n{line}"), 1).unwrap(), [-2.0, -2.0]);
         assert!(samples(&line.replace("-2000", ""), 1).unwrap()[0].is_nan());

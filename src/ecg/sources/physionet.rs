@@ -3,36 +3,40 @@
 
 use super::notes::Note;
 use super::{Context, Draft, Outcome, one_line, scaled_beats, scaled_span};
-use crate::ecg::labels::{HeaderLabel, header_label};
+use crate::ecg::dataset::Strip;
+use crate::ecg::labels::{HeaderRhythm, Rhythm, header_label};
 use crate::ecg::rpeaks::evaluate::judged_span;
 use crate::ecg::wfdb::{Header, Signal, annotation, read_signal};
 use std::path::Path;
 
 pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, String> {
-    let options = context.options;
     let header = Header::read(path).map_err(|e| one_line(&e))?;
-    let record = context.record_id(path);
-    let mut out = Outcome::default();
-    let rhythm = match header_label(&header.comments) {
-        HeaderLabel::Rhythm { rhythm, conflict, named } => {
-            if context.scheme.class_of(rhythm).is_none() {
-                return Err(format!("rhythm {named} is in no class of {}", context.scheme.name));
-            }
-            if conflict {
-                out.notes.push(Note::Conflict);
-            }
-            rhythm
-        }
-        HeaderLabel::None(reason) => return Err(reason),
-    };
-    let Some(index) = header.lead(&options.lead) else {
-        return Err(format!("no lead {}, found {}", options.lead, header.lead_names()));
-    };
-    let Signal { mv, fs, warnings } = read_signal(&header, index, options.strict).map_err(|e| one_line(&e))?;
-    out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
+    let HeaderRhythm { rhythm, conflict, named } = header_label(&header.comments)?;
+    if context.scheme.class_of(rhythm).is_none() {
+        return Err(format!("rhythm {named} is in no class of {}", context.scheme.name));
+    }
+    let index = header.lead(&context.options.lead).ok_or_else(|| header.no_lead(&context.options.lead))?;
+    let mut out = strip(context, &header, context.record_id(path), index, rhythm, true)?;
+    out.notes.extend(conflict.then_some(Note::Conflict));
+    Ok(out)
+}
 
+/// The strip of signal `index` of a short record, with its expert beats if they are to be looked for.
+pub(super) fn strip(
+    context: &Context,
+    header: &Header,
+    record: String,
+    index: usize,
+    rhythm: Rhythm,
+    experts: bool,
+) -> Result<Outcome, String> {
+    let options = context.options;
+    let mut out = Outcome::default();
+    let Signal { mv, fs, warnings } = read_signal(header, index, options.strict).map_err(|e| one_line(&e))?;
+    out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
     let x = context.first_strip(mv, fs)?;
-    let expert = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
+    let expert = if experts { annotation::beats_of_lead(header, index) } else { Ok(None) };
+    let expert = expert.unwrap_or_else(|e| {
         out.notes.push(Note::Record {
             record: format!("{record} ({})", one_line(&e)),
             what: "beats detected, for the annotations cannot be read".into(),
@@ -40,11 +44,12 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         None
     });
     let (ratio, n) = (options.fs / fs, options.samples());
-    let judged = expert.as_ref().zip(annotation::annotation_file(&header, index));
+    let judged = expert.as_ref().zip(annotation::annotation_file(header, index));
     let marked = judged.and_then(|(beats, path)| scaled_span(judged_span(&path, beats, fs)?, ratio, n));
     let beats = expert.map(|beats| scaled_beats(&beats, ratio, 0, n));
     let (patient, note) = context.patient(&record, &header.comments);
-    out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, marked, features: None })?);
+    let strip = context.strip(Draft { id: record, patient, rhythm, x, beats })?;
+    out.strips.push(Strip { marked, ..strip });
     out.notes.push(note);
     Ok(out)
 }

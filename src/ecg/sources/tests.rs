@@ -1,5 +1,4 @@
 use super::*;
-use crate::ecg::synthetic::SyntheticOptions;
 
 fn options() -> LoadOptions {
     LoadOptions { fs: 100.0, seconds: 1.0, min_class: 1, ..LoadOptions::default() }
@@ -79,17 +78,12 @@ fn records_file_decides_and_missing_records_are_told() {
 fn wrong_kinds_and_folders_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let o = options();
-    assert!("dicom:x".parse::<Source>().unwrap_err().to_string().contains("mitbih:PATH, wfdb:PATH"));
     assert!("wfdb".parse::<Source>().unwrap_err().to_string().contains("no path"));
     assert_eq!("csv:a:b.csv".parse::<Source>().unwrap(), Source::new(Kind::Csv, "a:b.csv"));
     assert_eq!("synthetic".parse::<Source>().unwrap().to_string(), "synthetic");
     assert!(load(Kind::Wfdb, dir.path(), &o).unwrap_err().to_string().contains("no record"));
     assert!(load(Kind::Mitbih, dir.path(), &o).unwrap_err().to_string().contains("no record"));
-    assert!(load(Kind::Wfdb, &dir.path().join("none"), &o).unwrap_err().to_string().contains("none"));
     assert!(load_all(&[], &o, &|_| {}).is_err());
-    let twice = Source::new(Kind::Wfdb, dir.path());
-    write_record(dir.path(), "s", &wave(100), "#Dx: 426177001");
-    assert!(load_all(&[twice.clone(), twice], &o, &|_| {}).unwrap_err().to_string().contains("two sources"));
 }
 
 fn ids(set: &Dataset) -> Vec<&str> {
@@ -98,40 +92,6 @@ fn ids(set: &Dataset) -> Vec<&str> {
 
 fn has_note(set: &Dataset, part: &str) -> bool {
     set.notes.iter().any(|n| n.contains(part))
-}
-
-#[test]
-fn a_rhythm_outside_the_classes_or_unknown_leaves_the_record_out() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("set");
-    for (name, dx) in [
-        ("a", "426783006,164895002"),
-        ("b", "426783006, 49436004"),
-        ("c", "426783006,314208002"),
-        ("d", "426783006,59118001,11157007"),
-        ("e", "164889003,426627000"),
-    ] {
-        write_record(&root, name, &wave(100), &format!("#Dx: {dx}"));
-    }
-    write_record(&root, "f", &wave(100), "#Rhythm: Wandering.");
-    let set = load(Kind::Wfdb, &root, &options()).unwrap();
-    assert_eq!(ids(&set), ["set/c", "set/d"]);
-    assert_eq!(
-        (set.classes[set.strips[0].label].as_str(), set.classes[set.strips[1].label].as_str()),
-        ("AFIB/AFL", "SR")
-    );
-    let reasons: Vec<_> = set.exclusions.iter().map(|e| e.reason.as_str()).collect();
-    let expected = [
-        "rhythm VTach (164895002) is in no class of rhythm6",
-        "the code 49436004 is not known and may name a rhythm",
-        "Brady (426627000), bradycardia, may be of several classes",
-        "the rhythm `Wandering.` is not known",
-    ];
-    assert_eq!(reasons, expected);
-    // a class for every other rhythm, but not for one that is not known
-    let set = load(Kind::Wfdb, &root, &LoadOptions { classes: "af3".into(), ..options() }).unwrap();
-    let classes: Vec<_> = set.strips.iter().map(|s| (s.id.as_str(), set.classes[s.label].as_str())).collect();
-    assert_eq!(classes, [("set/a", "O"), ("set/c", "A"), ("set/d", "N")]);
 }
 
 #[cfg(unix)]
@@ -206,39 +166,6 @@ fn record_names_give_patients() {
     assert!(load(Kind::Wfdb, &root, &bad).unwrap_err().to_string().contains("without a group"));
 }
 
-#[test]
-fn every_kind_says_how_it_found_patients() {
-    let dir = tempfile::tempdir().unwrap();
-    write_record(dir.path(), "s", &wave(100), "#Dx: 426177001");
-    std::fs::write(dir.path().join("REFERENCE.csv"), "s,N\n").unwrap();
-    let own = "the data does not tell patients apart: 1 record, each taken as one patient";
-    for kind in [Kind::Wfdb, Kind::Cinc2017] {
-        let set = load(kind, dir.path(), &options()).unwrap();
-        assert_eq!(set.notes.iter().filter(|n| n.ends_with(own)).count(), 1, "{kind:?}: {:?}", set.notes);
-    }
-    let synthetic = SyntheticOptions { records: 6, ..SyntheticOptions::default() };
-    let set = load(Kind::Synthetic, Path::new(""), &LoadOptions { synthetic, fs: 100.0, ..options() }).unwrap();
-    assert!(has_note(&set, "6 records, each taken as one patient"), "{:?}", set.notes);
-}
-
-#[test]
-fn a_pool_without_the_lead_is_one_line() {
-    let dir = tempfile::tempdir().unwrap();
-    let notes = [beat_word(28, 0), beat_word(63, 2), *b"(N", beat_word(1, 10), beat_word(1, 80), [0, 0]].concat();
-    for i in 0..30 {
-        let name = format!("r{i:02}");
-        write_record(dir.path(), &name, &wave(120), "");
-        let header = format!("{name} 1 100 120\n{name}.dat 16 1000/mV 16 0 0 {} 0 V5\n", i + 1);
-        std::fs::write(dir.path().join(format!("{name}.hea")), header).unwrap();
-        std::fs::write(dir.path().join(format!("{name}.atr")), &notes).unwrap();
-    }
-    let set = load(Kind::Mitbih, dir.path(), &options()).unwrap();
-    assert_eq!(set.strips.len(), 30);
-    let count = |part: &str| set.notes.iter().filter(|n| n.contains(part) && n.contains("and 25 more")).count();
-    assert_eq!((count("V5 used instead"), count("checksum")), (1, 1), "{:#?}", set.notes);
-    assert_eq!(set.notes.iter().filter(|n| n.contains("r07")).count(), 0, "{:#?}", set.notes);
-}
-
 /// A word of an annotation file.
 fn beat_word(code: u16, value: u16) -> [u8; 2] {
     (code << 10 | value).to_le_bytes()
@@ -275,20 +202,7 @@ fn a_leads_annotations_say_nothing_beyond_their_outermost_beats() {
 }
 
 #[test]
-fn names_tell_sources_apart() {
-    let dir = tempfile::tempdir().unwrap();
-    let paths = ["a/set", "b/set"].map(|p| dir.path().join(p));
-    paths.iter().for_each(|p| write_record(p, "s", &wave(100), "#Dx: 426177001"));
-    let text = |name: &str, i: usize| format!("{name}wfdb:{}", paths[i].display());
-    let parse = |text: String| text.parse::<Source>().unwrap();
-    let load = |sources: &[Source]| load_all(sources, &options(), &|_| {});
-    let e = load(&[parse(text("", 0)), parse(text("", 1))]).unwrap_err().to_string();
-    assert!(e.contains("two sources are named `set`") && e.contains("HINT") && e.contains("NAME=KIND:PATH"), "{e}");
-    let named = [parse(text("", 0)), parse(text("other=", 1))];
-    assert_eq!(named[1].to_string(), text("other=", 1));
-    let set = load(&named).unwrap();
-    assert_eq!(ids(&set), ["set/s", "other/s"]);
-    assert_eq!((set.patients()[1].as_str(), set.strips[1].source.as_str()), ("other/s", "other"));
+fn names_of_sources() {
     for bad in ["=wfdb:x", "a/b=wfdb:x", " =wfdb:x", "..=wfdb:x", "a b=wfdb:x", "a=dicom:x", "a=wfdb:", "a=b=wfdb:x"] {
         let e = bad.parse::<Source>().unwrap_err().to_string();
         assert!(e.contains("HINT") && e.contains("source `"), "{bad}: {e}");

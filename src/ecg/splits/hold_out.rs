@@ -133,13 +133,9 @@ mod tests {
         }
         // three patients allow a third at least
         let three: Vec<String> = (0..30).map(|i| format!("p{}", i / 10)).collect();
-        assert_eq!(count(&held_of_three(&three)), 10);
+        assert_eq!(count(&held(SplitKind::Grouped, &[0; 30], &three, 0.1)), 10);
         let one = vec!["p".to_string(); 30];
         let e = hold_out(SplitKind::Grouped, &[0; 30], &one, 0.1, 1).unwrap_err().to_string();
         assert!(e.contains("1 patient") && e.contains("HINT"), "{e}");
-    }
-
-    fn held_of_three(groups: &[String]) -> Vec<bool> {
-        held(SplitKind::Grouped, &[0; 30], groups, 0.1)
     }
 }

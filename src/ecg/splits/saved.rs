@@ -1,6 +1,7 @@
 //! A split kept in a file, so that any program can use the same folds again.
 
 use super::SplitKind;
+use crate::ecg::wfdb::read_limited;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use serde::de::{MapAccess, Visitor};
@@ -8,7 +9,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, json};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 const FORMAT: &str = "exgnet-split-1";
@@ -98,15 +98,7 @@ impl SavedSplit {
     /// [`Error::File`] for a file that cannot be read or is no whole and consistent split.
     pub fn read(path: &Path) -> Result<Self> {
         crate::files::guard::reads(path);
-        let mut bytes = Vec::new();
-        let file = crate::files::open(path).and_then(|f| f.take(MOST_BYTES + 1).read_to_end(&mut bytes));
-        file.map_err(|e| Error::file(path, format!("cannot be read: {e}"), "give the name of a split written before"))?;
-        let whole = if bytes.len() as u64 > MOST_BYTES {
-            Err(format!("longer than {} MiB", MOST_BYTES >> 20))
-        } else {
-            Self::parse(&bytes)
-        };
-        whole.map_err(|what| {
+        Self::parse(&read_limited(path, MOST_BYTES, "split")?).map_err(|what| {
             let hint = "expected the file of an earlier run, {\"format\": \"exgnet-split-1\", \"kind\", \"folds\", \
                         \"seed\", \"records\": {id: fold, ...}}; without one the folds are drawn anew";
             Error::file(path, format!("is not a usable split: {what}"), hint)
@@ -114,13 +106,13 @@ impl SavedSplit {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let written: Written = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        if written.format != FORMAT {
-            return Err(format!("format \"{}\", expected \"{FORMAT}\"", written.format));
+        let Written { format, kind, folds: k, seed, records } =
+            serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        if format != FORMAT {
+            return Err(format!("format \"{format}\", expected \"{FORMAT}\""));
         }
-        let kind = SplitKind::from_name(&written.kind).ok_or_else(|| format!("unknown kind \"{}\"", written.kind))?;
-        let (records, fold) = written.records.0.into_iter().unzip();
-        let split = Self { kind, k: written.folds, seed: written.seed, records, fold };
+        let (records, fold) = records.0.into_iter().unzip();
+        let split = Self { kind, k, seed, records, fold };
         split.check()?;
         Ok(split)
     }
@@ -174,7 +166,7 @@ fn first_few(list: &[&str]) -> String {
 #[serde(deny_unknown_fields)]
 struct Written {
     format: String,
-    kind: String,
+    kind: SplitKind,
     folds: usize,
     seed: u64,
     records: Pairs,
@@ -257,7 +249,7 @@ mod tests {
         let good = example().to_json();
         for (from, to, expected) in [
             ("split-1", "split-2", "expected \"exgnet-split-1\""),
-            ("grouped", "loocv", "unknown kind"),
+            ("grouped", "loocv", "unknown variant"),
             ("\"folds\": 2", "\"folds\": 1", "at least 2"),
             ("\"folds\": 2", "\"folds\": 4294967296000", "4 records for"),
             ("\"folds\": 2", "\"folds\": 3", "no record in fold 2"),

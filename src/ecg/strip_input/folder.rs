@@ -4,6 +4,7 @@ use super::place::Kind;
 use super::text;
 use crate::ecg::resolve;
 use crate::ecg::sources::{self, Source};
+use crate::ecg::wfdb::with_hea;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -57,10 +58,4 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     }
     found.sort();
     Ok((found, notes))
-}
-
-fn with_hea(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".hea");
-    PathBuf::from(name)
 }

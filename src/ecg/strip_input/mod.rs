@@ -7,7 +7,7 @@ mod place;
 mod tests;
 mod text;
 
-use super::labels::{HeaderLabel, Rhythm, header_label};
+use super::labels::{Rhythm, header_label};
 use super::preprocessing::{Finished, LongRecord, Preprocessing, Unusable};
 use super::wfdb::{Header, annotation, read_signal};
 use super::{resample, sources};
@@ -111,10 +111,8 @@ pub fn read_lead(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Reco
 pub fn expert_rhythm(path: &Path, seconds: f64) -> Option<Rhythm> {
     let Place { kind: Kind::Wfdb(header), start, .. } = place::locate(path).ok()? else { return None };
     let header = Header::read(&header).ok()?;
-    match header_label(&header.comments) {
-        HeaderLabel::Rhythm { rhythm, .. } => Some(rhythm),
-        HeaderLabel::None(_) => sources::rhythm_at(&header, start, seconds),
-    }
+    header_label(&header.comments)
+        .map_or_else(|_| sources::rhythm_at(&header, start, seconds), |found| Some(found.rhythm))
 }
 
 fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: String) -> Result<Recording> {

@@ -2,6 +2,7 @@
 
 use crate::ecg::resolve;
 use crate::ecg::sources::stem;
+use crate::ecg::wfdb::with_hea;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -110,9 +111,7 @@ fn resolve_record(path: &Path) -> PathBuf {
     if direct.exists() && !direct.is_dir() {
         return direct;
     }
-    let mut header = path.as_os_str().to_owned();
-    header.push(".hea");
-    let header = resolve(Path::new(&header));
+    let header = resolve(&with_hea(path));
     if header.exists() { header } else { direct }
 }
 

@@ -267,17 +267,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn packing_and_decoding_agree(codes in proptest::collection::vec(any::<i16>(), 0..40)) {
-            let wide: Vec<i32> = codes.iter().map(|&c| c.into()).collect();
-            prop_assert_eq!(all_codes(Format::F16, &pack_16(codes.iter().copied())), wide);
-            let narrow: Vec<i16> = codes.iter().map(|c| c >> 4).collect();
-            let packed = pack_212(narrow.iter().copied());
-            prop_assert_eq!(Format::F212.bytes_for(codes.len() as u64), Some(packed.len() as u64));
-            let wide: Vec<i32> = narrow.iter().map(|&c| c.into()).collect();
-            prop_assert_eq!(all_codes(Format::F212, &packed), wide);
-        }
-
-        #[test]
         fn a_signal_alone_is_its_part_of_all(bytes in proptest::collection::vec(any::<u8>(), 0..200), which in 0usize..10,
                                             before in 0usize..4, per_frame in 1usize..4, after in 0usize..4) {
             let format = Format::ALL[which];

@@ -174,6 +174,11 @@ impl Header {
         if description.is_empty() { format!("signal {}", index + 1) } else { description.to_string() }
     }
 
+    /// What is said of a lead that is not there.
+    pub(crate) fn no_lead(&self, name: &str) -> String {
+        format!("no lead {name}, found {}", self.lead_names())
+    }
+
     /// Lead names, for messages.
     pub fn lead_names(&self) -> String {
         self.signals.iter().map(|s| s.description.as_str()).collect::<Vec<_>>().join(", ")

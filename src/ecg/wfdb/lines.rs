@@ -156,7 +156,7 @@ fn below(line: &Line, text: &str, what: &str) -> Result<String> {
 
 /// `file format [gain [resolution [zero [initial [checksum [block [description]]]]]]]`.
 pub(super) fn signal_line(line: &Line) -> Result<SignalSpec> {
-    let (file, rest) = word(line.text);
+    let (file, mut rest) = word(line.text);
     let file = match file {
         NO_FILE => file.to_string(),
         "-" => {
@@ -166,21 +166,19 @@ pub(super) fn signal_line(line: &Line) -> Result<SignalSpec> {
         }
         path => below(line, path, "signal")?,
     };
-    let (text, rest) = word(rest);
-    let (format, per_frame, skew, offset) = format_field(line, text)?;
-    let (text, rest) = word(rest);
-    let (gain, baseline, units) = gain_field(line, text)?;
-    let (text, rest) = word(rest);
-    let resolution = optional(line, text, "the ADC resolution")?.unwrap_or(0);
-    let (text, rest) = word(rest);
-    let adc_zero = optional(line, text, "the ADC zero")?.unwrap_or(0);
-    let (text, rest) = word(rest);
-    let initial = optional(line, text, "the initial value")?;
-    let (text, rest) = word(rest);
+    let mut field = || {
+        let (text, after) = word(rest);
+        rest = after;
+        text
+    };
+    let (format, per_frame, skew, offset) = format_field(line, field())?;
+    let (gain, baseline, units) = gain_field(line, field())?;
+    let resolution = optional(line, field(), "the ADC resolution")?.unwrap_or(0);
+    let adc_zero = optional(line, field(), "the ADC zero")?.unwrap_or(0);
+    let initial = optional(line, field(), "the initial value")?;
     // written signed or unsigned: only the low 16 bits count
-    let checksum = optional::<i64>(line, text, "the checksum")?.map(|c| c as i16);
-    let (text, rest) = word(rest);
-    let block = optional(line, text, "the block size")?.unwrap_or(0);
+    let checksum = optional::<i64>(line, field(), "the checksum")?.map(|c| c as i16);
+    let block = optional(line, field(), "the block size")?.unwrap_or(0);
     Ok(SignalSpec {
         file,
         format,

@@ -27,7 +27,14 @@ pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 use crate::error::{Error, Result};
 use crate::files::open;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The header `dir/100.hea` of a record `dir/100`.
+pub(crate) fn with_hea(record: &Path) -> PathBuf {
+    let mut name = record.as_os_str().to_owned();
+    name.push(".hea");
+    name.into()
+}
 
 /// Reads a whole file of at most `limit` bytes.
 ///

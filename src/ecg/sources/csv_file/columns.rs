@@ -37,11 +37,11 @@ impl Columns {
         let hint = "expected a header row: 0, 1, 2, ... for the samples, the features, one column for each class";
         let fail = |what: String| Error::file(path, what, hint);
         let text = String::from_utf8_lossy(line);
-        let text = text.trim_start_matches('\u{feff}').trim_end_matches('\r');
+        let text = text.trim_start_matches('\u{feff}');
         if text.trim().is_empty() {
             return Err(fail("is empty".into()));
         }
-        let cells = quoted_cells(text.as_bytes()).ok_or_else(|| fail("the header row cannot be split".into()))?;
+        let cells = cells(text.as_bytes()).ok_or_else(|| fail("the header row cannot be split".into()))?;
         let names: Vec<String> = cells.iter().map(|name| bare(name).to_string()).collect();
         let kinds: Vec<Column> = names.iter().map(|name| kind(name)).collect();
         let samples = kinds.iter().filter(|k| matches!(k, Column::Sample(_))).count();
@@ -104,8 +104,8 @@ impl Columns {
     }
 }
 
-/// The cells of one line that may hold quotes.
-pub fn quoted_cells(line: &[u8]) -> Option<csv::StringRecord> {
+/// The cells of one line, without blanks around them and quotes.
+pub fn cells(line: &[u8]) -> Option<csv::StringRecord> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(line);
     let mut record = csv::StringRecord::new();
     reader.read_record(&mut record).ok()?.then_some(record)

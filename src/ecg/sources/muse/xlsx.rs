@@ -5,6 +5,8 @@
 use crate::ecg::wfdb::read_limited;
 use crate::error::{Error, Result};
 use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -75,33 +77,34 @@ fn attribute(e: &BytesStart, name: &str) -> Option<String> {
     (value.len() <= MAX_TEXT).then(|| value.to_string())
 }
 
+/// What `get` makes of the first element of this name of which it makes something.
+fn find<T>(xml: &str, name: &str, get: impl Fn(&BytesStart) -> Option<T>) -> Result<Option<T>, String> {
+    let mut events = reader(xml);
+    loop {
+        match next(&mut events)? {
+            Event::Start(e) if e.local_name().as_ref() == name => match get(&e) {
+                None => {}
+                found => return Ok(found),
+            },
+            Event::Eof => return Ok(None),
+            _ => {}
+        }
+    }
+}
+
 /// The part that holds the first sheet.
 fn first_sheet(workbook: &str, relations: &str) -> Result<String, String> {
-    let mut id = None;
-    let mut events = reader(workbook);
-    loop {
-        match next(&mut events)? {
-            Event::Start(e) if e.local_name().as_ref() == "sheet" => {
-                let is_id = |a: &quick_xml::events::attributes::Attribute| a.key.local_name().as_ref() == "id";
-                id = e.attributes().with_checks(false).filter_map(Result::ok).find(is_id).map(|a| a.value.to_string());
-                break;
-            }
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    let mut events = reader(relations);
-    loop {
-        match next(&mut events)? {
-            Event::Start(e) if e.local_name().as_ref() == "Relationship" && attribute(&e, "Id") == id => {
-                if let Some(target) = attribute(&e, "Target").filter(|_| id.is_some()) {
-                    return Ok(target.strip_prefix('/').map_or_else(|| format!("xl/{target}"), String::from));
-                }
-            }
-            Event::Eof => return Ok("xl/worksheets/sheet1.xml".into()),
-            _ => {}
-        }
-    }
+    let is_id = |a: &Attribute| a.key.local_name().as_ref() == "id";
+    let id_of = |e: &BytesStart| {
+        let id = e.attributes().with_checks(false).filter_map(Result::ok).find(is_id);
+        Some(id.map(|a| a.value.to_string()))
+    };
+    let id = find(workbook, "sheet", id_of)?.flatten();
+    let target = |e: &BytesStart| attribute(e, "Target").filter(|_| id.is_some() && attribute(e, "Id") == id);
+    Ok(match find(relations, "Relationship", target)? {
+        Some(target) => target.strip_prefix('/').map_or_else(|| format!("xl/{target}"), String::from),
+        None => "xl/worksheets/sheet1.xml".into(),
+    })
 }
 
 /// The texts that cells refer to by number.
@@ -149,14 +152,9 @@ fn add_text(event: &Event, to: &mut String) {
     match event {
         Event::Text(t) => to.push_str(&t.xml10_content()),
         Event::CData(t) => to.push_str(&t.xml10_content()),
-        Event::GeneralRef(r) => match (&**r, r.resolve_char_ref()) {
-            ("lt", _) => to.push('<'),
-            ("gt", _) => to.push('>'),
-            ("amp", _) => to.push('&'),
-            ("quot", _) => to.push('"'),
-            ("apos", _) => to.push('\''),
-            (_, Ok(Some(c))) => to.push(c),
-            _ => {}
+        Event::GeneralRef(r) => match r.resolve_char_ref() {
+            Ok(Some(c)) => to.push(c),
+            _ => to.push_str(resolve_predefined_entity(r).unwrap_or_default()),
         },
         _ => {}
     }
