@@ -52,6 +52,14 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_atomically(path, text.as_bytes())
 }
 
+/// A CSV table: a line of heads, and under it rows of as many cells.
+pub(crate) fn csv(heads: &str, rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let heads = heads.split(',').map(String::from).collect();
+    std::iter::once(heads).chain(rows).for_each(|row: Vec<String>| csv.write_record(row).expect("rows of one length"));
+    csv.into_inner().expect("in memory")
+}
+
 /// Where prepared sources and tuning tables are kept: `EXGNET_CACHE`, else `exgnet` in the user's cache folder. `None` where
 /// `EXGNET_CACHE` is `off` or there is no such folder.
 pub fn cache_dir() -> Option<std::path::PathBuf> {

@@ -174,6 +174,18 @@ fn ludb_strips() {
     println!("ludb: {:?}\n{:#?}\n{:#?}", table(&set), set.notes, set.exclusions);
     assert_eq!(table(&set), [("SR", 96), ("SB", 17), ("ST", 3), ("SI", 7), ("AFIB/AFL", 12)]);
     assert!(set.exclusions.is_empty() && set.strips.iter().all(|s| s.expert_beats && s.r_peaks.len() >= 3));
+    // every record lacks its outermost beats: the marked part is from 0.15 s before the first beat to as long after the last
+    for s in &set.strips {
+        let ([from, to], peaks) = (s.marked.expect("a part"), &s.r_peaks);
+        let near = |a: u32, b: u32| a.abs_diff(b) <= 1;
+        assert!(
+            near(from, peaks[0].saturating_sub(75)) && near(to, peaks[peaks.len() - 1] + 76),
+            "{}: {from} {to}",
+            s.id
+        );
+    }
+    let outside = set.strips.iter().map(|s| s.marked.map_or(0, |[from, to]| from + 5000 - to)).sum::<u32>();
+    println!("ludb: {:.1} % of the samples are outside", f64::from(outside) / 50.0 / set.strips.len() as f64);
     // dropping small classes is told, and nothing gets lost
     let small = load(Kind::Wfdb, &folder, |o| o.min_class = 10);
     assert_eq!(small.classes, ["SR", "SB", "AFIB/AFL"]);

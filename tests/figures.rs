@@ -88,6 +88,7 @@ impl Fake {
             probabilities: vec![0.5, 0.3, 0.2],
             ncc: 0.75,
             expert_beats: true,
+            marked: None,
             signal: wave(2.0),
             target: wave(5.0),
             maps: (0..3)
@@ -492,7 +493,7 @@ fn an_old_run_is_drawn_as_far_as_it_goes() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = Fake { explained: false, ..Fake::new("plain", 0) }.write(tmp.path());
     let out = path(tmp.path(), "out");
-    let done = exgnet(&["figures", &dir.to_string_lossy(), "--out", &out, "--format", "svg"]);
+    let done = exgnet(&["figures", &dir.to_string_lossy(), "--out", &out, "--format", "svg,pdf"]);
     let said = text(&done.stderr);
     assert!(done.status.success(), "{said}");
     for part in [
@@ -502,7 +503,7 @@ fn an_old_run_is_drawn_as_far_as_it_goes() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    for name in ["losses.svg", "confusion.svg", "ranking.svg", "network.svg", "losses.txt"] {
+    for name in ["losses.svg", "confusion.svg", "ranking.svg", "network.svg", "losses.txt", "ranking.pdf"] {
         assert!(Path::new(&out).join(name).is_file(), "{name}");
     }
     assert!(!Path::new(&out).join("losses.png").exists());
@@ -529,7 +530,7 @@ fn bad_input_is_told() {
     std::fs::create_dir(at("empty")).expect("made");
     fails(&["figures", &at("empty")], 1, &["no run folder", "HINT: give the folder of a run"]);
     fails(&["figures", &run, "--only", "pictures"], 2, &["one of training, confusion"]);
-    fails(&["figures", &run, "--format", "pdf"], 2, &["expected png or svg"]);
+    fails(&["figures", &run, "--format", "eps"], 2, &["expected png, svg or pdf"]);
     for width in ["10", "NaN", "1e9"] {
         fails(&["figures", &run, "--width-mm", width], 1, &["--width-mm", "expected 80 to 400"]);
     }

@@ -5,10 +5,12 @@
 mod golden;
 
 use exgnet::autograd::grad;
+use exgnet::ecg::guidance::{marked_bins, pool};
 use exgnet::ecg::{guidance, synthesize};
 use exgnet::experiment::Experiment;
 use exgnet::experiment::data::Strips;
-use exgnet::nn::Mode;
+use exgnet::explain::scores::ncc;
+use exgnet::nn::{Exgnet, Mode};
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use exgnet::train::Targets;
@@ -43,6 +45,7 @@ fn targets(g: &Golden, bins: usize) -> BatchTargets {
             ops::reshape(&pooled, &[batch, bins]).expect("2-D"),
             Tensor::from_f32(gpu(), &[batch], &valid).expect("uploaded"),
         )],
+        inside: None,
     }
 }
 
@@ -178,4 +181,83 @@ fn the_terms_of_xai_guidance_add_up() {
     };
     let (a, b) = (xai(vec![one.clone()]), xai(vec![other.clone()]));
     assert!((xai(vec![one, other]) - (a + b)).abs() < 1e-6 && (a - b).abs() > 1e-3, "{a} {b}");
+}
+
+/// Of records that are marked in a part alone, the loss is 1 - NCC of that part: beats that the map also finds outside cost
+/// nothing. Its gradient is that of finite differences.
+#[test]
+fn what_is_not_marked_is_not_taught() {
+    let g = Golden::open("exgnet_parallel");
+    let net = network(&g);
+    let (x, bins) = (g.leaf("in.x").detach(), net.config().block_lengths(200)[1]);
+    let records: Vec<usize> = (0..x.dim(0)).collect();
+    const NAME: &str = "blocks.0.branches.1.weight";
+    for goal in ["mixed", "separate"] {
+        let sets =
+            [&format!("losses.xai_goal={goal}"), "losses.xai_irregular=1", "data.synthetic.records=8", "data.fs=100"];
+        let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
+        let mut data = synthesize(&experiment.data.synthetic_options()).expect("strips");
+        let samples = data.samples() as u32;
+        data.strips[0].marked = Some([150, 800]);
+        data.strips[1].marked = Some([0, 610]);
+        // too narrow for any bin: nothing to teach
+        data.strips[2].marked = Some([500, 503]);
+        let weights =
+            LossWeights { block: 1, joint: 0.0, feature: 0.0, ..experiment.losses.weights(4).expect("weights") };
+        let made = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
+        let ones = Tensor::full(gpu(), &[4], 1.0).expect("uploaded");
+        let given = made.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
+        let labels = targets(&g, bins);
+        let batch = BatchTargets { classes: labels.classes, distribution: labels.distribution, ..given };
+        let loss = |net: &Exgnet| {
+            let out = net.forward(&x, &Mode::EVAL).expect("forward");
+            losses(net, &out, &batch, &weights, &Mode::EVAL).expect("losses")
+        };
+        // in f64, over the bins of the part
+        let by_hand = |map: &[f32]| {
+            let curves = |i: usize| {
+                let s = &data.strips[i];
+                let g = guidance(&s.r_peaks, 100.0, samples as usize, &experiment.guidance);
+                let rho = g.irregularity;
+                let curves = if goal == "mixed" {
+                    vec![(g.target, 1.0)]
+                } else {
+                    vec![(g.beats, 1.0 - rho), (g.intervals, rho)]
+                };
+                (1.0 + rho, curves)
+            };
+            let known: Vec<usize> = records.iter().copied().filter(|&i| i != 2).collect();
+            let total: f64 = known.iter().map(|&i| curves(i).0).sum();
+            let one = |&i: &usize| {
+                let part = marked_bins(data.strips[i].marked, samples as usize, bins);
+                let map = &map[i * bins..(i + 1) * bins][part.clone()];
+                let (weight, curves) = curves(i);
+                let gap = |(curve, share): &(Vec<f32>, f64)| share * (1.0 - ncc(map, &pool(curve, bins)[part.clone()]));
+                weight / total * curves.iter().map(gap).sum::<f64>()
+            };
+            known.iter().map(one).sum::<f64>()
+        };
+        let terms = loss(&net);
+        let map = terms.map.as_ref().expect("a map").to_vec().expect("read");
+        let xai = terms.xai.expect("guided");
+        let found = f64::from(xai.item().expect("read"));
+        assert!((found - by_hand(&map)).abs() < 1e-5, "{goal}: {found} {}", by_hand(&map));
+        let mut elsewhere = map.clone();
+        elsewhere[bins - 1] += 100.0;
+        assert!((by_hand(&elsewhere) - by_hand(&map)).abs() < 1e-12, "the last bin of the first record is outside");
+        // along the gradient of a weight
+        let weight = net.params().get(NAME).expect("a parameter");
+        let slope = grad(&xai, &[&weight], None, false).expect("gradients").pop().flatten().expect("it depends on it");
+        let slope = slope.to_vec().expect("read");
+        let norm = slope.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>().sqrt();
+        let step = 2e-3;
+        let at = |sign: f64| {
+            let mut g = Golden::open("exgnet_parallel");
+            let values = &mut g.tensors.get_mut(NAME).expect("a parameter").1;
+            values.iter_mut().zip(&slope).for_each(|(v, d)| *v += sign * step * f64::from(*d) / norm);
+            by_hand(&loss(&network(&g)).map.expect("a map").to_vec().expect("read"))
+        };
+        let numeric = (at(1.0) - at(-1.0)) / (2.0 * step);
+        assert!(norm > 1e-4 && (numeric - norm).abs() < 0.02 * norm, "{goal}: {numeric} {norm}");
+    }
 }

@@ -101,6 +101,30 @@ fn runs_are_listed_run_skipped_and_gathered() {
     }
     assert!(!std::path::Path::new(&at("runs/patients.md")).exists(), "every synthetic record is a patient");
 
+    // tables are of whole runs or of none
+    let run = format!("{out}/both/fold-1-seed-3");
+    for (name, with, words) in [
+        ("metrics.json", "{", ["metrics.json cannot be used", "exgnet evaluate --model"]),
+        (
+            "predictions.csv",
+            "record,patient,true\n",
+            ["predictions.csv: cannot be used: no column p_SR", "both, fold 1"],
+        ),
+        ("predictions.csv", "", ["no predictions.csv", "exgnet evaluate --model"]),
+    ] {
+        let path = format!("{run}/{name}");
+        let whole = std::fs::read(&path).expect("there");
+        match with {
+            "" => std::fs::remove_file(&path).expect("removed"),
+            _ => std::fs::write(&path, with).expect("written"),
+        }
+        fails(&["collect", &out], 1, &words);
+        std::fs::write(&path, whole).expect("written");
+    }
+    // twice the same fold and seed
+    std::fs::rename(&alone, at("runs/both/alone")).expect("renamed");
+    fails(&["collect", &out], 1, &["both, fold 1, seed 3 is there twice", "leave one"]);
+
     // two at once: the same bytes
     let twice = at("twice");
     let done = exgnet(&["sweep", &grid, "--out", &twice, "--jobs", "2"]);

@@ -146,10 +146,7 @@ fn draw(set: &Dataset, examples: usize, (look, formats): (&Look, &[Format]), dir
     };
     let class = |i: usize| (set.classes[chosen[i].label].as_str(), chosen[i].label);
     let shown = (0..chosen.len()).map(|i| ExampleStrip { class: class(i), strip: strip(i) }).collect();
-    let curves: Vec<_> = chosen
-        .iter()
-        .map(|s| crate::ecg::guidance(&s.r_peaks, set.preprocessing.fs, s.signal.len(), &set.guidance))
-        .collect();
+    let curves: Vec<_> = chosen.iter().map(|s| s.guidance(set.preprocessing.fs, &set.guidance)).collect();
     let guided: Vec<GuidanceFigure> = curves
         .iter()
         .enumerate()
@@ -160,6 +157,7 @@ fn draw(set: &Dataset, examples: usize, (look, formats): (&Look, &[Format]), dir
             beats: &made.beats,
             intervals: &made.intervals,
             target: &made.target,
+            marked: made.marked,
             irregularity: made.irregularity,
         })
         .collect();

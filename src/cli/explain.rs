@@ -30,7 +30,7 @@ pub(super) struct ExplainArgs {
     /// Strips, as for `predict`
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Folder for `<input stem>.npy` (f32, one value a sample, 0 to 1) and the figure of that name, with its caption in a .txt
+    /// Folder for `<input stem>.npy` (f32, one value a sample, 0 to 1) and the figure of that name
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Class to explain; the predicted one where not given
@@ -133,7 +133,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         )?;
         let mut figures = Vec::new();
         for page in &pages {
-            figures.extend(page.write(&args.out, &args.look.format)?);
+            figures.extend(page.write_drawings(&args.out, &args.look.format)?);
         }
         write_atomically(&npy_path, &npy)?;
         if args.json {

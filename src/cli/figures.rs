@@ -20,10 +20,8 @@ use std::process::ExitCode;
                   exgnet figures run-a run-b --only gradcam-compare                  two runs on the same strips\n  \
                   exgnet figures results/mitbih-ablation --only gradcam --fold 1 --records mitdb/201@120.05 --out strips\n  \
                   exgnet figures results/kernels --only roofline --format svg --theme dark\n\n\
-                  Kinds: training, confusion, ranking (ROC, precision-recall, reliability), performance (per class,\n\
-                  patients, ablation, networks), data (records of every class),\n\
-                  gradcam (strips, plain against guided, averages about the R peak), scores (violins, deletion and insertion),\n\
-                  features, network, kernels (what bench --suite, bench --json and profile --json wrote).\n\
+                  `--list` prints the kinds and their figures; those of kernels come from what bench --suite, bench --json, ladder and\n\
+                  profile --json wrote.\n\
                   Beside every figure lies its caption, STEM.txt. Neither a GPU nor the model or the data set is needed."
 )]
 pub(super) struct FiguresArgs {

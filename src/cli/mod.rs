@@ -182,29 +182,46 @@ impl Common {
     }
 }
 
-#[derive(Subcommand)]
-enum Command {
-    Info(info::InfoArgs),
-    Prepare(prepare::PrepareArgs),
-    Data(data::DataArgs),
-    Rpeaks(rpeaks::RpeaksArgs),
-    Synth(synth::SynthArgs),
-    Train(train::TrainArgs),
-    Sweep(sweep::SweepArgs),
-    Collect(collect::CollectArgs),
-    Figures(figures::FiguresArgs),
-    Report(report::ReportArgs),
-    Evaluate(evaluate::EvaluateArgs),
-    Predict(predict::PredictArgs),
-    Explain(explain::ExplainArgs),
-    Export(export::ExportArgs),
-    Grads(grads::GradsArgs),
-    Check(check::CheckArgs),
-    Profile(profile::ProfileArgs),
-    Bench(bench::BenchArgs),
-    Ladder(ladder::LadderArgs),
-    Tune(tune::TuneArgs),
-    Shader(shader::ShaderArgs),
+/// The commands, each of a module of its own, in the order in which help lists them.
+macro_rules! commands {
+    ($($name:ident: $module:ident::$args:ident,)*) => {
+        #[derive(Subcommand)]
+        enum Command {
+            $($name($module::$args),)*
+        }
+
+        impl Command {
+            fn run(&self, common: &Common) -> Result<ExitCode> {
+                match self {
+                    $(Self::$name(args) => $module::run(common, args),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Info: info::InfoArgs,
+    Prepare: prepare::PrepareArgs,
+    Data: data::DataArgs,
+    Rpeaks: rpeaks::RpeaksArgs,
+    Synth: synth::SynthArgs,
+    Train: train::TrainArgs,
+    Sweep: sweep::SweepArgs,
+    Collect: collect::CollectArgs,
+    Figures: figures::FiguresArgs,
+    Report: report::ReportArgs,
+    Evaluate: evaluate::EvaluateArgs,
+    Predict: predict::PredictArgs,
+    Explain: explain::ExplainArgs,
+    Export: export::ExportArgs,
+    Grads: grads::GradsArgs,
+    Check: check::CheckArgs,
+    Profile: profile::ProfileArgs,
+    Bench: bench::BenchArgs,
+    Ladder: ladder::LadderArgs,
+    Tune: tune::TuneArgs,
+    Shader: shader::ShaderArgs,
 }
 
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage, 130 when a
@@ -221,30 +238,7 @@ pub fn main() -> ExitCode {
         // Fails only if a pool exists already, which then stays.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.common.threads).build_global();
     }
-    let done = match &cli.command {
-        Command::Info(args) => info::run(&cli.common, args),
-        Command::Prepare(args) => prepare::run(&cli.common, args),
-        Command::Data(args) => data::run(&cli.common, args),
-        Command::Rpeaks(args) => rpeaks::run(&cli.common, args),
-        Command::Synth(args) => synth::run(&cli.common, args),
-        Command::Train(args) => train::run(&cli.common, args),
-        Command::Collect(args) => collect::run(&cli.common, args),
-        Command::Figures(args) => figures::run(&cli.common, args),
-        Command::Report(args) => report::run(&cli.common, args),
-        Command::Sweep(args) => sweep::run(&cli.common, args),
-        Command::Evaluate(args) => evaluate::run(&cli.common, args),
-        Command::Predict(args) => predict::run(&cli.common, args),
-        Command::Explain(args) => explain::run(&cli.common, args),
-        Command::Export(args) => export::run(&cli.common, args),
-        Command::Grads(args) => grads::run(&cli.common, args),
-        Command::Check(args) => check::run(&cli.common, args),
-        Command::Profile(args) => profile::run(&cli.common, args),
-        Command::Bench(args) => bench::run(&cli.common, args),
-        Command::Ladder(args) => ladder::run(&cli.common, args),
-        Command::Tune(args) => tune::run(&cli.common, args),
-        Command::Shader(args) => shader::run(&cli.common, args),
-    };
-    match done.and_then(|code| print_failure().map_or(Ok(code), Err)) {
+    match cli.command.run(&cli.common).and_then(|code| print_failure().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "error: {e}");

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
                   exgnet report results/mitbih-ablation --out report.html --strips 6\n\n\
                   The page needs no network and no other file. What a run does not have is told on it, with the\n\
-                  command that makes it. Its address takes filters: report.html#true=AFIB/AFL&result=wrong&sort=ncc-low")]
+                  command that makes it. A click enlarges a figure, arrow keys step through figures and strips, and the\n\
+                  page's address takes filters: report.html#true=AFIB/AFL&result=wrong&fold=2&sort=ncc-low, also predicted,\n\
+                  record, variant, map (of which class) and at (which strip)")]
 pub(super) struct ReportArgs {
     /// Run folders, or folders of sweeps
     #[arg(required = true, value_name = "RUN_OR_SWEEP")]

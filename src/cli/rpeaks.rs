@@ -6,12 +6,12 @@ use crate::ecg::Source;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::rpeaks::evaluate::{Evaluation, RecordScore, RhythmGroup, TOLERANCE, evaluate};
 use crate::ecg::rpeaks::score::Score;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::figures::rpeaks::{RPeakRow, rpeaks};
-use crate::files::write_atomically;
+use crate::files::{self, write_atomically};
 use clap::Args;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Hold the R-peak detectors against expert beats
@@ -59,7 +59,7 @@ pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
     }
     if let Some(dir) = &args.out {
         write_atomically(&dir.join("table.md"), table(&all, &names).as_bytes())?;
-        write_csv(&dir.join("records.csv"), &all.records)?;
+        write_atomically(&dir.join("records.csv"), &csv(&all.records))?;
         for name in &names {
             let rows = figure_rows(all.records.iter().filter(|r| r.source == *name));
             if rows.len() > MOST_DRAWN * Detector::ALL.len() {
@@ -123,42 +123,25 @@ fn table(all: &Evaluation, names: &[String]) -> String {
     text
 }
 
-fn write_csv(path: &Path, rows: &[RecordScore]) -> Result<()> {
-    let fail = |e: String| Error::file(path, format!("cannot be written: {e}"), "check the disk and permissions");
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let head = [
-        "source",
-        "record",
-        "lead",
-        "group",
-        "beats",
-        "detector",
-        "missed",
-        "false",
-        "sensitivity",
-        "ppv",
-        "mean_absolute_offset_ms",
-    ];
-    csv.write_record(head).map_err(|e| fail(e.to_string()))?;
-    for row in rows {
-        for (detector, s) in Detector::ALL.iter().zip(&row.scores) {
-            let cells = [
-                row.source.clone(),
-                row.record.clone(),
-                row.lead.clone(),
-                row.group.name().into(),
-                row.beats.to_string(),
-                detector.name().into(),
-                s.false_negative.to_string(),
-                s.false_positive.to_string(),
-                format!("{:.5}", s.sensitivity()),
-                format!("{:.5}", s.ppv()),
-                format!("{:.2}", s.mean_absolute_offset()),
-            ];
-            csv.write_record(cells).map_err(|e| fail(e.to_string()))?;
-        }
-    }
-    write_atomically(path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
+fn csv(rows: &[RecordScore]) -> Vec<u8> {
+    let heads = "source,record,lead,group,beats,detector,missed,false,sensitivity,ppv,mean_absolute_offset_ms";
+    let scores = rows.iter().flat_map(|row| Detector::ALL.iter().zip(&row.scores).map(move |(d, s)| (row, d, s)));
+    let cells = |(row, detector, s): (&RecordScore, &Detector, &Score)| {
+        vec![
+            row.source.clone(),
+            row.record.clone(),
+            row.lead.clone(),
+            row.group.name().into(),
+            row.beats.to_string(),
+            detector.name().into(),
+            s.false_negative.to_string(),
+            s.false_positive.to_string(),
+            format!("{:.5}", s.sensitivity()),
+            format!("{:.5}", s.ppv()),
+            format!("{:.2}", s.mean_absolute_offset()),
+        ]
+    };
+    files::csv(heads, scores.map(cells))
 }
 
 fn figure_rows<'a>(rows: impl Iterator<Item = &'a RecordScore>) -> Vec<RPeakRow> {

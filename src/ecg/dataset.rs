@@ -28,6 +28,9 @@ pub struct Strip {
     pub r_peaks: Vec<u32>,
     /// True where `r_peaks` are the record's own beat annotations, false where they were detected.
     pub expert_beats: bool,
+    /// The part of the strip in which an expert marked beats, `[from, to)` in samples, where that is not all of it: LUDB leaves the
+    /// outermost beats of a record unmarked. Beyond it nobody knows where the beats are.
+    pub marked: Option<[u32; 2]>,
     /// The 17 features of [`super::features::NAMES`], not standardised; NaN where one is not defined. Those of
     /// `r_peaks`, or what the source publishes.
     pub features: [f32; 17],

@@ -24,6 +24,9 @@ pub struct Fingerprint {
     pub signals: String,
     /// R peaks.
     pub r_peaks: String,
+    /// The parts in which beats are marked; `None` where that is all of every strip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<String>,
     /// The 17 features.
     pub features: String,
     /// Guidance targets; `None` where they are to be made from the R peaks.
@@ -53,6 +56,11 @@ impl Fingerprint {
             labels: hash(data, |s, h| text(data.classes.get(s.label).map_or("", String::as_str), h)),
             signals: hash(data, |s, h| floats(&s.signal, h)),
             r_peaks: hash(data, |s, h| s.r_peaks.iter().for_each(|p| h.update(&p.to_le_bytes()))),
+            marked: data
+                .strips
+                .iter()
+                .any(|s| s.marked.is_some())
+                .then(|| hash(data, |s, h| s.marked.iter().flatten().for_each(|v| h.update(&v.to_le_bytes())))),
             // a feature that is not defined has one bit pattern
             features: hash(data, |s, h| floats(&s.features.map(|v| if v.is_nan() { f32::NAN } else { v }), h)),
             targets: usable.then(|| hash(data, |s, h| s.target.iter().for_each(|t| floats(t, h)))),
@@ -63,7 +71,7 @@ impl Fingerprint {
     pub fn short(&self) -> String {
         let parts = [&self.ids, &self.patients, &self.labels, &self.signals, &self.r_peaks, &self.features];
         let mut all = Xxh3::new();
-        parts.iter().for_each(|part| all.update(part.as_bytes()));
+        parts.into_iter().chain(&self.marked).for_each(|part| all.update(part.as_bytes()));
         format!("{:016x}", all.digest())
     }
 
@@ -81,6 +89,7 @@ impl Fingerprint {
             ("labels", self.labels == other.labels),
             ("signals", self.signals == other.signals),
             ("R peaks", self.r_peaks == other.r_peaks),
+            ("marked parts", self.marked == other.marked),
             ("features", self.features == other.features),
             ("guidance targets", both.is_none_or(|(a, b)| a == b)),
         ];
@@ -129,6 +138,7 @@ mod tests {
         check(&|d| d.classes[0] = "other".into(), &["labels"]);
         check(&|d| d.strips[0].r_peaks[0] += 1, &["R peaks"]);
         check(&|d| d.strips[1].features[2] += 1.0, &["features"]);
+        check(&|d| d.strips[1].marked = Some([10, 900]), &["marked parts"]);
         check(&|d| d.notes.push("a note".into()), &[]);
         let one_bit = |d: &mut Dataset| {
             let mut signal = d.strips[2].signal.to_vec();

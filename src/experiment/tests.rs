@@ -215,13 +215,6 @@ fn files_that_are_no_experiment() {
     fails(Experiment::load(&path, &[]), &["e.toml:2: train.lr"]);
 }
 
-#[test]
-fn every_key_of_the_files_that_come_along_has_a_comment() {
-    for text in [QUICKSTART, MITBIH] {
-        assert!(text.lines().filter(|l| l.contains(" = ")).all(|l| l.contains(" # ") || l.starts_with('#')), "{text}");
-    }
-}
-
 proptest::proptest! {
     #[test]
     fn never_panics(at in 0..QUICKSTART.len(), cut in 0usize..40, put in ".{0,12}", value in ".{0,16}") {

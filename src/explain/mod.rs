@@ -112,9 +112,6 @@ pub struct Explained {
 
 /// Logits and map of each z-scored strip of `x` `[B, 1, L]` in evaluation mode; the class is `class` or, for `None`,
 /// the predicted one.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::Gpu`].
 pub fn explain_strips(net: &Exgnet, x: &Tensor, block: usize, class: Option<usize>) -> Result<Vec<Explained>> {
     let out = net.forward(x, &Mode::EVAL)?;
     let (batch, k) = (x.dim(0), net.classes());

@@ -3,9 +3,10 @@
 //! All scores work at the map's resolution of `T` bins, on targets average-pooled to it by [`pool`]. None of them
 //! panics or errs: a map that cannot be scored is [`is_dead`] and scores 0.
 
-use crate::ecg::guidance::{Guidance, GuidanceConfig, guidance, pool};
+use crate::ecg::guidance::{Guidance, GuidanceConfig, guidance, marked_bins, pool};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// How far from an R peak a map's maximum may lie to point at it, s.
 pub const POINTING_SECONDS: f64 = 0.075;
@@ -72,11 +73,11 @@ pub fn pointing(map: &[f32], fs: f64, samples: usize, r_peaks: &[u32], target: &
     is_hit(top, fs, samples, r_peaks, target)
 }
 
-/// What the pointing game gives a map whose maximum falls on any bin with equal chance: the share of bins that
-/// [`pointing`] counts as hits. 0 for an empty target.
-pub fn pointing_chance(fs: f64, samples: usize, r_peaks: &[u32], target: &[f32]) -> f64 {
-    let hits = (0..target.len()).filter(|&t| is_hit(t, fs, samples, r_peaks, target)).count();
-    hits as f64 / target.len().max(1) as f64
+/// What the pointing game gives a map whose maximum falls on any of `bins`, all within the target, with equal chance: the
+/// share of them that [`pointing`] counts as hits. 0 for none.
+pub fn pointing_chance(fs: f64, samples: usize, r_peaks: &[u32], target: &[f32], bins: Range<usize>) -> f64 {
+    let hits = bins.clone().filter(|&t| is_hit(t, fs, samples, r_peaks, target)).count();
+    hits as f64 / bins.len().max(1) as f64
 }
 
 fn is_hit(t: usize, fs: f64, samples: usize, r_peaks: &[u32], target: &[f32]) -> bool {
@@ -109,20 +110,26 @@ impl MapScores {
         Self::against(map, &guidance(r_peaks, fs, samples, config), r_peaks, fs)
     }
 
-    /// The same against a target that was made before, for several maps of one strip.
+    /// The same against a target that was made before, for several maps of one strip; over the bins that lie in the marked part
+    /// of the strip alone.
     pub fn against(map: &[f32], guidance: &Guidance, r_peaks: &[u32], fs: f64) -> Option<Self> {
         if !guidance.valid {
             return None;
         }
         let dead = is_dead(map);
-        let correlation = |curve: &[f32]| if dead { 0.0 } else { ncc(map, &pool(curve, map.len())) };
+        let bins = marked_bins(guidance.marked, guidance.target.len(), map.len());
+        let own = &map[bins.clone()];
+        let correlation = |curve: &[f32]| if dead { 0.0 } else { ncc(own, &pool(curve, map.len())[bins.clone()]) };
         let target = pool(&guidance.target, map.len());
+        // the maximum is looked for among them
+        let seen: Vec<f32> =
+            map.iter().enumerate().map(|(t, v)| if bins.contains(&t) { *v } else { f32::MIN }).collect();
         Some(Self {
             ncc: correlation(&guidance.target),
             ncc_beats: correlation(&guidance.beats),
             ncc_intervals: correlation(&guidance.intervals),
-            energy: energy(map, &target),
-            pointing: pointing(map, fs, guidance.target.len(), r_peaks, &target),
+            energy: energy(own, &target[bins.clone()]),
+            pointing: pointing(&seen, fs, guidance.target.len(), r_peaks, &target),
             dead,
         })
     }
@@ -287,25 +294,31 @@ mod tests {
         assert!(!pointing(&map, 100.0, 100, &[], &target));
         assert!(!pointing(&[0.0; 10], 100.0, 100, &[5], &[1.0; 10]), "dead");
         assert!(!pointing(&map, f64::NAN, 100, &[75], &[0.0; 10]) && !pointing(&map, 1.0, 100, &[75], &[]));
-        assert_eq!(pointing_chance(100.0, 100, &[40, 300], &target), 0.3);
-        assert_eq!(pointing_chance(100.0, 100, &[40], &[]), 0.0);
+        assert_eq!(pointing_chance(100.0, 100, &[40, 300], &target, 0..10), 0.3);
+        assert_eq!(pointing_chance(100.0, 100, &[40, 300], &target, 5..10), 0.2);
+        assert_eq!(pointing_chance(100.0, 100, &[40], &[], 0..0), 0.0);
     }
 
+    /// A map that also finds a beat before the first marked one is not punished for it.
     #[test]
-    fn one_strip() {
+    fn what_is_not_marked_does_not_count() {
         let config = GuidanceConfig::default();
-        let peaks = [100_u32, 300, 500, 700, 900];
-        let of = |map: &[f32]| MapScores::of(map, &peaks, 250.0, 1000, &config);
-        let beats = pool(&guidance(&peaks, 250.0, 1000, &config).beats, 50);
-        let best = of(&beats).unwrap();
-        assert!(best.ncc > 0.999 && best.ncc == best.ncc_beats && best.ncc_intervals == 0.0 && best.pointing);
-        let worst = of(&beats.iter().map(|v| 1.0 - v).collect::<Vec<_>>()).unwrap();
-        assert!(worst.ncc < -0.999 && !worst.pointing && !worst.dead, "{worst:?}");
-        // every beat's bump, of sum 12.5 sqrt(2 pi), fills two bins of 20 with 0.697 each
-        assert!((worst.energy - 10.0 * 0.303 / 42.17).abs() < 1e-3, "{worst:?}");
-        let zero = MapScores { ncc: 0.0, ncc_beats: 0.0, ncc_intervals: 0.0, energy: 0.0, pointing: false, dead: true };
-        assert_eq!((of(&[0.0; 50]), of(&[]), of(&[f32::NAN, 1.0])), (Some(zero), Some(zero), Some(zero)));
-        assert_eq!(MapScores::of(&beats, &[100, 300], 250.0, 1000, &config), None);
+        let (marked, all) = ([300_u32, 500, 700], [100_u32, 300, 500, 700, 900]);
+        let of = |peaks: &[u32], part| Guidance { marked: part, ..guidance(peaks, 250.0, 1000, &config) };
+        let map = pool(&of(&all, None).target, 50);
+        let against = |made: &Guidance| MapScores::against(&map, made, &marked, 250.0).unwrap();
+        let (whole, part) = (against(&of(&marked, None)), against(&of(&marked, Some([260, 740]))));
+        assert!(whole.ncc < 0.8 && part.ncc > 0.999, "{whole:?} {part:?}");
+        assert!(whole.energy < 0.7 * part.energy && part.pointing, "{whole:?} {part:?}");
+        // of what is outside nothing is seen, whatever it is
+        let mut wild = map.clone();
+        wild[..13].fill(9.0);
+        wild[37..].fill(5.0);
+        assert_eq!(MapScores::against(&wild, &of(&marked, Some([260, 740])), &marked, 250.0), Some(part));
+        assert!(!MapScores::against(&wild, &of(&marked, None), &marked, 250.0).unwrap().pointing);
+        // too narrow for a bin: nothing to be right about
+        let none = MapScores::against(&map, &of(&marked, Some([301, 302])), &marked, 250.0).unwrap();
+        assert_eq!((none.ncc, none.energy, none.pointing, none.dead), (0.0, 0.0, false, false));
     }
 
     #[test]
@@ -376,7 +389,7 @@ mod tests {
             let (map, truth) = (&map[..n], &truth[..n.min(truth.len())]);
             prop_assert!(ncc(map, truth).abs() <= 1.0 && ncc(truth, map).abs() <= 1.0);
             prop_assert!((0.0..=1.0).contains(&energy(map, truth)));
-            prop_assert!((0.0..=1.0).contains(&pointing_chance(fs, samples, &peaks, truth)));
+            prop_assert!((0.0..=1.0).contains(&pointing_chance(fs, samples, &peaks, truth, 0..truth.len())));
             prop_assert!(!pointing(map, fs, samples, &peaks, truth) || !is_dead(map));
             prop_assert_eq!(slope_map(map, 7).len(), 7);
             if let Some(s) = MapScores::of(map, &peaks, fs, samples, &GuidanceConfig::default()) {

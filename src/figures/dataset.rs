@@ -263,7 +263,7 @@ fn histogram(c: &mut Canvas, frame: Frame, measure: &Measure, class: &ClassSumma
         median(c, (x, frame.y0), frame.y1);
     }
     // The line may begin above the numbers of the vertical axis.
-    let (note, room) = (Type::new(PT_MIN).color(INK_SOFT), frame.x1 - frame.x0 + 8.0);
+    let (note, room) = (Type::new(PT_MIN).color(INK_SOFT), frame.x1 - frame.x0 + 5.0);
     c.text((frame.x1, frame.y0 - 1.3), &note.shorten(&found.text(measure), room), &note.end());
 }
 

@@ -40,21 +40,6 @@ pub struct GradCamFigure<'a> {
 }
 
 impl GradCamFigure<'_> {
-    fn caption(&self, trace: &Trace) -> String {
-        let notes: Vec<String> = trace.notes().into_iter().map(|note| format!(" {note}.")).collect();
-        format!(
-            "Grad-CAM of {} for {}, from layer {}; predicted: {}{}. The trace is coloured, and the paper tinted, by the map, \
-             which is scaled to a maximum of 1. Paper: {}; large squares of 0.2 s × 0.5 mV.{}",
-            self.strip.record,
-            self.target.0,
-            self.layer,
-            self.predicted.0,
-            self.true_class.map_or(String::new(), |(class, _)| format!("; true class: {class}")),
-            trace.scale_text(),
-            notes.concat()
-        )
-    }
-
     fn facts(&self, trace: &Trace) -> Vec<Fact> {
         let truth = self.true_class.map(|class| Fact::class("true", class, ""));
         let layer = format!("from layer {}", self.layer);
@@ -69,8 +54,8 @@ impl GradCamFigure<'_> {
     }
 }
 
-/// Draws one strip, at true scale where the page has room: of up to 12 s in one row, of a longer one in rows of 10 s, and in
-/// shorter rows where the paper would be smaller than half its true size. Of a strip of more than 120 s the first 120 s are
+/// One strip, all that is known of it above (there is no caption), at true scale where the page has room: of up to 12 s in one row, of a longer one in rows of 10 s, and in
+/// shorter rows where the paper would be smaller than 45 % of its true size. Of a strip of more than 120 s the first 120 s are
 /// drawn, which the figure says.
 ///
 /// # Errors
@@ -79,7 +64,7 @@ pub fn figures<'a>(look: &Look, stem: &str, fig: &GradCamFigure<'a>) -> Result<V
     let width = look.width() - MARGIN.0 - MARGIN.1;
     let seconds = fig.strip.seconds();
     let mut row = if seconds > ONE_ROW { ROW } else { seconds.max(1.0) };
-    while row > 2.5 && Scale::fitting(look, width, row).time() * look.theme.scale() < 12.5 {
+    while row > 2.5 && Scale::fitting(look, width, row).time() * look.theme.scale() < 11.25 {
         row /= 2.0;
     }
     let row = (row / 0.2 - 1e-6).ceil() * 0.2;
@@ -88,8 +73,8 @@ pub fn figures<'a>(look: &Look, stem: &str, fig: &GradCamFigure<'a>) -> Result<V
     let rows = trace.rows(row);
     let heading = Heading::new(fig.facts(&trace), look.width() - MARGIN.0 - 2.0);
     let (head, pitch) = (heading.height + 2.5, trace.height() + NUMBERS);
-    let (caption, heights) = (fig.caption(&trace), vec![pitch; rows.len()]);
-    Ok(Figure::pages(look, stem, &caption, (head, NAME), &heights, move |c: &mut Canvas, parts| {
+    let heights = vec![pitch; rows.len()];
+    Ok(Figure::pages(look, stem, "", (head, NAME), &heights, move |c: &mut Canvas, parts| {
         heading.draw(c, (MARGIN.0, 1.0));
         let (x, fs) = (MARGIN.0 + scale.lead_in(), trace.strip().fs);
         for (k, &(i, top)) in parts.iter().enumerate() {

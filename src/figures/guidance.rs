@@ -34,6 +34,8 @@ pub struct GuidanceFigure<'a> {
     pub intervals: &'a [f32],
     /// G, 0..1, as long as the signal: what the map is drawn to.
     pub target: &'a [f32],
+    /// The part of the strip that an expert marked, where that is not all: the rest is grey.
+    pub marked: Option<[u32; 2]>,
     /// rho, 0..1: the mean deviation of the RR intervals, and the weight of I in G.
     pub irregularity: f64,
 }
@@ -88,7 +90,7 @@ pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Fi
         // strips beside each other are on paper of one height
         let most = |of: &dyn Fn(&Trace) -> f64| row.iter().map(|(_, t)| of(t)).fold(0.0, f64::max);
         let (above, below) = (most(&|t| t.above), most(&|t| t.below));
-        row.iter_mut().for_each(|(_, t)| *t = t.clone().on_paper(above, below));
+        row.iter_mut().for_each(|(_, t)| (t.above, t.below) = (above, below));
         let heading = row.iter().map(|(h, _)| h.height).fold(0.0, f64::max);
         heights.push(heading + row[0].1.height() + 3.0 * (TRACK + GAP) + 3.0);
     }
@@ -98,7 +100,8 @@ pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Fi
     let caption = format!(
         "What the guidance points at: strips, and under each the beats B (1 at the R peaks), the intervals I (how far each RR \
          interval is from their mean) and the target G, all from 0 to 1; ρ: mean deviation of the RR intervals, which weighs I \
-         in G. Paper: {}; large squares of 0.2 s × 0.5 mV.",
+         in G.{} Paper: {}; large squares of 0.2 s × 0.5 mV.",
+        if figs.iter().any(|f| f.marked.is_some()) { GREY } else { "" },
         scale.text()
     );
     let parts = heights.clone();
@@ -123,6 +126,24 @@ pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Fi
     }))
 }
 
+/// What the grey in a track means, for a caption.
+pub(super) const GREY: &str = " Grey: the expert marked no beats there; it is neither taught nor scored.";
+
+/// Greys what lies outside of the marked part of a strip, on a track from `top` to `base` that begins at `x0`; sampling rate,
+/// mm a second and seconds of the track.
+pub(super) fn grey_unmarked(
+    c: &mut Canvas,
+    marked: Option<[u32; 2]>,
+    (x0, top, base): (f64, f64, f64),
+    (fs, time, seconds): (f64, f64, f64),
+) {
+    let Some([from, to]) = marked else { return };
+    let at = |sample: u32| x0 + (f64::from(sample) / fs).min(seconds) * time;
+    for (left, right) in [(x0, at(from)), (at(to), x0 + seconds * time)].into_iter().filter(|(a, b)| b > a) {
+        c.rect((left, top), (right, base), GRID);
+    }
+}
+
 /// Draws B, I and G under paper whose start of time is at `x0`, the last ending at `bottom`.
 fn tracks(c: &mut Canvas, (x0, bottom): Point, fig: &GuidanceFigure, trace: &Trace, (time, seconds): (f64, f64)) {
     let right = x0 + seconds * time;
@@ -132,6 +153,7 @@ fn tracks(c: &mut Canvas, (x0, bottom): Point, fig: &GuidanceFigure, trace: &Tra
     for (i, (symbol, _, values, color)) in fig.tracks().into_iter().enumerate() {
         let base = bottom - (2 - i) as f64 * (TRACK + GAP);
         let top = base - TRACK;
+        grey_unmarked(c, fig.marked, (x0, top, base), (fig.strip.fs, time, seconds));
         c.line((x0, top), (right, top), PT_GRID, GRID);
         let point = |i: usize| {
             let v = f64::from(values[i]);
@@ -162,7 +184,7 @@ mod tests {
     fn figure<'a>(signal: &'a [f32], track: &'a [f32], r_peaks: &'a [u32]) -> GuidanceFigure<'a> {
         let strip = Strip { record: "record & 100", fs: 100.0, signal, in_mv: true, r_peaks, expert_beats: true };
         let (beats, intervals, target) = (track, track, track);
-        GuidanceFigure { class: ("SI", 3), strip, beats, intervals, target, irregularity: 0.117 }
+        GuidanceFigure { class: ("SI", 3), strip, beats, intervals, target, marked: None, irregularity: 0.117 }
     }
 
     fn wave(n: usize) -> Vec<f32> {
@@ -181,6 +203,15 @@ mod tests {
         let one = text(&[figure(&signal, &signal, &[31, 94])]);
         let said = "B\n|I\n|G\n|B: beats|I: intervals|G: target|ρ = 0.12|SI\n|annotated beats|record &amp; 100|25 mm/s|time (s)";
         said.split('|').for_each(|label| assert!(one.contains(label), "{label}"));
+        let fig = GuidanceFigure { marked: Some([10, 900]), ..figure(&signal, &signal, &[31]) };
+        let grey = guidance(&Look::default(), vec![fig]).unwrap().remove(0);
+        let rects = |svg: String| svg.matches("<rect").count();
+        assert_eq!(
+            rects(grey.svg().unwrap()),
+            rects(text(&[figure(&signal, &signal, &[31])])) + 6,
+            "two on each track"
+        );
+        assert!(grey.caption.contains("Grey: the expert marked no beats there"));
         let six = text(&vec![figure(&signal, &signal, &[31]); 6]);
         assert_eq!((six.matches("ρ = 0.12").count(), six.matches("intervals").count()), (6, 1));
         assert_eq!(six.matches("time (s)").count(), 2, "one axis of time per column");

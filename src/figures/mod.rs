@@ -1,10 +1,9 @@
 //! Figures for papers and for the README, drawn from plain data: slices, names and numbers, never tensors.
 //!
-//! A path ending in `.png` gives a bitmap whose header carries its resolution, one ending in `.svg` a drawing in
-//! millimetres; both therefore print at their true size. Every file is written beside its place and then renamed, so
-//! a reader never meets half a figure.
+//! A PNG carries its resolution, an SVG and a PDF are in millimetres: all print at their true size. Every file is written
+//! beside its place and then renamed, so a reader never meets half a figure.
 //!
-//! - [`gradcam`]: a strip on ECG paper with its Grad-CAM map, and the `caption` above it
+//! - [`gradcam`]: the figure of `exgnet explain`, a strip with its map
 //! - [`dataset`]: strips per class, heart rates and irregularity, example strips
 //! - [`guidance`]: what the XAI guidance points at
 //! - [`rpeaks`]: sensitivity and positive predictive value of R-peak detectors

@@ -4,7 +4,7 @@ use crate::figures::catalogue::{Drawn, EVALUATE, count};
 use crate::plot::axes::{Axis, Entry, legend, legend_height};
 use crate::plot::canvas::Canvas;
 use crate::plot::panels::{Grid, Line, band, letter, line, title};
-use crate::plot::style::{arm_color, class_color, series_dash};
+use crate::plot::style::{Rgb, arm_color, class_color, series_dash};
 use crate::plot::{Figure, Look};
 use crate::run::examples::{ExampleCurves, Examples};
 use crate::run::set::RunSet;
@@ -33,7 +33,7 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         set.of(arm).filter_map(|r| r.examples.as_ref()).flat_map(|s| &s.curves).collect()
     };
     let one_arm = set.variants.len() == 1;
-    let mut groups: Vec<(&String, crate::plot::style::Rgb, Vec<&ExampleCurves>)> = Vec::new();
+    let mut groups: Vec<(&String, Rgb, Vec<&ExampleCurves>)> = Vec::new();
     if one_arm {
         let all = of(&set.variants[0]);
         let own = |k: usize| all.iter().copied().filter(|c| c.class == k).collect();
@@ -46,9 +46,8 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         let why = format!("no {} with curves (probabilities as samples are taken away); {EVALUATE}", Examples::FILE);
         return drawn.miss(STEM, why);
     }
-    let dash = |i: usize| series_dash(i);
     let entry = |(i, (name, color, curves)): (usize, &(&String, _, Vec<_>))| Entry {
-        dash: dash(i),
+        dash: series_dash(i),
         ..Entry::line(format!("{name} (n = {})", curves.len()), *color)
     };
     let entries: Vec<Entry> = groups.iter().enumerate().map(entry).collect();

@@ -27,9 +27,6 @@ pub(super) type Watched = Vec<(Arc<Kernel>, [u32; 2])>;
 
 impl Gpu {
     /// The dispatches that `f` records, in order.
-    ///
-    /// # Errors
-    /// Those of `f`.
     pub fn launched(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<Launched>> {
         lock(&self.0.recorder).watched = Some(Watched::default());
         let done = f();

@@ -202,9 +202,6 @@ impl Storage {
 
 impl Gpu {
     /// Memory of the phases that `f` goes through, in order.
-    ///
-    /// # Errors
-    /// Those of `f`.
     pub fn memory_by_phase(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<PhaseMemory>> {
         lock(&self.0.pool.stats).phases = Some(Vec::new());
         let done = f();

@@ -88,9 +88,6 @@ impl Profile {
 impl Gpu {
     /// Time per phase and kernel of the work that `f` records and submits, longest first; `None` where the device has
     /// no timestamps. Timing every dispatch by itself forbids overlap: the sum may exceed the time without a profile.
-    ///
-    /// # Errors
-    /// Those of `f`, and [`crate::Error::Gpu`].
     pub fn profiled(&self, f: impl FnOnce() -> Result<()>) -> Result<Option<Vec<KernelTime>>> {
         self.finish()?;
         if !self.0.report.timestamps {

@@ -223,9 +223,6 @@ impl<'a> Template<'a> {
     }
 
     /// What naga's validation finds out about [`Template::module`].
-    ///
-    /// # Errors
-    /// Those of [`Template::module`].
     pub fn validate(&self, module: &naga::Module) -> Result<ModuleInfo> {
         let text = self.expand()?;
         validated(module, &text).map_err(|fault| {

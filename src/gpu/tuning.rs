@@ -258,9 +258,6 @@ impl Gpu {
     }
 
     /// What versions are chosen for while `f` describes its work, each shape once.
-    ///
-    /// # Errors
-    /// Those of `f`.
     pub fn watched(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<Seen>> {
         lock(&self.0.tuning).seen = Some(Vec::new());
         let done = f();

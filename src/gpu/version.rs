@@ -174,10 +174,9 @@ impl Version {
     /// Kernels of its family that it implements.
     pub fn kernels(&self) -> Vec<&str> {
         let staged = self.stages.iter().flat_map(|s| &s.entries).collect::<Vec<_>>();
-        let own = |entry: &str| if entry == "main" { self.family.as_str() } else { "" };
         let mut all: Vec<&str> = self.stages.iter().map(|s| s.kernel.as_str()).collect();
         for entry in self.geometry.keys().filter(|e| !staged.contains(e)) {
-            all.push(if own(entry).is_empty() { entry } else { own(entry) });
+            all.push(if entry == "main" { &self.family } else { entry });
         }
         all.sort_unstable();
         all.dedup();

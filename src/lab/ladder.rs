@@ -165,44 +165,11 @@ impl Report {
     }
 
     /// A row for each rung.
-    ///
-    /// # Errors
-    /// None in practice: into memory.
     pub fn csv(&self) -> Vec<u8> {
-        let mut out = csv::Writer::from_writer(Vec::new());
-        let head = [
-            "operation",
-            "shape",
-            "number",
-            "version",
-            "status",
-            "ms",
-            "ms_p5",
-            "ms_p95",
-            "ms_min",
-            "gflops",
-            "gb_per_s",
-            "bound",
-            "share",
-            "error",
-            "times_faster",
-            "rounds",
-            "dispatches",
-            "threads",
-            "compile_ms",
-            "loads",
-            "stores",
-            "shared",
-            "multiply_adds",
-            "shuffles",
-            "barriers",
-            "change",
-            "note",
-        ];
+        let heads = "operation,shape,number,version,status,ms,ms_p5,ms_p95,ms_min,gflops,gb_per_s,bound,share,error,times_faster,\
+                     rounds,dispatches,threads,compile_ms,loads,stores,shared,multiply_adds,shuffles,barriers,change,note";
         let number = |v: f64| if v.is_finite() { v.to_string() } else { String::new() };
-        // a writer into memory does not fail
-        let _ = out.write_record(head);
-        for (ladder, rung) in self.ladders.iter().flat_map(|l| l.rungs.iter().map(move |r| (l, r))) {
+        let row = |(ladder, rung): (&Ladder, &Rung)| {
             let (r, c) = (&rung.row, rung.row.counts());
             let ms = |of: fn(&Spread) -> f64| r.ms.as_ref().map_or(String::new(), |ms| number(of(ms)));
             let counts = [c.loads, c.stores, c.shared, c.multiply_adds, c.shuffles, c.barriers];
@@ -229,8 +196,8 @@ impl Report {
             ];
             cells.extend(counts.map(|n| n.to_string()));
             cells.extend([r.change.clone(), rung.reason()]);
-            let _ = out.write_record(cells);
-        }
-        out.into_inner().unwrap_or_default()
+            cells
+        };
+        crate::files::csv(heads, self.ladders.iter().flat_map(|l| l.rungs.iter().map(move |r| (l, r))).map(row))
     }
 }

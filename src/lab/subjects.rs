@@ -410,9 +410,6 @@ impl Ready<'_> {
     }
 
     /// Runs it without keeping a history.
-    ///
-    /// # Errors
-    /// Those of the operation.
     pub fn run(&self) -> Result<Tensor> {
         no_grad(|| (self.subject.case.run)(&self.inputs))
     }

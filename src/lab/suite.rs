@@ -110,9 +110,6 @@ fn conv_kernel(name: &str) -> Option<bool> {
 }
 
 /// Measures everything. `tell` hears what comes next.
-///
-/// # Errors
-/// Those of the measurements.
 pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tell: impl Fn(&str)) -> Result<Report> {
     let (batch, samples) = (e.train.batch, e.data.samples());
     tell("peers");

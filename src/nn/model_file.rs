@@ -80,9 +80,6 @@ pub(crate) fn metadata(format: &str, info: &ModelInfo, assumed: &[&str]) -> Vec<
 }
 
 /// Writes a network as a model file.
-///
-/// # Errors
-/// [`Error::Gpu`], [`Error::File`].
 pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
     write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata(FORMAT, info, &[])))
 }
@@ -205,9 +202,6 @@ impl ModelFile {
     }
 
     /// Puts the network on a device.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn network(&self, gpu: &Gpu) -> Result<Exgnet> {
         Exgnet::with_values(gpu, &self.info.config, self.info.classes.len(), self.train_only, 0, &self.values)
     }

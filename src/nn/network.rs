@@ -275,9 +275,6 @@ impl Exgnet {
     /// The same network, for evaluation: BatchNorm and shortcuts are folded into the convolutions, as the parameters and
     /// running estimates are now. Blocks that cannot be folded (a cascade, squeeze-and-excitation) stay as they are, and so
     /// does training. Logits and maps differ from those of the network as trained by rounding only.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn folded(&self) -> Result<Self> {
         let mut net = self.clone();
         net.folded_stem = Folded::new(&self.stem.0, &self.stem.1, Shortcut::Nothing)?;
@@ -363,9 +360,6 @@ impl Exgnet {
 
     /// The standardised features `[B, 17]` that the regressor makes of an embedding; `None` for a network without the
     /// train-only part.
-    ///
-    /// # Errors
-    /// [`Error::Shape`]; [`Error::Gpu`].
     pub fn regress(&self, embedding: &Tensor) -> Result<Option<Tensor>> {
         self.train_only.as_ref().map(|part| part.regressor.forward(embedding)).transpose()
     }

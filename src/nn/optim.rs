@@ -34,9 +34,6 @@ struct Counts {
 
 impl Optimizer {
     /// Before the first step; `hyper.lr` is the peak that [`learning_rate`] scales.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(params: &Params, hyper: Hyper) -> Result<Self> {
         let flat = params.flat();
         let counts = Counts { lr: hyper.lr, steps: vec![0; params.trainable().len()] };
@@ -97,18 +94,12 @@ impl Optimizer {
     }
 
     /// First and second moment, laid out like [`Params::flat`].
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub fn moments(&self) -> Result<[Vec<f32>; 2]> {
         Ok([self.state.m.to_vec()?, self.state.v.to_vec()?])
     }
 
     /// Scales the loss from here on ([`Optimizer::scale_loss`]), at first with the factor `scale[0]`, which has not changed for
     /// `scale[1]` steps.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub fn with_loss_scale(mut self, scale: [f32; 2]) -> Result<Self> {
         self.scaled = true;
         self.state.scale.overwrite(&scale)?;
@@ -116,9 +107,6 @@ impl Optimizer {
     }
 
     /// `loss` `[1]` times the factor that [`Optimizer::update`] takes out of the gradients again.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub fn scale_loss(&self, loss: &Tensor) -> Result<Tensor> {
         if !self.scaled {
             return Ok(loss.clone());
@@ -127,9 +115,6 @@ impl Optimizer {
     }
 
     /// The loss scale and the steps since it changed, where the loss is scaled.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub fn loss_scale(&self) -> Result<Option<[f32; 2]>> {
         if !self.scaled {
             return Ok(None);
@@ -169,9 +154,6 @@ impl Optimizer {
     }
 
     /// The part of [`Optimizer::step`] that can be recorded. In a recording the parameters' steps count when it is replayed.
-    ///
-    /// # Errors
-    /// As [`Optimizer::step`].
     pub fn update(&self, params: &Params, gradients: &[Option<Tensor>]) -> Result<()> {
         params.gather(gradients, &self.grads)?;
         let (hyper, state, counts) = (self.hyper, self.state.clone(), self.counts.clone());

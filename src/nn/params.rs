@@ -210,9 +210,6 @@ impl Params {
     }
 
     /// Reads everything back: name, shape, values.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn read(&self) -> Result<Vec<NamedTensor>> {
         let all = self.params.iter().chain(&self.buffers);
         let pending: Vec<_> = all.map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
@@ -223,9 +220,6 @@ impl Params {
     }
 
     /// A flat buffer of zeros laid out like [`Params::flat`], for gradients.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where memory is out.
     pub fn flat_zeros(&self) -> Result<Tensor> {
         Tensor::zeros(self.flat.gpu(), self.flat.shape())
     }

@@ -45,9 +45,6 @@ pub fn export(model: &ModelFile, half: bool, cleaned: bool, path: &Path) -> Resu
 }
 
 /// The bytes of the file, see [`export`].
-///
-/// # Errors
-/// [`Error::Data`], see [`export`].
 pub fn bytes(model: &ModelFile, half: bool, cleaned: bool) -> Result<Vec<u8>> {
     let preprocessing = &model.info.preprocessing;
     if preprocessing.clean != cleaned {

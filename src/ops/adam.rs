@@ -10,7 +10,6 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 const ADAM: Kernel = Kernel {
-    family: "optimiser",
     name: "adam",
     formula: "m = b1 m + (1 - b1) g', v = b2 v + (1 - b2) g'^2, w = (1 - lr decay) w - lr (m / c1) / (sqrt(v / c2) + eps)",
     operands: &[
@@ -24,18 +23,14 @@ const ADAM: Kernel = Kernel {
         ("part", "[n / 64, rounded up]"),
     ],
     sizes: &[("n", 77)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("optimiser")
 };
 
 const LOSS_SCALE: Kernel = Kernel {
-    family: "optimiser",
     name: "loss_scale",
     formula: "scale[0] halved where norm2 is no number, doubled after 500 steps without",
     operands: &[("norm2", "[1]"), ("scale", "[2]: factor, steps since it last changed")],
-    sizes: &[],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("optimiser")
 };
 
 pub(super) const FAMILY: Family = Family { name: "optimiser", kernels: &[&ADAM, &LOSS_SCALE], operations: &["adam"] };
@@ -95,9 +90,6 @@ pub(crate) const BLOCK: usize = 64;
 
 impl AdamState {
     /// For `n` parameters, before the first step.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] where memory is out.
     pub fn new(gpu: &Gpu, n: usize) -> Result<Self> {
         Self::of_parts(gpu, n, &[0])
     }
@@ -137,9 +129,6 @@ impl AdamState {
 }
 
 /// Sum of the squares of all elements, `[1]`, in a fixed order.
-///
-/// # Errors
-/// [`crate::Error::Gpu`].
 pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
     check_floats("sum_of_squares", &[x])?;
     let y = Tensor::empty(x.gpu(), &[1], DType::F32)?;
@@ -157,9 +146,6 @@ pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hy
 }
 
 /// [`adam_step`] with the settings that [`AdamState::set`] put on the device.
-///
-/// # Errors
-/// As [`adam_step`].
 pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Result<Tensor> {
     check_floats("adam", &[weights, grads, &state.m, &state.v])?;
     if [grads, &state.m, &state.v].iter().any(|t| t.numel() != weights.numel()) {
@@ -189,9 +175,6 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
 
 /// Moves a loss scale `[2]` (factor, steps since it changed) after a step whose gradients had the squared norm `norm2`
 /// `[1]`: halved where that is no number, doubled after 500 steps without (Micikevicius et al. 2018, section 3.2).
-///
-/// # Errors
-/// [`crate::Error::Gpu`].
 pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
     check_floats("update_loss_scale", &[scale, norm2])?;
     LOSS_SCALE.at(scale.gpu(), &[1]).bind("norm2", norm2).bind("scale", scale).cost(1.0, 20.0).run()

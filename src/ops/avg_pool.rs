@@ -3,7 +3,7 @@
 //! forward pass.
 
 use super::family::Kernel;
-use super::max_pool::{SIZES, pooled_len};
+use super::max_pool::{MaxPool, SIZES, pooled_len};
 use super::{Array, Forward, Op, Saved, apply, check_floats, mean, reshape};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -12,23 +12,19 @@ use crate::tensor::{DType, Tensor};
 use std::ops::Range;
 
 pub(super) const AVG_POOL: Kernel = Kernel {
-    family: "pooling",
     name: "avg_pool",
     formula: "y[r, t] = mean of x[r, s] over the window of t",
     operands: &[("x", "[rows, len]"), ("y", "[rows, out_len]")],
     sizes: SIZES,
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("pooling")
 };
 
 pub(super) const AVG_POOL_BACK: Kernel = Kernel {
-    family: "pooling",
     name: "avg_pool_back",
     formula: "dx[r, s] = sum over the windows t that hold s of g[r, t] / (divisor of t)",
     operands: &[("g", "[rows, out_len]"), ("dx", "[rows, len]")],
     sizes: SIZES,
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("pooling")
 };
 
 /// Fixed windows, as [`super::MaxPool`].
@@ -143,16 +139,14 @@ fn means(x: &Array, t: usize, window: impl Fn(usize) -> Range<usize>, count: imp
 /// Pooling of `[B, C, L]`.
 pub(crate) fn avg_pool_case(shape: [usize; 3], pool: AvgPool) -> Case {
     let AvgPool { kernel, stride, pad, count_pad } = pool;
+    let windows = MaxPool { kernel, stride, pad };
     let [b, c, len] = shape;
-    let t = (len + 2 * pad - kernel) / stride + 1;
+    let t = windows.windows(len);
     Case::new(
         format!("{shape:?} kernel {kernel} stride {stride} padding {pad}{}", if count_pad { " counted" } else { "" }),
         vec![Input::normal(&shape, 95)],
         move |x| avg_pool(&x[0], pool),
-        move |x| {
-            let window = |t: usize| (t * stride).saturating_sub(pad)..(t * stride + kernel - pad).min(len);
-            means(&x[0], t, window, |w| if count_pad { kernel } else { w.len() })
-        },
+        move |x| means(&x[0], t, |t| windows.window(t, len), |w| if count_pad { kernel } else { w.len() }),
     )
     .cost((b * c * t * kernel) as f64, 4.0 * (b * c * (len + t)) as f64)
 }
@@ -160,8 +154,9 @@ pub(crate) fn avg_pool_case(shape: [usize; 3], pool: AvgPool) -> Case {
 /// Backward pass of a pooling of `[B, C, L]`: a window's gradient goes to all its samples, in equal parts.
 pub(crate) fn avg_pool_grad_case(shape: [usize; 3], pool: AvgPool) -> Case {
     let AvgPool { kernel, stride, pad, count_pad } = pool;
+    let windows = MaxPool { kernel, stride, pad };
     let [b, c, len] = shape;
-    let t = (len + 2 * pad - kernel) / stride + 1;
+    let t = windows.windows(len);
     Case::new(
         format!(
             "gradient of {shape:?} kernel {kernel} stride {stride} padding {pad}{}",
@@ -172,10 +167,9 @@ pub(crate) fn avg_pool_grad_case(shape: [usize; 3], pool: AvgPool) -> Case {
         move |x| {
             let mut y = Array::zeros(&[b, c, len]);
             for (i, g) in x[0].data.iter().enumerate() {
-                let (row, t) = (i / t, i % t);
-                let window = (t * stride).saturating_sub(pad)..(t * stride + kernel - pad).min(len);
+                let window = windows.window(i % t, len);
                 let count = if count_pad { kernel } else { window.len() };
-                y.data[row * len..][window].iter_mut().for_each(|v| *v += g / count as f64);
+                y.data[i / t * len..][window].iter_mut().for_each(|v| *v += g / count as f64);
             }
             y
         },

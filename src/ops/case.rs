@@ -201,9 +201,6 @@ impl Case {
 
     /// Runs the operation once with input `i` of the other element type: ones as integers for floats, or zeros as floats for
     /// integers. It is to be an error.
-    ///
-    /// # Errors
-    /// That of the operation.
     pub fn run_with_other_type(&self, gpu: &Gpu, i: usize) -> Result<Tensor> {
         let mut inputs: Vec<Tensor> = self.inputs.iter().map(|i| i.upload(gpu)).collect::<Result<_>>()?;
         let Input { shape, values, kind } = &self.inputs[i];

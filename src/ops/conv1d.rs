@@ -287,9 +287,6 @@ impl<'a> ConvInput<'a> {
     }
 
     /// As [`branches`], of this input.
-    ///
-    /// # Errors
-    /// As [`branches`].
     pub fn branches(&self, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
         let mut inputs = vec![self.x];
         inputs.extend(weights);
@@ -324,9 +321,6 @@ fn check_gradient(pass: Pass, g: &Tensor, output: [usize; 3]) -> Result<()> {
 }
 
 /// Gradient of [`branches`] with respect to an input of `len` samples, from the output's gradient `g`.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::Gpu`].
 pub fn branches_input_grad(g: &Tensor, weights: &[&Tensor], spec: &ConvSpec, len: usize) -> Result<Tensor> {
     let c_in = weights.first().map_or(0, |w| w.dim(1)) * spec.groups;
     let t = spec.check(c_in, len, &shapes(weights))?;
@@ -336,9 +330,6 @@ pub fn branches_input_grad(g: &Tensor, weights: &[&Tensor], spec: &ConvSpec, len
 }
 
 /// Gradient of [`conv1d`] with respect to a weight of shape `weight`, from its input and its output's gradient `g`.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::Gpu`].
 pub fn conv1d_weight_grad(x: &Tensor, g: &Tensor, weight: [usize; 3], spec: &ConvSpec) -> Result<Tensor> {
     let t = spec.check(x.dim(1), x.dim(2), &[&weight])?;
     check_gradient(Pass::WeightGrad, g, [x.dim(0), weight[0], t])?;

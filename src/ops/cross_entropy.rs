@@ -12,33 +12,28 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 const CROSS_ENTROPY: Kernel = Kernel {
-    family: "losses",
     name: "cross_entropy",
     formula: "loss = sum over b, c of t[b, c] (logsumexp(x[b]) - x[b, c])",
     operands: &[("x", "[batch, classes]"), ("t", "[batch, classes]"), ("loss", "[1]")],
     sizes: &[("batch", 5), ("classes", 4)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("losses")
 };
 
 const CROSS_ENTROPY_GRAD: Kernel = Kernel {
-    family: "losses",
     name: "cross_entropy_grad",
     formula: "y[b, c] = g (softmax(x[b])[c] sum over k of t[b, k] - t[b, c])",
     operands: &[("x", "[batch, classes]"), ("t", "[batch, classes]"), ("g", "[1]"), ("y", "[batch, classes]")],
     sizes: &[("batch", 5), ("classes", 4)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("losses")
 };
 
 const SOFT_TARGETS: Kernel = Kernel {
-    family: "losses",
     name: "soft_targets",
     formula: "y[b, c] = ((1 - smoothing) w[y_b] [c = y_b] + smoothing / classes w[c]) / sum over b of w[y_b], y_b the label",
     operands: &[("labels", "[batch]"), ("weights", "[classes]"), ("y", "[batch, classes]")],
     sizes: &[("batch", 5), ("classes", 4)],
     floats: &[("smoothing", 0.1)],
-    layouts: &[],
+    ..Kernel::of("losses")
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -108,9 +103,6 @@ impl Op for LogitGrad {
 }
 
 /// Softmax over the classes of `[B, K]`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     check_floats("softmax", &[logits])?;
     let e = exp(&sub(logits, &max(logits, 1)?.detach())?)?;
@@ -118,9 +110,6 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 }
 
 /// Logarithm of the softmax over the classes of `[B, K]`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
     check_floats("log_softmax", &[logits])?;
     let shifted = sub(logits, &max(logits, 1)?.detach())?;

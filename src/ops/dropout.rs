@@ -9,13 +9,11 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const DROPOUT: Kernel = Kernel {
-    family: "dropout",
-    name: "dropout",
     formula: "y[i] = scale x[i] where uniform(i) >= threshold, else 0",
     operands: &[("x", "[n]"), ("state", "[3]: seed low word, seed high word, step"), ("y", "[n]")],
     sizes: &[("n", 37), ("site", 1), ("threshold", 1 << 14)],
     floats: &[("scale", 4.0 / 3.0)],
-    layouts: &[],
+    ..Kernel::of("dropout")
 };
 
 pub(super) const FAMILY: Family = Family { name: "dropout", kernels: &[&DROPOUT], operations: &["dropout"] };
@@ -26,17 +24,11 @@ pub struct DropoutState(Tensor);
 
 impl DropoutState {
     /// For the first step of a run with `seed`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn new(gpu: &Gpu, seed: u64) -> Result<Self> {
         Ok(Self(Tensor::from_u32(gpu, &[3], &[seed as u32, (seed >> 32) as u32, 0])?))
     }
 
     /// Moves to a step: each draws other numbers.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`].
     pub fn set(&self, seed: u64, step: u32) -> Result<()> {
         self.0.overwrite_u32(&[seed as u32, (seed >> 32) as u32, step])
     }

@@ -9,17 +9,15 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const UNARY_KERNEL: Kernel = Kernel {
-    family: "elementwise",
     name: "unary",
     formula: "y[i] = f(x[i])",
     operands: &[("x", "[n]"), ("y", "[n]")],
     sizes: &[("n", 37), ("OP", 12)],
     floats: &[("a", -0.5), ("b", 0.5)],
-    layouts: &[],
+    ..Kernel::of("elementwise")
 };
 
 const BINARY_KERNEL: Kernel = Kernel {
-    family: "elementwise",
     name: "binary",
     formula: "y[i] = f(u[i], v[i]), u and v repeated to y's shape",
     operands: &[("u", "broadcasts to y's shape"), ("v", "broadcasts to y's shape"), ("y", "[d0, d1, d2, d3]")],
@@ -40,7 +38,7 @@ const BINARY_KERNEL: Kernel = Kernel {
         ("v3", 0),
     ],
     floats: &[("a", -0.5), ("b", 0.5)],
-    layouts: &[],
+    ..Kernel::of("elementwise")
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -259,9 +257,6 @@ pub(super) fn gate(g: &Tensor, y: &Tensor) -> Result<Tensor> {
 macro_rules! unary_functions {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        ///
-        /// # Errors
-        /// [`Error::Gpu`].
         pub fn $name(x: &Tensor) -> Result<Tensor> {
             unary(stringify!($name), x, [0.0; 2])
         }
@@ -320,25 +315,16 @@ binary_functions! {
 }
 
 /// `factor * x`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn scale(x: &Tensor, factor: f32) -> Result<Tensor> {
     unary("scale", x, [factor, 0.0])
 }
 
 /// `x + summand`.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn add_scalar(x: &Tensor, summand: f32) -> Result<Tensor> {
     unary("add_scalar", x, [summand, 0.0])
 }
 
 /// `x` limited to `[low, high]`; gradient 0 outside.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn clamp(x: &Tensor, low: f32, high: f32) -> Result<Tensor> {
     unary("clamp", x, [low, high])
 }

@@ -37,6 +37,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// A kernel of a family, without floats and of plain layouts.
+    pub(super) const fn of(family: &'static str) -> Self {
+        Self { family, name: family, formula: "", operands: &[], sizes: &[], floats: &[], layouts: &[] }
+    }
+
     /// Sizes for which every text can be compiled.
     pub fn sample(&self) -> Values {
         let ints = self.sizes.iter().map(|&(name, v)| (name.to_owned(), Number::Int(v)));

@@ -9,24 +9,34 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
 pub(super) const PICK: Kernel = Kernel {
-    family: "shaping",
     name: "pick",
     formula: "y[o, m, i] = x[o, index[o, m, i], i]",
     operands: &[("x", "[outer, extent, inner]"), ("index", "[outer, picks, inner]"), ("y", "[outer, picks, inner]")],
     sizes: &[("outer", 2), ("extent", 5), ("picks", 1), ("inner", 3)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 pub(super) const PLACE: Kernel = Kernel {
-    family: "shaping",
     name: "place",
     formula: "y[o, r, i] = x[o, i] if r = index[o, i] else 0",
     operands: &[("x", "[outer, inner]"), ("index", "[outer, inner]"), ("y", "[outer, extent, inner]")],
     sizes: &[("outer", 2), ("extent", 5), ("inner", 3)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
+
+/// Picks from x at the positions of an index, both seen as [`PICK`] says: outer, extent, picks and inner.
+pub(super) fn launch_pick(gpu: &Gpu, inputs: &[&Tensor], dims: [usize; 4]) -> Result<Forward> {
+    let (x, index, [outer, extent, picks, inner]) = (inputs[0], inputs[1], dims);
+    let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
+    PICK.at(gpu, x.shape())
+        .ints(&[("outer", outer), ("extent", extent), ("picks", picks), ("inner", inner)])
+        .bind("x", x)
+        .bind("index", index)
+        .bind("y", &y)
+        .cost(0.0, 12.0 * y.numel() as f64)
+        .run()?;
+    Ok(y.into())
+}
 
 #[derive(Debug)]
 struct Pick;
@@ -41,16 +51,8 @@ impl Op for Pick {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, index) = (inputs[0], inputs[1]);
-        let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        PICK.at(gpu, x.shape())
-            .ints(&[("outer", x.dim(0)), ("extent", x.dim(1)), ("picks", 1), ("inner", x.dim(2))])
-            .bind("x", x)
-            .bind("index", index)
-            .bind("y", &y)
-            .cost(0.0, 12.0 * y.numel() as f64)
-            .run()?;
-        Ok(y.into())
+        let x = inputs[0];
+        launch_pick(gpu, inputs, [x.dim(0), x.dim(1), 1, x.dim(2)])
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {

@@ -10,8 +10,6 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const MATMUL: Kernel = Kernel {
-    family: "matmul",
-    name: "matmul",
     formula: "y[b, r, c] = sum over k of u[b ub + r ur + k ud] v[b vb + k vd + c vc]",
     operands: &[("u", "[batch?, rows, depth]"), ("v", "[batch?, depth, cols]"), ("y", "[batch, rows, cols]")],
     sizes: &[
@@ -26,8 +24,7 @@ const MATMUL: Kernel = Kernel {
         ("vd", 4),
         ("vc", 1),
     ],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("matmul")
 };
 
 pub(super) const FAMILY: Family = Family { name: "matmul", kernels: &[&MATMUL], operations: &["matmul"] };

@@ -2,13 +2,14 @@
 //! `shaders/shaping`).
 
 use super::family::{Call, Family, Kernel};
-use super::index::PICK;
+use super::index::launch_pick;
 use super::{Array, Forward, Op, Saved, apply, avg_pool};
 use crate::autograd::grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
+use std::ops::Range;
 
 /// Windows of `kernel` samples every `stride`, the input padded by `pad` on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,23 +35,19 @@ pub(super) const SIZES: &[(&str, i64)] = &[
 ];
 
 const MAX_POOL: Kernel = Kernel {
-    family: "pooling",
     name: "max_pool",
     formula: "y[r, t] = max of x[r, s] over s in [t stride - pad, t stride - pad + kernel) inside [0, len), at[r, t] the first such s",
     operands: &[("x", "[rows, len]"), ("y", "[rows, out_len]"), ("at", "[rows, out_len]")],
     sizes: SIZES,
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("pooling")
 };
 
 const MAX_POOL_BACK: Kernel = Kernel {
-    family: "pooling",
     name: "max_pool_back",
     formula: "dx[r, s] = sum of g[r, t] over the t with index[r, t] = s",
     operands: &[("g", "[rows, out_len]"), ("index", "[rows, out_len]"), ("dx", "[rows, len]")],
     sizes: SIZES,
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("pooling")
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -64,6 +61,16 @@ impl MaxPool {
     fn launch<'a>(&self, kernel: &'static Kernel, gpu: &'a Gpu, x: [usize; 3], t: usize) -> Call<'a> {
         let call = kernel.at(gpu, &x).ints(&[("rows", x[0] * x[1]), ("len", x[2]), ("out_len", t)]);
         call.ints(&[("kernel", self.kernel), ("stride", self.stride), ("pad", self.pad)])
+    }
+
+    /// Windows of a row of `len` samples, where they fit.
+    pub(super) fn windows(&self, len: usize) -> usize {
+        (len + 2 * self.pad - self.kernel) / self.stride + 1
+    }
+
+    /// Samples of window `t` of such a row.
+    pub(super) fn window(&self, t: usize, len: usize) -> Range<usize> {
+        (t * self.stride).saturating_sub(self.pad)..(t * self.stride + self.kernel - self.pad).min(len)
     }
 }
 
@@ -157,16 +164,8 @@ impl Op for Gather {
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, index) = (inputs[0], inputs[1]);
-        let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-        PICK.at(gpu, x.shape())
-            .ints(&[("outer", x.dim(0) * x.dim(1)), ("extent", x.dim(2)), ("picks", y.dim(2)), ("inner", 1)])
-            .bind("x", x)
-            .bind("index", index)
-            .bind("y", &y)
-            .cost(0.0, 12.0 * y.numel() as f64)
-            .run()?;
-        Ok(y.into())
+        let x = inputs[0];
+        launch_pick(gpu, inputs, [x.dim(0) * x.dim(1), x.dim(2), inputs[1].dim(2), 1])
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
@@ -189,11 +188,11 @@ pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
 pub(crate) fn max_pool_grad_case(shape: [usize; 3], pool: MaxPool) -> Case {
     let MaxPool { kernel, stride, pad } = pool;
     let [b, c, len] = shape;
-    let t = (len + 2 * pad - kernel) / stride + 1;
+    let t = pool.windows(len);
     // any sample of the window
     let taken = |i: usize| {
-        let (first, end) = ((i % t * stride).saturating_sub(pad), (i % t * stride + kernel - pad).min(len));
-        (first + i * 7 % 11 % (end - first)) as u32
+        let window = pool.window(i % t, len);
+        (window.start + i * 7 % 11 % window.len()) as u32
     };
     let outputs = (b * c * t) as f64;
     Case::new(
@@ -215,18 +214,14 @@ pub(crate) fn max_pool_grad_case(shape: [usize; 3], pool: MaxPool) -> Case {
 pub(crate) fn max_pool_case(shape: [usize; 3], pool: MaxPool) -> Case {
     let MaxPool { kernel, stride, pad } = pool;
     let [b, c, len] = shape;
-    let t = (len + 2 * pad - kernel) / stride + 1;
+    let t = pool.windows(len);
     let outputs = (b * c * t) as f64;
     Case::new(
         format!("{shape:?} kernel {kernel} stride {stride} padding {pad}"),
         vec![Input::spaced(&shape, 91)],
         move |x| max_pool(&x[0], pool),
         move |x| {
-            let row = |row: &[f64], t: usize| {
-                let first = (t * stride).saturating_sub(pad);
-                let end = (t * stride + kernel - pad).min(len);
-                row[first..end].iter().copied().fold(f64::NEG_INFINITY, f64::max)
-            };
+            let row = |row: &[f64], t| row[pool.window(t, len)].iter().copied().fold(f64::NEG_INFINITY, f64::max);
             Array::new(&[b, c, t], x[0].data.chunks(len).flat_map(|r| (0..t).map(move |t| row(r, t))).collect())
         },
     )
@@ -238,7 +233,7 @@ pub(crate) fn max_pool_case(shape: [usize; 3], pool: MaxPool) -> Case {
 fn ties_case(shape: [usize; 3], pool: MaxPool) -> Case {
     let MaxPool { kernel, stride, pad } = pool;
     let [b, c, len] = shape;
-    let t = (len + 2 * pad - kernel) / stride + 1;
+    let t = pool.windows(len);
     Case::new(
         format!("gradient, equal samples {shape:?} kernel {kernel} stride {stride} padding {pad}"),
         vec![Input::normal(&shape, 93).map(f32::signum), Input::normal(&[b, c, t], 94)],
@@ -249,10 +244,10 @@ fn ties_case(shape: [usize; 3], pool: MaxPool) -> Case {
         move |x| {
             let mut y = Array::zeros(&shape);
             for (i, g) in x[1].data.iter().enumerate() {
-                let (row, start) = (i / t * len, i % t * stride);
-                let window = start.saturating_sub(pad)..(start + kernel - pad).min(len);
+                let row = i / t * len;
                 // the first of the largest: of equal ones, max_by takes the last
-                let at = window.rev().max_by(|&a, &b| x[0].data[row + a].total_cmp(&x[0].data[row + b]));
+                let at =
+                    pool.window(i % t, len).rev().max_by(|&a, &b| x[0].data[row + a].total_cmp(&x[0].data[row + b]));
                 y.data[row + at.unwrap_or_default()] += g;
             }
             y

@@ -79,9 +79,6 @@ pub trait Op: std::fmt::Debug + Send + Sync {
 
     /// Gradients with respect to the inputs, written in operations of the engine.
     /// Entries where `saved.needs` is false may be `None`.
-    ///
-    /// # Errors
-    /// Those of the operations used.
     fn backward(&self, saved: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>>;
 }
 

@@ -8,23 +8,19 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const SUM: Kernel = Kernel {
-    family: "reductions",
     name: "sum",
     formula: "y[o, s, i] = sum over r in [s chunk, min(reduce, (s + 1) chunk)) of x[o, r, i], or (square) of its square",
     operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, chunks, inner]")],
     sizes: &[("outer", 2), ("reduce", 9), ("inner", 1), ("chunks", 2), ("chunk", 5), ("square", 0)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("reductions")
 };
 
 const MAXIMUM: Kernel = Kernel {
-    family: "reductions",
     name: "maximum",
     formula: "y[o, i] = max over r of x[o, r, i], at[o, i] the first r that has it",
     operands: &[("x", "[outer, reduce, inner]"), ("y", "[outer, inner]"), ("at", "[outer, inner]")],
     sizes: &[("outer", 2), ("reduce", 9), ("inner", 3), ("chunks", 1), ("chunk", 9)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("reductions")
 };
 
 pub(super) const FAMILY: Family = Family { name: "reductions", kernels: &[&SUM, &MAXIMUM], operations: &["reduce"] };
@@ -153,9 +149,6 @@ pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 }
 
 /// Sums over what was repeated when a tensor of `shape` was broadcast to `x`'s shape.
-///
-/// # Errors
-/// [`Error::Gpu`].
 pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     check_floats("sum_to", &[x])?;
     if x.shape() == shape {

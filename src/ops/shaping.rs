@@ -12,23 +12,19 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor, numel};
 
 const STRIDED: Kernel = Kernel {
-    family: "shaping",
     name: "strided",
     formula: "y[i0, i1, i2, i3] = x[offset + i0 s0 + i1 s1 + i2 s2 + i3 s3]",
     operands: &[("x", "any"), ("y", "[d0, d1, d2, d3]")],
     sizes: &[("d0", 1), ("d1", 2), ("d2", 3), ("d3", 40), ("s0", 0), ("s1", 120), ("s2", 40), ("s3", 1), ("offset", 0)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 const WRITE_BLOCK: Kernel = Kernel {
-    family: "shaping",
     name: "write_block",
     formula: "y[o, start + r, i] = x[o, r, i], the rest of y stays",
     operands: &[("x", "[outer, r_in, inner]"), ("y", "[outer, r_out, inner]")],
     sizes: &[("outer", 2), ("r_in", 3), ("r_out", 5), ("inner", 4), ("start", 1)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("shaping")
 };
 
 pub(super) const FAMILY: Family = Family {

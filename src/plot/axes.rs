@@ -409,6 +409,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ticks_that_touch_are_left_out() {
+        let texts =
+            |axis: &Axis, mm, size| axis.with_room(mm, |_| size).iter().map(|t| t.1.to_owned()).collect::<Vec<_>>();
+        let tens = Axis::with_ticks(-1.0, 9.0, 1.0);
+        assert_eq!(
+            (texts(&tens, 30.0, 3.0).len(), texts(&tens, 30.0, 6.0)),
+            (11, ["0", "2", "4", "6", "8"].map(String::from).to_vec())
+        );
+        let log = Axis::logarithmic([1.0, 100.0], 10.0).expect("two decades");
+        assert_eq!(texts(&log, 20.0, 4.0), ["1", "10", "100", "2", "20"], "powers first");
+        assert!(texts(&tens, 0.0, 1.0).len() <= 1);
+    }
+
+    #[test]
     fn numbers_and_ticks() {
         assert_eq!([0.0, -0.5, 120.0, 1e-7, -2.5e9, 3.0].map(number), ["0", "−0.5", "120", "1e−7", "−2.5e9", "3"]);
         assert_eq!([0.03, 1.0, 2.1, f64::NAN, 0.0, 1e308].map(nice), [0.05, 1.0, 5.0, 1.0, 1.0, 1.0]);

@@ -1,7 +1,6 @@
 //! A page to draw on, in millimetres from its upper left corner, that becomes a `.png`, a `.svg` or a `.pdf`.
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
 use crate::plot::output;
 use crate::plot::pdf::Pdf;
 use crate::plot::raster::Raster;
@@ -10,7 +9,6 @@ use crate::plot::text;
 use crate::plot::text::Weight;
 use plotters::prelude::{DrawingBackend, FontDesc, FontFamily, FontStyle, SVGBackend, TextStyle};
 use plotters::style::{Color, RGBColor, text_anchor};
-use std::path::Path;
 
 /// A point, mm.
 pub type Point = (f64, f64);
@@ -307,28 +305,8 @@ fn rgb(c: Rgb) -> RGBColor {
     RGBColor(c[0], c[1], c[2])
 }
 
-/// Draws a figure and writes it to `path`, whole or not at all. Missing folders are made.
-///
-/// # Errors
-/// If `path` ends in none of `.png`, `.svg` and `.pdf`, if the page is not one, or if the file cannot be written.
-pub fn save(path: impl AsRef<Path>, page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<()> {
-    let path = path.as_ref();
-    let named = |e: Error| match e {
-        Error::Data { subject, what, hint } if subject == FIGURE => Error::file(path, what, hint),
-        other => other,
-    };
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let bytes = match extension.as_deref() {
-        Some("png") => png(page, draw).map_err(named)?,
-        Some("svg") => svg(page, draw).map_err(named)?.into_bytes(),
-        Some("pdf") => pdf(page, draw).map_err(named)?,
-        _ => return Err(Error::file(path, "a figure is a PNG, SVG or PDF", "end the name in .png, .svg or .pdf")),
-    };
-    write_atomically(path, &bytes)
-}
-
 /// Subject of errors that know no file.
-const FIGURE: &str = "figure";
+pub(crate) const FIGURE: &str = "figure";
 
 fn check(page: Page) -> Result<()> {
     let sized = |mm: f64| (1.0..=5000.0).contains(&mm);
@@ -409,15 +387,6 @@ pub fn pdf(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<V
 mod tests {
     use super::*;
     use crate::plot::style::Theme;
-    use std::fs;
-
-    /// Width, height and dots per metre of a PNG.
-    fn header(path: &Path) -> (u32, u32, u32) {
-        let png = fs::read(path).unwrap();
-        let at = |i: usize| u32::from_be_bytes(png[i..i + 4].try_into().unwrap());
-        assert_eq!((&png[..8], &png[37..41]), (b"\x89PNG\r\n\x1a\n".as_slice(), b"pHYs".as_slice()));
-        (at(16), at(20), at(41))
-    }
 
     fn scene(c: &mut Canvas) -> Result<()> {
         c.rect((1.0, 1.0), (5.0, 4.0), [200, 0, 0]);
@@ -431,19 +400,20 @@ mod tests {
     }
 
     #[test]
-    fn files_have_their_size_and_resolution() {
-        let dir = tempfile::tempdir().unwrap();
+    fn drawings_have_their_size_and_resolution() {
         let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 254.0, theme: Theme::Paper };
-        let png = dir.path().join("new/folder/a.PNG");
-        save(&png, page, scene).unwrap();
-        assert_eq!(header(&png), (200, 100, 10_000));
-        let svg = dir.path().join("a.svg");
-        save(&svg, page, scene).unwrap();
-        let text = fs::read_to_string(&svg).unwrap();
+        let bitmap = png(page, scene).unwrap();
+        let at = |i: usize| u32::from_be_bytes(bitmap[i..i + 4].try_into().unwrap());
+        assert_eq!((&bitmap[..8], &bitmap[37..41]), (b"\x89PNG\r\n\x1a\n".as_slice(), b"pHYs".as_slice()));
+        assert_eq!((at(16), at(20), at(41)), (200, 100, 10_000));
+        let text = svg(page, scene).unwrap();
         assert!(text.starts_with("<svg width=\"20mm\" height=\"10mm\"") && text.contains("viewBox=\"0 0 2000 1000\""));
         assert!(text.contains("a &lt; b &amp; &quot;c&quot;") && text.contains("font-weight=\"bold\""));
         assert_eq!(text.matches("textLength=").count(), 2);
         assert!(text.trim_end().ends_with("</svg>") && !text.contains("0.5ex"));
+        for odd in [Page { width_mm: f64::NAN, ..page }, Page { dpi: 1e9, ..page }] {
+            assert!(png(odd, scene).unwrap_err().to_string().contains("cannot be drawn"));
+        }
     }
 
     #[test]
@@ -465,20 +435,5 @@ mod tests {
         let font = miniz_oxide::inflate::decompress_to_vec_zlib(&file[start..]).unwrap();
         assert_eq!((font.len(), &font[..4]), (number(length + 8), &[0, 1, 0, 0][..]));
         assert!(font.len() < 40_000, "only the letters that are used: {}", font.len());
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_said_and_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let page = Page { width_mm: 20.0, height_mm: 10.0, dpi: 100.0, theme: Theme::Paper };
-        let said = |name: &str, page: Page| save(dir.path().join(name), page, scene).unwrap_err().to_string();
-        assert!(said("a.eps", page).contains(".svg or .pdf") && said("a", page).contains(".svg or .pdf"));
-        assert!(said("a.png", Page { width_mm: f64::NAN, ..page }).contains("cannot be drawn"));
-        assert!(said("a.png", Page { dpi: 1e9, ..page }).contains("cannot be drawn"));
-        fs::create_dir(dir.path().join("d.png")).unwrap();
-        assert!(said("d.png", page).contains("folder"));
-        let fault = save(dir.path().join("b.png"), page, |_| Err(Error::data("x", "y", "z")));
-        assert!(fault.is_err());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder d.png");
     }
 }

@@ -205,11 +205,6 @@ impl<'a> Trace<'a> {
         Ok(Self { map: Some(map), ..self })
     }
 
-    /// The same on `above` and `below` mV of paper, where that is more than its own.
-    pub fn on_paper(self, above: f64, below: f64) -> Self {
-        Self { above: self.above.max(above), below: self.below.max(below), ..self }
-    }
-
     /// The strip.
     pub fn strip(&self) -> &Strip<'a> {
         &self.strip

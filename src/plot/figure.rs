@@ -1,6 +1,6 @@
 //! A figure that is laid out and can be drawn: as an SVG document, or into files, with its caption beside it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::plot::canvas;
 use crate::plot::canvas::Canvas;
@@ -99,20 +99,37 @@ impl<'a> Figure<'a> {
         canvas::svg(self.page, |c| (self.draw)(c))
     }
 
-    /// Writes `STEM.png`, `STEM.svg`, `STEM.pdf` as `formats` has them, and the caption as `STEM.txt`; gives the paths.
+    /// Writes `STEM.png`, `STEM.svg`, `STEM.pdf` as `formats` has them; gives the paths.
     ///
     /// # Errors
     /// [`crate::Error::File`] for what cannot be written.
-    pub fn write(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+    pub fn write_drawings(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for format in formats {
             let path = dir.join(format!("{}.{}", self.stem, format.extension()));
-            canvas::save(&path, self.page, |c| (self.draw)(c))?;
+            let bytes = match format {
+                Format::Png => canvas::png(self.page, |c| (self.draw)(c)),
+                Format::Svg => self.svg().map(String::into_bytes),
+                Format::Pdf => canvas::pdf(self.page, |c| (self.draw)(c)),
+            };
+            let bytes = bytes.map_err(|e| match e {
+                Error::Data { subject, what, hint } if subject == canvas::FIGURE => Error::file(&path, what, hint),
+                other => other,
+            })?;
+            write_atomically(&path, &bytes)?;
             paths.push(path);
         }
-        let path = dir.join(format!("{}.txt", self.stem));
-        write_atomically(&path, format!("{}\n", self.caption.trim()).as_bytes())?;
-        paths.push(path);
+        Ok(paths)
+    }
+
+    /// The same, and the caption as `STEM.txt`.
+    ///
+    /// # Errors
+    /// As [`Self::write_drawings`].
+    pub fn write(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+        let mut paths = self.write_drawings(dir, formats)?;
+        paths.push(dir.join(format!("{}.txt", self.stem)));
+        write_atomically(&paths[formats.len()], format!("{}\n", self.caption.trim()).as_bytes())?;
         Ok(paths)
     }
 }
@@ -120,5 +137,34 @@ impl<'a> Figure<'a> {
 impl std::fmt::Debug for Figure<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Figure").field("stem", &self.stem).field("page", &self.page).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_said_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let figure = |height| Figure::new("d", Look::default().page(height), "", |_| Ok(()));
+        let all = figure(10.0).write(&dir.path().join("new/folder"), &Format::ALL).unwrap();
+        assert!(all.len() == 4 && all.iter().all(|path| path.is_file()), "{all:?}");
+        std::fs::create_dir(dir.path().join("d.png")).unwrap();
+        let said = |height| figure(height).write(dir.path(), &[Format::Png]).unwrap_err().to_string();
+        assert!(said(10.0).contains("folder"));
+        assert!(said(f64::NAN).contains("d.png") && said(f64::NAN).contains("cannot be drawn"));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "only the folders");
+    }
+
+    #[test]
+    fn pages_are_no_higher_than_a_column_and_hold_every_part() {
+        let look = Look { width_mm: 85.0, ..Look::default() };
+        let pages = |heights: &[f64]| Figure::pages(&look, "s", "What.", (10.0, 5.0), heights, |_, _| Ok(()));
+        let five = pages(&[40.0; 5]);
+        let found: Vec<_> = five.iter().map(|f| (f.stem.as_str(), f.page.height_mm)).collect();
+        assert_eq!(found, [("s", 95.0), ("s-2", 95.0), ("s-3", 55.0)]);
+        assert!(five[2].caption == "What. (Page 3 of 3.)" && pages(&[40.0])[0].caption == "What.");
+        assert_eq!(pages(&[200.0, 1.0]).len(), 2, "what is higher than a page has one of its own");
     }
 }

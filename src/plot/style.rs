@@ -127,11 +127,6 @@ impl Page {
     /// Resolution of a paper's bitmaps, dots per inch.
     pub const DPI: f64 = 300.0;
 
-    /// A page of the default width and resolution.
-    pub const fn paper(height_mm: f64) -> Self {
-        Self { width_mm: Self::WIDTH_MM, height_mm, dpi: Self::DPI, theme: Theme::Paper }
-    }
-
     /// Pixels of a length in mm.
     pub fn px(&self, mm: f64) -> f64 {
         mm * self.theme.scale() * self.dpi / 25.4
@@ -358,7 +353,7 @@ mod tests {
 
     #[test]
     fn pages_and_points() {
-        let page = Page::paper(60.0);
+        let page = Look::default().page(60.0);
         assert_eq!(page.pixels(), (2126, 709));
         assert!((page.pt_px(7.2) - 30.0).abs() < 1e-9);
         assert_eq!(
@@ -409,6 +404,6 @@ mod tests {
             assert_eq!(look.page(30.0).pixels().0, 1004, "{theme:?}: a page has the width that was asked for");
         }
         let slides = Look { theme: Theme::Slides, ..Look::default() }.page(30.0);
-        assert!((slides.pt_px(8.0) - 1.5 * Page::paper(30.0).pt_px(8.0)).abs() < 1e-9);
+        assert!((slides.pt_px(8.0) - 1.5 * Look::default().page(30.0).pt_px(8.0)).abs() < 1e-9);
     }
 }

@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_font_has_what_the_figures_write() {
-        assert!(has_all("abcXYZ0123456789.,:;()/%+-=<>_−–·×…µ±≥éü"));
+        assert!(has_all("abcXYZ0123456789.,:;()/%+-=<>_−–·×…µ±≥éüρ"));
         assert!(!has_all("心"));
     }
 

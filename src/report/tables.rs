@@ -6,7 +6,7 @@ use crate::run::metrics::Explanation;
 use crate::run::read::{Found, Missing, Run, first_line};
 use crate::run::set::RunSet;
 use crate::tables::collect::of_runs;
-use crate::tables::contents::{COLUMNS, MORE, OF_CLASS};
+use crate::tables::contents::{COLUMNS, COSTS, MORE, OF_CLASS};
 use crate::tables::methods::{methods, uniform};
 use crate::tables::{Cell, Column, Table};
 use serde::Serialize;
@@ -94,7 +94,14 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
     for set in sets.into_values().map(RunSet::of_runs).collect::<Result<Vec<_>>>()? {
         match of_runs(&found.names.join(", "), &set, None) {
             Ok(all) => {
-                metrics.add("Means over folds", &all.table);
+                let costs = COSTS.map(|cost| cost.0);
+                // the notes say it too
+                let numbers = all.table.without(&costs).without(&["no test record in"]);
+                metrics.add("Means over folds", &numbers);
+                let costs = all.table.only(&costs);
+                if !costs.names().is_empty() {
+                    metrics.add("What a prediction costs", &costs);
+                }
                 if let Some(patients) = &all.patients {
                     metrics.add("Accuracy of every patient", patients);
                 }

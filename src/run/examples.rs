@@ -55,6 +55,10 @@ pub struct Example {
     pub expert_beats: bool,
     /// R peaks, samples from the start of the strip.
     pub r_peaks: Vec<u32>,
+    /// The part of the strip `[from, to)` in which beats are marked, where that is not all of it, see
+    /// [`crate::ecg::Strip::marked`]: outside the target says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<[u32; 2]>,
     /// The strip, mV, `[L]`.
     #[serde(skip)]
     pub signal: Vec<f32>,

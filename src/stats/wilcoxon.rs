@@ -150,14 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn by_hand() {
-        // ranks 1, 2, 3 with the smallest negative: 2 of 8 patterns have a sum of at most 1, twice that is 1/2
-        let w = wilcoxon_signed_rank(&[-0.1, 0.3, 0.2, 0.0]);
-        let expected = Wilcoxon { statistic: 1.0, p_value: 0.5, n: 3, effect_size: 4.0 / 6.0, exact: true };
-        assert_eq!(w, expected);
-        // five folds of one sign: the smallest p that five folds can give
-        assert_eq!(wilcoxon_signed_rank(&[1.0, 2.0, 3.0, 4.0, 5.0]).p_value, 1.0 / 16.0);
-        assert_eq!(wilcoxon_signed_rank(&[0.5; 5]).p_value, 1.0 / 16.0);
+    fn no_differences_and_no_numbers() {
         for nothing in [&[][..], &[0.0, -0.0]] {
             let w = wilcoxon_signed_rank(nothing);
             assert_eq!((w.p_value, w.n, w.effect_size, w.statistic), (1.0, 0, 0.0, 0.0));

@@ -29,7 +29,7 @@ pub struct Collected {
 
 /// The columns of the tables for a paper, the most important first: as many as fit.
 const IMPORTANT: &str = "macro-F1,accuracy,NCC,p,AUROC,difference,effect,pointing,energy,deletion,insertion,pooled macro-F1,\
-                         inference,parameters,multiply-adds,runs,inference in a batch,no test record in";
+                         parameters,multiply-adds,runs,no test record in";
 const IMPORTANT_OF_CLASS: &str =
     "class,F1,support,NCC,sensitivity,PPV,specificity,AUROC,energy,pointing,NCC with B,NCC with I,folds";
 

@@ -31,7 +31,7 @@ pub(crate) const COLUMNS: [(&str, Of, Best); 8] = [
 ];
 
 /// What a prediction costs, with unit and decimals: two that a network has, and two that are measured.
-pub(super) const COSTS: [(&str, &str, usize, Of); 4] = [
+pub(crate) const COSTS: [(&str, &str, usize, Of); 4] = [
     ("parameters", "", 0, |o| Some(o.cost?.parameters as f64)),
     ("multiply-adds", "M", 2, |o| Some(o.cost?.multiply_adds as f64 / 1e6)),
     ("inference", "ms", 2, |o| o.cost?.single_ms()),

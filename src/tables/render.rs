@@ -169,10 +169,11 @@ impl Table {
         format!("<table>\n{title}<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{notes}")
     }
 
-    /// A column of words alone, to be set from the left.
+    /// A column of words, to be set from the left.
     pub(super) fn words(&self, c: usize) -> bool {
-        let mut cells = self.rows.iter().map(|row| &row.cells[c]).peekable();
-        cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Text(_)))
+        let cells = || self.rows.iter().map(|row| &row.cells[c]);
+        let word = |cell: &Cell| matches!(cell, Cell::Text(_));
+        cells().any(word) && cells().all(|cell| word(cell) || *cell == Cell::Missing)
     }
 }
 

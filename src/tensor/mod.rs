@@ -335,9 +335,6 @@ impl Tensor {
     }
 
     /// Records a copy for the host without waiting for it.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where memory is out.
     pub fn read_later(&self) -> Result<PendingRead> {
         self.gpu().read_later(self.storage())
     }

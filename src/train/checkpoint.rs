@@ -76,9 +76,6 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Writes the file whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::File`].
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut tensors = self.values.clone();
         for (name, values) in MOMENTS.iter().zip(&self.moments) {

@@ -214,7 +214,7 @@ pub fn random_batch(
         Vec::new()
     };
     let distribution = ops::cross_entropy_targets(&labels, &ones, experiment.losses.label_smoothing as f32)?;
-    Ok((x, BatchTargets { classes: labels, distribution, features, guidance }))
+    Ok((x, BatchTargets { classes: labels, distribution, features, guidance, inside: None }))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::augment::Augment;
 use super::checkpoint::{Best, Checkpoint};
-use super::journal::{Journal, Seen, named_metrics};
+use super::journal::{Journal, NO_NUMBER, Seen, named_metrics};
 use super::losses::BatchTargets;
 use super::step::Stepper;
 use super::targets::Targets;
@@ -40,9 +40,6 @@ pub trait Observer {
     fn step(&mut self, progress: &Progress);
 
     /// After each epoch.
-    ///
-    /// # Errors
-    /// Whatever stops the training.
     fn epoch(&mut self, log: &EpochLog) -> Result<()>;
 }
 
@@ -248,11 +245,8 @@ fn sound(params: &Params, step: usize) -> Result<Vec<NamedTensor>> {
     let values = params.read()?;
     match values.iter().find(|(_, _, v)| v.iter().any(|v| !v.is_finite())) {
         None => Ok(values),
-        Some((name, ..)) => Err(Error::data(
-            "training",
-            format!("'{name}' holds NaN or infinity after step {step}"),
-            "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), keep clipping on \
-             (train.clip), check the data",
-        )),
+        Some((name, ..)) => {
+            Err(Error::data("training", format!("'{name}' holds NaN or infinity after step {step}"), NO_NUMBER))
+        }
     }
 }

@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 /// Names of the terms in the order of the journal.
 const TERMS: [&str; 5] = ["ce", "joint", "feature", "xai", "total"];
 
+/// What to do about a loss or a parameter that is no number.
+pub(super) const NO_NUMBER: &str = "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), \
+                                    keep clipping on (train.clip), check the data";
+
 /// Losses, maps and logits of the steps since the last read-back, on the device. A slot holds the terms, the sum of each
 /// record's map, and each record's logits.
 pub(super) struct Journal {
@@ -77,8 +81,7 @@ impl Journal {
                     return Err(Error::data(
                         "training",
                         format!("the loss ({name}) is {value} at step {} of {step} done", step - n + i + 1),
-                        "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), keep clipping on \
-                         (train.clip), check the data",
+                        NO_NUMBER,
                     ));
                 }
                 seen.losses[place].push(value);

@@ -57,19 +57,24 @@ pub struct BatchTargets {
     /// each record in it `[B]`, 0 where it is not valid; all weights sum to 1. Empty where no record is valid or XAI
     /// guidance is off.
     pub guidance: Vec<(Tensor, Tensor)>,
+    /// 1 where a bin is compared and 0 elsewhere, `[B, T]`, at least one of each record; the curves are then of mean 0 in those
+    /// bins and 0 outside. `None` where all of every record is.
+    pub inside: Option<Tensor>,
 }
 
 impl BatchTargets {
     /// All tensors, in a fixed order.
     pub fn tensors(&self) -> Vec<&Tensor> {
         let guidance = self.guidance.iter().flat_map(|(truth, weight)| [truth, weight]);
-        [&self.classes, &self.distribution].into_iter().chain(&self.features).chain(guidance).collect()
+        [&self.classes, &self.distribution]
+            .into_iter()
+            .chain(&self.features)
+            .chain(guidance)
+            .chain(&self.inside)
+            .collect()
     }
 
     /// Room for other targets of the same shapes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where memory is out.
     pub fn room(&self) -> Result<Self> {
         let like = |t: &Tensor| Tensor::empty(t.gpu(), t.shape(), t.dtype());
         Ok(Self {
@@ -77,6 +82,7 @@ impl BatchTargets {
             distribution: like(&self.distribution)?,
             features: self.features.as_ref().map(like).transpose()?,
             guidance: self.guidance.iter().map(|(a, b)| Ok((like(a)?, like(b)?))).collect::<Result<_>>()?,
+            inside: self.inside.as_ref().map(like).transpose()?,
         })
     }
 }
@@ -133,10 +139,12 @@ pub fn losses(
     }
     if weights.xai > 0.0 && !targets.guidance.is_empty() {
         let cam = grad_cam(out, weights.block, &targets.classes, !weights.detach_alpha)?;
+        let compared = targets.inside.as_ref().map(|inside| centred(&cam.map, inside)).transpose()?;
+        let compared = compared.as_ref().unwrap_or(&cam.map);
         let mut xai: Option<Tensor> = None;
         for (truth, weight) in &targets.guidance {
             // sum of w (1 - NCC)
-            let gap = ops::add_scalar(&ops::neg(&ops::ncc(&cam.map, truth)?)?, 1.0)?;
+            let gap = ops::add_scalar(&ops::neg(&ops::ncc(compared, truth)?)?, 1.0)?;
             let term = ops::sum(&ops::mul(&gap, weight)?, &[0])?;
             xai = Some(match xai {
                 Some(sum) => ops::add(&sum, &term)?,
@@ -150,6 +158,13 @@ pub fn losses(
         terms.map = Some(cam.map);
     }
     Ok(terms)
+}
+
+/// A map `[B, T]` without the mean of the bins `inside` and 0 outside: its NCC with a curve that is alike is that over these bins
+/// alone.
+fn centred(map: &Tensor, inside: &Tensor) -> Result<Tensor> {
+    let mean = ops::div(&ops::sum(&ops::mul(map, inside)?, &[1])?, &ops::sum(inside, &[1])?)?;
+    ops::mul(&ops::sub(map, &mean)?, inside)
 }
 
 impl Terms {

@@ -180,9 +180,6 @@ impl Stepper {
 
     /// Brings the network of [`Stepper::infer`] up to the parameters, if they have changed: the first inference after a step
     /// does the same.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`].
     pub fn prepare_inference(&mut self) -> Result<()> {
         self.follow().map(|_| ())
     }

@@ -12,6 +12,7 @@ use crate::ops;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Features and guidance targets of all records of a data set, on the host.
 #[derive(Debug)]
@@ -36,13 +37,16 @@ struct Goal {
     weight: f32,
     /// Curves, and the share of each in the record's loss; the shares sum to 1.
     curves: Vec<(Vec<f32>, f32)>,
+    /// The bins that are compared.
+    inside: Range<usize>,
 }
 
 /// What the goals of all records are made from.
 #[derive(Debug)]
 struct Origin {
-    /// Target of the prepared file, where it was made with the same constants, and R peaks.
-    records: Vec<(Option<Samples>, Vec<u32>)>,
+    records: Vec<Record>,
+    /// Some record is marked in a part of it alone, see [`Strip::marked`].
+    parts: bool,
     fs: f64,
     samples: usize,
     constants: GuidanceConfig,
@@ -50,12 +54,21 @@ struct Origin {
     irregular: f64,
 }
 
+#[derive(Debug)]
+struct Record {
+    /// Target of the prepared file, where it was made with the same constants.
+    made: Option<Samples>,
+    r_peaks: Vec<u32>,
+    marked: Option<[u32; 2]>,
+}
+
 impl Origin {
     fn new(data: &Dataset, constants: &GuidanceConfig, weights: &LossWeights) -> Self {
         let usable = |strip: &Strip| strip.target.clone().filter(|_| data.guidance == *constants);
-        let records = data.strips.iter().map(|s| (usable(s), s.r_peaks.clone())).collect();
+        let record = |s: &Strip| Record { made: usable(s), r_peaks: s.r_peaks.clone(), marked: s.marked };
         Self {
-            records,
+            records: data.strips.iter().map(record).collect(),
+            parts: data.strips.iter().any(|s| s.marked.is_some()),
             fs: data.preprocessing.fs,
             samples: data.samples(),
             constants: constants.clone(),
@@ -66,10 +79,10 @@ impl Origin {
 
     /// The goal of a record, its curves one value a sample, moved by `by` samples; `None` where it is not valid.
     fn goal(&self, record: usize, by: isize) -> Option<Goal> {
-        let (made, r_peaks) = &self.records[record];
+        let Record { made, r_peaks, .. } = &self.records[record];
         let plain = self.goal == XaiGoal::Mixed && self.irregular == 0.0;
         let mut goal = match made {
-            Some(target) if plain => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)] },
+            Some(target) if plain => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)], inside: 0..0 },
             _ => {
                 let g = guidance(r_peaks, self.fs, self.samples, &self.constants);
                 let rho = g.irregularity as f32;
@@ -78,7 +91,7 @@ impl Origin {
                     XaiGoal::Mixed => vec![(g.target, 1.0)],
                     XaiGoal::Separate => vec![(g.beats, 1.0 - rho), (g.intervals, rho)],
                 };
-                Goal { weight: 1.0 + self.irregular as f32 * rho, curves }
+                Goal { weight: 1.0 + self.irregular as f32 * rho, curves, inside: 0..0 }
             }
         };
         goal.curves.iter_mut().filter(|_| by != 0).for_each(|(curve, _)| shift(curve, by, [0.0; 2]));
@@ -86,11 +99,28 @@ impl Origin {
         goal.curves.iter().any(|(curve, _)| curve.iter().any(|v| *v > 0.0)).then_some(goal)
     }
 
-    /// The same, averaged over `bins` parts.
+    /// The same, averaged over `bins` parts. In a data set with records that are marked in a part alone, curves are of mean 0 in
+    /// the bins of that part and 0 outside.
     fn pooled(&self, record: usize, by: isize, bins: usize) -> Option<Goal> {
         let mut goal = self.goal(record, by)?;
         goal.curves.iter_mut().for_each(|(curve, _)| *curve = guidance::pool(curve, bins));
+        goal.inside = 0..bins;
+        if self.parts {
+            let moved = |at: u32| (at as isize + by).clamp(0, self.samples as isize) as u32;
+            let marked = self.records[record].marked.map(|ends| ends.map(moved));
+            goal.inside = guidance::marked_bins(marked, self.samples, bins);
+            goal.curves.iter_mut().for_each(|(curve, _)| centre(curve, &goal.inside));
+            goal.curves.iter().any(|(curve, _)| curve.iter().any(|v| *v != 0.0)).then_some(())?;
+        }
         Some(goal)
+    }
+}
+
+/// Takes the mean of the bins `inside` out of them; the others are 0.
+fn centre(curve: &mut [f32], inside: &Range<usize>) {
+    let mean = curve[inside.clone()].iter().map(|v| f64::from(*v)).sum::<f64>() / inside.len() as f64;
+    for (t, v) in curve.iter_mut().enumerate() {
+        *v = if inside.contains(&t) { (f64::from(*v) - mean) as f32 } else { 0.0 };
     }
 }
 
@@ -141,9 +171,6 @@ impl Targets {
 
     /// [`Targets::batch`] with the guidance target of each record moved by so many samples, to the right where positive,
     /// before it is pooled; zero where it does not reach. A target that is moved out of the strip is not valid.
-    ///
-    /// # Errors
-    /// As [`Targets::batch`].
     pub fn batch_shifted(
         &self,
         gpu: &Gpu,
@@ -161,12 +188,18 @@ impl Targets {
             }
             None => None,
         };
-        Ok(BatchTargets { classes, distribution, features, guidance: self.guidance(gpu, records, shifts)? })
+        let (guidance, inside) = self.guidance(gpu, records, shifts)?;
+        Ok(BatchTargets { classes, distribution, features, guidance, inside })
     }
 
-    /// The terms of [`BatchTargets::guidance`].
-    fn guidance(&self, gpu: &Gpu, records: &[usize], shifts: &[isize]) -> Result<Vec<(Tensor, Tensor)>> {
-        let Some(Guided { origin, bins, goals }) = &self.guidance else { return Ok(Vec::new()) };
+    /// [`BatchTargets::guidance`] and [`BatchTargets::inside`].
+    fn guidance(
+        &self,
+        gpu: &Gpu,
+        records: &[usize],
+        shifts: &[isize],
+    ) -> Result<(Vec<(Tensor, Tensor)>, Option<Tensor>)> {
+        let Some(Guided { origin, bins, goals }) = &self.guidance else { return Ok((Vec::new(), None)) };
         let moved = |(&r, &by): (&usize, &isize)| match by {
             0 => goals[r].as_ref().map(Cow::Borrowed),
             _ => origin.pooled(r, by, *bins).map(Cow::Owned),
@@ -183,6 +216,12 @@ impl Targets {
             let weights: Vec<f32> = own.iter().map(part).collect();
             Ok((Tensor::from_f32(gpu, &[n, *bins], &truth)?, Tensor::from_f32(gpu, &[n], &weights)?))
         };
-        (0..terms).map(term).collect()
+        let part = |g: &Option<Cow<'_, Goal>>| {
+            let inside = g.as_ref().map_or(0..*bins, |g| g.inside.clone());
+            (0..*bins).map(move |t| if inside.contains(&t) { 1.0 } else { 0.0 })
+        };
+        let inside = || Tensor::from_f32(gpu, &[n, *bins], &own.iter().flat_map(part).collect::<Vec<f32>>());
+        let inside = if origin.parts { Some(inside()?) } else { None };
+        Ok(((0..terms).map(term).collect::<Result<_>>()?, inside))
     }
 }

@@ -46,7 +46,7 @@ fn a_map_of_another_class_layer_or_model_takes_no_map_s_place() {
     let plain = ["--class", "SB", "--layer", "blocks.1"];
     works(&[&explain[..], &plain].concat());
     let first = content(Path::new(&maps));
-    assert_eq!(first.keys().collect::<Vec<_>>(), ["x.npy", "x.png"]);
+    assert_eq!(first.keys().collect::<Vec<_>>(), ["x.npy", "x.png", "x.svg"]);
     works(&[&explain[..], &plain].concat());
     for other in [["--class", "ST", "--layer", "blocks.1"], ["--class", "SB", "--layer", "blocks.0"]] {
         fails(&[&explain[..], &other].concat(), 1, &["maps/x.npy", "with other content", "--force"]);

@@ -51,7 +51,8 @@ END
   sweeps=("$tmp/small")
 fi
 for dir in "$here"/../../results/*/; do
-  compgen -G "$dir*/*/predictions.csv" > /dev/null && sweeps+=("${dir%/}")
+  of() { compgen -G "$dir*/*/$1" | wc -l || true; }
+  (($(of predictions.csv) > 0 && $(of predictions.csv) == $(of metrics.json))) && sweeps+=("${dir%/}")
 done
 
 collect() { # a copy of a sweep, and options

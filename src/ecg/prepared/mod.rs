@@ -21,8 +21,8 @@ mod writer;
 use super::dataset::{Exclusion, LoadOptions};
 use super::guidance::GuidanceConfig;
 use super::sources::{self, Progress, Source};
-use crate::error::{Error, Result};
-use crate::files::{guard, write_atomically};
+use crate::error::Result;
+use crate::files::{self, guard, write_atomically};
 use std::path::{Path, PathBuf};
 
 pub use cache::through_cache;
@@ -37,7 +37,7 @@ const FORMAT: &str = "exgnet-data-1";
 /// replaces a data set of the same sources and settings; another file is refused without `--force`.
 ///
 /// # Errors
-/// As [`super::load_all`]; [`Error::File`] where the file cannot or must not be written.
+/// As [`super::load_all`]; [`crate::Error::File`] where the file cannot or must not be written.
 pub fn prepare(
     sources: &[Source],
     options: &LoadOptions,
@@ -80,18 +80,12 @@ pub fn exclusions_path(out: &Path) -> PathBuf {
 }
 
 /// Writes the table of exclusions: record, how many strips (windows) of it, reason.
-///
-/// # Errors
-/// [`Error::File`].
 pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<()> {
-    let fail = |e: String| Error::file(path, format!("cannot be written: {e}"), "check the disk and permissions");
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(["record", "strips", "reason"]).map_err(|e| fail(e.to_string()))?;
-    for e in exclusions {
+    let rows = exclusions.iter().map(|e| {
         let (count, reason) = e.counted();
-        csv.write_record([&e.record, &count.to_string(), reason]).map_err(|e| fail(e.to_string()))?;
-    }
-    write_atomically(path, &csv.into_inner().map_err(|e| fail(e.to_string()))?)
+        vec![e.record.clone(), count.to_string(), reason.to_string()]
+    });
+    write_atomically(path, &files::csv("record,strips,reason", rows))
 }
 
 #[cfg(test)]

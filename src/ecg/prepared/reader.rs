@@ -111,6 +111,8 @@ impl<'a> File<'a> {
         let patients: Vec<String> = self.per_strip("patient_ids", n)?;
         let sources: Vec<String> = self.per_strip("sources", n)?;
         let expert: Vec<bool> = self.per_strip("expert_beats", n)?;
+        let marked: Vec<Option<[u32; 2]>> =
+            if self.metadata.contains_key("marked") { self.per_strip("marked", n)? } else { vec![None; n] };
         if let Some(twice) = first_repeated(&ids) {
             return Err(self.fault(format!("record `{twice}` is there twice")));
         }
@@ -126,6 +128,9 @@ impl<'a> File<'a> {
                 own.and_then(|(a, b)| peaks.get(a..b)).ok_or_else(|| wrong("its R peaks are out of place".into()))?;
             if own.iter().any(|&p| p < 0 || p as usize >= len) || own.windows(2).any(|w| w[0] >= w[1]) {
                 return Err(wrong(format!("R peaks that do not ascend from 0 to {}", len - 1)));
+            }
+            if let Some([from, to]) = marked[i].filter(|[from, to]| from >= to || *to as usize > len) {
+                return Err(wrong(format!("beats marked from {from} to {to} of {len} samples")));
             }
             let signal = samples(signals, i, len)?;
             if let Some(at) = signal.iter().position(|v| !v.is_finite()) {
@@ -148,6 +153,7 @@ impl<'a> File<'a> {
                 label,
                 r_peaks: own.iter().map(|&p| p as u32).collect(),
                 expert_beats: expert[i],
+                marked: marked[i],
                 features: row,
                 target: Some(target),
             })

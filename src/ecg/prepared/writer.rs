@@ -24,6 +24,7 @@ struct Entry {
     label: usize,
     r_peaks: Vec<u32>,
     expert_beats: bool,
+    marked: Option<[u32; 2]>,
     features: [f32; 17],
 }
 
@@ -49,8 +50,8 @@ impl Writer {
     /// Adds a strip; all have the same length.
     pub fn push(&mut self, strip: &Strip) -> Result<()> {
         write_f32(&mut self.signals, &strip.signal).map_err(|e| unwritable(&self.out, &e))?;
-        let Strip { id, patient, source, label, r_peaks, expert_beats, features, .. } = strip.clone();
-        self.entries.push(Entry { id, patient, source, label, r_peaks, expert_beats, features });
+        let Strip { id, patient, source, label, r_peaks, expert_beats, marked, features, .. } = strip.clone();
+        self.entries.push(Entry { id, patient, source, label, r_peaks, expert_beats, marked, features });
         Ok(())
     }
 
@@ -99,6 +100,9 @@ impl Writer {
             ("notes", json!(notes).to_string()),
             ("mark", mark.to_string()),
         ]);
+        if strips.iter().any(|(_, e)| e.marked.is_some()) {
+            metadata.push(("marked", of(&|e| json!(e.marked))));
+        }
         let (n, len) = (strips.len(), options.samples());
         let tensors: [(&str, &str, &[usize]); 6] = [
             ("signals", "F32", &[n, len]),

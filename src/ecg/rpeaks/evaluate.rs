@@ -4,7 +4,7 @@ use super::score::Score;
 use super::{Detector, clean, detect, without_gaps};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{HeaderLabel, Rhythm, header_label};
-use crate::ecg::sources::{Kind, Source, one_line, record_headers};
+use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
 use crate::ecg::wfdb::annotation::annotation_file;
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
@@ -91,8 +91,7 @@ impl Evaluation {
 /// - Spans of ventricular flutter, from `[` to `]`, are left out, as ANSI/AAMI EC57 has it: there are no
 ///   QRS complexes to mark in them.
 /// - Of `synthetic` ECG (600 records, default noise) all beats, one row a class.
-/// - With beats from an annotation file of the lead (LUDB's `.ii`) only from the first beat less
-///   [`TOLERANCE`] to the last one plus it: LUDB leaves the outermost beats of its strips unmarked.
+/// - With beats from an annotation file of the lead (LUDB's `.ii`) only what it is known of, see `judged_span`.
 ///
 /// # Errors
 /// [`Error::Config`] for a kind of source without expert beats, [`Error::File`] for a folder without records,
@@ -171,10 +170,6 @@ fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
     Ok(Evaluation { records, exclusions: Vec::new() })
 }
 
-fn stem(header: &Path) -> String {
-    header.file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned())
-}
-
 fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detector]) -> Result<RecordScore, String> {
     let header = Header::read(path).map_err(|e| one_line(&e))?;
     let index = match header.lead(lead) {
@@ -184,7 +179,6 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
     };
     let notes_path = if long { Some(path.with_extension("atr")) } else { annotation_file(&header, index) };
     let notes_path = notes_path.ok_or("no annotation file")?;
-    let by_lead = notes_path.extension().is_none_or(|e| e != "atr");
     let notes = read_annotations(&notes_path, header.fs, header.rate(index)).map_err(|e| one_line(&e))?;
     let Signal { mv, fs, .. } = read_signal(&header, index, false).map_err(|e| one_line(&e))?;
     let cleaned = clean(&without_gaps(mv), fs, if long { 60.0 } else { 50.0 }).map_err(|e| one_line(&e))?;
@@ -193,9 +187,10 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
     let mut beats: Vec<i64> = notes.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
     beats.dedup();
     beats.retain(|b| !inside(&flutter, *b));
-    let (Some(&first), Some(&last)) = (beats.first(), beats.last()) else { return Err("no expert beats".into()) };
-    let reach = (TOLERANCE * fs) as i64;
-    let span = if by_lead { (first.saturating_sub(reach), last.saturating_add(reach)) } else { (0, i64::MAX) };
+    if beats.is_empty() {
+        return Err("no expert beats".into());
+    }
+    let span = judged_span(&notes_path, &beats, fs).unwrap_or((0, i64::MAX));
     let scores = detectors.iter().map(|d| {
         let peaks = d.r_peaks(&cleaned, fs).into_iter().map(i64::from);
         let judged: Vec<i64> = peaks.filter(|p| (span.0..=span.1).contains(p) && !inside(&flutter, *p)).collect();
@@ -209,6 +204,16 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
         beats: beats.len(),
         scores: scores.collect(),
     })
+}
+
+/// First and last sample of a record that the expert looked at, in samples of the ascending `beats` of the annotation file
+/// `path`; `None` where it is all of it. An annotation file of a lead (LUDB's `.ii`) leaves the outermost beats unmarked: it
+/// is known from [`TOLERANCE`] before its first beat to as long after its last.
+pub(crate) fn judged_span(path: &Path, beats: &[i64], fs: f64) -> Option<(i64, i64)> {
+    let reach = (TOLERANCE * fs) as i64;
+    let of_lead = path.extension().is_none_or(|e| e != "atr");
+    let (first, last) = beats.first().zip(beats.last()).filter(|_| of_lead)?;
+    Some((first.saturating_sub(reach), last.saturating_add(reach)))
 }
 
 /// From each `[` to the next `]`, both included; one left open lasts to the end.

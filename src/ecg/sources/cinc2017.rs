@@ -1,19 +1,17 @@
 //! The PhysioNet/CinC Challenge 2017: single-lead WFDB records of 9 to 60 s and a table of their labels.
 
+use super::folder::{self, Label};
 use super::notes::Note;
-use super::{Context, Draft, Outcome, Sink, folder, one_line};
+use super::{Context, Draft, Outcome, Sink, one_line};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::labels::challenge_2017;
 use crate::ecg::wfdb::{Header, Signal, read_limited, read_signal};
 use crate::error::{Error, Result};
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The largest table of labels that is read, in bytes.
 const MAX_TABLE: u64 = 1 << 24;
-
-/// A record's rhythm, or why it cannot be used.
-type Label = Result<Rhythm, String>;
 
 pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut account = Outcome::default();
@@ -26,7 +24,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for header in headers {
         let id = context.record_id(&header);
-        let name = record_name(&header);
+        let name = folder::stem(&header);
         // the sample of validation records is part of the training records: the same names lie in two folders
         let label = if let Some(first) = places.get(&name) {
             Err(format!("the same record as {first}"))
@@ -54,10 +52,6 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     folder::in_order(context, &items, &read, sink)
 }
 
-fn record_name(header: &Path) -> String {
-    header.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
-}
-
 fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome, String> {
     let rhythm = label.clone()?;
     let options = context.options;
@@ -71,7 +65,15 @@ fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome,
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
     let x = context.first_strip(mv, fs)?;
     let (patient, note) = context.patient(&record, &header.comments);
-    out.strips.push(context.strip(Draft { patient, id: record, rhythm, x, beats: None, features: None })?);
+    out.strips.push(context.strip(Draft {
+        patient,
+        id: record,
+        rhythm,
+        x,
+        beats: None,
+        marked: None,
+        features: None,
+    })?);
     out.notes.push(note);
     Ok(out)
 }
@@ -114,25 +116,17 @@ fn version(name: &str) -> Option<i64> {
 fn read_table(path: &Path) -> Result<BTreeMap<String, Label>> {
     let bytes = read_limited(path, MAX_TABLE, "table of labels")?;
     let text = String::from_utf8_lossy(&bytes);
-    let mut labels = BTreeMap::new();
-    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|l| !l.is_empty()) {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|l| !l.is_empty());
+    let rows = lines.map(|line| {
         let (name, label) = line.split_once(',').unwrap_or((line, ""));
         let bare = |cell: &str| cell.trim().trim_matches('"').trim().chars().take(100).collect::<String>();
         let label = match bare(label).as_str() {
             "~" => Err("noisy (~)".into()),
-            other => labels::challenge_2017(other).ok_or_else(|| format!("label `{other}`, expected N, A, O or ~")),
+            other => challenge_2017(other).ok_or_else(|| format!("label `{other}`, expected N, A, O or ~")),
         };
-        match labels.entry(bare(name)) {
-            Entry::Vacant(place) => {
-                place.insert(label);
-            }
-            Entry::Occupied(mut place) => {
-                if *place.get() != label {
-                    *place.get_mut() = Err("labelled twice, differently".into());
-                }
-            }
-        }
-    }
+        (bare(name), label)
+    });
+    let labels = folder::labels(rows, "labelled twice, differently");
     if labels.is_empty() {
         return Err(Error::file(path, "holds no label, expected lines such as `A00001,N`", "fetch it again"));
     }

@@ -177,7 +177,7 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
     }
     let x = context.first_strip(x, context.options.csv_fs)?;
     let (patient, note) = context.patient(id, &[]);
-    let draft = Draft { id: id.into(), patient, rhythm, x, beats: None, features: None };
+    let draft = Draft { id: id.into(), patient, rhythm, x, beats: None, marked: None, features: None };
     let mut strip = context.strip(draft)?;
     if uses_whole_row(context, columns) {
         for (own, published) in strip.features.iter_mut().zip(features) {

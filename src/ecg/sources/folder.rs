@@ -3,6 +3,7 @@
 use super::notes::Note;
 use super::{Context, Outcome, Progress, Sink};
 use crate::ecg::dataset::Exclusion;
+use crate::ecg::labels::Rhythm;
 use crate::ecg::wfdb::headers_of_segments;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -35,6 +36,26 @@ pub fn resolve(path: &Path) -> PathBuf {
 pub fn name_of(root: &Path) -> String {
     let full = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
     full.file_name().map_or_else(|| "data".to_string(), |n| n.to_string_lossy().into_owned())
+}
+
+/// Name of a file without its extension.
+pub(crate) fn stem(file: &Path) -> String {
+    file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
+}
+
+/// A record's rhythm as a table of labels has it, or why the record cannot be used.
+pub(super) type Label = Result<Rhythm, String>;
+
+/// Labels by record name; a record with several that differ has `differ` in their place.
+pub(super) fn labels(rows: impl Iterator<Item = (String, Label)>, differ: &str) -> BTreeMap<String, Label> {
+    let mut labels: BTreeMap<String, Label> = BTreeMap::new();
+    for (name, label) in rows {
+        let first = labels.entry(name).or_insert_with(|| label.clone());
+        if *first != label {
+            *first = Err(differ.into());
+        }
+    }
+    labels
 }
 
 /// Records that are read before their strips are handed on: enough for every thread to have work, few enough that

@@ -22,6 +22,7 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             rhythm: made.rhythm,
             x: made.signal,
             beats: Some(made.r_peaks),
+            marked: None,
             features: None,
         };
         let outcome = |strip| Outcome { strips: vec![strip], notes: vec![note], ..Outcome::default() };

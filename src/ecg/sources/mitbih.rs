@@ -74,7 +74,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
             let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
                 let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
                 let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
-                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, features: None })
+                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats, marked: None, features: None })
             });
             match strip {
                 Ok(strip) => out.strips.push(strip),

@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub(crate) use folder::walk;
 pub use folder::{data_root, resolve};
+pub(crate) use folder::{stem, walk};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
 pub(crate) use notes::NAMED;
 pub use source::{Kind, Source};
@@ -90,6 +90,8 @@ struct Draft {
     x: Vec<f64>,
     /// Expert beats in samples of `x`.
     beats: Option<Vec<u32>>,
+    /// See [`Strip::marked`].
+    marked: Option<[u32; 2]>,
     /// The 17 features where the source publishes them.
     features: Option<[f32; 17]>,
 }
@@ -139,14 +141,15 @@ impl Context<'_> {
 
     /// The finished strip, or why there is none.
     fn strip(&self, draft: Draft) -> Result<Strip, String> {
-        let Draft { id, patient, rhythm, x, beats, features } = draft;
+        let Draft { id, patient, rhythm, x, beats, marked, features } = draft;
         let label =
             self.scheme.class_of(rhythm).ok_or_else(|| format!("its rhythm is in no class of {}", self.scheme.name))?;
         let finished = self.preprocessing.finish(x, beats)?;
         let features = features.unwrap_or_else(|| finished.features(self.preprocessing.fs));
         let source = self.source.clone();
         let Finished { signal, r_peaks, expert_beats } = finished;
-        Ok(Strip { id, patient, source, signal: signal.into(), label, r_peaks, expert_beats, features, target: None })
+        let (signal, marked) = (signal.into(), marked.filter(|_| expert_beats));
+        Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target: None })
     }
 }
 
@@ -162,6 +165,14 @@ pub(crate) fn scaled_beats(beats: &[i64], ratio: f64, at: usize, n: usize) -> Ve
     let mut inside: Vec<u32> = scaled.filter(|&p| p >= 0.0 && p < n as f64).map(|p| p as u32).collect();
     inside.dedup();
     inside
+}
+
+/// The part `[from, to)` of a strip of `n` samples in which beats are judged, first and last sample of a record's, at the strip's
+/// rate; `None` where that is all of it.
+fn scaled_span(span: (i64, i64), ratio: f64, n: usize) -> Option<[u32; 2]> {
+    let at = |sample: i64| (sample as f64 * ratio).round().clamp(0.0, n as f64) as u32;
+    let part = [at(span.0), at(span.1.saturating_add(1))];
+    (part != [0, n as u32]).then_some(part)
 }
 
 /// What was left out of several sources and what is to be told about them.

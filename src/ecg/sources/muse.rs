@@ -3,10 +3,11 @@
 
 mod xlsx;
 
+use super::folder::{self, Label};
 use super::notes::Note;
-use super::{Context, Draft, Outcome, Sink, folder, one_line};
+use super::{Context, Draft, Outcome, Sink, one_line};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::labels::chapman_acronym;
 use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
@@ -23,9 +24,6 @@ const MAX_RECORD: u64 = 1 << 24;
 const FS: f64 = 500.0;
 /// The columns of a record file.
 const LEADS: [&str; 12] = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
-
-/// A record's rhythm, or why it cannot be used.
-type Label = Result<Rhythm, String>;
 
 pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let root = &context.root;
@@ -71,22 +69,11 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
 
 /// Rhythm of each record name.
 fn rhythms(rows: Vec<[String; 2]>) -> BTreeMap<String, Label> {
-    let mut labels = BTreeMap::new();
-    for [name, rhythm] in rows {
-        let label = labels::chapman_acronym(&rhythm).ok_or_else(|| format!("rhythm `{rhythm}` is not known"));
-        let name = name.trim_end_matches(".csv").to_string();
-        match labels.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(label);
-            }
-            Entry::Occupied(mut place) => {
-                if *place.get() != label {
-                    *place.get_mut() = Err(format!("two rows of {TABLE} differ in its rhythm"));
-                }
-            }
-        }
-    }
-    labels
+    let rows = rows.into_iter().map(|[name, rhythm]| {
+        let label = chapman_acronym(&rhythm).ok_or_else(|| format!("rhythm `{rhythm}` is not known"));
+        (name.trim_end_matches(".csv").to_string(), label)
+    });
+    folder::labels(rows, &format!("two rows of {TABLE} differ in its rhythm"))
 }
 
 /// One file for each record name; says how many names have several.
@@ -95,8 +82,7 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
     let mut chosen: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut several = BTreeSet::new();
     for path in files {
-        let name = path.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        match chosen.entry(name) {
+        match chosen.entry(folder::stem(&path)) {
             Entry::Vacant(place) => {
                 place.insert(path);
             }
@@ -132,7 +118,7 @@ fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize
     let x = context.first_strip(mv, FS)?;
     let id = context.record_id(path);
     let (patient, note) = context.patient(&id, &[]);
-    let draft = Draft { patient, id, rhythm, x, beats: None, features: None };
+    let draft = Draft { patient, id, rhythm, x, beats: None, marked: None, features: None };
     Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
@@ -159,6 +145,7 @@ fn samples(text: &str, lead: usize) -> Result<Vec<f64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecg::labels::Rhythm;
 
     #[test]
     fn leads_and_samples() {

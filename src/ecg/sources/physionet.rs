@@ -2,8 +2,9 @@
 //! (Chapman-Shaoxing, Ningbo), Challenge 2020 and 2021, LUDB.
 
 use super::notes::Note;
-use super::{Context, Draft, Outcome, one_line, scaled_beats};
+use super::{Context, Draft, Outcome, one_line, scaled_beats, scaled_span};
 use crate::ecg::labels::{HeaderLabel, header_label};
+use crate::ecg::rpeaks::evaluate::judged_span;
 use crate::ecg::wfdb::{Header, Signal, annotation, read_signal};
 use std::path::Path;
 
@@ -38,9 +39,12 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
         });
         None
     });
-    let beats = expert.map(|beats| scaled_beats(&beats, options.fs / fs, 0, options.samples()));
+    let (ratio, n) = (options.fs / fs, options.samples());
+    let judged = expert.as_ref().zip(annotation::annotation_file(&header, index));
+    let marked = judged.and_then(|(beats, path)| scaled_span(judged_span(&path, beats, fs)?, ratio, n));
+    let beats = expert.map(|beats| scaled_beats(&beats, ratio, 0, n));
     let (patient, note) = context.patient(&record, &header.comments);
-    out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, features: None })?);
+    out.strips.push(context.strip(Draft { id: record, patient, rhythm, x, beats, marked, features: None })?);
     out.notes.push(note);
     Ok(out)
 }

@@ -244,6 +244,36 @@ fn beat_word(code: u16, value: u16) -> [u8; 2] {
     (code << 10 | value).to_le_bytes()
 }
 
+/// Beats at 20, 45, 70 and 95 of 140 samples: known from 15 samples before the first to as long after the last.
+#[test]
+fn a_leads_annotations_say_nothing_beyond_their_outermost_beats() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("set");
+    let beats = [beat_word(1, 20), beat_word(1, 25), beat_word(1, 25), beat_word(1, 25), [0, 0]].concat();
+    for name in ["of-lead", "of-all", "without"] {
+        write_record(&root, name, &wave(140), "#Dx: 426177001");
+    }
+    std::fs::write(root.join("of-lead.ii"), &beats).unwrap();
+    std::fs::write(root.join("of-all.atr"), &beats).unwrap();
+    let marked = |fs: f64, seconds: f64| {
+        let set = load(Kind::Wfdb, &root, &LoadOptions { fs, seconds, ..options() }).unwrap();
+        assert_eq!(ids(&set), ["set/of-all", "set/of-lead", "set/without"]);
+        assert_eq!((set.strips[0].marked, set.strips[2].marked), (None, None));
+        set.strips[1].marked
+    };
+    assert_eq!(marked(100.0, 1.4), Some([5, 111]));
+    // at twice the rate; a strip that ends before the last beat is known to its end
+    assert_eq!((marked(200.0, 1.4), marked(100.0, 1.0)), (Some([10, 222]), Some([5, 100])));
+    // the same by way of a prepared file
+    let (out, options) = (dir.path().join("set.safetensors"), LoadOptions { seconds: 1.4, ..options() });
+    let sources = [Source::new(Kind::Wfdb, &root)];
+    crate::ecg::prepared::prepare(&sources, &options, &GuidanceConfig::default(), &out, &|_| {}).unwrap();
+    let (made, read) = (load_all(&sources, &options, &|_| {}).unwrap(), crate::ecg::prepared::read(&out).unwrap());
+    assert_eq!(read.strips.iter().map(|s| s.marked).collect::<Vec<_>>(), [None, Some([5, 111]), None]);
+    let of = |set: &Dataset| crate::ecg::fingerprint::Fingerprint::of(set, &GuidanceConfig::default());
+    assert!(of(&made).differences(&of(&read)).is_empty() && of(&read).marked.is_some());
+}
+
 #[test]
 fn names_tell_sources_apart() {
     let dir = tempfile::tempdir().unwrap();

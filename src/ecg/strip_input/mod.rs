@@ -82,9 +82,6 @@ pub fn read(path: &Path, lead: &str) -> Result<Recording> {
 }
 
 /// [`read`] of the lead `chosen`, if one is, in place of the lead `wanted`. A record without it is an error.
-///
-/// # Errors
-/// As [`read`].
 pub fn read_lead(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording> {
     let Place { kind, file, start, name } = place::locate(path)?;
     let plain = |signal| {

@@ -1,6 +1,7 @@
 //! What a path on the command line means: a file, or a record and a time.
 
 use crate::ecg::resolve;
+use crate::ecg::sources::stem;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,6 @@ impl Kind {
 
 /// Finds the file of a path such as `x.npy`, `201`, `201.hea@120` or `201@2:00`.
 pub(super) fn locate(path: &Path) -> Result<Place> {
-    let stem = |file: &Path| file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     let whole = |kind, file: PathBuf| Place { kind, name: stem(&file), file, start: 0.0 };
     let found = resolve(path);
     if let Some(kind) = Kind::of(&found) {

@@ -71,16 +71,6 @@ impl Annotation {
         matches!(self.code, 12 | 38)
     }
 
-    /// A beat that could not be classified, or was not.
-    pub fn is_unclassifiable(&self) -> bool {
-        matches!(self.code, 13 | 30)
-    }
-
-    /// A premature, escape or fusion beat: every beat that is not normal, paced or unclassifiable.
-    pub fn is_ectopic(&self) -> bool {
-        self.is_beat() && !self.is_normal() && !self.is_paced() && !self.is_unclassifiable()
-    }
-
     /// The rhythm that begins or ends here, if one does.
     pub fn rhythm(&self) -> Option<RhythmChange<'_>> {
         if self.code != RHYTHM {
@@ -342,7 +332,7 @@ mod tests {
         assert_eq!(a.iter().map(|a| a.symbol()).collect::<String>(), "N T VV");
         assert_eq!(a.iter().map(|a| a.code).collect::<Vec<_>>(), [1, 43, 19, 0, 5, 5]);
         assert_eq!(a.iter().map(|a| a.is_beat()).collect::<Vec<_>>(), [true, false, false, false, true, true]);
-        assert!(a[4].is_ectopic() && !a[4].is_paced());
+        assert!(!a[4].is_normal() && !a[4].is_paced());
         // comments that only look like definitions redefine nothing that has a meaning
         let loose: Vec<u8> =
             ["12 leads were used", "42 A as the library writes it"].iter().flat_map(|l| about(l)).collect();
@@ -370,18 +360,6 @@ mod tests {
         let expected = [Some("(AFIB"), Some("end"), Some("(AFIB"), Some("end"), None, None];
         assert_eq!(found.each_ref().map(Option::as_deref), expected);
         assert_eq!(rhythm(1, "(N"), None);
-    }
-
-    #[test]
-    fn reads_every_kind_of_field() {
-        let a = parse(&sample_file()).annotations;
-        assert_eq!(a.len(), 5);
-        assert_eq!((a[0].sample, a[0].symbol(), a[0].aux.as_str()), (18, '+', "(AFIB"));
-        assert_eq!((a[1].sample, a[1].symbol(), a[1].sub, a[1].channel), (77, 'N', 1, 1));
-        assert_eq!((a[2].sample, a[2].symbol(), a[2].sub, a[2].channel, a[2].num), (77 + 0x11170 + 3, 'V', 0, 1, -1));
-        assert_eq!((a[3].aux.as_str(), a[4].symbol()), ("(N", '/'));
-        assert!(a[0].rhythm().is_some() && !a[0].is_beat());
-        assert!(a[1].is_normal() && a[2].is_ectopic() && a[4].is_paced() && !a[4].is_ectopic());
     }
 
     #[test]

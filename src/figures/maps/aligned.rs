@@ -54,7 +54,7 @@ struct Panel<'a> {
     arms: Vec<(Rgb, Pooled)>,
 }
 
-pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let arms: Vec<&str> = match set.pair() {
         Some(pair) => pair.to_vec(),
         None => set.variants.iter().map(String::as_str).collect(),

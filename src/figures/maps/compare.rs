@@ -13,7 +13,7 @@ use crate::run::set::RunSet;
 const ROWS: usize = 6;
 const STEM: &str = "gradcam-compare";
 
-pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let none = "one arm only; give a sweep, or two run folders on the same test fold";
     match set.pair().ok_or_else(|| none.to_owned()).and_then(|arms| compared(set, arms, look)) {
         Ok(figures) => drawn.add_pages(STEM, figures),

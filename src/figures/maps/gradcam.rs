@@ -6,7 +6,7 @@ use crate::plot::Look;
 use crate::run::examples::Example;
 use crate::run::set::RunSet;
 
-pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     of_arms(
         drawn,
         set,

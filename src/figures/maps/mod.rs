@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::explain::resize_map;
 use crate::explain::scores::is_dead;
 use crate::figures::catalogue::{Drawn, EVALUATE, stem};
+use crate::figures::guidance::{GREY, grey_unmarked};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::ecg_paper::{Scale, Strip, Trace, map_bar, time_axis};
 use crate::plot::heading::{Fact, Heading};
@@ -106,8 +107,8 @@ struct Layout {
 /// A row, laid out.
 struct Placed {
     heading: Heading,
-    /// Headings of the lanes, and the upper edge of their papers below that of the row.
-    lanes: Vec<(Heading, f64)>,
+    /// Headings of the lanes, and the upper edge of their papers and what they end at, below that of the row.
+    lanes: Vec<(Heading, f64, f64)>,
     height: f64,
 }
 
@@ -136,34 +137,37 @@ impl Layout {
                 found.push(Heading::new(lane.facts.iter().cloned().chain(trace.warnings().skip(notes)), self.paper));
             }
             y += found.iter().map(|h| h.height).fold(0.0, f64::max);
-            lanes.extend(found.into_iter().map(|h| (h, y)));
             let track = if abreast.iter().any(|lane| lane.target) { TRACK.0 + TRACK.1 } else { 0.0 };
-            y += plain.height() + track + UNDER;
+            let end = y + plain.height() + track;
+            lanes.extend(found.into_iter().map(|h| (h, y, end)));
+            y = end + UNDER;
         }
         Ok(Placed { heading, lanes, height: y })
     }
 
     fn draw(&self, c: &mut Canvas, top: f64, row: &Row, placed: &Placed, mark: Option<usize>) -> Result<()> {
         if let Some(index) = mark {
-            letter(c, (0.8, top + 3.2), index);
+            letter(c, (0.8, top + 2.9), index);
         }
         placed.heading.draw(c, (LEFT, top));
-        for (i, (lane, (heading, y))) in row.lanes.iter().zip(&placed.lanes).enumerate() {
+        for (i, (lane, (heading, y, _))) in row.lanes.iter().zip(&placed.lanes).enumerate() {
             let left = self.left(i % self.columns);
             heading.draw(c, (left, top + y - heading.height));
             let at = (left + self.scale.lead_in(), top + y);
             let trace = self.trace(row.strip(), lane)?;
             trace.draw(c, at, self.seconds);
             if lane.target {
-                self.target(c, (at.0, at.1 + trace.height() + TRACK.0), &row.strip.target, &trace);
+                self.target(c, (at.0, at.1 + trace.height() + TRACK.0), row.strip, &trace);
             }
         }
         Ok(())
     }
 
     /// The guidance target on a track below `corner`.
-    fn target(&self, c: &mut Canvas, (x, top): Point, values: &[f32], trace: &Trace) {
+    fn target(&self, c: &mut Canvas, (x, top): Point, strip: &Example, trace: &Trace) {
         let (base, right) = (top + TRACK.1, x + self.seconds * self.scale.time());
+        let values = &strip.target;
+        grey_unmarked(c, strip.marked, (x, top, base), (trace.strip().fs, self.scale.time(), self.seconds));
         c.line((x, top), (right, top), PT_GRID, GRID);
         let at = |i: usize| {
             let v = f64::from(values[i]);
@@ -217,20 +221,20 @@ fn pages<'a>(
     let legend = Heading::new(facts, layout.left(layout.columns) - LEFT);
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
     let mut caption = format!("{caption} {HOW}");
-    let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (any(|lane| lane.dead), DEAD)];
+    let grey = with_target && rows.iter().any(|row| row.strip.marked.is_some());
+    let notes = [(!set.picked, BY_PLACE), (with_target, TARGET_AND_NCC), (grey, GREY), (any(|lane| lane.dead), DEAD)];
     notes.iter().filter(|note| note.0).for_each(|note| caption.push_str(note.1));
     let ends = (1.0 + legend.height + 0.6, 8.6);
     Ok(Figure::pages(look, stem, &caption, ends, &heights, move |c, parts| {
         legend.draw(c, (LEFT, 1.0));
-        let mut bottom = 0.0;
+        let (mut ends, mut bottom) = (vec![0.0; layout.columns], 0.0);
         for &(i, top) in parts {
-            let several = rows.len() > 1;
-            layout.draw(c, top, &rows[i], &placed[i], several.then_some(i))?;
+            layout.draw(c, top, &rows[i], &placed[i], (rows.len() > 1).then_some(i))?;
             bottom = top + placed[i].height - UNDER;
+            placed[i].lanes.iter().enumerate().for_each(|(k, lane)| ends[k % layout.columns] = top + lane.2);
         }
-        for column in 0..layout.columns {
-            let at = (layout.left(column) + scale.lead_in(), bottom);
-            time_axis(c, at, (0.0, seconds), scale, true);
+        for (column, end) in ends.into_iter().enumerate() {
+            time_axis(c, (layout.left(column) + scale.lead_in(), end), (0.0, seconds), scale, true);
         }
         map_bar(c, layout.left(layout.columns) - BETWEEN + 2.5, (parts.first().map_or(0.0, |p| p.1), bottom));
         Ok(())

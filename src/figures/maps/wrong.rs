@@ -9,7 +9,7 @@ use crate::run::set::RunSet;
 /// Strips of a class.
 const EACH: usize = 2;
 
-pub(in crate::figures) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
+pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     of_arms(
         drawn,
         set,

@@ -9,7 +9,6 @@ macro_rules! sizes {
 }
 
 pub(super) const STATS: Kernel = Kernel {
-    family: "batch_norm",
     name: "stats",
     formula: "moments[0..5, c] = mean, 1 / sqrt(var + eps), unbiased variance, w[c] / sqrt(var + eps), bias[c], of x over batch and time",
     operands: &[
@@ -20,11 +19,10 @@ pub(super) const STATS: Kernel = Kernel {
     ],
     sizes: sizes!(1),
     floats: &[("eps", 1e-5)],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const STATS_FIXED: Kernel = Kernel {
-    family: "batch_norm",
     name: "stats_fixed",
     formula: "moments as of stats, with the running estimates in the place of the batch's",
     operands: &[
@@ -36,11 +34,10 @@ pub(super) const STATS_FIXED: Kernel = Kernel {
     ],
     sizes: sizes!(0),
     floats: &[("eps", 1e-5)],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const APPLY: Kernel = Kernel {
-    family: "batch_norm",
     name: "apply",
     formula: "y = f((x - mean[c]) gain[c] + shift[c] + z), z = 0, x2, or x2 normalised (second), f max(0, .) (relu), dropout (drop)",
     operands: &[
@@ -53,11 +50,10 @@ pub(super) const APPLY: Kernel = Kernel {
     ],
     sizes: sizes!(0, ("second", 2), ("relu", 1), ("drop", 1), ("site", 1), ("threshold", 1 << 14)),
     floats: &[("scale", 4.0 / 3.0)],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const BACK_SUMS: Kernel = Kernel {
-    family: "batch_norm",
     name: "back_sums",
     formula: "table[0..10, c]: sums of g', g' xhat, g' xhat2; sum of g' / N; gain, mean, slope; gain2, mean2, slope2",
     operands: &[
@@ -71,11 +67,10 @@ pub(super) const BACK_SUMS: Kernel = Kernel {
     ],
     sizes: sizes!(1, ("second", 2), ("relu", 1), ("pitch", 64)),
     floats: &[("scale", 4.0 / 3.0)],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const BACK: Kernel = Kernel {
-    family: "batch_norm",
     name: "back",
     formula: "dx = gain[c] (g' - (sum of g' / N)[c] - (x - mean[c]) slope[c]), dx2 = g' or as dx of x2 (second)",
     operands: &[
@@ -89,11 +84,10 @@ pub(super) const BACK: Kernel = Kernel {
     ],
     sizes: sizes!(0, ("second", 2), ("relu", 1), ("pitch", 64)),
     floats: &[("scale", 4.0 / 3.0)],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const SUMS: Kernel = Kernel {
-    family: "batch_norm",
     name: "sums",
     formula: "totals[0..2, c] = sum of g, sum of g xhat, xhat = (x - mean[c]) rstd[c]",
     operands: &[
@@ -103,12 +97,10 @@ pub(super) const SUMS: Kernel = Kernel {
         ("totals", "[2, channels]"),
     ],
     sizes: sizes!(1),
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const GRAD: Kernel = Kernel {
-    family: "batch_norm",
     name: "grad",
     formula: "dx = w[c] rstd[c] (g - g_sums[0, c] / N - xhat g_sums[1, c] / N)",
     operands: &[
@@ -120,18 +112,16 @@ pub(super) const GRAD: Kernel = Kernel {
         ("dx", "[batch, channels, len]"),
     ],
     sizes: sizes!(0),
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(super) const RUNNING: Kernel = Kernel {
-    family: "batch_norm",
     name: "running",
     formula: "running_mean[c] += momentum (mean[c] - running_mean[c]), and the unbiased variance",
     operands: &[("norm", "[5, channels]: moments"), ("running_mean", "[channels]"), ("running_variance", "[channels]")],
     sizes: sizes!(0),
     floats: &[("momentum", 0.1)],
-    layouts: &[],
+    ..Kernel::of("batch_norm")
 };
 
 pub(in crate::ops) const FAMILY: Family = Family {

@@ -31,8 +31,6 @@ macro_rules! sum_sizes {
 }
 
 pub(super) const CONV1D: Kernel = Kernel {
-    family: "conv1d",
-    name: "conv1d",
     formula: "dst[b, first + o, t] = sum over c, k of w[o, c, k] src[b, g in_g + c, t stride + k dilation - pad]",
     operands: &[
         ("src", "[batch, groups in_g, len]"),
@@ -41,13 +39,11 @@ pub(super) const CONV1D: Kernel = Kernel {
         ("dst", "[batch, channels, out_len]"),
     ],
     sizes: sum_sizes!(),
-    floats: &[],
     layouts: &["src=rows", "src=points", "w=tiles"],
+    ..Kernel::of("conv1d")
 };
 
 pub(super) const INPUT_GRAD: Kernel = Kernel {
-    family: "conv1d_input_grad",
-    name: "conv1d_input_grad",
     formula: "dst[b, g in_g + c, i] (+)= sum over o, k with i + pad - k dilation = t stride of w[o, c, k] src[b, first + o, t]",
     operands: &[
         ("src", "[batch, channels, out_len]"),
@@ -55,13 +51,11 @@ pub(super) const INPUT_GRAD: Kernel = Kernel {
         ("dst", "[batch, groups in_g, len]"),
     ],
     sizes: sum_sizes!(),
-    floats: &[],
     layouts: &["src=rows", "src=points", "w=tiles"],
+    ..Kernel::of("conv1d_input_grad")
 };
 
 pub(super) const WEIGHT_GRAD: Kernel = Kernel {
-    family: "conv1d_weight_grad",
-    name: "conv1d_weight_grad",
     formula: "dw[o, c, k] = sum over b, t of g[b, first + o, t] x[b, g in_g + c, t stride + k dilation - pad]",
     operands: &[
         ("x", "[batch, groups in_g, len]"),
@@ -77,12 +71,11 @@ pub(super) const WEIGHT_GRAD: Kernel = Kernel {
         ("window", 2),
         ("phases", 1),
     ),
-    floats: &[],
     layouts: &["x=rows", "g=rows"],
+    ..Kernel::of("conv1d_weight_grad")
 };
 
 pub(super) const ROWS: Kernel = Kernel {
-    family: "layouts",
     name: "rows",
     formula: "y[c, r, lead + (b folds + f) pitch + m] = x[b, c, step m + (r + f) every], 0 outside [0, len)",
     operands: &[("x", "[records / folds, channels, len]"), ("y", "[channels, phases, 4 quads]")],
@@ -99,22 +92,18 @@ pub(super) const ROWS: Kernel = Kernel {
         ("lead", 1),
         ("half", 0),
     ],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("layouts")
 };
 
 pub(super) const POINTS: Kernel = Kernel {
-    family: "layouts",
     name: "points",
     formula: "v[t, u, m] = sum over j < 7 of B[t, j] src[u, 4 m + shift + j]",
     operands: &[("src", "[rows, 4 from_quads]"), ("v", "[7, rows, 4 quads]")],
     sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("shift", 2), ("half", 0)],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("layouts")
 };
 
 pub(super) const WEIGHTS: Kernel = Kernel {
-    family: "layouts",
     name: "weights",
     formula: "laid[t, block, trip, d, j, i] = sum over e < 4 of G[t, e] tap(4 j + e), or without `fast` tap(j)",
     operands: &[("w", "[c_out, c_in, kernel]"), ("laid", "[points, blocks, trips, row], from base on")],
@@ -139,8 +128,7 @@ pub(super) const WEIGHTS: Kernel = Kernel {
         ("fast", 0),
         ("half", 0),
     ],
-    floats: &[],
-    layouts: &[],
+    ..Kernel::of("layouts")
 };
 
 /// The convolution.

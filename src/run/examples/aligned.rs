@@ -33,6 +33,8 @@ pub struct Aligned {
 pub struct Beats<'a> {
     /// R peaks, samples.
     pub r_peaks: &'a [u32],
+    /// The part in which they are marked, where that is not all; beats count whose surroundings lie inside.
+    pub marked: Option<[u32; 2]>,
     /// The map, scaled to a maximum of 1.
     pub map: &'a [f32],
     /// The target.
@@ -60,7 +62,8 @@ impl Sums {
     pub fn add(&mut self, one: &Beats<'_>, fs: f64) {
         let (before, after) = window(fs);
         let length = one.signal.len().min(one.map.len()).min(one.target.len());
-        let whole = |&&p: &&u32| p as usize >= before && p as usize + after < length;
+        let [from, to] = one.marked.map_or([0, length], |ends| ends.map(|v| v as usize));
+        let whole = |&&p: &&u32| p as usize >= before + from && p as usize + after < length.min(to);
         let peaks: Vec<usize> = one.r_peaks.iter().filter(whole).map(|&p| p as usize).collect();
         if peaks.is_empty() {
             return;
@@ -125,7 +128,7 @@ mod tests {
     fn records_count_alike_and_beats_at_the_edge_do_not() {
         let ramp: Vec<f32> = (0..30).map(|i| i as f32).collect();
         let level = vec![2.0; 30];
-        let one = |r_peaks, map| Beats { r_peaks, map, target: &level, signal: &ramp };
+        let one = |r_peaks, map| Beats { r_peaks, marked: None, map, target: &level, signal: &ramp };
         // 10 Hz: 4 samples before, 6 after
         let records = [(0, one(&[3, 5, 15, 24][..], &ramp)), (0, one(&[10][..], &level)), (1, one(&[2][..], &ramp))];
         let found = aligned(records.into_iter(), 3, 10.0);
@@ -135,5 +138,7 @@ mod tests {
         assert!((found[0].map[4] - 6.0).abs() < 1e-6 && (found[0].map_sd[4] - 32.0_f32.sqrt()).abs() < 1e-5);
         assert!((found[0].target[0] - 2.0).abs() < 1e-6);
         assert_eq!((found[1].records, found[1].map.len(), found[2].records), (0, 0, 0));
+        let part = Beats { marked: Some([2, 21]), ..one(&[5, 6, 14, 15][..], &ramp) };
+        assert_eq!(aligned([(0, part)].into_iter(), 1, 10.0)[0].beats, 2, "6 and 14");
     }
 }

@@ -259,6 +259,9 @@ fn checked(found: Examples) -> Result<Examples, String> {
         if let Some(peak) = s.r_peaks.iter().find(|p| **p as usize >= length) {
             return Err(format!("{}: an R peak at sample {peak} of {length}", s.record));
         }
+        if let Some([from, to]) = s.marked.filter(|[from, to]| from > to || *to as usize > length) {
+            return Err(format!("{}: beats marked from {from} to {to} of {length} samples", s.record));
+        }
     }
     let uneven = |a: &&Aligned| [a.map_sd.len(), a.target.len(), a.signal.len()] != [a.map.len(); 3];
     match found.aligned.iter().find(uneven) {
@@ -282,6 +285,7 @@ mod tests {
             ncc: 0.1,
             expert_beats: class == 0,
             r_peaks: (0..=class as u32).collect(),
+            marked: (class == 1).then_some([0, 2]),
             signal: vec![0.5, -1.0, 2.345],
             target: vec![0.0, 1.0, 51.0 / 255.0],
             maps: vec![vec![3.0, 6.0], vec![0.0, 0.0]],
@@ -346,6 +350,7 @@ mod tests {
         assert!(said(&|s| s.strips[0].signal.truncate(2)).contains("expected 2 of one length"));
         assert!(said(&|s| s.strips[0].maps[0].clear()).contains("a: 3 samples, a target of 3, a map of 0 bins"));
         assert!(said(&|s| s.strips[0].probabilities = vec![1.0]).contains("1 probabilities of 2 classes"));
+        assert!(said(&|s| s.strips[0].marked = Some([1, 4])).contains("a: beats marked from 1 to 4 of 3 samples"));
         assert!(said(&|s| s.aligned.truncate(1)).contains("expected 2"));
         assert!(said(&|s| s.fs = 0.0).contains("sampling rate"));
         assert!(said(&|s| s.fs = f64::NAN).contains("'lists' in the metadata"));
