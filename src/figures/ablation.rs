@@ -117,11 +117,12 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
     // names that have no room side by side stand on two lines
     let pitch = (width / 2.0 - grid.left - grid.right) / n as f64;
     let least = Type::new(PT_MIN);
+    let fits = arms.iter().all(|arm| Type::new(PT_SMALL).width(arm) <= pitch - 1.0);
     let staggered = arms.iter().any(|arm| least.width(arm) > pitch - 0.5);
     let stagger = if staggered { STAGGER } else { 0.0 };
     let (grid, foot) = match wide {
         true => (Grid { bottom: grid.bottom + stagger, ..grid }, 0.0),
-        false => (grid, 6.0 + stagger),
+        false => (grid, 4.0 + stagger),
     };
     // and p values that have none lose their letter, which then stands once at the side
     let short = least.width("p = 0.000") > pitch - 0.5;
@@ -186,7 +187,7 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
                 }
                 let x = frame.x0 + pitch * middle(v);
                 if wide || lowest {
-                    let style = if small.width(arm) > pitch - 1.0 { least } else { small };
+                    let style = if fits { small } else { least };
                     let (room, lower) = match staggered {
                         true => (2.0 * pitch - 1.0, if v % 2 == 1 { STAGGER } else { 0.0 }),
                         false => (pitch - 0.5, 0.0),

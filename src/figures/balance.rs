@@ -43,8 +43,8 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let known = folds.values().flatten().any(|bar| bar.0 == "training");
     let lacking = lacking_by_fold(set.runs.iter().filter_map(|r| Some((r.fold_and_seed()?.0, r.metrics.as_ref()?))));
     let caption = format!(
-        "Records of every class in {} of {}: bars are divided by the shares of the classes; numbers are records, at the right \
-         those of all classes.{}{}",
+        "Records of every class in {} of {}: bars are divided by the shares of the classes; numbers are records where they have room, \
+         at the right those of all classes.{}{}",
         if known { "training and test" } else { "the test" },
         count(folds.len(), "fold"),
         if known { "" } else { " How many records of a class trained is not known of these runs." },

@@ -70,23 +70,23 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let grid = match wide {
         true => Grid { width, columns: 2, left: 12.0, right: 3.0, top: 6.5, height: 32.0, bottom: 7.5 },
         // names of the classes stand under the lowest alone
-        false => Grid { width, columns: 1, left: 12.0, right: 3.0, top: 6.0, height: 18.5, bottom: 2.0 },
+        false => Grid { width, columns: 1, left: 12.0, right: 3.0, top: 6.0, height: 18.0, bottom: 2.0 },
     };
     let legend = names.iter().zip(&colors).map(|(name, color)| Entry::bar(*name, *color));
     let (above, head) = legend_above(legend.filter(|_| !single).collect(), (grid.left, width));
     let unit = Axis::with_ticks(0.0, 1.0, if wide { 0.25 } else { 0.5 });
     let none = Axis { ticks: Vec::new(), ..Axis::with_ticks(0.0, classes.len() as f64, 1.0) };
-    let foot = if wide { 0.0 } else { 6.0 };
+    let foot = if wide { 0.0 } else { 4.5 };
     let pages = panels(look, STEM, &caption, (grid, METRICS.len()), (above, foot), head, move |c, frame, place| {
         let (small, least) = (Type::new(PT_SMALL), Type::new(PT_MIN));
         frame.draw(c, &none, &unit, None, "");
         heading(c, frame, grid.left, Some(place.index), METRICS[place.index]);
         let of_arms = &bars[place.index];
         let pitch = (frame.x1 - frame.x0) / classes.len() as f64;
+        let style = if classes.iter().all(|class| small.width(class) <= pitch - 1.0) { small } else { least };
         for (k, class) in classes.iter().enumerate() {
             let from = frame.x0 + pitch * k as f64;
             if wide || place.lowest {
-                let style = if small.width(class) > pitch - 1.0 { least } else { small };
                 let name = style.shorten(class, pitch - 0.5);
                 c.text((from + pitch / 2.0, frame.y1 + 2.0 + 2.0 * style.drop()), &name, &style.middle());
             }

@@ -6,7 +6,7 @@ use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Frame, shape};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
-use crate::plot::panels::{Line, line};
+use crate::plot::panels::{Line, letter, line};
 use crate::plot::style::{GRID, INK, Look, PT_AXIS, PT_SMALL, Rgb, WHITE, arm_color};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
@@ -39,8 +39,8 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     };
     let caption = format!(
         "Reliability: share of right predictions over the mean probability of the predicted class, in {BINS} equal bins \
-         (bins without a prediction are left out; hollow: fewer than {FEW} predictions); dashed: perfect calibration. Below: \
-         share of the predictions in each bin. ECE: expected calibration error; n: predictions, {}.",
+         (a; bins without a prediction are left out; hollow: fewer than {FEW} predictions); dashed: perfect calibration; and \
+         share of the predictions in each bin (b). ECE: expected calibration error; n: predictions, {}.",
         pooled(set.of(first.name))
     );
     drawn.add("reliability", diagram(look, arms, &caption));
@@ -59,14 +59,18 @@ fn diagram<'a>(look: &Look, arms: Vec<Arm<'a>>, caption: &str) -> Result<Figure<
     };
     let most = arms.iter().flat_map(shares).fold(0.0, f64::max);
     let share = Axis::linear([0.0, most], 2);
-    let side = width - 15.5 - 5.0;
+    let names = 4.0 * arms.len() as f64;
+    let side = (width - 15.5 - 5.0).min(look.most_height() - 34.5 - names);
     let upper = Frame { x0: 15.5, y0: 4.0, x1: 15.5 + side, y1: 4.0 + side };
     let lower = Frame { y0: upper.y1 + 4.0, y1: upper.y1 + 18.0, ..upper };
-    let height = lower.y1 + 11.5 + 4.0 * arms.len() as f64;
+    let height = lower.y1 + 11.5 + names;
     Ok(Figure::new("reliability", look.narrow(85.0, height + 1.0), caption, move |c: &mut Canvas| {
         let small = Type::new(PT_SMALL);
         upper.draw(c, &unit, &unit, None, "share that is right");
         lower.draw(c, &unit, &share, Some("probability of the predicted class"), "share");
+        for (k, frame) in [&upper, &lower].into_iter().enumerate() {
+            letter(c, (frame.x0 - 14.0, frame.y0 + 1.0), k);
+        }
         line(c, &upper, (&unit, &unit), &[(0.0, 0.0), (1.0, 1.0)], Line { dash: 0.8, ..Line::new(GRID) });
         let n = arms.len() as f64;
         for (i, arm) in arms.iter().enumerate() {

@@ -96,8 +96,8 @@ pub(super) fn heading(c: &mut Canvas, frame: &Frame, left: f64, index: Option<us
         if style.width(name) > frame.x1 - frame.x0 { x + 5.0 } else { frame.x0 }
     });
     let small = Type::new(PT_SMALL).bold();
-    let style = if style.width(name) > frame.x1 - from + 3.0 { small } else { style };
-    c.text((from, frame.y0 - 1.8), &style.shorten(name, frame.x1 - from + 3.0), &style);
+    let style = if style.width(name) > frame.x1 - from + 1.5 { small } else { style };
+    c.text((from, frame.y0 - 1.8), &style.shorten(name, frame.x1 - from + 1.5), &style);
 }
 
 /// What stands above panels, and its height: the lines of a legend, or nothing. Bars are as pale in it as in the figure.

@@ -37,7 +37,7 @@ fn cost(network: &NetworkDiagram) -> String {
         n => grouped(n),
     };
     let time = network.measured.as_ref().and_then(Cost::single_ms).map_or(String::new(), |ms| format!(", {ms:.2} ms"));
-    format!("an inference: {} parameters, {adds} multiply-adds{time}", grouped(network.parameters[1]))
+    format!("inference: {} parameters, {adds} multiply-adds{time}", grouped(network.parameters[1]))
 }
 
 /// Draws the diagram: beside each other, or one below the other on as many pages as they need, the trunk and its last block.
@@ -53,7 +53,11 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
     let trunk_height = heading + line + trunk::height(&rows);
     let last = config.last.clone();
     let block_height = last.as_ref().map_or(0.0, |b| heading + block::height(b));
-    let heights = if wide { vec![trunk_height.max(block_height)] } else { vec![trunk_height + 5.0, block_height] };
+    let both = trunk_height + 5.0 + block_height + 3.0;
+    let heights = match wide {
+        true => vec![trunk_height.max(block_height)],
+        false => vec![trunk_height + if both <= look.most_height() { 5.0 } else { 0.0 }, block_height],
+    };
     let caption = caption(&config, trunk::has_bars(&rows, left));
     Figure::pages(look, "network", &caption, (0.0, 3.0), &heights, move |c, parts| {
         let label = Type::new(PT_LABEL);
