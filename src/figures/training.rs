@@ -141,6 +141,8 @@ pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look
             None => terms.push(vec![term]),
         }
     }
+    // the sum behind its parts, which an arm without them names first
+    terms.sort_by_key(|terms| terms[..] == ["total"]);
     let curves = |of: &dyn Fn(&EpochLog) -> Option<f64>| -> Vec<Curves> {
         arms.iter().filter_map(|arm| Curves::new((arm.color, 0.0), &arm.logs, of)).collect()
     };
