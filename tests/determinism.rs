@@ -1,6 +1,7 @@
 //! The same bytes twice, by one worker thread and by two: everything that the program writes and prints, but for the times
 //! that `run.json` (`start`, `end`, `wall_seconds`, see [`exgnet::run::record::RunRecord`]) and `log.jsonl`
-//! (`seconds`) are there to tell, and those that `cost.json` (`inference`) measures.
+//! (`seconds`) are there to tell, and those that `cost.json` (`inference`) measures, which the
+//! figure of the network shows.
 //!
 //! Each command runs in a folder of its own under relative names, with a cache of its own, so that nothing else differs.
 
@@ -59,6 +60,8 @@ fn gather(path: &Path, name: &str, all: &mut BTreeMap<String, Vec<u8>>) {
         let kept = match path.file_name().and_then(|n| n.to_str()) {
             Some("run.json") => without(&bytes, &["start", "end", "wall_seconds"]),
             Some("cost.json") => without(&bytes, &["inference"]),
+            // shows the measured time
+            Some("network.png" | "network.svg" | "network.txt") => Vec::new(),
             Some("log.jsonl") => without(&bytes, &["seconds"]),
             _ => bytes,
         };
