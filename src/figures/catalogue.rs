@@ -176,7 +176,7 @@ pub(crate) fn stem(kind: &str, set: &RunSet, arm: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Data`] for runs that cannot be shown together, or a damaged file: a figure of the other folds would pass for one
-/// of all; [`Error::File`] as [`write`].
+/// of all; [`Error::File`] as [`write()`].
 pub fn draw_runs(
     found: &Found,
     kinds: impl IntoIterator<Item = &'static Kind>,
