@@ -558,7 +558,7 @@ fn strips_and_folds_are_chosen() {
     let done = exgnet(&[&["figures", &root][..], &args].concat());
     assert!(done.status.success(), "{}", text(&done.stderr));
     let caption = std::fs::read_to_string(Path::new(&out).join("gradcam-both.txt")).expect("a caption");
-    assert!(caption.ends_with("(fold 1; records class 1 no. 1)\n"), "{caption}");
+    assert!(caption.ends_with("(fold 1; records class 1 no. 1).\n"), "{caption}");
     let drawn = std::fs::read_to_string(Path::new(&out).join("gradcam-both.svg")).expect("a figure");
     assert!(drawn.contains("class 1 no. 1") && !drawn.contains("no. 0"));
 }

@@ -154,10 +154,13 @@ impl Kind {
 
     /// Its title, with the arm that a figure is of.
     pub fn title_of(&self, stem: &str) -> String {
-        match stem.strip_prefix(self.stem).and_then(|rest| rest.strip_prefix('-')) {
-            Some(arm) => format!("{}: {arm}", self.title),
-            None => self.title.to_owned(),
-        }
+        let rest = stem.strip_prefix(self.stem).and_then(|rest| rest.strip_prefix('-'));
+        let (arm, page) = match rest.map(|rest| (rest, rest.rsplit_once('-').unwrap_or(("", rest)))) {
+            Some((_, (arm, page))) if page.parse::<usize>().is_ok() => (arm, format!(", page {page}")),
+            Some((arm, _)) => (arm, String::new()),
+            None => ("", String::new()),
+        };
+        format!("{}{}{arm}{page}", self.title, if arm.is_empty() { "" } else { ": " })
     }
 }
 
@@ -191,12 +194,25 @@ pub fn draw_runs(
     for kind in kinds {
         let drawn = kind.of_runs(&set, look);
         missing.extend(drawn.missing);
+        let stems: Vec<String> = drawn.figures.iter().map(|f| f.stem.clone()).collect();
         for figure in drawn.figures {
             write(figure, dir, formats, &of)?.iter().for_each(|path| written(path));
         }
+        stems.iter().for_each(|stem| remove_pages(stem, &stems, dir, &of));
     }
     Ok(missing)
 }
+
+/// Removes the pages of a figure that it had when it was drawn narrower and has no more.
+fn remove_pages(stem: &str, stems: &[String], dir: &Path, of: &str) {
+    let pages = (2..).map(|page| format!("{stem}-{page}")).skip_while(|page| stems.contains(page));
+    for page in pages.take_while(|page| drawn_from(&dir.join(format!("{page}.txt"))).is_some_and(|old| old == of)) {
+        ENDS.iter().for_each(|end| drop(std::fs::remove_file(dir.join(format!("{page}.{end}")))));
+    }
+}
+
+/// How the names of a figure's files end.
+const ENDS: [&str; 4] = ["txt", "png", "svg", "pdf"];
 
 /// Writes a figure and its caption to a folder, which is made. The last line of a caption says of what the figure is: one of
 /// the same replaces it.
@@ -205,7 +221,7 @@ pub fn draw_runs(
 /// [`Error::File`] for what cannot be written, or lies there and is of something else.
 pub fn write(mut figure: Figure<'_>, dir: &Path, formats: &[Format], of: &str) -> Result<Vec<PathBuf>> {
     if drawn_from(&dir.join(format!("{}.txt", figure.stem))).is_some_and(|old| old == of) {
-        let all = ["txt", "png", "svg", "pdf"].map(|end| dir.join(format!("{}.{end}", figure.stem)));
+        let all = ENDS.map(|end| dir.join(format!("{}.{end}", figure.stem)));
         all.iter().for_each(|path| guard::replaces(path));
     }
     figure.caption = caption_of(&figure.caption, of);
@@ -233,5 +249,30 @@ mod tests {
         let mut stems: Vec<&str> = FIGURES.iter().map(|k| k.stem).collect();
         stems.sort_unstable();
         assert!(stems.windows(2).all(|w| w[0] != w[1]), "{stems:?}");
+    }
+
+    #[test]
+    fn titles_name_arm_and_page() {
+        let kind = Kind::named("gradcam-wrong").expect("a kind")[0];
+        let titles = ["gradcam-wrong", "gradcam-wrong-2", "gradcam-wrong-both", "gradcam-wrong-both-3"]
+            .map(|stem| kind.title_of(stem).replace(kind.title, ""));
+        assert_eq!(titles, ["", ", page 2", ": both", ": both, page 3"]);
+    }
+
+    #[test]
+    fn pages_that_are_no_more_are_removed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |stem: &str, of: &str| {
+            std::fs::write(dir.path().join(format!("{stem}.txt")), caption_of("A figure.", of) + "\n")
+                .expect("written");
+            std::fs::write(dir.path().join(format!("{stem}.svg")), "").expect("written");
+        };
+        for stem in ["a", "a-2", "a-3", "a-4", "b-2"] {
+            write(stem, "run");
+        }
+        write("a-5", "another");
+        remove_pages("a", &["a".into(), "a-2".into()], dir.path(), "run");
+        let there = ["a", "a-2", "a-3", "a-4", "a-5", "b-2"].map(|s| dir.path().join(format!("{s}.svg")).exists());
+        assert_eq!(there, [true, true, false, false, true, true]);
     }
 }

@@ -116,8 +116,11 @@ fn parse(all: &Value) -> serde_json::Result<KernelData> {
         layers.iter().any(|r| *first.entry((&r.layer, &r.operation, r.shape)).or_insert(&r.variant) != &r.variant);
     let table = (!layers.is_empty()).then(|| Table { adapter: adapter.clone(), ceilings, rows: layers });
     let (layers, variants) = if several { (None, table) } else { (table, None) };
-    let has_kernels = |step: &Profile| !step.by_kernel.is_empty();
-    let step = step.filter(has_kernels).or_else(|| Profile::deserialize(all).ok().filter(has_kernels));
+    let named = |mut step: Profile| {
+        step.by_kernel.retain(|k| !k.kernel.is_empty());
+        (!step.by_kernel.is_empty()).then_some(step)
+    };
+    let step = step.and_then(named).or_else(|| Profile::deserialize(all).ok().and_then(named));
     ladders.retain(|l| !l.operation.is_empty() && !l.rungs.is_empty());
     let ladders = ladders.into_iter().map(|l| (adapter.clone(), l)).collect();
     Ok(KernelData { adapter, layers, variants, step, lengths, batches, ladders })
