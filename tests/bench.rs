@@ -218,7 +218,7 @@ fn the_ladder_writes_its_tables_and_figure() {
     assert!(rungs.iter().all(|r| r["change"].as_str().is_some_and(|c| !c.is_empty())), "{rungs:?}");
     assert_eq!(read("ladder.csv").lines().count(), 1 + rungs.len());
     assert_eq!(read("ladder.md").lines().filter(|l| l.starts_with("| 0")).count(), rungs.len());
-    for file in ["ladder-conv1d.png", "ladder-conv1d.svg", "ladder-conv1d.txt"] {
+    for file in ["figures/ladder-conv1d.png", "figures/ladder-conv1d.svg", "figures/ladder-conv1d.txt"] {
         assert!(!std::fs::read(Path::new(out).join(file)).expect(file).is_empty());
     }
     // measured again in the same place, and drawn again from the file alone

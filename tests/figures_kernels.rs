@@ -1,7 +1,7 @@
 //! Figures of kernels and of the network: what their SVG consists of, and files that are not as one would wish.
 //!
 //! `EXGNET_GOLDENS=write cargo test --test figures_kernels` writes the expected structures anew;
-//! `EXGNET_FIGURES=write` draws the committed figures from `results/kernels`; `EXGNET_FIGURES_DIR=DIR` draws them there in
+//! `EXGNET_FIGURES=write` draws the networks of `results/network` again; `EXGNET_FIGURES_DIR=DIR` draws them there in
 //! every theme and width, to be looked at.
 
 #[path = "common/drawing.rs"]
@@ -11,6 +11,7 @@ mod goldens;
 
 use drawing::{check, texts};
 use exgnet::experiment::Experiment;
+use exgnet::figures::catalogue::FIGURES;
 use exgnet::figures::network::diagram::{NetworkDiagram, diagram};
 use exgnet::figures::{kernels, network};
 use exgnet::plot::{Figure, Format, Look, Theme};
@@ -276,34 +277,44 @@ fn missing_numbers_and_long_names_do_no_harm() {
     assert!(kernels::all(&kernels::read(write(dir.path(), "n.json", &nulls)).unwrap(), &Look::default()).is_empty());
 }
 
+/// Every picture of the README is drawn again from what lies under `results/`, byte for byte.
 #[test]
-fn committed_figures_are_those_of_the_results() {
-    let figures = |width_mm: f64| {
-        let look = look((width_mm, Theme::Paper));
-        let mut all: Vec<(&str, Figure)> = Vec::new();
-        for figure in kernels::all(&kernels::read(root("results/kernels")).unwrap(), &look) {
-            all.push(("kernels", figure));
-        }
-        for preset in ["exgnet", "exgnet-small"] {
-            let sets = [format!("network.preset='{preset}'")];
-            let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
-            let mut figure = network::network(&network, &look).remove(0);
-            figure.stem = preset.into();
-            all.push(("network", figure));
-        }
-        all
-    };
-    for (folder, figure) in figures(180.0) {
-        let dir = root("results/figures").join(folder);
+fn figures_of_the_readme_come_from_committed_results() {
+    let tmp = tempfile::tempdir().unwrap();
+    let readme = std::fs::read_to_string(root("README.md")).unwrap();
+    let mut drawn = 0;
+    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else { continue };
+        let (results, out) = (root(folder), tmp.path().join(folder));
+        let kind = FIGURES.iter().rev().find(|k| file.starts_with(k.stem)).expect("a kind of figure").stem;
+        let (code, _, told) =
+            exgnet(&[results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()]);
+        assert_eq!(code, Some(0), "{link}: {told}");
+        let bytes = |path: &Path| std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(bytes(&out.join(file)) == bytes(&root(link)), "{link}: `exgnet figures {folder}` draws another one");
+        drawn += 1;
+    }
+    assert!(drawn >= 4, "{drawn} figures");
+}
+
+#[test]
+fn committed_networks_are_there() {
+    for preset in ["exgnet", "exgnet-small"] {
+        let sets = [format!("network.preset='{preset}'")];
+        let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
+        let mut figure = network::network(&network, &look((180.0, Theme::Paper))).remove(0);
+        figure.stem = preset.into();
+        let dir = root("results/network");
         if asked("EXGNET_FIGURES") {
             figure.write(&dir, &[Format::Png, Format::Svg]).unwrap();
         }
-        for extension in ["png", "svg", "txt"] {
-            let path = dir.join(format!("{}.{extension}", figure.stem));
-            let size = std::fs::metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).len();
-            assert!(size > 0 && size <= 300_000, "{}: {size} bytes", path.display());
-        }
+        let committed = std::fs::read_to_string(dir.join(format!("{preset}.svg"))).unwrap();
+        assert!(committed == figure.svg().unwrap(), "{preset}: EXGNET_FIGURES=write draws it again");
     }
+}
+
+#[test]
+fn figures_to_look_at() {
     if let Ok(dir) = std::env::var("EXGNET_FIGURES_DIR") {
         for case in LOOKS {
             let data = kernels::read(root("results/kernels")).unwrap();

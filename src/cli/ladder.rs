@@ -3,7 +3,7 @@
 use super::bench::{adapter, timing, verdict};
 use super::{Common, print_json, print_line};
 use crate::error::{Error, Result, nearest};
-use crate::figures::kernels;
+use crate::figures::{catalogue, kernels};
 use crate::files::{self, guard};
 use crate::lab::ladder::{Ladder, Report, ladder};
 use crate::lab::subjects::{OPERATIONS, Operation};
@@ -135,11 +135,9 @@ fn write(common: &Common, dir: &Path, report: &Report, again: bool) -> Result<()
     files::write_json(&json, report)?;
     files::write_atomically(&csv, &report.csv())?;
     files::write_atomically(&md, report.markdown().as_bytes())?;
+    let of = dir.file_name().map_or("measurements".into(), |n| n.to_string_lossy());
     for figure in report.ladders.iter().flat_map(|l| kernels::ladder(&report.adapter, l, &Look::default())) {
-        if again {
-            ["png", "svg", "txt"].iter().for_each(|end| guard::replaces(&dir.join(format!("{}.{end}", figure.stem))));
-        }
-        figure.write(dir, &[Format::Png, Format::Svg])?;
+        catalogue::write(figure, &dir.join("figures"), &[Format::Png, Format::Svg], &of)?;
     }
     common.say(format!("wrote {}", dir.display()));
     Ok(())

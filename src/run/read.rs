@@ -287,7 +287,9 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         Ok(experiment) => run.experiment = Some(experiment),
         Err(e) => told.push((first_line(&e), None, true)),
     }
-    match json::<RunRecord>(&run.dir.join("run.json")) {
+    let folder = RunFolder::open(&run.dir).map_err(|e| first_line(&e));
+    let of_folder = |e: Error| first_line(&e);
+    match folder.clone().and_then(|f| f.read_run().map_err(of_folder)) {
         Ok(record) => run.record = record,
         Err(e) => told.push((e, None, true)),
     }
@@ -298,8 +300,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     } else if !finished {
         told.push(("the run is not finished: it has no results yet".into(), Some(&resume), false));
     }
-    let folder = RunFolder::open(&run.dir);
-    match folder.as_ref().map_err(first_line).and_then(|f| f.read_log().map_err(|e| first_line(&e))) {
+    match folder.clone().and_then(|f| f.read_log().map_err(of_folder)) {
         Ok(log) => run.log = log,
         Err(_) if !finished && !run.dir.join("log.jsonl").exists() => {}
         Err(e) => told.push((e, None, run.dir.join("log.jsonl").exists())),

@@ -234,7 +234,12 @@ fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool
             other => other,
         })?)
     };
-    let test = stats::paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
+    let (own, others) = (method.cells(|o| o.macro_f1), reference.cells(|o| o.macro_f1));
+    // one pair says nothing
+    if own.keys().filter(|cell| others.contains_key(cell)).count() < 2 {
+        return Ok([difference, Cell::Missing, Cell::Missing]);
+    }
+    let test = stats::paired_test(&own, &others, grouped);
     Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
 }
 
