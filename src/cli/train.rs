@@ -3,7 +3,6 @@
 use super::progress::{Display, Reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
 use crate::ecg::prepared::is_prepared;
-use crate::ecg::sources::Progress;
 use crate::ecg::{Dataset, Source, resolve};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -153,7 +152,7 @@ impl Host for CommandHost<'_> {
         tell(self.common, data);
     }
 
-    fn reading(&self, load: &mut dyn FnMut(&(dyn Fn(Progress) + Sync)) -> Result<Dataset>) -> Result<Dataset> {
+    fn reading(&self, load: &mut job::Load<'_>) -> Result<Dataset> {
         load(&Reading::new(self.common.quiet).watch())
     }
 

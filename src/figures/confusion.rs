@@ -139,7 +139,7 @@ fn small<'a>(
             for (i, row) in counts.iter().enumerate() {
                 let total: f64 = row.iter().map(|v| *v as f64).sum();
                 let y = corner.1 + cell * i as f64;
-                if k % columns == 0 {
+                if k.is_multiple_of(columns) {
                     c.text((corner.0 - 1.3, y + cell / 2.0 + least.drop()), &names[i], &least.end());
                 }
                 for (j, &count) in row.iter().enumerate() {

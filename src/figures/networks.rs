@@ -12,8 +12,9 @@ use crate::run::set::RunSet;
 use crate::stats::{Cells, fold_means};
 
 const STEM: &str = "networks";
+type Of = fn(&Run) -> Option<f64>;
 /// What an inference costs: name of the axis, and the value of a run.
-const COSTS: [(&str, fn(&Run) -> Option<f64>); 3] = [
+const COSTS: [(&str, Of); 3] = [
     ("parameters", |r| Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.parameters[1] as f64)),
     ("multiply-adds of a strip", |r| {
         Some(diagram(r.experiment.as_ref()?, r.classes.as_ref()?.len()).ok()?.multiply_adds as f64)

@@ -76,9 +76,9 @@ pub(super) fn panels<'a>(
         head(c);
         let last = rows.last().map_or(0, |row| row.0 + 1) * columns;
         for &(row, y) in rows {
-            for index in row * columns..n.min((row + 1) * columns) {
+            for (index, at) in frames.iter().enumerate().skip(row * columns).take(columns) {
                 let move_by = y - row as f64 * pitch;
-                let frame = Frame { y0: frames[index].y0 + move_by, y1: frames[index].y1 + move_by, ..frames[index] };
+                let frame = Frame { y0: at.y0 + move_by, y1: at.y1 + move_by, ..*at };
                 draw(c, &frame, Panel { index, lowest: index + columns >= n.min(last) })?;
             }
         }
@@ -100,8 +100,11 @@ pub(super) fn heading(c: &mut Canvas, frame: &Frame, left: f64, index: Option<us
     c.text((from, frame.y0 - 1.8), &style.shorten(name, frame.x1 - from + 1.5), &style);
 }
 
+/// Draws what stands above panels.
+pub(super) type Head<'a> = Box<dyn Fn(&mut Canvas) + 'a>;
+
 /// What stands above panels, and its height: the lines of a legend, or nothing. Bars are as pale in it as in the figure.
-pub(super) fn legend_above<'a>(entries: Vec<Entry>, (left, width): (f64, f64)) -> (f64, Box<dyn Fn(&mut Canvas) + 'a>) {
+pub(super) fn legend_above<'a>(entries: Vec<Entry>, (left, width): (f64, f64)) -> (f64, Head<'a>) {
     if entries.is_empty() {
         return (1.0, Box::new(|_| {}));
     }

@@ -74,6 +74,9 @@ pub enum Outcome {
     },
 }
 
+/// Reads the data set and reports to what it is given how far it is.
+pub type Load<'a> = dyn FnMut(&(dyn Fn(Reading) + Sync)) -> Result<Dataset> + 'a;
+
 /// Who runs a job: gives the device, and hears what happens. A [`Gpu`] is one that logs and never stops.
 pub trait Host {
     /// The device, asked for when the run needs it.
@@ -98,11 +101,11 @@ pub trait Host {
         data.notes.iter().for_each(|note| self.say(format!("note: {note}")));
     }
 
-    /// How far reading is; `load` reads and reports to what it is given.
+    /// Reads the data set by `load`, and shows how far it is.
     ///
     /// # Errors
     /// Those of `load`.
-    fn reading(&self, load: &mut dyn FnMut(&(dyn Fn(Reading) + Sync)) -> Result<Dataset>) -> Result<Dataset> {
+    fn reading(&self, load: &mut Load<'_>) -> Result<Dataset> {
         load(&|_| {})
     }
 

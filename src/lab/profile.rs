@@ -284,7 +284,8 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
     let most = probe.medians();
     let layers = layers_by_shape(experiment);
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
-    let parts: [(&str, fn(&StepTime) -> f64); 4] =
+    type Part = fn(&StepTime) -> f64;
+    let parts: [(&str, Part); 4] =
         [("host", |t| t.host), ("submit", |t| t.submit), ("wait", |t| t.wait), ("read_back", |t| t.read_back)];
     let mut by_phase = BTreeMap::from(parts.map(|(name, part)| (name.to_owned(), spread(&train, part).median)));
     by_kernel.iter().for_each(|k| *by_phase.entry(k.phase.clone()).or_default() += k.ms);

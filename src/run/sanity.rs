@@ -20,7 +20,7 @@ pub struct Sanity {
     pub random_network: Summary,
     /// Seed of those weights: the run's and [`RANDOM_SEED`].
     pub random_seed: u64,
-    /// Metrics of a classifier on the 17 features alone, see [`FeatureClassifier`], fitted on the training fold; `None`
+    /// Metrics of a classifier on the 17 features alone, see [`crate::eval::feature_classifier`], fitted on the training fold; `None`
     /// where that is not known.
     pub features: Option<Metrics>,
 }

@@ -171,20 +171,22 @@ impl Table {
     fn pages(&self) -> Vec<Range<usize>> {
         let all = self.rows.len();
         let each = all.div_ceil(all.div_ceil(PAGE_ROWS).max(1));
-        let mut pages = vec![0..0];
+        let mut pages: Vec<Range<usize>> = Vec::new();
         let mut start = 0;
         for own in self.rows.chunk_by(|a, b| a.label == b.label) {
             // rows of one label that no page has room for are parted
             for part in own.chunks(PAGE_ROWS) {
                 let end = start + part.len();
-                let last = pages.len() - 1;
-                if pages[last].len() >= each || (!pages[last].is_empty() && end - pages[last].start > PAGE_ROWS) {
-                    pages.push(start..end);
-                } else {
-                    pages[last].end = end;
+                match pages.last_mut().filter(|page| page.len() < each && end - page.start <= PAGE_ROWS) {
+                    Some(page) => page.end = end,
+                    None => pages.push(start..end),
                 }
                 start = end;
             }
+        }
+        // a table without a row has its heads
+        if pages.is_empty() {
+            pages.push(Range::default());
         }
         pages
     }

@@ -124,6 +124,9 @@ fn centre(curve: &mut [f32], inside: &Range<usize>) {
     }
 }
 
+/// Target and weight of each goal of a batch.
+type GoalTensors = Vec<(Tensor, Tensor)>;
+
 impl Targets {
     /// Of `data`, as far as `weights` ask for them. Features are standardised with `scale`, or with that of the records
     /// `train`; targets are those of the prepared file or made from the R peaks, pooled to `bins`.
@@ -193,12 +196,7 @@ impl Targets {
     }
 
     /// [`BatchTargets::guidance`] and [`BatchTargets::inside`].
-    fn guidance(
-        &self,
-        gpu: &Gpu,
-        records: &[usize],
-        shifts: &[isize],
-    ) -> Result<(Vec<(Tensor, Tensor)>, Option<Tensor>)> {
+    fn guidance(&self, gpu: &Gpu, records: &[usize], shifts: &[isize]) -> Result<(GoalTensors, Option<Tensor>)> {
         let Some(Guided { origin, bins, goals }) = &self.guidance else { return Ok((Vec::new(), None)) };
         let moved = |(&r, &by): (&usize, &isize)| match by {
             0 => goals[r].as_ref().map(Cow::Borrowed),

@@ -170,7 +170,7 @@ fn dashes(c: &mut Canvas, x: f64, from: f64, to: f64) {
 }
 
 fn caption(adapter: &str, ladder: &Ladder, ceiling: Option<f64>) -> String {
-    let unit = if copies(&ladder) { "GB/s" } else { "GFLOP/s" };
+    let unit = if copies(ladder) { "GB/s" } else { "GFLOP/s" };
     let counted = match copies(ladder) {
         true => "bytes that must be moved at least (inputs and outputs once)",
         false => "floating-point operations of the direct computation, also where a version needs fewer",
