@@ -3,18 +3,17 @@
 use super::shared::{Estimate, Panel, heading, panels, tested, whisker};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{Drawn, count};
-use crate::plot::axes::Axis;
-use crate::plot::axes::Frame;
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, line};
 use crate::plot::style::{
     GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_CURVE, PT_GRID, PT_LABEL, PT_MIN, PT_SMALL, WHITE, arm_color,
 };
-use crate::run::metrics::{Metrics, lacking_by_fold};
+use crate::run::metrics::Metrics;
 use crate::run::read::Run;
-use crate::run::set::RunSet;
-use crate::stats::{Cells, fold_means, mean_sd, paired_by_fold, paired_cells, wilcoxon_signed_rank};
+use crate::run::set::{RunSet, folds_and_seeds};
+use crate::stats::{Cells, fold_means, mean_sd, paired_test};
 use std::collections::BTreeSet;
 
 const STEM: &str = "ablation";
@@ -79,17 +78,11 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
     let made: Vec<Compared> = METRICS
         .iter()
         .filter_map(|(name, of, least, against)| {
-            let own = |arm: &String| -> Cells {
-                set.of(arm).filter_map(|r| Some((r.fold_and_seed()?, of(r.metrics.as_ref()?)?))).collect()
-            };
-            let all: Vec<Cells> = arms.iter().map(own).collect();
+            let all: Vec<Cells> = arms.iter().map(|arm| set.cells(arm, |r| of(r.metrics.as_ref()?))).collect();
             if all.iter().all(Cells::is_empty) {
                 return None;
             }
-            let test = |cells: &Cells| {
-                let paired = if grouped { paired_by_fold(cells, &all[0]) } else { paired_cells(cells, &all[0]) };
-                if paired.differences.len() < 2 { f64::NAN } else { wilcoxon_signed_rank(&paired.differences).p_value }
-            };
+            let test = |cells: &Cells| paired_test(cells, &all[0], grouped).map_or(f64::NAN, |test| test.p_value);
             let mean = |of: fn(&Run) -> Option<f64>| mean_sd(&set.of(reference).filter_map(of).collect::<Vec<_>>()).0;
             Some(Compared {
                 name,
@@ -212,14 +205,12 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
 }
 
 fn caption(set: &RunSet, made: &[Compared], grouped: bool, cells: &BTreeSet<(usize, u64)>) -> String {
-    let folds = cells.iter().map(|c| c.0).collect::<BTreeSet<_>>().len();
-    let seeds = cells.iter().map(|c| c.1).collect::<BTreeSet<_>>().len();
+    let (folds, seeds) = folds_and_seeds(cells.iter().copied());
     let test = if grouped { "means of the folds (patients are on one side each)" } else { "cells of fold and seed" };
     let least = 2.0 / 2f64.powi(if grouped { folds } else { cells.len() }.min(60) as i32);
     let against: Vec<String> = (made.iter().zip('a'..))
         .filter_map(|(panel, letter)| Some(format!("{} in ({letter})", panel.against?.0)))
         .collect();
-    let tested = set.runs.iter().filter_map(|r| Some((r.fold_and_seed()?.0, r.metrics.as_ref()?)));
     let reference = &set.variants[0];
     format!(
         "Arms on the same test folds: pale points are single runs ({}, {}{}), joined across the arms; circles are means of the \
@@ -234,7 +225,7 @@ fn caption(set: &RunSet, made: &[Compared], grouped: bool, cells: &BTreeSet<(usi
         } else {
             format!(" Dashed lines: {} (means over the runs of {reference}).", against.join(", "))
         },
-        lacking_by_fold(tested).map_or(String::new(), |folds| format!(
+        set.lacking().map_or(String::new(), |folds| format!(
             " No test record in {folds}: macro-F1 is over the classes that occur in a fold, true or predicted."
         )),
     )

@@ -7,7 +7,7 @@ use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, class_color, text_on};
 use crate::plot::text::grouped;
-use crate::run::metrics::{Metrics, lacking_by_fold};
+use crate::run::metrics::Metrics;
 use crate::run::set::{RunSet, count, fold};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         return drawn.miss(STEM, format!("no metrics.json: no run tested; {EVALUATE}"));
     }
     let known = folds.values().flatten().any(|bar| bar.0 == "training");
-    let lacking = lacking_by_fold(set.runs.iter().filter_map(|r| Some((r.fold_and_seed()?.0, r.metrics.as_ref()?))));
+    let lacking = set.lacking();
     let caption = format!(
         "Records of every class in {} of {}: bars are divided by the shares of the classes; numbers are records where they have room, \
          at the right those of all classes.{}{}",

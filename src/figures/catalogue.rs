@@ -9,7 +9,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::files::guard;
 use crate::plot::{Figure, Format, Look};
-use crate::run::folder::{caption_of, drawn_from};
+use crate::run::folder::{FIGURE_ENDS, caption_of, drawn_from};
 use crate::run::read::Found;
 use crate::run::set::RunSet;
 pub(crate) use crate::run::set::count;
@@ -207,12 +207,9 @@ pub fn draw_runs(
 fn remove_pages(stem: &str, stems: &[String], dir: &Path, of: &str) {
     let pages = (2..).map(|page| format!("{stem}-{page}")).skip_while(|page| stems.contains(page));
     for page in pages.take_while(|page| drawn_from(&dir.join(format!("{page}.txt"))).is_some_and(|old| old == of)) {
-        ENDS.iter().for_each(|end| drop(std::fs::remove_file(dir.join(format!("{page}.{end}")))));
+        FIGURE_ENDS.iter().for_each(|end| drop(std::fs::remove_file(dir.join(format!("{page}.{end}")))));
     }
 }
-
-/// How the names of a figure's files end.
-const ENDS: [&str; 4] = ["txt", "png", "svg", "pdf"];
 
 /// Writes a figure and its caption to a folder, which is made. The last line of a caption says of what the figure is: one of
 /// the same replaces it.
@@ -221,7 +218,7 @@ const ENDS: [&str; 4] = ["txt", "png", "svg", "pdf"];
 /// [`Error::File`] for what cannot be written, or lies there and is of something else.
 pub fn write(mut figure: Figure<'_>, dir: &Path, formats: &[Format], of: &str) -> Result<Vec<PathBuf>> {
     if drawn_from(&dir.join(format!("{}.txt", figure.stem))).is_some_and(|old| old == of) {
-        let all = ENDS.map(|end| dir.join(format!("{}.{end}", figure.stem)));
+        let all = FIGURE_ENDS.map(|end| dir.join(format!("{}.{end}", figure.stem)));
         all.iter().for_each(|path| guard::replaces(path));
     }
     figure.caption = caption_of(&figure.caption, of);

@@ -151,7 +151,7 @@ fn small<'a>(
                     c.text((x + cell / 2.0, y + cell / 2.0 + style.drop()), &text, &style);
                 }
             }
-            outline(c, Frame { x0: corner.0, y0: corner.1, x1: corner.0 + n * cell, y1: corner.1 + n * cell });
+            Frame { x0: corner.0, y0: corner.1, x1: corner.0 + n * cell, y1: corner.1 + n * cell }.outline(c);
             for (j, name) in names.iter().enumerate().filter(|_| k + columns >= shown.min(all.len())) {
                 let x = corner.0 + cell * (j as f64 + 0.5) + least.drop();
                 c.text((x, corner.1 + n * cell + 1.3), name, &least.upwards().end());
@@ -211,7 +211,7 @@ fn figure<'a>(look: &Look, stem: &str, classes: &'a [String], counts: Counts, of
         let (x, y) = (left + size / 2.0, top + size / 2.0);
         c.text((x, frame.y1 + below + 4.0), "predicted class", &label.bold().middle());
         c.text((6.5, y), "true class", &label.bold().middle().upwards());
-        outline(c, frame);
+        frame.outline(c);
         let half = (size / 2.0).min(45.0);
         let bar = Frame { x0: frame.x1 + 5.0, y0: y - half, x1: frame.x1 + 8.5, y1: y + half };
         let ticks = [(0.0, "0"), (0.25, "25"), (0.5, "50"), (0.75, "75"), (1.0, "100")];
@@ -256,13 +256,6 @@ fn fitting(count: u64, width: f64) -> (String, Type) {
         }
     }
     (format!("{:.1e}", count as f64), Type::new(PT_MIN))
-}
-
-fn outline(c: &mut Canvas, f: Frame) {
-    let corners = [(f.x0, f.y0), (f.x1, f.y0), (f.x1, f.y1), (f.x0, f.y1)];
-    for i in 0..4 {
-        c.line(corners[i], corners[(i + 1) % 4], PT_AXIS, INK_SOFT);
-    }
 }
 
 #[cfg(test)]

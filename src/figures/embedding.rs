@@ -4,7 +4,7 @@ use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::axes::{Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::panels::letter;
-use crate::plot::style::{INK_SOFT, NONE, PT_AXIS, PT_SMALL, Rgb, arm_color, class_color};
+use crate::plot::style::{NONE, PT_SMALL, Rgb, arm_color, class_color};
 use crate::plot::{Figure, Look};
 use crate::run::examples::Examples;
 use crate::run::predictions::Prediction;
@@ -159,10 +159,7 @@ fn scatter(c: &mut Canvas, frame: &Frame, plane: &Plane, colors: &[Rgb]) {
     let (wide, high) = (frame.x1 - frame.x0, frame.y1 - frame.y0);
     let scale = (room(wide) / (x.1 - x.0).max(1e-9)).min(room(high) / (y.1 - y.0).max(1e-9));
     let middle = (f64::midpoint(frame.x0, frame.x1), f64::midpoint(frame.y0, frame.y1));
-    let corners = [(frame.x0, frame.y0), (frame.x1, frame.y0), (frame.x1, frame.y1), (frame.x0, frame.y1)];
-    for i in 0..4 {
-        c.line(corners[i], corners[(i + 1) % 4], PT_AXIS, INK_SOFT);
-    }
+    frame.outline(c);
     for (p, color) in plane.points.iter().zip(colors) {
         let dx = (p.0 - f64::midpoint(x.0, x.1)) * scale;
         let dy = (p.1 - f64::midpoint(y.0, y.1)) * scale;

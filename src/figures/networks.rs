@@ -9,7 +9,7 @@ use crate::plot::panels::Grid;
 use crate::plot::style::{Look, PT_CURVE, arm_color};
 use crate::run::read::Run;
 use crate::run::set::RunSet;
-use crate::stats::{Cells, fold_means};
+use crate::stats::fold_means;
 
 const STEM: &str = "networks";
 type Of = fn(&Run) -> Option<f64>;
@@ -25,17 +25,11 @@ const COSTS: [(&str, Of); 3] = [
 /// Macro-F1 over each cost, a mark for every arm.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let arms = tested(set);
-    let of_runs = |arm: &'a str, of: fn(&Run) -> Option<f64>| -> Cells {
-        set.of(arm).filter_map(|r| Some((r.fold_and_seed()?, of(r)?))).collect()
-    };
-    let mean = |arm| {
-        let cells = of_runs(arm, |r| Some(r.metrics.as_ref()?.macro_f1));
-        Estimate::mean(&fold_means(&cells), 0.0)
-    };
+    let mean = |arm| Estimate::mean(&fold_means(&set.cells(arm, |r| Some(r.metrics.as_ref()?.macro_f1))), 0.0);
     let y: Vec<Estimate> = arms.iter().map(|(_, arm)| mean(arm)).collect();
     let median = |arm| {
         move |of: fn(&Run) -> Option<f64>| {
-            let mut all: Vec<f64> = of_runs(arm, of).into_values().collect();
+            let mut all: Vec<f64> = set.cells(arm, of).into_values().collect();
             all.sort_by(f64::total_cmp);
             all.get(all.len() / 2).copied().filter(|v| *v > 0.0)
         }

@@ -1,6 +1,6 @@
 //! Accuracy of every patient, arm by arm: a row each, or where they are many, their distribution.
 
-use super::shared::{legend_above, no_predictions, predictions, runs_of};
+use super::shared::{legend_above, no_predictions, runs_of};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, Frame, shape};
 use crate::plot::canvas::Type;
@@ -30,7 +30,7 @@ struct Arm<'a> {
 impl<'a> Arm<'a> {
     fn new(set: &'a RunSet<'a>, place: usize, name: &'a str) -> Option<Self> {
         let mut patients: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for (_, p) in predictions(set, name)? {
+        for (_, p) in set.predictions(name)? {
             let own = patients.entry(p.patient.as_str()).or_default();
             *own = (own.0 + usize::from(p.predicted() == p.truth), own.1 + 1);
         }

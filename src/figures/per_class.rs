@@ -1,8 +1,7 @@
 //! Metrics of each class against the rest, as bars with intervals.
 
 use super::shared::{
-    Estimate, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, panels, pooled, predictions, runs_of, tested,
-    whisker,
+    Estimate, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, panels, pooled, runs_of, tested, whisker,
 };
 use crate::error::Error;
 use crate::figures::catalogue::{Drawn, EVALUATE};
@@ -41,7 +40,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         let what = format!("{} arms of {} classes, expected 1 to 8 of at least 1", arms.len(), classes.len());
         return drawn.add(STEM, Err(Error::data(STEM, what, "give fewer folders")));
     }
-    let whole = arms.iter().all(|(_, arm)| predictions(set, arm).is_some());
+    let whole = arms.iter().all(|(_, arm)| set.predictions(arm).is_some());
     // [metric][arm][class]
     let bars: Vec<Vec<Vec<Estimate>>> = (0..METRICS.len())
         .map(|which| {
@@ -115,7 +114,7 @@ fn draw_bar(c: &mut Canvas, frame: &Frame, y: &Axis, (x, half): (f64, f64), bar:
 }
 
 fn resampled(set: &RunSet, arm: &str, which: usize) -> Vec<Estimate> {
-    let rows = predictions(set, arm).unwrap_or_default();
+    let rows = set.predictions(arm).unwrap_or_default();
     let cases: Vec<Case> =
         rows.iter().map(|&(patient, p)| Case { patient, truth: p.truth, predicted: p.predicted() }).collect();
     let k = set.classes.len();

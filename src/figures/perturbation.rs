@@ -1,5 +1,6 @@
 //! Deletion and insertion: the probability of the true class as samples are taken away, or are all that is left.
 
+use super::shared::Estimate;
 use crate::figures::catalogue::{Drawn, EVALUATE, count};
 use crate::plot::axes::{Axis, Entry, legend, legend_height};
 use crate::plot::canvas::Canvas;
@@ -8,7 +9,6 @@ use crate::plot::style::{Rgb, arm_color, class_color, series_dash};
 use crate::plot::{Figure, Look};
 use crate::run::examples::{ExampleCurves, Examples};
 use crate::run::set::RunSet;
-use crate::stats::{mean_sd, student};
 
 const STEM: &str = "perturbation";
 type Of = fn(&ExampleCurves) -> &Vec<f32>;
@@ -21,9 +21,8 @@ fn mean(curves: &[&ExampleCurves], of: Of) -> Mean {
     let steps = curves.first().map_or(0, |c| of(c).len());
     let at = |i: usize| {
         let values: Vec<f64> = curves.iter().filter_map(|c| of(c).get(i)).map(|v| f64::from(*v)).collect();
-        let (mean, sd) = mean_sd(&values);
-        let half = student(values.len().saturating_sub(1)) * sd / (values.len() as f64).sqrt();
-        (i as f64 / (steps.max(2) - 1) as f64, mean, (mean - half).max(0.0), (mean + half).min(1.0))
+        let Estimate { value, low, high } = Estimate::mean(&values, 0.0);
+        (i as f64 / (steps.max(2) - 1) as f64, value, low, high)
     };
     (0..steps).map(at).collect()
 }

@@ -1,6 +1,6 @@
 //! ROC and precision-recall curves, each class against the rest.
 
-use super::shared::{Panel, RESAMPLES, SEED, no_predictions, panels, pooled, predictions};
+use super::shared::{Panel, RESAMPLES, SEED, no_predictions, panels, pooled};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{Drawn, count, stem};
 use crate::plot::axes::Axis;
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     for arm in &set.variants {
         let stem = stem("ranking", set, arm);
-        match predictions(set, arm) {
+        match set.predictions(arm) {
             Some(rows) => drawn.add_pages(&stem, curves(set, arm, &rows, look, &stem)),
             None => drawn.miss(&stem, no_predictions(set, arm)),
         }

@@ -1,6 +1,6 @@
 //! How far the probability of the predicted class is the share of right predictions, arm by arm.
 
-use super::shared::{no_predictions, pooled, predictions};
+use super::shared::{no_predictions, pooled};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Frame, shape};
@@ -28,7 +28,7 @@ struct Arm<'a> {
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let arm = |(i, name): (usize, &'a String)| {
         let confidence = |p: &Prediction| p.probabilities.get(p.predicted()).copied().unwrap_or(f64::NAN);
-        let rows = predictions(set, name)?.into_iter().map(|(_, p)| (confidence(p), p.predicted() == p.truth));
+        let rows = set.predictions(name)?.into_iter().map(|(_, p)| (confidence(p), p.predicted() == p.truth));
         let found = calibration(&rows.collect::<Vec<_>>(), BINS);
         let predictions = found.bins.iter().map(|b| b.count).sum();
         Some(Arm { name, color: arm_color(i), found, predictions })

@@ -1,4 +1,4 @@
-//! What the figures of tested runs share: predictions by arm, in words what was pooled, panels on pages, bars.
+//! What the figures of tested runs share: in words what was pooled, panels on pages, bars.
 
 use crate::error::Result;
 use crate::figures::catalogue::EVALUATE;
@@ -7,7 +7,6 @@ use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, letter};
 use crate::plot::style::{INK, Look, PT_LABEL, PT_SMALL, Rgb};
-use crate::run::predictions::Prediction;
 use crate::run::read::Run;
 use crate::run::set::{RunSet, told};
 use crate::stats::{mean_sd, student};
@@ -25,14 +24,6 @@ pub(super) fn pooled<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> String 
 pub(super) fn runs_of<'a>(arms: impl IntoIterator<Item = (&'a str, usize)>) -> String {
     let told = |(arm, n)| if n == 1 { format!("{arm}: n = 1 run") } else { format!("{arm}: {n} runs") };
     arms.into_iter().map(told).collect::<Vec<_>>().join(", ")
-}
-
-/// The predictions of an arm, each with the number of its patient; `None` where a run has none: some folds are no whole.
-pub(super) fn predictions<'a>(set: &'a RunSet<'a>, arm: &'a str) -> Option<Vec<(usize, &'a Prediction)>> {
-    let patients = set.patients();
-    let runs: Option<Vec<&Vec<Prediction>>> = set.of(arm).map(|r| r.predictions.as_ref()).collect();
-    let all = runs?.into_iter().flatten().map(|p| (patients[p.patient.as_str()], p)).collect::<Vec<_>>();
-    (!all.is_empty()).then_some(all)
 }
 
 /// Why a figure of predictions cannot be drawn.

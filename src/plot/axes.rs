@@ -173,6 +173,14 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// A thin line on all four sides.
+    pub fn outline(&self, c: &mut Canvas) {
+        let corners = [(self.x0, self.y0), (self.x1, self.y0), (self.x1, self.y1), (self.x0, self.y1)];
+        for i in 0..4 {
+            c.line(corners[i], corners[(i + 1) % 4], PT_AXIS, INK_SOFT);
+        }
+    }
+
     /// The point of (`x`, `y`), if both have a place.
     pub fn at(&self, x: &Axis, y: &Axis, value: (f64, f64)) -> Option<Point> {
         let (tx, ty) = (x.place(value.0)?, y.place(value.1)?);

@@ -5,8 +5,7 @@ use crate::plot::output;
 use crate::plot::pdf::Pdf;
 use crate::plot::raster::Raster;
 use crate::plot::style::{INK, MM_PER_PT, PT_LABEL, Page, Rgb, WHITE, mix};
-use crate::plot::text;
-use crate::plot::text::Weight;
+use crate::plot::text::{self, Weight};
 use plotters::prelude::{DrawingBackend, FontDesc, FontFamily, FontStyle, SVGBackend, TextStyle};
 use plotters::style::{Color, RGBColor, text_anchor};
 

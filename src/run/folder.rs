@@ -391,10 +391,12 @@ pub(crate) fn drawn_from(caption: &Path) -> Option<String> {
     Some(text.lines().last()?.strip_prefix(DRAWN_FROM)?.strip_suffix('.')?.to_owned())
 }
 
+/// How the names of a figure's files end, its caption's first.
+pub(crate) const FIGURE_ENDS: [&str; 4] = ["txt", "png", "svg", "pdf"];
+
 /// Whether a file of a folder belongs to a figure of ours.
 pub(crate) fn is_figure(dir: &Path, name: &str) -> bool {
-    let ends = ["svg", "png", "pdf", "txt"];
-    let own = name.rsplit_once('.').filter(|(_, end)| ends.contains(end));
+    let own = name.rsplit_once('.').filter(|(_, end)| FIGURE_ENDS.contains(end));
     own.is_some_and(|(stem, _)| drawn_from(&dir.join(format!("{stem}.txt"))).is_some())
 }
 

@@ -6,13 +6,10 @@ use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
-use crate::run::folder;
-use crate::run::folder::EpochLog;
-use crate::run::folder::RunFolder;
+use crate::run::folder::{self, EpochLog, RunFolder};
 use crate::run::metrics::Metrics;
 use crate::run::origin::{again, foreign_files};
-use crate::run::predictions;
-use crate::run::predictions::Prediction;
+use crate::run::predictions::{self, Prediction};
 use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
 use serde::de::DeserializeOwned;
@@ -264,21 +261,7 @@ fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
 
 fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     folder::protect(&dir);
-    let mut run = Run {
-        config: std::fs::read_to_string(dir.join("config.toml")).ok(),
-        dir,
-        variant,
-        experiment: None,
-        classes: None,
-        record: None,
-        log: Vec::new(),
-        metrics: None,
-        predictions: None,
-        explanation: None,
-        sanity: None,
-        examples: None,
-        cost: None,
-    };
+    let mut run = Run { config: std::fs::read_to_string(dir.join("config.toml")).ok(), dir, variant, ..Run::default() };
     let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
     let mut told: Vec<(String, Option<&String>, bool)> = Vec::new();
@@ -287,8 +270,8 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         Ok(experiment) => run.experiment = Some(experiment),
         Err(e) => told.push((first_line(&e), None, true)),
     }
-    let folder = RunFolder::open(&run.dir).map_err(|e| first_line(&e));
     let of_folder = |e: Error| first_line(&e);
+    let folder = RunFolder::open(&run.dir).map_err(of_folder);
     match folder.clone().and_then(|f| f.read_run().map_err(of_folder)) {
         Ok(record) => run.record = record,
         Err(e) => told.push((e, None, true)),

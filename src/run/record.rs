@@ -1,8 +1,7 @@
 //! What ran, where and when: `run.json` and `split.json`.
 
-use crate::ecg::Dataset;
-use crate::ecg::SplitKind;
 use crate::ecg::fingerprint::Fingerprint;
+use crate::ecg::{Dataset, SplitKind};
 use crate::experiment::data::Division;
 use crate::experiment::{Experiment, Fold};
 use crate::run::kernels::KernelsEntry;

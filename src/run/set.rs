@@ -1,6 +1,7 @@
 //! The runs that figures are drawn of.
 
 use crate::error::{Error, Result};
+use crate::run::metrics::lacking_by_fold;
 use crate::run::predictions::Prediction;
 use crate::run::read::{Found, Run, is_named};
 use crate::stats::Cells;
@@ -81,15 +82,18 @@ impl<'r> RunSet<'r> {
         self.of(variant).filter_map(|r| Some((r.fold_and_seed()?, of(r)?))).collect()
     }
 
-    /// Every prediction of an arm with the number of its patient; empty unless each of its runs has its own: some folds are
-    /// not the whole.
-    pub fn predictions<'a>(&'a self, variant: &'a str) -> Vec<(usize, &'r Prediction)> {
-        if self.of(variant).any(|r| r.predictions.is_none()) {
-            return Vec::new();
-        }
+    /// Every prediction of an arm with the number of its patient; `None` where there is none, or a run has none: some folds
+    /// are not the whole.
+    pub fn predictions(&self, variant: &str) -> Option<Vec<(usize, &'r Prediction)>> {
         let patients = self.patients();
-        let all = self.of(variant).filter_map(|r| r.predictions.as_ref()).flatten();
-        all.map(|p| (patients[p.patient.as_str()], p)).collect()
+        let runs: Option<Vec<&Vec<Prediction>>> = self.of(variant).map(|r| r.predictions.as_ref()).collect();
+        let all = runs?.into_iter().flatten().map(|p| (patients[p.patient.as_str()], p)).collect::<Vec<_>>();
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// Which classes which test folds have no record of, in words; `None` where each has some of all.
+    pub fn lacking(&self) -> Option<String> {
+        lacking_by_fold(self.runs.iter().filter_map(|r| Some((r.fold_and_seed()?.0, r.metrics.as_ref()?))))
     }
 
     /// Patients are on one side of the split each.
@@ -106,13 +110,18 @@ pub(crate) fn fold(run: &Run) -> String {
 /// Which runs, in words: `4 runs (2 folds, 2 seeds)`, or nothing more than `1 run`.
 pub(crate) fn told<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let cells: Vec<Option<(usize, u64)>> = runs.map(Run::fold_and_seed).collect();
-    let folds: BTreeSet<usize> = cells.iter().flatten().map(|c| c.0).collect();
-    let seeds: BTreeSet<u64> = cells.iter().flatten().map(|c| c.1).collect();
+    let (folds, seeds) = folds_and_seeds(cells.iter().copied().flatten());
     let runs = count(cells.len(), "run");
     match cells.len() {
         1 => runs,
-        _ => format!("{runs} ({}, {})", count(folds.len(), "fold"), count(seeds.len(), "seed")),
+        _ => format!("{runs} ({}, {})", count(folds, "fold"), count(seeds, "seed")),
     }
+}
+
+/// How many folds, and how many seeds.
+pub(crate) fn folds_and_seeds(cells: impl Iterator<Item = (usize, u64)>) -> (usize, usize) {
+    let (folds, seeds): (BTreeSet<usize>, BTreeSet<u64>) = cells.unzip();
+    (folds.len(), seeds.len())
 }
 
 /// How many, in words: `1 run`, `3 runs`.

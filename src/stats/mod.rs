@@ -77,10 +77,10 @@ fn shared(a: &Cells, b: &Cells) -> (Vec<(usize, f64)>, usize) {
 }
 
 /// Wilcoxon's signed-rank test of two methods: over the means of the folds where patients are on one side of the split each
-/// (`grouped`), over the cells of fold and seed elsewhere.
-pub fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Wilcoxon {
-    let paired = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
-    wilcoxon_signed_rank(&paired.differences)
+/// (`grouped`), over the cells of fold and seed elsewhere. `None` for fewer than two differences, which say nothing.
+pub fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Option<Wilcoxon> {
+    let Paired { differences, .. } = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
+    (differences.len() > 1).then(|| wilcoxon_signed_rank(&differences))
 }
 
 /// The 97.5 % quantile of Student's t distribution; NaN for no degree of freedom.

@@ -8,8 +8,8 @@ use super::{Best, Cell, Column, Table};
 use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use crate::run::cost::Cost;
-use crate::run::metrics::{ClassMetrics, MACRO, lacking_by_fold};
-use crate::run::set::{RunSet, told};
+use crate::run::metrics::{ClassMetrics, MACRO};
+use crate::run::set::{RunSet, folds_and_seeds, told};
 use crate::stats;
 use crate::stats::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -104,10 +104,7 @@ const SEED: u64 = 42;
 
 /// Name, and what the numbers are of.
 fn titled(name: &str, set: &RunSet<'_>) -> String {
-    let cells = || set.runs.iter().filter_map(|run| run.fold_and_seed());
-    let folds: BTreeSet<usize> = cells().map(|cell| cell.0).collect();
-    let seeds: BTreeSet<u64> = cells().map(|cell| cell.1).collect();
-    match (folds.len(), seeds.len()) {
+    match folds_and_seeds(set.runs.iter().filter_map(|run| run.fold_and_seed())) {
         (1, 1) => format!("{name}: one run of each variant"),
         (1, seeds) => format!("{name}: mean over {seeds} seeds"),
         (folds, 1) => format!("{name}: mean and standard deviation over {folds} folds"),
@@ -141,8 +138,7 @@ pub(super) fn main_table(name: &str, set: &RunSet<'_>, methods: &[Method], again
     let costs = costs(methods);
     columns.extend(costs.iter().map(|(name, unit, decimals, _)| Column::new(*name, *decimals).unit(*unit)));
     // in the CSV too, which has no notes
-    let tested = set.runs.iter().filter_map(|run| Some((run.fold_and_seed()?.0, run.metrics.as_ref()?)));
-    let lacking = lacking_by_fold(tested);
+    let lacking = set.lacking();
     columns.extend(lacking.as_ref().map(|_| Column::new("no test record in", 0)));
     let mut table = Table::new(titled(name, set), "variant", columns);
     explain(&mut table, set);
@@ -234,13 +230,10 @@ fn comparison(method: &Method, reference: &Method, classes: usize, grouped: bool
             other => other,
         })?)
     };
-    let (own, others) = (method.cells(|o| o.macro_f1), reference.cells(|o| o.macro_f1));
-    // one pair says nothing
-    if own.keys().filter(|cell| others.contains_key(cell)).count() < 2 {
-        return Ok([difference, Cell::Missing, Cell::Missing]);
-    }
-    let test = stats::paired_test(&own, &others, grouped);
-    Ok([difference, Cell::PValue(test.p_value), Cell::Value(test.effect_size)])
+    let test = stats::paired_test(&method.cells(|o| o.macro_f1), &reference.cells(|o| o.macro_f1), grouped);
+    let [p, effect] =
+        test.map_or([Cell::Missing, Cell::Missing], |test| [Cell::PValue(test.p_value), Cell::Value(test.effect_size)]);
+    Ok([difference, p, effect])
 }
 
 /// The same by class.

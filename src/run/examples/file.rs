@@ -155,9 +155,11 @@ impl Examples {
     pub fn read(path: &Path) -> Result<Self> {
         let bad = |what: String| Error::file(path, format!("cannot be used: {what}"), HINT);
         let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-        let found = match Safetensors::parse(&bytes, first_format::FORMAT) {
-            Ok(file) => first_format::lists(&file).and_then(|lists| parse(&file, lists)),
-            Err(_) => Safetensors::parse(&bytes, FORMAT).and_then(|file| parse(&file, lists(&file)?)),
+        let found = match Safetensors::parse(&bytes, FORMAT) {
+            Ok(file) => lists(&file).and_then(|lists| parse(&file, lists)),
+            Err(other) => Safetensors::parse(&bytes, first_format::FORMAT)
+                .map_err(|_| other)
+                .and_then(|file| parse(&file, first_format::lists(&file)?)),
         };
         found.and_then(checked).map_err(bad)
     }

@@ -5,8 +5,7 @@ use crate::run::cost::Inference;
 use crate::run::explanation::{Explanations, Perturbation};
 use crate::run::metrics::Metrics;
 use crate::run::predictions::Prediction;
-use crate::run::read::Found;
-use crate::run::read::Run;
+use crate::run::read::{Found, Run};
 use crate::run::sanity::{Chance, Sanity};
 use crate::tables::contents::*;
 use crate::tables::methods::methods;
@@ -162,7 +161,7 @@ fn seeds_are_averaged_where_folds_are_by_patient() {
     let cells = |shift: f64| -> crate::stats::Cells {
         (0..5).flat_map(|f| (1..3).map(move |s| ((f, s), shift * (1.0 + f as f64 + 0.1 * s as f64)))).collect()
     };
-    let p = |grouped| crate::stats::paired_test(&cells(1.0), &cells(0.5), grouped).p_value;
+    let p = |grouped| crate::stats::paired_test(&cells(1.0), &cells(0.5), grouped).expect("several pairs").p_value;
     assert_eq!((p(true), p(false)), (2.0 / 32.0, 2.0 / 1024.0));
     let mut all = runs();
     let notes = |runs: &[Run]| main_of(runs).unwrap().markdown();
