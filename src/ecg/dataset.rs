@@ -123,9 +123,6 @@ impl Dataset {
 
     /// Drops the classes of fewer than `min_class` strips (and empty ones), numbers the others anew, and says so in
     /// the notes and the exclusions.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when no strip is left.
     pub fn without_small_classes(mut self, min_class: usize) -> Result<Self> {
         let keep = ClassesKept::of(&self.classes, &self.counts(), min_class);
         let mut strips = Vec::with_capacity(self.strips.len());
@@ -283,9 +280,6 @@ impl LoadOptions {
     }
 
     /// Checks what [`Preprocessing::check`] checks, and the pattern of patients.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
         PatientNames::parse(&self.patient_pattern)?;
         self.preprocessing().check()

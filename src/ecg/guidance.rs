@@ -32,9 +32,6 @@ impl Default for GuidanceConfig {
 
 impl GuidanceConfig {
     /// Checks every constant.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the key, what was found and what was expected.
     pub fn check(&self) -> Result<()> {
         self.problem().map_or(Ok(()), |(key, found, expected)| {
             let default = "or leave the key out for its default";

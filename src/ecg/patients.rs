@@ -36,9 +36,6 @@ impl PatientNames {
     /// `auto`: the names of public databases. `none`: no name gives a patient. Else a regular expression with one group,
     /// the patient, that is looked for in the record's name and, where it does not fit, in its path below the source's
     /// folder, without extension: `^([^_]+)_` for `p00000_s02`, `(\w+)/` for `ann/day1`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for what is no regular expression with one group.
     pub fn parse(text: &str) -> Result<Self> {
         let compile = |pattern: &&str| Regex::new(pattern).ok();
         match text {

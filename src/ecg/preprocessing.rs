@@ -125,9 +125,6 @@ impl Preprocessing {
     }
 
     /// Checks rate, length, lead, mains and class scheme.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
         self.check_signal()?;
         Scheme::by_name(&self.scheme)
@@ -321,9 +318,6 @@ pub struct LongRecord<'a> {
 impl<'a> LongRecord<'a> {
     /// Of all samples `x` at `fs` Hz; missing ones (not finite) count as the record's mean, and no window with one of
     /// them is given.
-    ///
-    /// # Errors
-    /// No sample is present; rates that cannot be brought together.
     pub fn new(to: &'a Preprocessing, x: &'a [f64], fs: f64) -> Result<Self, Unusable> {
         // the mean is taken out first, or the zeros that the filter sees outside would make a step of it
         let known: Vec<f64> = x.iter().copied().filter(|v| v.is_finite()).collect();
@@ -361,9 +355,6 @@ impl<'a> LongRecord<'a> {
     }
 
     /// The strip of the strips' length that begins at sample `first`.
-    ///
-    /// # Errors
-    /// As [`LongRecord::window`]; too few samples after `first`.
     pub fn strip_from(&self, first: usize) -> Result<(usize, Vec<f64>), Unusable> {
         let left = self.x.len().saturating_sub(first);
         let needed = dataset::strip_samples(self.fs, self.to.seconds);

@@ -14,9 +14,6 @@ use std::time::UNIX_EPOCH;
 /// Loads sources by way of the cache `dir`: prepares them into it if they are not there yet, or if a file of theirs, an
 /// option or the program itself has changed since. Sources that hold nothing but synthetic ECG, and a cache that
 /// cannot be written, are read into memory instead.
-///
-/// # Errors
-/// As [`load_all`].
 pub fn through_cache(
     sources: &[Source],
     options: &LoadOptions,

@@ -21,9 +21,6 @@ pub fn is_prepared(path: &Path) -> bool {
 }
 
 /// Reads a prepared data set; the signals stay in the file until they are looked at.
-///
-/// # Errors
-/// [`Error::File`] naming what is missing or makes no sense.
 pub fn read(path: &Path) -> Result<Dataset> {
     guard::reads(path);
     File::open(path)?.dataset()

@@ -92,10 +92,6 @@ impl Evaluation {
 ///   QRS complexes to mark in them.
 /// - Of `synthetic` ECG (600 records, default noise) all beats, one row a class.
 /// - With beats from an annotation file of the lead (LUDB's `.ii`) only what it is known of, see `judged_span`.
-///
-/// # Errors
-/// [`Error::Config`] for a kind of source without expert beats, [`Error::File`] for a folder without records,
-/// [`Error::Data`] when none has expert beats.
 pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<Evaluation> {
     let long = match source.kind {
         Kind::Mitbih => true,

@@ -61,9 +61,6 @@ impl Source {
     }
 
     /// The same recordings under a name of their own.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a name that is not of letters, digits, `-`, `_`, `.` and `+`, or begins with a dot.
     pub fn named(self, name: &str) -> Result<Self> {
         let fits = |c: char| c.is_alphanumeric() || "-_.+".contains(c);
         if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) {

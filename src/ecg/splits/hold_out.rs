@@ -12,9 +12,6 @@ const MOST: usize = 1000;
 /// Which records are held out: about `share` of them, between 0 and 1, as a number of [`folds`] of this kind: 0.1 is the first
 /// of ten, 0.4 two of five. Where records (of the largest class, if stratified; patients, if grouped) are too few for those
 /// folds, the nearest share that they allow is taken; at least one fold is held out and one is not.
-///
-/// # Errors
-/// As [`folds`]; [`Error::Data`] where the records cannot be divided at all.
 pub fn hold_out(kind: SplitKind, labels: &[usize], groups: &[String], share: f64, seed: u64) -> Result<Vec<bool>> {
     let n = labels.len();
     let most = match kind {

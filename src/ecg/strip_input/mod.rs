@@ -74,9 +74,6 @@ pub struct InputStrip {
 ///   `x@120`, `x@2:00` or `x@0:02:00.0` enters the record two minutes after its start
 ///
 /// A relative path that does not exist is looked for below the data folder too, see [`super::resolve`].
-///
-/// # Errors
-/// [`Error::File`] naming the file, the line or index, what was found and what was expected.
 pub fn read(path: &Path, lead: &str) -> Result<Recording> {
     read_lead(path, lead, None)
 }

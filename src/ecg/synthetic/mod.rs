@@ -104,8 +104,6 @@ pub(super) struct Record {
 }
 
 impl Generator {
-    /// # Errors
-    /// [`Error::Config`] as [`synthesize`].
     pub fn new(options: &SyntheticOptions) -> Result<Self> {
         let samples = check_rate_and_length(options.fs, options.seconds)?;
         let rhythms = rhythms_of(&options.classes)?;
@@ -139,7 +137,31 @@ impl Generator {
     /// Record `index`; the classes take turns.
     pub fn record(&self, index: usize) -> Record {
         let rhythm = self.rhythms[index % self.rhythms.len()];
-        record(&self.options, index as u64, rhythm, self.samples)
+        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
+        rng.set_stream(index as u64);
+        let plan = rhythm::plan(rhythm, &self.options, &mut rng);
+        let mut x = vec![0.0; self.samples];
+        ecgsyn::draw(&plan.beats, self.options.fs, &mut x);
+        plan.atria.draw(self.options.fs, &mut x);
+        let gain = rhythm::spread(&mut rng, 1.0, 0.25);
+        let breathing = plan.breathing_hz;
+        let depth = rng.random_range(0.0..0.08);
+        let phase = rng.random_range(0.0..std::f64::consts::TAU);
+        for (i, v) in x.iter_mut().enumerate() {
+            // the chest moves the electrodes against the heart
+            let t = i as f64 / self.options.fs;
+            *v *= gain * (1.0 + depth * (std::f64::consts::TAU * breathing * t + phase).sin());
+        }
+        noise::add(&mut x, self.options.fs, self.options.noise, breathing, &mut rng);
+        let mut r_peaks: Vec<u32> = plan
+            .beats
+            .iter()
+            .map(|b| (b.time * self.options.fs).round())
+            .filter(|&p| p >= 0.0 && p < self.samples as f64)
+            .map(|p| p as u32)
+            .collect();
+        r_peaks.dedup();
+        Record { rhythm, signal: x, r_peaks }
     }
 }
 
@@ -170,34 +192,6 @@ fn rhythms_of(classes: &[String]) -> Result<Vec<Rhythm>> {
         ));
     }
     Ok(rhythms)
-}
-
-fn record(options: &SyntheticOptions, index: u64, rhythm: Rhythm, n: usize) -> Record {
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    rng.set_stream(index);
-    let plan = rhythm::plan(rhythm, options, &mut rng);
-    let mut x = vec![0.0; n];
-    ecgsyn::draw(&plan.beats, options.fs, &mut x);
-    plan.atria.draw(options.fs, &mut x);
-    let gain = rhythm::spread(&mut rng, 1.0, 0.25);
-    let breathing = plan.breathing_hz;
-    let depth = rng.random_range(0.0..0.08);
-    let phase = rng.random_range(0.0..std::f64::consts::TAU);
-    for (i, v) in x.iter_mut().enumerate() {
-        // the chest moves the electrodes against the heart
-        let t = i as f64 / options.fs;
-        *v *= gain * (1.0 + depth * (std::f64::consts::TAU * breathing * t + phase).sin());
-    }
-    noise::add(&mut x, options.fs, options.noise, breathing, &mut rng);
-    let mut r_peaks: Vec<u32> = plan
-        .beats
-        .iter()
-        .map(|b| (b.time * options.fs).round())
-        .filter(|&p| p >= 0.0 && p < n as f64)
-        .map(|p| p as u32)
-        .collect();
-    r_peaks.dedup();
-    Record { rhythm, signal: x, r_peaks }
 }
 
 #[cfg(test)]

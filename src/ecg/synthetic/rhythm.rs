@@ -1,7 +1,7 @@
 //! When the heart beats and how, for each class: RR series, ectopic beats, shapes, atrial activity.
 
 use super::SyntheticOptions;
-use crate::ecg::ecgsyn::{Beat, Modulation, Morphology, Wave};
+use crate::ecg::ecgsyn::{Beat, Morphology, Wave};
 use crate::ecg::labels::Rhythm;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -137,21 +137,21 @@ fn sinus(
     depth: std::ops::Range<f64>,
 ) -> Plan {
     let mean = 60.0 / rng.random_range(bpm);
-    let modulation = Modulation {
-        breathing: rng.random_range(depth),
-        breathing_hz: rng.random_range(0.14..0.34),
-        breathing_phase: rng.random_range(0.0..TAU),
-        mayer: rng.random_range(0.0..0.02),
-        mayer_phase: rng.random_range(0.0..TAU),
+    // the two peaks of the spectrum of RR intervals: breathing, and the Mayer waves of blood pressure at 0.1 Hz; with
+    // their depths relative to the mean interval and their phases
+    let ranges = [depth, 0.14..0.34, 0.0..TAU, 0.0..0.02, 0.0..TAU];
+    let [breathing, breathing_hz, breathing_phase, mayer, mayer_phase] = ranges.map(|range| rng.random_range(range));
+    let modulation = |t: f64| {
+        1.0 + breathing * (TAU * breathing_hz * t + breathing_phase).sin() + mayer * (TAU * 0.1 * t + mayer_phase).sin()
     };
     let jitter = rng.random_range(0.002..0.008);
     let t = times(rng, options.seconds, |rng, t| {
         let z: f64 = StandardNormal.sample(rng);
-        mean * (modulation.factor(t) + jitter * z)
+        mean * (modulation(t) + jitter * z)
     });
     let mut beats = beats(&t, shape);
     ectopic(rng, &mut beats, options, true);
-    Plan { beats, atria: Atria::Quiet, breathing_hz: modulation.breathing_hz }
+    Plan { beats, atria: Atria::Quiet, breathing_hz }
 }
 
 fn without_p(mut shape: Morphology) -> Morphology {
@@ -190,7 +190,7 @@ fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) 
     Plan { beats, atria, breathing_hz: rng.random_range(0.14..0.34) }
 }
 
-fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) -> Plan {
+fn supraventricular(rng: &mut ChaCha8Rng, mut shape: Morphology, options: &SyntheticOptions) -> Plan {
     let mean = 60.0
         / if rng.random_bool(0.55 * options.overlap) {
             rng.random_range(144.0..168.0)
@@ -198,7 +198,6 @@ fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, options: &Synthetic
             rng.random_range(160.0..218.0)
         };
     let jitter = rng.random_range(0.002..0.01);
-    let mut shape = shape;
     match rng.random_range(0..4) {
         // hidden in the QRS complex
         0 | 1 => shape.p.height = 0.0,

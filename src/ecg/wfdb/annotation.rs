@@ -126,18 +126,12 @@ impl AnnotationFile {
 
 /// Reads the annotations of a record of `frames` frames a second, with times in samples at `fs` Hz; ordered by sample.
 /// See [`AnnotationFile::at_rate`].
-///
-/// # Errors
-/// [`Error::File`] for a missing, truncated or damaged file.
 pub fn read_annotations(path: &Path, frames: f64, fs: f64) -> Result<Vec<Annotation>> {
     let bytes = read_limited(path, MAX_ANNOTATIONS, "annotation file")?;
     Ok(parse_annotations(path, &bytes)?.at_rate(frames, fs))
 }
 
 /// Parses the bytes of an annotation file; `path` is for the messages. The end mark may be missing.
-///
-/// # Errors
-/// As [`read_annotations`].
 pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<AnnotationFile> {
     let fault = |at: usize, what: &str| {
         Error::file(path, format!("{what} at byte {at} of {}", bytes.len()), "fetch the annotation file again")
@@ -220,9 +214,6 @@ fn describes_file(a: &Annotation) -> bool {
 /// Beats of a record in samples of signal `index`, ascending: from the annotation file named after the lead
 /// (`1.ii` of LUDB, whose beats stand between the onsets and ends of waves), else from `.atr`. `None` without
 /// such a file or with fewer than two beats in it. LUDB leaves the first and last beat of a strip unmarked.
-///
-/// # Errors
-/// As [`read_annotations`].
 pub fn beats_of_lead(header: &Header, index: usize) -> Result<Option<Vec<i64>>> {
     let Some(path) = annotation_file(header, index) else { return Ok(None) };
     let annotations = read_annotations(&path, header.fs, header.rate(index))?;

@@ -92,9 +92,6 @@ impl SignalSpec {
 impl Header {
     /// Reads and parses a header file, and the signals of a record of several segments from its first segment's
     /// header. Text that is not UTF-8 is allowed (old comments).
-    ///
-    /// # Errors
-    /// [`Error::File`] when it is missing, too large or not a header.
     pub fn read(path: &Path) -> Result<Self> {
         let (mut header, count) = Self::read_alone(path)?;
         if !header.segments.is_empty() {
@@ -110,9 +107,6 @@ impl Header {
     }
 
     /// Parses a header's text; `path` is for the messages and to find the signal files.
-    ///
-    /// # Errors
-    /// [`Error::File`] naming the line, what was found and what was expected.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         Self::parse_counted(path, text).map(|(header, _)| header)
     }

@@ -37,9 +37,6 @@ pub(crate) fn with_hea(record: &Path) -> PathBuf {
 }
 
 /// Reads a whole file of at most `limit` bytes.
-///
-/// # Errors
-/// [`Error::File`] when it is missing, no plain file, unreadable or larger.
 pub(crate) fn read_limited(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>> {
     let file = open(path).map_err(|e| {
         Error::file(path, format!("cannot open the {what}: {e}"), "check that the file exists and may be read")
