@@ -61,9 +61,7 @@ fn write_strip(dir: &Path, set: &Dataset, strip: &Strip) -> Result<()> {
             comments: vec![format!("Dx: {code}"), format!("Rhythm class: {class}")],
         },
     )?;
-    let beat =
-        |&p: &u32| Annotation { sample: i64::from(p), code: NORMAL, sub: 0, channel: 0, num: 0, aux: String::new() };
-    let beats: Vec<Annotation> = strip.r_peaks.iter().map(beat).collect();
+    let beats: Vec<_> = strip.r_peaks.iter().map(|&p| Annotation::new(p.into(), NORMAL, "")).collect();
     write_annotations(&dir.join(format!("{name}.atr")), &beats)
 }
 

@@ -1,6 +1,8 @@
 //! The 17 quantitative features: the heart rate and 16 measures of heart-rate variability in the time
 //! domain, as `hrv_time` of NeuroKit2 0.2.13 computes them from R peaks.
 
+use super::zscore::mean_and_sd;
+
 /// Names of the features, in the order of the values: that of the authors' published tables.
 pub const NAMES: [&str; 17] = [
     "bpm", "MeanNN", "SDNN", "SDSD", "RMSSD", "CVNN", "CVSD", "MedianNN", "MadNN", "MCVNN", "IQRNN", "SDRMSSD",
@@ -163,16 +165,13 @@ impl FeatureScale {
     pub fn of<'a>(rows: impl Iterator<Item = &'a [f32; 17]> + Clone) -> Self {
         let mut scale = Self { mean: [0.0; 17], sd: [1.0; 17] };
         for j in 0..17 {
-            let known = rows.clone().map(|r| f64::from(r[j])).filter(|v| v.is_finite());
-            let n = known.clone().count() as f64;
-            if n == 0.0 {
-                continue;
+            let known: Vec<f64> = rows.clone().map(|r| f64::from(r[j])).filter(|v| v.is_finite()).collect();
+            if !known.is_empty() {
+                let (mean, sd) = mean_and_sd(known.iter().copied());
+                scale.mean[j] = mean;
+                // a constant feature leaves rounding errors, which are no deviation
+                scale.sd[j] = if sd > 1e-9 * mean.abs() { sd } else { 1.0 };
             }
-            let mean = known.clone().sum::<f64>() / n;
-            let sd = (known.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-            scale.mean[j] = mean;
-            // a constant feature leaves rounding errors, which are no deviation
-            scale.sd[j] = if sd > 1e-9 * mean.abs() { sd } else { 1.0 };
         }
         scale
     }

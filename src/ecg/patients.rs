@@ -21,9 +21,6 @@ const KNOWN: [&str; 5] = [
     r"(?:^|/)(p\d{6,})/",
 ];
 
-/// Records of one person that carry different names: 201 and 202 of the MIT-BIH arrhythmia database.
-const SAME_PERSON: [(&[&str], &str); 1] = [(&["201", "202"], "201+202")];
-
 /// How record names give patients.
 #[derive(Debug, Clone)]
 pub struct PatientNames {
@@ -75,9 +72,9 @@ impl PatientNames {
     }
 }
 
-/// The one person of a record that has several names; for long records of the MIT-BIH arrhythmia database.
+/// The one person of the records 201 and 202 of the MIT-BIH arrhythmia database.
 pub(super) fn same_person(name: &str) -> Option<&'static str> {
-    SAME_PERSON.iter().find(|(names, _)| names.contains(&name)).map(|(_, person)| *person)
+    matches!(name, "201" | "202").then_some("201+202")
 }
 
 /// The patient that a header's comments name: `Patient: 17`, or `patient 17` (INCART).

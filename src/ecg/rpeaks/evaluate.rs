@@ -255,12 +255,9 @@ fn group(header: &Header, notes: &[Annotation], long: bool) -> RhythmGroup {
 mod tests {
     use super::*;
 
-    fn note(sample: i64, code: u8, aux: &str) -> Annotation {
-        Annotation { sample, code, sub: 0, channel: 0, num: 0, aux: aux.into() }
-    }
-
     #[test]
     fn flutter_lasts_from_bracket_to_bracket() {
+        let note = Annotation::new;
         // 32 is [, 31 is !, 33 is ]
         let notes = [note(5, 1, ""), note(10, 32, ""), note(20, 31, ""), note(30, 33, ""), note(50, 32, "")];
         let spans = flutter_spans(&notes);
@@ -271,6 +268,7 @@ mod tests {
 
     #[test]
     fn groups() {
+        let note = Annotation::new;
         let header =
             |comment: &str| Header::parse(Path::new("r.hea"), &format!("r 1 360\nr.dat 16\n#{comment}\n")).unwrap();
         let of = |notes: &[Annotation]| group(&header(""), notes, true);

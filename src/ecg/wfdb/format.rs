@@ -215,11 +215,6 @@ fn signed<const BITS: u32>(v: i32) -> i32 {
     v << (32 - BITS) >> (32 - BITS)
 }
 
-/// Packs 16-bit codes as format 16.
-pub(super) fn pack_16(codes: impl Iterator<Item = i16>) -> Vec<u8> {
-    codes.flat_map(i16::to_le_bytes).collect()
-}
-
 /// Packs codes of -2048 to 2047 as format 212; a last single code takes two bytes.
 pub(super) fn pack_212(mut codes: impl Iterator<Item = i16>) -> Vec<u8> {
     let mut out = Vec::new();

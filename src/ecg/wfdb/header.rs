@@ -1,7 +1,7 @@
 //! WFDB headers (`.hea`), after the format's manual page `header(5)`.
 
 use super::lead::{find_lead, substitute};
-use super::lines::{Line, Record, length_of_segments, record_line, segment_line, signal_line};
+use super::lines::{Line, length_of_segments, record_line, segment_line, signal_line};
 use super::read_limited;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub struct Header {
     pub segments: Vec<Segment>,
     /// Comment lines without their `#` and surrounding blanks.
     pub comments: Vec<String>,
+    /// Signals that the record line announces.
+    pub(super) announced: usize,
 }
 
 /// One segment line of a header.
@@ -93,25 +95,21 @@ impl Header {
     /// Reads and parses a header file, and the signals of a record of several segments from its first segment's
     /// header. Text that is not UTF-8 is allowed (old comments).
     pub fn read(path: &Path) -> Result<Self> {
-        let (mut header, count) = Self::read_alone(path)?;
+        let mut header = Self::read_alone(path)?;
         if !header.segments.is_empty() {
-            header.signals = header.signals_of_segments(count)?;
+            header.signals = header.signals_of_segments()?;
         }
         Ok(header)
     }
 
-    /// The header of this one file, and the number of signals that it announces.
-    pub(super) fn read_alone(path: &Path) -> Result<(Self, usize)> {
+    /// The header of this one file.
+    pub(super) fn read_alone(path: &Path) -> Result<Self> {
         let bytes = read_limited(path, MAX_HEADER, "WFDB header")?;
-        Self::parse_counted(path, &String::from_utf8_lossy(&bytes))
+        Self::parse(path, &String::from_utf8_lossy(&bytes))
     }
 
     /// Parses a header's text; `path` is for the messages and to find the signal files.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        Self::parse_counted(path, text).map(|(header, _)| header)
-    }
-
-    fn parse_counted(path: &Path, text: &str) -> Result<(Self, usize)> {
         let lines = text.lines().enumerate().map(|(i, l)| Line { path, number: i + 1, text: l.trim() });
         let (comments, lines): (Vec<_>, Vec<_>) =
             lines.filter(|line| !line.text.is_empty()).partition(|line| line.text.starts_with('#'));
@@ -122,8 +120,8 @@ impl Header {
                 "the header is empty or cut off: fetch it again",
             ));
         };
-        let Record { mut header, signals: count, segments } = record_line(first, rest)?;
-        let (announced, what) = segments.map_or((count, "signal"), |segments| (segments, "segment"));
+        let (mut header, segments) = record_line(first, rest)?;
+        let (announced, what) = segments.map_or((header.announced, "signal"), |segments| (segments, "segment"));
         if let Some(line) = rest.get(announced) {
             return Err(line.error(
                 format!("one more {what} line than the {announced} announced"),
@@ -144,7 +142,7 @@ impl Header {
             header.signals = rest.iter().map(signal_line).collect::<Result<_>>()?;
         }
         header.comments = comments.iter().map(|line| line.text[1..].trim().to_string()).collect();
-        Ok((header, count))
+        Ok(header)
     }
 
     /// Samples per second of signal `index` in Hz: a frame may hold several of them.

@@ -32,16 +32,9 @@ impl Line<'_> {
     }
 }
 
-/// What a record line says.
-pub(super) struct Record {
-    pub header: Header,
-    pub signals: usize,
-    pub segments: Option<usize>,
-}
-
 /// `name[/segments] signals [fs[/counter[(base)]] [samples [time [date]]]]`; time and date in either order. `rest` are
-/// the lines that follow.
-pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<Record> {
+/// the lines that follow. Gives the header, but for what they say, and the number of segments of a record of several.
+pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<(Header, Option<usize>)> {
     let mut fields = line.text.split_whitespace();
     let name = fields.next().unwrap_or_default();
     let count = fields.next().ok_or_else(|| {
@@ -80,8 +73,9 @@ pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<Record> {
         signals: Vec::new(),
         segments: Vec::new(),
         comments: Vec::new(),
+        announced: count,
     };
-    Ok(Record { header, signals: count, segments })
+    Ok((header, segments))
 }
 
 /// The record's own name, and its number of segments where `name/3` means that. Some write the record's folder before

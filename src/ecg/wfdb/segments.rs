@@ -29,7 +29,7 @@ pub(crate) fn headers_of_segments(path: &Path) -> Vec<PathBuf> {
     if read.is_err() || lines.next().is_some_and(|line| !line.contains('/')) {
         return Vec::new();
     }
-    let Ok((header, _)) = Header::read_alone(path) else { return Vec::new() };
+    let Ok(header) = Header::read_alone(path) else { return Vec::new() };
     let records = header.segments.iter().filter_map(|s| s.record.as_ref());
     records.map(|record| header.path_below(&format!("{record}.hea"))).collect()
 }
@@ -40,7 +40,7 @@ impl Header {
     }
 
     /// The signals of a record of several segments, as many as its record line announces.
-    pub(super) fn signals_of_segments(&self, announced: usize) -> Result<Vec<SignalSpec>> {
+    pub(super) fn signals_of_segments(&self) -> Result<Vec<SignalSpec>> {
         let record = self.segments.iter().find_map(|s| s.record.as_deref()).filter(|_| {
             // a layout has to come first
             !self.is_variable() || self.segments[0].record.is_some()
@@ -50,10 +50,11 @@ impl Header {
             return Err(Error::file(&self.path, what, "fetch the header again"));
         };
         let first = self.segment(record)?;
-        if first.signals.len() != announced {
+        if first.signals.len() != self.announced {
+            let found = first.signals.len();
             return Err(Error::file(
                 &self.path,
-                format!("announces {announced} signals, but its segment {record} has {}", first.signals.len()),
+                format!("announces {} signals, but its segment {record} has {found}", self.announced),
                 "correct the number of signals in the first line, or fetch the headers again",
             ));
         }
@@ -62,7 +63,7 @@ impl Header {
 
     /// The header of a segment, which has no segments itself: none can lead back to this one.
     fn segment(&self, record: &str) -> Result<Self> {
-        let (header, _) = Self::read_alone(&self.path_below(&format!("{record}.hea")))?;
+        let header = Self::read_alone(&self.path_below(&format!("{record}.hea")))?;
         let fault = |what: String| {
             Err(Error::file(&header.path, what, format!("mend it, or leave it out of {}", self.path.display())))
         };
@@ -89,10 +90,8 @@ impl Header {
             };
             let names = [own.description.trim(), spec.description.trim()];
             if names[0] != names[1] && !names.contains(&"") {
-                return fault(format!(
-                    "signal {index} is `{}`, expected `{}` as in the first segment",
-                    names[0], names[1]
-                ));
+                let [found, expected] = names;
+                return fault(format!("signal {index} is `{found}`, expected `{expected}` as in the first segment"));
             }
             Some(index)
         };

@@ -157,14 +157,8 @@ impl<'a> Stretch<'a> {
         match self.storage {
             Storage::Packed(format) => self.read_packed(format, take),
             Storage::Flac(bits) => {
-                let wanted = flac::Wanted {
-                    bits,
-                    channels: self.place.frame,
-                    channel: self.place.before,
-                    skip: self.offset,
-                    codes: self.frames.map(|n| (n * self.spec.per_frame) as u64),
-                };
-                flac::read(&self.path, self.file, wanted, take)
+                let codes = self.frames.map(|n| (n * self.spec.per_frame) as u64);
+                flac::read(&self.path, self.file, bits, self.place, (self.offset, codes), take)
             }
         }
     }

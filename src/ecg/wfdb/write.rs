@@ -1,7 +1,7 @@
 //! Writes WFDB records and MIT annotations, as read by this crate, the WFDB library and wfdb-python.
 
 use super::annotation::{AUX, Annotation, CHN, NUM, SKIP, SUB};
-use super::format::{Format, pack_16, pack_212};
+use super::format::{Format, pack_212};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use std::path::Path;
@@ -61,7 +61,8 @@ pub fn write_record(dir: &Path, record: &RecordToWrite) -> Result<()> {
     })?;
     let length = record.signals.first().map_or(0, |s| s.codes.len());
     let codes = (0..length).flat_map(|i| record.signals.iter().map(move |s| s.codes[i]));
-    let bytes = if record.format == Format::F212 { pack_212(codes) } else { pack_16(codes) };
+    let bytes =
+        if record.format == Format::F212 { pack_212(codes) } else { codes.flat_map(i16::to_le_bytes).collect() };
     write_atomically(&dir.join(format!("{}.dat", record.name)), &bytes)?;
     write_atomically(&path, text.as_bytes())
 }
@@ -188,17 +189,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn record() -> RecordToWrite {
-        let signal = |name: &str, gain, baseline, codes: &[i16]| SignalToWrite {
-            description: name.into(),
+        let signal = |description: &str, gain, baseline, codes: [i16; 3]| SignalToWrite {
+            description: description.into(),
             gain,
             baseline,
-            codes: codes.to_vec(),
+            codes: codes.into(),
         };
         RecordToWrite {
             name: "synth_1".into(),
             fs: 257.5,
             format: Format::F212,
-            signals: vec![signal("II", 200.0, 0, &[2047, -2048, 5]), signal("ECG lead V1", 0.1, -7, &[-1, 0, 1])],
+            signals: vec![signal("II", 200.0, 0, [2047, -2048, 5]), signal("ECG lead V1", 0.1, -7, [-1, 0, 1])],
             comments: vec!["Dx: 426783006".into(), String::new(), "synthetic".into()],
         }
     }
@@ -208,7 +209,7 @@ mod tests {
     }
 
     fn beat(sample: i64) -> Annotation {
-        Annotation { sample, code: 1, sub: 0, channel: 0, num: 0, aux: String::new() }
+        Annotation::new(sample, 1, "")
     }
 
     #[test]
@@ -221,13 +222,7 @@ mod tests {
             "synth_1 2 257.5 3\nsynth_1.dat 212 200(0)/mV 12 0 2047 4 0 II\n\
              synth_1.dat 212 0.1(-7)/mV 12 0 -1 0 0 ECG lead V1\n# Dx: 426783006\n#\n# synthetic\n"
         );
-        let h = Header::read(&dir.path().join("synth_1.hea")).unwrap();
-        assert_eq!((h.name.as_str(), h.fs, h.samples, &h.comments), ("synth_1", 257.5, Some(3), &record().comments));
-        let ii = read_signal(&h, 0, true).unwrap().mv;
-        assert!(ii[0] == 2047.0 / 200.0 && ii[1].is_nan() && ii[2] == 5.0 / 200.0);
-        assert_eq!(read_signal(&h, 1, true).unwrap().mv, [60.0, 70.0, 80.0]);
-        let entries = std::fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(entries, 2);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]
