@@ -10,6 +10,7 @@ use super::samples::Samples;
 use super::synthetic::SyntheticOptions;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// One strip of one lead, ready for the network but not yet z-scored.
 #[derive(Debug, Clone, PartialEq)]
@@ -294,12 +295,7 @@ pub(crate) fn strip_samples(fs: f64, seconds: f64) -> usize {
 
 /// A strip must have between 16 and 2^22 samples at a rate of 20 Hz to 100 kHz.
 pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
-    if !(20.0..=100_000.0).contains(&fs) {
-        return Err(Error::config(
-            format!("sampling rate {fs} Hz, expected 20 to 100000"),
-            "give the rate in Hz, e.g. fs = 500",
-        ));
-    }
+    check_range("sampling rate", fs, 20.0..=100_000.0, " Hz", "give the rate in Hz, e.g. fs = 500")?;
     let n = strip_samples(fs, seconds);
     if !(16..=1 << 22).contains(&n) {
         return Err(Error::config(
@@ -308,6 +304,14 @@ pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
         ));
     }
     Ok(n)
+}
+
+/// A setting that must lie in a range.
+pub(crate) fn check_range(what: &str, found: f64, range: RangeInclusive<f64>, unit: &str, hint: &str) -> Result<()> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    Err(Error::config(format!("{what} {found}{unit}, expected {} to {}", range.start(), range.end()), hint))
 }
 
 #[cfg(test)]

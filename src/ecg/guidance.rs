@@ -254,19 +254,17 @@ mod tests {
     #[test]
     fn constants_are_checked() {
         GuidanceConfig::default().check().unwrap();
-        let bad = |change: fn(&mut GuidanceConfig)| {
+        let cases: [(&str, fn(&mut GuidanceConfig)); 5] = [
+            ("tolerance", |c| c.tolerance = 0.0),
+            ("beat_sigma", |c| c.beat_sigma = f64::NAN),
+            ("smooth_sigma", |c| c.smooth_sigma = 2.0),
+            ("radius", |c| c.radius = -1.0),
+            ("min_beats", |c| c.min_beats = 1),
+        ];
+        for (key, change) in cases {
             let mut config = GuidanceConfig::default();
             change(&mut config);
-            config.check().unwrap_err().to_string()
-        };
-        let messages = [
-            bad(|c| c.tolerance = 0.0),
-            bad(|c| c.beat_sigma = f64::NAN),
-            bad(|c| c.smooth_sigma = 2.0),
-            bad(|c| c.radius = -1.0),
-            bad(|c| c.min_beats = 1),
-        ];
-        for (text, key) in messages.iter().zip(["tolerance", "beat_sigma", "smooth_sigma", "radius", "min_beats"]) {
+            let text = config.check().unwrap_err().to_string();
             assert!(text.contains(&format!("guidance.{key}: found")) && text.contains("HINT"), "{text}");
         }
         let read = |text| serde_json::from_str::<GuidanceConfig>(text);

@@ -77,12 +77,8 @@ pub(super) fn same_person(name: &str) -> Option<&'static str> {
     matches!(name, "201" | "202").then_some("201+202")
 }
 
-/// The patient that a header's comments name: `Patient: 17`, or `patient 17` (INCART).
-pub(super) fn in_comments(comments: &[String]) -> Option<&str> {
-    comments.iter().find_map(|comment| in_comment(comment))
-}
-
-fn in_comment(comment: &str) -> Option<&str> {
+/// The patient that a header's comment names: `Patient: 17`, or `patient 17` (INCART).
+pub(super) fn in_comment(comment: &str) -> Option<&str> {
     let keys = ["patient", "patient id", "patient_id", "subject", "subject id", "subject_id"];
     let bare = comment.trim_start_matches('#').trim();
     let (key, value) = bare.split_once(':').or_else(|| bare.split_once(' '))?;
@@ -145,7 +141,7 @@ mod tests {
 
     #[test]
     fn comments_that_name_a_patient() {
-        let of = |line: &str| in_comments(&["Age: 3".to_string(), line.to_string()]).map(str::to_string);
+        let of = |line: &str| in_comment(line).map(str::to_string);
         assert_eq!(of("#Patient: 17 "), Some("17".into()));
         assert_eq!(of("subject_id: a:b"), Some("a:b".into()));
         assert_eq!(of("# patient 12"), Some("12".into()));

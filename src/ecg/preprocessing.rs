@@ -1,7 +1,6 @@
 //! From a recording to the network's input: one description of it, which data sets, prepared files and models carry,
 //! and one way to follow it, for the strips of a data set as for the single strips of `predict` and `explain`.
 
-use super::features;
 use super::labels::Scheme;
 use super::rpeaks::{self, Detector};
 use super::wfdb::same_lead;
@@ -111,13 +110,6 @@ pub struct Finished {
     pub expert_beats: bool,
 }
 
-impl Finished {
-    /// The 17 features of the strip's R peaks.
-    pub(crate) fn features(&self, fs: f64) -> [f32; 17] {
-        features::hrv(&self.r_peaks, fs).map(|v| v as f32)
-    }
-}
-
 impl Preprocessing {
     /// Samples of a strip.
     pub fn samples(&self) -> usize {
@@ -136,13 +128,7 @@ impl Preprocessing {
         if self.lead.trim().is_empty() {
             return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
         }
-        if !(40.0..=70.0).contains(&self.mains) {
-            return Err(Error::config(
-                format!("mains {} Hz, expected 40 to 70", self.mains),
-                "give 50, or 60 in America",
-            ));
-        }
-        Ok(())
+        dataset::check_range("mains", self.mains, 40.0..=70.0, " Hz", "give 50, or 60 in America")
     }
 
     /// The settings in which `found` differs from this, the one that is wanted. The frequency of the mains matters

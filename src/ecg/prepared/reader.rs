@@ -110,7 +110,8 @@ impl<'a> File<'a> {
         let expert: Vec<bool> = self.per_strip("expert_beats", n)?;
         let marked: Vec<Option<[u32; 2]>> =
             if self.metadata.contains_key("marked") { self.per_strip("marked", n)? } else { vec![None; n] };
-        if let Some(twice) = first_repeated(&ids) {
+        let mut seen = HashSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
             return Err(self.fault(format!("record `{twice}` is there twice")));
         }
         let samples = |start: usize, i: usize, len: usize| {
@@ -201,9 +202,4 @@ impl<'a> File<'a> {
 
 fn fault(path: &Path, what: impl Into<String>) -> Error {
     Error::file(path, what, "give a file that `exgnet prepare` wrote, or prepare it again")
-}
-
-fn first_repeated(ids: &[String]) -> Option<&String> {
-    let mut seen = HashSet::new();
-    ids.iter().find(|id| !seen.insert(*id))
 }

@@ -2,7 +2,7 @@
 
 use super::score::Score;
 use super::{Detector, clean, detect, without_gaps};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::dataset::{Exclusion, Strip};
 use crate::ecg::labels::{Rhythm, header_label};
 use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
@@ -130,34 +130,25 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
 fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
     let options = SyntheticOptions::default();
     let set = synthesize(&options)?;
-    let judged: Vec<(usize, usize, Vec<Score>)> = set
-        .strips
-        .par_iter()
-        .map(|strip| {
-            let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| i64::from(p)).collect();
-            let of = |d: &Detector| {
-                let peaks: Vec<i64> =
-                    detect(&strip.signal, set.preprocessing.fs, *d).into_iter().map(i64::from).collect();
-                Score::of(&peaks, &beats, TOLERANCE, set.preprocessing.fs)
-            };
-            (strip.label, beats.len(), detectors.iter().map(of).collect())
-        })
-        .collect();
+    let fs = set.preprocessing.fs;
+    let judge = |strip: &Strip| -> Vec<Score> {
+        let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| p.into()).collect();
+        let peaks = |d: &Detector| detect(&strip.signal, fs, *d).into_iter().map(i64::from).collect::<Vec<_>>();
+        detectors.iter().map(|d| Score::of(&peaks(d), &beats, TOLERANCE, fs)).collect()
+    };
+    let judged: Vec<Vec<Score>> = set.strips.par_iter().map(judge).collect();
     let row = |(class, name): (usize, &String)| {
+        let sinus = name.starts_with('S') && !name.starts_with("SV");
         let mut row = RecordScore {
             source: "synthetic".into(),
             record: name.clone(),
             lead: set.preprocessing.lead.clone(),
-            group: if name.starts_with('S') && !name.starts_with("SV") {
-                RhythmGroup::Sinus
-            } else {
-                RhythmGroup::Other
-            },
+            group: if sinus { RhythmGroup::Sinus } else { RhythmGroup::Other },
             beats: 0,
             scores: vec![Score::default(); detectors.len()],
         };
-        for (_, beats, scores) in judged.iter().filter(|j| j.0 == class) {
-            row.beats += beats;
+        for (strip, scores) in set.strips.iter().zip(&judged).filter(|(strip, _)| strip.label == class) {
+            row.beats += strip.r_peaks.len();
             row.scores.iter_mut().zip(scores).for_each(|(sum, s)| *sum += *s);
         }
         row

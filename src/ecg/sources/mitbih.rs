@@ -1,7 +1,7 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
-use super::notes::{How, Note};
+use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
@@ -65,20 +65,18 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                     Ok(rhythm)
                 }
             });
-            let rhythm = match found {
-                Ok(rhythm) => rhythm,
+            let id = format!("{record}@{:.3}", start as f64 / fs);
+            let strip = match found {
+                Ok(rhythm) => whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
+                    let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
+                    let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
+                    context.strip(Draft { id: id.clone(), patient: patient.clone(), rhythm, x, beats })
+                }),
                 Err(reason) => {
                     *left_out.entry(reason).or_insert(0) += 1;
                     continue;
                 }
             };
-            let id = format!("{record}@{:.3}", start as f64 / fs);
-            let patient = patient.clone();
-            let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
-                let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
-                let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
-                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats })
-            });
             match strip {
                 Ok(strip) => out.strips.push(strip),
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
@@ -88,9 +86,8 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     if !out.strips.is_empty() {
         out.notes.push(note);
     }
-    for (reason, count) in left_out {
-        let unit = if count == 1 { "window" } else { "windows" };
-        out.exclusions.push(Exclusion::new(record.clone(), format!("{count} {unit}: {reason}")));
+    for (reason, n) in left_out {
+        out.exclusions.push(Exclusion::new(&record, format!("{}: {reason}", count(n, "window", "windows"))));
     }
     if out.strips.is_empty() && out.exclusions.is_empty() {
         return Err(format!("no rhythm lasts {} s", options.seconds));

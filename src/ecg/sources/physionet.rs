@@ -34,7 +34,7 @@ pub(super) fn strip(
     let mut out = Outcome::default();
     let Signal { mv, fs, warnings } = read_signal(header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
-    let x = context.first_strip(mv, fs)?;
+    let x = context.preprocessing.first_strip(mv, fs)?;
     let expert = if experts { annotation::beats_of_lead(header, index) } else { Ok(None) };
     let expert = expert.unwrap_or_else(|e| {
         out.notes.push(Note::Record {

@@ -63,23 +63,17 @@ pub struct InputStrip {
     pub notes: Vec<String>,
 }
 
-/// Reads one recording, of lead `lead` where the file has several.
+/// Reads one recording; where the file has several leads, that of the name `wanted`, or the one `chosen` in its place.
 ///
 /// - `x.npy`: one dimension (others of length 1 allowed), whole numbers of 8 to 64 bits or floats of 16 to 64, in either
 ///   order of bytes
 /// - `x.csv`, `x.txt`: one number a line, or one row; separated by commas, semicolons, tabs or blanks. Where semicolons
 ///   or tabs separate, the decimal sign may be a comma
-/// - a WFDB record: `x.hea`, `x.dat`, `x.mat` or `x` beside its `x.hea`; the lead chosen by name (the first
-///   signal, with a note, if the record has at most two and none of that name), beats from its annotations;
-///   `x@120`, `x@2:00` or `x@0:02:00.0` enters the record two minutes after its start
+/// - a WFDB record: `x.hea`, `x.dat`, `x.mat` or `x` beside its `x.hea`; of the lead `wanted` (the first signal, with a
+///   note, if the record has at most two and none of that name) or `chosen`, with beats from its annotations; `x@120`, `x@2:00` or `x@0:02:00.0` enters the record two minutes after its start
 ///
 /// A relative path that does not exist is looked for below the data folder too, see [`super::resolve`].
-pub fn read(path: &Path, lead: &str) -> Result<Recording> {
-    read_lead(path, lead, None)
-}
-
-/// [`read`] of the lead `chosen`, if one is, in place of the lead `wanted`. A record without it is an error.
-pub fn read_lead(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording> {
+pub fn read(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording> {
     let Place { kind, file, start, name } = place::locate(path)?;
     let plain = |signal| {
         let ignored = chosen.map(|lead| format!("{name}: the file has no names of leads, --lead {lead} is not used"));

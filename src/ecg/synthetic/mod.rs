@@ -10,7 +10,7 @@
 mod noise;
 mod rhythm;
 
-use super::dataset::{Dataset, LoadOptions, check_rate_and_length};
+use super::dataset::{Dataset, LoadOptions, check_range, check_rate_and_length};
 use super::ecgsyn;
 use super::labels::{RHYTHM6, Rhythm};
 use super::sources::{Kind, Source, load_all};
@@ -117,19 +117,9 @@ impl Generator {
                 "600 is usual; of shorter records, or at a lower rate, there may be more",
             ));
         }
-        if !(0.0..=100.0).contains(&options.noise) {
-            return Err(Error::config(
-                format!("synthetic noise {}, expected 0 to 100", options.noise),
-                "1 is an ordinary recording",
-            ));
-        }
-        for (name, share) in [("ectopic", options.ectopic), ("overlap", options.overlap)] {
-            if !(0.0..=1.0).contains(&share) {
-                return Err(Error::config(
-                    format!("synthetic {name} {share}, expected 0 to 1"),
-                    "0 makes the easiest records",
-                ));
-            }
+        check_range("synthetic noise", options.noise, 0.0..=100.0, "", "1 is an ordinary recording")?;
+        for (name, share) in [("synthetic ectopic", options.ectopic), ("synthetic overlap", options.overlap)] {
+            check_range(name, share, 0.0..=1.0, "", "0 makes the easiest records")?;
         }
         Ok(Self { options: options.clone(), rhythms, samples })
     }
@@ -168,30 +158,22 @@ impl Generator {
 fn rhythms_of(classes: &[String]) -> Result<Vec<Rhythm>> {
     use Rhythm::{Bradycardia, Fibrillation, Irregularity, Sinus, Supraventricular, Tachycardia};
     let all = [Sinus, Bradycardia, Tachycardia, Irregularity, Fibrillation, Supraventricular];
-    let known = RHYTHM6.classes.join(", ");
+    let fail = |found: String, hint: &str| Err(Error::config(format!("synthetic classes: found {found}"), hint));
+    let unknown = |found: &str| {
+        let known = RHYTHM6.classes.join(", ");
+        fail(format!("{found}, expected some of {known}"), "leave the classes out to have all of them")
+    };
     let mut rhythms = Vec::new();
     for class in classes {
-        let index = RHYTHM6.classes.iter().position(|c| c == class).ok_or_else(|| {
-            Error::config(
-                format!("synthetic classes: found `{class}`, expected some of {known}"),
-                "leave the classes out to have all of them",
-            )
-        })?;
-        if rhythms.contains(&all[index]) {
-            return Err(Error::config(
-                format!("synthetic classes: found `{class}` twice, expected every class once"),
-                "take one of the two away",
-            ));
+        match RHYTHM6.classes.iter().position(|c| c == class).map(|index| all[index]) {
+            None => return unknown(&format!("`{class}`")),
+            Some(rhythm) if rhythms.contains(&rhythm) => {
+                return fail(format!("`{class}` twice, expected every class once"), "take one of the two away");
+            }
+            Some(rhythm) => rhythms.push(rhythm),
         }
-        rhythms.push(all[index]);
     }
-    if rhythms.is_empty() {
-        return Err(Error::config(
-            format!("synthetic classes: found none, expected some of {known}"),
-            "leave the classes out to have all of them",
-        ));
-    }
-    Ok(rhythms)
+    if rhythms.is_empty() { unknown("none") } else { Ok(rhythms) }
 }
 
 #[cfg(test)]

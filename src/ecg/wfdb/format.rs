@@ -3,18 +3,7 @@
 
 /// A storage format that can be read.
 ///
-/// | number | code | bytes | missing |
-/// |---|---|---|---|
-/// | 8 | difference to the code before, signed | 1 | none |
-/// | 16, 61 | 16 bits, low byte first (16) or high byte first (61) | 2 | -32768 |
-/// | 24 | 24 bits, low byte first | 3 | -8388608 |
-/// | 32 | 32 bits, low byte first | 4 | -2147483648 |
-/// | 80 | 8 bits, 128 added | 1 | -128 |
-/// | 160 | 16 bits, low byte first, 32768 added | 2 | -32768 |
-/// | 212 | 12 bits, two codes in | 3 | -2048 |
-/// | 310, 311 | 10 bits, three codes in | 4 | -512 |
-///
-/// All are two's complement but for 80 and 160. In a file the codes of all its signals follow one another, frame
+/// All are two's complement but for 80 and 160, and the lowest code marks a missing sample but for 8. In a file the codes of all its signals follow one another, frame
 /// by frame, and a pair (212) or triple (310, 311) may be of different signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
