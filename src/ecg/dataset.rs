@@ -262,11 +262,6 @@ impl Default for LoadOptions {
 }
 
 impl LoadOptions {
-    /// Samples of a strip.
-    pub fn samples(&self) -> usize {
-        strip_samples(self.fs, self.seconds)
-    }
-
     /// How the strips are to be made of recordings.
     pub fn preprocessing(&self) -> Preprocessing {
         Preprocessing {
@@ -298,10 +293,8 @@ pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
     check_range("sampling rate", fs, 20.0..=100_000.0, " Hz", "give the rate in Hz, e.g. fs = 500")?;
     let n = strip_samples(fs, seconds);
     if !(16..=1 << 22).contains(&n) {
-        return Err(Error::config(
-            format!("{seconds} s at {fs} Hz is {n} samples, expected 16 to {}", 1 << 22),
-            "give the length in seconds, e.g. seconds = 10",
-        ));
+        let what = format!("{seconds} s at {fs} Hz is {n} samples, expected 16 to {}", 1 << 22);
+        return Err(Error::config(what, "give the length in seconds, e.g. seconds = 10"));
     }
     Ok(n)
 }
@@ -324,7 +317,7 @@ mod tests {
             let e = LoadOptions { fs, seconds, ..LoadOptions::default() }.check().unwrap_err();
             assert!(e.to_string().contains("HINT"));
         }
-        assert_eq!(LoadOptions::default().samples(), 5000);
+        assert_eq!(LoadOptions::default().preprocessing().samples(), 5000);
     }
 
     #[test]

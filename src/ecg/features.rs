@@ -46,14 +46,8 @@ pub fn hrv(r_peaks: &[u32], fs: f64) -> [f64; 17] {
     hrv_of_rr(&rr_intervals(r_peaks, fs))
 }
 
-/// The 17 features, in the order of [`NAMES`], of RR intervals in ms.
-///
-/// bpm is in beats per minute; CVNN, CVSD, MCVNN, SDRMSSD and HTI are ratios; the others are in ms. With `d`
-/// the differences of successive intervals:
-/// bpm 60000 / MeanNN; SDNN and SDSD standard deviations (ddof 1) of the intervals and of `d`; RMSSD
-/// `sqrt(mean d^2)`; CVNN SDNN / MeanNN; CVSD RMSSD / MeanNN; MadNN 1.4826 times the median absolute
-/// deviation from the median; MCVNN MadNN / MedianNN; IQRNN, Prc20NN, Prc80NN percentiles with linear
-/// interpolation; SDRMSSD SDNN / RMSSD; HTI the number of intervals over that in the fullest bin of 7.8125 ms.
+/// The 17 features, in the order of [`NAMES`], of RR intervals in ms; [`MEANINGS`] says what they are. bpm is in beats per
+/// minute; CVNN, CVSD, MCVNN, SDRMSSD and HTI are ratios; the others are in ms.
 ///
 /// What is undefined is NaN: SDNN, RMSSD and their ratios of one interval, SDSD of two, everything of none.
 /// A quotient with a zero below is NaN as well: SDRMSSD of equal intervals (NeuroKit2 gives NaN or, where its mean

@@ -18,10 +18,8 @@ pub struct Section {
 /// transform; sections with the poles nearest the unit circle last, the whole gain in the first.
 pub fn butterworth_highpass(order: usize, cutoff: f64, fs: f64) -> Result<Vec<Section>> {
     if !((1..=12).contains(&order) && cutoff > 0.0 && cutoff < fs / 2.0 && fs.is_finite()) {
-        return Err(Error::config(
-            format!("high-pass of order {order} at {cutoff} Hz for a rate of {fs} Hz"),
-            "the order must be 1 to 12 and the cut-off between 0 and half the rate",
-        ));
+        let what = format!("high-pass of order {order} at {cutoff} Hz for a rate of {fs} Hz");
+        return Err(Error::config(what, "the order must be 1 to 12 and the cut-off between 0 and half the rate"));
     }
     // analog prototype poles exp(i theta), low-pass to high-pass p -> w / p, bilinear
     let w = 4.0 * (PI * cutoff / fs).tan();
@@ -195,11 +193,8 @@ pub fn uniform_filter(x: &[f64], size: usize) -> Vec<f64> {
 fn odd_extension(x: &[f64], edge: usize) -> Result<Vec<f64>> {
     let n = x.len();
     if n <= edge {
-        return Err(Error::data(
-            "filter",
-            format!("a signal of {n} samples, expected more than {edge}"),
-            "use a longer strip",
-        ));
+        let what = format!("a signal of {n} samples, expected more than {edge}");
+        return Err(Error::data("filter", what, "use a longer strip"));
     }
     let (first, last) = (x[0], x[n - 1]);
     let head = x[1..=edge].iter().rev().map(|v| 2.0 * first - v);

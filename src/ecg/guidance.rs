@@ -216,10 +216,6 @@ mod tests {
         guidance(peaks, fs, samples, &GuidanceConfig::default())
     }
 
-    fn maximum(x: &[f32]) -> f32 {
-        x.iter().copied().fold(0.0, f32::max)
-    }
-
     #[test]
     fn too_few_beats_and_senseless_rates_make_no_target() {
         for (peaks, fs) in [
@@ -297,7 +293,8 @@ mod tests {
                 prop_assert!(curve.len() == samples && curve.iter().all(|v| (0.0..=1.0).contains(v)));
             }
             prop_assert!((0.0..=1.0).contains(&g.irregularity));
-            prop_assert_eq!(maximum(&g.target), if g.valid { 1.0 } else { 0.0 });
+            let most = g.target.iter().copied().fold(0.0, f32::max);
+            prop_assert_eq!(most, if g.valid { 1.0 } else { 0.0 });
         }
 
         /// Steps made of the kernel's running sum are the plain convolution.

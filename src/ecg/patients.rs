@@ -26,7 +26,7 @@ const KNOWN: [&str; 5] = [
 pub struct PatientNames {
     patterns: Vec<Regex>,
     /// The pattern is the user's: it goes before what a header says.
-    own: bool,
+    pub(super) own: bool,
 }
 
 impl PatientNames {
@@ -54,11 +54,6 @@ impl PatientNames {
                 n => fail(format!("a pattern of {n} groups, expected one; write (?:...) for the others")),
             },
         }
-    }
-
-    /// True where the user gave a pattern.
-    pub(super) fn is_own(&self) -> bool {
-        self.own
     }
 
     /// The patient of a record by its path below the source's folder, with slashes and without extension.

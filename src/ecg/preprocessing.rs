@@ -96,8 +96,17 @@ impl From<Error> for Unusable {
     }
 }
 
-const GAPS: &str = "cut out a stretch without gaps";
 const FLAT: &str = "check the electrode or the lead; a rhythm cannot be told from a flat line";
+
+fn check_present(x: &[f64]) -> Result<(), Unusable> {
+    x.iter().position(|v| !v.is_finite()).map_or(Ok(()), |i| {
+        Err(Unusable::new(format!("missing sample (first at {i})"), "cut out a stretch without gaps"))
+    })
+}
+
+fn check_changing(x: &[f64]) -> Result<(), Unusable> {
+    if is_flat(x) { Err(Unusable::new("flat line", FLAT)) } else { Ok(()) }
+}
 
 /// A strip of the data set's rate and length, cleaned if it is to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,16 +216,12 @@ impl Preprocessing {
         let found = x.len();
         // half a second more keeps the resampling filter's edge out of the strip
         x.truncate(((seconds + 0.5) * fs).ceil() as usize);
-        if let Some(i) = x.iter().take((seconds * fs).ceil() as usize).position(|v| !v.is_finite()) {
-            return Err(Unusable::new(format!("missing sample (first at {i})"), GAPS));
-        }
+        check_present(&x[..x.len().min((seconds * fs).ceil() as usize)])?;
         x.truncate(x.iter().position(|v| !v.is_finite()).unwrap_or(x.len()));
         if x.is_empty() {
             return Err(Unusable::new("holds no sample", "give a strip of the model's length"));
         }
-        if is_flat(&x[..x.len().min(dataset::strip_samples(fs, seconds))]) {
-            return Err(Unusable::new("flat line", FLAT));
-        }
+        check_changing(&x[..x.len().min(dataset::strip_samples(fs, seconds))])?;
         let mut x = resample::resample_centred(x, fs, self.fs)?;
         if x.len() < self.samples() {
             return Err(too_short(found, fs, seconds));
@@ -231,12 +236,8 @@ impl Preprocessing {
     /// # Errors
     /// Samples that are not finite, a flat line, a strip too short to clean.
     pub fn finish(&self, mut x: Vec<f64>, beats: Option<Vec<u32>>) -> Result<Finished, Unusable> {
-        if let Some(i) = x.iter().position(|v| !v.is_finite()) {
-            return Err(Unusable::new(format!("missing or infinite sample (first at {i})"), GAPS));
-        }
-        if is_flat(&x) {
-            return Err(Unusable::new("flat line", FLAT));
-        }
+        check_present(&x)?;
+        check_changing(&x)?;
         // detection needs a clean signal, whether the strip is to be one or not
         let clean = (self.clean || beats.is_none()).then(|| rpeaks::clean(&x, self.fs, self.mains));
         let expert_beats = beats.is_some();
@@ -326,12 +327,8 @@ impl<'a> LongRecord<'a> {
         let (first, original) = place
             .and_then(|(a, b)| Some((a, self.x.get(a..b)?)))
             .ok_or_else(|| Unusable::new("window outside the record", "choose an earlier start"))?;
-        if let Some(i) = original.iter().position(|v| !v.is_finite()) {
-            return Err(Unusable::new(format!("missing sample (first at {i} of the window)"), GAPS));
-        }
-        if is_flat(original) {
-            return Err(Unusable::new("flat line", FLAT));
-        }
+        check_present(original)?;
+        check_changing(original)?;
         let at = (first as f64 * self.to.fs / self.fs).round() as usize;
         let end = at.checked_add(self.to.samples()).filter(|&end| end <= self.plan.len);
         let end = end.ok_or_else(|| {

@@ -108,11 +108,8 @@ impl Plan {
         let exact = |(up, down)| (samples as u128 * up as u128).div_ceil(down as u128).min(usize::MAX as u128) as usize;
         let len = simple.map_or(length as usize, exact);
         if len > 1 << 28 {
-            return Err(Error::data(
-                "resampling",
-                format!("{samples} samples at {fs_in} Hz would become {len} at {fs_out} Hz"),
-                "check the sampling rate in the header or in --fs",
-            ));
+            let what = format!("{samples} samples at {fs_in} Hz would become {len} at {fs_out} Hz");
+            return Err(Error::data("resampling", what, "check the sampling rate in the header or in --fs"));
         }
         let way = match simple {
             Some((1, 1)) => Way::Copy,

@@ -6,7 +6,7 @@ use crate::ecg::dataset::{Exclusion, Strip};
 use crate::ecg::labels::{Rhythm, header_label};
 use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
-use crate::ecg::wfdb::annotation::annotation_file;
+use crate::ecg::wfdb::annotation::{annotation_file, beats_of};
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -98,10 +98,8 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
         Kind::Wfdb => false,
         Kind::Synthetic => return synthetic(detectors),
         other => {
-            return Err(Error::config(
-                format!("a source of kind `{}` has no expert beats", other.name()),
-                "choose mitbih:PATH, wfdb:PATH or synthetic",
-            ));
+            let what = format!("a source of kind `{}` has no expert beats", other.name());
+            return Err(Error::config(what, "choose mitbih:PATH, wfdb:PATH or synthetic"));
         }
     };
     source.protect();
@@ -171,8 +169,7 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
     let cleaned = clean(&without_gaps(mv), fs, if long { 60.0 } else { 50.0 }).map_err(|e| one_line(&e))?;
 
     let flutter = flutter_spans(&notes);
-    let mut beats: Vec<i64> = notes.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
-    beats.dedup();
+    let mut beats = beats_of(&notes);
     beats.retain(|b| !inside(&flutter, *b));
     if beats.is_empty() {
         return Err("no expert beats".into());

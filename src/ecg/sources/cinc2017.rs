@@ -71,11 +71,8 @@ fn newest_table(root: &Path, out: &mut Outcome) -> Result<PathBuf> {
     }
     found.sort();
     let Some((_, name)) = found.last() else {
-        return Err(Error::file(
-            root,
-            "holds no REFERENCE*.csv, expected the table of labels beside the records",
-            "fetch REFERENCE-v3.csv of the database into this folder",
-        ));
+        let what = "holds no REFERENCE*.csv, expected the table of labels beside the records";
+        return Err(Error::file(root, what, "fetch REFERENCE-v3.csv of the database into this folder"));
     };
     if found.len() > 1 {
         out.notes.push(Note::Line(format!("{} tables of labels, {name} used", found.len())));

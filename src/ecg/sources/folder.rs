@@ -83,7 +83,8 @@ pub(super) fn in_order<T: Sync>(
     read: impl Fn(&T) -> Result<Outcome, String> + Sync,
     sink: &mut Sink,
 ) -> Result<()> {
-    context.begin(items.len());
+    let total = items.len() as u64;
+    (context.watch)(Progress::Begin { source: context.source.clone(), total, bytes: false });
     let one = |item: &T| {
         let outcome = read(item).unwrap_or_else(|reason| Outcome::excluded(id(item), reason));
         (context.watch)(Progress::Advance(1));
@@ -145,11 +146,8 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
         leave_out_segments(context, &mut chosen, out);
     }
     if chosen.is_empty() && out.exclusions.is_empty() {
-        return Err(Error::file(
-            root,
-            "holds no record (no .hea file at any depth)",
-            "name the folder that holds the .hea files of a WFDB database",
-        ));
+        let what = "holds no record (no .hea file at any depth)";
+        return Err(Error::file(root, what, "name the folder that holds the .hea files of a WFDB database"));
     }
     Ok(once(context, chosen, out))
 }

@@ -120,7 +120,7 @@ impl Context<'_> {
         let below = record.strip_prefix(&self.source).map_or(record, |r| r.trim_start_matches('/'));
         let header = comments.iter().find_map(|c| patients::in_comment(c)).map(|p| (p, How::Header));
         let name = self.patients.of(below).map(|p| (p, How::Name));
-        let found = if self.patients.is_own() { name.or(header) } else { header.or(name) };
+        let found = if self.patients.own { name.or(header) } else { header.or(name) };
         self.patient_note(record, found)
     }
 
@@ -131,10 +131,6 @@ impl Context<'_> {
         };
         let note = Note::Patient { source: self.source.clone(), record: record.into(), patient: patient.clone(), how };
         (patient, note)
-    }
-
-    fn begin(&self, total: usize) {
-        (self.watch)(Progress::Begin { source: self.source.clone(), total: total as u64, bytes: false });
     }
 
     /// The finished strip, or why there is none.
@@ -215,7 +211,7 @@ pub(crate) fn read_all(
             Kind::Synthetic => generated::read(&context, &mut take)?,
         }
     }
-    if patients.is_own() && !all_notes.names_gave_patients() {
+    if patients.own && !all_notes.names_gave_patients() {
         let pattern = &options.patient_pattern;
         all_notes.add(Note::Line(format!("warning: patient_pattern {pattern} fits the name of no record")));
     }

@@ -38,11 +38,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut account = Outcome::default();
     let found = folder::walk(root, &|path| path.extension().is_some_and(|e| e == "csv"))?;
     if found.files.is_empty() {
-        return Err(Error::file(
-            root,
-            "holds no record (no .csv file at any depth)",
-            "unpack ECGDataDenoised.zip beside Diagnostics.xlsx",
-        ));
+        let what = "holds no record (no .csv file at any depth)";
+        return Err(Error::file(root, what, "unpack ECGDataDenoised.zip beside Diagnostics.xlsx"));
     }
     let mut labels = rhythms(xlsx::two_columns(&table, ["FileName", "Rhythm"])?);
     found.note(context, &mut account);

@@ -43,7 +43,7 @@ pub(super) fn strip(
         });
         None
     });
-    let (ratio, n) = (options.fs / fs, options.samples());
+    let (ratio, n) = (options.fs / fs, context.preprocessing.samples());
     let judged = expert.as_ref().zip(annotation::annotation_file(header, index));
     let marked = judged.and_then(|(beats, path)| scaled_span(judged_span(&path, beats, fs)?, ratio, n));
     let beats = expert.map(|beats| scaled_beats(&beats, ratio, 0, n));

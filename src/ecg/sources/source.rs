@@ -96,21 +96,7 @@ impl Source {
             _ => folder::name_of(&resolve(&self.path)),
         }
     }
-}
 
-impl FromStr for Source {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        // a path may hold `=`, a kind does not: what stands before the first of the two signs decides
-        if let Some((name, rest)) = text.split_once('=').filter(|(name, _)| !name.contains(':')) {
-            return Self::unnamed(rest)?.named(name);
-        }
-        Self::unnamed(text)
-    }
-}
-
-impl Source {
     /// `KIND:PATH` or `synthetic`.
     fn unnamed(text: &str) -> Result<Self> {
         if text == Kind::Synthetic.name() {
@@ -133,6 +119,18 @@ impl Source {
                 "write KIND:PATH, for instance wfdb:ludb",
             )),
         }
+    }
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        // a path may hold `=`, a kind does not: what stands before the first of the two signs decides
+        if let Some((name, rest)) = text.split_once('=').filter(|(name, _)| !name.contains(':')) {
+            return Self::unnamed(rest)?.named(name);
+        }
+        Self::unnamed(text)
     }
 }
 

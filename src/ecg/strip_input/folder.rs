@@ -47,11 +47,8 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
         }
     }
     if found.is_empty() {
-        return Err(Error::file(
-            path,
-            "is a folder without recordings (.npy, .csv, .txt or .hea at any depth)",
-            "name the folder that holds the strips or records",
-        ));
+        let what = "is a folder without recordings (.npy, .csv, .txt or .hea at any depth)";
+        return Err(Error::file(path, what, "name the folder that holds the strips or records"));
     }
     found.sort();
     Ok((found, notes))

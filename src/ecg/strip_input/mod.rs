@@ -18,7 +18,7 @@ use std::path::Path;
 pub use folder::expand;
 
 /// A recording as read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
     /// The file's stem; for a WFDB record that was entered at a time, with that time in seconds (`201@120`).
     pub name: String,
@@ -77,18 +77,7 @@ pub fn read(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording
     let Place { kind, file, start, name } = place::locate(path)?;
     let plain = |signal| {
         let ignored = chosen.map(|lead| format!("{name}: the file has no names of leads, --lead {lead} is not used"));
-        Recording {
-            name: name.clone(),
-            signal,
-            fs: None,
-            start: 0,
-            long: false,
-            beats: None,
-            units_known: false,
-            lead: None,
-            lead_substituted: false,
-            notes: ignored.into_iter().collect(),
-        }
+        Recording { name: name.clone(), signal, notes: ignored.into_iter().collect(), ..Recording::default() }
     };
     match kind {
         Kind::Npy => npy::read(&file).map(plain),
@@ -110,9 +99,7 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     let header = Header::read(path)?;
     let mut notes = Vec::new();
     let own = header.lead(wanted);
-    let absent = |lead: &str, hint: &str| {
-        Err(Error::file(path, format!("has no lead {lead}; it has {}", header.lead_names()), hint))
-    };
+    let absent = |lead: &str, hint: &str| Err(Error::file(path, header.no_lead(lead), hint));
     let index = match (chosen, own) {
         (Some(lead), _) => match header.lead(lead) {
             Some(index) => index,
@@ -135,11 +122,8 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     let first = (start * read.fs).round();
     if first >= read.mv.len() as f64 {
         let seconds = read.mv.len() as f64 / read.fs;
-        return Err(Error::file(
-            path,
-            format!("start {start} s, but the record ends after {seconds:.2} s"),
-            "choose an earlier start",
-        ));
+        let what = format!("start {start} s, but the record ends after {seconds:.2} s");
+        return Err(Error::file(path, what, "choose an earlier start"));
     }
     let beats = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
         notes

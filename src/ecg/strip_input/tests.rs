@@ -2,18 +2,8 @@ use super::*;
 use crate::ecg::LoadOptions;
 
 fn recording(signal: &[f64], fs: Option<f64>) -> Recording {
-    Recording {
-        name: "s".into(),
-        signal: signal.to_vec(),
-        fs,
-        start: 0,
-        long: false,
-        beats: Some(vec![0, 60, 119]),
-        units_known: false,
-        lead: None,
-        lead_substituted: false,
-        notes: vec![],
-    }
+    let beats = Some(vec![0, 60, 119]);
+    Recording { name: "s".into(), signal: signal.to_vec(), fs, beats, ..Recording::default() }
 }
 
 fn wave(n: usize) -> Vec<f64> {
@@ -88,7 +78,7 @@ fn records_with_a_start_time_and_files_with_an_at() {
     // another lead than the model's, if one is asked for
     let of = |lead| read(&dir.path().join("r"), "II", Some(lead));
     assert_eq!(of("v5").unwrap().lead.as_deref(), Some("V5"));
-    assert!(of("aVR").unwrap_err().to_string().contains("no lead aVR; it has V5"));
+    assert!(of("aVR").unwrap_err().to_string().contains("no lead aVR, found V5"));
     let own = read(&dir.path().join("r"), "V5", Some("V5")).unwrap();
     assert!(!own.lead_substituted && own.notes.iter().all(|n| !n.contains("lead")), "{:?}", own.notes);
 }

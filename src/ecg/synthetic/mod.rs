@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use std::f64::consts::TAU;
 
 /// What to make; the `[data.synthetic]` table of an experiment but for rate and length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,15 +133,15 @@ impl Generator {
         let plan = rhythm::plan(rhythm, &self.options, &mut rng);
         let mut x = vec![0.0; self.samples];
         ecgsyn::draw(&plan.beats, self.options.fs, &mut x);
-        plan.atria.draw(self.options.fs, &mut x);
         let gain = rhythm::spread(&mut rng, 1.0, 0.25);
         let breathing = plan.breathing_hz;
         let depth = rng.random_range(0.0..0.08);
-        let phase = rng.random_range(0.0..std::f64::consts::TAU);
+        let phase = rng.random_range(0.0..TAU);
         for (i, v) in x.iter_mut().enumerate() {
             // the chest moves the electrodes against the heart
             let t = i as f64 / self.options.fs;
-            *v *= gain * (1.0 + depth * (std::f64::consts::TAU * breathing * t + phase).sin());
+            let nearness = 1.0 + depth * (TAU * breathing * t + phase).sin();
+            *v = (*v + plan.atria.at(t)) * (gain * nearness);
         }
         noise::add(&mut x, self.options.fs, self.options.noise, breathing, &mut rng);
         let mut r_peaks: Vec<u32> = plan

@@ -220,9 +220,14 @@ fn describes_file(a: &Annotation) -> bool {
 pub fn beats_of_lead(header: &Header, index: usize) -> Result<Option<Vec<i64>>> {
     let Some(path) = annotation_file(header, index) else { return Ok(None) };
     let annotations = read_annotations(&path, header.fs, header.rate(index))?;
+    Ok(Some(beats_of(&annotations)).filter(|beats| beats.len() >= 2))
+}
+
+/// Times of the beats among annotations, each once.
+pub(crate) fn beats_of(annotations: &[Annotation]) -> Vec<i64> {
     let mut beats: Vec<i64> = annotations.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
     beats.dedup();
-    Ok((beats.len() >= 2).then_some(beats))
+    beats
 }
 
 /// The annotation file that holds the beats of signal `index`, if there is one: named after its lead, or `.atr`.
@@ -294,8 +299,8 @@ mod tests {
         let block: Vec<u8> = lines.iter().flat_map(|l| about(l)).collect();
         let (begin, end) = (about("## annotation type definitions"), about("## end of definitions"));
         let file = parse(&[begin, block, end, again().to_vec(), beats.clone()].concat());
-        let named: Vec<_> = file.labels.iter().map(|l| (l.code, l.symbol.as_str(), l.description.as_str())).collect();
-        assert_eq!(named[..2], [(42, "N", "Normal beat"), (43, "X", "something else")]);
+        let named: Vec<_> = file.labels.iter().map(|l| (l.code, l.symbol.as_str())).collect();
+        assert_eq!(named[..2], [(42, "N"), (43, "X")]);
         let a = file.at_rate(360.0, 360.0);
         assert_eq!(a.iter().map(|a| a.symbol()).collect::<String>(), "N T VV");
         assert_eq!(a.iter().map(|a| a.code).collect::<Vec<_>>(), [1, 43, 19, 0, 5, 5]);

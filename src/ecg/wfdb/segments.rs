@@ -4,7 +4,7 @@
 //! layout of no length that names the signals; those that a segment lacks are missing in it.
 
 use super::header::{Header, Segment, SignalSpec};
-use super::signal::{self, Factor, Reading};
+use super::signal::{self, Signal};
 use super::stretch::MAX_SAMPLES;
 use crate::error::{Error, Result};
 use crate::files::open;
@@ -106,14 +106,14 @@ impl Header {
 }
 
 /// Reads signal `index` of a record of several segments.
-pub(super) fn read(header: &Header, index: usize, strict: bool, factor: &Factor) -> Result<Reading> {
+pub(super) fn read(header: &Header, index: usize, strict: bool) -> Result<Signal> {
     let per_frame = header.signals[index].per_frame;
     let total = header.samples.and_then(|n| n.checked_mul(per_frame)).filter(|n| *n as u64 <= MAX_SAMPLES);
     let Some(total) = total else {
         let what = format!("announces more than {MAX_SAMPLES} samples of a signal");
         return Err(Error::file(&header.path, what, "read its segments one by one"));
     };
-    let mut all = Reading::default();
+    let mut all = Signal { mv: Vec::new(), fs: header.rate(index), warnings: Vec::new() };
     // gaps, as places in what is there; a header alone must not decide how much memory they take
     let mut gaps: Vec<(usize, usize)> = Vec::new();
     for Segment { record, frames } in &header.segments {
@@ -126,17 +126,17 @@ pub(super) fn read(header: &Header, index: usize, strict: bool, factor: &Factor)
                     let what = format!("a segment of {found} samples, expected {frames} as in the whole record");
                     return Err(Error::file(&segment.path, what, "fetch the headers of the record again"));
                 }
-                let Reading { values, warnings } = signal::read_part(&segment, place, strict, Some(*frames), factor)?;
-                all.values.extend(values);
+                let Signal { mv, warnings, .. } = signal::read_part(&segment, place, strict, Some(*frames))?;
+                all.mv.extend(mv);
                 all.warnings.extend(warnings.into_iter().map(|w| format!("segment {record}: {w}")));
                 missing = false;
             }
         }
         if missing {
-            gaps.push((all.values.len(), frames * per_frame));
+            gaps.push((all.mv.len(), frames * per_frame));
         }
     }
-    let (there, missing) = (all.values.len() as u64, (total - all.values.len()) as u64);
+    let (there, missing) = (all.mv.len() as u64, (total - all.mv.len()) as u64);
     if missing > MISSING_FREE + MISSING_PER_SAMPLE * there {
         let what = format!(
             "of signal `{}` {missing} samples are missing, {there} are there",
@@ -145,15 +145,15 @@ pub(super) fn read(header: &Header, index: usize, strict: bool, factor: &Factor)
         return Err(Error::file(&header.path, what, "read the segments that have it one by one"));
     }
     if !gaps.is_empty() {
-        let there = std::mem::take(&mut all.values);
-        all.values.reserve_exact(total);
+        let there = std::mem::take(&mut all.mv);
+        all.mv.reserve_exact(total);
         let mut from = 0;
         for (at, length) in gaps {
-            all.values.extend(&there[from..at]);
-            all.values.resize(all.values.len() + length, f64::NAN);
+            all.mv.extend(&there[from..at]);
+            all.mv.resize(all.mv.len() + length, f64::NAN);
             from = at;
         }
-        all.values.extend(&there[from..]);
+        all.mv.extend(&there[from..]);
     }
     Ok(all)
 }

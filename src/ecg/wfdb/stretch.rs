@@ -135,11 +135,8 @@ impl<'a> Stretch<'a> {
         };
         let samples = frames.map(|n| n.saturating_mul(spec.per_frame as u64));
         if let Some(samples) = samples.filter(|n| *n > MAX_SAMPLES) {
-            return Err(Error::file(
-                &path,
-                format!("holds {samples} samples of a signal, expected at most {MAX_SAMPLES}"),
-                "cut the record into parts",
-            ));
+            let what = format!("holds {samples} samples of a signal, expected at most {MAX_SAMPLES}");
+            return Err(Error::file(&path, what, "cut the record into parts"));
         }
         Ok(Self { path, file, offset, storage, place, frames: frames.map(|n| n as usize), whole, spec })
     }
