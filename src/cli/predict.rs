@@ -80,7 +80,7 @@ impl Notes {
 
 /// Reads a strip and makes of it what the model takes.
 pub(super) fn load(common: &Common, path: &Path, how: &Reading, info: &ModelInfo) -> Result<InputStrip> {
-    let recording = strip_input::read_lead(path, &info.preprocessing.lead, how.lead)?;
+    let recording = strip_input::read(path, &info.preprocessing.lead, how.lead)?;
     let strip = strip_input::prepare(&recording, how.fs, &info.preprocessing)?;
     strip.notes.iter().for_each(|n| how.notes.print(common, &strip.name, n));
     Ok(strip)
