@@ -104,9 +104,6 @@ pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Res
 
 /// Curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps` forward passes a
 /// subject: the curves share their ends.
-///
-/// # Errors
-/// As [`deletion_steps`]; [`Error::Shape`], [`Error::Gpu`].
 pub fn curves(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Curves>> {
     let (each, k) = (2 * steps, net.classes());
     let mut found = Vec::with_capacity(subjects.len());

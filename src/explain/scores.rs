@@ -184,9 +184,6 @@ pub struct ClassScores {
 
 /// Means per class and overall of the scores of maps: `rows` are a class's index (of the true or of the predicted
 /// class, as the caller likes) and what [`MapScores::of`] said of a strip.
-///
-/// # Errors
-/// [`Error::Data`] for a class index that `classes` does not have, naming the row.
 pub fn summary(rows: &[(usize, Option<MapScores>)], classes: &[String]) -> Result<Summary> {
     if let Some((row, (class, _))) = rows.iter().enumerate().find(|(_, (class, _))| *class >= classes.len()) {
         return Err(Error::data(

@@ -126,9 +126,6 @@ impl Storage {
     }
 
     /// An error where a history kept it and it was written over since.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] with the operation and the shape.
     pub(crate) fn check_kept(&self) -> Result<()> {
         let Some(kept) = self.keeper() else { return Ok(()) };
         if self.owner().content.stamp(self.range()) <= kept.stamp {

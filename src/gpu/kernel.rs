@@ -145,9 +145,6 @@ impl<'a> Launch<'a> {
 
     /// Records the launch with one thread per element of `threads`, in groups of
     /// `group` threads (the shader's `override WG`), folded over two dimensions.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if the kernel does not compile or the driver refuses it.
     pub fn threads(self, gpu: &Gpu, threads: usize, group: u32) -> Result<()> {
         let groups = threads.div_ceil(group as usize);
         self.constant("WG", group).groups(gpu, groups)
@@ -156,9 +153,6 @@ impl<'a> Launch<'a> {
     /// Records the launch with `groups` workgroups, folded over two dimensions:
     /// the shader computes its index as `wid.y * groups_x + wid.x` and must ignore
     /// those past the end.
-    ///
-    /// # Errors
-    /// As [`Launch::threads`].
     pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
         let name = self.source.file();
         assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{name}: too many parameters");

@@ -156,9 +156,6 @@ impl Gpu {
 
     /// Opens the adapter and shader folder that `EXGNET_ADAPTER` and
     /// `EXGNET_SHADER_DIR` name, or the best adapter and the embedded shaders.
-    ///
-    /// # Errors
-    /// As [`Gpu::open`].
     pub fn from_env() -> Result<Self> {
         Self::open(&AdapterChoice::from_env(), ShaderSource::from_env()?)
     }
@@ -190,9 +187,6 @@ impl Gpu {
     }
 
     /// The first fault the driver reported since the last call, as an error.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if there was one.
     pub fn check(&self) -> Result<()> {
         let found = lock(&self.0.fault).take();
         found.map_or(Ok(()), |what| Err(self.fault(&what)))
@@ -232,9 +226,6 @@ impl Gpu {
 const LOST: &str = "device lost";
 
 /// `f` on all of `items`, or on the halves of those that memory does not suffice for, down to single ones.
-///
-/// # Errors
-/// Those of `f`; [`Error::Memory`] only for a single item.
 pub(crate) fn in_halves<T, U>(items: &[T], f: &mut impl FnMut(&[T]) -> Result<Vec<U>>) -> Result<Vec<U>> {
     match f(items) {
         Err(Error::Memory { .. }) if items.len() > 1 => {

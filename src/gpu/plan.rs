@@ -32,9 +32,6 @@ pub struct Entry {
 
 impl Entry {
     /// The WGSL that it is compiled from.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a template that cannot be expanded.
     pub fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
         self.key.template(shaders)?.expand()
     }
@@ -176,9 +173,6 @@ impl Texts {
 
 /// Entries that make a kernel in a version, in order, where its header's numbers have been added to the sizes and the facts
 /// of an adapter (this one, or one that is supposed).
-///
-/// # Errors
-/// [`Error::Gpu`] for a text that does not parse and names that nobody gives.
 pub fn entries(shaders: &ShaderSource, version: &Arc<Version>, kernel: &str, values: &Values) -> Result<Vec<Entry>> {
     let all = Texts::default().entries(shaders, version, kernel, values)?;
     Ok(all.into_iter().map(|(entry, _)| entry).collect())
@@ -230,9 +224,6 @@ impl Gpu {
     }
 
     /// Sizes with the adapter's facts, the version's knobs and its numbers.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a header that cannot be evaluated.
     pub fn resolve(&self, chosen: &Chosen, sizes: &Values) -> Result<Values> {
         chosen.version.resolve(self.with_facts(sizes), &chosen.settings)
     }
@@ -270,9 +261,6 @@ impl Gpu {
     }
 
     /// Settings that the tuner may try for these sizes, beside the default ones.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a header that cannot be evaluated.
     pub fn candidates(
         &self,
         version: &Version,
@@ -282,9 +270,6 @@ impl Gpu {
     }
 
     /// What runs for these sizes, compiled.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a text that does not compile and names that nobody gives.
     pub fn plan(&self, kernel: &'static str, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Plan>> {
         let key = (kernel, chosen.clone(), sizes.clone());
         if let Some(plan) = lock(&self.0.plans).plans.get(&key) {
@@ -312,9 +297,6 @@ impl Gpu {
 
     /// Records a plan's stages with buffers by name. `cost` is the work of all of them, floating-point operations and bytes, and
     /// `shape` what tuning tables call it: both for profiles.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a buffer that nobody gives; [`Error::Shape`] for one that was written over since.
     pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], shape: &str, cost: [f64; 2]) -> Result<()> {
         let shape: Arc<str> = shape.into();
         let last = plan.stages.len().saturating_sub(1);

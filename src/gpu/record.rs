@@ -200,9 +200,6 @@ impl Gpu {
     }
 
     /// Records a copy of all of `from` to `to`, from its byte `offset` on.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] where a history kept `from` and it was written over.
     pub(crate) fn record_copy(&self, from: &Storage, to: &Storage, offset: u64) -> Result<()> {
         from.check_kept()?;
         let command = Command::Copy {
@@ -246,9 +243,6 @@ impl Gpu {
     }
 
     /// Submits all recorded work.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] with the driver's words.
     pub fn flush(&self) -> Result<()> {
         // Held until submitted: the order of batches is the order of recording, whichever thread submits.
         let mut recorder = lock(&self.0.recorder);
@@ -286,9 +280,6 @@ impl Gpu {
     }
 
     /// Submits all recorded work and waits until it is done.
-    ///
-    /// # Errors
-    /// As [`Gpu::flush`].
     pub fn finish(&self) -> Result<()> {
         self.flush()?;
         self.wait(None)?;
@@ -378,9 +369,6 @@ pub struct PendingRead {
 
 impl PendingRead {
     /// Waits for the content.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] if the work before it failed or the device is lost.
     pub fn wait(self) -> Result<Vec<u8>> {
         self.gpu.flush()?;
         self.gpu.read_mapped(&self.staging, self.bytes)

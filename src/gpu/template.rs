@@ -203,9 +203,6 @@ impl<'a> Template<'a> {
     }
 
     /// The WGSL.
-    ///
-    /// # Errors
-    /// As [`expand`].
     pub fn expand(&self) -> Result<Cow<'static, str>> {
         if !is_template(&self.text) {
             return Ok(self.text.clone());
@@ -214,9 +211,6 @@ impl<'a> Template<'a> {
     }
 
     /// The module that naga makes of the WGSL.
-    ///
-    /// # Errors
-    /// Those of [`Template::expand`]; [`Error::File`] with naga's words, the file and the line.
     pub fn module(&self) -> Result<naga::Module> {
         let text = self.expand()?;
         parsed(&text).map_err(|fault| self.bad_wgsl(fault, &text, &|marked| parsed(marked).err()))

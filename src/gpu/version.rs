@@ -237,9 +237,6 @@ impl Version {
     }
 
     /// Whether it can do these sizes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a condition that cannot be evaluated.
     pub fn fits(&self, values: &Values) -> Result<bool> {
         self.fits.as_ref().map_or(Ok(true), |e| e.holds(values)).map_err(|what| self.wrong("fits", &what))
     }
@@ -284,9 +281,6 @@ impl Version {
     }
 
     /// An integer of at least 0 among `values`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where there is none.
     pub fn int(&self, name: &str, values: &Values) -> Result<usize> {
         match values.get(name) {
             Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),

@@ -38,9 +38,6 @@ impl AddAssign for Counts {
 impl Counts {
     /// Counts of entry point `entry` of an expanded WGSL text, its `override`s as `constants` say; and the threads of its
     /// workgroups.
-    ///
-    /// # Errors
-    /// What naga says of a text that does not compile.
     pub fn of(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Self, usize), String> {
         let (words, width) = spirv(text, entry, constants)?;
         let counts = count(&words).ok_or_else(|| "naga wrote SPIR-V that cannot be read".to_owned())?;

@@ -39,9 +39,6 @@ impl Arm {
     }
 
     /// The version of a family that is called so.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for another name, with the nearest one.
     pub fn named(gpu: &Gpu, family: &str, name: &str) -> Result<Self> {
         let (version, settings) = gpu.catalogue().named(family, name)?;
         let name = if settings.is_empty() { version.name.clone() } else { name.to_owned() };
@@ -310,9 +307,7 @@ enum Role {
 }
 
 /// Measures every subject in its arms, and in the arm to compare with, where there is one, which becomes a row of its own.
-///
-/// # Errors
-/// Those of the operations. Wrong values are no error but a row that says so.
+/// Wrong values are no error but a row that says so.
 pub fn measure(
     subjects: &[(Subject, Vec<Arm>)],
     reference: Option<&Reference>,

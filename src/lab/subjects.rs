@@ -172,9 +172,6 @@ pub(super) fn conv_case(pass: Pass, s: &Shape) -> Case {
 
 impl Operation {
     /// The operation of a name.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for another name, with the nearest one.
     pub fn named(name: &str) -> Result<&'static Self> {
         OPERATIONS.iter().find(|o| o.name == name).ok_or_else(|| {
             let all: Vec<&str> = OPERATIONS.iter().map(|o| o.name).collect();
@@ -239,9 +236,6 @@ impl Operation {
     }
 
     /// Reads `batch=32,in=64,len=625`; what is left out is as in [`Operation::usual`].
-    ///
-    /// # Errors
-    /// [`Error::Config`] with the part that cannot be read, and for sizes that the operation cannot have.
     pub fn shape(&self, text: &str) -> Result<Shape> {
         let mut shape = self.usual();
         let hint = || format!("for example --shape {}", self.sizes_in_words(self.usual()));
@@ -360,19 +354,13 @@ pub struct Ready<'a> {
 }
 
 impl Subject {
-    /// An operation of [`OPERATIONS`] at sizes that it can have.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] where it does not fit, before anything is allocated.
+    /// An operation of [`OPERATIONS`] at sizes that it can have; refused where it does not fit, before anything is allocated.
     pub fn new(gpu: &Gpu, operation: &'static Operation, shape: Shape) -> Result<Self> {
         check_room(gpu, operation.name, shape)?;
         Ok(Self { operation, shape, layer: None, case: (operation.case)(&shape) })
     }
 
     /// One of the three passes of a convolution.
-    ///
-    /// # Errors
-    /// As [`Subject::new`].
     pub fn conv(gpu: &Gpu, pass: Pass, shape: Shape) -> Result<Self> {
         Self::new(gpu, Operation::named(pass.name())?, shape)
     }
@@ -395,9 +383,6 @@ impl Subject {
     }
 
     /// Uploads the inputs.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`], [`Error::Memory`]; those of the operation, where it is a backward pass.
     pub fn on(&self, gpu: &Gpu) -> Result<Ready<'_>> {
         Ok(Ready { subject: self, inputs: self.case.tensors(gpu)? })
     }
@@ -458,9 +443,6 @@ pub(super) fn shared_inputs(network: &NetworkConfig, batch: usize, samples: usiz
 }
 
 /// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
-///
-/// # Errors
-/// As [`Subject::conv`].
 pub fn layer_subjects(
     gpu: &Gpu,
     network: &NetworkConfig,

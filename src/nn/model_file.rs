@@ -104,10 +104,7 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
-    /// Reads a model file, or the model of a run folder.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it is missing, damaged or no EXGnet model: names, shapes and metadata are all checked.
+    /// Reads a model file, or the model of a run folder: names, shapes and metadata are all checked.
     pub fn read(path: &Path) -> Result<Self> {
         let path = path_of(path);
         guard::reads(&path);
@@ -155,9 +152,6 @@ impl ModelFile {
 
     /// Writes the part that inference needs: the model without its train-only part and the scale of the features. With `half`,
     /// the weights of convolutions and linear layers are stored in 16 bits; whoever reads the file computes in 32.
-    ///
-    /// # Errors
-    /// [`Error::File`]; [`Error::Data`] for a weight that 16 bits cannot hold.
     pub fn export(&self, path: &Path, half: bool) -> Result<()> {
         let info = ModelInfo { features: None, ..self.info.clone() };
         let of = |(name, shape): (String, Vec<usize>)| {
@@ -175,10 +169,7 @@ impl ModelFile {
         write_atomically(path, &stored(&tensors, &metadata, is_stored_in_half))
     }
 
-    /// Whether 16 bits can hold the weights.
-    ///
-    /// # Errors
-    /// [`Error::Data`] that names the first one that is too large.
+    /// An error that names the first weight which 16 bits cannot hold, where there is one.
     pub(crate) fn check_half(&self) -> Result<()> {
         for (name, _) in self.inference_tensors().into_iter().filter(|(_, shape)| is_stored_in_half(shape)) {
             if let Some(v) = self.values[&name].iter().find(|v| !f16::from_f32(**v).is_finite()) {

@@ -80,9 +80,6 @@ impl ParamBuilder {
     }
 
     /// Puts everything on the device with its starting values.
-    ///
-    /// # Errors
-    /// As [`ParamBuilder::build`].
     pub fn init(self, gpu: &Gpu) -> Result<Params> {
         self.build(gpu, &BTreeMap::new())
     }
@@ -137,9 +134,6 @@ pub struct Params {
 
 impl Params {
     /// A parameter or running estimate by name.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if none of that name was declared, with the nearest name that was.
     pub fn get(&self, name: &str) -> Result<Tensor> {
         let all = || self.params.iter().chain(&self.buffers);
         let found = all().find(|(n, _)| n == name).map(|(_, t)| t.clone());
@@ -166,9 +160,6 @@ impl Params {
 
     /// Gradients of `loss` with respect to [`Params::trainable`], in that order: what
     /// [`Optimizer::step`](super::Optimizer::step) takes. `None` where the loss does not depend on a parameter.
-    ///
-    /// # Errors
-    /// Those of the operations that the backward rules are written in.
     pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let params: Vec<&Tensor> = self.params.iter().map(|(_, p)| p).collect();
         grad(loss, &params, None, false)
@@ -186,9 +177,6 @@ impl Params {
 
     /// Gathers gradients (in the order of [`Params::trainable`]) into `out`, which is laid out like [`Params::flat`]; zeros
     /// where a gradient is `None`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for gradients that are not those of the parameters.
     pub fn gather(&self, gradients: &[Option<Tensor>], out: &Tensor) -> Result<()> {
         let wrong = |found: String, expected: String| {
             Error::shape("optimizer", found, expected, "give it what Params::gradients returns, in that order")

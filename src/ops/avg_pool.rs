@@ -87,9 +87,6 @@ impl Op for Average {
 }
 
 /// Mean of each window of `x` `[B, C, L]`.
-///
-/// # Errors
-/// [`Error::Shape`] if a window does not fit; [`Error::Gpu`].
 pub fn avg_pool(x: &Tensor, pool: AvgPool) -> Result<Tensor> {
     let out_len = pooled_len("avg_pool", x, pool.kernel, pool.stride, pool.pad)?;
     apply(Average { windows: Windows::Fixed(pool), len: x.dim(2), out_len, transposed: false }, &[x])
@@ -97,9 +94,6 @@ pub fn avg_pool(x: &Tensor, pool: AvgPool) -> Result<Tensor> {
 
 /// Means of `bins` windows that cover `x` `[B, C, L]`: bin `t` holds samples `floor(t L / bins)` to
 /// `ceil((t + 1) L / bins)`, as PyTorch's `adaptive_avg_pool1d`.
-///
-/// # Errors
-/// [`Error::Shape`] for no bins, or an input of another rank; [`Error::Gpu`].
 pub fn adaptive_avg_pool(x: &Tensor, bins: usize) -> Result<Tensor> {
     // The shader multiplies positions with lengths in 32 bits.
     let fits = x.rank() == 3 && bins > 0 && (x.dim(2) as u64 + 1) * (bins as u64 + 1) < 1 << 32;
@@ -115,9 +109,6 @@ pub fn adaptive_avg_pool(x: &Tensor, bins: usize) -> Result<Tensor> {
 }
 
 /// Mean over time of `x` `[B, C, T]`: `[B, C]`.
-///
-/// # Errors
-/// [`Error::Shape`] for an input of another rank; [`Error::Gpu`].
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     check_floats("global_avg_pool", &[x])?;
     if x.rank() != 3 {

@@ -243,9 +243,6 @@ impl Op for WeightGrad {
 /// assert_eq!(y.to_vec()?, [0., 1., 1., -2., 0.]);
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch: Branch) -> Result<Tensor> {
     branches(x, &[weight], &ConvSpec::single(stride, groups, branch))
 }
@@ -264,11 +261,8 @@ pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
     Ok(Some(y))
 }
 
-/// Several convolutions over one input, their outputs side by side: `[B, sum C_j, T]` for weights
+/// Several convolutions over one input, their outputs, of one length, side by side: `[B, sum C_j, T]` for weights
 /// `[C_j, C_in / groups, K_j]`.
-///
-/// # Errors
-/// As [`conv1d`], and where the branches' output lengths differ.
 pub fn branches(x: &Tensor, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
     ConvInput::new(x).branches(weights, spec)
 }
@@ -295,9 +289,6 @@ impl<'a> ConvInput<'a> {
 
     /// `max(0, branches + bias)` for a `bias` `[sum C_j]`, in one pass: a layer whose normalisation is folded into its
     /// weights.
-    ///
-    /// # Errors
-    /// As [`branches`], and for a bias of another size.
     pub fn branches_relu(&self, weights: &[&Tensor], bias: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
         let mut inputs = vec![self.x];
         inputs.extend(weights);

@@ -155,9 +155,6 @@ pub fn cross_entropy_targets(labels: &Tensor, weights: &Tensor, smoothing: f32) 
 }
 
 /// Cross-entropy of `logits` `[B, K]` against targets from [`cross_entropy_targets`]: a scalar `[1]`.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     check_floats("cross_entropy", &[logits, targets])?;
     if logits.rank() != 2 || logits.shape() != targets.shape() {

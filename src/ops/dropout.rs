@@ -47,7 +47,7 @@ impl DropoutState {
 /// Dropout at a place of a network, see [`dropout`].
 #[derive(Debug, Clone, Copy)]
 pub struct DropoutAt<'a> {
-    /// Share that is dropped.
+    /// Share that is dropped, in `[0, 1)`.
     pub rate: f32,
     /// Seed and step.
     pub state: &'a DropoutState,
@@ -119,11 +119,8 @@ impl Op for Dropout {
     }
 }
 
-/// Sets a share `rate` (rounded to 1 / 65536) of the elements to zero and divides the others by the share that is kept. `site` tells the places of a
-/// network apart: each draws numbers of its own.
-///
-/// # Errors
-/// [`Error::Shape`] for a rate outside `[0, 1)`; [`Error::Gpu`].
+/// Sets a share `rate` in `[0, 1)` (rounded to 1 / 65536) of the elements to zero and divides the others by the share that is
+/// kept. `site` tells the places of a network apart: each draws numbers of its own.
 pub fn dropout(x: &Tensor, rate: f32, state: &DropoutState, site: u32) -> Result<Tensor> {
     check_floats("dropout", &[x])?;
     match (DropoutAt { rate, state, site }).op()? {

@@ -294,9 +294,6 @@ macro_rules! binary_functions {
     ($($(#[$doc:meta])* $name:ident = $row:ident;)*) => {$(
         $(#[$doc])*
         /// Shapes broadcast as in NumPy.
-        ///
-        /// # Errors
-        /// [`Error::Shape`] for shapes that do not broadcast; [`Error::Gpu`].
         pub fn $name(a: &Tensor, b: &Tensor) -> Result<Tensor> {
             binary($row, a, b, [0.0; 2])
         }

@@ -176,9 +176,6 @@ impl Op for Gather {
 
 /// Maximum of each window of `x` `[B, C, L]`: `[B, C, (L + 2 pad - kernel) / stride + 1]`. Of equal values the first
 /// gets the gradient.
-///
-/// # Errors
-/// [`Error::Shape`] if a window does not fit; [`Error::Gpu`].
 pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
     pooled_len("max_pool", x, pool.kernel, pool.stride, pool.pad)?;
     apply(pool, &[x])

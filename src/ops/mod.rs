@@ -72,9 +72,6 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     }
 
     /// Checks shapes, launches the kernel, returns the output and what the backward rule wants kept.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] with the shapes given and expected; [`crate::Error::Gpu`].
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward>;
 
     /// Gradients with respect to the inputs, written in operations of the engine.

@@ -107,9 +107,6 @@ fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
 }
 
 /// Sum over the dimensions `dims` (increasing), which stay with extent 1.
-///
-/// # Errors
-/// [`Error::Shape`] for dimensions the tensor does not have; [`Error::Gpu`].
 pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     check_floats("sum", &[x])?;
     check_dims("sum", x, dims)?;
@@ -138,9 +135,6 @@ pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 }
 
 /// Mean over the dimensions `dims` (increasing), which stay with extent 1.
-///
-/// # Errors
-/// As [`sum`].
 pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     check_floats("mean", &[x])?;
     let total = sum(x, dims)?;
@@ -199,9 +193,6 @@ impl Op for MaxDim {
 }
 
 /// Maximum over one dimension, which stays with extent 1. Of equal values the first gets the gradient.
-///
-/// # Errors
-/// [`Error::Shape`] for a dimension the tensor does not have; [`Error::Gpu`].
 pub fn max(x: &Tensor, dim: usize) -> Result<Tensor> {
     check_dims("max", x, &[dim])?;
     apply(MaxDim { dim }, &[x])

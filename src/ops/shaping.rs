@@ -57,9 +57,6 @@ impl Op for Reshape {
 }
 
 /// The same values in the same order under another shape; shares the memory.
-///
-/// # Errors
-/// [`Error::Shape`] if the number of elements differs.
 pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     if numel(shape) != x.numel() || shape.len() > 4 {
         return Err(Error::shape(
@@ -119,9 +116,6 @@ impl Op for Expand {
 }
 
 /// `x` repeated to `shape` (NumPy's broadcasting).
-///
-/// # Errors
-/// [`Error::Shape`] if it does not broadcast to `shape`.
 pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     check_floats("expand", &[x])?;
     if x.shape() == shape {
@@ -166,9 +160,6 @@ impl Op for Permute {
 }
 
 /// Dimension `i` of the result is dimension `order[i]` of `x`.
-///
-/// # Errors
-/// [`Error::Shape`] if `order` is not a permutation of the dimensions.
 pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
     let mut sorted = order.to_vec();
     sorted.sort_unstable();
@@ -184,9 +175,6 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
 }
 
 /// Exchanges two dimensions.
-///
-/// # Errors
-/// [`Error::Shape`] for dimensions the tensor does not have.
 pub fn transpose(x: &Tensor, a: usize, b: usize) -> Result<Tensor> {
     let mut order: Vec<usize> = (0..x.rank().max(a + 1).max(b + 1)).collect();
     order.swap(a, b);
@@ -220,9 +208,6 @@ impl Op for Slice {
 }
 
 /// Elements `[start, end)` of dimension `dim`.
-///
-/// # Errors
-/// [`Error::Shape`] for an empty range or one past the end.
 pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor> {
     check_floats("slice", &[x])?;
     if dim >= x.rank() || start >= end || end > x.dim(dim) {
@@ -278,9 +263,6 @@ impl Op for Pad {
 }
 
 /// Zeros before and after along dimension `dim`.
-///
-/// # Errors
-/// [`Error::Shape`] for a dimension the tensor does not have.
 pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor> {
     check_floats("pad", &[x])?;
     if dim >= x.rank() {
@@ -332,9 +314,6 @@ impl Op for Concat {
 }
 
 /// Joins tensors along dimension `dim`; the other dimensions agree.
-///
-/// # Errors
-/// [`Error::Shape`] if they do not.
 pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
     check_floats("concat", parts)?;
     let same =

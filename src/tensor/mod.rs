@@ -115,9 +115,6 @@ impl Tensor {
     }
 
     /// A tensor of zeros.
-    ///
-    /// # Errors
-    /// As [`Tensor::empty`].
     pub fn zeros(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
         let t = Self::empty(gpu, shape, DType::F32)?;
         t.clear();
@@ -130,26 +127,17 @@ impl Tensor {
     }
 
     /// A tensor filled with one value.
-    ///
-    /// # Errors
-    /// As [`Tensor::empty`].
     pub fn full(gpu: &Gpu, shape: &[usize], value: f32) -> Result<Self> {
         check_shape(shape)?;
         Self::from_f32(gpu, shape, &vec![value; numel(shape)])
     }
 
     /// A tensor from host values in row-major order.
-    ///
-    /// # Errors
-    /// As [`Tensor::empty`], and [`Error::Shape`] if the number of values does not fit.
     pub fn from_f32(gpu: &Gpu, shape: &[usize], values: &[f32]) -> Result<Self> {
         Self::upload(gpu, shape, DType::F32, bytemuck::cast_slice(values))
     }
 
     /// An integer tensor from host values.
-    ///
-    /// # Errors
-    /// As [`Tensor::from_f32`].
     pub fn from_u32(gpu: &Gpu, shape: &[usize], values: &[u32]) -> Result<Self> {
         Self::upload(gpu, shape, DType::U32, bytemuck::cast_slice(values))
     }
@@ -181,28 +169,18 @@ impl Tensor {
     ///
     /// For leaves such as batches, counters and parameters. A gradient that needs
     /// the values from before is an error from here on ([`crate::autograd::grad`]).
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the number of values does not fit, or for an integer tensor.
     pub fn overwrite(&self, values: &[f32]) -> Result<()> {
         self.expect("overwrite", DType::F32, "integers are written with overwrite_u32")?;
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
     /// As [`Tensor::overwrite`] for integers.
-    ///
-    /// # Errors
-    /// As [`Tensor::overwrite`], for a float tensor.
     pub fn overwrite_u32(&self, values: &[u32]) -> Result<()> {
         self.expect("overwrite_u32", DType::U32, "floats are written with overwrite")?;
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
-    /// Copies the content of `from` into this tensor at element `offset`, in place.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for elements of another type or more than there are from `offset` on, and where `from` is kept by a
-    /// history and was written over.
+    /// Copies the content of `from`, of the same type, into this tensor at element `offset`, in place.
     pub(crate) fn copy_from(&self, offset: usize, from: &Tensor) -> Result<()> {
         from.expect("copy", self.dtype(), "a copy does not convert")?;
         if offset + from.numel() > self.numel() {
@@ -293,27 +271,18 @@ impl Tensor {
     }
 
     /// Reads the values back; submits recorded work and waits for it.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for an integer tensor; [`Error::Gpu`] if the work before it failed.
     pub fn to_vec(&self) -> Result<Vec<f32>> {
         self.expect("to_vec", DType::F32, "integers are read with to_vec_u32")?;
         Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
     }
 
     /// As [`Tensor::to_vec`] for integers.
-    ///
-    /// # Errors
-    /// As [`Tensor::to_vec`], for a float tensor.
     pub fn to_vec_u32(&self) -> Result<Vec<u32>> {
         self.expect("to_vec_u32", DType::U32, "floats are read with to_vec")?;
         Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
     }
 
     /// The value of a tensor with one element.
-    ///
-    /// # Errors
-    /// As [`Tensor::to_vec`], and [`Error::Shape`] for several elements.
     pub fn item(&self) -> Result<f32> {
         match self.to_vec()?[..] {
             [value] => Ok(value),

@@ -79,9 +79,6 @@ fn samples(kernel: &Kernel) -> Vec<Values> {
 }
 
 /// Compiles every text of a version for every kernel, under sample sizes that it fits; the number of different ones.
-///
-/// # Errors
-/// [`Error::Gpu`] for one that does not compile, and for names that nobody gives.
 pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static Kernel]) -> Result<usize> {
     let chosen = Chosen { version: version.clone(), settings: BTreeMap::new() };
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
@@ -116,9 +113,6 @@ fn text_of(gpu: &Gpu, entry: &Entry) -> Result<String> {
 }
 
 /// Compiles what belongs to no version: the kernels of the measurements. And text that versions share must be shared.
-///
-/// # Errors
-/// [`Error::Gpu`] for one that does not compile, and for a file that nobody includes.
 pub(super) fn compile_others(gpu: &Gpu) -> Result<usize> {
     let source = gpu.shaders();
     let mut texts: Vec<String> = Vec::new();
