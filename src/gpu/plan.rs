@@ -66,8 +66,7 @@ impl Texts {
         let template = key.template(shaders)?;
         let module = template.module()?;
         let params = reflect::params(&module, &key.entry).map_err(|e| template.about(e))?;
-        let declared = Declared { params, overrides: reflect::overrides(&module) };
-        let declared = Arc::new(declared);
+        let declared = Arc::new(Declared { params, overrides: reflect::overrides(&module) });
         self.declared.insert(of, declared.clone());
         Ok((declared, Some(module)))
     }
@@ -137,7 +136,7 @@ impl Texts {
             };
             for (name, has_default) in &declared.overrides {
                 match values.get(name) {
-                    Some(v) => key.constants.push((name.clone(), v.float().to_bits())),
+                    Some(v) => key.constants.push((name.clone(), *v)),
                     None if *has_default => {}
                     None => return Err(unknown("the override", name)),
                 }
@@ -159,7 +158,7 @@ impl Texts {
             }
             let entry = Entry {
                 name,
-                constants: key.constants.iter().map(|(n, v)| (n.clone(), f64::from_bits(*v))).collect(),
+                constants: key.constants.iter().map(|(n, v)| (n.clone(), v.float())).collect(),
                 settings: key.settings.clone(),
                 groups,
                 params,

@@ -196,9 +196,7 @@ impl Gpu {
                 ));
             }
         }
-        let mut tuning = lock(&self.0.tuning);
-        tuning.forced = forced;
-        drop(tuning);
+        lock(&self.0.tuning).forced = forced;
         self.forget_plans();
         Ok(())
     }
