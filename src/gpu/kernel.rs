@@ -186,6 +186,22 @@ impl Gpu {
 }
 
 impl Kernel {
+    /// Its parameters, a slot of `params`, with its storage buffers in the order of its slots.
+    pub(super) fn bind<'a>(
+        &self,
+        device: &wgpu::Device,
+        params: &'a wgpu::Buffer,
+        storage: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    ) -> wgpu::BindGroup {
+        let size = wgpu::BufferSize::new(PARAM_SLOT);
+        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset: 0, size });
+        let bound = self.slots.iter().map(|slot| slot.binding).zip(storage);
+        let entries = std::iter::once((0, uniform)).chain(bound);
+        let entries: Vec<_> = entries.map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let desc = wgpu::BindGroupDescriptor { label: None, layout: &self.layout, entries: &entries };
+        device.create_bind_group(&desc)
+    }
+
     /// Its version, the same for all stages of a launch; of a kernel outside the families its label.
     pub(super) fn name(&self) -> String {
         match &self.key.source {

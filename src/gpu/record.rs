@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::kernel::{Kernel, PARAM_SLOT};
 use super::launched::Watched;
+use super::pool::buffer;
 use super::profile::Profile;
 use super::{Gpu, Storage, lock};
 use crate::error::{Error, Result};
@@ -78,12 +79,8 @@ impl Command {
 impl Stream {
     /// For so many dispatches.
     pub(super) fn new(device: &wgpu::Device, launches: usize) -> Self {
-        let param_buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("parameters"),
-            size: launches as u64 * PARAM_SLOT,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let param_buffer = buffer(device, "parameters", launches as u64 * PARAM_SLOT, usage);
         Self { commands: Vec::new(), params: Vec::new(), param_buffer }
     }
 
@@ -102,17 +99,7 @@ impl Stream {
         let param_offset = self.params.len() as u32;
         self.params.extend_from_slice(bytemuck::cast_slice(params));
         self.params.resize(param_offset as usize + PARAM_SLOT as usize, 0);
-        let param_binding = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.param_buffer,
-            offset: 0,
-            size: wgpu::BufferSize::new(PARAM_SLOT),
-        });
-        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: param_binding }];
-        for (slot, s) in kernel.slots.iter().zip(bindings) {
-            entries.push(wgpu::BindGroupEntry { binding: slot.binding, resource: s.binding() });
-        }
-        let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
-        let group = device.create_bind_group(&desc);
+        let group = kernel.bind(device, &self.param_buffer, bindings.iter().map(|s| s.binding()));
         self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, stands_for });
     }
 
@@ -301,16 +288,9 @@ impl Gpu {
         from.check_kept()?;
         let size = copy_size(from.bytes());
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let desc = wgpu::BufferDescriptor { label: Some("read back"), size, usage, mapped_at_creation: false };
-        let staging = self.scoped(|| self.0.device.create_buffer(&desc))?;
-        let command = Command::Copy {
-            from: from.buffer().clone(),
-            from_offset: from.offset(),
-            to: staging.clone(),
-            to_offset: 0,
-            bytes: size,
-        };
-        self.record(command);
+        let staging = self.scoped(|| buffer(&self.0.device, "read back", size, usage))?;
+        let (source, from_offset, to) = (from.buffer().clone(), from.offset(), staging.clone());
+        self.record(Command::Copy { from: source, from_offset, to, to_offset: 0, bytes: size });
         Ok(PendingRead { gpu: self.clone(), staging, bytes: from.bytes() as usize })
     }
 

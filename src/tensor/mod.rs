@@ -20,6 +20,7 @@ pub enum DType {
 #[derive(Clone)]
 pub struct Tensor(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     gpu: Gpu,
     id: u64,
@@ -80,28 +81,16 @@ impl Tensor {
         Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history }))
     }
 
-    /// The same tensor over `storage`, the same memory as a history keeps it.
-    fn over(&self, storage: Storage) -> Self {
-        let Inner { gpu, id, shape, dtype, requires_grad, history, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            gpu: gpu.clone(),
-            id: *id,
-            shape: shape.clone(),
-            dtype: *dtype,
-            storage,
-            requires_grad: *requires_grad,
-            history: history.clone(),
-        }))
-    }
-
-    /// The same tensor for the history of `op`: reading it is an error once it was written over.
+    /// The same tensor for the history of `op`: reading it is an error once it was written over. What was kept before stays
+    /// meant as it was then.
     pub(crate) fn kept(&self, op: &'static str, role: &'static str) -> Self {
-        self.over(self.storage().kept(op, role, self.shape()))
+        self.kept_since(self.storage().stamp(), op, role)
     }
 
     /// As [`Tensor::kept`], with the content that was written at `stamp`.
     pub(crate) fn kept_since(&self, stamp: u64, op: &'static str, role: &'static str) -> Self {
-        self.over(self.storage().kept_since(stamp, op, role, self.shape()))
+        let storage = self.storage().kept(stamp, op, role, self.shape());
+        Self(Arc::new(Inner { storage, ..(*self.0).clone() }))
     }
 
     /// A tensor with undefined content, for an operation to fill.
