@@ -129,7 +129,7 @@ impl AdamState {
 pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
     check_floats("sum_of_squares", &[x])?;
     let y = Tensor::empty(x.gpu(), &[1], DType::F32)?;
-    launch_sum(x.gpu(), x, [1, x.numel(), 1], Term::Square, &y)?;
+    launch_sum(x, [1, x.numel(), 1], Term::Square, &y)?;
     Ok(y)
 }
 

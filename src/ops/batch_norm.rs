@@ -254,7 +254,7 @@ impl BatchNorm {
             y = relu(&y)?;
         }
         match (self.dropout, inputs.last()) {
-            (Some(dropout), Some(state)) => apply(dropout, &[&y, state]),
+            (Some(dropout), Some(state)) => dropout.of(&y, state),
             _ => Ok(y),
         }
     }

@@ -5,7 +5,7 @@ use super::elementwise::{broadcast_strides, shape4};
 use super::family::{Family, Kernel};
 use super::index::{PICK, PLACE};
 use super::reduce::around;
-use super::{Array, Forward, Op, Saved, apply, check_floats, sum_to};
+use super::{Array, Forward, Op, Saved, apply, check_floats, linear, sum_to};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -69,12 +69,12 @@ pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     apply(Reshape { shape: shape.to_vec() }, &[x])
 }
 
-fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
-    let y = Tensor::empty(gpu, shape, DType::F32)?;
+fn launch_strided(x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
+    let y = Tensor::empty(x.gpu(), shape, DType::F32)?;
     let [d0, d1, d2, d3] = shape4(shape);
     let [s0, s1, s2, s3] = strides;
     STRIDED
-        .at(gpu, shape)
+        .at(x.gpu(), shape)
         .ints(&[("d0", d0), ("d1", d1), ("d2", d2), ("d3", d3)])
         .ints(&[("s0", s0), ("s1", s1), ("s2", s2), ("s3", s3), ("offset", offset)])
         .bind("x", x)
@@ -96,25 +96,6 @@ fn front4(values: &[usize]) -> [usize; 4] {
     out
 }
 
-#[derive(Debug)]
-struct Expand {
-    shape: Vec<usize>,
-}
-
-impl Op for Expand {
-    fn name(&self) -> &'static str {
-        "expand"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        Ok(launch_strided(gpu, inputs[0], &self.shape, broadcast_strides(inputs[0].shape()), 0)?.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(sum_to(grad, s.inputs[0].shape())?)])
-    }
-}
-
 /// `x` repeated to `shape` (NumPy's broadcasting).
 pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     check_floats("expand", &[x])?;
@@ -129,34 +110,8 @@ pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
             "only dimensions of extent 1 can be repeated",
         ));
     }
-    apply(Expand { shape: shape.to_vec() }, &[x])
-}
-
-#[derive(Debug)]
-struct Permute {
-    order: Vec<usize>,
-}
-
-impl Op for Permute {
-    fn name(&self) -> &'static str {
-        "permute"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let shape: Vec<usize> = self.order.iter().map(|&d| x.dim(d)).collect();
-        let from = strides(x.shape());
-        let picked: Vec<usize> = self.order.iter().map(|&d| from[d]).collect();
-        Ok(launch_strided(gpu, x, &shape, front4(&picked), 0)?.into())
-    }
-
-    fn backward(&self, _: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let mut inverse = vec![0; self.order.len()];
-        for (i, &d) in self.order.iter().enumerate() {
-            inverse[d] = i;
-        }
-        Ok(vec![Some(permute(grad, &inverse)?)])
-    }
+    let (shape, strides) = (shape.to_vec(), broadcast_strides(x.shape()));
+    linear("expand", &[x], move |x| launch_strided(x[0], &shape, strides, 0), |g, x| sum_to(g, x[0].shape()))
 }
 
 /// Dimension `i` of the result is dimension `order[i]` of `x`.
@@ -171,7 +126,12 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
             "dimensions count from 0",
         ));
     }
-    apply(Permute { order: order.to_vec() }, &[x])
+    let from = strides(x.shape());
+    let (shape, strides): (Vec<usize>, Vec<usize>) = order.iter().map(|&d| (x.dim(d), from[d])).unzip();
+    let mut inverse = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(i, &d)| inverse[d] = i);
+    let forward = move |x: &[&Tensor]| launch_strided(x[0], &shape, front4(&strides), 0);
+    linear("permute", &[x], forward, move |g, _| permute(g, &inverse))
 }
 
 /// Exchanges two dimensions.
@@ -179,32 +139,6 @@ pub fn transpose(x: &Tensor, a: usize, b: usize) -> Result<Tensor> {
     let mut order: Vec<usize> = (0..x.rank().max(a + 1).max(b + 1)).collect();
     order.swap(a, b);
     permute(x, &order)
-}
-
-#[derive(Debug)]
-struct Slice {
-    dim: usize,
-    start: usize,
-    end: usize,
-}
-
-impl Op for Slice {
-    fn name(&self) -> &'static str {
-        "slice"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let mut shape = x.shape().to_vec();
-        shape[self.dim] = self.end - self.start;
-        let from = strides(x.shape());
-        Ok(launch_strided(gpu, x, &shape, front4(&from), self.start * from[self.dim])?.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let after = s.inputs[0].dim(self.dim) - self.end;
-        Ok(vec![Some(pad(grad, self.dim, self.start, after)?)])
-    }
 }
 
 /// Elements `[start, end)` of dimension `dim`.
@@ -221,45 +155,24 @@ pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor>
     if end - start == x.dim(dim) {
         return Ok(x.clone());
     }
-    apply(Slice { dim, start, end }, &[x])
+    let forward = move |x: &[&Tensor]| {
+        let mut shape = x[0].shape().to_vec();
+        let from = strides(&shape);
+        shape[dim] = end - start;
+        launch_strided(x[0], &shape, front4(&from), start * from[dim])
+    };
+    linear("slice", &[x], forward, move |g, x| pad(g, dim, start, x[0].dim(dim) - end))
 }
 
-fn launch_block(gpu: &Gpu, x: &Tensor, y: &Tensor, dim: usize, start: usize) -> Result<()> {
+fn launch_block(x: &Tensor, y: &Tensor, dim: usize, start: usize) -> Result<()> {
     let [outer, r_in, inner] = around(x.shape(), dim);
     WRITE_BLOCK
-        .at(gpu, x.shape())
+        .at(x.gpu(), x.shape())
         .ints(&[("outer", outer), ("r_in", r_in), ("r_out", y.dim(dim)), ("inner", inner), ("start", start)])
         .bind("x", x)
         .bind("y", y)
         .cost(0.0, 8.0 * x.numel() as f64)
         .run()
-}
-
-#[derive(Debug)]
-struct Pad {
-    dim: usize,
-    before: usize,
-    after: usize,
-}
-
-impl Op for Pad {
-    fn name(&self) -> &'static str {
-        "pad"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let mut shape = x.shape().to_vec();
-        shape[self.dim] += self.before + self.after;
-        let y = Tensor::zeros(gpu, &shape)?;
-        launch_block(gpu, x, &y, self.dim, self.before)?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let end = self.before + s.inputs[0].dim(self.dim);
-        Ok(vec![Some(slice(grad, self.dim, self.before, end)?)])
-    }
 }
 
 /// Zeros before and after along dimension `dim`.
@@ -276,7 +189,13 @@ pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor
     if before + after == 0 {
         return Ok(x.clone());
     }
-    apply(Pad { dim, before, after }, &[x])
+    let forward = move |x: &[&Tensor]| {
+        let mut shape = x[0].shape().to_vec();
+        shape[dim] += before + after;
+        let y = Tensor::zeros(x[0].gpu(), &shape)?;
+        launch_block(x[0], &y, dim, before).map(|()| y)
+    };
+    linear("pad", &[x], forward, move |g, x| slice(g, dim, before, before + x[0].dim(dim)))
 }
 
 #[derive(Debug)]
@@ -295,7 +214,7 @@ impl Op for Concat {
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let mut start = 0;
         for x in inputs {
-            launch_block(gpu, x, &y, self.dim, start)?;
+            launch_block(x, &y, self.dim, start)?;
             start += x.dim(self.dim);
         }
         Ok(y.into())
