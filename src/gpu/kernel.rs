@@ -212,6 +212,11 @@ impl Kernel {
 }
 
 impl Key {
+    /// Override constants as the device takes them.
+    pub(super) fn overrides(&self) -> Vec<(String, f64)> {
+        self.constants.iter().map(|(name, v)| (name.clone(), v.float())).collect()
+    }
+
     /// The text that it stands for, with its values.
     pub(super) fn template<'a>(&self, shaders: &'a ShaderSource) -> Result<Template<'a>> {
         let values = self.settings.iter().map(|(name, v)| (name.clone(), v.value())).collect();

@@ -17,20 +17,24 @@ use std::sync::Arc;
 /// An entry point of a version, ready to be compiled and launched.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its name.
-    pub name: String,
-    /// Its override constants, by name.
-    pub constants: Vec<(String, f64)>,
-    /// Its template variables.
-    pub settings: Vec<(String, Number)>,
     /// Workgroups.
-    pub groups: usize,
+    groups: usize,
     /// Words of the parameters.
     params: Vec<u32>,
     key: Key,
 }
 
 impl Entry {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.key.entry
+    }
+
+    /// Its override constants, by name.
+    pub fn constants(&self) -> Vec<(String, f64)> {
+        self.key.overrides()
+    }
+
     /// The WGSL that it is compiled from.
     pub fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
         self.key.template(shaders)?.expand()
@@ -113,7 +117,7 @@ impl Texts {
             };
             let mut key = Key {
                 source: Source::Version(version.clone()),
-                entry: name.clone(),
+                entry: name,
                 constants: Vec::new(),
                 settings: settings.clone(),
             };
@@ -156,15 +160,7 @@ impl Texts {
                     version.wrong(name, &what)
                 })?);
             }
-            let entry = Entry {
-                name,
-                constants: key.constants.iter().map(|(n, v)| (n.clone(), v.float())).collect(),
-                settings: key.settings.clone(),
-                groups,
-                params,
-                key,
-            };
-            Ok((entry, module))
+            Ok((Entry { groups, params, key }, module))
         };
         version.entries(kernel, values)?.into_iter().map(one).collect()
     }

@@ -40,7 +40,7 @@ impl Optimizer {
         Ok(Self {
             hyper,
             state: AdamState::of_parts(flat.gpu(), flat.numel(), params.offsets())?,
-            grads: params.flat_zeros()?,
+            grads: Tensor::zeros(flat.gpu(), flat.shape())?,
             step: 0,
             counts: Arc::new(Mutex::new(counts)),
             scaled: false,

@@ -38,12 +38,6 @@ struct Entry {
     init: Init,
 }
 
-/// FNV-1a: a parameter's random stream depends on its name alone, so that adding a part to a network leaves the
-/// starting values of the rest as they were.
-fn stream(name: &str) -> u64 {
-    hash_of(name)
-}
-
 impl ParamBuilder {
     /// Starting values from `seed`.
     pub fn new(seed: u64) -> Self {
@@ -66,7 +60,8 @@ impl ParamBuilder {
             Init::Value(v) => vec![v; n],
             Init::FanIn(fan_in) => {
                 let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-                rng.set_stream(stream(&entry.name));
+                // by the name alone: adding a part to a network leaves the starting values of the rest as they were
+                rng.set_stream(hash_of(&entry.name));
                 let bound = 1.0 / (fan_in as f32).sqrt();
                 (0..n).map(|_| (2.0 * rng.random::<f32>() - 1.0) * bound).collect()
             }
@@ -205,10 +200,5 @@ impl Params {
             .into_iter()
             .map(|(n, t, read)| Ok((n.clone(), t.shape().to_vec(), bytemuck::pod_collect_to_vec(&read.wait()?))))
             .collect()
-    }
-
-    /// A flat buffer of zeros laid out like [`Params::flat`], for gradients.
-    pub fn flat_zeros(&self) -> Result<Tensor> {
-        Tensor::zeros(self.flat.gpu(), self.flat.shape())
     }
 }

@@ -124,7 +124,6 @@ fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
 
 /// Inputs: those of one [`Norm`], what is added (nothing, a tensor, or those of another), and dropout's state where there is
 /// one. Output as x.
-#[derive(Debug)]
 struct BatchNorm {
     eps: f32,
     relu: bool,
@@ -137,7 +136,6 @@ struct BatchNorm {
 }
 
 /// What is added.
-#[derive(Debug)]
 enum Second {
     Nothing,
     Tensor,

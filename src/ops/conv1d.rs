@@ -38,7 +38,6 @@ fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
 
 /// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch, with `relu` a bias `[sum C_j]`. Output
 /// `[B, sum C_j, T]`.
-#[derive(Debug)]
 struct Conv {
     spec: ConvSpec,
     /// Ends with `max(0, . + bias)`.
@@ -87,7 +86,7 @@ impl Op for Conv {
             ));
         }
         let y = Tensor::empty(gpu, &[b, channels, t], DType::F32)?;
-        let sizes = self.spec.all_sizes(b, c, l, t, &ws);
+        let sizes = self.spec.sizes([b, c, l], t, &ws);
         let way = self.spec.way(gpu, Pass::Forward, &ws, &sizes)?;
         way.forward(gpu, (x, &self.rows), (weights, bias), &y, &sizes)?;
         Ok(y.into())
@@ -115,7 +114,7 @@ fn gradients(
     needs: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
     let shapes: Vec<&[usize]> = weights.iter().map(Tensor::shape).collect();
-    let sizes = spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &shapes);
+    let sizes = spec.sizes([x.dim(0), x.dim(1), x.dim(2)], g.dim(2), &shapes);
     let grad_rows = spec.way(x.gpu(), Pass::WeightGrad, &shapes, &sizes)?.grad_rows(x.gpu(), g, rows, &sizes)?;
     let mut all = vec![None];
     if needs[0] {
@@ -134,7 +133,6 @@ fn gradients(
 }
 
 /// Inputs: g `[B, sum C_j, T]`, the weights. Output `[B, C_in, L]`.
-#[derive(Debug)]
 struct InputGrad {
     spec: ConvSpec,
     len: usize,
@@ -157,7 +155,7 @@ impl Op for InputGrad {
         let (g, ws) = (inputs[0], shapes(&inputs[1..]));
         let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
-        let sizes = self.spec.all_sizes(b, c, self.len, t, &ws);
+        let sizes = self.spec.sizes([b, c, self.len], t, &ws);
         let rows = std::mem::take(&mut *lock(&self.rows));
         self.spec.way(gpu, Pass::InputGrad, &ws, &sizes)?.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?;
         Ok(dx.into())
@@ -182,7 +180,6 @@ impl Op for InputGrad {
 }
 
 /// Inputs: x `[B, C_in, L]`, g `[B, sum C_j, T]`. Output: the gradient of weight `j`, `[C_j, C_in/G, K_j]`.
-#[derive(Debug)]
 struct WeightGrad {
     spec: ConvSpec,
     j: usize,
@@ -199,7 +196,7 @@ impl Op for WeightGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, g) = (inputs[0], inputs[1]);
         let ws: Vec<&[usize]> = self.weights.iter().map(Vec::as_slice).collect();
-        let sizes = self.spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
+        let sizes = self.spec.sizes([x.dim(0), x.dim(1), x.dim(2)], g.dim(2), &ws);
         let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
         let (rows, grad_rows) = lock(&self.rows).take().unwrap_or_default();
         let way = self.spec.way(gpu, Pass::WeightGrad, &ws, &sizes)?;
@@ -251,7 +248,7 @@ pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch:
 pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
     let (gpu, spec) = (x.gpu(), ConvSpec::single(1, 1, Branch::same(1, 1)));
     let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
-    let sizes = spec.all_sizes(b, c, l, l, &[w.shape()]);
+    let sizes = spec.sizes([b, c, l], l, &[w.shape()]);
     let way = spec.way(gpu, Pass::Forward, &[w.shape()], &sizes)?;
     if way.layout(0) == "plain" {
         return Ok(None);

@@ -142,7 +142,6 @@ pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     reshape(&y, shape)
 }
 
-#[derive(Debug)]
 struct MaxDim {
     dim: usize,
 }

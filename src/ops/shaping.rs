@@ -1,7 +1,7 @@
 //! Operations that move values without computing: reshape, expand, permute,
 //! slice, pad, concat (`shaders/shaping`).
 
-use super::elementwise::{broadcast_strides, shape4};
+use super::elementwise::{broadcast_shape, broadcast_strides, front4};
 use super::family::{Family, Kernel};
 use super::index::{PICK, PLACE};
 use super::reduce::around;
@@ -33,7 +33,6 @@ pub(super) const FAMILY: Family = Family {
     operations: &["shaping", "index", "max_pool"],
 };
 
-#[derive(Debug)]
 struct Reshape {
     shape: Vec<usize>,
 }
@@ -71,7 +70,7 @@ pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
 
 fn launch_strided(x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
     let y = Tensor::empty(x.gpu(), shape, DType::F32)?;
-    let [d0, d1, d2, d3] = shape4(shape);
+    let [d0, d1, d2, d3] = front4(shape, 1);
     let [s0, s1, s2, s3] = strides;
     STRIDED
         .at(x.gpu(), shape)
@@ -89,20 +88,13 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     (0..shape.len()).map(|d| numel(&shape[d + 1..])).collect()
 }
 
-/// `values` behind enough zeros to make four.
-fn front4(values: &[usize]) -> [usize; 4] {
-    let mut out = [0; 4];
-    out[4 - values.len()..].copy_from_slice(values);
-    out
-}
-
 /// `x` repeated to `shape` (NumPy's broadcasting).
 pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     check_floats("expand", &[x])?;
     if x.shape() == shape {
         return Ok(x.clone());
     }
-    if super::elementwise::broadcast_shape("expand", x.shape(), shape)? != shape {
+    if broadcast_shape("expand", x.shape(), shape)? != shape {
         return Err(Error::shape(
             "expand",
             format!("{:?} to {shape:?}", x.shape()),
@@ -130,7 +122,7 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
     let (shape, strides): (Vec<usize>, Vec<usize>) = order.iter().map(|&d| (x.dim(d), from[d])).unzip();
     let mut inverse = vec![0; order.len()];
     order.iter().enumerate().for_each(|(i, &d)| inverse[d] = i);
-    let forward = move |x: &[&Tensor]| launch_strided(x[0], &shape, front4(&strides), 0);
+    let forward = move |x: &[&Tensor]| launch_strided(x[0], &shape, front4(&strides, 0), 0);
     linear("permute", &[x], forward, move |g, _| permute(g, &inverse))
 }
 
@@ -159,7 +151,7 @@ pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor>
         let mut shape = x[0].shape().to_vec();
         let from = strides(&shape);
         shape[dim] = end - start;
-        launch_strided(x[0], &shape, front4(&from), start * from[dim])
+        launch_strided(x[0], &shape, front4(&from, 0), start * from[dim])
     };
     linear("slice", &[x], forward, move |g, x| pad(g, dim, start, x[0].dim(dim) - end))
 }
@@ -198,7 +190,6 @@ pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor
     linear("pad", &[x], forward, move |g, x| slice(g, dim, before, before + x[0].dim(dim)))
 }
 
-#[derive(Debug)]
 struct Concat {
     dim: usize,
 }
