@@ -6,7 +6,6 @@ use crate::files::{guard, write_atomically};
 use crate::tables::collect::{Chosen, collect};
 use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Gather the runs of a sweep into tables (Markdown, CSV, LaTeX)
 #[derive(Args)]
@@ -33,7 +32,7 @@ pub(super) struct CollectArgs {
     latex_class_columns: Option<Vec<String>>,
 }
 
-pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     let found = collect(&args.dir, args.reference.as_deref())?;
     let chosen = Chosen { columns: args.latex_columns.clone(), class_columns: args.latex_class_columns.clone() };
     let files = found.files(&chosen)?;
@@ -55,5 +54,5 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
     let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
     let (runs, dir) = (found.runs, args.dir.display());
     common.say(format!("{runs} runs; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

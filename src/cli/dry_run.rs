@@ -1,6 +1,6 @@
 //! `exgnet train --dry-run`: what a training would be and cost, without training.
 
-use super::progress::Reading;
+use super::progress::reading;
 use super::{Common, print_json, print_line};
 use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
@@ -11,7 +11,6 @@ use crate::train::estimate::{Estimate, random_batch};
 use crate::train::room::with_batch;
 use crate::train::step::Stepper;
 use serde::Serialize;
-use std::process::ExitCode;
 use std::time::Instant;
 
 /// What is printed with `--json`; `None` where it cannot be known here.
@@ -29,7 +28,7 @@ struct Report {
 }
 
 /// Checks the experiment, its data where they are at hand, and takes two steps where there is a device.
-pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Result<()> {
     let (network, t) = (&experiment.network, &experiment.train);
     let samples = experiment.data.samples();
     let (classes, steps_per_epoch) = match at_hand(common, experiment)? {
@@ -66,7 +65,7 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
             total_seconds: seconds,
         };
         print_json(&report, true);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let kind = format!("{:?}", network.kind).to_lowercase();
     print_line(&format!("{kind}, {} blocks, {classes} classes, strips of {samples} samples\n", network.widths.len()));
@@ -102,12 +101,12 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     let step = measured.map_or_else(unknown, |(ms, name, _)| format!("{ms:.1} ms on {name}"));
     print_line(&format!("step             {step}"));
     print_line(&format!("training         {}", seconds.map_or_else(unknown, duration)));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Number of classes and of steps an epoch, where the data can be read here.
 fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, usize)>> {
-    let set = match data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch()) {
+    let set = match data::load(&experiment.data, &experiment.guidance, &reading(common.quiet)) {
         Ok(set) => set,
         Err(e @ Error::File { .. }) => {
             common.say(format!("data not at hand: {e}"));

@@ -2,7 +2,7 @@
 
 use super::evaluate::{load, run_dir, to_model_classes};
 use super::train::tell;
-use super::{Common, model, print_json, print_line};
+use super::{Common, model, print_found, print_line};
 use crate::autograd::grad;
 use crate::ecg::Dataset;
 use crate::error::{Error, Result};
@@ -17,7 +17,6 @@ use crate::train::Targets;
 use crate::train::losses::{Terms, losses};
 use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Write loss terms and every parameter's gradient for chosen records
 #[derive(Args)]
@@ -80,7 +79,7 @@ fn apply(sets: &[String]) -> Result<()> {
     }
 }
 
-pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let model = model::load(common, &args.model)?;
     apply(&args.sets)?;
     let mut experiment = match run_dir(&args.model).and_then(RunFolder::open) {
@@ -117,17 +116,13 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
     let ids: Vec<&str> = records.iter().map(|&r| set.strips[r].id.as_str()).collect();
     let mut metadata = vec![("format", "exgnet-grads-1".to_owned()), ("records", serde_json::json!(ids).to_string())];
     let values = read(&terms)?;
-    metadata.push(("terms", serde_json::Value::Object(values.clone()).to_string()));
+    metadata.push(("terms", serde_json::json!(values).to_string()));
     write_atomically(&args.out, &model_file::safetensors_bytes(&gradients, &metadata))?;
-    if args.json {
-        print_json(&serde_json::Value::Object(values), true);
-    } else {
-        for (name, value) in &values {
-            print_line(&format!("{name:<8} {value}"));
-        }
-    }
+    print_found(args.json, &values, || {
+        values.iter().for_each(|(name, value)| print_line(&format!("{name:<8} {value}")));
+    });
     common.say(format!("written: {}", args.out.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The terms by name; what was not computed is `null`.

@@ -13,7 +13,6 @@ use naga::back::PipelineConstants;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Print a kernel's WGSL, expanded, check it, and write its SPIR-V
@@ -39,7 +38,7 @@ pub(super) struct ShaderArgs {
 /// The first word of a SPIR-V module.
 const SPIRV_MAGIC: u32 = 0x0723_0203;
 
-pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<()> {
     let source = common.shaders()?;
     let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
         return list(&source, args.name.as_deref());
@@ -52,7 +51,7 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
         text.lines().for_each(print_line);
     }
     if found.is_part && args.spirv.is_none() {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let module = found.template.module()?;
     let info = found.template.validate(&module)?;
@@ -68,7 +67,7 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<ExitCode> {
         common.say(format!("wrote {} ({} words)", path.display(), words.len()));
     }
     common.say(format!("valid: {} ({})", source.shown(&found.file), points.join(", ")));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// `NAME=N` each.
@@ -194,7 +193,7 @@ fn spirv(
 }
 
 /// Prints families, versions and knobs, of all or of one family.
-fn list(source: &ShaderSource, only: Option<&str>) -> Result<ExitCode> {
+fn list(source: &ShaderSource, only: Option<&str>) -> Result<()> {
     let catalogue = source.catalogue()?;
     if let Some(name) = only
         && !catalogue.families().any(|family| family == name)
@@ -230,7 +229,7 @@ fn list(source: &ShaderSource, only: Option<&str>) -> Result<ExitCode> {
             print_line(format!("  {name:<30} {}", constants.join(" ")).trim_end());
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A knob for people: `oc = EXPR, of 1 to 64`.

@@ -1,9 +1,9 @@
 //! Says what is under way, and ends the program where it does not end.
 
+use crate::cli::progress::bar;
 use crate::gpu::Gpu;
 use crate::lab::check::UnderWay;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 use std::process::exit;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,13 +19,9 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Ends the program with exit code 1 where a case takes longer than `limit` seconds.
-    pub(super) fn new(limit: f64, gpu: &Gpu, shown: bool) -> Self {
+    pub(super) fn new(limit: f64, gpu: &Gpu, quiet: bool) -> Self {
         let now = Now::default();
-        let bar = (shown && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::new(1);
-            bar.set_style(ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}").expect("a valid template"));
-            bar
-        });
+        let bar = bar(quiet, "{msg} {bar:24} {pos}/{len}");
         let (seen, gpu) = (Arc::downgrade(&now), gpu.clone());
         std::thread::spawn(move || {
             let step = Duration::from_secs_f64((limit / 20.0).clamp(0.01, 0.5));
