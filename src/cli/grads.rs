@@ -129,8 +129,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
 fn read(terms: &Terms) -> Result<serde_json::Map<String, serde_json::Value>> {
     let mut values = serde_json::Map::new();
     for name in ["ce", "joint", "feature", "xai", "total"] {
-        let term = terms.named().into_iter().find(|(n, _)| *n == name);
-        let value = term.map(|(_, t)| t.to_vec().map(|v| f64::from(v[0]))).transpose()?;
+        let value = terms.get(name).map(|t| t.to_vec().map(|v| f64::from(v[0]))).transpose()?;
         values.insert(name.into(), value.into());
     }
     Ok(values)

@@ -34,9 +34,6 @@ fn theme(name: &str) -> Result<Theme, String> {
 
 impl LookArgs {
     /// How figures are to look; `width_mm` wide where no width is given.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for sizes that no figure can have.
     pub(super) fn look(&self, width_mm: f64) -> Result<Look> {
         const HINT: &str = "85 mm is a journal's column and 180 mm its page; 300 dpi is usual";
         let look = Look { width_mm: self.width_mm.unwrap_or(width_mm), dpi: self.dpi, theme: self.theme };

@@ -29,19 +29,12 @@ pub struct FeatureClassifier {
     values: Vec<f64>,
 }
 
-/// The four parts of a flat list of parameters.
-struct Parts<'a> {
-    w1: &'a [f64],
-    b1: &'a [f64],
-    w2: &'a [f64],
-    b2: &'a [f64],
-}
-
-fn parts(values: &[f64], classes: usize) -> Parts<'_> {
+/// The four parts of a flat list of parameters, see [`FeatureClassifier`].
+fn parts(values: &[f64], classes: usize) -> [&[f64]; 4] {
     let (w1, rest) = values.split_at(INPUTS * HIDDEN);
     let (b1, rest) = rest.split_at(HIDDEN);
     let (w2, b2) = rest.split_at(classes * HIDDEN);
-    Parts { w1, b1, w2, b2 }
+    [w1, b1, w2, b2]
 }
 
 /// `to += scale * from`.
@@ -98,21 +91,21 @@ impl FeatureClassifier {
 
     /// Hidden values and logits.
     fn forward(&self, row: &[f32; INPUTS]) -> ([f64; HIDDEN], Vec<f64>) {
-        let p = parts(&self.values, self.classes);
+        let [w1, b1, w2, b2] = parts(&self.values, self.classes);
         let mut hidden = [0.0; HIDDEN];
-        hidden.copy_from_slice(p.b1);
-        for (&x, w) in row.iter().zip(p.w1.chunks_exact(HIDDEN)) {
+        hidden.copy_from_slice(b1);
+        for (&x, w) in row.iter().zip(w1.chunks_exact(HIDDEN)) {
             add_scaled(&mut hidden, w, f64::from(x));
         }
         hidden.iter_mut().for_each(|h| *h = h.max(0.0));
         let one = |(w, b): (&[f64], &f64)| b + w.iter().zip(&hidden).map(|(w, h)| w * h).sum::<f64>();
-        let logits = p.w2.chunks_exact(HIDDEN).zip(p.b2).map(one).collect();
+        let logits = w2.chunks_exact(HIDDEN).zip(b2).map(one).collect();
         (hidden, logits)
     }
 
     /// Gradient of the batch's loss, laid out as the values.
     fn gradient(&self, batch: &[usize], rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64]) -> Vec<f64> {
-        let w2 = parts(&self.values, self.classes).w2;
+        let [.., w2, _] = parts(&self.values, self.classes);
         let total: f64 = batch.iter().map(|&r| weights[labels[r]]).sum();
         let mut gradient = vec![0.0; self.values.len()];
         let (g1, rest) = gradient.split_at_mut(INPUTS * HIDDEN);

@@ -39,9 +39,6 @@ pub const PERTURBED: usize = 8;
 const BATCH: usize = 32;
 
 /// Logits of each of `records`, in evaluation mode.
-///
-/// # Errors
-/// [`crate::Error::Shape`], [`crate::Error::Gpu`].
 pub fn logits(gpu: &Gpu, net: &Exgnet, strips: &Strips, records: &[usize], batch: usize) -> Result<Vec<Vec<f32>>> {
     logits_by(gpu, strips, records, batch, |x| Ok(no_grad(|| net.forward(x, &Mode::EVAL))?.logits))
 }
@@ -104,9 +101,6 @@ pub struct Evaluation {
 impl Evaluation {
     /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there are some, `sanity.json`,
     /// `explanations.safetensors` and `cost.json`; each says of what it is.
-    ///
-    /// # Errors
-    /// [`crate::Error::File`] for what cannot be written.
     pub fn write(&self, dir: &Path, origin: &Origin) -> Result<()> {
         let path = dir.join("predictions.csv");
         predictions::write_of(&path, &self.metrics.classes, &self.predictions, Some(origin))?;
@@ -128,8 +122,7 @@ impl Evaluation {
 /// keeps what figures need, among it the time of a prediction: nearly twice the time.
 ///
 /// # Errors
-/// As [`logits`]; [`crate::Error::Data`] for no records, classes that the network does not have and predictions that are no
-/// finite number.
+/// [`crate::Error::Data`] for no records, classes that the network does not have and non-finite predictions.
 pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let Tested { gpu, net, data, records, train, experiment, .. } = *tested;
     let block = experiment.losses.weights(net.config().widths.len())?.block;
@@ -164,27 +157,22 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
         predicted_class: sums.by_prediction()?,
         perturbation: perturbation(&data.classes, &truth, &chosen, &found),
     };
-    let sanity = match sanity {
-        false => None,
-        true => Some(Sanity {
+    let mut all = Evaluation { predictions, metrics, explanation, sanity: None, examples: None, cost: None };
+    if sanity {
+        let ids: Vec<String> = all.predictions.iter().map(|p| p.record.clone()).collect();
+        let features = by_features.map(|rows| Metrics::compute(&data.classes, &ids, &truth, &rows, None));
+        all.sanity = Some(Sanity {
             uniform: sums.by_truth(|s| s.uniform)?,
             pointing_chance: sums.chance(),
             slope: sums.by_truth(|s| s.slope)?,
             random_network: sums.by_truth(|s| s.random)?,
             random_seed,
-            features: match &by_features {
-                Some(rows) => {
-                    let ids: Vec<String> = predictions.iter().map(|p| p.record.clone()).collect();
-                    Some(Metrics::compute(&data.classes, &ids, &truth, rows, None)?)
-                }
-                None => None,
-            },
-        }),
-    };
-    let kept = sanity.is_some();
-    let examples = kept.then(|| examples::examples(tested, block, &scored, &found)).transpose()?;
-    let cost = kept.then(|| cost::cost(tested)).transpose()?;
-    Ok(Evaluation { predictions, metrics, explanation, sanity, examples, cost })
+            features: features.transpose()?,
+        });
+        all.examples = Some(examples::examples(tested, block, &scored, &found)?);
+        all.cost = Some(cost::cost(tested)?);
+    }
+    Ok(all)
 }
 
 /// Areas in the digits of `predictions.csv`.

@@ -69,17 +69,11 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     } else {
         None
     };
-    let regressed = match tested.scale.and(net.regress(&out.embedding)?) {
-        Some(values) => Some(values.to_vec()?),
-        None => None,
-    };
+    let regressed = tested.scale.and(net.regress(&out.embedding)?).map(|values| values.to_vec()).transpose()?;
     let embedding = out.embedding.to_vec()?;
     let width = out.embedding.dim(1);
     drop(out);
-    let random = match random {
-        Some(net) => Some(maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)?),
-        None => None,
-    };
+    let random = random.map(|net| maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)).transpose()?;
     let one = |i: usize| {
         let strip = &data.strips[part[i]];
         let made = strip.guidance(data.preprocessing.fs, &experiment.guidance);

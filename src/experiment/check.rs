@@ -13,10 +13,7 @@ use std::ops::{Bound, RangeBounds};
 type Checked = Result<(), Problem>;
 
 impl Experiment {
-    /// Checks every value, and how they fit together.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Config`] naming the key, what was found and what was expected.
+    /// Checks every value, and how they fit together: an error names the key, what was found and what was expected.
     pub fn validate(&self) -> Result<()> {
         self.check().map_err(Problem::into_error)
     }

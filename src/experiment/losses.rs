@@ -19,7 +19,7 @@ pub struct LossConfig {
     pub target_layer: String,
     /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
     pub detach_alpha: bool,
-    /// What the map is drawn to: `mixed` (the target of beats and intervals) or `separate` (a term for each).
+    /// What the map is pulled towards: `mixed` (the target of beats and intervals) or `separate` (a term for each).
     pub xai_goal: XaiGoal,
     /// How much more an irregular record weighs in the XAI guidance: `1 + xai_irregular rho`; 0 = all alike.
     pub xai_irregular: f64,
@@ -46,10 +46,7 @@ impl Default for LossConfig {
 }
 
 impl LossConfig {
-    /// The weights for a trunk of `blocks` blocks.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Config`] for a target layer that it does not have.
+    /// The weights for a trunk of `blocks` blocks, of which the target layer must be one.
     pub fn weights(&self, blocks: usize) -> Result<LossWeights> {
         let block = target_block(Some(&self.target_layer), blocks)?;
         Ok(LossWeights {

@@ -1,4 +1,5 @@
 use crate::ecg::sources::Kind;
+use crate::experiment::read::apply_set;
 use crate::experiment::*;
 use crate::nn::config::{BlockKind, Head};
 use std::path::Path;

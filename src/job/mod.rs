@@ -80,15 +80,9 @@ pub type Load<'a> = dyn FnMut(&(dyn Fn(Reading) + Sync)) -> Result<Dataset> + 'a
 /// Who runs a job: gives the device, and hears what happens. A [`Gpu`] is one that logs and never stops.
 pub trait Host {
     /// The device, asked for when the run needs it.
-    ///
-    /// # Errors
-    /// Without one.
     fn gpu(&self) -> Result<Gpu>;
 
     /// The kernels that the device has or will have; asked for before the device is opened.
-    ///
-    /// # Errors
-    /// For texts that cannot be read.
     fn kernels(&self) -> Result<(ShaderSource, Forced)>;
 
     /// A line for people.
@@ -102,9 +96,6 @@ pub trait Host {
     }
 
     /// Reads the data set by `load`, and shows how far it is.
-    ///
-    /// # Errors
-    /// Those of `load`.
     fn reading(&self, load: &mut Load<'_>) -> Result<Dataset> {
         load(&|_| {})
     }
@@ -192,7 +183,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         && c.experiment != experiment.to_toml()
     {
         let what = "belongs to another experiment than config.toml";
-        return Err(Error::file(dir.join("checkpoint.safetensors"), what, "begin anew with --force"));
+        return Err(Error::file(dir.join("checkpoint.safetensors"), what, "begin again with --force"));
     }
     let gpu = host.gpu()?;
     let adapter = gpu.report();
@@ -208,7 +199,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
             folder.clear_temporaries()?;
             folder
         }
-        // cut off before its first checkpoint: it begins anew
+        // cut off before its first checkpoint: it begins again
         (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };
     let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);

@@ -48,9 +48,6 @@ pub struct Chosen {
 impl Collected {
     /// The files of the tables, by name: Markdown, CSV and LaTeX of each. Measured times differ whenever a sweep is run, and
     /// are in files of their own.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for a chosen column that is not there.
     pub fn files(&self, chosen: &Chosen) -> Result<Vec<(String, String)>> {
         let of_class = chosen.class_columns.as_ref().map(|own| {
             let class = (!own.iter().any(|name| name == "class")).then(|| "class".to_owned());
@@ -123,9 +120,6 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
 }
 
 /// The tables of tested runs of the same classes.
-///
-/// # Errors
-/// [`Error::Data`] as [`collect`].
 pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> Result<Collected> {
     check(&set.runs)?;
     let reference = reference.unwrap_or(&set.variants[0]);

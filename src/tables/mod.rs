@@ -158,10 +158,7 @@ impl Table {
         Self { title: title.into(), labels: labels.into(), columns, rows: Vec::new(), notes: Vec::new() }
     }
 
-    /// Adds a row.
-    ///
-    /// # Errors
-    /// [`Error::Data`] unless there is a cell for every column.
+    /// Adds a row, which has a cell for every column.
     pub fn push(&mut self, label: impl Into<String>, cells: Vec<Cell>) -> Result<()> {
         self.push_row(label, cells, false)
     }

@@ -101,12 +101,9 @@ impl Checkpoint {
     }
 
     /// Reads a file that [`Checkpoint::write`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it is missing, damaged or no checkpoint.
     pub fn read(path: &Path) -> Result<Self> {
         let bad = |what: String| {
-            Error::file(path, what, "without it the run can only begin anew: leave --resume away and give --force")
+            Error::file(path, what, "without it the run can only begin again: leave --resume away and give --force")
         };
         let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         Self::parse(&bytes).map_err(bad)

@@ -179,8 +179,7 @@ fn values_per_record(
 /// A batch of noise that a step of the experiment can be taken on: strips `[B, 1, samples]` and what they are to learn.
 ///
 /// # Errors
-/// [`crate::Error::Memory`] where a step on it cannot fit, before anything is allocated; [`crate::Error::Config`] for a target
-/// layer that the network does not have; [`crate::Error::Shape`]; [`crate::Error::Gpu`].
+/// [`crate::Error::Memory`] where a step on it cannot fit, before anything is allocated.
 pub fn random_batch(
     gpu: &Gpu,
     experiment: &Experiment,

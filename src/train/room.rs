@@ -14,10 +14,7 @@ const MARGIN: f64 = 2.0;
 /// The largest batch below the experiment's own with which a training of `classes` classes on strips of `samples`
 /// samples takes no more than `bytes` bytes of device memory by the estimate with its margin; `None` where not even one
 /// of 2 does.
-///
-/// # Errors
-/// [`Error::Config`] for a target layer that the network does not have.
-pub fn batch_within(experiment: &Experiment, classes: usize, samples: usize, bytes: u64) -> Result<Option<usize>> {
+fn batch_within(experiment: &Experiment, classes: usize, samples: usize, bytes: u64) -> Result<Option<usize>> {
     let weights = experiment.losses.weights(experiment.network.widths.len())?;
     let fits = |batch: usize| {
         let mut train = experiment.train.clone();
@@ -35,8 +32,7 @@ const SURE: f64 = 0.8;
 /// allocated.
 ///
 /// # Errors
-/// [`Error::Memory`] with what a step needs and what there is ([`with_batch`] adds the batch that fits); [`Error::Config`] for a target layer that
-/// the network does not have.
+/// [`Error::Memory`] with what a step needs and what there is ([`with_batch`] adds the batch that fits).
 pub fn check(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<()> {
     let (network, batch) = (&experiment.network, experiment.train.batch);
     let weights = experiment.losses.weights(network.widths.len())?;

@@ -43,8 +43,7 @@ impl Stepper {
     /// A new network for as many classes as there are `class_weights`, or one that goes on from a checkpoint.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] for impossible sizes; [`crate::Error::Shape`] for a checkpoint of another network;
-    /// [`crate::Error::Gpu`].
+    /// [`Error::Config`] for impossible sizes; [`Error::Shape`] for a checkpoint of another network.
     pub fn new(gpu: &Gpu, experiment: &Experiment, class_weights: &[f32], from: Option<&Checkpoint>) -> Result<Self> {
         let (t, network) = (&experiment.train, &experiment.network);
         let weights = experiment.losses.weights(network.widths.len())?;
@@ -92,8 +91,7 @@ impl Stepper {
     /// `[B, K]` without waiting for them. What they hold is that of the latest step.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] where `targets` lack what the loss asks for; [`crate::Error::Shape`];
-    /// [`crate::Error::Gpu`].
+    /// [`Error::Config`] where `targets` lack what the loss asks for.
     pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
         self.dropout.set(self.seed, self.optimizer.steps())?;
         self.optimizer.begin(lr)?;
@@ -148,9 +146,6 @@ impl Stepper {
 
     /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
     /// replayed as a step is, in the same memory, by a [folded](Exgnet::folded) network that follows the parameters.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`]; [`crate::Error::Gpu`].
     pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
         match self.replayed(x) {
             Err(Error::Memory { .. }) if self.forget()? => self.replayed(x),
