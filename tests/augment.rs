@@ -14,10 +14,9 @@ fn a_shift_moves_signal_and_target_together() {
     let experiment = Experiment::quickstart(&sets).expect("an experiment");
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
-    let weights = experiment.losses.weights(4).expect("weights");
     let (bins, samples) = (31, data.samples());
     let records: Vec<usize> = (0..data.strips.len()).collect();
-    let targets = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
+    let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
     let strips = Strips::new(&data);
     let ones = Tensor::full(&gpu, &[data.classes.len()], 1.0).expect("uploaded");
     let guided = |shifts: &[isize]| {

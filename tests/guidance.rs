@@ -7,26 +7,20 @@ mod golden;
 use exgnet::autograd::grad;
 use exgnet::ecg::guidance::{marked_bins, pool};
 use exgnet::ecg::{guidance, synthesize};
-use exgnet::experiment::Experiment;
 use exgnet::experiment::data::Strips;
+use exgnet::experiment::{Experiment, LossConfig};
 use exgnet::explain::scores::ncc;
 use exgnet::nn::{Exgnet, Mode};
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use exgnet::train::Targets;
-use exgnet::train::losses::{BatchTargets, LossWeights, XaiGoal, losses};
+use exgnet::train::losses::{BatchTargets, losses};
 use golden::{Golden, Worst, gpu, network};
 
-/// The weights that the goldens' terms are added with.
-const WEIGHTS: LossWeights = LossWeights {
-    joint: 0.5,
-    feature: 0.1,
-    xai: 0.5,
-    block: 1,
-    detach_alpha: false,
-    goal: XaiGoal::Mixed,
-    irregular: 0.0,
-};
+/// The weights that the goldens' terms are added with, the map of a block guided.
+fn weights(block: usize) -> LossConfig {
+    LossConfig { joint: 0.5, feature: 0.1, xai: 0.5, target_layer: format!("blocks.{block}"), ..LossConfig::default() }
+}
 
 fn targets(g: &Golden, bins: usize) -> BatchTargets {
     let truth = g.leaf("in.truth").detach();
@@ -62,7 +56,7 @@ fn the_whole_loss_and_its_gradient() {
                 let mut worst = Worst::new("guided loss");
                 let out = net.forward(&g.leaf("in.x").detach(), &mode).expect("forward");
                 assert_eq!(out.blocks[block].dim(2), lengths[block]);
-                let weights = LossWeights { block, ..WEIGHTS };
+                let weights = weights(block);
                 let terms = losses(&net, &out, &targets(&g, lengths[block]), &weights, &mode).expect("losses");
                 let golden = |term: &str| match term {
                     "xai" => g.values(&format!("xai_{mode_name}.{which}.loss"))[0],
@@ -107,7 +101,7 @@ fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
     let bins = net.config().block_lengths(200)[0];
     let run = |detach_alpha: bool| {
         let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-        let weights = LossWeights { joint: 0.0, feature: 0.0, block: 0, detach_alpha, ..WEIGHTS };
+        let weights = LossConfig { joint: 0.0, feature: 0.0, detach_alpha, ..weights(0) };
         let terms = losses(&net, &out, &targets(&g, bins), &weights, &Mode::EVAL).expect("losses");
         let xai = terms.get("xai").expect("guidance is on");
         let wrt = net.params().get("blocks.1.branches.0.weight").expect("a parameter");
@@ -126,14 +120,14 @@ fn without_valid_records_or_weights_the_terms_are_left_out() {
     let net = network(&g);
     let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
     let none = BatchTargets { guidance: Vec::new(), ..targets(&g, 5) };
-    let terms = losses(&net, &out, &none, &WEIGHTS, &Mode::EVAL).expect("losses");
+    let terms = losses(&net, &out, &none, &weights(1), &Mode::EVAL).expect("losses");
     assert!(terms.get("xai").is_none() && terms.map.is_none() && terms.get("joint").is_some());
-    let plain = LossWeights { joint: 0.0, feature: 0.0, xai: 0.0, ..WEIGHTS };
+    let plain = LossConfig { joint: 0.0, feature: 0.0, xai: 0.0, ..weights(1) };
     let terms = losses(&net, &out, &targets(&g, 5), &plain, &Mode::EVAL).expect("losses");
     assert_eq!(terms.named().count(), 2);
     assert_eq!(terms.list[0].1.to_vec().expect("read back"), terms.total.to_vec().expect("read back"));
     let without = BatchTargets { features: None, ..targets(&g, 5) };
-    let e = losses(&net, &out, &without, &WEIGHTS, &Mode::EVAL).expect_err("no features").to_string();
+    let e = losses(&net, &out, &without, &weights(1), &Mode::EVAL).expect_err("no features").to_string();
     assert!(e.contains("without features") && e.contains("HINT"), "{e}");
 }
 
@@ -142,10 +136,9 @@ fn beats_and_intervals_have_terms_of_their_own() {
     let sets = ["losses.xai_goal=separate", "losses.xai_irregular=3", "data.synthetic.records=8", "data.fs=100"];
     let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
     let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
-    let weights = experiment.losses.weights(4).expect("weights");
     let records: Vec<usize> = (0..data.strips.len()).collect();
     let (bins, ones) = (50, Tensor::full(gpu(), &[data.classes.len()], 1.0).expect("uploaded"));
-    let targets = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
+    let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
     let batch = targets.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
     let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
     let read = |t: &Tensor| t.to_vec().expect("read");
@@ -176,7 +169,7 @@ fn the_terms_of_xai_guidance_add_up() {
     let other = (ops::add_scalar(&ops::neg(&one.0).expect("neg"), 1.0).expect("add"), one.1.clone());
     let xai = |guidance: Vec<(Tensor, Tensor)>| {
         let batch = BatchTargets { guidance, ..targets(&g, bins) };
-        let terms = losses(&net, &out, &batch, &WEIGHTS, &Mode::EVAL).expect("losses");
+        let terms = losses(&net, &out, &batch, &weights(1), &Mode::EVAL).expect("losses");
         terms.get("xai").expect("guided").item().expect("read")
     };
     let (a, b) = (xai(vec![one.clone()]), xai(vec![other.clone()]));
@@ -203,7 +196,7 @@ fn what_is_not_marked_is_not_taught() {
         // too narrow for any bin: nothing to teach
         data.strips[2].marked = Some([500, 503]);
         let weights =
-            LossWeights { block: 1, joint: 0.0, feature: 0.0, ..experiment.losses.weights(4).expect("weights") };
+            LossConfig { target_layer: "blocks.1".into(), joint: 0.0, feature: 0.0, ..experiment.losses.clone() };
         let made = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
         let ones = Tensor::full(gpu(), &[4], 1.0).expect("uploaded");
         let given = made.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");

@@ -3,7 +3,7 @@
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
-use crate::tables::collect::{Chosen, collect};
+use crate::tables::collect::collect;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -34,8 +34,7 @@ pub(super) struct CollectArgs {
 
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     let found = collect(&args.dir, args.reference.as_deref())?;
-    let chosen = Chosen { columns: args.latex_columns.clone(), class_columns: args.latex_class_columns.clone() };
-    let files = found.files(&chosen)?;
+    let files = found.files(args.latex_columns.as_deref(), args.latex_class_columns.as_deref())?;
     // the name of the sweep, which every title begins with
     let name = |text: &str| text.lines().next().and_then(|title| Some(title.split_once(": ")?.0.to_owned()));
     for (file, text) in &files {

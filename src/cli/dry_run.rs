@@ -10,33 +10,18 @@ use crate::gpu::{Gpu, PoolStats};
 use crate::train::estimate::{Estimate, random_batch};
 use crate::train::room::with_batch;
 use crate::train::step::Stepper;
-use serde::Serialize;
+use serde_json::json;
 use std::time::Instant;
 
-/// What is printed with `--json`; `None` where it cannot be known here.
-#[derive(Serialize)]
-struct Report {
-    parameters: usize,
-    parameters_inference: usize,
-    activation_bytes: u64,
-    memory_bytes: u64,
-    memory_measured: Option<u64>,
-    memory_held: Option<u64>,
-    steps_per_epoch: Option<usize>,
-    step_ms: Option<f64>,
-    total_seconds: Option<f64>,
-}
-
 /// Checks the experiment, its data where they are at hand, and takes two steps where there is a device.
-pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Result<()> {
+pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Result<()> {
     let (network, t) = (&experiment.network, &experiment.train);
     let samples = experiment.data.samples();
     let (classes, steps_per_epoch) = match at_hand(common, experiment)? {
         Some((classes, steps)) => (classes, Some(steps)),
         None => (Scheme::by_name(&experiment.data.classes)?.classes.len(), None),
     };
-    let weights = experiment.losses.weights(network.widths.len())?;
-    let estimate = Estimate::new(network, &weights, classes, samples, t);
+    let estimate = Estimate::new(experiment, classes, samples)?;
     let measured = match common.gpu() {
         Ok(gpu) => {
             let found = two_steps(&gpu, experiment, classes, samples);
@@ -52,19 +37,15 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     let step_ms = measured.as_ref().map(|(ms, ..)| *ms);
     let pool = measured.as_ref().map(|(.., pool)| *pool);
     let seconds = steps_per_epoch.zip(step_ms).map(|(steps, ms)| (steps * t.epochs) as f64 * ms / 1e3);
-    if json {
-        let report = Report {
-            parameters: estimate.parameters,
-            parameters_inference: estimate.parameters_inference,
-            activation_bytes: estimate.activation_bytes,
-            memory_bytes: estimate.memory_bytes(),
-            memory_measured: pool.map(|p| p.peak),
-            memory_held: pool.map(|p| p.allocated),
-            steps_per_epoch,
-            step_ms,
-            total_seconds: seconds,
-        };
-        print_json(&report, true);
+    if as_json {
+        // null: cannot be known here
+        let found = json!({
+            "parameters": estimate.parameters, "parameters_inference": estimate.parameters_inference,
+            "activation_bytes": estimate.activation_bytes, "memory_bytes": estimate.memory_bytes(),
+            "memory_measured": pool.map(|p| p.peak), "memory_held": pool.map(|p| p.allocated),
+            "steps_per_epoch": steps_per_epoch, "step_ms": step_ms, "total_seconds": seconds,
+        });
+        print_json(&found, true);
         return Ok(());
     }
     let kind = format!("{:?}", network.kind).to_lowercase();

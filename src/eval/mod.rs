@@ -125,7 +125,7 @@ impl Evaluation {
 /// [`crate::Error::Data`] for no records, classes that the network does not have and non-finite predictions.
 pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let Tested { gpu, net, data, records, train, experiment, .. } = *tested;
-    let block = experiment.losses.weights(net.config().widths.len())?.block;
+    let block = experiment.losses.block(net.config().widths.len())?;
     let seed = experiment.train.seed;
     let random_seed = seed.wrapping_add(RANDOM_SEED);
     let random = || Exgnet::new(gpu, net.config(), net.classes(), false, random_seed)?.folded();

@@ -18,7 +18,7 @@ use crate::nn::config::NetworkConfig;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use augment::AugmentConfig;
-pub use losses::LossConfig;
+pub use losses::{LossConfig, XaiGoal};
 pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
 
 /// The experiment that `exgnet train` runs when none is named.

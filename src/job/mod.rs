@@ -102,7 +102,7 @@ pub trait Host {
 
     /// Follows the training; while it lives, a stop waits for the end of a step.
     fn observer(&self) -> Box<dyn Observer + '_> {
-        Box::new(Unwatched)
+        Box::new(())
     }
 
     /// Whether the training is to stop after this step.
@@ -123,16 +123,6 @@ impl Host for Gpu {
 
     fn kernels(&self) -> Result<(ShaderSource, Forced)> {
         Ok((self.shaders().clone(), self.forced().clone()))
-    }
-}
-
-struct Unwatched;
-
-impl Observer for Unwatched {
-    fn step(&mut self, _: &Progress) {}
-
-    fn epoch(&mut self, _: &EpochLog) -> Result<()> {
-        Ok(())
     }
 }
 
@@ -232,9 +222,9 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     ));
 
     let strips = Strips::new(&dataset);
-    let weights = experiment.losses.weights(experiment.network.widths.len())?;
-    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+    let Experiment { losses, network, guidance, .. } = experiment;
+    let bins = network.block_lengths(dataset.samples())[losses.block(network.widths.len())?];
+    let targets = Targets::new(&dataset, &division.train, None, losses, guidance, bins);
     let training = Training {
         gpu: &gpu,
         experiment,

@@ -37,11 +37,16 @@ pub struct Progress {
 /// Somebody who watches a training.
 pub trait Observer {
     /// After each step.
-    fn step(&mut self, progress: &Progress);
+    fn step(&mut self, _progress: &Progress) {}
 
     /// After each epoch.
-    fn epoch(&mut self, log: &EpochLog) -> Result<()>;
+    fn epoch(&mut self, _log: &EpochLog) -> Result<()> {
+        Ok(())
+    }
 }
+
+/// Nobody.
+impl Observer for () {}
 
 /// When a training writes checkpoints, and when it is to stop.
 pub struct Safety<'a> {

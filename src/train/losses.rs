@@ -2,47 +2,11 @@
 //! map against a target), after section 3 of the method: `L = CE + a_joint CE_joint + a_feature SmoothL1 + a_xai L_xai`.
 
 use crate::error::{Error, Result};
+use crate::experiment::LossConfig;
 use crate::explain::grad_cam;
 use crate::nn::{Exgnet, Mode, Output};
 use crate::ops;
 use crate::tensor::Tensor;
-use serde::{Deserialize, Serialize};
-
-/// Weight of each term, and where the guided map is taken. A term of weight 0 is not computed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LossWeights {
-    /// Of the joint head's cross-entropy.
-    pub joint: f64,
-    /// Of the feature regression.
-    pub feature: f64,
-    /// Of the XAI guidance.
-    pub xai: f64,
-    /// Block whose map is guided.
-    pub block: usize,
-    /// Take the channel weights of the map as constants: no gradient of a gradient. For comparison.
-    pub detach_alpha: bool,
-    /// What the map is pulled towards.
-    pub goal: XaiGoal,
-    /// How much more an irregular record weighs in the XAI guidance: `1 + irregular rho`.
-    pub irregular: f64,
-}
-
-/// What XAI guidance pulls the map towards; `B`, `I`, `G` and `rho` as in [`mod@crate::ecg::guidance`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum XaiGoal {
-    /// `1 - NCC(M, G)`: the target of beats and intervals mixed.
-    Mixed,
-    /// `(1 - rho) (1 - NCC(M, B)) + rho (1 - NCC(M, I))`: beats and intervals each in a term of its own.
-    Separate,
-}
-
-impl LossWeights {
-    /// True where the network needs its train-only part.
-    pub fn train_only(&self) -> bool {
-        self.joint > 0.0 || self.feature > 0.0
-    }
-}
 
 /// What a batch is to learn.
 #[derive(Debug)]
@@ -100,7 +64,7 @@ pub struct Terms {
     pub total: Tensor,
 }
 
-/// The loss of a forward pass `out` of `net` in `mode`.
+/// The loss of a forward pass `out` of `net` in `mode`; a term of weight 0 is not computed.
 ///
 /// # Errors
 /// [`Error::Config`] where a term needs targets that are not given, or a train-only part that is not there.
@@ -108,12 +72,12 @@ pub fn losses(
     net: &Exgnet,
     out: &Output,
     targets: &BatchTargets,
-    weights: &LossWeights,
+    config: &LossConfig,
     mode: &Mode<'_>,
 ) -> Result<Terms> {
     let ce = ops::cross_entropy(&out.logits, &targets.distribution)?;
     let mut terms = Terms { total: ce.clone(), list: vec![("ce", ce)], map: None };
-    if weights.train_only() {
+    if config.train_only() {
         let features = targets.features.as_ref().ok_or_else(|| {
             Error::config(
                 "losses.joint, losses.feature: found a batch without features, expected 17 a record",
@@ -121,15 +85,15 @@ pub fn losses(
             )
         })?;
         let (joint, regressed) = net.train_only(&out.embedding, features, mode)?;
-        if weights.joint > 0.0 {
-            terms.add("joint", ops::cross_entropy(&joint, &targets.distribution)?, weights.joint)?;
+        if config.joint > 0.0 {
+            terms.add("joint", ops::cross_entropy(&joint, &targets.distribution)?, config.joint)?;
         }
-        if weights.feature > 0.0 {
-            terms.add("feature", ops::smooth_l1(&regressed, features)?, weights.feature)?;
+        if config.feature > 0.0 {
+            terms.add("feature", ops::smooth_l1(&regressed, features)?, config.feature)?;
         }
     }
-    if weights.xai > 0.0 && !targets.guidance.is_empty() {
-        let cam = grad_cam(out, weights.block, &targets.classes, !weights.detach_alpha)?;
+    if config.xai > 0.0 && !targets.guidance.is_empty() {
+        let cam = grad_cam(out, config.block(net.config().widths.len())?, &targets.classes, !config.detach_alpha)?;
         let compared = targets.inside.as_ref().map(|inside| centred(&cam.map, inside)).transpose()?;
         let compared = compared.as_ref().unwrap_or(&cam.map);
         let mut xai: Option<Tensor> = None;
@@ -143,7 +107,7 @@ pub fn losses(
             });
         }
         if let Some(term) = xai {
-            terms.add("xai", term, weights.xai)?;
+            terms.add("xai", term, config.xai)?;
         }
         terms.map = Some(cam.map);
     }

@@ -2,10 +2,10 @@
 //! `profile` measure.
 
 use super::checkpoint::Checkpoint;
-use super::losses::{BatchTargets, LossWeights, Terms, losses};
+use super::losses::{BatchTargets, Terms, losses};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Optimizer as Rule};
+use crate::experiment::{Experiment, LossConfig, Optimizer as Rule};
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Kept, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};
@@ -23,8 +23,6 @@ pub struct Stepper {
     pub optimizer: Optimizer,
     /// Dropout's generator.
     pub dropout: DropoutState,
-    /// Terms of the loss.
-    pub weights: LossWeights,
     /// Weight of each class `[K]`, for [`crate::train::Targets::batch`].
     pub class_weights: Tensor,
     /// Record a step once for each shape of batch, and replay it (`true` at first); to the same bits as without.
@@ -34,6 +32,7 @@ pub struct Stepper {
     pub trace: bool,
     seed: u64,
     numbers: Numbers,
+    losses: LossConfig,
     arena: Arena,
     recorded: Vec<RecordedStep>,
     inference: Option<Inference>,
@@ -46,9 +45,9 @@ impl Stepper {
     /// [`Error::Config`] for impossible sizes; [`Error::Shape`] for a checkpoint of another network.
     pub fn new(gpu: &Gpu, experiment: &Experiment, class_weights: &[f32], from: Option<&Checkpoint>) -> Result<Self> {
         let (t, network) = (&experiment.train, &experiment.network);
-        let weights = experiment.losses.weights(network.widths.len())?;
+        let losses = experiment.losses.clone();
         let values = from.iter().flat_map(|c| &c.values).map(|(name, _, v)| (name.clone(), v.clone())).collect();
-        let net = Exgnet::with_values(gpu, network, class_weights.len(), weights.train_only(), t.seed, &values)?;
+        let net = Exgnet::with_values(gpu, network, class_weights.len(), losses.train_only(), t.seed, &values)?;
         let hyper = Hyper {
             lr: t.lr,
             betas: t.betas,
@@ -75,12 +74,12 @@ impl Stepper {
             net,
             optimizer,
             dropout: DropoutState::new(gpu, t.seed)?,
-            weights,
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
             replay: true,
             trace: false,
             seed: t.seed,
             numbers,
+            losses,
             arena: gpu.arena(),
             recorded: Vec::new(),
             inference: None,
@@ -201,13 +200,14 @@ impl Stepper {
     }
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
-        let kept = if self.weights.xai > 0.0 { Kept::One(self.weights.block) } else { Kept::Nothing };
+        let block = self.losses.block(self.net.config().widths.len())?;
+        let kept = if self.losses.xai > 0.0 { Kept::One(block) } else { Kept::Nothing };
         let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
         gpu.phase("loss");
-        let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
+        let terms = losses(&self.net, &out, targets, &self.losses, &mode)?;
         Ok((terms, out.logits))
     }
 

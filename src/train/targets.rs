@@ -2,11 +2,12 @@
 //! resolution of the guided map.
 
 use super::augment::shift;
-use super::losses::{BatchTargets, LossWeights, XaiGoal};
+use super::losses::BatchTargets;
 use crate::ecg::features::FeatureScale;
 use crate::ecg::{Dataset, GuidanceConfig, guidance};
 use crate::error::Result;
 use crate::experiment::data::Strips;
+use crate::experiment::{LossConfig, XaiGoal};
 use crate::gpu::Gpu;
 use crate::ops;
 use crate::tensor::Tensor;
@@ -27,8 +28,7 @@ pub struct Targets<'a> {
 struct Guided<'a> {
     data: &'a Dataset,
     constants: &'a GuidanceConfig,
-    goal: XaiGoal,
-    irregular: f64,
+    losses: &'a LossConfig,
     bins: usize,
     /// Some record is marked in a part of it alone, see [`Strip::marked`](crate::ecg::Strip::marked).
     parts: bool,
@@ -51,19 +51,19 @@ impl Guided<'_> {
     /// The goal of a record, its curves one value a sample, moved by `by` samples; `None` where it is not valid.
     fn goal(&self, record: usize, by: isize) -> Option<Goal> {
         let (data, strip) = (self.data, &self.data.strips[record]);
-        let plain = self.goal == XaiGoal::Mixed && self.irregular == 0.0;
+        let plain = self.losses.xai_goal == XaiGoal::Mixed && self.losses.xai_irregular == 0.0;
         // that of the prepared file, where it was made with the same constants
         let mut goal = match strip.target.as_ref().filter(|_| plain && data.guidance == *self.constants) {
             Some(target) => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)], inside: 0..0 },
             None => {
                 let g = guidance(&strip.r_peaks, data.preprocessing.fs, data.samples(), self.constants);
                 let rho = g.irregularity as f32;
-                let curves = match self.goal {
+                let curves = match self.losses.xai_goal {
                     _ if !g.valid => return None,
                     XaiGoal::Mixed => vec![(g.target, 1.0)],
                     XaiGoal::Separate => vec![(g.beats, 1.0 - rho), (g.intervals, rho)],
                 };
-                Goal { weight: 1.0 + self.irregular as f32 * rho, curves, inside: 0..0 }
+                Goal { weight: 1.0 + self.losses.xai_irregular as f32 * rho, curves, inside: 0..0 }
             }
         };
         goal.curves.iter_mut().filter(|_| by != 0).for_each(|(curve, _)| shift(curve, by, [0.0; 2]));
@@ -100,22 +100,21 @@ fn centre(curve: &mut [f32], inside: &Range<usize>) {
 type GoalTensors = Vec<(Tensor, Tensor)>;
 
 impl<'a> Targets<'a> {
-    /// Of `data`, as far as `weights` ask for them. Features are standardised with `scale`, or with that of the records
+    /// Of `data`, as far as `losses` ask for them. Features are standardised with `scale`, or with that of the records
     /// `train`; targets are those of the prepared file or made from the R peaks, pooled to `bins`.
     pub fn new(
         data: &'a Dataset,
         train: &[usize],
         scale: Option<&FeatureScale>,
-        weights: &LossWeights,
+        losses: &'a LossConfig,
         constants: &'a GuidanceConfig,
         bins: usize,
     ) -> Self {
         let own = || FeatureScale::of(train.iter().map(|&r| &data.strips[r].features));
-        let scale = weights.train_only().then(|| scale.cloned().unwrap_or_else(own));
-        let guided = (weights.xai > 0.0).then(|| {
+        let scale = losses.train_only().then(|| scale.cloned().unwrap_or_else(own));
+        let guided = (losses.xai > 0.0).then(|| {
             let parts = data.strips.iter().any(|s| s.marked.is_some());
-            let (goal, irregular) = (weights.goal, weights.irregular);
-            let mut guided = Guided { data, constants, goal, irregular, bins, parts, goals: Vec::new() };
+            let mut guided = Guided { data, constants, losses, bins, parts, goals: Vec::new() };
             guided.goals = (0..data.strips.len()).into_par_iter().map(|r| guided.pooled(r, 0)).collect();
             guided
         });

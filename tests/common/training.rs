@@ -27,9 +27,9 @@ impl Prepared {
         let dataset: &Dataset = Box::leak(Box::new(dataset));
         let division = data::divide(experiment, dataset).expect("a division");
         let strips = Strips::new(dataset);
-        let weights = experiment.losses.weights(experiment.network.widths.len()).expect("weights");
-        let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-        let targets = Targets::new(dataset, &division.train, None, &weights, &experiment.guidance, bins);
+        let block = experiment.losses.block(experiment.network.widths.len()).expect("a block");
+        let bins = experiment.network.block_lengths(dataset.samples())[block];
+        let targets = Targets::new(dataset, &division.train, None, &experiment.losses, &experiment.guidance, bins);
         Self { experiment, dataset, division, strips, targets }
     }
 
