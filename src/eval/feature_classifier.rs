@@ -4,7 +4,9 @@
 //! A multilayer perceptron 17 - 64 - K with ReLU, cross-entropy with class weights (a weighted mean divides by the sum
 //! of the weights), Adam (beta 0.9, 0.999) in batches of 64, learning rate 3e-3 with a cosine to 0. Nothing was tuned.
 
-use crate::experiment::data::batches;
+use crate::ecg::Dataset;
+use crate::ecg::features::FeatureScale;
+use crate::experiment::data::{batches, class_counts};
 use crate::explain::softmax;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +22,18 @@ const RATE: f64 = 3e-3;
 /// Most epochs, and how many records all epochs may have together: about a second of one core.
 const MOST_EPOCHS: usize = 300;
 const MOST_RECORDS: usize = 600_000;
+
+/// Probabilities of every class for `records` by the 17 features alone: a classifier fitted on the records `train`, with
+/// features standardised by them, and with classes weighed by `N / (K n_c)` where `weighted`.
+pub fn by_features(data: &Dataset, train: &[usize], records: &[usize], weighted: bool, seed: u64) -> Vec<Vec<f64>> {
+    let scale = FeatureScale::of(train.iter().map(|&r| &data.strips[r].features));
+    let rows: Vec<[f32; 17]> = train.iter().map(|&r| scale.apply(&data.strips[r].features)).collect();
+    let labels: Vec<usize> = train.iter().map(|&r| data.strips[r].label).collect();
+    let counts = class_counts(data, train);
+    let weight = |&n: &usize| if weighted { train.len() as f64 / (counts.len() * n.max(1)) as f64 } else { 1.0 };
+    let net = FeatureClassifier::fit(&rows, &labels, &counts.iter().map(weight).collect::<Vec<_>>(), seed);
+    records.iter().map(|&r| net.probabilities(&scale.apply(&data.strips[r].features))).collect()
+}
 
 /// The trained classifier.
 #[derive(Debug, Clone, PartialEq)]

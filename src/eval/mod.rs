@@ -1,6 +1,5 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
-pub mod baselines;
 mod cost;
 mod examples;
 pub mod feature_classifier;
@@ -10,9 +9,9 @@ use crate::autograd::no_grad;
 use crate::ecg::Dataset;
 use crate::ecg::features::FeatureScale;
 use crate::error::Result;
-use crate::eval::baselines::{by_features, class_counts};
+use crate::eval::feature_classifier::by_features;
 use crate::experiment::Experiment;
-use crate::experiment::data::Strips;
+use crate::experiment::data::{Strips, class_counts};
 use crate::explain::perturbation::{Areas, Curves, STEPS, Subject, curves};
 use crate::explain::scores::is_dead;
 use crate::explain::{argmax, probabilities, resize_map};

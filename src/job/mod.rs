@@ -151,18 +151,18 @@ impl Observer for Logged<'_> {
 pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<Outcome> {
     let start = Instant::now();
     let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
+    let is_finished = |run: &Option<RunFolder>| match run {
+        Some(folder) => checks::is_finished(host, experiment, folder),
+        None => Ok(false),
+    };
     // one that is finished is only read, and may lie where nothing can be written
-    if let Some(folder) = run_to_resume()
-        && checks::is_finished(host, experiment, &folder)?
-    {
+    if is_finished(&run_to_resume())? {
         return Ok(Outcome::Before);
     }
     // a run to resume is read below: from here on nobody else may change it
     let mut lock = if RunFolder::open(dir).is_ok() { Some(take(host, dir)?) } else { None };
     let earlier = run_to_resume();
-    if let Some(folder) = &earlier
-        && checks::is_finished(host, experiment, folder)?
-    {
+    if is_finished(&earlier)? {
         return Ok(Outcome::Before);
     }
     let checkpoint = match &earlier {

@@ -1,11 +1,11 @@
 //! Says what is under way, and ends the program where it does not end.
 
 use crate::cli::progress::bar;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, lock};
 use crate::lab::check::UnderWay;
 use indicatif::ProgressBar;
 use std::process::exit;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A case that is under way, since when.
@@ -26,7 +26,7 @@ impl Watch {
         std::thread::spawn(move || {
             let step = Duration::from_secs_f64((limit / 20.0).clamp(0.01, 0.5));
             while let Some(now) = seen.upgrade() {
-                let late = now.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let late = lock(&now).clone();
                 if let Some((under_way, _)) = late.filter(|(_, since)| since.elapsed().as_secs_f64() > limit) {
                     give_up(&gpu, &under_way, limit);
                 }
@@ -44,12 +44,12 @@ impl Watch {
             bar.set_position(under_way.at[0] as u64);
             bar.set_message(format!("{}: {}", under_way.version, under_way.case));
         }
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some((under_way.clone(), Instant::now()));
+        *lock(&self.now) = Some((under_way.clone(), Instant::now()));
     }
 
     /// Nothing is under way.
     pub(super) fn rests(&self) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.now) = None;
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
