@@ -29,7 +29,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
             "choose another name",
         ));
     }
-    guard::check_content(path, bytes)?;
+    guard::check(path, Some(bytes))?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(fail)?;
     let mut file = temporary(dir).map_err(fail)?;

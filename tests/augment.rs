@@ -20,7 +20,7 @@ fn a_shift_moves_signal_and_target_together() {
     let strips = Strips::new(&data);
     let ones = Tensor::full(&gpu, &[data.classes.len()], 1.0).expect("uploaded");
     let guided = |shifts: &[isize]| {
-        let batch = targets.batch_shifted(&gpu, &strips, (&records, shifts), &ones, 0.0).expect("targets");
+        let batch = targets.batch(&gpu, &strips, (&records, shifts), &ones, 0.0).expect("targets");
         let (truth, weight) = &batch.guidance[0];
         (truth.to_vec().expect("read"), weight.to_vec().expect("read"))
     };
@@ -43,7 +43,7 @@ fn a_shift_moves_signal_and_target_together() {
         assert!(truth[i * bins..(i + 1) * bins] == expected, "target {i} by {by}");
     }
     // not moved: the same bits as without augmentation
-    let batch = targets.batch(&gpu, &strips, &records, &ones, 0.0).expect("targets");
+    let batch = targets.batch(&gpu, &strips, (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
     let (at_rest, _) = batch.guidance.into_iter().next().expect("guided");
     assert_eq!(guided(&vec![0; records.len()]).0, at_rest.to_vec().expect("read"));
     // a target out of sight teaches nothing, and the others share its weight

@@ -139,7 +139,8 @@ fn beats_and_intervals_have_terms_of_their_own() {
     let records: Vec<usize> = (0..data.strips.len()).collect();
     let (bins, ones) = (50, Tensor::full(gpu(), &[data.classes.len()], 1.0).expect("uploaded"));
     let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
-    let batch = targets.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
+    let batch =
+        targets.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
     let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
     let read = |t: &Tensor| t.to_vec().expect("read");
     let made: Vec<_> = data
@@ -199,7 +200,8 @@ fn what_is_not_marked_is_not_taught() {
             LossConfig { target_layer: "blocks.1".into(), joint: 0.0, feature: 0.0, ..experiment.losses.clone() };
         let made = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
         let ones = Tensor::full(gpu(), &[4], 1.0).expect("uploaded");
-        let given = made.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
+        let given =
+            made.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
         let labels = targets(&g, bins);
         let batch = BatchTargets { classes: labels.classes, distribution: labels.distribution, ..given };
         let loss = |net: &Exgnet| {

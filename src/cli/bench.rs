@@ -220,7 +220,7 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
     if let Some(dir) = args.out.as_ref().filter(|_| earlier.get("layers").is_none()) {
         // something else: found out before the measurements
-        FILES.iter().try_for_each(|name| guard::check(&dir.join(name)))?;
+        FILES.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
     }
     let report =
         suite::run(&common.gpu()?, &experiment, &config, &serve, |what| common.say(format!("measuring: {what}")))?;

@@ -98,7 +98,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let npy = npy(&map);
         // no picture of one map beside the values of another
-        guard::check_content(&npy_path, &npy)?;
+        guard::check(&npy_path, Some(&npy))?;
         let class_name = |class: usize| (classes[class].as_str(), class);
         let pages = gradcam::figures(
             &look,

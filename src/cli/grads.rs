@@ -102,7 +102,8 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let strips = Strips::new(&set);
     let k = model.info.classes.len();
     let class_weights = Tensor::full(&gpu, &[k], 1.0)?;
-    let batch = targets.batch(&gpu, &strips, &records, &class_weights, loss.label_smoothing)?;
+    let batch =
+        targets.batch(&gpu, &strips, (&records, &vec![0; records.len()]), &class_weights, loss.label_smoothing)?;
     let mode = Mode { batch_stats: args.train_mode, update_running: false, ..Mode::EVAL };
     let out = net.forward(&strips.batch(&gpu, &records)?, &mode)?;
     let terms = losses(&net, &out, &batch, loss, &mode)?;

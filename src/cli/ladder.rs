@@ -71,7 +71,7 @@ pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<()> {
     let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
     if let Some(dir) = args.out.as_ref().filter(|_| earlier.get("ladders").is_none()) {
         // something else: found out before the measurements
-        TABLES.iter().try_for_each(|name| guard::check(&dir.join(name)))?;
+        TABLES.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
     }
     let gpu = common.gpu()?;
     let mut ladders = Vec::new();

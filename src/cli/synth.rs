@@ -59,7 +59,7 @@ pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<()> {
     let file = args.out.join("synthetic.safetensors");
     // the records of somebody's database are not for a set of artificial ones
     if !file.exists() {
-        guard::check(&args.out.join("RECORDS"))?;
+        guard::check(&args.out.join("RECORDS"), None)?;
     }
     let sources = [Source::new(Kind::Synthetic, "")];
     prepared::prepare(&sources, &options, &GuidanceConfig::default(), &file, &|_| {})?;

@@ -118,7 +118,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
 /// The table that is there, to be added to, or a new one. One that was named and is another adapter's is refused.
 fn begun(common: &Common, report: &AdapterReport, path: &Path, named: bool) -> Result<Table> {
     let Some(old) = read(path)? else {
-        files::guard::check(path)?;
+        files::guard::check(path, None)?;
         return Ok(Table::new(report));
     };
     let other_cpu = old.cpu.as_deref().zip(cpu(report)).is_some_and(|(then, now)| then != now);

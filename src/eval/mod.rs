@@ -13,7 +13,7 @@ use crate::eval::feature_classifier::by_features;
 use crate::experiment::Experiment;
 use crate::experiment::data::{Strips, class_counts};
 use crate::explain::perturbation::{Areas, Curves, STEPS, Subject, curves};
-use crate::explain::scores::is_dead;
+use crate::explain::scores::{MapScores, is_dead, summary};
 use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
 use crate::gpu::{Gpu, in_halves};
@@ -25,9 +25,9 @@ use crate::run::metrics::Metrics;
 use crate::run::origin::{Of, Origin};
 use crate::run::predictions;
 use crate::run::predictions::{Prediction, short, short_share};
-use crate::run::sanity::{RANDOM_SEED, Sanity};
+use crate::run::sanity::{Chance, RANDOM_SEED, Sanity};
 use crate::tensor::Tensor;
-use score::{Scored, Sums, score, zscored};
+use score::{Scored, Scores, score, zscored};
 use std::path::Path;
 
 /// Most records of a true class whose prediction is taken apart by deletion and insertion: each costs `2 STEPS` forward
@@ -150,21 +150,27 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
         .collect();
     let counts = train.map(|records| class_counts(data, records));
     let metrics = Metrics::of(&data.classes, &predictions, counts.as_deref())?;
-    let sums = Sums { classes: &data.classes, truth: &truth, scored: &scored };
+    // means of one kind of map, grouped by the true class
+    let by_truth = |of: fn(&Scores) -> Option<MapScores>| {
+        let rows: Vec<_> = truth.iter().zip(&scored).map(|(&c, s)| (c, of(&s.scores))).collect();
+        summary(&rows, &data.classes)
+    };
+    let by_prediction: Vec<_> = scored.iter().map(|s| (s.predicted, s.scores.predicted)).collect();
     let explanation = Explanations {
-        true_class: sums.by_truth(|s| s.truth)?,
-        predicted_class: sums.by_prediction()?,
+        true_class: by_truth(|s| s.truth)?,
+        predicted_class: summary(&by_prediction, &data.classes)?,
         perturbation: perturbation(&data.classes, &truth, &chosen, &found),
     };
     let mut all = Evaluation { predictions, metrics, explanation, sanity: None, examples: None, cost: None };
     if sanity {
         let ids: Vec<String> = all.predictions.iter().map(|p| p.record.clone()).collect();
         let features = by_features.map(|rows| Metrics::compute(&data.classes, &ids, &truth, &rows, None));
+        let chances: Vec<_> = truth.iter().zip(&scored).map(|(&c, s)| (c, s.scores.chance)).collect();
         all.sanity = Some(Sanity {
-            uniform: sums.by_truth(|s| s.uniform)?,
-            pointing_chance: sums.chance(),
-            slope: sums.by_truth(|s| s.slope)?,
-            random_network: sums.by_truth(|s| s.random)?,
+            uniform: by_truth(|s| s.uniform)?,
+            pointing_chance: Chance::of(&chances, data.classes.len()),
+            slope: by_truth(|s| s.slope)?,
+            random_network: by_truth(|s| s.random)?,
             random_seed,
             features: features.transpose()?,
         });

@@ -196,8 +196,7 @@ impl Training<'_> {
         let x = self.strips.batch_with(self.gpu, records, |record, strip| {
             shifts.push(augment.map_or(0, |a| a.apply(strip, epoch, record)));
         })?;
-        let targets =
-            self.targets.batch_shifted(self.gpu, self.strips, (records, &shifts), class_weights, smoothing)?;
+        let targets = self.targets.batch(self.gpu, self.strips, (records, &shifts), class_weights, smoothing)?;
         Ok((x, targets))
     }
 

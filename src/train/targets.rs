@@ -126,21 +126,10 @@ impl<'a> Targets<'a> {
         self.scale.as_ref()
     }
 
-    /// The targets of a batch; `class_weights` `[K]` and `smoothing` as in [`ops::cross_entropy_targets`].
+    /// The targets of a batch, the guidance target of each record moved by its shift (samples, to the right where positive)
+    /// before it is pooled; zero where it does not reach. A target that is moved out of the strip is not valid. `class_weights`
+    /// `[K]` and `smoothing` as in [`ops::cross_entropy_targets`].
     pub fn batch(
-        &self,
-        gpu: &Gpu,
-        strips: &Strips,
-        records: &[usize],
-        class_weights: &Tensor,
-        smoothing: f64,
-    ) -> Result<BatchTargets> {
-        self.batch_shifted(gpu, strips, (records, &vec![0; records.len()]), class_weights, smoothing)
-    }
-
-    /// [`Targets::batch`] with the guidance target of each record moved by so many samples, to the right where positive,
-    /// before it is pooled; zero where it does not reach. A target that is moved out of the strip is not valid.
-    pub fn batch_shifted(
         &self,
         gpu: &Gpu,
         strips: &Strips,
