@@ -20,7 +20,7 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Shows how far reading is by a bar for each source.
 pub(super) fn reading(quiet: bool) -> impl Fn(sources::Progress) + Sync {
-    let bar = bar(quiet, "");
+    let bar = bar(quiet, "{msg}");
     move |progress| {
         let Some(bar) = &bar else { return };
         match progress {
