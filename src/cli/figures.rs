@@ -11,7 +11,6 @@ use crate::plot::{Look, Page};
 use crate::run::read::{has_runs, read_all};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Draw figures for a paper, from the folders of runs, of sweeps and of kernel measurements alone
 #[derive(Args)]
@@ -52,13 +51,13 @@ fn only(name: &str) -> Result<String, String> {
     Kind::named(name).map(|_| name.to_owned())
 }
 
-pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<()> {
     if args.list {
         for group in FIGURES.chunk_by(|a, b| a.group == b.group) {
             let figures: Vec<String> = group.iter().map(|k| format!("{} ({})", k.stem, k.title)).collect();
             print_line(&format!("{:<12} {}", group[0].group, figures.join(", ")));
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let look = args.look.look(Page::WIDTH_MM)?;
     let (runs, measured): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| has_runs(path));
@@ -82,7 +81,7 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
         let hint = "give folders that have it, or draw something else: exgnet figures --list";
         return Err(Error::data("figures", format!("nothing could be drawn; {what}"), hint));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What was drawn so far.

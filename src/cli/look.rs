@@ -37,9 +37,6 @@ fn theme(name: &str) -> Result<Theme, String> {
 
 impl LookArgs {
     /// How figures are to look; `width_mm` wide where no width is given.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for sizes that no figure can have.
     pub(super) fn look(&self, width_mm: f64) -> Result<Look> {
         const MM: &str = "85 mm is a journal's column, 180 mm its page";
         const DPI: &str = "300 dpi is usual for print, 100 for a screen";

@@ -33,9 +33,11 @@ use crate::gpu::{AdapterChoice, Forced, Gpu, ShaderSource};
 use crate::lab::tune as tune_table;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write, stdout};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 use std::sync::OnceLock;
 
 /// Exit code of a command that a signal ended.
@@ -193,7 +195,7 @@ macro_rules! commands {
         impl Command {
             fn run(&self, common: &Common) -> Result<ExitCode> {
                 match self {
-                    $(Self::$name(args) => $module::run(common, args),)*
+                    $(Self::$name(args) => $module::run(common, args).map(Termination::report),)*
                 }
             }
         }
@@ -245,6 +247,25 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Refuses the number of an option that is not in `range`, which `expected` tells.
+fn within<T: PartialOrd + Display>(
+    option: &str,
+    value: T,
+    range: RangeInclusive<T>,
+    expected: &str,
+    hint: &str,
+) -> Result<()> {
+    match range.contains(&value) {
+        true => Ok(()),
+        false => Err(Error::config(format!("{option} {value}: expected {expected}"), hint)),
+    }
+}
+
+/// Prints what a command found: as JSON where that is asked for, else by `in_words`.
+fn print_found(json: bool, found: &impl serde::Serialize, in_words: impl FnOnce()) {
+    if json { print_json(found, true) } else { in_words() }
 }
 
 /// Prints a value as JSON on standard output. A reader that went away (a closed pipe) is no failure.

@@ -8,7 +8,6 @@ use crate::run::read::{Missing, by_kind};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Write one HTML page about runs: tables, figures, strips to look through
 #[derive(Args)]
@@ -33,7 +32,7 @@ pub(super) struct ReportArgs {
     json: bool,
 }
 
-pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
     let page = report(&args.runs, args.strips)?;
     // a page of the same runs is brought up to date
     let title =
@@ -61,7 +60,7 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
             page.figures
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Prints what runs do not have.

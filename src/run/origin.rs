@@ -138,7 +138,7 @@ impl Origin {
                     guard::replaces(path)
                 }
                 // found out before the test, not after it
-                Some(found) if found != *self => guard::check(path)?,
+                Some(found) if found != *self => guard::check(path, None)?,
                 _ => {}
             }
         }
