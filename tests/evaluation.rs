@@ -13,14 +13,15 @@ use exgnet::experiment::data::Strips;
 use exgnet::explain::perturbation::{Areas, Curves, Subject, area, curves, deletion_steps, insertion_steps};
 use exgnet::explain::scores::{MapScores, slope_map, summary};
 use exgnet::explain::{explain_strips, probabilities};
-use exgnet::nn::{Exgnet, Mode, NetworkConfig};
+use exgnet::nn::models::exgnet::Sizes;
+use exgnet::nn::{Mode, Model, NetworkConfig};
 use exgnet::tensor::Tensor;
 use golden::gpu;
 
-fn network(classes: usize) -> Exgnet {
+fn network(classes: usize) -> Model {
     let config =
-        NetworkConfig { widths: vec![6, 8], strides: vec![1, 2], stem_channels: 6, ..NetworkConfig::default() };
-    Exgnet::new(gpu(), &config, classes, false, 3).expect("a network")
+        NetworkConfig::from(Sizes { widths: vec![6, 8], strides: vec![1, 2], stem_channels: 6, ..Sizes::default() });
+    Model::new(gpu(), &config, classes, false, 3).expect("a network")
 }
 
 #[test]

@@ -6,8 +6,9 @@ mod golden;
 
 use exgnet::experiment::Experiment;
 use exgnet::explain::grad_cam;
+use exgnet::nn::models::exgnet::Sizes;
 use exgnet::nn::network::expected_tensors;
-use exgnet::nn::{Exgnet, Kept, Mode, NetworkConfig, Output};
+use exgnet::nn::{Kept, Mode, Model, NetworkConfig, Output};
 use exgnet::ops::{self, DropoutState};
 use exgnet::tensor::Tensor;
 use golden::{Worst, gpu};
@@ -23,7 +24,7 @@ fn random(n: usize, seed: u64) -> Vec<f32> {
 }
 
 /// A network whose normalisations are far from doing nothing.
-fn network(config: &NetworkConfig) -> Exgnet {
+fn network(config: &NetworkConfig) -> Model {
     let mut values = BTreeMap::new();
     for (i, (name, shape)) in expected_tensors(config, CLASSES, false).into_iter().enumerate() {
         let start = random(shape.iter().product(), 900 + i as u64);
@@ -36,7 +37,7 @@ fn network(config: &NetworkConfig) -> Exgnet {
         };
         values.insert(name, start.into_iter().map(of).collect::<Vec<f32>>());
     }
-    Exgnet::with_values(gpu(), config, CLASSES, false, 1, &values).expect("a network")
+    Model::with_values(gpu(), config, CLASSES, false, 1, &values).expect("a network")
 }
 
 /// Logits, every block, and the maps of every block, one behind the other.
@@ -67,7 +68,7 @@ fn a_folded_network_is_the_same_function() {
         let config = Experiment::quickstart(&sets).expect("a configuration").network;
         let net = network(&config);
         let x = Tensor::from_f32(gpu(), &[2, 1, 400], &random(800, 7)).expect("uploaded");
-        let forward = |net: &Exgnet, mode| net.forward(&x, mode).expect("forward");
+        let forward = |net: &Model, mode| net.forward(&x, mode).expect("forward");
         let folded = net.folded().expect("folded");
         let pairs = all(&forward(&net, &Mode::EVAL)).into_iter().zip(all(&forward(&folded, &Mode::EVAL)));
         let mut other_bits = false;
@@ -90,8 +91,8 @@ fn a_folded_network_is_the_same_function() {
 /// Dropout of a block that nobody looks into before is part of the block's last pass, forward and backward.
 #[test]
 fn dropout_in_a_blocks_last_pass_is_dropout() {
-    let config = NetworkConfig { dropout: 0.3, ..NetworkConfig::preset("exgnet-small").expect("a preset") };
-    let net = Exgnet::new(gpu(), &config, 4, false, 1).expect("a network");
+    let config = NetworkConfig::from(Sizes { dropout: 0.3, ..Sizes::preset("exgnet-small").expect("a preset") });
+    let net = Model::new(gpu(), &config, 4, false, 1).expect("a network");
     let state = DropoutState::new(gpu(), 7).expect("a state");
     let values: Vec<f32> = (0..3 * 500).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
     let x = Tensor::from_f32(gpu(), &[3, 1, 500], &values).expect("strips");

@@ -10,12 +10,17 @@ use exgnet::ecg::{guidance, synthesize};
 use exgnet::experiment::data::Strips;
 use exgnet::experiment::{Experiment, LossConfig};
 use exgnet::explain::scores::ncc;
-use exgnet::nn::{Exgnet, Mode};
+use exgnet::nn::{Mode, Model, Outline};
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use exgnet::train::Targets;
 use exgnet::train::losses::{BatchTargets, losses};
 use golden::{Golden, Worst, gpu, network};
+
+/// Resolution of every block's map, of strips of 200 samples.
+fn lengths_of(net: &Model) -> Vec<usize> {
+    Outline::new(net.config(), 4, false, 200).expect("an outline").lengths.clone()
+}
 
 /// The weights that the goldens' terms are added with, the map of a block guided.
 fn weights(block: usize) -> LossConfig {
@@ -48,7 +53,7 @@ fn the_whole_loss_and_its_gradient() {
     for name in ["exgnet_parallel", "exgnet_cascade_se_mlp"] {
         let g = Golden::open(name);
         let net = network(&g);
-        let lengths = net.config().block_lengths(200);
+        let lengths = lengths_of(&net);
         for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
             let mode = Mode { batch_stats, update_running: false, ..Mode::EVAL };
             // the networks have two blocks: the first is the second last
@@ -98,7 +103,7 @@ fn the_whole_loss_and_its_gradient() {
 fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
     let g = Golden::open("exgnet_cascade_se_mlp");
     let net = network(&g);
-    let bins = net.config().block_lengths(200)[0];
+    let bins = lengths_of(&net)[0];
     let run = |detach_alpha: bool| {
         let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
         let weights = LossConfig { joint: 0.0, feature: 0.0, detach_alpha, ..weights(0) };
@@ -165,7 +170,7 @@ fn the_terms_of_xai_guidance_add_up() {
     let g = Golden::open("exgnet_parallel");
     let net = network(&g);
     let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-    let bins = net.config().block_lengths(200)[1];
+    let bins = lengths_of(&net)[1];
     let one = targets(&g, bins).guidance.pop().expect("a term");
     let other = (ops::add_scalar(&ops::neg(&one.0).expect("neg"), 1.0).expect("add"), one.1.clone());
     let xai = |guidance: Vec<(Tensor, Tensor)>| {
@@ -183,7 +188,7 @@ fn the_terms_of_xai_guidance_add_up() {
 fn what_is_not_marked_is_not_taught() {
     let g = Golden::open("exgnet_parallel");
     let net = network(&g);
-    let (x, bins) = (g.leaf("in.x").detach(), net.config().block_lengths(200)[1]);
+    let (x, bins) = (g.leaf("in.x").detach(), lengths_of(&net)[1]);
     let records: Vec<usize> = (0..x.dim(0)).collect();
     const NAME: &str = "blocks.0.branches.1.weight";
     for goal in ["mixed", "separate"] {
@@ -204,7 +209,7 @@ fn what_is_not_marked_is_not_taught() {
             made.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
         let labels = targets(&g, bins);
         let batch = BatchTargets { classes: labels.classes, distribution: labels.distribution, ..given };
-        let loss = |net: &Exgnet| {
+        let loss = |net: &Model| {
             let out = net.forward(&x, &Mode::EVAL).expect("forward");
             losses(net, &out, &batch, &weights, &Mode::EVAL).expect("losses")
         };

@@ -4,7 +4,8 @@
 use exgnet::autograd::grad;
 use exgnet::experiment::Experiment;
 use exgnet::gpu::{Forced, Gpu};
-use exgnet::nn::{Exgnet, NetworkConfig, Optimizer};
+use exgnet::nn::models::exgnet::Sizes;
+use exgnet::nn::{Model, NetworkConfig, Optimizer};
 use exgnet::ops::{self, Branch, ConvSpec, Hyper, Numbers};
 use exgnet::tensor::Tensor;
 use exgnet::train::estimate::random_batch;
@@ -114,9 +115,9 @@ fn what_f16_cannot_hold_is_seen() {
 
 #[test]
 fn the_loss_scale_halves_skips_and_doubles() {
-    let net = Exgnet::new(
+    let net = Model::new(
         gpu(),
-        &NetworkConfig { widths: vec![3], strides: vec![1], ..NetworkConfig::default() },
+        &NetworkConfig::from(Sizes { widths: vec![3], strides: vec![1], ..Sizes::default() }),
         2,
         false,
         1,

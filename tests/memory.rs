@@ -2,7 +2,8 @@
 
 use exgnet::autograd::grad;
 use exgnet::gpu::Gpu;
-use exgnet::nn::{Exgnet, Mode, NetworkConfig, Optimizer};
+use exgnet::nn::models::exgnet::Sizes;
+use exgnet::nn::{Mode, Model, NetworkConfig, Optimizer};
 use exgnet::ops::{self, DropoutState, Hyper};
 use exgnet::tensor::Tensor;
 use std::sync::OnceLock;
@@ -13,7 +14,7 @@ fn gpu() -> &'static Gpu {
 }
 
 /// A small network's training step, as the loop runs it.
-fn train_step(net: &Exgnet, optimizer: &mut Optimizer, dropout: &DropoutState, step: u32) -> f32 {
+fn train_step(net: &Model, optimizer: &mut Optimizer, dropout: &DropoutState, step: u32) -> f32 {
     let x: Vec<f32> = (0..4 * 160).map(|i| ((i * i) % 17) as f32 / 8.0 - 1.0).collect();
     let x = Tensor::from_f32(gpu(), &[4, 1, 160], &x).expect("uploaded");
     let labels = Tensor::from_u32(gpu(), &[4], &[0, 1, 2, 1]).expect("uploaded");
@@ -31,9 +32,9 @@ fn train_step(net: &Exgnet, optimizer: &mut Optimizer, dropout: &DropoutState, s
 #[test]
 fn memory_stays_flat_and_steps_are_reproducible() {
     let config =
-        NetworkConfig { widths: vec![6, 9], strides: vec![1, 2], stem_channels: 4, ..NetworkConfig::default() };
+        NetworkConfig::from(Sizes { widths: vec![6, 9], strides: vec![1, 2], stem_channels: 4, ..Sizes::default() });
     let run = || {
-        let net = Exgnet::new(gpu(), &config, 3, false, 11).expect("a network");
+        let net = Model::new(gpu(), &config, 3, false, 11).expect("a network");
         let mut optimizer =
             Optimizer::new(net.params(), Hyper { clip: 5.0, ..Hyper::default() }).expect("an optimiser");
         let dropout = DropoutState::new(gpu(), 5).expect("a state");

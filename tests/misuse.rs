@@ -8,9 +8,10 @@ use engine::{floats, gpu, integers, says};
 use exgnet::Result;
 use exgnet::autograd::grad;
 use exgnet::explain::{explain_strips, grad_cam, target_block};
-use exgnet::nn::config::NetworkConfig;
+use exgnet::nn::NetworkConfig;
+use exgnet::nn::models::exgnet::Sizes;
 use exgnet::nn::params::ParamBuilder;
-use exgnet::nn::{BatchNorm, Conv1d, Exgnet, Linear, Mode};
+use exgnet::nn::{BatchNorm, Conv1d, Linear, Mode, Model};
 use exgnet::ops::{self, AdamState, Branch, Hyper, REGISTRY};
 use exgnet::tensor::{DType, Tensor};
 
@@ -212,8 +213,8 @@ fn names_of_layers_that_there_are_not() {
     says(target_block(None, 0), &["no block"]);
 
     let config =
-        NetworkConfig { widths: vec![6, 8], strides: vec![1, 2], stem_channels: 6, ..NetworkConfig::default() };
-    let net = Exgnet::new(gpu(), &config, 3, false, 1).expect("a network");
+        NetworkConfig::from(Sizes { widths: vec![6, 8], strides: vec![1, 2], stem_channels: 6, ..Sizes::default() });
+    let net = Model::new(gpu(), &config, 3, false, 1).expect("a network");
     let x = floats(&[2, 1, 200]);
     let out = net.forward(&x, &Mode::EVAL).expect("forward");
     let classes = |c: u32| Tensor::from_u32(gpu(), &[2], &[0, c]).expect("uploaded");

@@ -9,7 +9,7 @@ use common::{exgnet, fails, json, path, text, train};
 use exgnet::ecg::{LoadOptions, zscore};
 use exgnet::gpu::Gpu;
 use exgnet::nn::network::expected_tensors;
-use exgnet::nn::{Exgnet, Mode, ModelFile, ModelInfo, NetworkConfig};
+use exgnet::nn::{Mode, Model, ModelFile, ModelInfo, NetworkConfig};
 use exgnet::onnx::{CLEANED_INPUT, CONSTANTS, INPUT, OUTPUTS, bytes};
 use exgnet::tensor::Tensor;
 use reader::{Array, Model};
@@ -27,7 +27,7 @@ const SAMPLES: usize = 203;
 /// A network whose every value differs from what a fresh one has: running estimates too.
 fn model(config: &str) -> ModelFile {
     let config = NetworkConfig::from_json(config).expect("a network");
-    let net = Exgnet::new(gpu(), &config, 3, false, 7).expect("a network");
+    let net = Model::new(gpu(), &config, 3, false, 7).expect("a network");
     let stir = |name: &str, i: usize, v: f32| {
         let wave = ((i * 37 + name.len() * 11) % 23) as f32 / 23.0;
         match name {

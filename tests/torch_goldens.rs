@@ -232,7 +232,7 @@ fn grad_cam_maps() {
         let net = network(&g);
         let mut worst = Worst::new("grad_cam");
         let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-        for (block, which) in [(0, "first"), (net.config().widths.len() - 1, "last")] {
+        for (block, which) in [(0, "first"), (net.config().layers() - 1, "last")] {
             let cam = grad_cam(&out, block, &g.labels("in.labels"), false).expect("grad_cam");
             worst.tensor(&format!("cam.{which}.activation"), &out.blocks[block], &g, 1e-5, 1e-4);
             worst.tensor(&format!("cam.{which}.alpha"), &cam.alpha, &g, 1e-7, 1e-3);
@@ -260,7 +260,7 @@ fn guidance_gradients() {
         let count: f64 = g.values("in.valid").iter().sum();
         for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
             let mode = Mode { batch_stats, update_running: false, ..Mode::EVAL };
-            for (block, which) in [(0, "first"), (net.config().widths.len() - 1, "last")] {
+            for (block, which) in [(0, "first"), (net.config().layers() - 1, "last")] {
                 let out = net.forward(&x, &mode).expect("forward");
                 let cam = grad_cam(&out, block, &g.labels("in.labels"), true).expect("grad_cam");
                 let pooled =

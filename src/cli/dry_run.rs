@@ -6,50 +6,43 @@ use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::experiment::data::{self, batches};
-use crate::gpu::{Gpu, PoolStats};
-use crate::train::estimate::{Estimate, random_batch};
-use crate::train::room::with_batch;
-use crate::train::step::Stepper;
+use crate::train::estimate::Estimate;
 use serde_json::json;
-use std::time::Instant;
 
-/// Checks the experiment, its data where they are at hand, and takes two steps where there is a device.
+/// Checks the experiment and its data where they are at hand, and runs a step on a device of shapes alone.
 pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Result<()> {
-    let (network, t) = (&experiment.network, &experiment.train);
+    let t = &experiment.train;
     let samples = experiment.data.samples();
     let (classes, steps_per_epoch) = match at_hand(common, experiment)? {
         Some((classes, steps)) => (classes, Some(steps)),
         None => (Scheme::by_name(&experiment.data.classes)?.classes.len(), None),
     };
-    let estimate = Estimate::new(experiment, classes, samples)?;
-    let measured = match common.gpu() {
-        Ok(gpu) => {
-            let found = two_steps(&gpu, experiment, classes, samples);
-            let (ms, pool) = found.map_err(|e| with_batch(e, experiment, classes, samples))?;
-            Some((ms, gpu.report().name.clone(), pool))
-        }
+    // memory differs a little with the versions of the kernels that an adapter runs
+    let gpu = match common.gpu() {
+        Ok(gpu) => Some(gpu),
         Err(e @ Error::NoAdapter { .. }) => {
-            common.say(format!("a step is not timed: {e}"));
+            common.say(format!("counted for an adapter that has no more than every one has: {e}"));
             None
         }
         Err(e) => return Err(e),
     };
-    let step_ms = measured.as_ref().map(|(ms, ..)| *ms);
-    let pool = measured.as_ref().map(|(.., pool)| *pool);
-    let seconds = steps_per_epoch.zip(step_ms).map(|(steps, ms)| (steps * t.epochs) as f64 * ms / 1e3);
+    let estimate = Estimate::new(gpu.as_ref(), experiment, classes, samples)?;
+    let adapter = gpu.as_ref().map(|gpu| gpu.report().name.clone());
+    let steps = steps_per_epoch.map(|steps| steps * t.epochs);
     if as_json {
+        let phases: serde_json::Map<_, _> = estimate.phases.iter().map(|p| (p.phase.into(), p.most.into())).collect();
         // null: cannot be known here
         let found = json!({
             "parameters": estimate.parameters, "parameters_inference": estimate.parameters_inference,
-            "activation_bytes": estimate.activation_bytes, "memory_bytes": estimate.memory_bytes(),
-            "memory_measured": pool.map(|p| p.peak), "memory_held": pool.map(|p| p.allocated),
-            "steps_per_epoch": steps_per_epoch, "step_ms": step_ms, "total_seconds": seconds,
+            "multiply_adds": estimate.multiply_adds, "memory_bytes": estimate.memory_bytes(),
+            "memory_held": estimate.memory.allocated, "memory_by_phase": phases, "adapter": adapter,
+            "steps_per_epoch": steps_per_epoch, "steps": steps,
         });
         print_json(&found, true);
         return Ok(());
     }
-    let kind = format!("{:?}", network.kind).to_lowercase();
-    print_line(&format!("{kind}, {} blocks, {classes} classes, strips of {samples} samples\n", network.widths.len()));
+    let (kind, layers) = (experiment.network.kind(), experiment.network.layers());
+    print_line(&format!("{kind}, {layers} blocks, {classes} classes, strips of {samples} samples\n"));
     print_line(&format!("{:<12} {:>14} {:>14}", "part", "output", "parameters"));
     for part in &estimate.parts {
         let shape = part.output.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
@@ -57,31 +50,20 @@ pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Re
     }
     let (all, inference) = (estimate.parameters, estimate.parameters_inference);
     print_line(&format!("{:<12} {:>14} {all:>14}   (exported: {inference})\n", "total", ""));
-    print_line(&format!("memory of a step of {} strips (see src/train/estimate.rs)", t.batch));
-    for (name, bytes) in [
-        ("parameters, their gradients and moments", estimate.parameter_bytes),
-        ("activations", estimate.activation_bytes),
-        ("XAI guidance", estimate.guidance_bytes),
-        ("gradients in flight", estimate.flight_bytes),
-        ("total", estimate.memory_bytes()),
-    ] {
-        print_line(&format!("  {name:<40} {:>10.1} MB", bytes as f64 / 1e6));
+    let mega = |n: u64| n as f64 / 1e6;
+    print_line(&format!("multiply-adds of an inference   {:.1} M a strip", mega(estimate.multiply_adds)));
+    let of = adapter.map_or(String::new(), |name| format!(" on {name}"));
+    print_line(&format!("memory of a step of {} strips{of}, most in each phase", t.batch));
+    if let Some(first) = estimate.phases.first() {
+        print_line(&format!("  {:<12} {:>10.1} MB", "before", mega(first.first)));
     }
-    if let Some(pool) = pool {
-        let mb = |bytes: u64| bytes as f64 / 1e6;
-        let text = "measured on two steps";
-        print_line(&format!(
-            "  {text:<40} {:>10.1} MB ({:.1} MB with free buffers)",
-            mb(pool.peak),
-            mb(pool.allocated)
-        ));
+    for phase in &estimate.phases {
+        print_line(&format!("  {:<12} {:>10.1} MB", phase.phase, mega(phase.most)));
     }
-    let unknown = || "unknown".to_string();
-    let steps = steps_per_epoch.map_or_else(unknown, |n| n.to_string());
-    print_line(&format!("\nsteps per epoch  {steps}, epochs {}", t.epochs));
-    let step = measured.map_or_else(unknown, |(ms, name, _)| format!("{ms:.1} ms on {name}"));
-    print_line(&format!("step             {step}"));
-    print_line(&format!("training         {}", seconds.map_or_else(unknown, duration)));
+    let [most, held] = [estimate.memory_bytes(), estimate.memory.allocated].map(mega);
+    print_line(&format!("  {:<12} {most:>10.1} MB ({held:.1} MB with free buffers)", "at most"));
+    let steps = steps_per_epoch.map_or_else(|| "unknown".to_string(), |n| n.to_string());
+    print_line(&format!("\nsteps per epoch  {steps}, epochs {}   (`exgnet profile` times a step)", t.epochs));
     Ok(())
 }
 
@@ -100,28 +82,4 @@ fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, us
     let division = data::divide(experiment, &set)?;
     let steps = batches(&division.train, experiment.train.batch, experiment.train.seed, 0).len();
     Ok(Some((set.classes.len(), steps)))
-}
-
-/// Milliseconds of a training step at the experiment's batch, the second of two, and the memory that they took.
-fn two_steps(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<(f64, PoolStats)> {
-    let (x, targets) = random_batch(gpu, experiment, classes, samples)?;
-    let mut stepper = Stepper::new(gpu, experiment, &vec![1.0; classes], None)?;
-    let mut ms = f64::NAN;
-    for _ in 0..2 {
-        gpu.finish()?;
-        let start = Instant::now();
-        stepper.step(&x, &targets, experiment.train.lr)?;
-        gpu.finish()?;
-        ms = start.elapsed().as_secs_f64() * 1e3;
-    }
-    Ok((ms, gpu.pool_stats()))
-}
-
-/// Seconds in words.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
 }

@@ -69,7 +69,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         })
     };
     let class = args.class.as_ref().map(known).transpose()?;
-    let block = target_block(args.layer.as_deref(), model.info.config.widths.len())?;
+    let block = target_block(args.layer.as_deref(), model.info.config.layers())?;
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
@@ -151,6 +151,6 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
 
 /// Name of a target layer for a figure.
 fn layer_name(config: &NetworkConfig, block: usize) -> String {
-    let last = if block + 1 == config.widths.len() { " (last)" } else { "" };
+    let last = if block + 1 == config.layers() { " (last)" } else { "" };
     format!("blocks.{block}{last}")
 }

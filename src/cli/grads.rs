@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::experiment::data::Strips;
 use crate::files::write_atomically;
+use crate::nn::Outline;
 use crate::nn::params::NamedTensor;
 use crate::nn::{Mode, model_file};
 use crate::run::RunFolder;
@@ -96,7 +97,8 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?;
     let (loss, config) = (&experiment.losses, &model.info.config);
-    let bins = config.block_lengths(set.samples())[loss.block(config.widths.len())?];
+    let lengths = &Outline::new(config, model.info.classes.len(), false, set.samples())?.lengths;
+    let bins = lengths[loss.block(lengths.len())?];
     let scale = model.info.features.as_ref();
     let targets = Targets::new(&set, &records, scale, loss, &experiment.guidance, bins);
     let strips = Strips::new(&set);

@@ -77,7 +77,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
     ));
     common.say(format!(
         "tuning kernels of {} blocks at a batch of {}, for {} minutes at most; table: {}",
-        e.network.widths.len(),
+        e.network.layers(),
         e.train.batch,
         args.budget,
         path.display()

@@ -2,9 +2,8 @@
 
 use crate::error::Result;
 use crate::eval::{BATCH, Tested, logits};
-use crate::nn::network::{expected_tensors, multiply_adds};
+use crate::nn::Outline;
 use crate::run::cost::{Cost, Inference};
-use crate::tensor::numel;
 use std::time::{Duration, Instant};
 
 /// Passes that a time is the median of.
@@ -16,12 +15,10 @@ const FEWEST: usize = 3;
 /// Counts and measures, at a batch of one and at that of the test.
 pub(super) fn cost(tested: &Tested<'_>) -> Result<Cost> {
     let (config, classes, samples) = (tested.net.config(), tested.net.classes(), tested.strips.len_of_strip());
-    let tensors = expected_tensors(config, classes, false);
-    let parameters =
-        tensors.iter().filter(|(name, _)| !name.contains(".running_")).map(|(_, shape)| numel(shape)).sum();
+    let outline = Outline::new(config, classes, false, samples)?;
     Ok(Cost {
-        parameters,
-        multiply_adds: multiply_adds(config, classes, samples),
+        parameters: outline.parameters(),
+        multiply_adds: outline.multiply_adds,
         samples,
         adapter: Some(tested.gpu.report().name.clone()),
         inference: vec![measured(tested, 1)?, measured(tested, BATCH)?],
@@ -49,17 +46,18 @@ fn measured(tested: &Tested<'_>, batch: usize) -> Result<Inference> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::config::{NetworkConfig, branch_channels};
+    use crate::nn::NetworkConfig;
+    use crate::nn::models::exgnet::{Sizes, branch_channels};
 
     #[test]
     fn multiply_adds_by_hand() {
-        let config =
-            NetworkConfig { widths: vec![8, 8], strides: vec![2, 1], stem_channels: 4, ..NetworkConfig::default() };
+        let config = Sizes { widths: vec![8, 8], strides: vec![2, 1], stem_channels: 4, ..Sizes::default() };
         // 100 samples: 50 in the stem, 25 after pooling, 13 in the first block
         let stem = 4 * config.stem_kernel * 50;
         let kernels: usize =
             branch_channels(8).into_iter().zip(config.branch_kernels()).map(|(c, kernel)| c * kernel).sum();
         let blocks = (4 * kernels + 4 * 8 + 8 * kernels) * 13;
-        assert_eq!(multiply_adds(&config, 3, 100), (stem + blocks + 8 * 3) as u64);
+        let outline = Outline::new(&NetworkConfig::from(config), 3, false, 100).expect("an outline");
+        assert_eq!(outline.multiply_adds, (stem + blocks + 8 * 3) as u64);
     }
 }

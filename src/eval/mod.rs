@@ -17,7 +17,7 @@ use crate::explain::scores::{MapScores, is_dead, summary};
 use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
 use crate::gpu::{Gpu, in_halves};
-use crate::nn::{Exgnet, Mode};
+use crate::nn::{Mode, Model};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::{ClassAreas, Explanations, Perturbation};
@@ -38,7 +38,7 @@ pub const PERTURBED: usize = 8;
 const BATCH: usize = 32;
 
 /// Logits of each of `records`, in evaluation mode.
-pub fn logits(gpu: &Gpu, net: &Exgnet, strips: &Strips, records: &[usize], batch: usize) -> Result<Vec<Vec<f32>>> {
+pub fn logits(gpu: &Gpu, net: &Model, strips: &Strips, records: &[usize], batch: usize) -> Result<Vec<Vec<f32>>> {
     logits_by(gpu, strips, records, batch, |x| Ok(no_grad(|| net.forward(x, &Mode::EVAL))?.logits))
 }
 
@@ -65,7 +65,7 @@ pub struct Tested<'a> {
     /// The device.
     pub gpu: &'a Gpu,
     /// The network.
-    pub net: &'a Exgnet,
+    pub net: &'a Model,
     /// The data set.
     pub data: &'a Dataset,
     /// Its strips.
@@ -124,10 +124,10 @@ impl Evaluation {
 /// [`crate::Error::Data`] for no records, classes that the network does not have and non-finite predictions.
 pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let Tested { gpu, net, data, records, train, experiment, .. } = *tested;
-    let block = experiment.losses.block(net.config().widths.len())?;
+    let block = experiment.losses.block(net.config().layers())?;
     let seed = experiment.train.seed;
     let random_seed = seed.wrapping_add(RANDOM_SEED);
-    let random = || Exgnet::new(gpu, net.config(), net.classes(), false, random_seed)?.folded();
+    let random = || Model::new(gpu, net.config(), net.classes(), false, random_seed)?.folded();
     let random = if sanity { Some(random()?) } else { None };
     let mut scored = Vec::with_capacity(records.len());
     for part in records.chunks(BATCH) {

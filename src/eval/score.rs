@@ -7,7 +7,7 @@ use crate::eval::Tested;
 use crate::explain::scores::{MapScores, pointing_chance, slope_map, uniform};
 use crate::explain::{argmax, grad_cam};
 use crate::nn::network::FEATURES;
-use crate::nn::{Exgnet, Mode, Output};
+use crate::nn::{Mode, Model, Output};
 use crate::run::predictions;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
@@ -52,7 +52,7 @@ pub(super) fn maps(out: &Output, block: usize, classes: &Tensor) -> Result<Vec<V
 }
 
 /// Predicts and explains a batch of records; the sanity maps are scored where `random` is given.
-pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: Option<&Exgnet>) -> Result<Vec<Scored>> {
+pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: Option<&Model>) -> Result<Vec<Scored>> {
     let Tested { gpu, net, data, strips, experiment, .. } = *tested;
     let x = strips.batch(gpu, part)?;
     let truth = strips.batch_labels(gpu, part)?;

@@ -42,7 +42,7 @@ impl Experiment {
         {
             between(key, weight, 0.0..=1000.0, "0 leaves the term out")?;
         }
-        let blocks = self.network.widths.len();
+        let blocks = self.network.layers();
         losses.block(blocks).map(drop).map_err(|_| {
             let near = nearest_block(&losses.target_layer, blocks);
             let near = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));

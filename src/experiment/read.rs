@@ -3,7 +3,8 @@
 
 use crate::error::{Error, Result, edits};
 use crate::experiment::{Experiment, QUICKSTART, QUICKSTART_NAME};
-use crate::nn::config::{BRANCHES, NetworkConfig, PRESETS, Problem};
+use crate::nn::config::{NetworkConfig, PRESETS, Problem};
+use crate::nn::models::KINDS;
 use std::io::Read;
 use std::path::Path;
 use toml::{Table, Value};
@@ -110,14 +111,12 @@ pub(super) fn apply_set(table: &mut Table, set: &str) -> Result<()> {
 
 /// Fills a table's gaps with the defaults and turns it into an experiment.
 fn complete(given: &Table) -> Result<Experiment, Problem> {
-    let mut base = defaults(&Experiment::default());
-    let mut known = base.clone();
-    table_of(&mut known, "network").insert("preset".into(), Value::String(PRESETS[0].into()));
-    known_only(given, &known, &mut Vec::new())?;
-
     let mut given = given.clone();
+    let mut base = defaults(&Experiment::default());
     if let Some(Value::Table(network)) = given.get_mut("network") {
-        let mut preset = match network.remove("preset") {
+        let kind = network.get("kind").and_then(Value::as_str).filter(|kind| KINDS.concat().contains(kind));
+        let kind = kind.map(str::to_owned);
+        let network = match network.remove("preset") {
             None => NetworkConfig::default(),
             Some(Value::String(name)) if PRESETS.contains(&name.as_str()) => NetworkConfig::preset(&name)
                 .map_err(|e| Problem::new("network.preset", name, "a preset", e.to_string()))?,
@@ -127,13 +126,12 @@ fn complete(given: &Table) -> Result<Experiment, Problem> {
                 return Err(Problem::new("network.preset", show(&other), expected, hint));
             }
         };
-        // the presets' kernels are for parallel branches; a cascade has one
-        if network.get("kind").and_then(Value::as_str) == Some("cascade") {
-            preset.kernels = vec![NetworkConfig::CASCADE_KERNEL];
-            preset.dilations = vec![1; BRANCHES];
-        }
-        *table_of(&mut base, "network") = defaults(&preset);
+        *table_of(&mut base, "network") = defaults(&kind.map_or(network.clone(), |kind| network.of(&kind)));
     }
+    let mut known = base.clone();
+    table_of(&mut known, "network").insert("preset".into(), Value::String(PRESETS[0].into()));
+    known_only(&given, &known, &mut Vec::new())?;
+
     let mut merged = base.clone();
     merge(&mut merged, &given);
     match merged.clone().try_into() {

@@ -1,7 +1,7 @@
 use crate::ecg::sources::Kind;
 use crate::experiment::read::apply_set;
 use crate::experiment::*;
-use crate::nn::config::{BlockKind, Head};
+use crate::nn::models::exgnet::{BlockKind, Head, Sizes};
 use std::path::Path;
 use toml::Table;
 
@@ -24,6 +24,10 @@ fn fails(result: Result<Experiment>, parts: &[&str]) {
 
 const MITBIH: &str = include_str!("../../experiments/mitbih.toml");
 
+fn sizes(experiment: &Experiment) -> &Sizes {
+    experiment.network.exgnet().expect("an EXGnet")
+}
+
 #[test]
 fn nothing_is_the_default_and_the_default_is_valid() {
     assert_eq!(parse("").unwrap(), Experiment::default());
@@ -34,7 +38,7 @@ fn nothing_is_the_default_and_the_default_is_valid() {
 #[test]
 fn experiments_that_come_along() {
     let quick = Experiment::quickstart(&[]).unwrap();
-    assert_eq!((quick.network.widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 12, 32, 1));
+    assert_eq!((sizes(&quick).widths.len(), quick.train.epochs, quick.train.batch, quick.train.seed), (4, 12, 32, 1));
     assert_eq!(quick.data.synthetic.classes, ["SR", "SB", "ST", "AFIB/AFL"]);
     assert_eq!((quick.data.samples(), quick.data.split), (2500, SplitKind::Stratified));
     assert_eq!(quick.data.sources().unwrap(), [Source::new(Kind::Synthetic, "")]);
@@ -162,14 +166,16 @@ fn broken_text_is_told_with_its_line() {
 
 #[test]
 fn presets_are_a_start_that_other_keys_override() {
-    let network = parse("[network]\npreset = 'exgnet-small'\nhead = 'mlp'\ndropout = 0").unwrap().network;
+    let network = parse("[network]\npreset = 'exgnet-small'\nhead = 'mlp'\ndropout = 0").unwrap();
+    let network = sizes(&network);
     assert_eq!(
         (network.widths.as_slice(), network.head, network.dropout),
         ([16, 16, 32, 32].as_slice(), Head::Mlp, 0.0)
     );
-    let network = parse("[network]\nkind = 'cascade'").unwrap().network;
-    assert_eq!((network.kind, network.kernels), (BlockKind::Cascade, vec![16]));
-    assert_eq!(parse("[network]\nkind = 'cascade'\nkernels = 8").unwrap().network.kernels, [8]);
+    let network = parse("[network]\nkind = 'cascade'").unwrap();
+    let network = sizes(&network);
+    assert_eq!((network.kind, network.kernels.clone()), (BlockKind::Cascade, vec![16]));
+    assert_eq!(sizes(&parse("[network]\nkind = 'cascade'\nkernels = 8").unwrap()).kernels, [8]);
     fails(parse("[network]\n\npreset = 'huge'"), &["e.toml:3: network.preset: found \"huge\"", "exgnet-small"]);
     fails(parse("[network]\npreset = 3"), &["network.preset: found 3"]);
 }
@@ -179,7 +185,7 @@ fn settings_go_before_the_file() {
     let sets =
         ["train.epochs=3", "network.head=mlp", "network.kind=\"cascade\"", "data.split = grouped", "train.lr=1e-2"];
     let e = set(&sets).unwrap();
-    assert_eq!((e.train.epochs, e.network.head, e.network.kind, e.train.lr), (3, Head::Mlp, BlockKind::Cascade, 0.01));
+    assert_eq!((e.train.epochs, sizes(&e).head, sizes(&e).kind, e.train.lr), (3, Head::Mlp, BlockKind::Cascade, 0.01));
     assert_eq!(e.data.split, SplitKind::Grouped);
     assert_eq!(set(&["train.epochs=3", "train.epochs=4"]).unwrap().train.epochs, 4);
     assert_eq!(set(&["data.source=['wfdb:a','wfdb:b=c']"]).unwrap().data.sources().unwrap()[1].path, Path::new("b=c"));

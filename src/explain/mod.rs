@@ -6,7 +6,7 @@ pub mod scores;
 
 use crate::autograd::grad;
 use crate::error::{Error, Result, edits, nearest};
-use crate::nn::{Exgnet, Mode, Output};
+use crate::nn::{Mode, Model, Output};
 use crate::ops;
 use crate::tensor::Tensor;
 
@@ -106,7 +106,7 @@ pub struct Explained {
 
 /// Logits and map of each z-scored strip of `x` `[B, 1, L]` in evaluation mode; the class is `class` or, for `None`,
 /// the predicted one.
-pub fn explain_strips(net: &Exgnet, x: &Tensor, block: usize, class: Option<usize>) -> Result<Vec<Explained>> {
+pub fn explain_strips(net: &Model, x: &Tensor, block: usize, class: Option<usize>) -> Result<Vec<Explained>> {
     let out = net.forward(x, &Mode::EVAL)?;
     let (batch, k) = (x.dim(0), net.classes());
     let logits = out.logits.to_vec()?;

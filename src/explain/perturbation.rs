@@ -15,7 +15,7 @@ use super::probabilities;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, in_halves};
-use crate::nn::{Exgnet, Mode};
+use crate::nn::{Mode, Model};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -99,7 +99,7 @@ impl Curves {
 
 /// Curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps` forward passes a
 /// subject: the curves share their ends.
-pub fn curves(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Curves>> {
+pub fn curves(gpu: &Gpu, net: &Model, subjects: &[Subject], steps: usize) -> Result<Vec<Curves>> {
     let (each, k) = (2 * steps, net.classes());
     let mut found = Vec::with_capacity(subjects.len());
     for group in subjects.chunks((STRIPS / each.max(1)).max(1)) {

@@ -119,6 +119,49 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
+impl AdapterReport {
+    /// What every adapter has by WebGPU's default limits.
+    pub(super) fn least() -> Self {
+        let limits = wgpu::Limits::default();
+        Self {
+            name: "shapes alone".into(),
+            backend: "none".into(),
+            kind: "other".into(),
+            driver: String::new(),
+            driver_info: String::new(),
+            is_software: false,
+            subgroup_size: [0, 0],
+            subgroups: false,
+            timestamps: false,
+            shader_f16: false,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_buffer_bytes: limits.max_buffer_size,
+            max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            max_workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            max_groups_per_dimension: limits.max_compute_workgroups_per_dimension,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The device that does nothing, behind a device of shapes alone.
+pub(super) fn noop() -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
+    let mut desc = wgpu::InstanceDescriptor::new_without_display_handle();
+    desc.backends = wgpu::Backends::NOOP;
+    desc.backend_options.noop.enable = true;
+    let failed = |e: String| Error::gpu(format!("a device of shapes alone: {e}"), "please report it");
+    let found = pollster::block_on(wgpu::Instance::new(desc).enumerate_adapters(wgpu::Backends::NOOP));
+    let adapter = found.into_iter().next().ok_or_else(|| failed("not built in".into()))?;
+    let desc = wgpu::DeviceDescriptor {
+        required_limits: adapter.limits(),
+        required_features: adapter.features(),
+        ..Default::default()
+    };
+    let (device, queue) = pollster::block_on(adapter.request_device(&desc)).map_err(|e| failed(e.to_string()))?;
+    Ok((adapter, device, queue))
+}
+
 /// Major version out of a text such as `Mesa 25.0.7-2~bpo12+1 (LLVM 19)`.
 fn mesa_major(driver_info: &str) -> Option<u32> {
     driver_info.strip_prefix("Mesa ")?.split('.').next()?.parse().ok()

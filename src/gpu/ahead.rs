@@ -46,7 +46,7 @@ impl Gpu {
     /// way. Changes nothing but the time.
     pub fn compile_ahead(&self, recording: &Recording) {
         let mut ahead = lock(&self.0.ahead);
-        if !self.0.report.is_software || ahead.is_some() {
+        if !self.0.report.is_software || ahead.is_some() || self.has_shapes_alone() {
             return;
         }
         let mut kernels: Vec<Arc<Kernel>> = Vec::new();

@@ -1,6 +1,7 @@
 //! What is launched: the kernels of some work with the texts that they were compiled from.
 
 use super::kernel::Kernel;
+use super::record::StandsFor;
 use super::{Gpu, lock};
 use crate::error::Result;
 use std::sync::Arc;
@@ -20,10 +21,14 @@ pub struct Launched {
     pub constants: Vec<(String, f64)>,
     /// Workgroups.
     pub groups: usize,
+    /// Floating-point operations and bytes that it stands for, 0 where nobody says.
+    pub cost: [f64; 2],
+    /// The shape, as tuning tables name it.
+    pub shape: Option<Arc<str>>,
 }
 
 /// Dispatches that are watched, in order.
-pub(super) type Watched = Vec<(Arc<Kernel>, [u32; 2])>;
+pub(super) type Watched = Vec<(Arc<Kernel>, [u32; 2], StandsFor)>;
 
 impl Gpu {
     /// The dispatches that `f` records, in order.
@@ -32,7 +37,7 @@ impl Gpu {
         let done = f();
         let watched = lock(&self.0.recorder).watched.take();
         done?;
-        let one = |(kernel, [x, y]): (Arc<Kernel>, [u32; 2])| {
+        let one = |(kernel, [x, y], stands_for): (Arc<Kernel>, [u32; 2], StandsFor)| {
             Ok(Launched {
                 kernel: kernel.label.clone(),
                 file: kernel.key.source.file(),
@@ -40,6 +45,8 @@ impl Gpu {
                 entry: kernel.key.entry.clone(),
                 constants: kernel.key.overrides(),
                 groups: x as usize * y as usize,
+                cost: stands_for.cost,
+                shape: stands_for.shape,
             })
         };
         watched.unwrap_or_default().into_iter().map(one).collect()

@@ -70,6 +70,8 @@ struct Inner {
     fault: Arc<Mutex<Option<String>>>,
     tuning: Mutex<Tuning>,
     ahead: Mutex<Option<Ahead>>,
+    /// In the place of every buffer, on a device of shapes alone.
+    placeholder: Option<wgpu::Buffer>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -107,6 +109,35 @@ impl Gpu {
         Ok(Self::with((adapter, device, queue), report, fault, (shaders, catalogue)))
     }
 
+    /// A device of shapes alone: whatever runs on it is described as on an adapter with this report, or on one that has no more
+    /// than WebGPU asks for, and nothing is allocated or launched. Tensors have shapes and take memory in
+    /// [`Gpu::pool_stats`], and none has values: reading one is an error. It needs no driver.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a shader folder that is not there.
+    pub fn of_shapes(like: Option<AdapterReport>, shaders: ShaderSource) -> Result<Self> {
+        let catalogue = shaders.catalogue()?;
+        let opened = adapter::noop()?;
+        let placeholder = pool::buffer(&opened.1, "nothing", 256, wgpu::BufferUsages::STORAGE);
+        let mut gpu =
+            Self::with(opened, like.unwrap_or_else(AdapterReport::least), Arc::default(), (shaders, catalogue));
+        Arc::get_mut(&mut gpu.0).expect("made here").placeholder = Some(placeholder);
+        Ok(gpu)
+    }
+
+    /// A device of shapes alone that describes work as this one does: with its kernels, tuned and forced versions.
+    pub fn shapes(&self) -> Result<Self> {
+        let shapes = Self::of_shapes(Some(self.0.report.clone()), self.0.shaders.clone())?;
+        shapes.set_choices(self.choices());
+        shapes.force(self.forced())?;
+        Ok(shapes)
+    }
+
+    /// Whether it is one of shapes alone.
+    pub fn has_shapes_alone(&self) -> bool {
+        self.0.placeholder.is_some()
+    }
+
     /// A handle on a device that nothing was done with yet.
     fn with(
         (adapter, device, queue): (wgpu::Adapter, wgpu::Device, wgpu::Queue),
@@ -130,6 +161,7 @@ impl Gpu {
             fault,
             tuning: Mutex::default(),
             ahead: Mutex::default(),
+            placeholder: None,
         }))
     }
 

@@ -258,7 +258,10 @@ impl Gpu {
             None => {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
                 self.within_limit(class)?;
-                let buffer = self.scoped(|| buffer(&self.0.device, "tensor", class, usage))?;
+                let buffer = match &self.0.placeholder {
+                    Some(placeholder) => placeholder.clone(),
+                    None => self.scoped(|| buffer(&self.0.device, "tensor", class, usage))?,
+                };
                 let allocated = {
                     let mut stats = lock(&pool.stats);
                     stats.pool.allocated += class;

@@ -163,14 +163,19 @@ impl Gpu {
             recorder.writes(storage, 0, storage.bytes(), None);
         }
         if let Some(watched) = &mut recorder.watched {
-            watched.push((kernel.clone(), groups));
+            watched.push((kernel.clone(), groups, stands_for.clone()));
+        }
+        if self.has_shapes_alone() {
+            return Ok(());
         }
         recorder.target().dispatch(&self.0.device, kernel, params, bindings, (groups, stands_for));
         Ok(())
     }
 
     pub(super) fn record(&self, command: Command) {
-        lock(&self.0.recorder).target().commands.push(command);
+        if !self.has_shapes_alone() {
+            lock(&self.0.recorder).target().commands.push(command);
+        }
     }
 
     /// Names what the work recorded from here on is for, in a profile under way.
@@ -183,7 +188,9 @@ impl Gpu {
     fn record_write(&self, command: Command, (to, offset, bytes): (&Storage, u64, u64), largest: Option<u32>) {
         let mut recorder = lock(&self.0.recorder);
         recorder.writes(to, offset, bytes, largest);
-        recorder.target().commands.push(command);
+        if !self.has_shapes_alone() {
+            recorder.target().commands.push(command);
+        }
     }
 
     /// Records a copy of all of `from` to `to`, from its byte `offset` on.
@@ -210,6 +217,10 @@ impl Gpu {
     /// `largest` is the largest.
     pub(crate) fn write(&self, to: &Storage, data: &[u8], largest: Option<u32>) -> Result<()> {
         assert!(data.len() as u64 <= to.bytes(), "write past the end of a storage");
+        if self.has_shapes_alone() {
+            lock(&self.0.recorder).writes(to, 0, data.len() as u64, largest);
+            return Ok(());
+        }
         let bytes = copy_size(data.len() as u64);
         let desc = wgpu::BufferDescriptor {
             label: Some("upload"),
@@ -286,6 +297,10 @@ impl Gpu {
     /// Records a copy of a storage for the host. [`PendingRead::wait`] submits it if nobody else did.
     pub(crate) fn read_later(&self, from: &Storage) -> Result<PendingRead> {
         from.check_kept()?;
+        if self.has_shapes_alone() {
+            let what = "found a read of a tensor on a device of shapes alone, where none has values";
+            return Err(Error::gpu(what, "open an adapter: Gpu::from_env()"));
+        }
         let size = copy_size(from.bytes());
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.scoped(|| buffer(&self.0.device, "read back", size, usage))?;

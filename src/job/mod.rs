@@ -33,6 +33,7 @@ use crate::run::read::read_all;
 use crate::run::record::{RunRecord, SplitRecord};
 use crate::run::{Metrics, RunFolder};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::estimate::map_length;
 use crate::train::fit::{Ended, Observer, Progress, Safety};
 use crate::train::room::with_batch;
 use crate::train::{Targets, Training};
@@ -222,8 +223,8 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     ));
 
     let strips = Strips::new(&dataset);
-    let Experiment { losses, network, guidance, .. } = experiment;
-    let bins = network.block_lengths(dataset.samples())[losses.block(network.widths.len())?];
+    let Experiment { losses, guidance, .. } = experiment;
+    let bins = map_length(experiment, dataset.classes.len(), dataset.samples())?;
     let targets = Targets::new(&dataset, &division.train, None, losses, guidance, bins);
     let training = Training {
         gpu: &gpu,

@@ -278,7 +278,7 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
     let times = gpu.profiled(|| (0..steps).try_for_each(|_| configured.step().map(|_| ())))?;
     (0..2).try_for_each(|_| probe.round())?;
     let most = probe.medians();
-    let layers = layers_by_shape(experiment);
+    let layers = layers_by_shape(experiment)?;
     let by_kernel: Vec<KernelShare> = times.into_iter().flatten().map(|t| share(t, steps, &most, &layers)).collect();
     type Part = fn(&StepTime) -> f64;
     let parts: [(&str, Part); 4] =
@@ -307,15 +307,15 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
 }
 
 /// Layers whose convolutions have a shape, by its name in tuning tables.
-fn layers_by_shape(e: &Experiment) -> BTreeMap<String, Vec<String>> {
+fn layers_by_shape(e: &Experiment) -> Result<BTreeMap<String, Vec<String>>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (layer, shape) in layers(&e.network, e.train.batch, e.data.samples()) {
+    for (layer, shape) in layers(&e.network, e.train.batch, e.data.samples())? {
         for pass in Pass::ALL {
             let keys = shape.conv_spec().keys(pass, &[&[shape.out, shape.c_in, shape.k]]);
             keys.into_iter().for_each(|key| all.entry(key).or_default().push(layer.clone()));
         }
     }
-    all
+    Ok(all)
 }
 
 /// Times of one kernel at one shape, a step's.

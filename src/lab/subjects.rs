@@ -6,10 +6,12 @@ pub use super::operations::{OPERATIONS, Operation, Shape};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs};
-use crate::nn::config::{BlockKind, NetworkConfig, branch_channels};
+use crate::nn::outline::Convolution;
+use crate::nn::{NetworkConfig, Outline};
 use crate::ops::case::Case;
 use crate::ops::{Numbers, Pass};
 use crate::tensor::Tensor;
+use std::sync::Arc;
 
 /// What an operation of [`OPERATIONS`] takes: its tensors, with what it lays out on the way; on the host its inputs in f32 and
 /// f64, and the oracle's output.
@@ -125,46 +127,32 @@ impl Ready<'_> {
     }
 }
 
+/// Classes of a network whose kernels are looked at: only its head knows them.
+const CLASSES: usize = 5;
+
+/// What a network is made of, whatever its classes.
+pub(super) fn outline(network: &NetworkConfig, samples: usize) -> Result<Arc<Outline>> {
+    Outline::new(network, CLASSES, false, samples)
+}
+
 /// Convolutions of a network on strips of `samples` samples: the name of the layer and its shape.
-pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<(String, Shape)> {
-    shared_inputs(network, batch, samples).concat()
+pub fn layers(network: &NetworkConfig, batch: usize, samples: usize) -> Result<Vec<(String, Shape)>> {
+    Ok(shared_inputs(network, batch, samples)?.concat())
 }
 
 /// The same with those together that have one input, and one gradient with respect to it: the branches of a parallel block.
-pub(super) fn shared_inputs(network: &NetworkConfig, batch: usize, samples: usize) -> Vec<Vec<(String, Shape)>> {
-    let stem = Shape {
-        batch,
-        c_in: 1,
-        len: samples,
-        out: network.stem_channels,
-        k: network.stem_kernel,
-        stride: 2,
-        dilation: 1,
-        numbers: Numbers::F32,
+pub(super) fn shared_inputs(
+    network: &NetworkConfig,
+    batch: usize,
+    samples: usize,
+) -> Result<Vec<Vec<(String, Shape)>>> {
+    let outline = outline(network, samples)?;
+    let shape = |c: &Convolution| {
+        let ([c_in, len], [out, _, k]) = (c.input, c.weight);
+        let numbers = Numbers::F32;
+        (c.layer.clone(), Shape { batch, c_in, len, out, k, stride: c.stride, dilation: c.dilation, numbers })
     };
-    let mut all = vec![vec![("stem".to_owned(), stem)]];
-    let mut len = samples.div_ceil(2) / 2;
-    for (i, ((c_in, width, stride), out_len)) in network.blocks().zip(network.block_lengths(samples)).enumerate() {
-        let mut from = (c_in, len, stride);
-        let branches = branch_channels(width).into_iter().zip(network.branch_kernels()).zip(network.branch_dilations());
-        let layer = |(c_in, len, stride), out, k, dilation| {
-            (format!("blocks.{i} k{k}"), Shape { batch, c_in, len, out, k, stride, dilation, numbers: Numbers::F32 })
-        };
-        let mut block = Vec::new();
-        for ((out, k), dilation) in branches {
-            block.push(layer(from, out, k, dilation));
-            if network.kind == BlockKind::Cascade {
-                from = (out, out_len, 1);
-                all.push(std::mem::take(&mut block));
-            }
-        }
-        all.extend((!block.is_empty()).then_some(block));
-        if c_in != width || stride != 1 {
-            all.push(vec![layer((c_in, len, stride), width, 1, 1)]);
-        }
-        len = out_len;
-    }
-    all
+    Ok(outline.convolutions.iter().map(|together| together.iter().map(shape).collect()).collect())
 }
 
 /// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
@@ -174,7 +162,7 @@ pub fn layer_subjects(
     (batch, samples): (usize, usize),
     numbers: Numbers,
 ) -> Result<Vec<Subject>> {
-    let named = layers(network, batch, samples);
+    let named = layers(network, batch, samples)?;
     // all of them are there at the same time
     let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
     gpu.room_for(
@@ -184,7 +172,8 @@ pub fn layer_subjects(
     let mut all = Vec::new();
     for (name, shape) in named {
         let shape = Shape { numbers, ..shape };
-        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || name != "stem") {
+        // of the strips, which have one channel
+        for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || shape.c_in > 1) {
             all.push(Subject {
                 layer: Some(name.clone()),
                 ..Subject::new(gpu, Operation::named(pass.name())?, shape)?

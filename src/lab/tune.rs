@@ -9,7 +9,7 @@ pub use table::{Found, Table, built_in, cpu, file_name, load, read, user_file};
 use super::Spread;
 use super::ceilings::device_seconds;
 use super::measure::{Shape, layers};
-use super::subjects::needs;
+use super::subjects::{needs, outline};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, Seen};
@@ -124,12 +124,13 @@ pub fn tune(
     table: &mut Table,
     tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
 ) -> Result<Outcome> {
-    let convs =
-        layers(network, batch, samples).into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| needs(pass.name(), s)));
-    let stem = Shape { batch, c_in: network.stem_channels, len: samples.div_ceil(2), ..Shape::default() };
-    let most = convs.fold(needs("batch_norm_relu_grad", stem), Needs::or);
+    let layers = layers(network, batch, samples)?;
+    let convs = layers.into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| needs(pass.name(), s)));
+    let normalised = outline(network, samples)?;
+    let norms = normalised.normalised.iter().map(|&[c_in, len]| Shape { batch, c_in, len, ..Shape::default() });
+    let most = convs.chain(norms.map(|s| needs("batch_norm_relu_grad", s))).fold(Needs::default(), Needs::or);
     gpu.room_for(&format!("tuning at a batch of {batch}"), most)?;
-    let mut subjects = subjects::subjects(network, (batch, samples));
+    let mut subjects = subjects::subjects(network, (batch, samples))?;
     subjects.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let (choices, forced) = (gpu.choices(), gpu.forced());
     gpu.force(Forced::default())?;

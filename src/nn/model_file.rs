@@ -2,7 +2,7 @@
 //! use the model in the metadata.
 
 use super::config::NetworkConfig;
-use super::network::{Exgnet, expected_tensors};
+use super::network::{Model, expected_tensors};
 use super::params::NamedTensor;
 use crate::ecg::Preprocessing;
 use crate::ecg::features::FeatureScale;
@@ -80,7 +80,7 @@ pub(crate) fn metadata(format: &str, info: &ModelInfo, assumed: &[&str]) -> Vec<
 }
 
 /// Writes a network as a model file.
-pub fn save(path: &Path, net: &Exgnet, info: &ModelInfo) -> Result<()> {
+pub fn save(path: &Path, net: &Model, info: &ModelInfo) -> Result<()> {
     write_atomically(path, &safetensors_bytes(&net.params().read()?, &metadata(FORMAT, info, &[])))
 }
 
@@ -193,8 +193,8 @@ impl ModelFile {
     }
 
     /// Puts the network on a device.
-    pub fn network(&self, gpu: &Gpu) -> Result<Exgnet> {
-        Exgnet::with_values(gpu, &self.info.config, self.info.classes.len(), self.train_only, 0, &self.values)
+    pub fn network(&self, gpu: &Gpu) -> Result<Model> {
+        Model::with_values(gpu, &self.info.config, self.info.classes.len(), self.train_only, 0, &self.values)
     }
 }
 

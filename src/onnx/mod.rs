@@ -9,10 +9,9 @@ mod proto;
 use crate::ecg::zscore::{EPS as ZSCORE_EPS, FLOOR as ZSCORE_FLOOR, SHARE as ZSCORE_SHARE};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::nn::config::{BRANCHES, BlockKind, Head};
 use crate::nn::layers::EPS;
 use crate::nn::model_file::{ModelFile, ModelInfo, is_stored_in_half, metadata};
-use crate::nn::network::{branch_name, has_shortcut};
+use crate::nn::models::exgnet::{BRANCHES, BlockKind, Head, Sizes, branch_channels, branch_name, has_shortcut};
 use crate::ops::Branch;
 use proto::{Attribute, DataType, Dim, Message, entry, node, tensor, value_info};
 use std::path::Path;
@@ -73,7 +72,11 @@ pub fn bytes(model: &ModelFile, half: bool, cleaned: bool) -> Result<Vec<u8>> {
             "an ONNX file holds less than 2 GiB: export it as .safetensors",
         ));
     }
-    let mut graph = Graph { model, half, input, nodes: Vec::new(), initializers: Vec::new() };
+    let Some(sizes) = model.info.config.exgnet() else {
+        let what = "found a network of another kind, expected an EXGnet (network.kind parallel or cascade)";
+        return Err(Error::data("export", what, "export it as .safetensors"));
+    };
+    let mut graph = Graph { model, sizes, half, input, nodes: Vec::new(), initializers: Vec::new() };
     graph.network();
     let info = &model.info;
     let classes = info.classes.len();
@@ -107,6 +110,7 @@ pub fn bytes(model: &ModelFile, half: bool, cleaned: bool) -> Result<Vec<u8>> {
 /// A graph under construction. What makes a node returns the name of its output.
 struct Graph<'a> {
     model: &'a ModelFile,
+    sizes: &'a Sizes,
     half: bool,
     /// Name of the input.
     input: &'static str,
@@ -195,10 +199,10 @@ impl Graph<'_> {
     }
 
     fn block(&mut self, x: &str, i: usize, (c_in, width, stride): (usize, usize, usize)) -> String {
-        let config = &self.model.info.config;
+        let config = self.sizes;
         let name = format!("blocks.{i}");
         let (kernels, dilations) = (config.branch_kernels(), config.branch_dilations());
-        let channels = crate::nn::config::branch_channels(width);
+        let channels = branch_channels(width);
         let cascade = config.kind == BlockKind::Cascade;
         let hidden = config.se_hidden(width);
         let mut parts: Vec<String> = Vec::with_capacity(BRANCHES);
@@ -237,8 +241,7 @@ impl Graph<'_> {
 
     /// All nodes, from the input to the outputs.
     fn network(&mut self) {
-        let info = &self.model.info;
-        let (config, classes) = (&info.config, info.classes.len());
+        let (config, classes) = (self.sizes, self.model.info.classes.len());
         if config.se_reduction > 0 {
             self.initializers.push(tensor(CONSTANTS[4], DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
         }

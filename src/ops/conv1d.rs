@@ -59,6 +59,10 @@ impl Conv {
 }
 
 impl Op for Conv {
+    fn convolutions(&self) -> Option<&ConvSpec> {
+        Some(&self.spec)
+    }
+
     fn name(&self) -> &'static str {
         Pass::Forward.name()
     }

@@ -71,6 +71,11 @@ pub trait Op: Send + Sync {
         Some(DType::F32)
     }
 
+    /// What convolutions it does with its first input and the weights behind that, if it does any.
+    fn convolutions(&self) -> Option<&ConvSpec> {
+        None
+    }
+
     /// Checks shapes, launches the kernel, returns the output and what the backward rule wants kept.
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward>;
 

@@ -9,7 +9,7 @@ use super::journal::Seen;
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, write_atomically};
 use crate::gpu::Gpu;
-use crate::nn::Exgnet;
+use crate::nn::Model;
 use crate::nn::model_file::safetensors_bytes;
 use crate::nn::params::NamedTensor;
 use crate::run::folder::EpochLog;
@@ -36,7 +36,7 @@ pub struct Best {
 impl Best {
     /// Puts the epoch of `log`, of which `net` is the network, in the place of an earlier one that it beats; the first of
     /// equals stays.
-    pub(super) fn consider(best: &mut Option<Self>, log: &EpochLog, net: &Exgnet) -> Result<()> {
+    pub(super) fn consider(best: &mut Option<Self>, log: &EpochLog, net: &Model) -> Result<()> {
         let score = log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
         if best.as_ref().is_none_or(|b| score > b.score) {
             *best = Some(Self { epoch: log.epoch, score, values: net.params().read()? });
@@ -45,9 +45,9 @@ impl Best {
     }
 
     /// The network with its values; `last` is the one that the training ended with.
-    pub(super) fn network(&self, gpu: &Gpu, last: &Exgnet) -> Result<Exgnet> {
+    pub(super) fn network(&self, gpu: &Gpu, last: &Model) -> Result<Model> {
         let values = self.values.iter().map(|(name, _, v)| (name.clone(), v.clone())).collect();
-        Exgnet::with_values(gpu, last.config(), last.classes(), last.has_train_only(), 0, &values)
+        Model::with_values(gpu, last.config(), last.classes(), last.has_train_only(), 0, &values)
     }
 }
 

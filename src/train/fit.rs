@@ -13,7 +13,7 @@ use crate::experiment::{Experiment, Schedule, Select};
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
 use crate::nn::params::{NamedTensor, Params};
-use crate::nn::{Exgnet, learning_rate};
+use crate::nn::{Model, learning_rate};
 use crate::run::folder::EpochLog;
 use crate::tensor::Tensor;
 use std::path::Path;
@@ -62,7 +62,7 @@ pub enum Ended {
     /// With a trained network.
     Done {
         /// The network.
-        net: Box<Exgnet>,
+        net: Box<Model>,
         /// The epoch that it is of, from 1, see [`Select`].
         epoch: usize,
     },

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::experiment::LossConfig;
 use crate::explain::grad_cam;
-use crate::nn::{Exgnet, Mode, Output};
+use crate::nn::{Mode, Model, Output};
 use crate::ops;
 use crate::tensor::Tensor;
 
@@ -69,7 +69,7 @@ pub struct Terms {
 /// # Errors
 /// [`Error::Config`] where a term needs targets that are not given, or a train-only part that is not there.
 pub fn losses(
-    net: &Exgnet,
+    net: &Model,
     out: &Output,
     targets: &BatchTargets,
     config: &LossConfig,
@@ -93,7 +93,7 @@ pub fn losses(
         }
     }
     if config.xai > 0.0 && !targets.guidance.is_empty() {
-        let cam = grad_cam(out, config.block(net.config().widths.len())?, &targets.classes, !config.detach_alpha)?;
+        let cam = grad_cam(out, config.block(net.config().layers())?, &targets.classes, !config.detach_alpha)?;
         let compared = targets.inside.as_ref().map(|inside| centred(&cam.map, inside)).transpose()?;
         let compared = compared.as_ref().unwrap_or(&cam.map);
         let mut xai: Option<Tensor> = None;

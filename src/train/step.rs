@@ -7,7 +7,7 @@ use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, LossConfig, Optimizer as Rule};
 use crate::gpu::{Arena, Gpu, Recording};
-use crate::nn::{Exgnet, Kept, Mode, Optimizer};
+use crate::nn::{Kept, Mode, Model, Optimizer};
 use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};
 use crate::tensor::Tensor;
 
@@ -18,7 +18,7 @@ const FIRST_LOSS_SCALE: [f32; 2] = [4096.0, 0.0];
 #[derive(Debug)]
 pub struct Stepper {
     /// The network.
-    pub net: Exgnet,
+    pub net: Model,
     /// Its optimiser, which counts the steps.
     pub optimizer: Optimizer,
     /// Dropout's generator.
@@ -47,7 +47,7 @@ impl Stepper {
         let (t, network) = (&experiment.train, &experiment.network);
         let losses = experiment.losses.clone();
         let values = from.iter().flat_map(|c| &c.values).map(|(name, _, v)| (name.clone(), v.clone())).collect();
-        let net = Exgnet::with_values(gpu, network, class_weights.len(), losses.train_only(), t.seed, &values)?;
+        let net = Model::with_values(gpu, network, class_weights.len(), losses.train_only(), t.seed, &values)?;
         let hyper = Hyper {
             lr: t.lr,
             betas: t.betas,
@@ -144,7 +144,7 @@ impl Stepper {
     }
 
     /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
-    /// replayed as a step is, in the same memory, by a [folded](Exgnet::folded) network that follows the parameters.
+    /// replayed as a step is, in the same memory, by a [folded](Model::folded) network that follows the parameters.
     pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
         match self.replayed(x) {
             Err(Error::Memory { .. }) if self.forget()? => self.replayed(x),
@@ -200,7 +200,7 @@ impl Stepper {
     }
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
-        let block = self.losses.block(self.net.config().widths.len())?;
+        let block = self.losses.block(self.net.config().layers())?;
         let kept = if self.losses.xai > 0.0 { Kept::One(block) } else { Kept::Nothing };
         let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
@@ -255,7 +255,7 @@ struct RecordedStep {
 struct Inference {
     /// Folds the parameters as they are into `net`'s.
     fold: Recording,
-    net: Exgnet,
+    net: Model,
     /// Steps of the optimiser when that was done last.
     folded_at: Option<u32>,
     forwards: Vec<RecordedForward>,

@@ -5,7 +5,7 @@
 use exgnet::autograd::grad;
 use exgnet::gpu::Gpu;
 use exgnet::nn::network::expected_tensors;
-use exgnet::nn::{Exgnet, NetworkConfig};
+use exgnet::nn::{Model, NetworkConfig};
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use std::collections::BTreeMap;
@@ -121,9 +121,9 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Tensor {
     ops::sum(&flat, &[0]).expect("sum")
 }
 
-pub fn network(g: &Golden) -> Exgnet {
+pub fn network(g: &Golden) -> Model {
     let config = NetworkConfig::from_json(&g.metadata["config"]).expect("a network table");
     let expected = expected_tensors(&config, 4, true);
     let values = expected.iter().map(|(n, _)| (n.clone(), g.f32(n))).collect();
-    Exgnet::with_values(gpu(), &config, 4, true, 0, &values).expect("a network")
+    Model::with_values(gpu(), &config, 4, true, 0, &values).expect("a network")
 }

@@ -6,6 +6,7 @@ use exgnet::experiment::data;
 use exgnet::experiment::data::Division;
 use exgnet::experiment::data::Strips;
 use exgnet::gpu::Gpu;
+use exgnet::train::estimate::map_length;
 use exgnet::train::{Targets, Training};
 
 /// All that a [`Training`] borrows but its device.
@@ -27,8 +28,7 @@ impl Prepared {
         let dataset: &Dataset = Box::leak(Box::new(dataset));
         let division = data::divide(experiment, dataset).expect("a division");
         let strips = Strips::new(dataset);
-        let block = experiment.losses.block(experiment.network.widths.len()).expect("a block");
-        let bins = experiment.network.block_lengths(dataset.samples())[block];
+        let bins = map_length(experiment, dataset.classes.len(), dataset.samples()).expect("a block");
         let targets = Targets::new(dataset, &division.train, None, &experiment.losses, &experiment.guidance, bins);
         Self { experiment, dataset, division, strips, targets }
     }

@@ -2,11 +2,12 @@
 
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::nn::config::{BlockKind, NetworkConfig, PRESETS};
-use crate::nn::network::{expected_tensors, multiply_adds};
+use crate::nn::config::{NetworkConfig, PRESETS};
+use crate::nn::models::exgnet::{BlockKind, Sizes};
+use crate::nn::network::expected_tensors;
+use crate::nn::outline::{Convolution, Outline, Part};
 use crate::run::cost::Cost;
 use crate::tensor::numel;
-use crate::train::estimate::{Estimate, Part};
 
 /// What the diagram shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,9 @@ pub struct NetworkDiagram {
     pub samples: usize,
     /// Its parts in order.
     pub parts: Vec<Part>,
-    /// The last block in detail.
+    /// Its convolutions.
+    pub convolutions: Vec<Convolution>,
+    /// The last block of an EXGnet in detail.
     pub last: Option<Block>,
     /// Trainable parameters of all parts, and of an inference.
     pub parameters: [usize; 2],
@@ -69,22 +72,26 @@ pub struct Conv {
 pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram> {
     let (c, samples) = (&experiment.network, experiment.data.samples());
     c.validate()?;
-    let Estimate { parts, parameters, parameters_inference, .. } = Estimate::new(experiment, classes, samples)?;
+    experiment.losses.block(c.layers())?;
+    let outline = Outline::new(c, classes, experiment.losses.train_only(), samples)?;
+    let inference = Outline::new(c, classes, false, samples)?;
+    let parts = outline.parts.clone();
     Ok(NetworkDiagram {
         name: name(c),
         config: c.clone(),
         samples,
-        last: last_block(c, classes, &parts),
+        convolutions: outline.convolutions.concat(),
+        last: c.exgnet().and_then(|sizes| last_block(sizes, classes, &parts)),
         parts,
-        parameters: [parameters, parameters_inference],
-        multiply_adds: multiply_adds(c, classes, samples),
+        parameters: [&outline, &inference].map(|o| o.parameters()),
+        multiply_adds: outline.multiply_adds,
         measured: None,
     })
 }
 
-fn last_block(c: &NetworkConfig, classes: usize, parts: &[Part]) -> Option<Block> {
+fn last_block(c: &Sizes, classes: usize, parts: &[Part]) -> Option<Block> {
     let (i, (_, width, stride)) = c.blocks().enumerate().last()?;
-    let tensors = expected_tensors(c, classes, false);
+    let tensors = expected_tensors(&c.clone().into(), classes, false);
     let name = format!("blocks.{i}");
     let cascade = c.kind == BlockKind::Cascade;
     let conv = |tensor: &str, stride: usize, dilation: usize| {
@@ -111,7 +118,8 @@ fn last_block(c: &NetworkConfig, classes: usize, parts: &[Part]) -> Option<Block
 
 /// The preset's name if the network is one, whatever its head and its dropout.
 fn name(c: &NetworkConfig) -> String {
-    let trunk = |a: &NetworkConfig| {
+    let Some(c) = c.exgnet() else { return c.kind() };
+    let trunk = |a: &Sizes| {
         (
             a.kind,
             a.stem_channels,
@@ -122,8 +130,7 @@ fn name(c: &NetworkConfig) -> String {
             a.dilations.clone(),
         )
     };
-    let same =
-        |p: &&&str| NetworkConfig::preset(p).is_ok_and(|p| trunk(&p) == trunk(c) && p.se_reduction == c.se_reduction);
+    let same = |p: &&&str| Sizes::preset(p).is_ok_and(|p| trunk(&p) == trunk(c) && p.se_reduction == c.se_reduction);
     PRESETS.iter().find(same).map_or("as configured".into(), |p| (*p).to_owned())
 }
 

@@ -6,7 +6,7 @@ mod trunk;
 
 use crate::experiment::LossConfig;
 use crate::figures::catalogue::Drawn;
-use crate::nn::config::BlockKind;
+use crate::nn::models::exgnet::BlockKind;
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, PT_MIN, Rgb};
@@ -75,7 +75,7 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
             if let Some(last) = last.as_ref().filter(|_| wide || part == 1) {
                 let x = if wide { edge + left + gap } else { edge };
                 title(c, (x, y), "b", &format!("{} in detail", last.name), right);
-                block::draw(c, last, config.config.dropout, (x, y + heading), right);
+                block::draw(c, last, config.config.sizes().dropout(), (x, y + heading), right);
             }
         }
         Ok(())
@@ -85,10 +85,11 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
 fn caption(network: &NetworkDiagram, bars: bool) -> String {
     let [all, inference] = network.parameters;
     let extra = all - inference;
-    let n = network.config.widths.len();
-    let kind = match network.config.kind {
-        BlockKind::Cascade => "each of convolutions one after another, whose outputs are concatenated",
-        BlockKind::Parallel => "each of parallel convolutions with different kernels",
+    let n = network.config.layers();
+    let kind = match network.config.exgnet().map(|sizes| sizes.kind) {
+        Some(BlockKind::Cascade) => "each of convolutions one after another, whose outputs are concatenated",
+        Some(BlockKind::Parallel) => "each of parallel convolutions with different kernels",
+        None => "with their kernels",
     };
     let exported = if extra > 0 {
         format!(

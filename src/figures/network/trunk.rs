@@ -1,7 +1,6 @@
 //! The parts from the strip to the heads, one below the other.
 
 use super::{NetworkDiagram, arrow, corners, fitting, outline, shape};
-use crate::nn::config::{BlockKind, Head};
 use crate::nn::network::{FEATURE_WIDTHS, FEATURES};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
@@ -45,6 +44,22 @@ pub(super) struct Row {
     samples: [usize; 2],
 }
 
+/// Kernels of a part's convolutions, each once and without those of one tap beside others, and its largest stride.
+fn convolutions(n: &NetworkDiagram, part: &str) -> (String, usize) {
+    let own = n.convolutions.iter().filter(|c| c.layer.split(' ').next() == Some(part));
+    let mut kernels: Vec<usize> = Vec::new();
+    for k in own.clone().map(|c| c.weight[2]) {
+        if !kernels.contains(&k) {
+            kernels.push(k);
+        }
+    }
+    if kernels.iter().any(|k| *k > 1) {
+        kernels.retain(|k| *k > 1);
+    }
+    let kernels: Vec<String> = kernels.iter().map(usize::to_string).collect();
+    (kernels.join(", "), own.map(|c| c.stride).max().unwrap_or(1))
+}
+
 /// The rows of a network.
 pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
     let row = |kind, texts: &[&str], output: String, parameters, samples| Row {
@@ -54,11 +69,10 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
         parameters,
         samples,
     };
-    let c = &n.config;
-    let kernels = match c.kind {
-        BlockKind::Cascade => c.branch_kernels()[0].to_string(),
-        BlockKind::Parallel => c.branch_kernels().map(|k| k.to_string()).join(", "),
-    };
+    let two_layers = n.parts.iter().find(|p| p.name == "head").is_some_and(|p| {
+        let inputs = n.parts.iter().rev().find(|p| p.output.len() == 2).map_or(0, |p| p.output[0]);
+        p.parameters != (inputs + 1) * p.output[0]
+    });
     let mut rows = vec![row(Kind::Input, &["one ECG lead", "ECG"], shape([1, n.samples]), None, [n.samples; 2])];
     let (mut channels, mut samples) = (1, n.samples);
     for part in &n.parts {
@@ -66,20 +80,25 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
         if let &[out, shorter] = part.output.as_slice() {
             let lengths = [samples, shorter];
             (channels, samples) = (out, shorter);
-            let k = c.stem_kernel;
-            let (kind, texts) = match name.strip_prefix("blocks.").and_then(|i| c.strides.get(i.parse::<usize>().ok()?))
-            {
-                None => {
+            let (kernels, stride) = convolutions(n, name);
+            let (kind, texts) = match (name.starts_with("blocks."), stride) {
+                (false, _) => {
+                    // what the convolution leaves
+                    let pool = lengths[0].div_ceil(stride) / shorter.max(1);
+                    let [long, short] = match pool {
+                        0 | 1 => [String::new(), String::new()],
+                        n => [format!(", max pool {n}"), format!(", pool {n}")],
+                    };
                     let texts = [
-                        &format!("stem: conv k {k}, stride 2, max pool 2"),
-                        &format!("stem: k {k}, stride 2, pool 2"),
-                        &format!("stem: k {k}"),
-                        "stem",
+                        format!("{name}: conv k {kernels}, stride {stride}{long}"),
+                        format!("{name}: k {kernels}, stride {stride}{short}"),
+                        format!("{name}: k {kernels}"),
+                        name.to_owned(),
                     ];
-                    (Kind::Stem, texts.map(str::to_owned).to_vec())
+                    (Kind::Stem, texts.to_vec())
                 }
-                Some(1) => (Kind::Block, vec![format!("{name}: k {kernels}"), name.into()]),
-                Some(stride) => {
+                (true, 1) => (Kind::Block, vec![format!("{name}: k {kernels}"), name.into()]),
+                (true, stride) => {
                     let long = format!("{name}: k {kernels}, stride {stride}");
                     (Kind::Block, vec![long, format!("{name}: stride {stride}"), format!("{name} /{stride}")])
                 }
@@ -95,11 +114,7 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
                 rows.push(row(Kind::Pool, &pool, channels.to_string(), None, [samples, 1]));
                 (
                     Kind::Head,
-                    if c.head == Head::Mlp {
-                        &["head: linear, ReLU, linear", "head"]
-                    } else {
-                        &["head: linear", "head"]
-                    },
+                    if two_layers { &["head: linear, ReLU, linear", "head"] } else { &["head: linear", "head"] },
                 )
             }
             "feature" => (extra(false, false), &[&features, "features = g", "g"]),

@@ -2,8 +2,9 @@
 //! sum them, which are found by running them.
 
 use super::Subject;
+use crate::error::Result;
 use crate::lab::operations::{Shape, conv_case, max_pool};
-use crate::lab::subjects::shared_inputs;
+use crate::lab::subjects::{outline, shared_inputs};
 use crate::nn::config::NetworkConfig;
 use crate::ops::case::Case;
 use crate::ops::{self, Added, Branch, ConvSpec, Pass};
@@ -17,9 +18,9 @@ const ROWS_WORTH_MS: f64 = 0.3;
 const LOAD: f64 = 100.0;
 
 /// Everything that a step of the network runs.
-pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)) -> Vec<Subject> {
+pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)) -> Result<Vec<Subject>> {
     let mut all = Vec::new();
-    for (i, layers) in shared_inputs(network, batch, samples).into_iter().enumerate() {
+    for (i, layers) in shared_inputs(network, batch, samples)?.into_iter().enumerate() {
         let shapes: Vec<Shape> = layers.into_iter().map(|(_, shape)| shape).collect();
         for shape in &shapes {
             for pass in [Pass::Forward, Pass::WeightGrad] {
@@ -31,13 +32,14 @@ pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)
             add_conv(&mut all, Pass::InputGrad, &shapes);
         }
     }
-    let stem =
-        Shape { batch, c_in: network.stem_channels, len: samples.div_ceil(2), k: 2, stride: 2, ..Shape::default() };
-    all.push(along_rows(stem, 1.0, |s| ops::max_pool_case(s.rows(), max_pool(s))));
-    all.push(along_rows(stem, 1.0, |s| ops::max_pool_grad_case(s.rows(), max_pool(s))));
+    let outline = outline(network, samples)?;
+    let rows = |&[c_in, len]: &[usize; 2]| Shape { batch, c_in, len, k: 2, stride: 2, ..Shape::default() };
+    for shape in outline.pooled.iter().map(rows) {
+        all.push(along_rows(shape, 1.0, |s| ops::max_pool_case(s.rows(), max_pool(s))));
+        all.push(along_rows(shape, 1.0, |s| ops::max_pool_grad_case(s.rows(), max_pool(s))));
+    }
     let mut norms: Vec<(Shape, f64)> = Vec::new();
-    let blocks = network.widths.iter().zip(network.block_lengths(samples));
-    for shape in std::iter::once(stem).chain(blocks.map(|(&c_in, len)| Shape { c_in, len, ..stem })) {
+    for shape in outline.normalised.iter().map(rows) {
         match norms.iter_mut().find(|(s, _)| *s == shape) {
             Some((_, count)) => *count += 1.0,
             None => norms.push((shape, 1.0)),
@@ -47,7 +49,7 @@ pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)
         all.push(along_rows(shape, 2.0 * count, |s| ops::norm_relu_case(&s.rows(), Added::Norm, None)));
         all.push(along_rows(shape, 3.0 * count, |s| ops::norm_relu_grad_case(&s.rows())));
     }
-    all
+    Ok(all)
 }
 
 /// Adds a pass of convolutions of one input, or their weight where the shape is there already.

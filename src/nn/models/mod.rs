@@ -1,0 +1,114 @@
+//! The networks, one file each: their sizes ([`Sizes`]) and what they do ([`super::Network`]). A new one is a file of this
+//! folder and a line in the table below.
+
+pub mod cnn;
+pub mod exgnet;
+pub mod inceptiontime;
+pub mod resnet1d;
+
+use super::config::{MOST_CHANNELS, Problem, number};
+use super::{Network, ParamBuilder, Params};
+use crate::error::Result;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+/// The sizes of a network: its keys in the `[network]` table.
+pub trait Sizes: std::fmt::Debug {
+    /// Checks every size.
+    fn check(&self) -> Result<(), Problem>;
+
+    /// How many outputs of its forward pass Grad-CAM can take as target layer, by the names `blocks.0`, `blocks.1` and so on.
+    fn layers(&self) -> usize;
+
+    /// Share of activations dropped while training.
+    fn dropout(&self) -> f64;
+
+    /// Channels of the embedding.
+    fn embedding(&self) -> usize;
+
+    /// Declares all parameters of the signal part under the names of the model file.
+    fn declare(&self, classes: usize, p: &mut ParamBuilder);
+
+    /// The network with these parameters.
+    fn build(&self, p: &Params) -> Result<Box<dyn Network>>;
+}
+
+/// Checks widths and strides, one of each for every block; a block has `least` channels or more.
+fn check_blocks(widths: &[usize], strides: &[usize], most: usize, least: usize) -> Result<(), Problem> {
+    number("widths (its length)", widths.len(), 1, most, "give one width a block")?;
+    if strides.len() != widths.len() {
+        return Err(Problem::new(
+            "network.strides",
+            format!("{} strides for {} widths", strides.len(), widths.len()),
+            "one stride for every block",
+            "give strides and widths together, as lists of one length",
+        ));
+    }
+    for (i, &width) in widths.iter().enumerate() {
+        number(&format!("widths[{i}]"), width, least, MOST_CHANNELS, "every branch of a block needs a channel")?;
+    }
+    for (i, &stride) in strides.iter().enumerate() {
+        number(&format!("strides[{i}]"), stride, 1, 16, "1 keeps the length, 2 halves it")?;
+    }
+    Ok(())
+}
+
+macro_rules! networks {
+    ($($name:ident($module:ident) $kinds:expr;)*) => {
+        /// The `[network]` table: sizes of one kind of network.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum NetworkConfig {
+            $(
+                #[doc = concat!("See [`mod@", stringify!($module), "`].")]
+                $name($module::Sizes),
+            )*
+        }
+
+        /// Values of `network.kind`.
+        pub const KINDS: &[&[&str]] = &[$(&$kinds),*];
+
+        impl NetworkConfig {
+            /// Its sizes as far as a kind of [`KINDS`] has them too, else the usual ones of that kind.
+            pub fn of(self, kind: &str) -> Self {
+                $(
+                    if $kinds.contains(&kind) {
+                        return Self::$name(match self {
+                            Self::$name(sizes) => sizes.of(kind),
+                            #[allow(unreachable_patterns)]
+                            _ => $module::Sizes::default().of(kind),
+                        });
+                    }
+                )*
+                self
+            }
+
+            /// Its sizes.
+            pub fn sizes(&self) -> &dyn Sizes {
+                match self {
+                    $(Self::$name(sizes) => sizes,)*
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for NetworkConfig {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let table = serde_json::Map::<String, serde_json::Value>::deserialize(deserializer)?;
+                let kind = table.get("kind").cloned().unwrap_or_else(|| KINDS[0][0].into());
+                $(
+                    if $kinds.iter().any(|known| kind == *known) {
+                        return serde_json::from_value(table.into()).map(Self::$name).map_err(de::Error::custom);
+                    }
+                )*
+                let all: Vec<String> = KINDS.iter().copied().flatten().map(|kind| format!("`{kind}`")).collect();
+                Err(de::Error::custom(format!("unknown variant {kind}, expected one of {}", all.join(", "))))
+            }
+        }
+    };
+}
+
+networks! {
+    Exgnet(exgnet) ["parallel", "cascade"];
+    Resnet1d(resnet1d) ["resnet1d"];
+    InceptionTime(inceptiontime) ["inceptiontime"];
+    Cnn(cnn) ["cnn"];
+}
