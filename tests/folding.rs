@@ -74,7 +74,7 @@ fn a_folded_network_is_the_same_function() {
         let mut other_bits = false;
         for (i, (own, folded)) in pairs.enumerate() {
             // a map may be dead, logits and blocks are not
-            let dead = i <= config.widths.len() && own.iter().all(|v| *v == 0.0);
+            let dead = i <= config.layers() && own.iter().all(|v| *v == 0.0);
             assert!(!dead, "{sets:?}: nothing to compare in {i}");
             other_bits |= own != folded;
             let own: Vec<f64> = own.into_iter().map(f64::from).collect();

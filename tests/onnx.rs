@@ -12,7 +12,7 @@ use exgnet::nn::network::expected_tensors;
 use exgnet::nn::{Mode, Model, ModelFile, ModelInfo, NetworkConfig};
 use exgnet::onnx::{CLEANED_INPUT, CONSTANTS, INPUT, OUTPUTS, bytes};
 use exgnet::tensor::Tensor;
-use reader::{Array, Model};
+use reader::{Array, Model as Onnx};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -81,7 +81,7 @@ const NETWORKS: [&str; 3] = [
 fn the_graph_gives_the_engine_s_logits() {
     for (config, half) in NETWORKS.iter().flat_map(|c| [(c, false), (c, true)]) {
         let mut model = model(config);
-        let onnx = Model::read(&bytes(&model, half, false).expect("a file"));
+        let onnx = Onnx::read(&bytes(&model, half, false).expect("a file"));
         if half {
             // what the file holds is what the engine computes with
             for (name, array) in onnx.initializers.iter().filter(|(name, _)| !CONSTANTS.contains(&name.as_str())) {
@@ -107,7 +107,7 @@ fn the_graph_gives_the_engine_s_logits() {
 
 #[test]
 fn strips_far_from_zero_are_z_scored_in_floats() {
-    let onnx = Model::read(&bytes(&model(NETWORKS[2]), false, false).expect("a file"));
+    let onnx = Onnx::read(&bytes(&model(NETWORKS[2]), false, false).expect("a file"));
     // counts with an offset, and leads that hardly move: rounding to a float shifts the mean by a share of their size
     // and strips in V or nV
     for (offset, size) in [(32768.0, 20.0), (3000.0, 0.01), (-3.0, 1e-5), (1e-3, 1e-3), (0.0, 1e-9), (0.0, 1e6)] {
@@ -125,7 +125,7 @@ fn strips_far_from_zero_are_z_scored_in_floats() {
 
 #[test]
 fn a_flat_strip_has_z_scores_near_zero() {
-    let onnx = Model::read(&bytes(&model(NETWORKS[2]), false, false).expect("a file"));
+    let onnx = Onnx::read(&bytes(&model(NETWORKS[2]), false, false).expect("a file"));
     for value in [0.0, 0.1_f32, -3000.0, 1e-9] {
         let values = vec![f64::from(value); SAMPLES];
         let all = onnx.run_rounded(Array { shape: vec![1, 1, SAMPLES], values }, |v| f64::from(v as f32));
@@ -141,7 +141,7 @@ fn a_model_of_cleaned_strips_says_so_or_is_not_exported() {
     model.info.preprocessing.clean = true;
     let said = bytes(&model, false, false).expect_err("cleaned strips").to_string();
     assert!(said.contains("clean true") && said.contains("--input cleaned"), "{said}");
-    let onnx = Model::read(&bytes(&model, false, true).expect("a file"));
+    let onnx = Onnx::read(&bytes(&model, false, true).expect("a file"));
     assert_eq!(onnx.inputs[0].0, CLEANED_INPUT);
     assert_eq!((onnx.metadata["clean"].as_str(), onnx.metadata["mains"].as_str()), ("true", "50"));
     assert!(onnx.metadata["input"].contains("cleaned"), "{}", onnx.metadata["input"]);
@@ -151,7 +151,7 @@ fn a_model_of_cleaned_strips_says_so_or_is_not_exported() {
 fn the_graph_is_the_network() {
     for (config, half) in NETWORKS.iter().flat_map(|c| [(c, false), (c, true)]) {
         let model = model(config);
-        let onnx = Model::read(&bytes(&model, half, false).expect("a file"));
+        let onnx = Onnx::read(&bytes(&model, half, false).expect("a file"));
         assert_eq!(onnx.opset, 17);
         let classes = "3".to_string();
         assert_eq!(onnx.inputs, [(INPUT.into(), vec!["batch".into(), "1".into(), SAMPLES.to_string()])]);
@@ -172,7 +172,7 @@ fn the_graph_is_the_network() {
         let config = &model.info.config;
         let count = |op: &str| onnx.nodes.iter().filter(|n| n.op == op).count();
         let weights = |part: &str| expected.keys().filter(|n| n.ends_with(part)).count();
-        let (blocks, squeezed) = (config.widths.len(), config.se_reduction > 0);
+        let (blocks, squeezed) = (config.layers(), config.exgnet().is_some_and(|sizes| sizes.se_reduction > 0));
         assert_eq!(count("Conv"), expected.values().filter(|s| s.len() == 3).count());
         assert_eq!(count("BatchNormalization"), weights("running_var"));
         assert_eq!((count("Concat"), count("MaxPool"), count("Softmax")), (blocks, 1, 1));
