@@ -41,7 +41,8 @@ fn kernels_of_a_network_are_right_in_every_version() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     tune::load(&gpu).expect("the built-in table");
     let e = Experiment::quickstart(&[]).expect("quick start");
-    let shapes = || layers(&e.network, 2, 600).expect("layers").into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| (pass, s)));
+    let shapes =
+        || layers(&e.network, 2, 600).expect("layers").into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| (pass, s)));
     let subjects: Vec<Subject> = shapes()
         .map(|(pass, shape)| {
             Subject::new(&gpu, Operation::named(pass.name()).expect("known"), shape).expect("a subject")

@@ -236,7 +236,7 @@ fn exported_from_the_command_line() {
         assert!(out.status.success(), "{}", text(&out.stderr));
         let own = json(&out.stdout);
         let values = strip.iter().map(|&v| f64::from(v as f32)).collect();
-        let all = Model::read(bytes).run(Array { shape: vec![1, 1, 400], values });
+        let all = Onnx::read(bytes).run(Array { shape: vec![1, 1, 400], values });
         for (i, v) in all["logits"].values.iter().enumerate() {
             assert!((v - own["logits"][i].as_f64().expect("a number")).abs() < 1e-4, "{model}: {own}");
         }

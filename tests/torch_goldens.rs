@@ -226,8 +226,16 @@ fn network_cascade_squeeze_mlp() {
 }
 
 #[test]
+fn other_networks() {
+    ["resnet1d", "inceptiontime", "cnn"].into_iter().for_each(whole_network);
+}
+
+/// Networks with goldens.
+const NETWORKS: [&str; 5] = ["exgnet_parallel", "exgnet_cascade_se_mlp", "resnet1d", "inceptiontime", "cnn"];
+
+#[test]
 fn grad_cam_maps() {
-    for name in ["exgnet_parallel", "exgnet_cascade_se_mlp"] {
+    for name in NETWORKS {
         let g = Golden::open(name);
         let net = network(&g);
         let mut worst = Worst::new("grad_cam");
@@ -249,7 +257,7 @@ fn grad_cam_maps() {
 /// The second-order gradient of the guidance loss with respect to every parameter, through map and channel weights.
 #[test]
 fn guidance_gradients() {
-    for name in ["exgnet_parallel", "exgnet_cascade_se_mlp"] {
+    for name in NETWORKS {
         let g = Golden::open(name);
         let net = network(&g);
         let mut worst = Worst::new("guidance gradients");

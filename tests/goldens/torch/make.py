@@ -12,6 +12,7 @@ to test second-order gradients it is written in the docstring of the function th
 import argparse
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save
 
+import networks
 import twin
 
 HERE = Path(__file__).resolve().parent
@@ -265,9 +267,9 @@ def weights(golden, net):
         shape, owner = tuple(old.shape), name.rsplit(".", 1)[0]
         if name.endswith("running_var"):
             value = golden.random.uniform(0.5, 1.5, shape)
-        elif name.endswith("running_mean") or name.endswith("bn.bias"):
+        elif name.endswith("running_mean") or re.search(r"bn\d*\.bias$", name):
             value = golden.random.standard_normal(shape) * 0.2
-        elif name.endswith("bn.weight"):
+        elif re.search(r"bn\d*\.weight$", name):
             value = 1 + golden.random.standard_normal(shape) * 0.2
         else:
             bound = 1 / math.sqrt(state[owner + ".weight"][0].numel())
@@ -287,10 +289,13 @@ def watch_kinks(net):
     def relu(_module, inputs, _output):
         margins.append(inputs[0].abs().min().item())
 
-    def pool(_module, inputs, _output):
-        x = inputs[0][..., : inputs[0].shape[2] // 2 * 2].unflatten(2, (-1, 2))
-        gap = (x[..., 0] - x[..., 1]).abs()[x.amax(3) > 0]
-        margins.append(gap.min().item())
+    def pool(module, inputs, _output):
+        size, stride, pad = module.kernel_size, module.stride, module.padding
+        x = F.pad(inputs[0], (pad, pad), value=-torch.inf).unfold(2, size, stride)
+        top = x.topk(2, 3).values
+        gap = top[..., 0] - top[..., 1]
+        # equal ones are zeros of a ReLU, without a gradient, or one value that an earlier pooling repeats
+        margins.append(gap[gap > 0].min().item())
 
     for module in net.modules():
         if isinstance(module, torch.nn.ReLU):
@@ -355,7 +360,7 @@ def put_maps(golden, net, mode, logits, blocks, inputs, margins):
         golden.put(f"grad_xai_{mode}.{name}.", **dict(zip(params, gradient, strict=True)))
 
 
-def exgnet(seed, classes=("AF", "SB", "SR", "ST"), **config):
+def whole(seed, classes=("AF", "SB", "SR", "ST"), **config):
     """A small network: outputs, loss terms, gradients, running statistics, Grad-CAM.
 
     `grad_{train,eval}` is of CE(signal) + 0.5 CE(joint) + 0.1 SmoothL1(regressor);
@@ -367,7 +372,7 @@ def exgnet(seed, classes=("AF", "SB", "SR", "ST"), **config):
         feature_mean=[0.0] * twin.FEATURES, feature_sd=[1.0] * twin.FEATURES,
         loss=dict(a_joint=JOINT, a_feature=FEATURE),
     )
-    state = weights(golden, twin.Exgnet(config, len(classes)))
+    state = weights(golden, networks.network(config, len(classes)))
     x = golden.random.standard_normal((4, 1, 200))
     mean, sd = x.mean(2, keepdims=True), x.std(2, keepdims=True)
     x = (x - mean) / np.maximum(sd + np.minimum(1e-8, 1e-7 * sd), 1e-10 * np.abs(mean))
@@ -382,7 +387,7 @@ def exgnet(seed, classes=("AF", "SB", "SR", "ST"), **config):
     )
     golden.put("in.", labels=inputs[1])
     for mode in ["eval", "train"]:
-        net = twin.Exgnet(config, len(classes)).double()
+        net = networks.network(config, len(classes)).double()
         net.load_state_dict(state, strict=True)
         margins = watch_kinks(net.train(mode == "train"))
         logits, embedding, blocks = net(inputs[0])
@@ -395,7 +400,7 @@ def exgnet(seed, classes=("AF", "SB", "SR", "ST"), **config):
 
 
 def exgnet_parallel():
-    return exgnet(
+    return whole(
         15, kind="parallel", stem_channels=8, stem_kernel=15, widths=[6, 10], strides=[1, 2],
         kernels=[5, 11, 21], dilations=[1, 1, 2], se_reduction=0, dropout=0.0,
         head="linear", head_hidden=8,
@@ -403,11 +408,26 @@ def exgnet_parallel():
 
 
 def exgnet_cascade_se_mlp():
-    return exgnet(
+    return whole(
         8, kind="cascade", stem_channels=8, stem_kernel=15, widths=[6, 9], strides=[1, 2],
         kernels=[16], dilations=[1, 1, 1], se_reduction=4, dropout=0.0,
         head="mlp", head_hidden=8,
     )
+
+
+def resnet1d():
+    return whole(
+        6, kind="resnet1d", stem_kernel=7, stem_stride=1, widths=[4, 4, 5], strides=[1, 2, 2],
+        kernels=[5, 3], dropout=0.0,
+    )
+
+
+def inceptiontime():
+    return whole(1, kind="inceptiontime", depth=4, filters=2, kernels=[12, 7, 4], dropout=0.0)
+
+
+def cnn():
+    return whole(1, kind="cnn", widths=[4, 6, 8], strides=[2, 1, 1], kernel=5, dropout=0.0)
 
 
 # ---------------------------------------------------------------- files
@@ -449,6 +469,7 @@ def main():
     failed = False
     for make in [
         conv1d, batch_norm, max_pool, adam, losses, exgnet_parallel, exgnet_cascade_se_mlp,
+        resnet1d, inceptiontime, cnn,
     ]:
         golden, path = make(), HERE / f"{make.__name__}.safetensors"
         for name, value in golden.tensors.items():
