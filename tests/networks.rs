@@ -59,10 +59,6 @@ fn every_kind_goes_all_the_way() {
         );
         there(&format!("{run}/figures"), &["losses.png", "gradcam.png", "network.png"]);
         assert!(text(&exgnet(&["train", "--out", &run, "--resume"]).stderr).contains("finished already"));
-        let synth = at("synth");
-        if !Path::new(&synth).exists() {
-            works(&["synth", "--out", &synth, "--n", "4", "--set", "data.fs=100", "--set", "data.seconds=5"]);
-        }
         works(&["evaluate", "--model", &run]);
         works(&["figures", &run, "--out", &at("figures"), "--format", "svg"]);
         works(&["report", &run, "--out", &at("page.html")]);

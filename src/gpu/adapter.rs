@@ -155,7 +155,7 @@ pub(super) fn noop() -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
     let adapter = found.into_iter().next().ok_or_else(|| failed("not built in".into()))?;
     let desc = wgpu::DeviceDescriptor {
         required_limits: adapter.limits(),
-        required_features: adapter.features(),
+        required_features: adapter.features() & FEATURES,
         ..Default::default()
     };
     let (device, queue) = pollster::block_on(adapter.request_device(&desc)).map_err(|e| failed(e.to_string()))?;
@@ -210,6 +210,10 @@ pub(super) fn choose(choice: &AdapterChoice) -> Result<(wgpu::Adapter, AdapterRe
     Ok((adapter, report))
 }
 
+/// What kernels may use where it is there.
+const FEATURES: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP).union(wgpu::Features::SHADER_F16);
+
 pub(super) fn open(adapter: &wgpu::Adapter, report: &AdapterReport) -> Result<(wgpu::Device, wgpu::Queue)> {
     // The kernels that are built in keep to WebGPU's default limits. Sizes are raised to what the adapter has, so that long
     // strips and large batches fit, and so is what a version may say that it needs.
@@ -223,8 +227,7 @@ pub(super) fn open(adapter: &wgpu::Adapter, report: &AdapterReport) -> Result<(w
         max_compute_workgroup_size_x: has.max_compute_workgroup_size_x,
         ..wgpu::Limits::default()
     };
-    let features =
-        adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16);
+    let features = adapter.features() & FEATURES;
     let desc = wgpu::DeviceDescriptor {
         label: Some("exgnet"),
         required_features: features,
