@@ -3,8 +3,8 @@
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
 use super::ceilings::{Bound, Ceilings, Probe};
-use super::measure::layers;
 use super::read::{list, number};
+use super::subjects::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::experiment::{Experiment, LossConfig};
