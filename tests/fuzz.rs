@@ -158,7 +158,7 @@ fn changed_files_are_read_or_refused() {
             }
         }
         let _ = load(Kind::Mitbih, &dir, &options());
-        let _ = strip_input::read(&dir.join("r@0.5"), "II");
+        let _ = strip_input::read(&dir.join("r@0.5"), "II", None);
         load(Kind::Wfdb, &dir, &options()).is_ok()
     });
 
@@ -182,7 +182,7 @@ fn changed_files_are_read_or_refused() {
                 let _ = read_signal(header, i, false);
             }
         }
-        let _ = strip_input::read(&dir.join("r@0.5"), "II");
+        let _ = strip_input::read(&dir.join("r@0.5"), "II", None);
         header.is_ok()
     });
     let layout = b"lay 2 100 0\n~ 0 200/mV 0 0 0 0 0 II\n~ 0 200/mV 0 0 0 0 0 V1\n".to_vec();
@@ -289,13 +289,13 @@ fn changed_files_are_read_or_refused() {
     npy.extend((0..200).flat_map(|i| ((i as f32) * 0.3).sin().to_le_bytes()));
     fuzz("npy", &[npy], |bytes| {
         write(&dir, "x.npy", bytes);
-        let strip = strip_input::read(&dir.join("x.npy"), "II");
+        let strip = strip_input::read(&dir.join("x.npy"), "II", None);
         strip.is_ok_and(|s| strip_input::prepare(&s, Some(100.0), &options().preprocessing()).is_ok())
     });
     let text: String = (0..200).map(|i| format!("{}\n", i % 17)).collect();
     fuzz("txt", &[text.into_bytes()], |bytes| {
         write(&dir, "x.txt", bytes);
-        let strip = strip_input::read(&dir.join("x.txt"), "II");
+        let strip = strip_input::read(&dir.join("x.txt"), "II", None);
         strip.is_ok_and(|s| strip_input::prepare(&s, Some(100.0), &options().preprocessing()).is_ok())
     });
 

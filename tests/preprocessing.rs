@@ -323,7 +323,7 @@ fn a_single_strip_is_that_of_the_data_set() {
             assert!(set.strips.len() >= count, "{}", set.strips.len());
             for strip in &set.strips {
                 let name = strip.id.split_once('/').expect("below its source").1;
-                let recording = strip_input::read(&folder.join(name), "II").expect("read");
+                let recording = strip_input::read(&folder.join(name), "II", None).expect("read");
                 let single = strip_input::prepare(&recording, None, &set.preprocessing).expect("prepared");
                 assert_eq!(single.signal[..], strip.signal[..], "{name} {clean} {fs}");
                 assert_eq!((single.r_peaks, single.expert_beats), (strip.r_peaks.clone(), strip.expert_beats));
@@ -335,7 +335,7 @@ fn a_single_strip_is_that_of_the_data_set() {
         load(Kind::Mitbih, &long, &LoadOptions { seconds: 5.0, fs: 250.0, min_class: 1, ..LoadOptions::default() });
     let set = set.expect("a set");
     let same = |name: &str, id: &str| {
-        let recording = strip_input::read(&long.join(name), "II").expect("read");
+        let recording = strip_input::read(&long.join(name), "II", None).expect("read");
         let single = strip_input::prepare(&recording, None, &set.preprocessing).expect("prepared");
         let strip = set.strips.iter().find(|s| s.id == id).expect("the window");
         assert_eq!(single.signal[..], strip.signal[..], "{name}");

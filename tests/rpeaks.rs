@@ -95,13 +95,12 @@ fn artificial_beats() {
 
 fn words(s: &Score) -> String {
     format!(
-        "Se {:.2} % PPV {:.2} % (missed {}, false {}; off by {:.1} ms, sd {:.1})",
+        "Se {:.2} % PPV {:.2} % (missed {}, false {}; off by {:.1} ms)",
         100.0 * s.sensitivity(),
         100.0 * s.ppv(),
         s.false_negative,
         s.false_positive,
-        s.mean_absolute_offset(),
-        s.offset_sd()
+        s.mean_absolute_offset()
     )
 }
 

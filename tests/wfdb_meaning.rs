@@ -77,7 +77,7 @@ fn classes(set: &Dataset) -> Vec<(&str, usize)> {
 /// The strip of ten seconds that a model at `fs` Hz is given.
 fn strip(path: &Path, fs: f64) -> InputStrip {
     let to = LoadOptions { fs, ..LoadOptions::default() }.preprocessing();
-    strip_input::prepare(&strip_input::read(path, "II").unwrap(), None, &to).unwrap()
+    strip_input::prepare(&strip_input::read(path, "II", None).unwrap(), None, &to).unwrap()
 }
 
 /// Beats of a strip lie on its R waves: the signal there is near its largest.
@@ -173,7 +173,7 @@ fn a_signal_of_several_samples_a_frame_keeps_its_rate() {
         assert!(strip.signal.windows(2).zip(own.windows(2)).all(|(a, b)| (a[1] - a[0] - b[1] + b[0]).abs() < 1e-6));
         assert!(strip.r_peaks.windows(2).all(|w| w[1] - w[0] == 100), "{:?}", strip.r_peaks);
     }
-    let strip = strip_input::read(&dir.path().join("r@4"), "II").unwrap();
+    let strip = strip_input::read(&dir.path().join("r@4"), "II", None).unwrap();
     assert_eq!((strip.fs, strip.start, strip.signal.len()), (Some(250.0), 1000, 10_000));
     assert_mv(strip.signal[1000], fast[1000]);
     assert_eq!(strip.beats.unwrap()[10..12], [1048, 1148]);
@@ -254,13 +254,13 @@ fn a_record_of_several_segments_is_one_recording() {
     let ids: Vec<&str> = set.strips.iter().map(|s| s.id.rsplit('@').next().unwrap()).collect();
     assert_eq!(ids, ["0.000", "20.000", "30.000"], "{:?}", set.exclusions);
     // what comes after the gap is at its own place
-    let strip = strip_input::read(&dir.path().join("r@20"), "II").unwrap();
+    let strip = strip_input::read(&dir.path().join("r@20"), "II", None).unwrap();
     assert_eq!((strip.start, strip.signal.len()), (5000, 10_000));
     assert_mv(strip.signal[5000], codes[5000]);
     // a fixed layout
     let master = "q/2 1 250 9000\ns1 4000\ns2 5000\n";
     std::fs::write(dir.path().join("q.hea"), master).unwrap();
-    let strip = strip_input::read(&dir.path().join("q"), "II").unwrap();
+    let strip = strip_input::read(&dir.path().join("q"), "II", None).unwrap();
     assert_eq!(strip.signal.len(), 9000);
     assert_mv(strip.signal[4000], codes[5000]);
 }
@@ -297,7 +297,7 @@ fn lead_ii_under_every_name_is_not_missing() {
         let text = format!("r 2 250 3000\nr.dat 16 1000/mV 16 0 0 0 0 V5\nr.dat 16 1000/mV 16 0 0 0 0 {name}\n");
         std::fs::write(dir.path().join("r.hea"), format!("{text}#Dx: 426783006\n")).unwrap();
         std::fs::write(dir.path().join("r.atr"), [rhythm("(N", 1, 200, 14), END.to_vec()].concat()).unwrap();
-        let strip = strip_input::read(&dir.path().join("r"), "II").unwrap();
+        let strip = strip_input::read(&dir.path().join("r"), "II", None).unwrap();
         assert!(strip.notes.is_empty(), "{name}: {:?}", strip.notes);
         assert_mv(strip.signal[100], codes[100]);
         for kind in [Kind::Mitbih, Kind::Wfdb] {

@@ -60,7 +60,7 @@ enum Part {
 pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &ModelInfo) -> Result<Dataset> {
     let wanted = &info.preprocessing;
     let experiment = match data {
-        None => Experiment::load(RunFolder::open(run_dir(model)?)?.config(), &[])?,
+        None => RunFolder::open(run_dir(model)?)?.read_config(&[])?,
         Some(text) if is_prepared(&resolve(text.as_ref())) => {
             let set = prepared::read(&resolve(text.as_ref()))?;
             let different = set.differences(wanted);
@@ -199,8 +199,10 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
     let net = model.network(&gpu)?.folded()?;
     let strips = Strips::new(&set);
     // the maps are those that the run guided, if it is a run
-    let run = run_dir(&args.model).and_then(RunFolder::open);
-    let experiment = run.and_then(|folder| Experiment::load(folder.config(), &[])).unwrap_or_default();
+    let experiment = match run_dir(&args.model).and_then(RunFolder::open) {
+        Ok(folder) => folder.read_config(&[])?,
+        Err(_) => Experiment::default(),
+    };
     let tested = Tested {
         gpu: &gpu,
         net: &net,

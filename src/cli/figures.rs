@@ -1,9 +1,10 @@
 //! `exgnet figures`: figures for papers, from folders alone.
 
 use super::look::LookArgs;
+use super::report::tell;
 use super::{Common, print_line};
 use crate::error::{Error, Result};
-use crate::figures::catalogue::{self, Draw, FIGURES, Kind, NotDrawn, draw_runs};
+use crate::figures::catalogue::{self, Cause, Draw, FIGURES, Kind, NotDrawn, draw_runs};
 use crate::figures::kernels;
 use crate::files::guard;
 use crate::plot::{Look, Page};
@@ -60,17 +61,20 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<()> {
     }
     let look = args.look.look(Page::WIDTH_MM)?;
     let (runs, measured): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| has_runs(path));
-    let mut drawing = Drawing { args, look, written: 0, missing: Vec::new() };
+    let mut drawing = Drawing { common, args, look, written: 0, missing: Vec::new(), damaged: Ok(()) };
     if !runs.is_empty() {
         drawing.runs(&runs)?;
     }
     for path in &measured {
         drawing.kernels(path)?;
     }
-    let Drawing { written, missing, .. } = drawing;
+    let Drawing { written, mut missing, damaged, .. } = drawing;
+    // of a single run nobody misses a comparison
+    missing.retain(|m| m.cause != Cause::One || !args.only.is_empty());
     for NotDrawn { figure, why, .. } in &missing {
         common.say(format!("not drawn: {figure}: {why}"));
     }
+    damaged?;
     if written == 0 {
         let none = || "nothing there of what --only names".to_owned();
         let what = missing.first().map_or_else(none, |m| format!("{}: {}", m.figure, m.why));
@@ -82,10 +86,13 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<()> {
 
 /// What was drawn so far.
 struct Drawing<'a> {
+    common: &'a Common,
     args: &'a FiguresArgs,
     look: Look,
     written: usize,
     missing: Vec<NotDrawn>,
+    /// Whether files of runs can be used: what needs none of the others is drawn all the same.
+    damaged: Result<()>,
 }
 
 impl Drawing<'_> {
@@ -100,6 +107,9 @@ impl Drawing<'_> {
     fn runs(&mut self, paths: &[PathBuf]) -> Result<()> {
         let mut found = read_all(paths)?;
         found.restrict(self.args.fold, &self.args.records)?;
+        found.complete()?;
+        self.damaged = found.undamaged();
+        tell(self.common, &found.missing);
         let beside = paths[0].join("figures");
         let whole = self.args.fold.is_none() && self.args.records.is_empty();
         if paths.len() == 1 && self.args.out.is_none() && whole {

@@ -83,7 +83,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let model = model::load(common, &args.model)?;
     apply(&args.sets)?;
     let mut experiment = match run_dir(&args.model).and_then(RunFolder::open) {
-        Ok(folder) => Experiment::load(folder.config(), &args.sets)?,
+        Ok(folder) => folder.read_config(&args.sets)?,
         Err(_) => Experiment::parse_with("", "the defaults", &args.sets)?,
     };
     if !model.train_only {

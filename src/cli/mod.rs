@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::{AdapterChoice, Forced, Gpu, ShaderSource};
 use crate::lab::tune as tune_table;
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stdout};
@@ -229,7 +229,10 @@ commands! {
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage, 130 when a
 /// signal ended it.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // a number below zero is told by its range, not as an unknown option
+    let negative = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
+    let command = Cli::command().mut_subcommands(|command| command.mut_args(negative));
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit());
     cli.common.log();
     guard::begin(cli.common.force);
     if let Some(dir) = files::cache_dir() {

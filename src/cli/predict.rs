@@ -95,7 +95,7 @@ pub(super) fn for_each(
 ) -> ExitCode {
     let kinds = Notes::default();
     let mut one = |path: &Path| {
-        let recording = strip_input::read_lead(path, &info.preprocessing.lead, read.lead.as_deref())?;
+        let recording = strip_input::read(path, &info.preprocessing.lead, read.lead.as_deref())?;
         let strip = strip_input::prepare(&recording, read.fs, &info.preprocessing)?;
         strip.notes.iter().for_each(|n| kinds.print(common, &strip.name, n));
         f(path, strip)

@@ -150,7 +150,7 @@ impl<'a> Found<'a> {
         let mut all = PipelineConstants::default();
         if let Some((version, values)) = &self.version {
             for kernel in version.kernels() {
-                all.extend(entries(source, version, kernel, values)?.into_iter().flat_map(|e| e.constants));
+                all.extend(entries(source, version, kernel, values)?.into_iter().flat_map(|e| e.constants()));
             }
         }
         Ok(all)

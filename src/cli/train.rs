@@ -104,7 +104,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         job::to_resume(&dir)?;
         // whatever run is there
         if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
-            experiment = Experiment::load(dir.join("config.toml"), &[])?;
+            experiment = RunFolder::open(&dir)?.read_config(&[])?;
         }
     }
     job::keeps_inputs(args.config.as_deref(), &experiment, &dir)?;

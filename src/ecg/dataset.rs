@@ -10,6 +10,7 @@ use super::samples::Samples;
 use super::synthetic::SyntheticOptions;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// One strip of one lead, ready for the network but not yet z-scored.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,9 +124,6 @@ impl Dataset {
 
     /// Drops the classes of fewer than `min_class` strips (and empty ones), numbers the others anew, and says so in
     /// the notes and the exclusions.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when no strip is left.
     pub fn without_small_classes(mut self, min_class: usize) -> Result<Self> {
         let keep = ClassesKept::of(&self.classes, &self.counts(), min_class);
         let mut strips = Vec::with_capacity(self.strips.len());
@@ -264,11 +262,6 @@ impl Default for LoadOptions {
 }
 
 impl LoadOptions {
-    /// Samples of a strip.
-    pub fn samples(&self) -> usize {
-        strip_samples(self.fs, self.seconds)
-    }
-
     /// How the strips are to be made of recordings.
     pub fn preprocessing(&self) -> Preprocessing {
         Preprocessing {
@@ -283,9 +276,6 @@ impl LoadOptions {
     }
 
     /// Checks what [`Preprocessing::check`] checks, and the pattern of patients.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
         PatientNames::parse(&self.patient_pattern)?;
         self.preprocessing().check()
@@ -300,20 +290,21 @@ pub(crate) fn strip_samples(fs: f64, seconds: f64) -> usize {
 
 /// A strip must have between 16 and 2^22 samples at a rate of 20 Hz to 100 kHz.
 pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
-    if !(20.0..=100_000.0).contains(&fs) {
-        return Err(Error::config(
-            format!("sampling rate {fs} Hz, expected 20 to 100000"),
-            "give the rate in Hz, e.g. fs = 500",
-        ));
-    }
+    check_range("sampling rate", fs, 20.0..=100_000.0, " Hz", "give the rate in Hz, e.g. fs = 500")?;
     let n = strip_samples(fs, seconds);
     if !(16..=1 << 22).contains(&n) {
-        return Err(Error::config(
-            format!("{seconds} s at {fs} Hz is {n} samples, expected 16 to {}", 1 << 22),
-            "give the length in seconds, e.g. seconds = 10",
-        ));
+        let what = format!("{seconds} s at {fs} Hz is {n} samples, expected 16 to {}", 1 << 22);
+        return Err(Error::config(what, "give the length in seconds, e.g. seconds = 10"));
     }
     Ok(n)
+}
+
+/// A setting that must lie in a range.
+pub(crate) fn check_range(what: &str, found: f64, range: RangeInclusive<f64>, unit: &str, hint: &str) -> Result<()> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    Err(Error::config(format!("{what} {found}{unit}, expected {} to {}", range.start(), range.end()), hint))
 }
 
 #[cfg(test)]
@@ -326,7 +317,7 @@ mod tests {
             let e = LoadOptions { fs, seconds, ..LoadOptions::default() }.check().unwrap_err();
             assert!(e.to_string().contains("HINT"));
         }
-        assert_eq!(LoadOptions::default().samples(), 5000);
+        assert_eq!(LoadOptions::default().preprocessing().samples(), 5000);
     }
 
     #[test]

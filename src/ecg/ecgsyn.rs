@@ -96,30 +96,6 @@ fn add_gaussian(signal: &mut [f64], fs: f64, centre: f64, sd: f64, height: f64) 
     }
 }
 
-/// The modulation of RR intervals: the two peaks of their spectrum, breathing (high frequency) and the
-/// Mayer waves of blood pressure (low frequency, 0.1 Hz).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Modulation {
-    /// Depth of the respiratory part, relative to the mean interval.
-    pub breathing: f64,
-    /// Breaths per second.
-    pub breathing_hz: f64,
-    /// Phase of breathing at time 0, radians.
-    pub breathing_phase: f64,
-    /// Depth of the Mayer waves, relative.
-    pub mayer: f64,
-    /// Phase of the Mayer waves at time 0, radians.
-    pub mayer_phase: f64,
-}
-
-impl Modulation {
-    /// Factor on the mean interval at time `t` in s.
-    pub fn factor(&self, t: f64) -> f64 {
-        1.0 + self.breathing * (TAU * self.breathing_hz * t + self.breathing_phase).sin()
-            + self.mayer * (TAU * 0.1 * t + self.mayer_phase).sin()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

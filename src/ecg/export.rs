@@ -46,24 +46,15 @@ fn write_strip(dir: &Path, set: &Dataset, strip: &Strip) -> Result<()> {
     let codes: Option<Vec<i16>> = strip.signal.iter().map(to_code).collect();
     let codes = codes.ok_or_else(|| fail("a sample beyond +-32.767 mV".into(), "the record cannot hold it"))?;
     let name = name(strip);
-    write_record(
-        dir,
-        &RecordToWrite {
-            name: name.into(),
-            fs: set.preprocessing.fs,
-            format: Format::F16,
-            signals: vec![SignalToWrite {
-                description: set.preprocessing.lead.clone(),
-                gain: GAIN,
-                baseline: 0,
-                codes,
-            }],
-            comments: vec![format!("Dx: {code}"), format!("Rhythm class: {class}")],
-        },
-    )?;
-    let beat =
-        |&p: &u32| Annotation { sample: i64::from(p), code: NORMAL, sub: 0, channel: 0, num: 0, aux: String::new() };
-    let beats: Vec<Annotation> = strip.r_peaks.iter().map(beat).collect();
+    let record = RecordToWrite {
+        name: name.into(),
+        fs: set.preprocessing.fs,
+        format: Format::F16,
+        signals: vec![SignalToWrite { description: set.preprocessing.lead.clone(), gain: GAIN, baseline: 0, codes }],
+        comments: vec![format!("Dx: {code}"), format!("Rhythm class: {class}")],
+    };
+    write_record(dir, &record)?;
+    let beats: Vec<_> = strip.r_peaks.iter().map(|&p| Annotation::new(p.into(), NORMAL, "")).collect();
     write_annotations(&dir.join(format!("{name}.atr")), &beats)
 }
 

@@ -1,6 +1,8 @@
 //! The 17 quantitative features: the heart rate and 16 measures of heart-rate variability in the time
 //! domain, as `hrv_time` of NeuroKit2 0.2.13 computes them from R peaks.
 
+use super::zscore::mean_and_sd;
+
 /// Names of the features, in the order of the values: that of the authors' published tables.
 pub const NAMES: [&str; 17] = [
     "bpm", "MeanNN", "SDNN", "SDSD", "RMSSD", "CVNN", "CVSD", "MedianNN", "MadNN", "MCVNN", "IQRNN", "SDRMSSD",
@@ -44,14 +46,8 @@ pub fn hrv(r_peaks: &[u32], fs: f64) -> [f64; 17] {
     hrv_of_rr(&rr_intervals(r_peaks, fs))
 }
 
-/// The 17 features, in the order of [`NAMES`], of RR intervals in ms.
-///
-/// bpm is in beats per minute; CVNN, CVSD, MCVNN, SDRMSSD and HTI are ratios; the others are in ms. With `d`
-/// the differences of successive intervals:
-/// bpm 60000 / MeanNN; SDNN and SDSD standard deviations (ddof 1) of the intervals and of `d`; RMSSD
-/// `sqrt(mean d^2)`; CVNN SDNN / MeanNN; CVSD RMSSD / MeanNN; MadNN 1.4826 times the median absolute
-/// deviation from the median; MCVNN MadNN / MedianNN; IQRNN, Prc20NN, Prc80NN percentiles with linear
-/// interpolation; SDRMSSD SDNN / RMSSD; HTI the number of intervals over that in the fullest bin of 7.8125 ms.
+/// The 17 features, in the order of [`NAMES`], of RR intervals in ms; [`MEANINGS`] says what they are. bpm is in beats per
+/// minute; CVNN, CVSD, MCVNN, SDRMSSD and HTI are ratios; the others are in ms.
 ///
 /// What is undefined is NaN: SDNN, RMSSD and their ratios of one interval, SDSD of two, everything of none.
 /// A quotient with a zero below is NaN as well: SDRMSSD of equal intervals (NeuroKit2 gives NaN or, where its mean
@@ -163,16 +159,13 @@ impl FeatureScale {
     pub fn of<'a>(rows: impl Iterator<Item = &'a [f32; 17]> + Clone) -> Self {
         let mut scale = Self { mean: [0.0; 17], sd: [1.0; 17] };
         for j in 0..17 {
-            let known = rows.clone().map(|r| f64::from(r[j])).filter(|v| v.is_finite());
-            let n = known.clone().count() as f64;
-            if n == 0.0 {
-                continue;
+            let known: Vec<f64> = rows.clone().map(|r| f64::from(r[j])).filter(|v| v.is_finite()).collect();
+            if !known.is_empty() {
+                let (mean, sd) = mean_and_sd(known.iter().copied());
+                scale.mean[j] = mean;
+                // a constant feature leaves rounding errors, which are no deviation
+                scale.sd[j] = if sd > 1e-9 * mean.abs() { sd } else { 1.0 };
             }
-            let mean = known.clone().sum::<f64>() / n;
-            let sd = (known.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-            scale.mean[j] = mean;
-            // a constant feature leaves rounding errors, which are no deviation
-            scale.sd[j] = if sd > 1e-9 * mean.abs() { sd } else { 1.0 };
         }
         scale
     }

@@ -14,28 +14,22 @@ pub struct Section {
     pub a: [f64; 2],
 }
 
-/// A Butterworth high-pass of `order` (1 to 12) with cut-off in Hz, by the bilinear transform; sections
-/// with the poles nearest the unit circle last, the whole gain in the first.
-///
-/// # Errors
-/// [`Error::Config`] for an order or a cut-off outside (0, fs / 2) that gives no filter.
+/// A Butterworth high-pass of `order` (1 to 12) with cut-off in Hz, between 0 and half the rate, by the bilinear
+/// transform; sections with the poles nearest the unit circle last, the whole gain in the first.
 pub fn butterworth_highpass(order: usize, cutoff: f64, fs: f64) -> Result<Vec<Section>> {
     if !((1..=12).contains(&order) && cutoff > 0.0 && cutoff < fs / 2.0 && fs.is_finite()) {
-        return Err(Error::config(
-            format!("high-pass of order {order} at {cutoff} Hz for a rate of {fs} Hz"),
-            "the order must be 1 to 12 and the cut-off between 0 and half the rate",
-        ));
+        let what = format!("high-pass of order {order} at {cutoff} Hz for a rate of {fs} Hz");
+        return Err(Error::config(what, "the order must be 1 to 12 and the cut-off between 0 and half the rate"));
     }
-    // analog prototype poles exp(i theta), low-pass to high-pass p -> w / p, bilinear (4 + p) / (4 - p) with fs 2
+    // analog prototype poles exp(i theta), low-pass to high-pass p -> w / p, bilinear
     let w = 4.0 * (PI * cutoff / fs).tan();
     let mut sections = Vec::new();
     let mut gain = 1.0;
     let pole = |theta: f64| {
         // w / p for |p| = 1 is w conj(p)
-        let (re, im) = (w * theta.cos(), -w * theta.sin());
-        let d = (4.0 - re).powi(2) + im * im;
+        let ((re, im), d) = bilinear(w * theta.cos(), -w * theta.sin());
         // the high-pass gain of one pole is |1 / (1 - p / 4)|
-        (((4.0 + re) * (4.0 - re) - im * im) / d, 8.0 * im / d, 4.0 / d.sqrt())
+        (re, im, 4.0 / d.sqrt())
     };
     if order % 2 == 1 {
         let (re, _, g) = pole(PI);
@@ -54,11 +48,8 @@ pub fn butterworth_highpass(order: usize, cutoff: f64, fs: f64) -> Result<Vec<Se
     Ok(sections)
 }
 
-/// A Butterworth band-pass of `order` (1 to 6; it has twice as many poles) from `low` to `high` Hz, by the
-/// bilinear transform. Every section has a zero at 0 and one at half the rate; the gain is 1 at the centre.
-///
-/// # Errors
-/// [`Error::Config`] for an order or cut-offs not `0 < low < high < fs / 2` that give no filter.
+/// A Butterworth band-pass of `order` (1 to 6; it has twice as many poles) from `low` to `high` Hz, both
+/// between 0 and half the rate, by the bilinear transform. Every section has a zero at 0 and one at half the rate; the gain is 1 at the centre.
 pub fn butterworth_bandpass(order: usize, low: f64, high: f64, fs: f64) -> Result<Vec<Section>> {
     if !((1..=6).contains(&order) && low > 0.0 && low < high && high < fs / 2.0 && fs.is_finite()) {
         return Err(Error::config(
@@ -70,16 +61,12 @@ pub fn butterworth_bandpass(order: usize, low: f64, high: f64, fs: f64) -> Resul
     let (width, centre) = (warp(high) - warp(low), (warp(high) * warp(low)).sqrt());
     let mut sections = Vec::new();
     for k in 0..order.div_ceil(2) {
-        // prototype pole p to the two roots of s^2 - width p s + centre^2, then bilinear with fs 2
+        // prototype pole p to the two roots of s^2 - width p s + centre^2, then bilinear
         let theta = PI * (0.5 + (2 * k + 1) as f64 / (2 * order) as f64);
         let half = (width / 2.0 * theta.cos(), width / 2.0 * theta.sin());
         let root = complex_sqrt(half.0 * half.0 - half.1 * half.1 - centre * centre, 2.0 * half.0 * half.1);
-        let bilinear = |(re, im): (f64, f64)| {
-            let d = (4.0 - re).powi(2) + im * im;
-            (((4.0 + re) * (4.0 - re) - im * im) / d, 8.0 * im / d)
-        };
-        let first = bilinear((half.0 + root.0, half.1 + root.1));
-        let second = bilinear((half.0 - root.0, half.1 - root.1));
+        let (first, _) = bilinear(half.0 + root.0, half.1 + root.1);
+        let (second, _) = bilinear(half.0 - root.0, half.1 - root.1);
         if 2 * k + 1 == order {
             // the real prototype pole: its two roots are real or each other's conjugate
             let product = first.0 * second.0 - first.1 * second.1;
@@ -100,6 +87,12 @@ pub fn butterworth_bandpass(order: usize, low: f64, high: f64, fs: f64) -> Resul
     Ok(sections)
 }
 
+/// The bilinear transform `(4 + p) / (4 - p)`, for a rate of 2, of a pole `re + i im`; and `|4 - p|^2`.
+fn bilinear(re: f64, im: f64) -> ((f64, f64), f64) {
+    let d = (4.0 - re).powi(2) + im * im;
+    ((((4.0 + re) * (4.0 - re) - im * im) / d, 8.0 * im / d), d)
+}
+
 /// The root with the real part not negative.
 fn complex_sqrt(re: f64, im: f64) -> (f64, f64) {
     let size = re.hypot(im);
@@ -116,19 +109,20 @@ fn gain_at(s: &Section, w: f64) -> f64 {
     magnitude(s.b) / magnitude([1.0, s.a[0], s.a[1]])
 }
 
-/// Filters forward and back with zero phase.
-///
-/// # Errors
-/// [`Error::Data`] when the signal is not longer than the extension at its ends.
+/// Filters forward and back with zero phase a signal that is longer than the extension at its ends.
 pub fn sosfiltfilt(sections: &[Section], x: &[f64]) -> Result<Vec<f64>> {
     let b_zero = sections.iter().filter(|s| s.b[2] == 0.0).count();
     let a_zero = sections.iter().filter(|s| s.a[1] == 0.0).count();
-    let edge = 3 * (2 * sections.len() + 1 - b_zero.min(a_zero));
+    forward_and_back(x, 3 * (2 * sections.len() + 1 - b_zero.min(a_zero)), |y| sosfilt(sections, y))
+}
+
+/// Runs a filter both ways over the signal, continued by `edge` samples at either end.
+fn forward_and_back(x: &[f64], edge: usize, filter: impl Fn(&mut [f64])) -> Result<Vec<f64>> {
     let mut y = odd_extension(x, edge)?;
-    sosfilt(sections, &mut y);
-    y.reverse();
-    sosfilt(sections, &mut y);
-    y.reverse();
+    for _ in 0..2 {
+        filter(&mut y);
+        y.reverse();
+    }
     Ok(y[edge..y.len() - edge].to_vec())
 }
 
@@ -157,18 +151,9 @@ fn sosfilt(sections: &[Section], x: &mut [f64]) {
 }
 
 /// A moving average of `width` samples run forward and back: zero phase, zeros at multiples of `fs / width`.
-///
-/// # Errors
-/// As [`sosfiltfilt`].
 pub fn boxcar_filtfilt(x: &[f64], width: usize) -> Result<Vec<f64>> {
     let width = width.max(1);
-    let edge = 3 * width;
-    let mut y = odd_extension(x, edge)?;
-    boxcar_causal(&mut y, width);
-    y.reverse();
-    boxcar_causal(&mut y, width);
-    y.reverse();
-    Ok(y[edge..y.len() - edge].to_vec())
+    forward_and_back(x, 3 * width, |y| boxcar_causal(y, width))
 }
 
 /// Mean of the last `width` samples, the first sample repeated before the start.
@@ -208,11 +193,8 @@ pub fn uniform_filter(x: &[f64], size: usize) -> Vec<f64> {
 fn odd_extension(x: &[f64], edge: usize) -> Result<Vec<f64>> {
     let n = x.len();
     if n <= edge {
-        return Err(Error::data(
-            "filter",
-            format!("a signal of {n} samples, expected more than {edge}"),
-            "use a longer strip",
-        ));
+        let what = format!("a signal of {n} samples, expected more than {edge}");
+        return Err(Error::data("filter", what, "use a longer strip"));
     }
     let (first, last) = (x[0], x[n - 1]);
     let head = x[1..=edge].iter().rev().map(|v| 2.0 * first - v);

@@ -32,9 +32,6 @@ impl Default for GuidanceConfig {
 
 impl GuidanceConfig {
     /// Checks every constant.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the key, what was found and what was expected.
     pub fn check(&self) -> Result<()> {
         self.problem().map_or(Ok(()), |(key, found, expected)| {
             let default = "or leave the key out for its default";
@@ -219,10 +216,6 @@ mod tests {
         guidance(peaks, fs, samples, &GuidanceConfig::default())
     }
 
-    fn maximum(x: &[f32]) -> f32 {
-        x.iter().copied().fold(0.0, f32::max)
-    }
-
     #[test]
     fn too_few_beats_and_senseless_rates_make_no_target() {
         for (peaks, fs) in [
@@ -257,19 +250,17 @@ mod tests {
     #[test]
     fn constants_are_checked() {
         GuidanceConfig::default().check().unwrap();
-        let bad = |change: fn(&mut GuidanceConfig)| {
+        let cases: [(&str, fn(&mut GuidanceConfig)); 5] = [
+            ("tolerance", |c| c.tolerance = 0.0),
+            ("beat_sigma", |c| c.beat_sigma = f64::NAN),
+            ("smooth_sigma", |c| c.smooth_sigma = 2.0),
+            ("radius", |c| c.radius = -1.0),
+            ("min_beats", |c| c.min_beats = 1),
+        ];
+        for (key, change) in cases {
             let mut config = GuidanceConfig::default();
             change(&mut config);
-            config.check().unwrap_err().to_string()
-        };
-        let messages = [
-            bad(|c| c.tolerance = 0.0),
-            bad(|c| c.beat_sigma = f64::NAN),
-            bad(|c| c.smooth_sigma = 2.0),
-            bad(|c| c.radius = -1.0),
-            bad(|c| c.min_beats = 1),
-        ];
-        for (text, key) in messages.iter().zip(["tolerance", "beat_sigma", "smooth_sigma", "radius", "min_beats"]) {
+            let text = config.check().unwrap_err().to_string();
             assert!(text.contains(&format!("guidance.{key}: found")) && text.contains("HINT"), "{text}");
         }
         let read = |text| serde_json::from_str::<GuidanceConfig>(text);
@@ -302,7 +293,8 @@ mod tests {
                 prop_assert!(curve.len() == samples && curve.iter().all(|v| (0.0..=1.0).contains(v)));
             }
             prop_assert!((0.0..=1.0).contains(&g.irregularity));
-            prop_assert_eq!(maximum(&g.target), if g.valid { 1.0 } else { 0.0 });
+            let most = g.target.iter().copied().fold(0.0, f32::max);
+            prop_assert_eq!(most, if g.valid { 1.0 } else { 0.0 });
         }
 
         /// Steps made of the kernel's running sum are the plain convolution.

@@ -74,9 +74,6 @@ pub static SCHEMES: [&Scheme; 3] = [&RHYTHM6, &RHYTHM4, &AF3];
 
 impl Scheme {
     /// The scheme of that name: `rhythm6`, `rhythm4` or `af3`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for another name.
     pub fn by_name(name: &str) -> Result<&'static Self> {
         SCHEMES.into_iter().find(|s| s.name == name).ok_or_else(|| {
             Error::config(
@@ -138,9 +135,6 @@ pub struct HeaderRhythm {
 ///
 /// A code or word that is in no list may name a rhythm that goes before those that are known: it leaves the record
 /// without a label, as does a code that names a rhythm without saying which.
-///
-/// # Errors
-/// No rhythm, or one that is not known; what was written instead.
 pub fn header_label(comments: &[String]) -> Result<HeaderRhythm, String> {
     let codes = dx_codes(comments);
     let words: Vec<&str> = comments.iter().filter_map(|c| after_key(c, "rhythm")).filter(|w| !w.is_empty()).collect();

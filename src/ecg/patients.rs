@@ -21,24 +21,18 @@ const KNOWN: [&str; 5] = [
     r"(?:^|/)(p\d{6,})/",
 ];
 
-/// Records of one person that carry different names: 201 and 202 of the MIT-BIH arrhythmia database.
-const SAME_PERSON: [(&[&str], &str); 1] = [(&["201", "202"], "201+202")];
-
 /// How record names give patients.
 #[derive(Debug, Clone)]
 pub struct PatientNames {
     patterns: Vec<Regex>,
     /// The pattern is the user's: it goes before what a header says.
-    own: bool,
+    pub(super) own: bool,
 }
 
 impl PatientNames {
     /// `auto`: the names of public databases. `none`: no name gives a patient. Else a regular expression with one group,
     /// the patient, that is looked for in the record's name and, where it does not fit, in its path below the source's
     /// folder, without extension: `^([^_]+)_` for `p00000_s02`, `(\w+)/` for `ann/day1`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for what is no regular expression with one group.
     pub fn parse(text: &str) -> Result<Self> {
         let compile = |pattern: &&str| Regex::new(pattern).ok();
         match text {
@@ -62,11 +56,6 @@ impl PatientNames {
         }
     }
 
-    /// True where the user gave a pattern.
-    pub(super) fn is_own(&self) -> bool {
-        self.own
-    }
-
     /// The patient of a record by its path below the source's folder, with slashes and without extension.
     pub fn of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -78,17 +67,13 @@ impl PatientNames {
     }
 }
 
-/// The one person of a record that has several names; for long records of the MIT-BIH arrhythmia database.
+/// The one person of the records 201 and 202 of the MIT-BIH arrhythmia database.
 pub(super) fn same_person(name: &str) -> Option<&'static str> {
-    SAME_PERSON.iter().find(|(names, _)| names.contains(&name)).map(|(_, person)| *person)
+    matches!(name, "201" | "202").then_some("201+202")
 }
 
-/// The patient that a header's comments name: `Patient: 17`, or `patient 17` (INCART).
-pub(super) fn in_comments(comments: &[String]) -> Option<&str> {
-    comments.iter().find_map(|comment| in_comment(comment))
-}
-
-fn in_comment(comment: &str) -> Option<&str> {
+/// The patient that a header's comment names: `Patient: 17`, or `patient 17` (INCART).
+pub(super) fn in_comment(comment: &str) -> Option<&str> {
     let keys = ["patient", "patient id", "patient_id", "subject", "subject id", "subject_id"];
     let bare = comment.trim_start_matches('#').trim();
     let (key, value) = bare.split_once(':').or_else(|| bare.split_once(' '))?;
@@ -151,7 +136,7 @@ mod tests {
 
     #[test]
     fn comments_that_name_a_patient() {
-        let of = |line: &str| in_comments(&["Age: 3".to_string(), line.to_string()]).map(str::to_string);
+        let of = |line: &str| in_comment(line).map(str::to_string);
         assert_eq!(of("#Patient: 17 "), Some("17".into()));
         assert_eq!(of("subject_id: a:b"), Some("a:b".into()));
         assert_eq!(of("# patient 12"), Some("12".into()));

@@ -1,7 +1,6 @@
 //! From a recording to the network's input: one description of it, which data sets, prepared files and models carry,
 //! and one way to follow it, for the strips of a data set as for the single strips of `predict` and `explain`.
 
-use super::features;
 use super::labels::Scheme;
 use super::rpeaks::{self, Detector};
 use super::wfdb::same_lead;
@@ -97,8 +96,17 @@ impl From<Error> for Unusable {
     }
 }
 
-const GAPS: &str = "cut out a stretch without gaps";
 const FLAT: &str = "check the electrode or the lead; a rhythm cannot be told from a flat line";
+
+fn check_present(x: &[f64]) -> Result<(), Unusable> {
+    x.iter().position(|v| !v.is_finite()).map_or(Ok(()), |i| {
+        Err(Unusable::new(format!("missing sample (first at {i})"), "cut out a stretch without gaps"))
+    })
+}
+
+fn check_changing(x: &[f64]) -> Result<(), Unusable> {
+    if is_flat(x) { Err(Unusable::new("flat line", FLAT)) } else { Ok(()) }
+}
 
 /// A strip of the data set's rate and length, cleaned if it is to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,13 +119,6 @@ pub struct Finished {
     pub expert_beats: bool,
 }
 
-impl Finished {
-    /// The 17 features of the strip's R peaks.
-    pub(crate) fn features(&self, fs: f64) -> [f32; 17] {
-        features::hrv(&self.r_peaks, fs).map(|v| v as f32)
-    }
-}
-
 impl Preprocessing {
     /// Samples of a strip.
     pub fn samples(&self) -> usize {
@@ -125,9 +126,6 @@ impl Preprocessing {
     }
 
     /// Checks rate, length, lead, mains and class scheme.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the value that cannot be used.
     pub fn check(&self) -> Result<&'static Scheme> {
         self.check_signal()?;
         Scheme::by_name(&self.scheme)
@@ -139,13 +137,7 @@ impl Preprocessing {
         if self.lead.trim().is_empty() {
             return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
         }
-        if !(40.0..=70.0).contains(&self.mains) {
-            return Err(Error::config(
-                format!("mains {} Hz, expected 40 to 70", self.mains),
-                "give 50, or 60 in America",
-            ));
-        }
-        Ok(())
+        dataset::check_range("mains", self.mains, 40.0..=70.0, " Hz", "give 50, or 60 in America")
     }
 
     /// The settings in which `found` differs from this, the one that is wanted. The frequency of the mains matters
@@ -224,16 +216,12 @@ impl Preprocessing {
         let found = x.len();
         // half a second more keeps the resampling filter's edge out of the strip
         x.truncate(((seconds + 0.5) * fs).ceil() as usize);
-        if let Some(i) = x.iter().take((seconds * fs).ceil() as usize).position(|v| !v.is_finite()) {
-            return Err(Unusable::new(format!("missing sample (first at {i})"), GAPS));
-        }
+        check_present(&x[..x.len().min((seconds * fs).ceil() as usize)])?;
         x.truncate(x.iter().position(|v| !v.is_finite()).unwrap_or(x.len()));
         if x.is_empty() {
             return Err(Unusable::new("holds no sample", "give a strip of the model's length"));
         }
-        if is_flat(&x[..x.len().min(dataset::strip_samples(fs, seconds))]) {
-            return Err(Unusable::new("flat line", FLAT));
-        }
+        check_changing(&x[..x.len().min(dataset::strip_samples(fs, seconds))])?;
         let mut x = resample::resample_centred(x, fs, self.fs)?;
         if x.len() < self.samples() {
             return Err(too_short(found, fs, seconds));
@@ -248,12 +236,8 @@ impl Preprocessing {
     /// # Errors
     /// Samples that are not finite, a flat line, a strip too short to clean.
     pub fn finish(&self, mut x: Vec<f64>, beats: Option<Vec<u32>>) -> Result<Finished, Unusable> {
-        if let Some(i) = x.iter().position(|v| !v.is_finite()) {
-            return Err(Unusable::new(format!("missing or infinite sample (first at {i})"), GAPS));
-        }
-        if is_flat(&x) {
-            return Err(Unusable::new("flat line", FLAT));
-        }
+        check_present(&x)?;
+        check_changing(&x)?;
         // detection needs a clean signal, whether the strip is to be one or not
         let clean = (self.clean || beats.is_none()).then(|| rpeaks::clean(&x, self.fs, self.mains));
         let expert_beats = beats.is_some();
@@ -321,9 +305,6 @@ pub struct LongRecord<'a> {
 impl<'a> LongRecord<'a> {
     /// Of all samples `x` at `fs` Hz; missing ones (not finite) count as the record's mean, and no window with one of
     /// them is given.
-    ///
-    /// # Errors
-    /// No sample is present; rates that cannot be brought together.
     pub fn new(to: &'a Preprocessing, x: &'a [f64], fs: f64) -> Result<Self, Unusable> {
         // the mean is taken out first, or the zeros that the filter sees outside would make a step of it
         let known: Vec<f64> = x.iter().copied().filter(|v| v.is_finite()).collect();
@@ -346,12 +327,8 @@ impl<'a> LongRecord<'a> {
         let (first, original) = place
             .and_then(|(a, b)| Some((a, self.x.get(a..b)?)))
             .ok_or_else(|| Unusable::new("window outside the record", "choose an earlier start"))?;
-        if let Some(i) = original.iter().position(|v| !v.is_finite()) {
-            return Err(Unusable::new(format!("missing sample (first at {i} of the window)"), GAPS));
-        }
-        if is_flat(original) {
-            return Err(Unusable::new("flat line", FLAT));
-        }
+        check_present(original)?;
+        check_changing(original)?;
         let at = (first as f64 * self.to.fs / self.fs).round() as usize;
         let end = at.checked_add(self.to.samples()).filter(|&end| end <= self.plan.len);
         let end = end.ok_or_else(|| {
@@ -361,9 +338,6 @@ impl<'a> LongRecord<'a> {
     }
 
     /// The strip of the strips' length that begins at sample `first`.
-    ///
-    /// # Errors
-    /// As [`LongRecord::window`]; too few samples after `first`.
     pub fn strip_from(&self, first: usize) -> Result<(usize, Vec<f64>), Unusable> {
         let left = self.x.len().saturating_sub(first);
         let needed = dataset::strip_samples(self.fs, self.to.seconds);

@@ -21,10 +21,7 @@ const MAX_DRIFT: f64 = 0.05;
 const MAX_FACTOR: f64 = 100.0;
 const KAISER_BETA: f64 = 5.0;
 
-/// Checks that a signal can be brought from `fs_in` to `fs_out` (Hz).
-///
-/// # Errors
-/// [`Error::Data`] when the rates are no positive numbers or are further apart than a factor of 100.
+/// Checks that a signal can be brought from `fs_in` to `fs_out` (Hz): both above 0, within a factor of 100.
 pub fn check(fs_in: f64, fs_out: f64) -> Result<()> {
     let fault = |what: String| Err(Error::data("resampling", what, "give both rates in Hz"));
     if !(fs_in.is_finite() && fs_out.is_finite() && fs_in > 0.0 && fs_out > 0.0) {
@@ -65,17 +62,9 @@ pub fn fraction(fs_in: f64, fs_out: f64) -> Option<(usize, usize)> {
     None
 }
 
-/// Length of the result: `ceil(n up / down)`.
-pub fn output_len(n: usize, up: usize, down: usize) -> usize {
-    ((n as u128 * up as u128).div_ceil(down.max(1) as u128)).min(usize::MAX as u128) as usize
-}
-
 /// Resamples from `fs_in` to `fs_out` (Hz). Equal rates give a copy. Rates in a simple ratio (see [`fraction`]) that
 /// displaces no sample by more than 1/20 of a sample go by it; for others each sample is taken at its own time, to 1/100
 /// of a sample of the result.
-///
-/// # Errors
-/// As [`check`]; also when the result would have more than 2^28 samples.
 pub fn resample(x: &[f64], fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
     let plan = Plan::new(x.len(), fs_in, fs_out)?;
     Ok(plan.part(x, 0..plan.len))
@@ -100,11 +89,6 @@ enum Way {
 }
 
 impl Way {
-    /// By `up / down` in lowest terms.
-    fn fraction(up: usize, down: usize) -> Self {
-        if up == down { Self::Copy } else { Self::Fraction(Polyphase::cached(up, down)) }
-    }
-
     /// To a rate that is `ratio` times that of the signal.
     fn measured(ratio: f64) -> Self {
         // as many phases as keep the filter as short as that of a fraction
@@ -115,25 +99,24 @@ impl Way {
 }
 
 impl Plan {
-    /// # Errors
-    /// As [`resample`].
     pub fn new(samples: usize, fs_in: f64, fs_out: f64) -> Result<Self> {
         check(fs_in, fs_out)?;
         let target = fs_out / fs_in;
         let length = (samples as f64 * fs_out / fs_in).ceil();
-        let simple = fraction(fs_in, fs_out).filter(|&(up, down)| {
-            let drift = (up as f64 / down as f64 / target - 1.0).abs() * length;
-            drift < MAX_DRIFT
-        });
-        let len = simple.map_or(length as usize, |(up, down)| output_len(samples, up, down));
+        let drift = |(up, down)| (up as f64 / down as f64 / target - 1.0).abs() * length;
+        let simple = fraction(fs_in, fs_out).filter(|&ratio| drift(ratio) < MAX_DRIFT);
+        let exact = |(up, down)| (samples as u128 * up as u128).div_ceil(down as u128).min(usize::MAX as u128) as usize;
+        let len = simple.map_or(length as usize, exact);
         if len > 1 << 28 {
-            return Err(Error::data(
-                "resampling",
-                format!("{samples} samples at {fs_in} Hz would become {len} at {fs_out} Hz"),
-                "check the sampling rate in the header or in --fs",
-            ));
+            let what = format!("{samples} samples at {fs_in} Hz would become {len} at {fs_out} Hz");
+            return Err(Error::data("resampling", what, "check the sampling rate in the header or in --fs"));
         }
-        Ok(Self { len, way: simple.map_or_else(|| Way::measured(target), |(up, down)| Way::fraction(up, down)) })
+        let way = match simple {
+            Some((1, 1)) => Way::Copy,
+            Some((up, down)) => Way::Fraction(Polyphase::cached(up, down)),
+            None => Way::measured(target),
+        };
+        Ok(Self { len, way })
     }
 
     /// Samples `part` of the result; `x` is the whole signal.
@@ -144,15 +127,6 @@ impl Plan {
             Way::Measured(filter, step) => part.map(|m| filter.at(x, (m as f64 * step).round() as usize)).collect(),
         }
     }
-}
-
-/// Resamples by `up / down` (any terms; they are brought to lowest terms, 0 counts as 1).
-pub fn resample_poly(x: &[f64], up: usize, down: usize) -> Vec<f64> {
-    let (up, down) = (up.max(1), down.max(1));
-    let g = gcd(up, down);
-    let (up, down) = (up / g, down / g);
-    let plan = Plan { len: output_len(x.len(), up, down), way: Way::fraction(up, down) };
-    plan.part(x, 0..plan.len)
 }
 
 /// The filter's taps by phase: output `m` is the scalar product of one row with consecutive inputs.
@@ -253,10 +227,6 @@ fn bessel_i0(x: f64) -> f64 {
     sum
 }
 
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
 /// [`resample`] with the mean taken out and put back, so that the zeros outside make no step at the ends.
 pub fn resample_centred(mut x: Vec<f64>, fs_in: f64, fs_out: f64) -> Result<Vec<f64>> {
     if fs_in == fs_out {
@@ -325,17 +295,20 @@ mod tests {
     #[test]
     fn simple_ratios_go_by_the_fraction() {
         let x: Vec<f64> = (0..500).map(|i| f64::from(i % 91)).collect();
-        for (a, b, up, down) in [(360.0, 500.0, 25, 18), (1000.0, 500.0, 1, 2), (333.333_333_3, 500.0, 3, 2)] {
-            let (found, expected) = (resample(&x, a, b).unwrap(), resample_poly(&x, up, down));
+        for (a, b, up, down) in
+            [(360.0, 500.0, 25.0, 18.0), (1000.0, 500.0, 1.0, 2.0), (333.333_333_3, 500.0, 3.0, 2.0)]
+        {
+            let (found, expected) = (resample(&x, a, b).unwrap(), resample(&x, down, up).unwrap());
+            assert_eq!(found.len(), expected.len());
             assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{a} -> {b}");
         }
     }
 
     #[test]
     fn short_signals_and_lengths() {
-        assert!(resample_poly(&[], 25, 18).is_empty());
-        assert_eq!(resample_poly(&[1.0], 5, 3).len(), 2);
-        assert_eq!(output_len(650_000, 25, 18), 902_778);
+        assert!(resample(&[], 18.0, 25.0).unwrap().is_empty());
+        assert_eq!(resample(&[1.0], 3.0, 5.0).unwrap().len(), 2);
+        assert_eq!(Plan::new(650_000, 18.0, 25.0).unwrap().len, 902_778);
         assert_eq!(resample(&[1.0, 2.0], 360.0, 360.0).unwrap(), [1.0, 2.0]);
     }
 }

@@ -11,6 +11,7 @@ mod read;
 pub mod sweep;
 mod train;
 
+use crate::ecg::dataset::strip_samples;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;
@@ -170,7 +171,7 @@ impl DataConfig {
 
     /// Samples of a strip; 0 before [`Experiment::validate`] found rate and length usable.
     pub fn samples(&self) -> usize {
-        self.load_options().samples()
+        strip_samples(self.fs, self.seconds)
     }
 }
 

@@ -80,7 +80,7 @@ fn refuse(folder: &RunFolder, differ: &[String]) -> Result<()> {
 
 /// Whether the run to resume came to its end, which is reported.
 pub(super) fn is_finished(host: &dyn Host, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
-    if *experiment != Experiment::load(folder.config(), &[])? {
+    if *experiment != folder.read_config(&[])? {
         return Err(Error::file(
             folder.config(),
             "is another experiment than the one to go on with",

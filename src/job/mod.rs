@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::eval::{Tested, evaluate};
 use crate::experiment::data::{self, Strips};
 use crate::experiment::{Experiment, Select};
-use crate::figures::catalogue::{FIGURES, NotDrawn, draw_runs};
+use crate::figures::catalogue::{Cause, FIGURES, NotDrawn, draw_runs};
 use crate::gpu::{Forced, Gpu, ShaderSource};
 use crate::lab::tune;
 use crate::nn::{ModelInfo, model_file};
@@ -292,7 +292,8 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
 
 /// Draws what `exgnet figures` draws of the folder; what fails keeps nothing else from being drawn.
 fn draw(folder: &RunFolder) -> Vec<NotDrawn> {
-    let failed = |name: &str, why: Error| vec![NotDrawn { figure: name.into(), why: why.to_string(), failed: true }];
+    let failed =
+        |name: &str, why: Error| vec![NotDrawn { figure: name.into(), why: why.to_string(), cause: Cause::Failed }];
     let found = match read_all(&[folder.dir().to_path_buf()]) {
         Ok(found) => found,
         Err(e) => return failed("of the run", e),
@@ -302,7 +303,7 @@ fn draw(folder: &RunFolder) -> Vec<NotDrawn> {
         let drawn = draw_runs(&found, [kind], &look, &formats, &folder.figures(), &mut |_| {});
         drawn.unwrap_or_else(|e| failed(kind.stem, e))
     };
-    FIGURES.iter().flat_map(one).filter(|n| n.failed).collect()
+    FIGURES.iter().flat_map(one).filter(|n| n.cause == Cause::Failed).collect()
 }
 
 /// Takes the folder of a run for this process.

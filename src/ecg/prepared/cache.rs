@@ -14,9 +14,6 @@ use std::time::UNIX_EPOCH;
 /// Loads sources by way of the cache `dir`: prepares them into it if they are not there yet, or if a file of theirs, an
 /// option or the program itself has changed since. Sources that hold nothing but synthetic ECG, and a cache that
 /// cannot be written, are read into memory instead.
-///
-/// # Errors
-/// As [`load_all`].
 pub fn through_cache(
     sources: &[Source],
     options: &LoadOptions,
@@ -36,13 +33,13 @@ pub fn through_cache(
     let path = dir.join(format!("{}-{:016x}.safetensors", names.join("+"), hash(&what)));
     let mark = format!("{:016x}", hash(&(what, state(sources))));
     let cached = || File::open(&path).ok().filter(|file| file.mark() == mark)?.dataset().ok();
-    if let Some(set) = cached() {
-        return set.without_small_classes(options.min_class);
-    }
-    let set = match prepare_marked(sources, &whole, guidance, &path, watch, &mark) {
-        Ok(_) => File::open(&path)?.dataset()?,
+    let set = match cached() {
+        Some(set) => set,
+        None if prepare_marked(sources, &whole, guidance, &path, watch, &mark).is_ok() => {
+            File::open(&path)?.dataset()?
+        }
         // whatever is wrong with the sources is told by reading them without the cache
-        Err(_) => return load_all(sources, options, watch),
+        None => return load_all(sources, options, watch),
     };
     set.without_small_classes(options.min_class)
 }

@@ -35,9 +35,6 @@ const FORMAT: &str = "exgnet-data-1";
 /// Reads sources once and writes them as a prepared data set, and beside it `<name>.exclusions.csv`. Strips are
 /// written as they come, so that a source may be larger than the memory. Both files appear whole or not at all. A command
 /// replaces a data set of the same sources and settings; another file is refused without `--force`.
-///
-/// # Errors
-/// As [`super::load_all`]; [`crate::Error::File`] where the file cannot or must not be written.
 pub fn prepare(
     sources: &[Source],
     options: &LoadOptions,

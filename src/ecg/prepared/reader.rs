@@ -21,9 +21,6 @@ pub fn is_prepared(path: &Path) -> bool {
 }
 
 /// Reads a prepared data set; the signals stay in the file until they are looked at.
-///
-/// # Errors
-/// [`Error::File`] naming what is missing or makes no sense.
 pub fn read(path: &Path) -> Result<Dataset> {
     guard::reads(path);
     File::open(path)?.dataset()
@@ -113,7 +110,8 @@ impl<'a> File<'a> {
         let expert: Vec<bool> = self.per_strip("expert_beats", n)?;
         let marked: Vec<Option<[u32; 2]>> =
             if self.metadata.contains_key("marked") { self.per_strip("marked", n)? } else { vec![None; n] };
-        if let Some(twice) = first_repeated(&ids) {
+        let mut seen = HashSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
             return Err(self.fault(format!("record `{twice}` is there twice")));
         }
         let samples = |start: usize, i: usize, len: usize| {
@@ -204,9 +202,4 @@ impl<'a> File<'a> {
 
 fn fault(path: &Path, what: impl Into<String>) -> Error {
     Error::file(path, what, "give a file that `exgnet prepare` wrote, or prepare it again")
-}
-
-fn first_repeated(ids: &[String]) -> Option<&String> {
-    let mut seen = HashSet::new();
-    ids.iter().find(|id| !seen.insert(*id))
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ecg::sources::{Kind, load_all};
+use crate::ecg::sources::{Kind, load_all, tests::write_record};
 use crate::ecg::{SyntheticOptions, features};
 
 fn options(records: usize) -> LoadOptions {
@@ -68,16 +68,8 @@ fn small_classes_leave_the_file_and_are_told() {
 fn the_cache_is_used_until_something_changes() {
     let dir = tempfile::tempdir().unwrap();
     let (data, cache) = (dir.path().join("set"), dir.path().join("cache"));
-    std::fs::create_dir(&data).unwrap();
-    let write = |name: &str, dx: &str| {
-        let codes: Vec<u8> = (0..500_i16).flat_map(|i| (i * 37 % 501).to_le_bytes()).collect();
-        std::fs::write(data.join(format!("{name}.dat")), codes).unwrap();
-        std::fs::write(
-            data.join(format!("{name}.hea")),
-            format!("{name} 1 100 500\n{name}.dat 16 1000/mV 0 0 0 0 0 II\n# Dx: {dx}\n"),
-        )
-        .unwrap();
-    };
+    let codes: Vec<i16> = (0..500).map(|i| i * 37 % 501).collect();
+    let write = |name: &str, dx: &str| write_record(&data, name, &codes, &format!("# Dx: {dx}"));
     write("a", "426783006");
     write("b", "426177001");
     let sources = [Source::new(Kind::Wfdb, &data)];

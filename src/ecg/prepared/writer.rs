@@ -75,7 +75,8 @@ impl Writer {
         let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
         let of = |f: &dyn Fn(&Strip) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
         let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
-        metadata.extend(options.preprocessing().metadata());
+        let preprocessing = options.preprocessing();
+        metadata.extend(preprocessing.metadata());
         metadata.extend([
             ("patient_pattern", options.patient_pattern.clone()),
             ("guidance", json!(constants).to_string()),
@@ -91,7 +92,7 @@ impl Writer {
         if strips.iter().any(|(_, e)| e.marked.is_some()) {
             metadata.push(("marked", of(&|e| json!(e.marked))));
         }
-        let (n, len) = (strips.len(), options.samples());
+        let (n, len) = (strips.len(), preprocessing.samples());
         let tensors: [(&str, &str, &[usize]); 6] = [
             ("signals", "F32", &[n, len]),
             ("targets", "F32", &[n, len]),

@@ -290,18 +290,23 @@ mod tests {
     const WAVES: [(f64, f64, f64); 5] =
         [(-0.16, 0.02, 0.15), (-0.03, 0.008, -0.1), (0.0, 0.01, 1.0), (0.03, 0.01, -0.2), (0.24, 0.05, 0.35)];
 
+    fn bump(t: f64, width: f64) -> f64 {
+        (-0.5 * (t / width).powi(2)).exp()
+    }
+
+    fn add(x: &mut [f64], fs: f64, at: impl Fn(f64) -> f64) {
+        x.iter_mut().enumerate().for_each(|(i, v)| *v += at(i as f64 / fs));
+    }
+
     fn draw(beats: &[f64], seconds: f64, fs: f64, gain: f64) -> Vec<f64> {
-        let squeeze = |at: f64| if beats.len() as f64 / seconds > 2.0 { 0.6 * at } else { at };
-        (0..(seconds * fs) as usize)
-            .map(|i| {
-                let t = i as f64 / fs;
-                let wave = |b: f64, (at, width, height): (f64, f64, f64)| {
-                    height * (-0.5 * ((t - b - squeeze(at)) / width).powi(2)).exp()
-                };
-                let heart: f64 = beats.iter().flat_map(|&b| WAVES.map(|w| wave(b, w))).sum();
-                gain * (heart + 0.1 * (1.3 * t).sin() + 0.01 * (71.0 * t).sin() * (113.0 * t).cos())
-            })
-            .collect()
+        let squeeze = if beats.len() as f64 / seconds > 2.0 { 0.6 } else { 1.0 };
+        let mut x = vec![0.0; (seconds * fs) as usize];
+        add(&mut x, fs, |t| {
+            let beat = |b: &f64| WAVES.map(|(at, width, height)| height * bump(t - b - squeeze * at, width));
+            let heart: f64 = beats.iter().flat_map(beat).sum();
+            gain * (heart + 0.1 * (1.3 * t).sin() + 0.01 * (71.0 * t).sin() * (113.0 * t).cos())
+        });
+        x
     }
 
     fn regular(rate: f64, seconds: f64) -> Vec<f64> {
@@ -353,16 +358,11 @@ mod tests {
     #[test]
     fn tall_t_waves_and_tall_p_waves_are_no_beats() {
         let beats = regular(60.0, 20.0);
-        let bump = |at: f64, width: f64, height: f64| {
+        for (at, width, height, what) in [(0.3, 0.045, 1.2, "T wave taller than R"), (-0.22, 0.017, 0.5, "P wave")] {
             let mut x = draw(&beats, 20.0, 360.0, 1.0);
-            for (i, v) in x.iter_mut().enumerate() {
-                let near = |b: &f64| height * (-0.5 * ((i as f64 / 360.0 - b - at) / width).powi(2)).exp();
-                *v += beats.iter().map(near).sum::<f64>();
-            }
-            x
-        };
-        assert_found(&bump(0.3, 0.045, 1.2), &beats, 360.0, "T wave taller than R");
-        assert_found(&bump(-0.22, 0.017, 0.5), &beats, 360.0, "P wave");
+            add(&mut x, 360.0, |t| beats.iter().map(|b| height * bump(t - b - at, width)).sum());
+            assert_found(&x, &beats, 360.0, what);
+        }
     }
 
     #[test]
@@ -370,10 +370,7 @@ mod tests {
         let mut beats = regular(110.0, 10.0);
         let mut x = draw(&beats, 10.0, 500.0, -0.3);
         for k in [5, 11, 16] {
-            for (i, v) in x.iter_mut().enumerate() {
-                let t = i as f64 / 500.0 - beats[k];
-                *v += 1.5 * (-0.5 * (t / 0.025).powi(2)).exp() - 0.5 * (-0.5 * ((t - 0.16) / 0.05).powi(2)).exp();
-            }
+            add(&mut x, 500.0, |t| 1.5 * bump(t - beats[k], 0.025) - 0.5 * bump(t - beats[k] - 0.16, 0.05));
         }
         let found = r_peaks(&x, 500.0);
         beats.retain(|b| !found.iter().any(|&p| (f64::from(p) / 500.0 - b).abs() < 0.03));

@@ -2,11 +2,11 @@
 
 use super::score::Score;
 use super::{Detector, clean, detect, without_gaps};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::dataset::{Exclusion, Strip};
 use crate::ecg::labels::{Rhythm, header_label};
 use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
-use crate::ecg::wfdb::annotation::annotation_file;
+use crate::ecg::wfdb::annotation::{annotation_file, beats_of};
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -92,20 +92,14 @@ impl Evaluation {
 ///   QRS complexes to mark in them.
 /// - Of `synthetic` ECG (600 records, default noise) all beats, one row a class.
 /// - With beats from an annotation file of the lead (LUDB's `.ii`) only what it is known of, see `judged_span`.
-///
-/// # Errors
-/// [`Error::Config`] for a kind of source without expert beats, [`Error::File`] for a folder without records,
-/// [`Error::Data`] when none has expert beats.
 pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<Evaluation> {
     let long = match source.kind {
         Kind::Mitbih => true,
         Kind::Wfdb => false,
         Kind::Synthetic => return synthetic(detectors),
         other => {
-            return Err(Error::config(
-                format!("a source of kind `{}` has no expert beats", other.name()),
-                "choose mitbih:PATH, wfdb:PATH or synthetic",
-            ));
+            let what = format!("a source of kind `{}` has no expert beats", other.name());
+            return Err(Error::config(what, "choose mitbih:PATH, wfdb:PATH or synthetic"));
         }
     };
     source.protect();
@@ -134,34 +128,25 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
 fn synthetic(detectors: &[Detector]) -> Result<Evaluation> {
     let options = SyntheticOptions::default();
     let set = synthesize(&options)?;
-    let judged: Vec<(usize, usize, Vec<Score>)> = set
-        .strips
-        .par_iter()
-        .map(|strip| {
-            let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| i64::from(p)).collect();
-            let of = |d: &Detector| {
-                let peaks: Vec<i64> =
-                    detect(&strip.signal, set.preprocessing.fs, *d).into_iter().map(i64::from).collect();
-                Score::of(&peaks, &beats, TOLERANCE, set.preprocessing.fs)
-            };
-            (strip.label, beats.len(), detectors.iter().map(of).collect())
-        })
-        .collect();
+    let fs = set.preprocessing.fs;
+    let judge = |strip: &Strip| -> Vec<Score> {
+        let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| p.into()).collect();
+        let peaks = |d: &Detector| detect(&strip.signal, fs, *d).into_iter().map(i64::from).collect::<Vec<_>>();
+        detectors.iter().map(|d| Score::of(&peaks(d), &beats, TOLERANCE, fs)).collect()
+    };
+    let judged: Vec<Vec<Score>> = set.strips.par_iter().map(judge).collect();
     let row = |(class, name): (usize, &String)| {
+        let sinus = name.starts_with('S') && !name.starts_with("SV");
         let mut row = RecordScore {
             source: "synthetic".into(),
             record: name.clone(),
             lead: set.preprocessing.lead.clone(),
-            group: if name.starts_with('S') && !name.starts_with("SV") {
-                RhythmGroup::Sinus
-            } else {
-                RhythmGroup::Other
-            },
+            group: if sinus { RhythmGroup::Sinus } else { RhythmGroup::Other },
             beats: 0,
             scores: vec![Score::default(); detectors.len()],
         };
-        for (_, beats, scores) in judged.iter().filter(|j| j.0 == class) {
-            row.beats += beats;
+        for (strip, scores) in set.strips.iter().zip(&judged).filter(|(strip, _)| strip.label == class) {
+            row.beats += strip.r_peaks.len();
             row.scores.iter_mut().zip(scores).for_each(|(sum, s)| *sum += *s);
         }
         row
@@ -184,8 +169,7 @@ fn judge(path: &Path, source: &str, lead: &str, long: bool, detectors: &[Detecto
     let cleaned = clean(&without_gaps(mv), fs, if long { 60.0 } else { 50.0 }).map_err(|e| one_line(&e))?;
 
     let flutter = flutter_spans(&notes);
-    let mut beats: Vec<i64> = notes.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
-    beats.dedup();
+    let mut beats = beats_of(&notes);
     beats.retain(|b| !inside(&flutter, *b));
     if beats.is_empty() {
         return Err("no expert beats".into());
@@ -259,12 +243,9 @@ fn group(header: &Header, notes: &[Annotation], long: bool) -> RhythmGroup {
 mod tests {
     use super::*;
 
-    fn note(sample: i64, code: u8, aux: &str) -> Annotation {
-        Annotation { sample, code, sub: 0, channel: 0, num: 0, aux: aux.into() }
-    }
-
     #[test]
     fn flutter_lasts_from_bracket_to_bracket() {
+        let note = Annotation::new;
         // 32 is [, 31 is !, 33 is ]
         let notes = [note(5, 1, ""), note(10, 32, ""), note(20, 31, ""), note(30, 33, ""), note(50, 32, "")];
         let spans = flutter_spans(&notes);
@@ -275,6 +256,7 @@ mod tests {
 
     #[test]
     fn groups() {
+        let note = Annotation::new;
         let header =
             |comment: &str| Header::parse(Path::new("r.hea"), &format!("r 1 360\nr.dat 16\n#{comment}\n")).unwrap();
         let of = |notes: &[Annotation]| group(&header(""), notes, true);

@@ -4,7 +4,7 @@ use super::folder::{self, Label};
 use super::notes::Note;
 use super::{Context, Outcome, Sink, one_line, physionet};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::challenge_2017;
+use crate::ecg::labels::{Rhythm, challenge_2017};
 use crate::ecg::wfdb::{Header, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -46,14 +46,10 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         }
     }
     sink(account)?;
-    let read = |(path, label): &(PathBuf, Label)| {
-        read_record(context, path, label).map_err(|reason| (context.record_id(path), reason))
-    };
-    folder::in_order(context, &items, &read, sink)
+    folder::in_order_labelled(context, &items, |path, rhythm| read_record(context, path, rhythm), sink)
 }
 
-fn read_record(context: &Context, path: &Path, label: &Label) -> Result<Outcome, String> {
-    let rhythm = label.clone()?;
+fn read_record(context: &Context, path: &Path, rhythm: Rhythm) -> Result<Outcome, String> {
     let options = context.options;
     let header = Header::read(path).map_err(|e| one_line(&e))?;
     let record = context.record_id(path);
@@ -75,11 +71,8 @@ fn newest_table(root: &Path, out: &mut Outcome) -> Result<PathBuf> {
     }
     found.sort();
     let Some((_, name)) = found.last() else {
-        return Err(Error::file(
-            root,
-            "holds no REFERENCE*.csv, expected the table of labels beside the records",
-            "fetch REFERENCE-v3.csv of the database into this folder",
-        ));
+        let what = "holds no REFERENCE*.csv, expected the table of labels beside the records";
+        return Err(Error::file(root, what, "fetch REFERENCE-v3.csv of the database into this folder"));
     };
     if found.len() > 1 {
         out.notes.push(Note::Line(format!("{} tables of labels, {name} used", found.len())));
@@ -124,11 +117,8 @@ mod tests {
 
     #[test]
     fn versions_of_tables() {
-        let rank = |n| version(n);
-        assert_eq!(rank("REFERENCE.csv"), Some(0));
-        assert_eq!(rank("REFERENCE-v3.csv"), Some(3));
-        assert!(rank("REFERENCE-v10.csv") > rank("REFERENCE-v3.csv"));
-        assert_eq!(rank("REFERENCE-original.csv"), Some(-1));
-        assert_eq!((rank("RECORDS"), rank("REFERENCE.txt"), rank("my-REFERENCE.csv")), (None, None, None));
+        let names = ["REFERENCE.csv", "REFERENCE-v3.csv", "REFERENCE-v10.csv", "REFERENCE-original.csv"];
+        assert_eq!(names.map(version), [Some(0), Some(3), Some(10), Some(-1)]);
+        assert_eq!(["RECORDS", "REFERENCE.txt", "my-REFERENCE.csv"].map(version), [None; 3]);
     }
 }

@@ -8,7 +8,7 @@ mod columns;
 
 use super::notes::Note;
 use super::{Context, Draft, Outcome, Progress, Sink, folder};
-use crate::ecg::dataset::{Exclusion, strip_samples};
+use crate::ecg::dataset::{check_range, strip_samples};
 use crate::ecg::labels::{self, Rhythm};
 use crate::error::{Error, Result};
 use columns::{Column, Columns};
@@ -29,12 +29,7 @@ const MAX_LISTED: usize = 20_000;
 pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let path = &context.root;
     let csv_fs = context.options.csv_fs;
-    if !(20.0..=100_000.0).contains(&csv_fs) {
-        return Err(Error::config(
-            format!("csv_fs is {csv_fs} Hz, expected 20 to 100000"),
-            "give the rate of the file",
-        ));
-    }
+    check_range("csv_fs", csv_fs, 20.0..=100_000.0, " Hz", "give the rate of the file")?;
     let unreadable = |e: std::io::Error| Error::file(path, format!("cannot be read: {e}"), folder::MISSING);
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {
@@ -62,8 +57,9 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
                 Error::file(path, what, "check that this is a CSV file with one row a strip")
             })?;
             let header = Columns::parse(path, header)?;
-            let notes = header.notes(&context.source, uses_whole_row(context, &header));
-            sink(Outcome { notes: notes.into_iter().map(Note::Line).collect(), ..Outcome::default() })?;
+            let notes = header.notes(uses_whole_row(context, &header));
+            let notes = notes.into_iter().map(|text| context.line(text)).collect();
+            sink(Outcome { notes, ..Outcome::default() })?;
             (columns, lines) = (Some(header), rest);
         }
         let Some(columns) = &columns else { continue };
@@ -136,7 +132,7 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
     if let Some(i) = x.iter().take(used).position(|v| v.is_nan()) {
         return Err(format!("missing sample (first in column `{i}`)"));
     }
-    let x = context.first_strip(x, context.options.csv_fs)?;
+    let x = context.preprocessing.first_strip(x, context.options.csv_fs)?;
     let (patient, note) = context.patient(id, &[]);
     let draft = Draft { id: id.into(), patient, rhythm, x, beats: None };
     let mut strip = context.strip(draft)?;
@@ -146,7 +142,7 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
         }
     }
     let notes = std::iter::once(note).chain(conflict.then_some(Note::Conflict)).collect();
-    Ok(Outcome { strips: vec![strip], exclusions: Vec::<Exclusion>::new(), notes })
+    Ok(Outcome { strips: vec![strip], notes, ..Outcome::default() })
 }
 
 fn parse_row(columns: &Columns, line: &[u8]) -> Result<Row, String> {

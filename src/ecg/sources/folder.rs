@@ -1,6 +1,6 @@
 //! Which records a folder holds, and where the data folder is.
 
-use super::notes::Note;
+use super::notes::count;
 use super::{Context, Outcome, Progress, Sink};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::Rhythm;
@@ -71,27 +71,40 @@ pub(super) fn for_each_record(
     let mut account = Outcome::default();
     let headers: Vec<PathBuf> = find_headers(context, &mut account)?.into_iter().collect();
     sink(account)?;
-    in_order(context, &headers, &|path: &PathBuf| read(context, path).map_err(|e| (context.record_id(path), e)), sink)
+    in_order(context, &headers, |path| context.record_id(path), |path| read(context, path), sink)
 }
 
-/// Reads one item: what it gave, or its record and why it cannot be used.
-pub(super) type Reading<'a, T> = dyn Fn(&T) -> Result<Outcome, (String, String)> + Sync + 'a;
-
-/// Reads items in parallel, some at a time; a failed one becomes an exclusion. Outcomes reach the sink in order.
-pub(super) fn in_order<T: Sync>(context: &Context, items: &[T], read: &Reading<T>, sink: &mut Sink) -> Result<()> {
-    context.begin(items.len());
+/// Reads items in parallel, some at a time; one that cannot be used becomes an exclusion of the record that `id` names.
+/// Outcomes reach the sink in order.
+pub(super) fn in_order<T: Sync>(
+    context: &Context,
+    items: &[T],
+    id: impl Fn(&T) -> String + Sync,
+    read: impl Fn(&T) -> Result<Outcome, String> + Sync,
+    sink: &mut Sink,
+) -> Result<()> {
+    let total = items.len() as u64;
+    (context.watch)(Progress::Begin { source: context.source.clone(), total, bytes: false });
+    let one = |item: &T| {
+        let outcome = read(item).unwrap_or_else(|reason| Outcome::excluded(id(item), reason));
+        (context.watch)(Progress::Advance(1));
+        outcome
+    };
     for some in items.chunks(AT_ONCE) {
-        let outcomes: Vec<Outcome> = some
-            .par_iter()
-            .map(|item| {
-                let outcome = read(item).unwrap_or_else(|(record, reason)| Outcome::excluded(record, reason));
-                (context.watch)(Progress::Advance(1));
-                outcome
-            })
-            .collect();
+        let outcomes: Vec<Outcome> = some.par_iter().map(one).collect();
         outcomes.into_iter().try_for_each(&mut *sink)?;
     }
     Ok(())
+}
+
+/// Reads records whose rhythms are in a table, as [`in_order`].
+pub(super) fn in_order_labelled(
+    context: &Context,
+    items: &[(PathBuf, Label)],
+    read: impl Fn(&Path, Rhythm) -> Result<Outcome, String> + Sync,
+    sink: &mut Sink,
+) -> Result<()> {
+    in_order(context, items, |(path, _)| context.record_id(path), |(path, label)| read(path, label.clone()?), sink)
 }
 
 /// The source's folder must be there.
@@ -124,8 +137,8 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
         }
         let others = present.files.keys().filter(|real| !chosen.contains_key(*real)).count();
         if others > 0 {
-            let what = if others == 1 { "header is" } else { "headers are" };
-            out.notes.push(Note::Line(format!("{}: {others} {what} not in RECORDS and not read", context.source)));
+            let what = count(others, "header is", "headers are");
+            out.notes.push(context.line(format_args!("{what} not in RECORDS and not read")));
         }
     } else {
         present.note(context, out);
@@ -133,11 +146,8 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
         leave_out_segments(context, &mut chosen, out);
     }
     if chosen.is_empty() && out.exclusions.is_empty() {
-        return Err(Error::file(
-            root,
-            "holds no record (no .hea file at any depth)",
-            "name the folder that holds the .hea files of a WFDB database",
-        ));
+        let what = "holds no record (no .hea file at any depth)";
+        return Err(Error::file(root, what, "name the folder that holds the .hea files of a WFDB database"));
     }
     Ok(once(context, chosen, out))
 }
@@ -154,13 +164,9 @@ fn leave_out_segments(context: &Context, chosen: &mut BTreeMap<PathBuf, PathBuf>
     let segments: HashSet<PathBuf> = segments.filter(|segment| !records.contains(segment)).collect();
     let before = chosen.len();
     chosen.retain(|real, _| !segments.contains(real));
-    match before - chosen.len() {
-        0 => {}
-        n => {
-            let what = if n == 1 { "header is" } else { "headers are" };
-            let line = format!("{}: {n} {what} of segments or layouts, read with their records", context.source);
-            out.notes.push(Note::Line(line));
-        }
+    if before > chosen.len() {
+        let what = count(before - chosen.len(), "header is", "headers are");
+        out.notes.push(context.line(format_args!("{what} of segments or layouts, read with their records")));
     }
 }
 
@@ -191,10 +197,8 @@ impl Found {
     /// Notes that links lead to the same files again.
     pub(super) fn note(&self, context: &Context, out: &mut Outcome) {
         if self.again > 0 {
-            let what = if self.again == 1 { "link leads" } else { "links lead" };
-            let line =
-                format!("{}: {} {what} to what is there already: every file counts once", context.source, self.again);
-            out.notes.push(Note::Line(line));
+            let what = count(self.again, "link leads", "links lead");
+            out.notes.push(context.line(format_args!("{what} to what is there already: every file counts once")));
         }
     }
 }

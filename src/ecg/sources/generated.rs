@@ -12,13 +12,12 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let line = format!("{} synthetic records, seed {}", options.records, options.seed);
     sink(Outcome { notes: vec![Note::Line(line)], ..Outcome::default() })?;
     let indices: Vec<usize> = (0..options.records).collect();
-    let one = |&i: &usize| {
-        let id = format!("{}/{i:06}", context.source);
-        let made = generator.record(i);
+    let id = |i: &usize| format!("{}/{i:06}", context.source);
+    let one = |i: &usize| {
+        let (id, made) = (id(i), generator.record(*i));
         let (patient, note) = context.patient(&id, &[]);
-        let draft = Draft { patient, id: id.clone(), rhythm: made.rhythm, x: made.signal, beats: Some(made.r_peaks) };
-        let outcome = |strip| Outcome { strips: vec![strip], notes: vec![note], ..Outcome::default() };
-        context.strip(draft).map(outcome).map_err(|e| (id, e))
+        let draft = Draft { patient, id, rhythm: made.rhythm, x: made.signal, beats: Some(made.r_peaks) };
+        Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
     };
-    folder::in_order(context, &indices, &one, sink)
+    folder::in_order(context, &indices, id, one, sink)
 }

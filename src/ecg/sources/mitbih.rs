@@ -1,7 +1,7 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
-use super::notes::{How, Note};
+use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
@@ -37,7 +37,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
 
     let whole = LongRecord::new(&context.preprocessing, &mv, fs)?;
 
-    let (patient, note) = patient(context, &record, &header);
+    let (patient, note) = match patients::same_person(&header.name) {
+        Some(person) => context.patient_note(&record, Some((person, How::Database))),
+        None => context.patient(&record, &header.comments),
+    };
     let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let length = options.seconds * fs;
@@ -62,20 +65,18 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                     Ok(rhythm)
                 }
             });
-            let rhythm = match found {
-                Ok(rhythm) => rhythm,
+            let id = format!("{record}@{:.3}", start as f64 / fs);
+            let strip = match found {
+                Ok(rhythm) => whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
+                    let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
+                    let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
+                    context.strip(Draft { id: id.clone(), patient: patient.clone(), rhythm, x, beats })
+                }),
                 Err(reason) => {
                     *left_out.entry(reason).or_insert(0) += 1;
                     continue;
                 }
             };
-            let id = format!("{record}@{:.3}", start as f64 / fs);
-            let patient = patient.clone();
-            let strip = whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
-                let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
-                let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
-                context.strip(Draft { id: id.clone(), patient, rhythm, x, beats })
-            });
             match strip {
                 Ok(strip) => out.strips.push(strip),
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
@@ -85,9 +86,8 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     if !out.strips.is_empty() {
         out.notes.push(note);
     }
-    for (reason, count) in left_out {
-        let unit = if count == 1 { "window" } else { "windows" };
-        out.exclusions.push(Exclusion::new(record.clone(), format!("{count} {unit}: {reason}")));
+    for (reason, n) in left_out {
+        out.exclusions.push(Exclusion::new(&record, format!("{}: {reason}", count(n, "window", "windows"))));
     }
     if out.strips.is_empty() && out.exclusions.is_empty() {
         return Err(format!("no rhythm lasts {} s", options.seconds));
@@ -111,14 +111,6 @@ pub(crate) fn rhythm_at(header: &Header, start: f64, seconds: f64) -> Option<Rhy
 pub(crate) fn has_rhythms(header: &Header) -> bool {
     read_annotations(&header.path.with_extension("atr"), header.fs, header.fs)
         .is_ok_and(|a| !rhythm_stretches(&a, i64::MAX).is_empty())
-}
-
-/// The patient of all windows of a record, and the note of how it was found.
-fn patient(context: &Context, record: &str, header: &Header) -> (String, Note) {
-    match patients::same_person(&header.name) {
-        Some(person) => context.patient_note(record, Some((person, How::Database))),
-        None => context.patient(record, &header.comments),
-    }
 }
 
 /// From each beginning of a rhythm to the next change or end, the last one to the record's end.
@@ -159,17 +151,17 @@ fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String
 mod tests {
     use super::*;
 
-    fn note(sample: i64, aux: &str) -> Annotation {
-        Annotation { sample, code: 28, sub: 0, channel: 0, num: 0, aux: aux.into() }
-    }
-
-    fn beat(sample: i64, code: u8) -> Annotation {
-        Annotation { code, ..note(sample, "") }
-    }
-
     #[test]
     fn grid_restarts_at_each_change() {
-        let list = [note(-3, "(N"), beat(7, 1), note(25, "(AFIB"), note(47, "comment"), note(60, "(N"), note(99, "(T")];
+        let note = |sample, aux| Annotation::new(sample, 28, aux);
+        let list = [
+            note(-3, "(N"),
+            Annotation::new(7, 1, ""),
+            note(25, "(AFIB"),
+            note(47, "comment"),
+            note(60, "(N"),
+            note(99, "(T"),
+        ];
         let s = rhythm_stretches(&list, 70);
         assert_eq!(s.iter().map(|s| (s.start, s.end)).collect::<Vec<_>>(), [(0, 25), (25, 60), (60, 70)]);
         let windows: Vec<_> = s.iter().flat_map(|s| grid(s, 10.0)).collect();
@@ -180,7 +172,7 @@ mod tests {
 
     #[test]
     fn classes_of_windows() {
-        let beats = [beat(0, 1), beat(300, 5), beat(600, 1)];
+        let beats = [(0, 1), (300, 5), (600, 1)].map(|(sample, code)| Annotation::new(sample, code, ""));
         let own: Vec<&Annotation> = beats.iter().collect();
         assert_eq!(classify("(N", &own, 360.0), Ok(Rhythm::Sinus));
         assert!(classify("(N", &own[..1], 360.0).unwrap_err().contains("two beats"));

@@ -15,6 +15,7 @@ mod physionet;
 mod source;
 
 use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
+use super::features;
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
 use super::patients::{self, PatientNames};
@@ -22,6 +23,7 @@ use super::preprocessing::{Finished, Preprocessing};
 use crate::error::{Error, Result};
 use notes::{How, Note, Notes};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -93,6 +95,11 @@ struct Draft {
 }
 
 impl Context<'_> {
+    /// A line about the source.
+    fn line(&self, text: impl fmt::Display) -> Note {
+        Note::Line(format!("{}: {text}", self.source))
+    }
+
     /// Name of a record in the data set: the source's name and the path below its folder.
     fn record_id(&self, file: &Path) -> String {
         let below = file.strip_prefix(&self.root).unwrap_or(file).with_extension("");
@@ -111,9 +118,9 @@ impl Context<'_> {
     /// how. A pattern of the user's goes before the header.
     fn patient(&self, record: &str, comments: &[String]) -> (String, Note) {
         let below = record.strip_prefix(&self.source).map_or(record, |r| r.trim_start_matches('/'));
-        let header = patients::in_comments(comments).map(|p| (p, How::Header));
+        let header = comments.iter().find_map(|c| patients::in_comment(c)).map(|p| (p, How::Header));
         let name = self.patients.of(below).map(|p| (p, How::Name));
-        let found = if self.patients.is_own() { name.or(header) } else { header.or(name) };
+        let found = if self.patients.own { name.or(header) } else { header.or(name) };
         self.patient_note(record, found)
     }
 
@@ -126,25 +133,14 @@ impl Context<'_> {
         (patient, note)
     }
 
-    fn begin(&self, total: usize) {
-        (self.watch)(Progress::Begin { source: self.source.clone(), total: total as u64, bytes: false });
-    }
-
-    /// The first strip of a short record: `mv` at `fs` Hz, brought to the data set's rate and length.
-    fn first_strip(&self, mv: Vec<f64>, fs: f64) -> Result<Vec<f64>, String> {
-        Ok(self.preprocessing.first_strip(mv, fs)?)
-    }
-
     /// The finished strip, or why there is none.
     fn strip(&self, draft: Draft) -> Result<Strip, String> {
         let Draft { id, patient, rhythm, x, beats } = draft;
         let label =
             self.scheme.class_of(rhythm).ok_or_else(|| format!("its rhythm is in no class of {}", self.scheme.name))?;
-        let finished = self.preprocessing.finish(x, beats)?;
-        let features = finished.features(self.preprocessing.fs);
-        let source = self.source.clone();
-        let Finished { signal, r_peaks, expert_beats } = finished;
-        let (signal, marked, target) = (signal.into(), None, None);
+        let Finished { signal, r_peaks, expert_beats } = self.preprocessing.finish(x, beats)?;
+        let features = features::hrv(&r_peaks, self.preprocessing.fs).map(|v| v as f32);
+        let (source, signal, marked, target) = (self.source.clone(), signal.into(), None, None);
         Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target })
     }
 }
@@ -215,7 +211,7 @@ pub(crate) fn read_all(
             Kind::Synthetic => generated::read(&context, &mut take)?,
         }
     }
-    if patients.is_own() && !all_notes.names_gave_patients() {
+    if patients.own && !all_notes.names_gave_patients() {
         let pattern = &options.patient_pattern;
         all_notes.add(Note::Line(format!("warning: patient_pattern {pattern} fits the name of no record")));
     }
@@ -303,4 +299,4 @@ pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progr
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

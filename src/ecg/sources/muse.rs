@@ -4,10 +4,10 @@
 mod xlsx;
 
 use super::folder::{self, Label};
-use super::notes::Note;
+use super::notes::count;
 use super::{Context, Draft, Outcome, Sink, one_line};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::chapman_acronym;
+use crate::ecg::labels::{Rhythm, chapman_acronym};
 use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,11 +38,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let mut account = Outcome::default();
     let found = folder::walk(root, &|path| path.extension().is_some_and(|e| e == "csv"))?;
     if found.files.is_empty() {
-        return Err(Error::file(
-            root,
-            "holds no record (no .csv file at any depth)",
-            "unpack ECGDataDenoised.zip beside Diagnostics.xlsx",
-        ));
+        let what = "holds no record (no .csv file at any depth)";
+        return Err(Error::file(root, what, "unpack ECGDataDenoised.zip beside Diagnostics.xlsx"));
     }
     let mut labels = rhythms(xlsx::two_columns(&table, ["FileName", "Rhythm"])?);
     found.note(context, &mut account);
@@ -54,16 +51,13 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     }
     items.sort_by(|a, b| a.0.cmp(&b.0));
     if !labels.is_empty() {
-        let unit = if labels.len() == 1 { "record" } else { "records" };
-        let reason = format!("{} {unit}: listed in {TABLE}, but there is no file", labels.len());
+        let records = count(labels.len(), "record", "records");
+        let reason = format!("{records}: listed in {TABLE}, but there is no file");
         account.exclusions.push(Exclusion::new(&context.source, reason));
     }
     sink(account)?;
     let lead = find_lead(LEADS, &context.options.lead);
-    let read = |(path, label): &(PathBuf, Label)| {
-        read_record(context, path, label, lead).map_err(|reason| (context.record_id(path), reason))
-    };
-    folder::in_order(context, &items, &read, sink)
+    folder::in_order_labelled(context, &items, |path, rhythm| read_record(context, path, rhythm, lead), sink)
 }
 
 /// Rhythm of each record name.
@@ -91,22 +85,19 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
         chosen.insert(name, path);
     }
     if !several.is_empty() {
-        out.notes.push(Note::Line(format!(
-            "{}: {} records have several files, that in {PREFERRED} (else the first) is read",
-            context.source,
-            several.len()
-        )));
+        let n = several.len();
+        let what = format_args!("{n} records have several files, that in {PREFERRED} (else the first) is read");
+        out.notes.push(context.line(what));
     }
     chosen
 }
 
-fn read_record(context: &Context, path: &Path, label: &Label, lead: Option<usize>) -> Result<Outcome, String> {
-    let rhythm = label.clone()?;
+fn read_record(context: &Context, path: &Path, rhythm: Rhythm, lead: Option<usize>) -> Result<Outcome, String> {
     let lead = lead.ok_or_else(|| format!("no lead {}, found {}", context.options.lead, LEADS.join(", ")))?;
     let bytes = read_limited(path, MAX_RECORD, "record").map_err(|e| one_line(&e))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| "is no UTF-8 text")?;
     let mv = samples(text, lead)?;
-    let x = context.first_strip(mv, FS)?;
+    let x = context.preprocessing.first_strip(mv, FS)?;
     let id = context.record_id(path);
     let (patient, note) = context.patient(&id, &[]);
     let draft = Draft { patient, id, rhythm, x, beats: None };
@@ -136,7 +127,6 @@ fn samples(text: &str, lead: usize) -> Result<Vec<f64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ecg::labels::Rhythm;
 
     #[test]
     fn samples_of_a_lead() {

@@ -6,6 +6,11 @@ use std::fmt;
 /// Records that a line names before it counts the rest.
 pub(crate) const NAMED: usize = 5;
 
+/// So many of something: `1 record`, `3 records`.
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// Something to report about a record.
 #[derive(Debug)]
 pub(super) enum Note {
@@ -131,9 +136,8 @@ impl Notes {
             ));
         }
         if self.integrity.count > 0 {
-            let n = self.integrity.count;
-            let unit = if n == 1 { "check fails" } else { "checks fail" };
-            lines.push(format!("warning: {n} integrity {unit}: {}", self.integrity));
+            let fails = count(self.integrity.count, "integrity check fails", "integrity checks fail");
+            lines.push(format!("warning: {fails}: {}", self.integrity));
         }
         lines
     }
@@ -141,22 +145,21 @@ impl Notes {
 
 /// How the patients of one source were found.
 fn patient_line(groups: &[((String, How), Patients)]) -> String {
-    let records = |n: usize| if n == 1 { "1 record".to_string() } else { format!("{n} records") };
+    let records = |group: &Patients| count(group.records, "record", "records");
     let part = |((_, how), group): &((String, How), Patients)| {
-        let n = group.patients.len();
-        let (unit, all) = (if n == 1 { "patient" } else { "patients" }, records(group.records));
-        match how {
-            How::Header => format!("{n} {unit} by their headers ({all}; {})", group.example),
-            How::Name => format!("{n} {unit} by record names ({all}; {})", group.example),
-            How::Database => format!("{n} {unit} with several records ({all}; {})", group.example),
-            How::Own => format!("{all} each taken as one patient"),
-        }
+        let found = match how {
+            How::Header => "by their headers",
+            How::Name => "by record names",
+            How::Database => "with several records",
+            How::Own => return format!("{} each taken as one patient", records(group)),
+        };
+        let patients = count(group.patients.len(), "patient", "patients");
+        format!("{patients} {found} ({}; {})", records(group), group.example)
     };
     let source = groups.first().map_or("", |((source, _), _)| source);
     match groups {
         [((_, How::Own), group)] => {
-            let all = records(group.records);
-            format!("{source}: the data does not tell patients apart: {all}, each taken as one patient")
+            format!("{source}: the data does not tell patients apart: {}, each taken as one patient", records(group))
         }
         _ => format!("{source}: {}", groups.iter().map(part).collect::<Vec<_>>().join(", ")),
     }

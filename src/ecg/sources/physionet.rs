@@ -34,7 +34,7 @@ pub(super) fn strip(
     let mut out = Outcome::default();
     let Signal { mv, fs, warnings } = read_signal(header, index, options.strict).map_err(|e| one_line(&e))?;
     out.notes.extend(warnings.into_iter().map(|what| Note::Integrity { record: record.clone(), what }));
-    let x = context.first_strip(mv, fs)?;
+    let x = context.preprocessing.first_strip(mv, fs)?;
     let expert = if experts { annotation::beats_of_lead(header, index) } else { Ok(None) };
     let expert = expert.unwrap_or_else(|e| {
         out.notes.push(Note::Record {
@@ -43,7 +43,7 @@ pub(super) fn strip(
         });
         None
     });
-    let (ratio, n) = (options.fs / fs, options.samples());
+    let (ratio, n) = (options.fs / fs, context.preprocessing.samples());
     let judged = expert.as_ref().zip(annotation::annotation_file(header, index));
     let marked = judged.and_then(|(beats, path)| scaled_span(judged_span(&path, beats, fs)?, ratio, n));
     let beats = expert.map(|beats| scaled_beats(&beats, ratio, 0, n));

@@ -61,9 +61,6 @@ impl Source {
     }
 
     /// The same recordings under a name of their own.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a name that is not of letters, digits, `-`, `_`, `.` and `+`, or begins with a dot.
     pub fn named(self, name: &str) -> Result<Self> {
         let fits = |c: char| c.is_alphanumeric() || "-_.+".contains(c);
         if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) {
@@ -99,21 +96,7 @@ impl Source {
             _ => folder::name_of(&resolve(&self.path)),
         }
     }
-}
 
-impl FromStr for Source {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        // a path may hold `=`, a kind does not: what stands before the first of the two signs decides
-        if let Some((name, rest)) = text.split_once('=').filter(|(name, _)| !name.contains(':')) {
-            return Self::unnamed(rest)?.named(name);
-        }
-        Self::unnamed(text)
-    }
-}
-
-impl Source {
     /// `KIND:PATH` or `synthetic`.
     fn unnamed(text: &str) -> Result<Self> {
         if text == Kind::Synthetic.name() {
@@ -136,6 +119,18 @@ impl Source {
                 "write KIND:PATH, for instance wfdb:ludb",
             )),
         }
+    }
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        // a path may hold `=`, a kind does not: what stands before the first of the two signs decides
+        if let Some((name, rest)) = text.split_once('=').filter(|(name, _)| !name.contains(':')) {
+            return Self::unnamed(rest)?.named(name);
+        }
+        Self::unnamed(text)
     }
 }
 

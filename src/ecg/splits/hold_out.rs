@@ -12,9 +12,6 @@ const MOST: usize = 1000;
 /// Which records are held out: about `share` of them, between 0 and 1, as a number of [`folds`] of this kind: 0.1 is the first
 /// of ten, 0.4 two of five. Where records (of the largest class, if stratified; patients, if grouped) are too few for those
 /// folds, the nearest share that they allow is taken; at least one fold is held out and one is not.
-///
-/// # Errors
-/// As [`folds`]; [`Error::Data`] where the records cannot be divided at all.
 pub fn hold_out(kind: SplitKind, labels: &[usize], groups: &[String], share: f64, seed: u64) -> Result<Vec<bool>> {
     let n = labels.len();
     let most = match kind {
@@ -32,11 +29,8 @@ pub fn hold_out(kind: SplitKind, labels: &[usize], groups: &[String], share: f64
             SplitKind::Stratified => format!("{n} records, none two of one class"),
             SplitKind::Grouped => format!("the records of {most} patient"),
         };
-        return Err(Error::data(
-            "the training fold",
-            format!("a share of {share} cannot be held out of {what}: expected two at least"),
-            "use more records, or --set train.validation=0",
-        ));
+        let what = format!("a share of {share} cannot be held out of {what}: expected two at least");
+        return Err(Error::data("the training fold", what, "use more records, or --set train.validation=0"));
     }
     let (held, of) = as_folds(share, n, most);
     let fold = folds(kind, labels, groups, of, seed)?;
@@ -96,13 +90,10 @@ mod tests {
                     assert!((found - wanted).abs() <= slack, "{kind:?} {n} {share}: {found}, expected {wanted}");
                     if kind == SplitKind::Stratified && share >= 0.2 {
                         for class in 0..4 {
-                            let own = (0..n).filter(|&i| labels[i] == class);
-                            let (all, out) =
-                                own.fold((0.0, 0.0), |(a, h), i| (a + 1.0, h + f64::from(u8::from(held[i]))));
-                            assert!(
-                                (out - share * all).abs() <= 2.0 + 0.04 * all,
-                                "{n} {share} class {class}: {out} of {all}"
-                            );
+                            let own: Vec<bool> = (0..n).filter(|i| labels[*i] == class).map(|i| held[i]).collect();
+                            let (all, out) = (own.len() as f64, count(&own) as f64);
+                            let what = format!("{n} {share} class {class}: {out} of {all}");
+                            assert!((out - share * all).abs() <= 2.0 + 0.04 * all, "{what}");
                         }
                     }
                 }

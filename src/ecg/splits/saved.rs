@@ -84,18 +84,12 @@ impl SavedSplit {
     }
 
     /// Writes the split, whole or not at all.
-    ///
-    /// # Errors
-    /// As [`SavedSplit::new`] if the fields were changed to something else, and [`Error::File`].
     pub fn write(&self, path: &Path) -> Result<()> {
         self.check().map_err(|what| Error::data("split", what, "make it with SavedSplit::new"))?;
         write_atomically(path, self.to_json().as_bytes())
     }
 
     /// Reads a split.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a file that cannot be read or is no whole and consistent split.
     pub fn read(path: &Path) -> Result<Self> {
         crate::files::guard::reads(path);
         Self::parse(&read_limited(path, MOST_BYTES, "split")?).map_err(|what| {
@@ -119,9 +113,6 @@ impl SavedSplit {
 
     /// The folds of a data set's records, in whatever order they come. The data set and the split must hold the
     /// same records: what is missing would change the folds without anybody noticing.
-    ///
-    /// # Errors
-    /// [`Error::Data`] that names the first records that only one of the two holds, or that come twice.
     pub fn apply(&self, records: &[String]) -> Result<Vec<usize>> {
         let of: HashMap<&str, usize> = self.records.iter().map(String::as_str).zip(self.fold.iter().copied()).collect();
         let mut left: HashSet<&str> = of.keys().copied().collect();

@@ -13,9 +13,6 @@ use std::path::{Path, PathBuf};
 ///
 /// WFDB records are those that the folder's `RECORDS` lists, or all. Beside records, text files are often about them: one
 /// that holds other things than numbers is left out with a note.
-///
-/// # Errors
-/// [`Error::File`] for a folder that cannot be listed or holds no recording.
 pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let folder = resolve(path);
     // `dir/100` is the record where there is a folder of that name as well
@@ -50,11 +47,8 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
         }
     }
     if found.is_empty() {
-        return Err(Error::file(
-            path,
-            "is a folder without recordings (.npy, .csv, .txt or .hea at any depth)",
-            "name the folder that holds the strips or records",
-        ));
+        let what = "is a folder without recordings (.npy, .csv, .txt or .hea at any depth)";
+        return Err(Error::file(path, what, "name the folder that holds the strips or records"));
     }
     found.sort();
     Ok((found, notes))

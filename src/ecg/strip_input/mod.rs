@@ -18,7 +18,7 @@ use std::path::Path;
 pub use folder::expand;
 
 /// A recording as read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
     /// The file's stem; for a WFDB record that was entered at a time, with that time in seconds (`201@120`).
     pub name: String,
@@ -63,41 +63,21 @@ pub struct InputStrip {
     pub notes: Vec<String>,
 }
 
-/// Reads one recording, of lead `lead` where the file has several.
+/// Reads one recording; where the file has several leads, that of the name `wanted`, or the one `chosen` in its place.
 ///
 /// - `x.npy`: one dimension (others of length 1 allowed), whole numbers of 8 to 64 bits or floats of 16 to 64, in either
 ///   order of bytes
 /// - `x.csv`, `x.txt`: one number a line, or one row; separated by commas, semicolons, tabs or blanks. Where semicolons
 ///   or tabs separate, the decimal sign may be a comma
-/// - a WFDB record: `x.hea`, `x.dat`, `x.mat` or `x` beside its `x.hea`; the lead chosen by name (the first
-///   signal, with a note, if the record has at most two and none of that name), beats from its annotations;
-///   `x@120`, `x@2:00` or `x@0:02:00.0` enters the record two minutes after its start
+/// - a WFDB record: `x.hea`, `x.dat`, `x.mat` or `x` beside its `x.hea`; of the lead `wanted` (the first signal, with a
+///   note, if the record has at most two and none of that name) or `chosen`, with beats from its annotations; `x@120`, `x@2:00` or `x@0:02:00.0` enters the record two minutes after its start
 ///
 /// A relative path that does not exist is looked for below the data folder too, see [`super::resolve`].
-///
-/// # Errors
-/// [`Error::File`] naming the file, the line or index, what was found and what was expected.
-pub fn read(path: &Path, lead: &str) -> Result<Recording> {
-    read_lead(path, lead, None)
-}
-
-/// [`read`] of the lead `chosen`, if one is, in place of the lead `wanted`. A record without it is an error.
-pub fn read_lead(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording> {
+pub fn read(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording> {
     let Place { kind, file, start, name } = place::locate(path)?;
     let plain = |signal| {
         let ignored = chosen.map(|lead| format!("{name}: the file has no names of leads, --lead {lead} is not used"));
-        Recording {
-            name: name.clone(),
-            signal,
-            fs: None,
-            start: 0,
-            long: false,
-            beats: None,
-            units_known: false,
-            lead: None,
-            lead_substituted: false,
-            notes: ignored.into_iter().collect(),
-        }
+        Recording { name: name.clone(), signal, notes: ignored.into_iter().collect(), ..Recording::default() }
     };
     match kind {
         Kind::Npy => npy::read(&file).map(plain),
@@ -119,9 +99,7 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     let header = Header::read(path)?;
     let mut notes = Vec::new();
     let own = header.lead(wanted);
-    let absent = |lead: &str, hint: &str| {
-        Err(Error::file(path, format!("has no lead {lead}; it has {}", header.lead_names()), hint))
-    };
+    let absent = |lead: &str, hint: &str| Err(Error::file(path, header.no_lead(lead), hint));
     let index = match (chosen, own) {
         (Some(lead), _) => match header.lead(lead) {
             Some(index) => index,
@@ -144,11 +122,8 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     let first = (start * read.fs).round();
     if first >= read.mv.len() as f64 {
         let seconds = read.mv.len() as f64 / read.fs;
-        return Err(Error::file(
-            path,
-            format!("start {start} s, but the record ends after {seconds:.2} s"),
-            "choose an earlier start",
-        ));
+        let what = format!("start {start} s, but the record ends after {seconds:.2} s");
+        return Err(Error::file(path, what, "choose an earlier start"));
     }
     let beats = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
         notes

@@ -7,7 +7,6 @@ use std::path::Path;
 /// The largest file that is read, in bytes.
 const MAX_NPY: u64 = 1 << 30;
 
-/// Reads the samples of a `.npy` file.
 pub(super) fn read(path: &Path) -> Result<Vec<f64>> {
     parse(path, &read_limited(path, MAX_NPY, "NumPy file")?)
 }
@@ -45,7 +44,6 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f64>> {
             "expected whole numbers of 8 to 64 bits or floats of 16 to 64 bits (i1 to i8, u1 to u8, f2 to f8)";
         return Err(fault(format!("holds `{shown}`, {expected}"), damaged));
     };
-    let size = kind.size;
     let shape = entry("shape")?;
     let inner = shape.strip_prefix('(').and_then(|s| s.split_once(')')).map(|(s, _)| s);
     let dims: Option<Vec<usize>> = inner.and_then(|s| {
@@ -58,13 +56,13 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<f64>> {
     }
     entry("fortran_order")?;
     let n = dims.iter().copied().find(|&d| d != 1).unwrap_or(1);
-    if n.checked_mul(size) != Some(data.len()) {
+    if n.checked_mul(kind.size) != Some(data.len()) {
         return Err(fault(
-            format!("announces {n} samples of {size} bytes, but {} bytes follow", data.len()),
+            format!("announces {n} samples of {} bytes, but {} bytes follow", kind.size, data.len()),
             "the file is cut off or damaged: save it again",
         ));
     }
-    let samples: Vec<f64> = data.chunks_exact(size).map(|bytes| kind.number(bytes)).collect();
+    let samples: Vec<f64> = data.chunks_exact(kind.size).map(|bytes| kind.number(bytes)).collect();
     if let Some(i) = samples.iter().position(|v| v.is_finite() && !(*v as f32).is_finite()) {
         return Err(fault(format!("sample {i} is {}, beyond the range of f32", samples[i]), "give the signal in mV"));
     }
@@ -117,16 +115,8 @@ mod tests {
     use super::*;
 
     fn file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
-        let mut b = b"\x93NUMPY".to_vec();
-        b.extend([version, 0]);
-        if version == 1 {
-            b.extend((header.len() as u16).to_le_bytes());
-        } else {
-            b.extend((header.len() as u32).to_le_bytes());
-        }
-        b.extend(header.as_bytes());
-        b.extend(data);
-        b
+        let length = &(header.len() as u32).to_le_bytes()[..if version == 1 { 2 } else { 4 }];
+        [b"\x93NUMPY", &[version, 0][..], length, header.as_bytes(), data].concat()
     }
 
     fn f4(shape: &str) -> String {
@@ -138,35 +128,31 @@ mod tests {
     }
 
     #[test]
-    fn reads_types_and_shapes() {
-        let p = Path::new("x.npy");
+    fn every_shape_of_one_strip() {
         for shape in ["(2,)", "(1, 2)", "(2, 1)", "(1, 1, 2)"] {
-            for version in 1..=3 {
-                assert_eq!(parse(p, &file(version, &f4(shape), &data())).unwrap(), [1.5, -2.0]);
-            }
+            assert_eq!(parse(Path::new("x.npy"), &file(1, &f4(shape), &data())).unwrap(), [1.5, -2.0]);
         }
     }
 
     #[test]
     fn every_type_of_number_in_both_orders() {
-        let bytes = |v: &[u8]| v.to_vec();
-        let cases: [(&str, Vec<u8>, f64); 12] = [
-            ("i1", bytes(&(-3_i8).to_le_bytes()), -3.0),
-            ("u1", bytes(&250_u8.to_le_bytes()), 250.0),
-            ("i2", bytes(&(-300_i16).to_le_bytes()), -300.0),
-            ("u2", bytes(&65_000_u16.to_le_bytes()), 65_000.0),
-            ("i4", bytes(&(-70_000_i32).to_le_bytes()), -70_000.0),
-            ("u4", bytes(&4_000_000_000_u32.to_le_bytes()), 4e9),
-            ("i8", bytes(&(-5_000_000_000_i64).to_le_bytes()), -5e9),
-            ("u8", bytes(&(1_u64 << 63).to_le_bytes()), 2.0_f64.powi(63)),
-            ("f2", bytes(&half::f16::from_f32(-0.375).to_le_bytes()), -0.375),
-            ("f4", bytes(&1.25_f32.to_le_bytes()), 1.25),
-            ("f8", bytes(&0.1_f64.to_le_bytes()), 0.1),
-            ("f8", bytes(&(-1e-9_f64).to_le_bytes()), -1e-9),
+        let cases: [(&str, &[u8], f64); 12] = [
+            ("i1", &(-3_i8).to_le_bytes(), -3.0),
+            ("u1", &250_u8.to_le_bytes(), 250.0),
+            ("i2", &(-300_i16).to_le_bytes(), -300.0),
+            ("u2", &65_000_u16.to_le_bytes(), 65_000.0),
+            ("i4", &(-70_000_i32).to_le_bytes(), -70_000.0),
+            ("u4", &4_000_000_000_u32.to_le_bytes(), 4e9),
+            ("i8", &(-5_000_000_000_i64).to_le_bytes(), -5e9),
+            ("u8", &(1_u64 << 63).to_le_bytes(), 2.0_f64.powi(63)),
+            ("f2", &half::f16::from_f32(-0.375).to_le_bytes(), -0.375),
+            ("f4", &1.25_f32.to_le_bytes(), 1.25),
+            ("f8", &0.1_f64.to_le_bytes(), 0.1),
+            ("f8", &(-1e-9_f64).to_le_bytes(), -1e-9),
         ];
         for (kind, little, expected) in cases {
             let big: Vec<u8> = little.iter().rev().copied().collect();
-            for (order, data) in [("<", &little), (">", &big), ("=", &little)] {
+            for (order, data) in [("<", little), (">", &big), ("=", little)] {
                 for fortran in ["True", "False"] {
                     let header = format!("{{'descr': '{order}{kind}', 'fortran_order': {fortran}, 'shape': (1,), }}\n");
                     for version in 1..=3 {

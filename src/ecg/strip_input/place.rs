@@ -16,7 +16,6 @@ pub(super) struct Place {
     pub name: String,
 }
 
-/// Kinds of files.
 pub(super) enum Kind {
     Npy,
     Text,
@@ -53,11 +52,8 @@ pub(super) fn locate(path: &Path) -> Result<Place> {
     {
         let file = resolve_record(Path::new(file));
         if !(start.is_finite() && start >= 0.0) {
-            return Err(Error::file(
-                path,
-                format!("start `{written}`, expected 0 s or more, minutes and seconds below 60"),
-                "write e.g. 201.hea@120, or 201.hea@2:00 for two minutes",
-            ));
+            let what = format!("start `{written}`, expected 0 s or more, minutes and seconds below 60");
+            return Err(Error::file(path, what, "write e.g. 201.hea@120, or 201.hea@2:00 for two minutes"));
         }
         return match Kind::of(&file) {
             Some(kind @ Kind::Wfdb(_)) => {
@@ -98,7 +94,7 @@ fn seconds_of(written: &str) -> Option<f64> {
     parts.iter().try_fold(0.0, |sum, part| Some(60.0 * sum + part.parse::<f64>().ok()?))
 }
 
-pub(super) fn missing(path: &Path) -> Error {
+fn missing(path: &Path) -> Error {
     let hint = "check the path; .npy, .csv, .txt, WFDB records (.hea, .dat, .mat or the bare name) and folders of them \
                 can be read";
     let what = if path.is_file() { "is no kind of strip that can be read" } else { "no such strip" };

@@ -2,18 +2,8 @@ use super::*;
 use crate::ecg::LoadOptions;
 
 fn recording(signal: &[f64], fs: Option<f64>) -> Recording {
-    Recording {
-        name: "s".into(),
-        signal: signal.to_vec(),
-        fs,
-        start: 0,
-        long: false,
-        beats: Some(vec![0, 60, 119]),
-        units_known: false,
-        lead: None,
-        lead_substituted: false,
-        notes: vec![],
-    }
+    let beats = Some(vec![0, 60, 119]);
+    Recording { name: "s".into(), signal: signal.to_vec(), fs, beats, ..Recording::default() }
 }
 
 fn wave(n: usize) -> Vec<f64> {
@@ -59,7 +49,7 @@ fn records_with_a_start_time_and_files_with_an_at() {
     std::fs::write(dir.path().join("r.dat"), codes).unwrap();
     std::fs::write(dir.path().join("r.hea"), "r 1 100 10000\nr.dat 16 1/mV 0 0 0 0 0 V5\n").unwrap();
     std::fs::write(dir.path().join("a@2.txt"), "1\n2\n").unwrap();
-    let at = |p: &str| read(&dir.path().join(p), "II");
+    let at = |p: &str| read(&dir.path().join(p), "II", None);
     for p in ["r", "r.hea", "r.dat"] {
         let s = at(p).unwrap();
         assert_eq!((s.name.as_str(), s.signal.len(), s.start, s.fs), ("r", 10_000, 0, Some(100.0)), "{p}");
@@ -86,10 +76,10 @@ fn records_with_a_start_time_and_files_with_an_at() {
     assert!(at("r").unwrap().notes.iter().any(|n| n.contains("r.atr")));
 
     // another lead than the model's, if one is asked for
-    let of = |lead| read_lead(&dir.path().join("r"), "II", Some(lead));
+    let of = |lead| read(&dir.path().join("r"), "II", Some(lead));
     assert_eq!(of("v5").unwrap().lead.as_deref(), Some("V5"));
-    assert!(of("aVR").unwrap_err().to_string().contains("no lead aVR; it has V5"));
-    let own = read_lead(&dir.path().join("r"), "V5", Some("V5")).unwrap();
+    assert!(of("aVR").unwrap_err().to_string().contains("no lead aVR, found V5"));
+    let own = read(&dir.path().join("r"), "V5", Some("V5")).unwrap();
     assert!(!own.lead_substituted && own.notes.iter().all(|n| !n.contains("lead")), "{:?}", own.notes);
 }
 

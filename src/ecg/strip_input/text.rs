@@ -7,7 +7,6 @@ use std::path::Path;
 /// The largest file that is read, in bytes.
 const MAX_TEXT: u64 = 1 << 28;
 
-/// Reads the samples of a `.csv` or `.txt` file.
 pub(super) fn read(path: &Path) -> Result<Vec<f64>> {
     parse(path, &read_limited(path, MAX_TEXT, "text file")?)
 }

@@ -10,7 +10,7 @@
 mod noise;
 mod rhythm;
 
-use super::dataset::{Dataset, LoadOptions, check_rate_and_length};
+use super::dataset::{Dataset, LoadOptions, check_range, check_rate_and_length};
 use super::ecgsyn;
 use super::labels::{RHYTHM6, Rhythm};
 use super::sources::{Kind, Source, load_all};
@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use std::f64::consts::TAU;
 
 /// What to make; the `[data.synthetic]` table of an experiment but for rate and length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,8 +105,6 @@ pub(super) struct Record {
 }
 
 impl Generator {
-    /// # Errors
-    /// [`Error::Config`] as [`synthesize`].
     pub fn new(options: &SyntheticOptions) -> Result<Self> {
         let samples = check_rate_and_length(options.fs, options.seconds)?;
         let rhythms = rhythms_of(&options.classes)?;
@@ -119,19 +118,9 @@ impl Generator {
                 "600 is usual; of shorter records, or at a lower rate, there may be more",
             ));
         }
-        if !(0.0..=100.0).contains(&options.noise) {
-            return Err(Error::config(
-                format!("synthetic noise {}, expected 0 to 100", options.noise),
-                "1 is an ordinary recording",
-            ));
-        }
-        for (name, share) in [("ectopic", options.ectopic), ("overlap", options.overlap)] {
-            if !(0.0..=1.0).contains(&share) {
-                return Err(Error::config(
-                    format!("synthetic {name} {share}, expected 0 to 1"),
-                    "0 makes the easiest records",
-                ));
-            }
+        check_range("synthetic noise", options.noise, 0.0..=100.0, "", "1 is an ordinary recording")?;
+        for (name, share) in [("synthetic ectopic", options.ectopic), ("synthetic overlap", options.overlap)] {
+            check_range(name, share, 0.0..=1.0, "", "0 makes the easiest records")?;
         }
         Ok(Self { options: options.clone(), rhythms, samples })
     }
@@ -139,65 +128,53 @@ impl Generator {
     /// Record `index`; the classes take turns.
     pub fn record(&self, index: usize) -> Record {
         let rhythm = self.rhythms[index % self.rhythms.len()];
-        record(&self.options, index as u64, rhythm, self.samples)
+        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
+        rng.set_stream(index as u64);
+        let plan = rhythm::plan(rhythm, &self.options, &mut rng);
+        let mut x = vec![0.0; self.samples];
+        ecgsyn::draw(&plan.beats, self.options.fs, &mut x);
+        let gain = rhythm::spread(&mut rng, 1.0, 0.25);
+        let breathing = plan.breathing_hz;
+        let depth = rng.random_range(0.0..0.08);
+        let phase = rng.random_range(0.0..TAU);
+        for (i, v) in x.iter_mut().enumerate() {
+            // the chest moves the electrodes against the heart
+            let t = i as f64 / self.options.fs;
+            let nearness = 1.0 + depth * (TAU * breathing * t + phase).sin();
+            *v = (*v + plan.atria.at(t)) * (gain * nearness);
+        }
+        noise::add(&mut x, self.options.fs, self.options.noise, breathing, &mut rng);
+        let mut r_peaks: Vec<u32> = plan
+            .beats
+            .iter()
+            .map(|b| (b.time * self.options.fs).round())
+            .filter(|&p| p >= 0.0 && p < self.samples as f64)
+            .map(|p| p as u32)
+            .collect();
+        r_peaks.dedup();
+        Record { rhythm, signal: x, r_peaks }
     }
 }
 
 fn rhythms_of(classes: &[String]) -> Result<Vec<Rhythm>> {
     use Rhythm::{Bradycardia, Fibrillation, Irregularity, Sinus, Supraventricular, Tachycardia};
     let all = [Sinus, Bradycardia, Tachycardia, Irregularity, Fibrillation, Supraventricular];
-    let known = RHYTHM6.classes.join(", ");
+    let fail = |found: String, hint: &str| Err(Error::config(format!("synthetic classes: found {found}"), hint));
+    let unknown = |found: &str| {
+        let known = RHYTHM6.classes.join(", ");
+        fail(format!("{found}, expected some of {known}"), "leave the classes out to have all of them")
+    };
     let mut rhythms = Vec::new();
     for class in classes {
-        let index = RHYTHM6.classes.iter().position(|c| c == class).ok_or_else(|| {
-            Error::config(
-                format!("synthetic classes: found `{class}`, expected some of {known}"),
-                "leave the classes out to have all of them",
-            )
-        })?;
-        if rhythms.contains(&all[index]) {
-            return Err(Error::config(
-                format!("synthetic classes: found `{class}` twice, expected every class once"),
-                "take one of the two away",
-            ));
+        match RHYTHM6.classes.iter().position(|c| c == class).map(|index| all[index]) {
+            None => return unknown(&format!("`{class}`")),
+            Some(rhythm) if rhythms.contains(&rhythm) => {
+                return fail(format!("`{class}` twice, expected every class once"), "take one of the two away");
+            }
+            Some(rhythm) => rhythms.push(rhythm),
         }
-        rhythms.push(all[index]);
     }
-    if rhythms.is_empty() {
-        return Err(Error::config(
-            format!("synthetic classes: found none, expected some of {known}"),
-            "leave the classes out to have all of them",
-        ));
-    }
-    Ok(rhythms)
-}
-
-fn record(options: &SyntheticOptions, index: u64, rhythm: Rhythm, n: usize) -> Record {
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    rng.set_stream(index);
-    let plan = rhythm::plan(rhythm, options, &mut rng);
-    let mut x = vec![0.0; n];
-    ecgsyn::draw(&plan.beats, options.fs, &mut x);
-    plan.atria.draw(options.fs, &mut x);
-    let gain = rhythm::spread(&mut rng, 1.0, 0.25);
-    let breathing = plan.breathing_hz;
-    let depth = rng.random_range(0.0..0.08);
-    let phase = rng.random_range(0.0..std::f64::consts::TAU);
-    for (i, v) in x.iter_mut().enumerate() {
-        // the chest moves the electrodes against the heart
-        let t = i as f64 / options.fs;
-        *v *= gain * (1.0 + depth * (std::f64::consts::TAU * breathing * t + phase).sin());
-    }
-    noise::add(&mut x, options.fs, options.noise, breathing, &mut rng);
-    let mut r_peaks: Vec<u32> = plan
-        .beats
-        .iter()
-        .map(|b| (b.time * options.fs).round())
-        .filter(|&p| p >= 0.0 && p < n as f64)
-        .map(|p| p as u32)
-        .collect();
-    r_peaks.dedup();
-    Record { rhythm, signal: x, r_peaks }
+    if rhythms.is_empty() { unknown("none") } else { Ok(rhythms) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! When the heart beats and how, for each class: RR series, ectopic beats, shapes, atrial activity.
 
 use super::SyntheticOptions;
-use crate::ecg::ecgsyn::{Beat, Modulation, Morphology, Wave};
+use crate::ecg::ecgsyn::{Beat, Morphology, Wave};
 use crate::ecg::labels::Rhythm;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -26,25 +26,20 @@ pub(super) enum Atria {
 }
 
 impl Atria {
-    pub(super) fn draw(&self, fs: f64, x: &mut [f64]) {
-        let at = |i: usize| i as f64 / fs;
+    /// What they add to the signal at `t` seconds, mV.
+    pub(super) fn at(&self, t: f64) -> f64 {
         match *self {
-            Self::Quiet => {}
+            Self::Quiet => 0.0,
             Self::Fibrillation { height, hz, swing, phase } => {
-                for (i, v) in x.iter_mut().enumerate() {
-                    let t = at(i);
-                    // the phase of a frequency that wanders twice every second and once in three
-                    let p = phase + TAU * hz * t
-                        - swing * ((TAU * 2.0 * t + phase).cos() / 2.0 + 3.0 * (TAU * t / 3.0).cos());
-                    let size = 1.0 + 0.45 * (TAU * 0.45 * t + 2.0 * phase).sin();
-                    *v += height * size * (p.sin() + 0.35 * (2.0 * p + phase).sin());
-                }
+                // the phase of a frequency that wanders twice every second and once in three
+                let p =
+                    phase + TAU * hz * t - swing * ((TAU * 2.0 * t + phase).cos() / 2.0 + 3.0 * (TAU * t / 3.0).cos());
+                let size = 1.0 + 0.45 * (TAU * 0.45 * t + 2.0 * phase).sin();
+                height * size * (p.sin() + 0.35 * (2.0 * p + phase).sin())
             }
             Self::Flutter { height, hz } => {
-                for (i, v) in x.iter_mut().enumerate() {
-                    let p = TAU * hz * at(i);
-                    *v += height * (1..=4).map(|k| (f64::from(k) * p).sin() / f64::from(k)).sum::<f64>();
-                }
+                let p = TAU * hz * t;
+                height * (1..=4).map(|k| (f64::from(k) * p).sin() / f64::from(k)).sum::<f64>()
             }
         }
     }
@@ -116,17 +111,23 @@ fn times(rng: &mut ChaCha8Rng, seconds: f64, mut next: impl FnMut(&mut ChaCha8Rn
     list
 }
 
-/// Beats of one shape at these times; the waves follow the mean of the last interval and the usual one.
-fn beats(times: &[f64], shape: Morphology) -> Vec<Beat> {
+/// Beats of one shape at these times; the waves follow the mean of the last interval and the usual one. Then some of
+/// them become ectopic, see [`ectopic`].
+fn beats(
+    rng: &mut ChaCha8Rng,
+    times: &[f64],
+    shape: Morphology,
+    options: &SyntheticOptions,
+    atrial: bool,
+) -> Vec<Beat> {
     let usual = (times[times.len() - 1] - times[0]) / (times.len() - 1).max(1) as f64;
-    times
-        .iter()
-        .enumerate()
-        .map(|(i, &time)| {
-            let last = if i == 0 { usual } else { time - times[i - 1] };
-            Beat { time, rr: 0.5 * (usual + last), shape }
-        })
-        .collect()
+    let beat = |(i, &time): (usize, &f64)| {
+        let last = if i == 0 { usual } else { time - times[i - 1] };
+        Beat { time, rr: 0.5 * (usual + last), shape }
+    };
+    let mut beats: Vec<Beat> = times.iter().enumerate().map(beat).collect();
+    ectopic(rng, &mut beats, options, atrial);
+    beats
 }
 
 fn sinus(
@@ -137,21 +138,20 @@ fn sinus(
     depth: std::ops::Range<f64>,
 ) -> Plan {
     let mean = 60.0 / rng.random_range(bpm);
-    let modulation = Modulation {
-        breathing: rng.random_range(depth),
-        breathing_hz: rng.random_range(0.14..0.34),
-        breathing_phase: rng.random_range(0.0..TAU),
-        mayer: rng.random_range(0.0..0.02),
-        mayer_phase: rng.random_range(0.0..TAU),
+    // the two peaks of the spectrum of RR intervals: breathing, and the Mayer waves of blood pressure at 0.1 Hz; with
+    // their depths relative to the mean interval and their phases
+    let ranges = [depth, 0.14..0.34, 0.0..TAU, 0.0..0.02, 0.0..TAU];
+    let [breathing, breathing_hz, breathing_phase, mayer, mayer_phase] = ranges.map(|range| rng.random_range(range));
+    let modulation = |t: f64| {
+        1.0 + breathing * (TAU * breathing_hz * t + breathing_phase).sin() + mayer * (TAU * 0.1 * t + mayer_phase).sin()
     };
     let jitter = rng.random_range(0.002..0.008);
     let t = times(rng, options.seconds, |rng, t| {
         let z: f64 = StandardNormal.sample(rng);
-        mean * (modulation.factor(t) + jitter * z)
+        mean * (modulation(t) + jitter * z)
     });
-    let mut beats = beats(&t, shape);
-    ectopic(rng, &mut beats, options, true);
-    Plan { beats, atria: Atria::Quiet, breathing_hz: modulation.breathing_hz }
+    let beats = beats(rng, &t, shape, options, true);
+    Plan { beats, atria: Atria::Quiet, breathing_hz }
 }
 
 fn without_p(mut shape: Morphology) -> Morphology {
@@ -163,8 +163,7 @@ fn fibrillation(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOpti
     let mean = 60.0 / rng.random_range(60.0..165.0);
     let cv = rng.random_range(0.07..0.28);
     let t = times(rng, options.seconds, |rng, _| spread(rng, mean, cv) * (-0.5 * cv * cv).exp());
-    let mut beats = beats(&t, without_p(shape));
-    ectopic(rng, &mut beats, options, false);
+    let beats = beats(rng, &t, without_p(shape), options, false);
     let atria = Atria::Fibrillation {
         height: rng.random_range(0.02..0.1),
         hz: rng.random_range(4.5..8.5),
@@ -184,13 +183,12 @@ fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) 
         let z: f64 = StandardNormal.sample(rng);
         f64::from(waves) / hz + unrest * z
     });
-    let mut beats = beats(&t, without_p(shape));
-    ectopic(rng, &mut beats, options, false);
+    let beats = beats(rng, &t, without_p(shape), options, false);
     let atria = Atria::Flutter { height: -rng.random_range(0.06..0.18), hz };
     Plan { beats, atria, breathing_hz: rng.random_range(0.14..0.34) }
 }
 
-fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) -> Plan {
+fn supraventricular(rng: &mut ChaCha8Rng, mut shape: Morphology, options: &SyntheticOptions) -> Plan {
     let mean = 60.0
         / if rng.random_bool(0.55 * options.overlap) {
             rng.random_range(144.0..168.0)
@@ -198,7 +196,6 @@ fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, options: &Synthetic
             rng.random_range(160.0..218.0)
         };
     let jitter = rng.random_range(0.002..0.01);
-    let mut shape = shape;
     match rng.random_range(0..4) {
         // hidden in the QRS complex
         0 | 1 => shape.p.height = 0.0,
@@ -211,8 +208,7 @@ fn supraventricular(rng: &mut ChaCha8Rng, shape: Morphology, options: &Synthetic
         let z: f64 = StandardNormal.sample(rng);
         mean * (1.0 + jitter * z)
     });
-    let mut beats = beats(&t, shape);
-    ectopic(rng, &mut beats, options, false);
+    let beats = beats(rng, &t, shape, options, false);
     Plan { beats, atria: Atria::Quiet, breathing_hz: rng.random_range(0.14..0.34) }
 }
 

@@ -51,6 +51,11 @@ pub struct Annotation {
 }
 
 impl Annotation {
+    /// An annotation of subtype, channel and `num` 0.
+    pub fn new(sample: i64, code: u8, aux: &str) -> Self {
+        Self { sample, code, sub: 0, channel: 0, num: 0, aux: aux.into() }
+    }
+
     /// The usual symbol of the code, e.g. `N`, `V`, `+`; a blank for codes without one.
     pub fn symbol(&self) -> char {
         SYMBOLS.get(usize::from(self.code)).map_or(' ', |&b| char::from(b))
@@ -126,18 +131,12 @@ impl AnnotationFile {
 
 /// Reads the annotations of a record of `frames` frames a second, with times in samples at `fs` Hz; ordered by sample.
 /// See [`AnnotationFile::at_rate`].
-///
-/// # Errors
-/// [`Error::File`] for a missing, truncated or damaged file.
 pub fn read_annotations(path: &Path, frames: f64, fs: f64) -> Result<Vec<Annotation>> {
     let bytes = read_limited(path, MAX_ANNOTATIONS, "annotation file")?;
     Ok(parse_annotations(path, &bytes)?.at_rate(frames, fs))
 }
 
 /// Parses the bytes of an annotation file; `path` is for the messages. The end mark may be missing.
-///
-/// # Errors
-/// As [`read_annotations`].
 pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<AnnotationFile> {
     let fault = |at: usize, what: &str| {
         Error::file(path, format!("{what} at byte {at} of {}", bytes.len()), "fetch the annotation file again")
@@ -147,7 +146,6 @@ pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<AnnotationFile> {
     }
     let mut list: Vec<Annotation> = Vec::new();
     let mut time = 0_i64;
-    let (mut num, mut channel) = (0_i8, 0_u8);
     let mut at = 0_usize;
     loop {
         let start = at;
@@ -170,34 +168,33 @@ pub fn parse_annotations(path: &Path, bytes: &[u8]) -> Result<AnnotationFile> {
                 // at most 2^28 / 6 of them with 32 bits each: the sum cannot overflow
                 time += i64::from(skip);
             }
-            NUM | SUB | CHN | AUX if list.is_empty() => {
-                return Err(fault(start, "a NUM, SUB, CHN or AUX field before the first annotation"));
-            }
-            NUM => {
-                num = value as i8;
-                set_last(&mut list, |a| a.num = num);
-            }
-            SUB => set_last(&mut list, |a| a.sub = value as i8),
-            CHN => {
-                channel = value as u8;
-                set_last(&mut list, |a| a.channel = channel);
-            }
-            AUX => {
-                let length = usize::from(value);
-                let Some(text) = bytes.get(at..at + length) else {
-                    return Err(fault(start, &format!("is truncated in a text of {length} bytes")));
+            NUM | SUB | CHN | AUX => {
+                let Some(last) = list.last_mut() else {
+                    return Err(fault(start, "a NUM, SUB, CHN or AUX field before the first annotation"));
                 };
-                at += length + length % 2;
-                let end = text.iter().position(|&b| b == 0).unwrap_or(length);
-                let text = String::from_utf8_lossy(&text[..end]).trim().to_string();
-                set_last(&mut list, |a| a.aux = text);
+                match code {
+                    NUM => last.num = value as i8,
+                    SUB => last.sub = value as i8,
+                    CHN => last.channel = value as u8,
+                    _ => {
+                        let length = usize::from(value);
+                        let Some(text) = bytes.get(at..at + length) else {
+                            return Err(fault(start, &format!("is truncated in a text of {length} bytes")));
+                        };
+                        at += length + length % 2;
+                        let end = text.iter().position(|&b| b == 0).unwrap_or(length);
+                        last.aux = String::from_utf8_lossy(&text[..end]).trim().to_string();
+                    }
+                }
             }
             0 if value == 0 => break,
             // code 0 with an interval only moves time on
             0 => time += i64::from(value),
             1..=49 => {
                 time += i64::from(value);
-                list.push(Annotation { sample: time, code: code as u8, sub: 0, channel, num, aux: String::new() });
+                // channel and num hold until they change
+                let (channel, num) = list.last().map_or((0, 0), |last| (last.channel, last.num));
+                list.push(Annotation { channel, num, ..Annotation::new(time, code as u8, "") });
             }
             _ => return Err(fault(start, &format!("unknown annotation code {code}"))),
         }
@@ -220,15 +217,17 @@ fn describes_file(a: &Annotation) -> bool {
 /// Beats of a record in samples of signal `index`, ascending: from the annotation file named after the lead
 /// (`1.ii` of LUDB, whose beats stand between the onsets and ends of waves), else from `.atr`. `None` without
 /// such a file or with fewer than two beats in it. LUDB leaves the first and last beat of a strip unmarked.
-///
-/// # Errors
-/// As [`read_annotations`].
 pub fn beats_of_lead(header: &Header, index: usize) -> Result<Option<Vec<i64>>> {
     let Some(path) = annotation_file(header, index) else { return Ok(None) };
     let annotations = read_annotations(&path, header.fs, header.rate(index))?;
+    Ok(Some(beats_of(&annotations)).filter(|beats| beats.len() >= 2))
+}
+
+/// Times of the beats among annotations, each once.
+pub(crate) fn beats_of(annotations: &[Annotation]) -> Vec<i64> {
     let mut beats: Vec<i64> = annotations.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();
     beats.dedup();
-    Ok((beats.len() >= 2).then_some(beats))
+    beats
 }
 
 /// The annotation file that holds the beats of signal `index`, if there is one: named after its lead, or `.atr`.
@@ -244,12 +243,6 @@ fn word_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
 }
 
-fn set_last(list: &mut [Annotation], change: impl FnOnce(&mut Annotation)) {
-    if let Some(last) = list.last_mut() {
-        change(last);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,37 +251,17 @@ mod tests {
         (code << 10 | value).to_le_bytes()
     }
 
-    fn sample_file() -> Vec<u8> {
-        let mut b = Vec::new();
-        b.extend(word(28, 18));
-        b.extend(word(AUX, 5));
-        b.extend(b"(AFIB\0");
-        b.extend(word(1, 59));
-        b.extend(word(SUB, 1));
-        b.extend(word(CHN, 1));
-        b.extend(word(SKIP, 0));
-        b.extend([0x01, 0x00, 0x70, 0x11]);
-        b.extend(word(5, 3));
-        b.extend(word(NUM, 0x3ff));
-        b.extend(word(28, 1));
-        b.extend(word(AUX, 4));
-        b.extend(b"(N\0\0");
-        b.extend(word(12, 1));
-        b.extend(word(0, 0));
-        b
-    }
-
     fn parse(bytes: &[u8]) -> AnnotationFile {
         parse_annotations(Path::new("x.atr"), bytes).unwrap()
     }
 
+    fn aux(text: &str) -> Vec<u8> {
+        [&word(AUX, text.len() as u16), text.as_bytes(), &[0][..text.len() % 2]].concat()
+    }
+
     /// A comment at time 0.
     fn about(text: &str) -> Vec<u8> {
-        let mut b = word(u16::from(NOTE), 0).to_vec();
-        b.extend(word(AUX, text.len() as u16));
-        b.extend(text.as_bytes());
-        b.resize(b.len() + text.len() % 2, 0);
-        b
+        [&word(u16::from(NOTE), 0)[..], &aux(text)].concat()
     }
 
     /// What wfdb writes after such comments: back by one, and on by one.
@@ -326,8 +299,8 @@ mod tests {
         let block: Vec<u8> = lines.iter().flat_map(|l| about(l)).collect();
         let (begin, end) = (about("## annotation type definitions"), about("## end of definitions"));
         let file = parse(&[begin, block, end, again().to_vec(), beats.clone()].concat());
-        let named: Vec<_> = file.labels.iter().map(|l| (l.code, l.symbol.as_str(), l.description.as_str())).collect();
-        assert_eq!(named[..2], [(42, "N", "Normal beat"), (43, "X", "something else")]);
+        let named: Vec<_> = file.labels.iter().map(|l| (l.code, l.symbol.as_str())).collect();
+        assert_eq!(named[..2], [(42, "N"), (43, "X")]);
         let a = file.at_rate(360.0, 360.0);
         assert_eq!(a.iter().map(|a| a.symbol()).collect::<String>(), "N T VV");
         assert_eq!(a.iter().map(|a| a.code).collect::<Vec<_>>(), [1, 43, 19, 0, 5, 5]);
@@ -341,30 +314,21 @@ mod tests {
     }
 
     #[test]
-    fn comments_about_the_file_are_no_annotations() {
-        let later = [word(u16::from(NOTE), 7), word(AUX, 2), *b"hi", word(0, 0)].concat();
-        let file = parse(&[about("gqrs -r 100"), later].concat());
-        assert_eq!(file.annotations.iter().map(|a| (a.sample, a.aux.as_str())).collect::<Vec<_>>(), [(7, "hi")]);
-    }
-
-    #[test]
     fn rhythms_begin_and_end() {
-        let rhythm = |code, aux: &str| {
-            let a = Annotation { sample: 0, code, sub: 0, channel: 0, num: 0, aux: aux.into() };
-            a.rhythm().map(|r| match r {
-                RhythmChange::Begin(name) => name.to_string(),
-                RhythmChange::End => "end".into(),
-            })
-        };
-        let found = ["(AFIB", ")", "(AFIB)", ")AFIB", "text", ""].map(|aux| rhythm(RHYTHM, aux));
-        let expected = [Some("(AFIB"), Some("end"), Some("(AFIB"), Some("end"), None, None];
-        assert_eq!(found.each_ref().map(Option::as_deref), expected);
-        assert_eq!(rhythm(1, "(N"), None);
+        use RhythmChange::{Begin, End};
+        let texts = ["(AFIB", ")", "(AFIB)", ")AFIB", "text", ""].map(|aux| Annotation::new(0, RHYTHM, aux));
+        let expected = [Some(Begin("(AFIB")), Some(End), Some(Begin("(AFIB")), Some(End), None, None];
+        assert_eq!(texts.each_ref().map(Annotation::rhythm), expected);
+        assert_eq!(Annotation::new(0, 1, "(N").rhythm(), None);
     }
 
     #[test]
     fn a_file_may_end_between_words_and_nowhere_else() {
-        let good = sample_file();
+        let long = [&word(SKIP, 0)[..], &[0x01, 0x00, 0x70, 0x11]].concat();
+        let begin = [&word(28, 18)[..], &aux("(AFIB"), &word(1, 59), &word(SUB, 1), &word(CHN, 1), &long].concat();
+        let end =
+            [&word(5, 3)[..], &word(NUM, 0x3ff), &word(28, 1), &aux("(N\0\0"), &word(12, 1), &word(0, 0)].concat();
+        let good = [begin, end].concat();
         // bytes with which an annotation or one of its fields is complete; the one that fills a text's word may miss
         let ends = [2, 9, 10, 12, 14, 16, 22, 24, 26, 28, 34, 36];
         for n in 0..good.len() {

@@ -9,8 +9,6 @@ pub struct Label {
     pub code: u8,
     /// Its symbol, one or more characters.
     pub symbol: String,
-    /// What it stands for; may be empty.
-    pub description: String,
 }
 
 impl Label {
@@ -20,7 +18,6 @@ impl Label {
     }
 }
 
-/// What was read so far.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     /// Times a second in Hz.
@@ -53,10 +50,10 @@ impl Definitions {
     }
 }
 
-/// `42 N Normal beat`.
+/// `42 N Normal beat`; the words after the symbol may miss.
 fn label(text: &str) -> Option<Label> {
     let mut fields = text.trim().splitn(3, char::is_whitespace);
     let code = fields.next()?.parse().ok().filter(|code| (1..=49).contains(code))?;
     let symbol = fields.next().filter(|s| !s.is_empty())?.to_string();
-    Some(Label { code, symbol, description: fields.next().unwrap_or_default().trim().to_string() })
+    Some(Label { code, symbol })
 }

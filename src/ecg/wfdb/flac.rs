@@ -1,29 +1,24 @@
 //! Signal files that are FLAC streams: WFDB's formats 508, 516 and 524, of up to 8, 16 and 24 bits. Each signal of the
 //! file is a channel.
 
+use super::format::Place;
 use crate::error::{Error, Result};
 use claxon::{FlacReader, FlacReaderOptions};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-/// What of a stream is wanted.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
-    /// The most bits that a code may have.
-    pub bits: u32,
-    /// Channels that there must be, and the one to read.
-    pub channels: usize,
-    pub channel: usize,
-    /// Codes of a channel that come before the record's first.
-    pub skip: u64,
-    /// Codes to read; `None` takes all there are.
-    pub codes: Option<u64>,
-}
-
 /// Gives the codes of a channel block by block: what a stream claims of its length allocates nothing. Every block has a
-/// checksum; one that is damaged, or missing, is an error.
-pub(super) fn read(path: &Path, file: File, wanted: Wanted, mut take: impl FnMut(&[i32])) -> Result<()> {
+/// checksum; one that is damaged, or missing, is an error. Codes of at most `bits` bits; those of a channel from the `skip`th
+/// on, `limit` of them or all there are. In `place` a frame is a code of each channel.
+pub(super) fn read(
+    path: &Path,
+    file: File,
+    bits: u32,
+    place: Place,
+    (skip, limit): (u64, Option<u64>),
+    mut take: impl FnMut(&[i32]),
+) -> Result<()> {
     let fault = |what: String, hint: &str| Error::file(path, what, hint);
     let damaged = |e: claxon::Error| {
         Error::file(path, format!("is no FLAC stream that can be read: {e}"), "fetch the signal file again")
@@ -31,44 +26,41 @@ pub(super) fn read(path: &Path, file: File, wanted: Wanted, mut take: impl FnMut
     let options = FlacReaderOptions { read_vorbis_comment: false, ..FlacReaderOptions::default() };
     let mut reader = FlacReader::new_ext(BufReader::new(file), options).map_err(damaged)?;
     let info = reader.streaminfo();
-    if info.channels as usize != wanted.channels {
+    if info.channels as usize != place.frame {
         return Err(fault(
-            format!("holds {} channels, expected {} as in the header", info.channels, wanted.channels),
+            format!("holds {} channels, expected {} as in the header", info.channels, place.frame),
             "correct the header: each signal of a FLAC file is a channel",
         ));
     }
-    if info.bits_per_sample > wanted.bits {
-        let format = 500 + wanted.bits;
+    if info.bits_per_sample > bits {
+        let (found, format) = (info.bits_per_sample, 500 + bits);
         return Err(fault(
-            format!(
-                "holds codes of {} bits, expected at most {} in format {format}",
-                info.bits_per_sample, wanted.bits
-            ),
+            format!("holds codes of {found} bits, expected at most {bits} in format {format}"),
             "correct the format in the header: 508, 516 or 524",
         ));
     }
-    let wanted_codes = wanted.codes.or(info.samples.map(|n| n.saturating_sub(wanted.skip)));
+    let wanted = limit.or(info.samples.map(|n| n.saturating_sub(skip)));
     let (mut seen, mut given) = (0_u64, 0_u64);
     let mut blocks = reader.blocks();
     let mut buffer = Vec::new();
-    while wanted_codes.is_none_or(|n| given < n) {
+    while wanted.is_none_or(|n| given < n) {
         let Some(block) = blocks.read_next_or_eof(buffer).map_err(damaged)? else { break };
-        if block.channels() as usize != wanted.channels {
+        if block.channels() as usize != place.frame {
             return Err(fault(
-                format!("holds a block of {} channels after others of {}", block.channels(), wanted.channels),
+                format!("holds a block of {} channels after others of {}", block.channels(), place.frame),
                 "fetch the signal file again",
             ));
         }
-        let codes = block.channel(wanted.channel as u32);
-        let before = wanted.skip.saturating_sub(seen).min(codes.len() as u64) as usize;
+        let codes = block.channel(place.before as u32);
+        let before = skip.saturating_sub(seen).min(codes.len() as u64) as usize;
         seen += codes.len() as u64;
         let codes = &codes[before..];
-        let left = wanted_codes.map_or(u64::MAX, |n| n - given).min(codes.len() as u64) as usize;
+        let left = wanted.map_or(u64::MAX, |n| n - given).min(codes.len() as u64) as usize;
         take(&codes[..left]);
         given += left as u64;
         buffer = block.into_buffer();
     }
-    match wanted_codes {
+    match wanted {
         Some(expected) if given < expected => Err(fault(
             format!("is truncated: {given} samples of a channel found, {expected} expected"),
             "fetch the file again, or correct the header",

@@ -3,18 +3,7 @@
 
 /// A storage format that can be read.
 ///
-/// | number | code | bytes | missing |
-/// |---|---|---|---|
-/// | 8 | difference to the code before, signed | 1 | none |
-/// | 16, 61 | 16 bits, low byte first (16) or high byte first (61) | 2 | -32768 |
-/// | 24 | 24 bits, low byte first | 3 | -8388608 |
-/// | 32 | 32 bits, low byte first | 4 | -2147483648 |
-/// | 80 | 8 bits, 128 added | 1 | -128 |
-/// | 160 | 16 bits, low byte first, 32768 added | 2 | -32768 |
-/// | 212 | 12 bits, two codes in | 3 | -2048 |
-/// | 310, 311 | 10 bits, three codes in | 4 | -512 |
-///
-/// All are two's complement but for 80 and 160. In a file the codes of all its signals follow one another, frame
+/// All are two's complement but for 80 and 160, and the lowest code marks a missing sample but for 8. In a file the codes of all its signals follow one another, frame
 /// by frame, and a pair (212) or triple (310, 311) may be of different signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -213,11 +202,6 @@ fn word(bytes: [u8; 2]) -> i32 {
 /// The low `BITS` bits as two's complement.
 fn signed<const BITS: u32>(v: i32) -> i32 {
     v << (32 - BITS) >> (32 - BITS)
-}
-
-/// Packs 16-bit codes as format 16.
-pub(super) fn pack_16(codes: impl Iterator<Item = i16>) -> Vec<u8> {
-    codes.flat_map(i16::to_le_bytes).collect()
 }
 
 /// Packs codes of -2048 to 2047 as format 212; a last single code takes two bytes.

@@ -1,7 +1,7 @@
 //! WFDB headers (`.hea`), after the format's manual page `header(5)`.
 
 use super::lead::{find_lead, substitute};
-use super::lines::{Line, Record, length_of_segments, record_line, segment_line, signal_line};
+use super::lines::{Line, length_of_segments, record_line, segment_line, signal_line};
 use super::read_limited;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -20,10 +20,6 @@ pub struct Header {
     pub fs: f64,
     /// Frames of the record; `None` where the header gives none or 0, then the file's size decides.
     pub samples: Option<usize>,
-    /// Time of day of the first sample, as written.
-    pub base_time: Option<String>,
-    /// Date of the first sample, as written.
-    pub base_date: Option<String>,
     /// The signals, in the order of the file. Of a record of several segments those of its layout, or of its first
     /// segment where all have the same; [`Header::parse`] alone does not know them.
     pub signals: Vec<SignalSpec>,
@@ -31,6 +27,8 @@ pub struct Header {
     pub segments: Vec<Segment>,
     /// Comment lines without their `#` and surrounding blanks.
     pub comments: Vec<String>,
+    /// Signals that the record line announces.
+    pub(super) announced: usize,
 }
 
 /// One segment line of a header.
@@ -61,16 +59,12 @@ pub struct SignalSpec {
     pub baseline: i32,
     /// Units as written, `mV` by default.
     pub units: String,
-    /// ADC resolution in bits; 0 unknown.
-    pub resolution: u32,
     /// Code of the middle of the ADC's range.
     pub adc_zero: i32,
     /// Code of the first sample, where given.
     pub initial: Option<i32>,
     /// 16-bit sum of all codes, where given.
     pub checksum: Option<i16>,
-    /// Block size in bytes; 0 for plain files.
-    pub block: u32,
     /// What the signal is: the lead's name.
     pub description: String,
 }
@@ -92,44 +86,31 @@ impl SignalSpec {
 impl Header {
     /// Reads and parses a header file, and the signals of a record of several segments from its first segment's
     /// header. Text that is not UTF-8 is allowed (old comments).
-    ///
-    /// # Errors
-    /// [`Error::File`] when it is missing, too large or not a header.
     pub fn read(path: &Path) -> Result<Self> {
-        let (mut header, count) = Self::read_alone(path)?;
+        let mut header = Self::read_alone(path)?;
         if !header.segments.is_empty() {
-            header.signals = header.signals_of_segments(count)?;
+            header.signals = header.signals_of_segments()?;
         }
         Ok(header)
     }
 
-    /// The header of this one file, and the number of signals that it announces.
-    pub(super) fn read_alone(path: &Path) -> Result<(Self, usize)> {
+    /// The header of this one file.
+    pub(super) fn read_alone(path: &Path) -> Result<Self> {
         let bytes = read_limited(path, MAX_HEADER, "WFDB header")?;
-        Self::parse_counted(path, &String::from_utf8_lossy(&bytes))
+        Self::parse(path, &String::from_utf8_lossy(&bytes))
     }
 
     /// Parses a header's text; `path` is for the messages and to find the signal files.
-    ///
-    /// # Errors
-    /// [`Error::File`] naming the line, what was found and what was expected.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        Self::parse_counted(path, text).map(|(header, _)| header)
-    }
-
-    fn parse_counted(path: &Path, text: &str) -> Result<(Self, usize)> {
         let lines = text.lines().enumerate().map(|(i, l)| Line { path, number: i + 1, text: l.trim() });
         let (comments, lines): (Vec<_>, Vec<_>) =
             lines.filter(|line| !line.text.is_empty()).partition(|line| line.text.starts_with('#'));
         let Some((first, rest)) = lines.split_first() else {
-            return Err(Error::file(
-                path,
-                "holds no record line, expected e.g. `100 2 360 650000`",
-                "the header is empty or cut off: fetch it again",
-            ));
+            let what = "holds no record line, expected e.g. `100 2 360 650000`";
+            return Err(Error::file(path, what, "the header is empty or cut off: fetch it again"));
         };
-        let Record { mut header, signals: count, segments } = record_line(first, rest)?;
-        let (announced, what) = segments.map_or((count, "signal"), |segments| (segments, "segment"));
+        let (mut header, segments) = record_line(first, rest)?;
+        let (announced, what) = segments.map_or((header.announced, "signal"), |segments| (segments, "segment"));
         if let Some(line) = rest.get(announced) {
             return Err(line.error(
                 format!("one more {what} line than the {announced} announced"),
@@ -137,11 +118,8 @@ impl Header {
             ));
         }
         if rest.len() < announced {
-            return Err(Error::file(
-                path,
-                format!("announces {announced} {what}s but describes {}", rest.len()),
-                "the header is cut off: fetch it again",
-            ));
+            let what = format!("announces {announced} {what}s but describes {}", rest.len());
+            return Err(Error::file(path, what, "the header is cut off: fetch it again"));
         }
         if segments.is_some() {
             header.segments = rest.iter().map(segment_line).collect::<Result<_>>()?;
@@ -150,7 +128,7 @@ impl Header {
             header.signals = rest.iter().map(signal_line).collect::<Result<_>>()?;
         }
         header.comments = comments.iter().map(|line| line.text[1..].trim().to_string()).collect();
-        Ok((header, count))
+        Ok(header)
     }
 
     /// Samples per second of signal `index` in Hz: a frame may hold several of them.
@@ -176,12 +154,8 @@ impl Header {
 
     /// What is said of a lead that is not there.
     pub(crate) fn no_lead(&self, name: &str) -> String {
-        format!("no lead {name}, found {}", self.lead_names())
-    }
-
-    /// Lead names, for messages.
-    pub fn lead_names(&self) -> String {
-        self.signals.iter().map(|s| s.description.as_str()).collect::<Vec<_>>().join(", ")
+        let names: Vec<&str> = self.signals.iter().map(|s| s.description.as_str()).collect();
+        format!("no lead {name}, found {}", names.join(", "))
     }
 
     /// A file below the header's folder. Some headers name it by its path in the whole database (PTB-XL+): where there
@@ -213,7 +187,6 @@ mod tests {
         )
         .unwrap();
         assert_eq!((h.fs, h.samples), (360.0, Some(650_000)));
-        assert_eq!((h.base_time.as_deref(), h.base_date.as_deref()), (Some("0:0:0"), Some("1/2/1990")));
         assert_eq!(h.comments, ["before", "Dx: 1,2", "Age: 4"]);
         let s = &h.signals[0];
         assert_eq!((s.baseline, s.adc_zero, s.initial, s.checksum), (1024, 1000, Some(995), Some(-22131)));
@@ -233,10 +206,8 @@ mod tests {
         let h = parse("E00001.mat 1 500 5000 05-May-2020 14:50:55\nE00001.mat 16x1+24 1000.0(0)/mv 16 0 -4 2 0 I\n")
             .unwrap();
         assert_eq!((h.name.as_str(), h.signals[0].offset, h.signals[0].per_frame), ("E00001", 24, 1));
-        assert_eq!((h.base_time.as_deref(), h.base_date.as_deref()), (Some("14:50:55"), Some("05-May-2020")));
         assert_eq!(h.signals[0].millivolts(), Some(1.0));
         let h = parse("A1 1 300 9000 2014-05-08 05:05:15 \nA1.mat 16+24 1000/uV 16 0 -127 0 0 ECG \n").unwrap();
-        assert_eq!(h.base_date.as_deref(), Some("2014-05-08"));
         assert_eq!((h.signals[0].millivolts(), h.lead("ecg")), (Some(1e-3), Some(0)));
         let h = parse("m 2 250 10\nm.dat 16 5/mmHg 0 0 0 0 0 ABP\nm.dat 16 200/V 0 0 0 65535 0 ECG II\n").unwrap();
         assert_eq!((h.signals[0].millivolts(), h.signals[1].millivolts()), (None, Some(1e3)));

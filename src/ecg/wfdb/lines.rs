@@ -4,9 +4,7 @@ use super::header::{Header, Segment, SignalSpec};
 use crate::error::{Error, Result};
 use std::path::{Component, Path};
 
-/// The most signals a record may have.
 const MAX_SIGNALS: usize = 1024;
-/// The most segments a record may have.
 const MAX_SEGMENTS: usize = 1 << 16;
 /// What stands for no file in the lines of signals and segments.
 const NO_FILE: &str = "~";
@@ -32,16 +30,9 @@ impl Line<'_> {
     }
 }
 
-/// What a record line says.
-pub(super) struct Record {
-    pub header: Header,
-    pub signals: usize,
-    pub segments: Option<usize>,
-}
-
-/// `name[/segments] signals [fs[/counter[(base)]] [samples [time [date]]]]`; time and date in either order. `rest` are
-/// the lines that follow.
-pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<Record> {
+/// `name[/segments] signals [fs[/counter[(base)]] [samples [time [date]]]]`; time and date are not read. `rest` are
+/// the lines that follow. Gives the header, but for what they say, and the number of segments of a record of several.
+pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<(Header, Option<usize>)> {
     let mut fields = line.text.split_whitespace();
     let name = fields.next().unwrap_or_default();
     let count = fields.next().ok_or_else(|| {
@@ -49,10 +40,8 @@ pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<Record> {
     })?;
     let count: usize = line.number(count, "the number of signals")?;
     if count == 0 || count > MAX_SIGNALS {
-        return Err(line.error(
-            format!("{count} signals, expected 1 to {MAX_SIGNALS}"),
-            "correct the number of signals in the first line",
-        ));
+        let what = format!("{count} signals, expected 1 to {MAX_SIGNALS}");
+        return Err(line.error(what, "correct the number of signals in the first line"));
     }
     let fs = match fields.next() {
         // the counter frequency after the slash is of no use here
@@ -63,25 +52,18 @@ pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<Record> {
         return Err(line.error(format!("sampling rate {fs} Hz, expected 0.01 to 10000000"), "correct the header"));
     }
     let samples: usize = fields.next().map_or(Ok(0), |t| line.number(t, "the number of samples"))?;
-    let (mut base_time, mut base_date) = (None, None);
-    for field in fields {
-        // 20:21:26 and 20:21:26.5 are times; 23-Mar-2021, 2014-05-08 and 17/04/1995 are dates
-        let slot = if field.contains(':') { &mut base_time } else { &mut base_date };
-        slot.get_or_insert_with(|| field.to_string());
-    }
     let (name, segments) = record_name(line, name, count, rest)?;
     let header = Header {
         path: line.path.to_path_buf(),
         name,
         fs,
         samples: (samples > 0).then_some(samples),
-        base_time,
-        base_date,
         signals: Vec::new(),
         segments: Vec::new(),
         comments: Vec::new(),
+        announced: count,
     };
-    Ok(Record { header, signals: count, segments })
+    Ok((header, segments))
 }
 
 /// The record's own name, and its number of segments where `name/3` means that. Some write the record's folder before
@@ -101,10 +83,8 @@ fn record_name(line: &Line, text: &str, signals: usize, rest: &[Line]) -> Result
         return Ok((own(last), None));
     }
     if segments == 0 || segments > MAX_SEGMENTS {
-        return Err(line.error(
-            format!("{segments} segments, expected 1 to {MAX_SEGMENTS}"),
-            "correct the number of segments after the record's name",
-        ));
+        let what = format!("{segments} segments, expected 1 to {MAX_SEGMENTS}");
+        return Err(line.error(what, "correct the number of segments after the record's name"));
     }
     Ok((own(before.rsplit('/').next().unwrap_or(before)), Some(segments)))
 }
@@ -173,12 +153,12 @@ pub(super) fn signal_line(line: &Line) -> Result<SignalSpec> {
     };
     let (format, per_frame, skew, offset) = format_field(line, field())?;
     let (gain, baseline, units) = gain_field(line, field())?;
-    let resolution = optional(line, field(), "the ADC resolution")?.unwrap_or(0);
+    optional::<u32>(line, field(), "the ADC resolution")?;
     let adc_zero = optional(line, field(), "the ADC zero")?.unwrap_or(0);
     let initial = optional(line, field(), "the initial value")?;
     // written signed or unsigned: only the low 16 bits count
     let checksum = optional::<i64>(line, field(), "the checksum")?.map(|c| c as i16);
-    let block = optional(line, field(), "the block size")?.unwrap_or(0);
+    optional::<u32>(line, field(), "the block size")?;
     Ok(SignalSpec {
         file,
         format,
@@ -188,11 +168,9 @@ pub(super) fn signal_line(line: &Line) -> Result<SignalSpec> {
         gain,
         baseline: baseline.unwrap_or(adc_zero),
         units,
-        resolution,
         adc_zero,
         initial,
         checksum,
-        block,
         description: rest.trim().to_string(),
     })
 }

@@ -21,7 +21,7 @@ pub use format::Format;
 pub use header::{Header, Segment, SignalSpec};
 pub use lead::{find_lead, same_lead};
 pub(crate) use segments::headers_of_segments;
-pub use signal::{Signal, read_physical, read_signal};
+pub use signal::{Signal, read_signal};
 pub use write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
 
 use crate::error::{Error, Result};
@@ -37,9 +37,6 @@ pub(crate) fn with_hea(record: &Path) -> PathBuf {
 }
 
 /// Reads a whole file of at most `limit` bytes.
-///
-/// # Errors
-/// [`Error::File`] when it is missing, no plain file, unreadable or larger.
 pub(crate) fn read_limited(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>> {
     let file = open(path).map_err(|e| {
         Error::file(path, format!("cannot open the {what}: {e}"), "check that the file exists and may be read")
@@ -53,11 +50,8 @@ pub(crate) fn read_limited(path: &Path, limit: u64, what: &str) -> Result<Vec<u8
         .read_to_end(&mut bytes)
         .map_err(|e| Error::file(path, format!("cannot read the {what}: {e}"), "check the disk and permissions"))?;
     if bytes.len() as u64 > limit {
-        return Err(Error::file(
-            path,
-            format!("is larger than {limit} bytes, too large for the {what}"),
-            "check that this is the right file",
-        ));
+        let what = format!("is larger than {limit} bytes, too large for the {what}");
+        return Err(Error::file(path, what, "check that this is the right file"));
     }
     Ok(bytes)
 }

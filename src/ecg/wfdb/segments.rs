@@ -4,7 +4,7 @@
 //! layout of no length that names the signals; those that a segment lacks are missing in it.
 
 use super::header::{Header, Segment, SignalSpec};
-use super::signal::{self, Factor, Reading};
+use super::signal::{self, Signal};
 use super::stretch::MAX_SAMPLES;
 use crate::error::{Error, Result};
 use crate::files::open;
@@ -29,7 +29,7 @@ pub(crate) fn headers_of_segments(path: &Path) -> Vec<PathBuf> {
     if read.is_err() || lines.next().is_some_and(|line| !line.contains('/')) {
         return Vec::new();
     }
-    let Ok((header, _)) = Header::read_alone(path) else { return Vec::new() };
+    let Ok(header) = Header::read_alone(path) else { return Vec::new() };
     let records = header.segments.iter().filter_map(|s| s.record.as_ref());
     records.map(|record| header.path_below(&format!("{record}.hea"))).collect()
 }
@@ -40,7 +40,7 @@ impl Header {
     }
 
     /// The signals of a record of several segments, as many as its record line announces.
-    pub(super) fn signals_of_segments(&self, announced: usize) -> Result<Vec<SignalSpec>> {
+    pub(super) fn signals_of_segments(&self) -> Result<Vec<SignalSpec>> {
         let record = self.segments.iter().find_map(|s| s.record.as_deref()).filter(|_| {
             // a layout has to come first
             !self.is_variable() || self.segments[0].record.is_some()
@@ -50,10 +50,11 @@ impl Header {
             return Err(Error::file(&self.path, what, "fetch the header again"));
         };
         let first = self.segment(record)?;
-        if first.signals.len() != announced {
+        if first.signals.len() != self.announced {
+            let found = first.signals.len();
             return Err(Error::file(
                 &self.path,
-                format!("announces {announced} signals, but its segment {record} has {}", first.signals.len()),
+                format!("announces {} signals, but its segment {record} has {found}", self.announced),
                 "correct the number of signals in the first line, or fetch the headers again",
             ));
         }
@@ -62,7 +63,7 @@ impl Header {
 
     /// The header of a segment, which has no segments itself: none can lead back to this one.
     fn segment(&self, record: &str) -> Result<Self> {
-        let (header, _) = Self::read_alone(&self.path_below(&format!("{record}.hea")))?;
+        let header = Self::read_alone(&self.path_below(&format!("{record}.hea")))?;
         let fault = |what: String| {
             Err(Error::file(&header.path, what, format!("mend it, or leave it out of {}", self.path.display())))
         };
@@ -89,10 +90,8 @@ impl Header {
             };
             let names = [own.description.trim(), spec.description.trim()];
             if names[0] != names[1] && !names.contains(&"") {
-                return fault(format!(
-                    "signal {index} is `{}`, expected `{}` as in the first segment",
-                    names[0], names[1]
-                ));
+                let [found, expected] = names;
+                return fault(format!("signal {index} is `{found}`, expected `{expected}` as in the first segment"));
             }
             Some(index)
         };
@@ -107,14 +106,14 @@ impl Header {
 }
 
 /// Reads signal `index` of a record of several segments.
-pub(super) fn read(header: &Header, index: usize, strict: bool, factor: &Factor) -> Result<Reading> {
+pub(super) fn read(header: &Header, index: usize, strict: bool) -> Result<Signal> {
     let per_frame = header.signals[index].per_frame;
     let total = header.samples.and_then(|n| n.checked_mul(per_frame)).filter(|n| *n as u64 <= MAX_SAMPLES);
     let Some(total) = total else {
         let what = format!("announces more than {MAX_SAMPLES} samples of a signal");
         return Err(Error::file(&header.path, what, "read its segments one by one"));
     };
-    let mut all = Reading::default();
+    let mut all = Signal { mv: Vec::new(), fs: header.rate(index), warnings: Vec::new() };
     // gaps, as places in what is there; a header alone must not decide how much memory they take
     let mut gaps: Vec<(usize, usize)> = Vec::new();
     for Segment { record, frames } in &header.segments {
@@ -127,17 +126,17 @@ pub(super) fn read(header: &Header, index: usize, strict: bool, factor: &Factor)
                     let what = format!("a segment of {found} samples, expected {frames} as in the whole record");
                     return Err(Error::file(&segment.path, what, "fetch the headers of the record again"));
                 }
-                let Reading { values, warnings } = signal::read_part(&segment, place, strict, Some(*frames), factor)?;
-                all.values.extend(values);
+                let Signal { mv, warnings, .. } = signal::read_part(&segment, place, strict, Some(*frames))?;
+                all.mv.extend(mv);
                 all.warnings.extend(warnings.into_iter().map(|w| format!("segment {record}: {w}")));
                 missing = false;
             }
         }
         if missing {
-            gaps.push((all.values.len(), frames * per_frame));
+            gaps.push((all.mv.len(), frames * per_frame));
         }
     }
-    let (there, missing) = (all.values.len() as u64, (total - all.values.len()) as u64);
+    let (there, missing) = (all.mv.len() as u64, (total - all.mv.len()) as u64);
     if missing > MISSING_FREE + MISSING_PER_SAMPLE * there {
         let what = format!(
             "of signal `{}` {missing} samples are missing, {there} are there",
@@ -146,15 +145,15 @@ pub(super) fn read(header: &Header, index: usize, strict: bool, factor: &Factor)
         return Err(Error::file(&header.path, what, "read the segments that have it one by one"));
     }
     if !gaps.is_empty() {
-        let there = std::mem::take(&mut all.values);
-        all.values.reserve_exact(total);
+        let there = std::mem::take(&mut all.mv);
+        all.mv.reserve_exact(total);
         let mut from = 0;
         for (at, length) in gaps {
-            all.values.extend(&there[from..at]);
-            all.values.resize(all.values.len() + length, f64::NAN);
+            all.mv.extend(&there[from..at]);
+            all.mv.resize(all.mv.len() + length, f64::NAN);
             from = at;
         }
-        all.values.extend(&there[from..]);
+        all.mv.extend(&there[from..]);
     }
     Ok(all)
 }

@@ -16,16 +16,6 @@ pub struct Signal {
     pub warnings: Vec<String>,
 }
 
-/// What a unit of a signal is multiplied by.
-pub(super) type Factor<'a> = dyn Fn(&Header, &SignalSpec) -> Result<f64> + 'a;
-
-/// Samples of a signal times a factor, and integrity checks that failed.
-#[derive(Debug, Default)]
-pub(super) struct Reading {
-    pub values: Vec<f64>,
-    pub warnings: Vec<String>,
-}
-
 /// Reads signal `index` of a record, all samples of each frame. A skew is undone (the last samples are then missing).
 ///
 /// The header's initial value and checksum are compared with the samples: a mismatch is a warning, or an
@@ -42,73 +32,37 @@ pub(super) struct Reading {
 /// [`Error::File`] for a missing or truncated file, an unknown storage format, a unit that is no voltage, segments that
 /// do not fit together.
 pub fn read_signal(header: &Header, index: usize, strict: bool) -> Result<Signal> {
-    let millivolts = |header: &Header, spec: &SignalSpec| {
-        spec.millivolts().ok_or_else(|| {
-            Error::file(
-                &header.path,
-                format!("signal `{}` is in `{}`, expected a voltage (mV, uV, V)", spec.description, spec.units),
-                "choose an ECG lead",
-            )
-        })
-    };
-    let Reading { values, warnings } = read(header, index, strict, &millivolts)?;
-    Ok(Signal { mv: values, fs: header.rate(index), warnings })
-}
-
-/// Reads the samples of signal `index` in the unit that its header names, at [`Header::rate`]; missing ones are NaN.
-///
-/// # Errors
-/// As [`read_signal`], but any unit can be read; in a record of several segments it has to be the same in all.
-pub fn read_physical(header: &Header, index: usize) -> Result<Vec<f64>> {
-    let units = header.signals.get(index).map(|s| s.units.clone());
-    let same_units = |header: &Header, spec: &SignalSpec| match &units {
-        Some(units) if *units != spec.units => Err(Error::file(
-            &header.path,
-            format!("signal `{}` is in `{}`, expected `{units}` as in the whole record", spec.description, spec.units),
-            "read the segments one by one",
-        )),
-        _ => Ok(1.0),
-    };
-    read(header, index, false, &same_units).map(|reading| reading.values)
-}
-
-fn read(header: &Header, index: usize, strict: bool, factor: &Factor) -> Result<Reading> {
     if index >= header.signals.len() {
-        return Err(Error::file(
-            &header.path,
-            format!("has no signal number {index}, it has {}", header.signals.len()),
-            "choose one of its leads",
-        ));
+        let what = format!("has no signal number {index}, it has {}", header.signals.len());
+        return Err(Error::file(&header.path, what, "choose one of its leads"));
     }
     if header.segments.is_empty() {
-        read_part(header, index, strict, None, factor)
+        read_part(header, index, strict, None)
     } else {
-        segments::read(header, index, strict, factor)
+        segments::read(header, index, strict)
     }
 }
 
 /// Reads signal `index` of a record of one segment: all of it, or its first frames.
-pub(super) fn read_part(
-    header: &Header,
-    index: usize,
-    strict: bool,
-    frames: Option<usize>,
-    factor: &Factor,
-) -> Result<Reading> {
+pub(super) fn read_part(header: &Header, index: usize, strict: bool, frames: Option<usize>) -> Result<Signal> {
     let spec = &header.signals[index];
-    let scale = factor(header, spec)? / spec.gain;
+    let millivolts = spec.millivolts().ok_or_else(|| {
+        let what = format!("signal `{}` is in `{}`, expected a voltage (mV, uV, V)", spec.description, spec.units);
+        Error::file(&header.path, what, "choose an ECG lead")
+    })?;
+    let scale = millivolts / spec.gain;
     let stretch = Stretch::open(header, index, spec, frames)?;
     let offset = f64::from(spec.baseline);
     let (storage, whole) = (stretch.storage, stretch.whole);
     let missing = storage.missing();
-    let mut values: Vec<f64> = Vec::with_capacity(stretch.samples());
+    let mut mv: Vec<f64> = Vec::with_capacity(stretch.samples());
     let mut check = Check::new(spec);
     stretch.read(|codes| {
         check.add(codes);
-        let start = values.len();
-        values.extend(codes.iter().map(|&c| (f64::from(c) - offset) * scale));
+        let start = mv.len();
+        mv.extend(codes.iter().map(|&c| (f64::from(c) - offset) * scale));
         if missing.is_some_and(|m| codes.contains(&m)) {
-            for (value, _) in values[start..].iter_mut().zip(codes).filter(|(_, c)| Some(**c) == missing) {
+            for (value, _) in mv[start..].iter_mut().zip(codes).filter(|(_, c)| Some(**c) == missing) {
                 *value = f64::NAN;
             }
         }
@@ -122,13 +76,13 @@ pub(super) fn read_part(
         ));
     }
     // a stream of unknown length may end inside a frame
-    let read = values.len() / spec.per_frame;
-    values.truncate(read * spec.per_frame);
+    let read = mv.len() / spec.per_frame;
+    mv.truncate(read * spec.per_frame);
     if spec.skew > 0 {
-        values.drain(..spec.skew.min(read) * spec.per_frame);
+        mv.drain(..spec.skew.min(read) * spec.per_frame);
     }
-    values.resize(frames.unwrap_or(read) * spec.per_frame, f64::NAN);
-    Ok(Reading { values, warnings })
+    mv.resize(frames.unwrap_or(read) * spec.per_frame, f64::NAN);
+    Ok(Signal { mv, fs: header.rate(index), warnings })
 }
 
 /// What the integrity checks need of a signal's codes.
@@ -179,7 +133,7 @@ impl<'a> Check<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::Format;
+    use super::super::format::{Format, pack_212};
     use super::*;
     use proptest::prelude::*;
     use std::path::Path;
@@ -193,10 +147,6 @@ mod tests {
 
     fn bytes16(codes: &[i16]) -> Vec<u8> {
         codes.iter().flat_map(|c| c.to_le_bytes()).collect()
-    }
-
-    fn bytes212(codes: &[i16]) -> Vec<u8> {
-        super::super::format::pack_212(codes.iter().copied())
     }
 
     #[test]
@@ -274,7 +224,7 @@ mod tests {
         let sum = codes.iter().skip(1).step_by(3).fold(0_i16, |s, &c| s.wrapping_add(c));
         let spec = "r.dat 212 1 12 0";
         let text = format!("r 3 360 {n}\n{spec}\n{spec} {} {sum} 0 b\n{spec}\n", codes[1]);
-        let h = record(dir.path(), &text, &[("r.dat", &bytes212(&codes))]);
+        let h = record(dir.path(), &text, &[("r.dat", &pack_212(codes.iter().copied()))]);
         for k in 0..3 {
             let found = read_signal(&h, k, true).unwrap().mv;
             assert!(found.len() == n && found.iter().enumerate().all(|(i, &v)| v == f64::from(codes[3 * i + k])));

@@ -135,11 +135,8 @@ impl<'a> Stretch<'a> {
         };
         let samples = frames.map(|n| n.saturating_mul(spec.per_frame as u64));
         if let Some(samples) = samples.filter(|n| *n > MAX_SAMPLES) {
-            return Err(Error::file(
-                &path,
-                format!("holds {samples} samples of a signal, expected at most {MAX_SAMPLES}"),
-                "cut the record into parts",
-            ));
+            let what = format!("holds {samples} samples of a signal, expected at most {MAX_SAMPLES}");
+            return Err(Error::file(&path, what, "cut the record into parts"));
         }
         Ok(Self { path, file, offset, storage, place, frames: frames.map(|n| n as usize), whole, spec })
     }
@@ -157,14 +154,8 @@ impl<'a> Stretch<'a> {
         match self.storage {
             Storage::Packed(format) => self.read_packed(format, take),
             Storage::Flac(bits) => {
-                let wanted = flac::Wanted {
-                    bits,
-                    channels: self.place.frame,
-                    channel: self.place.before,
-                    skip: self.offset,
-                    codes: self.frames.map(|n| (n * self.spec.per_frame) as u64),
-                };
-                flac::read(&self.path, self.file, wanted, take)
+                let codes = self.frames.map(|n| (n * self.spec.per_frame) as u64);
+                flac::read(&self.path, self.file, bits, self.place, (self.offset, codes), take)
             }
         }
     }

@@ -75,18 +75,15 @@ impl Columns {
     }
 
     /// What is to be told about the file.
-    pub fn notes(&self, source: &str, whole_rows: bool) -> Vec<String> {
-        let mut notes = vec![format!("{source}: the file names neither unit nor patient: samples are taken as mV")];
-        let published: Vec<u8> =
-            self.kinds.iter().filter_map(|k| if let Column::Feature(i) = k { Some(*i) } else { None }).collect();
-        let missing: Vec<&str> = (0..17_u8)
-            .filter(|i| !published.contains(i))
-            .filter_map(|i| features::NAMES.get(usize::from(i)).copied())
-            .collect();
-        if !whole_rows && !published.is_empty() {
-            notes.push(format!("{source}: strips are not whole rows, features computed from detected R peaks"));
+    pub fn notes(&self, whole_rows: bool) -> Vec<String> {
+        let mut notes = vec!["the file names neither unit nor patient: samples are taken as mV".to_string()];
+        let names = features::NAMES.iter().zip(0..);
+        let missing: Vec<&str> =
+            names.filter(|(_, i)| !self.kinds.contains(&Column::Feature(*i))).map(|(name, _)| *name).collect();
+        if !whole_rows && missing.len() < features::NAMES.len() {
+            notes.push("strips are not whole rows, features computed from detected R peaks".into());
         } else if !missing.is_empty() {
-            notes.push(format!("{source}: features computed from detected R peaks: {}", missing.join(", ")));
+            notes.push(format!("features computed from detected R peaks: {}", missing.join(", ")));
         }
         let unknown: Vec<String> = self
             .kinds
@@ -98,7 +95,7 @@ impl Columns {
         if !unknown.is_empty() {
             let count = unknown.len();
             let some: Some5 = unknown.into_iter().collect();
-            notes.push(format!("{source}: {count} unknown columns not read: {some}"));
+            notes.push(format!("{count} unknown columns not read: {some}"));
         }
         notes
     }
@@ -171,10 +168,10 @@ mod tests {
             Class(Rhythm::Sinus),
         ];
         assert_eq!((c.kinds.as_slice(), c.samples), (&expected[..], 2));
-        let notes = c.notes("x", true).join("\n");
+        let notes = c.notes(true).join("\n");
         assert!(notes.contains("1 unknown columns not read: `age`") && notes.contains("SDNN"), "{notes}");
         assert!(!notes.contains("MeanNN"), "{notes}");
-        assert!(c.notes("x", false).join("\n").contains("not whole rows"));
+        assert!(c.notes(false).join("\n").contains("not whole rows"));
         let bpm = ["bpm", "BPM", "HeartRate", "ECG_bpm"].map(feature);
         assert_eq!(bpm, [Some(0); 4]);
     }

@@ -24,9 +24,6 @@ const MAX_ROWS: usize = 1 << 20;
 const MAX_COLUMNS: usize = 1 << 14;
 
 /// The rows below the header row in two columns, which are found by name. Rows that lack both are left out.
-///
-/// # Errors
-/// [`Error::File`] for anything but a workbook with these columns in its first sheet.
 pub fn two_columns(path: &Path, names: [&str; 2]) -> Result<Vec<[String; 2]>> {
     let bytes = read_limited(path, MAX_FILE, "workbook")?;
     let fail = |what: String| Error::file(path, format!("is no workbook to read: {what}"), "fetch the file again");
