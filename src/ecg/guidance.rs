@@ -250,7 +250,8 @@ mod tests {
     #[test]
     fn constants_are_checked() {
         GuidanceConfig::default().check().unwrap();
-        let cases: [(&str, fn(&mut GuidanceConfig)); 5] = [
+        type Change = fn(&mut GuidanceConfig);
+        let cases: [(&str, Change); 5] = [
             ("tolerance", |c| c.tolerance = 0.0),
             ("beat_sigma", |c| c.beat_sigma = f64::NAN),
             ("smooth_sigma", |c| c.smooth_sigma = 2.0),

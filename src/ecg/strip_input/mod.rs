@@ -173,11 +173,11 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
     resample::check(fs, to.fs)?;
     let left = recording.signal.len().saturating_sub(recording.start);
     let found = finished(recording, fs, to, samples).map_err(|e| Error::data(name, e.what, e.hint))?;
+    let Finished { signal, r_peaks, expert_beats } = found;
     if left > super::dataset::strip_samples(fs, to.seconds) {
         let (all, seconds) = (left as f64 / fs, to.seconds);
         notes.push(format!("{name}: the first {seconds} s of {all:.3} s are used"));
     }
-    let Finished { signal, r_peaks, expert_beats } = found;
     Ok(InputStrip {
         name: name.clone(),
         signal,
