@@ -17,9 +17,6 @@ pub(crate) use temporary::{RemovedAtSignal, Temporary, remove_all, temporary};
 
 /// Writes a file beside its place and renames it, so that it is whole or not there. Missing folders are made. A
 /// command writes neither over its inputs nor, without `--force`, over a result of another meaning (`files/guard.rs`).
-///
-/// # Errors
-/// [`Error::File`] if it cannot or must not be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |e: std::io::Error| {
         let hint = "check that the folder can be written to and that the disk is not full";
@@ -32,7 +29,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
             "choose another name",
         ));
     }
-    guard::check_content(path, bytes)?;
+    guard::check(path, Some(bytes))?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(fail)?;
     let mut file = temporary(dir).map_err(fail)?;
@@ -41,9 +38,6 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a value as indented JSON, as [`write_atomically`].
-///
-/// # Errors
-/// [`Error::File`] if it cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| {
         Error::file(path, format!("cannot be put into JSON: {e}"), "this is a fault of exgnet: report it")
@@ -184,10 +178,7 @@ pub(crate) fn open(path: &Path) -> std::io::Result<std::fs::File> {
     Err(std::io::Error::other("is no plain file"))
 }
 
-/// Maps a file into memory, read only.
-///
-/// # Errors
-/// [`Error::File`] when it is missing, no plain file or empty.
+/// Maps a file into memory, read only. An empty one cannot be.
 pub(crate) fn map(path: &Path) -> Result<memmap2::Mmap> {
     let fail = |what: String| Error::file(path, what, "check that the file exists and may be read");
     let file = open(path).map_err(|e| fail(format!("cannot be opened: {e}")))?;

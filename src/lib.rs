@@ -24,8 +24,9 @@
 //!
 //! [`prelude`] holds what one needs to write a network and train it. The device does nothing before somebody reads a tensor
 //! back ([`tensor::Tensor::to_vec`]) or calls [`gpu::Gpu::flush`]; until then operations are only recorded. Whatever can go
-//! wrong is an [`Error`] that says how to mend it. That the device fails
-//! ([`Error::Gpu`], [`Error::Memory`]), or a file, docs tell only where there is more to say.
+//! wrong is an [`Error`] that says how to mend it. That the device fails ([`Error::Gpu`], [`Error::Memory`]), that shapes do not
+//! fit ([`Error::Shape`]), that nothing has a name ([`Error::Config`]), or that a file is damaged, docs tell only where there is
+//! more to say.
 //!
 //! ```
 //! use exgnet::prelude::*;

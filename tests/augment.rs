@@ -14,14 +14,13 @@ fn a_shift_moves_signal_and_target_together() {
     let experiment = Experiment::quickstart(&sets).expect("an experiment");
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
-    let weights = experiment.losses.weights(4).expect("weights");
     let (bins, samples) = (31, data.samples());
     let records: Vec<usize> = (0..data.strips.len()).collect();
-    let targets = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
+    let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
     let strips = Strips::new(&data);
     let ones = Tensor::full(&gpu, &[data.classes.len()], 1.0).expect("uploaded");
     let guided = |shifts: &[isize]| {
-        let batch = targets.batch_shifted(&gpu, &strips, (&records, shifts), &ones, 0.0).expect("targets");
+        let batch = targets.batch(&gpu, &strips, (&records, shifts), &ones, 0.0).expect("targets");
         let (truth, weight) = &batch.guidance[0];
         (truth.to_vec().expect("read"), weight.to_vec().expect("read"))
     };
@@ -44,7 +43,7 @@ fn a_shift_moves_signal_and_target_together() {
         assert!(truth[i * bins..(i + 1) * bins] == expected, "target {i} by {by}");
     }
     // not moved: the same bits as without augmentation
-    let batch = targets.batch(&gpu, &strips, &records, &ones, 0.0).expect("targets");
+    let batch = targets.batch(&gpu, &strips, (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
     let (at_rest, _) = batch.guidance.into_iter().next().expect("guided");
     assert_eq!(guided(&vec![0; records.len()]).0, at_rest.to_vec().expect("read"));
     // a target out of sight teaches nothing, and the others share its weight

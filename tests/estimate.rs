@@ -17,8 +17,7 @@ fn compare(samples: usize, sets: &[&str]) -> (f64, f64) {
         let (terms, _) = stepper.step(&x, &targets, 1e-3).expect("a step");
         assert!(terms.total.item().expect("a loss").is_finite());
     }
-    let weights = e.losses.weights(e.network.widths.len()).expect("weights");
-    let estimate = Estimate::new(&e.network, &weights, 4, samples, &e.train);
+    let estimate = Estimate::new(&e, 4, samples).expect("an estimate");
     let (told, held) = (estimate.memory_bytes() as f64, gpu.pool_stats().peak as f64);
     println!("{sets:?}: estimated {told:.3e}, held {held:.3e}, ratio {:.3}", told / held);
     (told, held)

@@ -4,12 +4,13 @@
 #[path = "common/golden.rs"]
 mod golden;
 
+use exgnet::ecg::guidance::guidance;
 use exgnet::ecg::{SyntheticOptions, synthesize, zscore};
 use exgnet::eval::Tested;
 use exgnet::eval::evaluate;
 use exgnet::experiment::Experiment;
 use exgnet::experiment::data::Strips;
-use exgnet::explain::perturbation::{Subject, area, areas, deletion_steps, insertion_steps};
+use exgnet::explain::perturbation::{Areas, Curves, Subject, area, curves, deletion_steps, insertion_steps};
 use exgnet::explain::scores::{MapScores, slope_map, summary};
 use exgnet::explain::{explain_strips, probabilities};
 use exgnet::nn::{Exgnet, Mode, NetworkConfig};
@@ -34,7 +35,8 @@ fn areas_equal_those_of_passes_one_by_one() {
             Subject { map: slope_map(&signal, 200), signal, class: i % 3 }
         };
         let subjects: Vec<Subject> = (0..n).map(subject).collect();
-        let found = areas(gpu(), &net, &subjects, steps).expect("areas");
+        let found: Vec<Areas> =
+            curves(gpu(), &net, &subjects, steps).expect("curves").iter().map(Curves::areas).collect();
         assert_eq!(found.len(), n);
         for (s, found) in subjects.iter().zip(&found) {
             let curve = |strips: Vec<Vec<f32>>| {
@@ -89,8 +91,9 @@ fn a_network_and_what_it_is_held_against() {
     let x = strips.batch(gpu(), &records).expect("a batch");
     let explained = explain_strips(&net, &x, 0, None).expect("maps");
     let score = |(e, &r): (&exgnet::explain::Explained, &usize)| {
-        let s = &data.strips[r];
-        (e.class, MapScores::of(&e.map, &s.r_peaks, data.preprocessing.fs, s.signal.len(), &experiment.guidance))
+        let (s, fs) = (&data.strips[r], data.preprocessing.fs);
+        let made = guidance(&s.r_peaks, fs, s.signal.len(), &experiment.guidance);
+        (e.class, MapScores::against(&e.map, &made, &s.r_peaks, fs))
     };
     let rows: Vec<_> = explained.iter().zip(&records).map(score).collect();
     let wrong = rows.iter().zip(&records).filter(|((class, _), r)| *class != data.strips[**r].label).count();

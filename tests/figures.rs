@@ -168,8 +168,8 @@ impl Fake {
             &format!(
                 "[data]\nfs = {FS:?}\nseconds = 10.0\nsplit = 'stratified'\n[network]\nwidths = [6, 8]\nstrides = [1, 2]\n\
                  stem_channels = 6\n[losses]\njoint = {guided}\nfeature = {guided}\nxai = {guided}\n\
-                 [train]\nfold = {}\nseed = 1\n",
-                self.fold
+                 [train]\nepochs = {}\nfold = {}\nseed = 1\n",
+                self.epochs.max(1), self.fold
             ),
             "test",
         )
@@ -312,7 +312,7 @@ fn losses_that_are_no_number_are_gaps() {
     // all of it
     let none = Fake { epochs: 3, broken: 0..9, ..Fake::new("plain", 2) }.write(tmp.path());
     let (none, missing) = svgs("training", &runs(&[&none]), &Look::default());
-    assert!(!none.contains_key("losses") && missing[0].contains("no loss term with a finite value"), "{missing:?}");
+    assert!(!none.contains_key("losses") && missing[0].contains("no finite value among the losses"), "{missing:?}");
     // the mean of a sweep has a gap where one run has
     let (both, _) = svgs("training", &runs(&[&tmp.path().join("both")]), &Look::default());
     assert!(texts(&both["losses"]).contains(&"gaps: no finite value".to_owned()));
@@ -385,7 +385,7 @@ fn one_epoch_and_ten_thousand() {
     // a run that has not begun
     let empty = Fake { epochs: 0, ..Fake::new("empty", 0) }.write(tmp.path());
     let (found, missing) = svgs("training", &runs(&[&empty]), &Look::default());
-    assert!(found.is_empty() && missing.len() == 2 && missing[0].contains("no loss term"), "{missing:?}");
+    assert!(found.is_empty() && missing.len() == 2 && missing[0].contains("no log.jsonl with an epoch"), "{missing:?}");
 }
 
 #[test]
@@ -541,11 +541,48 @@ fn bad_input_is_told() {
     std::fs::write(at("odd.json"), b"{}").expect("written");
     fails(&["figures", &at("odd.json")], 1, &["no measurement of kernels"]);
     fails(&["figures", &run, "--only", "kernels"], 1, &["nothing there of what --only names"]);
-    std::fs::write(dir.join("explanations.safetensors"), b"broken").expect("written");
-    fails(&["figures", &run], 1, &["explanations.safetensors", "cannot be used", "HINT"]);
-    std::fs::remove_file(dir.join("explanations.safetensors")).expect("removed");
-    std::fs::write(dir.join("metrics.json"), b"{").expect("written");
-    fails(&["figures", &run], 1, &["metrics.json", "HINT"]);
+}
+
+/// A file that is broken, or cut off at a line and looks whole, is told, and no figure shows some folds as if they were all:
+/// none of those that need the file is drawn, all others are.
+#[test]
+fn a_damaged_file_is_told_and_costs_its_own_figures() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    sweep(tmp.path());
+    let (root, fold) = (tmp.path().to_string_lossy().into_owned(), tmp.path().join("both/fold-1-seed-1"));
+    // a file, how it is damaged, what is said, a figure that needs it, and one that does not
+    let cut = |lines: usize| move |text: &str| text.lines().take(lines).map(|l| format!("{l}\n")).collect::<String>();
+    type Damage<'a> = &'a dyn Fn(&str) -> String;
+    let cases: [(&str, Damage, &[&str], &str, &str); 6] = [
+        ("explanations.safetensors", &|_| "broken".into(), &["cannot be used"], "gradcam-both", "losses"),
+        ("metrics.json", &|_| "{".into(), &["metrics.json cannot be used"], "confusion-both", "losses"),
+        (
+            "predictions.csv",
+            &cut(20),
+            &["has 19 records, expected the 30 of metrics.json", "cut off"],
+            "ranking-both",
+            "losses",
+        ),
+        ("log.jsonl", &cut(2), &["has 2 epochs, expected the 4 of config.toml", "cut off"], "losses", "ranking-both"),
+        ("config.toml", &cut(30), &["is not whole", "[output]", "--force"], "losses", ""),
+        ("run.json", &|_| "{}".into(), &["is no record of a run"], "losses", ""),
+    ];
+    for (file, damage, said, without, with) in cases {
+        let at = fold.join(file);
+        let before = std::fs::read(&at).expect("a file");
+        std::fs::write(&at, damage(&String::from_utf8_lossy(&before))).expect("written");
+        let out = tmp.path().with_extension(file);
+        let args = ["figures", &root, "--format", "svg", "--out", &out.to_string_lossy()];
+        fails(&args, 1, &[said, &[file, "both, fold 1, seed 1", "HINT"]].concat());
+        assert!(!out.join(format!("{without}.svg")).exists(), "{file}: {without} is of some folds");
+        assert!(with.is_empty() || out.join(format!("{with}.svg")).exists(), "{file}: {with} needs it not");
+        fails(&["collect", &root], 1, said);
+        std::fs::write(&at, before).expect("written");
+        let _ = std::fs::remove_dir_all(&out);
+    }
+    // a run that lost its experiment, and one under way
+    std::fs::remove_file(fold.join("config.toml")).expect("removed");
+    fails(&["figures", &fold.to_string_lossy()], 1, &["config.toml", "cannot be read"]);
 }
 
 /// One record of one fold, and the caption says so.

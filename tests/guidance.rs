@@ -7,26 +7,20 @@ mod golden;
 use exgnet::autograd::grad;
 use exgnet::ecg::guidance::{marked_bins, pool};
 use exgnet::ecg::{guidance, synthesize};
-use exgnet::experiment::Experiment;
 use exgnet::experiment::data::Strips;
+use exgnet::experiment::{Experiment, LossConfig};
 use exgnet::explain::scores::ncc;
 use exgnet::nn::{Exgnet, Mode};
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use exgnet::train::Targets;
-use exgnet::train::losses::{BatchTargets, LossWeights, XaiGoal, losses};
+use exgnet::train::losses::{BatchTargets, losses};
 use golden::{Golden, Worst, gpu, network};
 
-/// The weights that the goldens' terms are added with.
-const WEIGHTS: LossWeights = LossWeights {
-    joint: 0.5,
-    feature: 0.1,
-    xai: 0.5,
-    block: 1,
-    detach_alpha: false,
-    goal: XaiGoal::Mixed,
-    irregular: 0.0,
-};
+/// The weights that the goldens' terms are added with, the map of a block guided.
+fn weights(block: usize) -> LossConfig {
+    LossConfig { joint: 0.5, feature: 0.1, xai: 0.5, target_layer: format!("blocks.{block}"), ..LossConfig::default() }
+}
 
 fn targets(g: &Golden, bins: usize) -> BatchTargets {
     let truth = g.leaf("in.truth").detach();
@@ -62,7 +56,7 @@ fn the_whole_loss_and_its_gradient() {
                 let mut worst = Worst::new("guided loss");
                 let out = net.forward(&g.leaf("in.x").detach(), &mode).expect("forward");
                 assert_eq!(out.blocks[block].dim(2), lengths[block]);
-                let weights = LossWeights { block, ..WEIGHTS };
+                let weights = weights(block);
                 let terms = losses(&net, &out, &targets(&g, lengths[block]), &weights, &mode).expect("losses");
                 let golden = |term: &str| match term {
                     "xai" => g.values(&format!("xai_{mode_name}.{which}.loss"))[0],
@@ -72,7 +66,7 @@ fn the_whole_loss_and_its_gradient() {
                     }
                     term => g.values(&format!("loss_{mode_name}.{term}"))[0],
                 };
-                let named = terms.named();
+                let named = terms.named().collect::<Vec<_>>();
                 assert_eq!(
                     named.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
                     ["ce", "joint", "feature", "xai", "total"]
@@ -107,11 +101,11 @@ fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
     let bins = net.config().block_lengths(200)[0];
     let run = |detach_alpha: bool| {
         let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-        let weights = LossWeights { joint: 0.0, feature: 0.0, block: 0, detach_alpha, ..WEIGHTS };
+        let weights = LossConfig { joint: 0.0, feature: 0.0, detach_alpha, ..weights(0) };
         let terms = losses(&net, &out, &targets(&g, bins), &weights, &Mode::EVAL).expect("losses");
-        let xai = terms.xai.expect("guidance is on");
+        let xai = terms.get("xai").expect("guidance is on");
         let wrt = net.params().get("blocks.1.branches.0.weight").expect("a parameter");
-        let d = grad(&xai, &[&wrt], None, false).expect("gradients").pop().flatten();
+        let d = grad(xai, &[&wrt], None, false).expect("gradients").pop().flatten();
         (xai.to_vec().expect("read back")[0], d.map(|d| d.to_vec().expect("read back")))
     };
     let (exact, detached) = (run(false), run(true));
@@ -126,14 +120,14 @@ fn without_valid_records_or_weights_the_terms_are_left_out() {
     let net = network(&g);
     let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
     let none = BatchTargets { guidance: Vec::new(), ..targets(&g, 5) };
-    let terms = losses(&net, &out, &none, &WEIGHTS, &Mode::EVAL).expect("losses");
-    assert!(terms.xai.is_none() && terms.map.is_none() && terms.joint.is_some());
-    let plain = LossWeights { joint: 0.0, feature: 0.0, xai: 0.0, ..WEIGHTS };
+    let terms = losses(&net, &out, &none, &weights(1), &Mode::EVAL).expect("losses");
+    assert!(terms.get("xai").is_none() && terms.map.is_none() && terms.get("joint").is_some());
+    let plain = LossConfig { joint: 0.0, feature: 0.0, xai: 0.0, ..weights(1) };
     let terms = losses(&net, &out, &targets(&g, 5), &plain, &Mode::EVAL).expect("losses");
-    assert_eq!(terms.named().len(), 2);
-    assert_eq!(terms.ce.to_vec().expect("read back"), terms.total.to_vec().expect("read back"));
+    assert_eq!(terms.named().count(), 2);
+    assert_eq!(terms.list[0].1.to_vec().expect("read back"), terms.total.to_vec().expect("read back"));
     let without = BatchTargets { features: None, ..targets(&g, 5) };
-    let e = losses(&net, &out, &without, &WEIGHTS, &Mode::EVAL).expect_err("no features").to_string();
+    let e = losses(&net, &out, &without, &weights(1), &Mode::EVAL).expect_err("no features").to_string();
     assert!(e.contains("without features") && e.contains("HINT"), "{e}");
 }
 
@@ -142,11 +136,11 @@ fn beats_and_intervals_have_terms_of_their_own() {
     let sets = ["losses.xai_goal=separate", "losses.xai_irregular=3", "data.synthetic.records=8", "data.fs=100"];
     let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
     let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
-    let weights = experiment.losses.weights(4).expect("weights");
     let records: Vec<usize> = (0..data.strips.len()).collect();
     let (bins, ones) = (50, Tensor::full(gpu(), &[data.classes.len()], 1.0).expect("uploaded"));
-    let targets = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
-    let batch = targets.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
+    let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
+    let batch =
+        targets.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
     let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
     let read = |t: &Tensor| t.to_vec().expect("read");
     let made: Vec<_> = data
@@ -176,8 +170,8 @@ fn the_terms_of_xai_guidance_add_up() {
     let other = (ops::add_scalar(&ops::neg(&one.0).expect("neg"), 1.0).expect("add"), one.1.clone());
     let xai = |guidance: Vec<(Tensor, Tensor)>| {
         let batch = BatchTargets { guidance, ..targets(&g, bins) };
-        let terms = losses(&net, &out, &batch, &WEIGHTS, &Mode::EVAL).expect("losses");
-        terms.xai.expect("guided").item().expect("read")
+        let terms = losses(&net, &out, &batch, &weights(1), &Mode::EVAL).expect("losses");
+        terms.get("xai").expect("guided").item().expect("read")
     };
     let (a, b) = (xai(vec![one.clone()]), xai(vec![other.clone()]));
     assert!((xai(vec![one, other]) - (a + b)).abs() < 1e-6 && (a - b).abs() > 1e-3, "{a} {b}");
@@ -203,10 +197,11 @@ fn what_is_not_marked_is_not_taught() {
         // too narrow for any bin: nothing to teach
         data.strips[2].marked = Some([500, 503]);
         let weights =
-            LossWeights { block: 1, joint: 0.0, feature: 0.0, ..experiment.losses.weights(4).expect("weights") };
+            LossConfig { target_layer: "blocks.1".into(), joint: 0.0, feature: 0.0, ..experiment.losses.clone() };
         let made = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
         let ones = Tensor::full(gpu(), &[4], 1.0).expect("uploaded");
-        let given = made.batch(gpu(), &Strips::new(&data), &records, &ones, 0.0).expect("targets");
+        let given =
+            made.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
         let labels = targets(&g, bins);
         let batch = BatchTargets { classes: labels.classes, distribution: labels.distribution, ..given };
         let loss = |net: &Exgnet| {
@@ -239,7 +234,7 @@ fn what_is_not_marked_is_not_taught() {
         };
         let terms = loss(&net);
         let map = terms.map.as_ref().expect("a map").to_vec().expect("read");
-        let xai = terms.xai.expect("guided");
+        let xai = terms.get("xai").expect("guided");
         let found = f64::from(xai.item().expect("read"));
         assert!((found - by_hand(&map)).abs() < 1e-5, "{goal}: {found} {}", by_hand(&map));
         let mut elsewhere = map.clone();
@@ -247,7 +242,7 @@ fn what_is_not_marked_is_not_taught() {
         assert!((by_hand(&elsewhere) - by_hand(&map)).abs() < 1e-12, "the last bin of the first record is outside");
         // along the gradient of a weight
         let weight = net.params().get(NAME).expect("a parameter");
-        let slope = grad(&xai, &[&weight], None, false).expect("gradients").pop().flatten().expect("it depends on it");
+        let slope = grad(xai, &[&weight], None, false).expect("gradients").pop().flatten().expect("it depends on it");
         let slope = slope.to_vec().expect("read");
         let norm = slope.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>().sqrt();
         let step = 2e-3;

@@ -7,6 +7,7 @@ use exgnet::experiment::Experiment;
 use exgnet::experiment::Fold;
 use exgnet::explain::scores::{MapScores, summary};
 use exgnet::report::report;
+use exgnet::run::cost::Cost;
 use exgnet::run::examples::{Aligned, Example, Examples};
 use exgnet::run::explanation::{Explanations, Perturbation};
 use exgnet::run::folder::EpochLog;
@@ -53,7 +54,7 @@ fn strip(record: &str, class: usize, guided: bool) -> Example {
 fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
     let folder = RunFolder::create(dir, false).expect("a folder");
     let mut experiment = Experiment::default();
-    experiment.train.fold = Fold::Index(fold);
+    (experiment.train.fold, experiment.train.epochs) = (Fold::Index(fold), 2);
     folder.write_config(&experiment).expect("written");
     let mut record = RunRecord::start(&experiment);
     record.adapter = Some("an <adapter>".into());
@@ -98,6 +99,8 @@ fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
     };
     let json = |value: Result<String, serde_json::Error>| value.expect("JSON");
     std::fs::write(dir.join("explanation.json"), json(serde_json::to_string(&explanation))).expect("written");
+    let cost = Cost { parameters: 9, multiply_adds: 8, samples: 500, adapter: None, inference: Vec::new() };
+    std::fs::write(dir.join(Cost::FILE), json(serde_json::to_string(&cost))).expect("written");
     std::fs::write(dir.join("sanity.json"), json(serde_json::to_string(&sanity))).expect("written");
     let shown = Examples {
         classes: classes.to_vec(),

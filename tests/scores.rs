@@ -46,11 +46,11 @@ fn scores_equal_numpy() {
         assert_eq!(made.valid, case["valid"].as_bool().unwrap(), "{what}");
         if !made.valid {
             invalid += 1;
-            assert_eq!(MapScores::of(&vec![1.0; bins], &peaks, fs, samples, &config), None);
+            assert_eq!(MapScores::against(&vec![1.0; bins], &made, &peaks, fs), None);
         }
         for (i, expected) in case["maps"].as_array().unwrap().iter().enumerate() {
             let map = values(&expected["map"]);
-            let s = MapScores::of(&map, &peaks, fs, samples, &config).unwrap();
+            let s = MapScores::against(&map, &made, &peaks, fs).unwrap();
             for (key, found) in
                 [("ncc", s.ncc), ("ncc_beats", s.ncc_beats), ("ncc_intervals", s.ncc_intervals), ("energy", s.energy)]
             {

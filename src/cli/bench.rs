@@ -2,7 +2,7 @@
 
 pub(super) mod table;
 
-use super::{Common, print_json, print_line};
+use super::{Common, print_found, print_line, within};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::files::{self, guard};
@@ -12,7 +12,6 @@ use crate::lab::subjects::{OPERATIONS, Operation, Subject};
 use crate::lab::{peers, suite};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Measure operations: values against f64 first, then times in turn with the adapter's own ceilings
 #[derive(Args)]
@@ -75,13 +74,9 @@ pub(super) struct BenchArgs {
 
 /// Rounds and seconds that somebody can wait for.
 pub(super) fn timing(rounds: usize, min_seconds: f64, limit_seconds: f64) -> Result<Timing> {
-    if !(1..=1000).contains(&rounds) {
-        return Err(Error::config(format!("--rounds {rounds}: expected 1 to 1000"), "5 is usual"));
-    }
-    if !(0.0..=3600.0).contains(&min_seconds) {
-        let what = format!("--min-time {min_seconds}: expected 0 to 3600 seconds");
-        return Err(Error::config(what, "10 gives hundreds of rounds of a small kernel"));
-    }
+    within("--rounds", rounds, 1..=1000, "1 to 1000", "5 is usual")?;
+    let hint = "10 gives hundreds of rounds of a small kernel";
+    within("--min-time", min_seconds, 0.0..=3600.0, "0 to 3600 seconds", hint)?;
     Ok(Timing { rounds, min_seconds, limit_seconds })
 }
 
@@ -90,7 +85,7 @@ pub(super) fn adapter(gpu: &Gpu) -> String {
     format!("{} ({})", gpu.report().name, gpu.report().driver_info)
 }
 
-pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     let usual = if args.against.is_some() { 20 } else { 5 };
     let timing = timing(args.rounds.unwrap_or(usual), args.min_time, f64::INFINITY)?;
     if args.list {
@@ -101,8 +96,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
             (Some(path), _) => suite::read(path, &args.sets)?.0,
             (None, path) => Experiment::load_or_quickstart(path.as_deref(), &args.sets)?,
         };
-        peers::serve(&common.gpu()?, &experiment)?;
-        return Ok(ExitCode::SUCCESS);
+        return peers::serve(&common.gpu()?, &experiment);
     }
     if let Some(path) = &args.suite {
         return whole(common, args, path);
@@ -121,20 +115,18 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<ExitCode> {
     common.say(format!("{rows} measurements of {} rounds", timing.rounds));
     let (ceilings, rows) = measure(&all, reference.as_ref(), &timing)?;
     let bad = rows.iter().filter(|r| r.status.is_bad()).count();
-    let count = rows.len();
-    if args.json {
-        print_json(&Table { adapter: adapter(&gpu), ceilings, rows }, true);
-    } else {
-        print_line(&adapter(&gpu));
-        table::print(&ceilings, &rows, common.verbose || args.op.is_some());
-    }
-    verdict(bad, count)
+    let found = Table { adapter: adapter(&gpu), ceilings, rows };
+    print_found(args.json, &found, || {
+        print_line(&found.adapter);
+        table::print(&found.ceilings, &found.rows, common.verbose || args.op.is_some());
+    });
+    verdict(bad, found.rows.len())
 }
 
 /// Success, if nothing is wrong.
-pub(super) fn verdict(bad: usize, of: usize) -> Result<ExitCode> {
+pub(super) fn verdict(bad: usize, of: usize) -> Result<()> {
     if bad == 0 {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let what = format!("{bad} of {of} measurements have no time: their kernels give wrong values or do not compile");
     Err(Error::gpu(what, "`exgnet check` looks for the smallest case in which a kernel is wrong"))
@@ -197,7 +189,7 @@ fn reference(gpu: &Gpu, operation: &Operation, arms: &[Arm], name: &str) -> Resu
     Ok(Reference { arm: arm()?, again: arm()? })
 }
 
-fn list(common: &Common) -> Result<ExitCode> {
+fn list(common: &Common) -> Result<()> {
     let catalogue = common.shaders()?.catalogue()?;
     print_line(&format!("{:<21} {:<20} sizes (--shape) with what is taken for those left out", "operation", "family"));
     for operation in OPERATIONS {
@@ -212,10 +204,10 @@ fn list(common: &Common) -> Result<ExitCode> {
             print_line(&format!("  {:<38} {}", format!("{}{aliases}", version.label()), version.change));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<ExitCode> {
+fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let (experiment, config) = suite::read(path, &args.sets)?;
     let program =
         std::env::current_exe().map_err(|e| Error::file("exgnet", e.to_string(), "start it by its full path"))?;
@@ -228,7 +220,7 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<ExitCode> {
     let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
     if let Some(dir) = args.out.as_ref().filter(|_| earlier.get("layers").is_none()) {
         // something else: found out before the measurements
-        FILES.iter().try_for_each(|name| guard::check(&dir.join(name)))?;
+        FILES.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
     }
     let report =
         suite::run(&common.gpu()?, &experiment, &config, &serve, |what| common.say(format!("measuring: {what}")))?;
@@ -242,12 +234,10 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<ExitCode> {
         files::write_atomically(&dir.join("table.md"), tables.as_bytes())?;
         common.say(format!("wrote {}", dir.display()));
     }
-    if args.json {
-        print_json(&report, true);
-    } else {
+    print_found(args.json, &report, || {
         print_line(&report.adapter);
         table::print(&report.ceilings, &report.layers, common.verbose);
         print_line(&format!("\n{tables}"));
-    }
+    });
     verdict(report.layers.iter().filter(|r| r.status.is_bad()).count(), report.layers.len())
 }

@@ -2,11 +2,10 @@
 
 mod watch;
 
-use super::{Common, print_json, print_line};
+use super::{Common, print_json, print_line, within};
 use crate::error::{Error, Result};
 use crate::lab::check::{CaseReport, Checker, Deviation, Ran, Report, Target, VersionReport};
 use clap::Args;
-use std::process::ExitCode;
 use watch::Watch;
 
 /// Check kernels in all their versions on this adapter: values, first and second derivatives, equal bits when run twice
@@ -36,13 +35,9 @@ pub(super) struct CheckArgs {
     json: bool,
 }
 
-pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<ExitCode> {
-    if !(args.limit > 0.0 && args.limit <= 1e6) {
-        return Err(Error::config(
-            format!("--limit {}: expected seconds, more than 0", args.limit),
-            "60 is usual: the first run of a kernel compiles it",
-        ));
-    }
+pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<()> {
+    let hint = "60 is usual: the first run of a kernel compiles it";
+    within("--limit", args.limit, f64::MIN_POSITIVE..=1e6, "seconds, more than 0", hint)?;
     let targets = match args.names.is_empty() {
         true => Target::all(),
         false => args.names.iter().map(|name| Target::named(name)).collect::<Result<Vec<_>>>()?.concat(),
@@ -69,7 +64,7 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<ExitCode> {
     let mut checker = Checker::new();
     checker.case.clone_from(&args.case);
     checker.fail_fast = args.fail_fast;
-    let watch = Watch::new(args.limit, &gpu, !common.quiet && !args.json);
+    let watch = Watch::new(args.limit, &gpu, common.quiet || args.json);
     let mut rows = Vec::new();
     for (target, version) in plan {
         let row = checker.check(&gpu, target, version.as_ref(), |under_way| watch.begins(under_way))?;
@@ -96,7 +91,7 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<ExitCode> {
         print_line("worst absolute error against the f64 oracle; '-': no derivative is checked");
     }
     if failed.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     Err(Error::gpu(
         format!("{} of {} are wrong on this adapter: {}", failed.len(), rows.len(), failed.join(", ")),

@@ -3,10 +3,9 @@
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
-use crate::tables::collect::{Chosen, collect};
+use crate::tables::collect::collect;
 use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Gather the runs of a sweep into tables (Markdown, CSV, LaTeX)
 #[derive(Args)]
@@ -33,10 +32,9 @@ pub(super) struct CollectArgs {
     latex_class_columns: Option<Vec<String>>,
 }
 
-pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     let found = collect(&args.dir, args.reference.as_deref())?;
-    let chosen = Chosen { columns: args.latex_columns.clone(), class_columns: args.latex_class_columns.clone() };
-    let files = found.files(&chosen)?;
+    let files = found.files(args.latex_columns.as_deref(), args.latex_class_columns.as_deref())?;
     // the name of the sweep, which every title begins with
     let name = |text: &str| text.lines().next().and_then(|title| Some(title.split_once(": ")?.0.to_owned()));
     for (file, text) in &files {
@@ -55,5 +53,5 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<ExitCode> {
     let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
     let (runs, dir) = (found.runs, args.dir.display());
     common.say(format!("{runs} runs; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::look::LookArgs;
 use super::train::tell;
-use super::{Common, print_json, print_line};
+use super::{Common, print_found, print_line};
 use crate::ecg::features::NAMES;
 use crate::ecg::{Dataset, Strip, prepared, resolve};
 use crate::error::Result;
@@ -14,7 +14,6 @@ use clap::Args;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Print and draw what a prepared data set holds
 #[derive(Args)]
@@ -103,28 +102,24 @@ fn table(rows: &[Row], strips: usize) -> String {
     lines.join("\n")
 }
 
-pub(super) fn run(common: &Common, args: &DataArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &DataArgs) -> Result<()> {
     let set = prepared::read(&resolve(&args.file))?;
     let rows: Vec<Row> = (0..set.classes.len()).map(|c| row(&set, c)).collect();
-    if args.json {
-        let made = &set.preprocessing;
-        print_json(
-            &serde_json::json!({
-                "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead,
-                "scheme": made.scheme, "clean": made.clean, "mains": made.mains, "detector": made.detector,
-                "classes": rows, "exclusions": set.exclusions_by_reason(), "notes": set.notes,
-            }),
-            true,
-        );
-    } else {
+    let made = &set.preprocessing;
+    let found = serde_json::json!({
+        "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead,
+        "scheme": made.scheme, "clean": made.clean, "mains": made.mains, "detector": made.detector,
+        "classes": rows, "exclusions": set.exclusions_by_reason(), "notes": set.notes,
+    });
+    print_found(args.json, &found, || {
         tell(common, &set);
         print_line(&table(&rows, set.strips.len()));
-    }
+    });
     if let Some(dir) = &args.out {
         draw(&set, args.examples, (&args.look.look(Page::WIDTH_MM)?, &args.look.format), dir)?;
         common.say(format!("figures: {}", dir.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn draw(set: &Dataset, examples: usize, (look, formats): (&Look, &[Format]), dir: &Path) -> Result<()> {

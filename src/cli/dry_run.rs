@@ -1,6 +1,6 @@
 //! `exgnet train --dry-run`: what a training would be and cost, without training.
 
-use super::progress::Reading;
+use super::progress::reading;
 use super::{Common, print_json, print_line};
 use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
@@ -10,34 +10,18 @@ use crate::gpu::{Gpu, PoolStats};
 use crate::train::estimate::{Estimate, random_batch};
 use crate::train::room::with_batch;
 use crate::train::step::Stepper;
-use serde::Serialize;
-use std::process::ExitCode;
+use serde_json::json;
 use std::time::Instant;
 
-/// What is printed with `--json`; `None` where it cannot be known here.
-#[derive(Serialize)]
-struct Report {
-    parameters: usize,
-    parameters_inference: usize,
-    activation_bytes: u64,
-    memory_bytes: u64,
-    memory_measured: Option<u64>,
-    memory_held: Option<u64>,
-    steps_per_epoch: Option<usize>,
-    step_ms: Option<f64>,
-    total_seconds: Option<f64>,
-}
-
 /// Checks the experiment, its data where they are at hand, and takes two steps where there is a device.
-pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Result<()> {
     let (network, t) = (&experiment.network, &experiment.train);
     let samples = experiment.data.samples();
     let (classes, steps_per_epoch) = match at_hand(common, experiment)? {
         Some((classes, steps)) => (classes, Some(steps)),
         None => (Scheme::by_name(&experiment.data.classes)?.classes.len(), None),
     };
-    let weights = experiment.losses.weights(network.widths.len())?;
-    let estimate = Estimate::new(network, &weights, classes, samples, t);
+    let estimate = Estimate::new(experiment, classes, samples)?;
     let measured = match common.gpu() {
         Ok(gpu) => {
             let found = two_steps(&gpu, experiment, classes, samples);
@@ -53,20 +37,16 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     let step_ms = measured.as_ref().map(|(ms, ..)| *ms);
     let pool = measured.as_ref().map(|(.., pool)| *pool);
     let seconds = steps_per_epoch.zip(step_ms).map(|(steps, ms)| (steps * t.epochs) as f64 * ms / 1e3);
-    if json {
-        let report = Report {
-            parameters: estimate.parameters,
-            parameters_inference: estimate.parameters_inference,
-            activation_bytes: estimate.activation_bytes,
-            memory_bytes: estimate.memory_bytes(),
-            memory_measured: pool.map(|p| p.peak),
-            memory_held: pool.map(|p| p.allocated),
-            steps_per_epoch,
-            step_ms,
-            total_seconds: seconds,
-        };
-        print_json(&report, true);
-        return Ok(ExitCode::SUCCESS);
+    if as_json {
+        // null: cannot be known here
+        let found = json!({
+            "parameters": estimate.parameters, "parameters_inference": estimate.parameters_inference,
+            "activation_bytes": estimate.activation_bytes, "memory_bytes": estimate.memory_bytes(),
+            "memory_measured": pool.map(|p| p.peak), "memory_held": pool.map(|p| p.allocated),
+            "steps_per_epoch": steps_per_epoch, "step_ms": step_ms, "total_seconds": seconds,
+        });
+        print_json(&found, true);
+        return Ok(());
     }
     let kind = format!("{:?}", network.kind).to_lowercase();
     print_line(&format!("{kind}, {} blocks, {classes} classes, strips of {samples} samples\n", network.widths.len()));
@@ -102,12 +82,12 @@ pub(super) fn run(common: &Common, experiment: &Experiment, json: bool) -> Resul
     let step = measured.map_or_else(unknown, |(ms, name, _)| format!("{ms:.1} ms on {name}"));
     print_line(&format!("step             {step}"));
     print_line(&format!("training         {}", seconds.map_or_else(unknown, duration)));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Number of classes and of steps an epoch, where the data can be read here.
 fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, usize)>> {
-    let set = match data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch()) {
+    let set = match data::load(&experiment.data, &experiment.guidance, &reading(common.quiet)) {
         Ok(set) => set,
         Err(e @ Error::File { .. }) => {
             common.say(format!("data not at hand: {e}"));

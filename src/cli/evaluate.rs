@@ -1,8 +1,8 @@
 //! `exgnet evaluate`: a model's metrics on a data set.
 
-use super::progress::Reading;
+use super::progress::reading;
 use super::train::tell;
-use super::{Common, model, print_json, print_line};
+use super::{Common, model, print_found, print_line};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
 use crate::ecg::sources::Kind;
@@ -18,7 +18,6 @@ use crate::run::origin::{self, Of, Origin};
 use clap::{Args, ValueEnum};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Test a model on a data set
 #[derive(Args)]
@@ -61,7 +60,7 @@ enum Part {
 pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &ModelInfo) -> Result<Dataset> {
     let wanted = &info.preprocessing;
     let experiment = match data {
-        None => Experiment::load(RunFolder::open(run_dir(model)?)?.config(), &[])?,
+        None => RunFolder::open(run_dir(model)?)?.read_config(&[])?,
         Some(text) if is_prepared(&resolve(text.as_ref())) => {
             let set = prepared::read(&resolve(text.as_ref()))?;
             let different = set.differences(wanted);
@@ -99,7 +98,7 @@ pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &Mod
     // whether detected R peaks are there is known when the strips are
     different.retain(|d| d.key != "detector");
     check(&different)?;
-    let set = data::load(&experiment.data, &experiment.guidance, &Reading::new(common.quiet).watch())?;
+    let set = data::load(&experiment.data, &experiment.guidance, &reading(common.quiet))?;
     check(&set.differences(wanted))?;
     Ok(set)
 }
@@ -162,7 +161,7 @@ fn origin(common: &Common, args: &EvaluateArgs, part: Part, data: &Fingerprint) 
     Ok(origin)
 }
 
-pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
     let model = model::load(common, &args.model)?;
     let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
     tell(common, &set);
@@ -174,12 +173,14 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     let mut records: Vec<usize> = (0..set.strips.len()).collect();
     if part != Part::All || args.data.is_none() {
         let split = RunFolder::open(run_dir(&args.model)?)?.read_split()?;
-        let of = |ids: &[String]| ids.iter().cloned().collect::<HashSet<String>>();
-        let (train, test) = (of(&split.train), of(&split.test));
-        training = Some(records.iter().copied().filter(|&r| train.contains(&set.strips[r].id)).collect::<Vec<_>>());
+        let of = |ids: &[String]| {
+            let ids: HashSet<&String> = ids.iter().collect();
+            (0..set.strips.len()).filter(|&r| ids.contains(&set.strips[r].id)).collect::<Vec<_>>()
+        };
+        let train = training.insert(of(&split.train));
         match part {
-            Part::Train => records.retain(|&r| train.contains(&set.strips[r].id)),
-            Part::Test => records.retain(|&r| test.contains(&set.strips[r].id)),
+            Part::Train => records.clone_from(train),
+            Part::Test => records = of(&split.test),
             Part::All => {}
         }
     }
@@ -198,8 +199,10 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     let net = model.network(&gpu)?.folded()?;
     let strips = Strips::new(&set);
     // the maps are those that the run guided, if it is a run
-    let run = run_dir(&args.model).and_then(RunFolder::open);
-    let experiment = run.and_then(|folder| Experiment::load(folder.config(), &[])).unwrap_or_default();
+    let experiment = match run_dir(&args.model).and_then(RunFolder::open) {
+        Ok(folder) => folder.read_config(&[])?,
+        Err(_) => Experiment::default(),
+    };
     let tested = Tested {
         gpu: &gpu,
         net: &net,
@@ -214,10 +217,7 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<ExitCode> {
     if let Some(dir) = &args.out {
         found.write(dir, &origin)?;
     }
-    if args.json {
-        print_json(&Of { content: &found.metrics, origin: &origin }, true);
-    } else {
-        print_line(&text_table(&found.metrics));
-    }
-    Ok(ExitCode::SUCCESS)
+    let metrics = Of { content: &found.metrics, origin: &origin };
+    print_found(args.json, &metrics, || print_line(&text_table(&found.metrics)));
+    Ok(())
 }

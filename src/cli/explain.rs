@@ -1,7 +1,7 @@
 //! `exgnet explain`: where in a strip the network looked.
 
 use super::look::LookArgs;
-use super::predict::{Notes, Reading, for_each, load, strip_json, upload};
+use super::predict::{ReadArgs, for_each, strip_json, upload};
 use super::{Common, model, print_json, print_line};
 use crate::ecg::labels::Scheme;
 use crate::ecg::strip_input::expert_rhythm;
@@ -41,15 +41,8 @@ pub(super) struct ExplainArgs {
     layer: Option<String>,
     #[command(flatten)]
     look: LookArgs,
-    /// Sampling rate of inputs that do not say theirs (the model's where not given)
-    #[arg(long, value_name = "HZ")]
-    fs: Option<f64>,
-    /// Read this lead of WFDB records in place of the model's
-    #[arg(long, value_name = "NAME")]
-    lead: Option<String>,
-    /// Print one JSON object per input on standard output
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 /// A one-dimensional f32 array as a NumPy file (format 1.0).
@@ -69,25 +62,21 @@ fn npy(values: &[f32]) -> Vec<u8> {
 pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
     let model = model::load(common, &args.model)?;
     let classes = &model.info.classes;
-    let class = match &args.class {
-        None => None,
-        Some(name) => Some(classes.iter().position(|c| c == name).ok_or_else(|| {
-            Error::config(
-                format!("--class {name}: the model has no such class, expected one of {}", classes.join(", ")),
-                "leave --class out to see the map of the class that is predicted",
-            )
-        })?),
+    let known = |name| {
+        classes.iter().position(|c| c == name).ok_or_else(|| {
+            let what = format!("--class {name}: the model has no such class, expected one of {}", classes.join(", "));
+            Error::config(what, "leave --class out to see the map of the class that is predicted")
+        })
     };
+    let class = args.class.as_ref().map(known).transpose()?;
     let block = target_block(args.layer.as_deref(), model.info.config.widths.len())?;
     let layer = layer_name(&model.info.config, block);
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let mut written = HashSet::new();
-    let how = Reading { fs: args.fs, lead: args.lead.as_deref(), notes: Notes::default() };
     let to = &model.info.preprocessing;
     let look = args.look.look(gradcam::TRUE_MM)?;
-    let code = for_each(common, &args.inputs, |path| {
-        let strip = load(common, path, &how, &model.info)?;
+    Ok(for_each(common, &args.inputs, &args.read, &model.info, |path, strip| {
         if !written.insert(strip.name.clone()) {
             return Err(Error::file(
                 path,
@@ -109,7 +98,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         let npy_path = args.out.join(format!("{}.npy", strip.name));
         let npy = npy(&map);
         // no picture of one map beside the values of another
-        guard::check_content(&npy_path, &npy)?;
+        guard::check(&npy_path, Some(&npy))?;
         let class_name = |class: usize| (classes[class].as_str(), class);
         let pages = gradcam::figures(
             &look,
@@ -136,7 +125,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             figures.extend(page.write_drawings(&args.out, &args.look.format)?);
         }
         write_atomically(&npy_path, &npy)?;
-        if args.json {
+        if args.read.json {
             let mut row = strip_json(path, &strip, &model, &logits);
             row["explained_class"] = classes[target].as_str().into();
             row["layer"] = format!("blocks.{block}").into();
@@ -157,9 +146,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
             ));
         }
         Ok(())
-    });
-    how.notes.count(common);
-    Ok(code)
+    }))
 }
 
 /// Name of a target layer for a figure.

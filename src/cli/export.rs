@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::onnx;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Write the part of a model that inference needs, without the train-only part
 #[derive(Args)]
@@ -47,7 +46,7 @@ enum Format {
     Onnx,
 }
 
-pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
     let model = model::load(common, &args.model)?;
     let by_name = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
     let onnx = args.onnx || args.format.map_or(by_name, |f| f == Format::Onnx);
@@ -56,5 +55,5 @@ pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode> {
         false => model.export(&args.out, args.half)?,
     }
     common.say(format!("{} values: {}", model.inference_values(), args.out.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

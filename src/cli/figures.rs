@@ -1,16 +1,16 @@
 //! `exgnet figures`: figures for papers, from folders alone.
 
 use super::look::LookArgs;
+use super::report::tell;
 use super::{Common, print_line};
 use crate::error::{Error, Result};
-use crate::figures::catalogue::{self, Draw, FIGURES, Kind, NotDrawn, draw_runs};
+use crate::figures::catalogue::{self, Cause, Draw, FIGURES, Kind, NotDrawn, draw_runs};
 use crate::figures::kernels;
 use crate::files::guard;
 use crate::plot::{Look, Page};
 use crate::run::read::{has_runs, read_all};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Draw figures for a paper, from the folders of runs, of sweeps and of kernel measurements alone
 #[derive(Args)]
@@ -51,42 +51,48 @@ fn only(name: &str) -> Result<String, String> {
     Kind::named(name).map(|_| name.to_owned())
 }
 
-pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<()> {
     if args.list {
         for group in FIGURES.chunk_by(|a, b| a.group == b.group) {
             let figures: Vec<String> = group.iter().map(|k| format!("{} ({})", k.stem, k.title)).collect();
             print_line(&format!("{:<12} {}", group[0].group, figures.join(", ")));
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let look = args.look.look(Page::WIDTH_MM)?;
     let (runs, measured): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| has_runs(path));
-    let mut drawing = Drawing { args, look, written: 0, missing: Vec::new() };
+    let mut drawing = Drawing { common, args, look, written: 0, missing: Vec::new(), damaged: Ok(()) };
     if !runs.is_empty() {
         drawing.runs(&runs)?;
     }
     for path in &measured {
         drawing.kernels(path)?;
     }
-    let Drawing { written, missing, .. } = drawing;
+    let Drawing { written, mut missing, damaged, .. } = drawing;
+    // of a single run nobody misses a comparison
+    missing.retain(|m| m.cause != Cause::One || !args.only.is_empty());
     for NotDrawn { figure, why, .. } in &missing {
         common.say(format!("not drawn: {figure}: {why}"));
     }
+    damaged?;
     if written == 0 {
         let none = || "nothing there of what --only names".to_owned();
         let what = missing.first().map_or_else(none, |m| format!("{}: {}", m.figure, m.why));
         let hint = "give folders that have it, or draw something else: exgnet figures --list";
         return Err(Error::data("figures", format!("nothing could be drawn; {what}"), hint));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What was drawn so far.
 struct Drawing<'a> {
+    common: &'a Common,
     args: &'a FiguresArgs,
     look: Look,
     written: usize,
     missing: Vec<NotDrawn>,
+    /// Whether files of runs can be used: what needs none of the others is drawn all the same.
+    damaged: Result<()>,
 }
 
 impl Drawing<'_> {
@@ -101,6 +107,9 @@ impl Drawing<'_> {
     fn runs(&mut self, paths: &[PathBuf]) -> Result<()> {
         let mut found = read_all(paths)?;
         found.restrict(self.args.fold, &self.args.records)?;
+        found.complete()?;
+        self.damaged = found.undamaged();
+        tell(self.common, &found.missing);
         let beside = paths[0].join("figures");
         let whole = self.args.fold.is_none() && self.args.records.is_empty();
         if paths.len() == 1 && self.args.out.is_none() && whole {

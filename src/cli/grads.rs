@@ -2,7 +2,7 @@
 
 use super::evaluate::{load, run_dir, to_model_classes};
 use super::train::tell;
-use super::{Common, model, print_json, print_line};
+use super::{Common, model, print_found, print_line};
 use crate::autograd::grad;
 use crate::ecg::Dataset;
 use crate::error::{Error, Result};
@@ -17,7 +17,6 @@ use crate::train::Targets;
 use crate::train::losses::{Terms, losses};
 use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Write loss terms and every parameter's gradient for chosen records
 #[derive(Args)]
@@ -80,11 +79,11 @@ fn apply(sets: &[String]) -> Result<()> {
     }
 }
 
-pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let model = model::load(common, &args.model)?;
     apply(&args.sets)?;
     let mut experiment = match run_dir(&args.model).and_then(RunFolder::open) {
-        Ok(folder) => Experiment::load(folder.config(), &args.sets)?,
+        Ok(folder) => folder.read_config(&args.sets)?,
         Err(_) => Experiment::parse_with("", "the defaults", &args.sets)?,
     };
     if !model.train_only {
@@ -96,17 +95,18 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
     let records = chosen(&set, &args.records)?;
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?;
-    let weights = experiment.losses.weights(model.info.config.widths.len())?;
-    let bins = model.info.config.block_lengths(set.samples())[weights.block];
+    let (loss, config) = (&experiment.losses, &model.info.config);
+    let bins = config.block_lengths(set.samples())[loss.block(config.widths.len())?];
     let scale = model.info.features.as_ref();
-    let targets = Targets::new(&set, &records, scale, &weights, &experiment.guidance, bins);
+    let targets = Targets::new(&set, &records, scale, loss, &experiment.guidance, bins);
     let strips = Strips::new(&set);
     let k = model.info.classes.len();
     let class_weights = Tensor::full(&gpu, &[k], 1.0)?;
-    let batch = targets.batch(&gpu, &strips, &records, &class_weights, experiment.losses.label_smoothing)?;
+    let batch =
+        targets.batch(&gpu, &strips, (&records, &vec![0; records.len()]), &class_weights, loss.label_smoothing)?;
     let mode = Mode { batch_stats: args.train_mode, update_running: false, ..Mode::EVAL };
     let out = net.forward(&strips.batch(&gpu, &records)?, &mode)?;
-    let terms = losses(&net, &out, &batch, &weights, &mode)?;
+    let terms = losses(&net, &out, &batch, loss, &mode)?;
     let params = net.params().trainable();
     let wrt: Vec<&Tensor> = params.iter().map(|(_, t)| t).collect();
     let mut gradients: Vec<NamedTensor> = Vec::new();
@@ -117,25 +117,20 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<ExitCode> {
     let ids: Vec<&str> = records.iter().map(|&r| set.strips[r].id.as_str()).collect();
     let mut metadata = vec![("format", "exgnet-grads-1".to_owned()), ("records", serde_json::json!(ids).to_string())];
     let values = read(&terms)?;
-    metadata.push(("terms", serde_json::Value::Object(values.clone()).to_string()));
+    metadata.push(("terms", serde_json::json!(values).to_string()));
     write_atomically(&args.out, &model_file::safetensors_bytes(&gradients, &metadata))?;
-    if args.json {
-        print_json(&serde_json::Value::Object(values), true);
-    } else {
-        for (name, value) in &values {
-            print_line(&format!("{name:<8} {value}"));
-        }
-    }
+    print_found(args.json, &values, || {
+        values.iter().for_each(|(name, value)| print_line(&format!("{name:<8} {value}")));
+    });
     common.say(format!("written: {}", args.out.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The terms by name; what was not computed is `null`.
 fn read(terms: &Terms) -> Result<serde_json::Map<String, serde_json::Value>> {
     let mut values = serde_json::Map::new();
     for name in ["ce", "joint", "feature", "xai", "total"] {
-        let term = terms.named().into_iter().find(|(n, _)| *n == name);
-        let value = term.map(|(_, t)| t.to_vec().map(|v| f64::from(v[0]))).transpose()?;
+        let value = terms.get(name).map(|t| t.to_vec().map(|v| f64::from(v[0]))).transpose()?;
         values.insert(name.into(), value.into());
     }
     Ok(values)

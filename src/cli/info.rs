@@ -1,6 +1,6 @@
 //! `exgnet info`: what this machine offers.
 
-use super::{Common, print_json, print_line};
+use super::{Common, print_found, print_line};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterReport, list_adapters};
 use crate::run::record::commit;
@@ -35,17 +35,10 @@ struct Info {
 pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
     let adapters = list_adapters();
     let opened = common.gpu();
-    let mut missing = Vec::new();
-    if let Err(e) = &opened {
-        missing.push(e.to_string());
-    }
+    let missing = opened.as_ref().err().map(ToString::to_string).into_iter().collect();
     let chosen = opened.as_ref().ok().map(|g| g.report().name.clone());
     let info = Info { version: env!("CARGO_PKG_VERSION"), commit: commit(), chosen, adapters, missing };
-    if args.json {
-        print_json(&info, true);
-    } else {
-        print_text(&info);
-    }
+    print_found(args.json, &info, || print_text(&info));
     match opened {
         Ok(_) => Ok(ExitCode::SUCCESS),
         // Already in the report; the exit code tells scripts.

@@ -1,7 +1,7 @@
 //! `exgnet ladder`: the versions of a family in their order, and what each step brought.
 
 use super::bench::{adapter, timing, verdict};
-use super::{Common, print_json, print_line};
+use super::{Common, print_json, print_line, within};
 use crate::error::{Error, Result, nearest};
 use crate::figures::{catalogue, kernels};
 use crate::files::{self, guard};
@@ -10,7 +10,6 @@ use crate::lab::subjects::{OPERATIONS, Operation};
 use crate::plot::{Format, Look};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Show the versions of a kernel in their order: what each step changed, its time, and how near the ceiling it comes
 #[derive(Args)]
@@ -60,10 +59,8 @@ fn operations(name: &str) -> Result<Vec<&'static Operation>> {
     Err(Error::config(what, format!("did you mean {near}? Known are {}", known.join(", "))))
 }
 
-pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<ExitCode> {
-    if !(0.01..=86_400.0).contains(&args.limit) {
-        return Err(Error::config(format!("--limit {}: expected 0.01 to 86400 seconds", args.limit), "20 is usual"));
-    }
+pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<()> {
+    within("--limit", args.limit, 0.01..=86_400.0, "0.01 to 86400 seconds", "20 is usual")?;
     let timing = timing(args.rounds, args.min_time, args.limit)?;
     let mut all = Vec::new();
     for operation in operations(&args.family)? {
@@ -74,7 +71,7 @@ pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<ExitCode> {
     let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
     if let Some(dir) = args.out.as_ref().filter(|_| earlier.get("ladders").is_none()) {
         // something else: found out before the measurements
-        TABLES.iter().try_for_each(|name| guard::check(&dir.join(name)))?;
+        TABLES.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
     }
     let gpu = common.gpu()?;
     let mut ladders = Vec::new();

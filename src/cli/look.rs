@@ -24,29 +24,31 @@ pub(super) struct LookArgs {
 }
 
 fn format(name: &str) -> Result<Format, String> {
-    Format::ALL.into_iter().find(|f| f.extension() == name).ok_or_else(|| "expected png, svg or pdf".into())
+    Format::ALL
+        .into_iter()
+        .find(|f| f.extension().eq_ignore_ascii_case(name))
+        .ok_or_else(|| "expected png, svg or pdf".into())
 }
 
 fn theme(name: &str) -> Result<Theme, String> {
-    let found = Theme::ALL.into_iter().find(|t| t.name() == name);
+    let found = Theme::ALL.into_iter().find(|t| t.name().eq_ignore_ascii_case(name));
     found.ok_or_else(|| format!("expected one of {}", Theme::ALL.map(Theme::name).join(", ")))
 }
 
 impl LookArgs {
     /// How figures are to look; `width_mm` wide where no width is given.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for sizes that no figure can have.
     pub(super) fn look(&self, width_mm: f64) -> Result<Look> {
-        const HINT: &str = "85 mm is a journal's column and 180 mm its page; 300 dpi is usual";
+        const MM: &str = "85 mm is a journal's column, 180 mm its page";
+        const DPI: &str = "300 dpi is usual for print, 100 for a screen";
         let look = Look { width_mm: self.width_mm.unwrap_or(width_mm), dpi: self.dpi, theme: self.theme };
         // slides are laid out narrower and drawn larger: there must be room left
         let least = (LEAST_MM * self.theme.scale()).ceil();
-        for (name, value, low, high) in [("--width-mm", look.width_mm, least, 400.0), ("--dpi", self.dpi, 50.0, 1200.0)]
-        {
+        let theme = format!(" for --theme {}", self.theme.name());
+        let sizes =
+            [("--width-mm", look.width_mm, least, 400.0, &*theme, MM), ("--dpi", self.dpi, 50.0, 1200.0, "", DPI)];
+        for (name, value, low, high, of, hint) in sizes {
             if !(low..=high).contains(&value) {
-                let theme = if name == "--dpi" { String::new() } else { format!(" for --theme {}", self.theme.name()) };
-                return Err(Error::config(format!("{name} {value}: expected {low} to {high}{theme}"), HINT));
+                return Err(Error::config(format!("{name} {value}: expected {low} to {high}{of}"), hint));
             }
         }
         Ok(look)

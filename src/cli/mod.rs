@@ -31,11 +31,13 @@ use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::{AdapterChoice, Forced, Gpu, ShaderSource};
 use crate::lab::tune as tune_table;
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write, stdout};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 use std::sync::OnceLock;
 
 /// Exit code of a command that a signal ended.
@@ -193,7 +195,7 @@ macro_rules! commands {
         impl Command {
             fn run(&self, common: &Common) -> Result<ExitCode> {
                 match self {
-                    $(Self::$name(args) => $module::run(common, args),)*
+                    $(Self::$name(args) => $module::run(common, args).map(Termination::report),)*
                 }
             }
         }
@@ -227,7 +229,10 @@ commands! {
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage, 130 when a
 /// signal ended it.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // a number below zero is told by its range, not as an unknown option
+    let negative = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
+    let command = Cli::command().mut_subcommands(|command| command.mut_args(negative));
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit());
     cli.common.log();
     guard::begin(cli.common.force);
     if let Some(dir) = files::cache_dir() {
@@ -245,6 +250,25 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Refuses the number of an option that is not in `range`, which `expected` tells.
+fn within<T: PartialOrd + Display>(
+    option: &str,
+    value: T,
+    range: RangeInclusive<T>,
+    expected: &str,
+    hint: &str,
+) -> Result<()> {
+    match range.contains(&value) {
+        true => Ok(()),
+        false => Err(Error::config(format!("{option} {value}: expected {expected}"), hint)),
+    }
+}
+
+/// Prints what a command found: as JSON where that is asked for, else by `in_words`.
+fn print_found(json: bool, found: &impl serde::Serialize, in_words: impl FnOnce()) {
+    if json { print_json(found, true) } else { in_words() }
 }
 
 /// Prints a value as JSON on standard output. A reader that went away (a closed pipe) is no failure.

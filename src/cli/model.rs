@@ -4,7 +4,6 @@ use super::Common;
 use super::evaluate::run_dir;
 use crate::ecg::preprocessing::{Difference, Preprocessing};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
 use crate::nn::ModelFile;
 use crate::run::RunFolder;
 use std::path::Path;
@@ -16,9 +15,8 @@ pub(super) fn load(common: &Common, path: &Path) -> Result<ModelFile> {
     if model.assumed.is_empty() {
         return Ok(model);
     }
-    let run = run_dir(path).and_then(RunFolder::open);
-    if let Ok(experiment) = run.and_then(|folder| Experiment::load(folder.config(), &[])) {
-        let of_run = experiment.data.load_options().preprocessing();
+    if let Ok(folder) = run_dir(path).and_then(RunFolder::open) {
+        let of_run = folder.read_config(&[])?.data.load_options().preprocessing();
         for key in std::mem::take(&mut model.assumed) {
             take(&mut model.info.preprocessing, &of_run, key);
         }

@@ -29,6 +29,13 @@ pub(super) struct PredictArgs {
     /// from there on
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// How inputs are to be read, where not as the model says, and what is found printed.
+#[derive(Args)]
+pub(super) struct ReadArgs {
     /// Sampling rate of inputs that do not say theirs (the model's where not given)
     #[arg(long, value_name = "HZ")]
     fs: Option<f64>,
@@ -37,20 +44,12 @@ pub(super) struct PredictArgs {
     lead: Option<String>,
     /// Print one JSON object per input on standard output
     #[arg(long)]
-    json: bool,
-}
-
-/// How the inputs are to be read, where not as the model says.
-pub(super) struct Reading<'a> {
-    pub fs: Option<f64>,
-    pub lead: Option<&'a str>,
-    /// Notes of the inputs so far.
-    pub notes: Notes,
+    pub json: bool,
 }
 
 /// How many notes of each kind there were, and the first that was not printed: a folder may hold hundreds of records.
 #[derive(Default)]
-pub(super) struct Notes(RefCell<BTreeMap<String, (usize, String)>>);
+struct Notes(RefCell<BTreeMap<String, (usize, String)>>);
 
 impl Notes {
     /// Prints a note of the input `name`, if it is among the first of its kind: notes that differ in names and numbers only.
@@ -68,7 +67,7 @@ impl Notes {
     }
 
     /// Says how many notes were not printed.
-    pub(super) fn count(&self, common: &Common) {
+    fn count(&self, common: &Common) {
         for (count, next) in self.0.borrow().values().filter(|(count, _)| *count > NAMED) {
             match count - NAMED {
                 1 => common.say(format!("note: {next}")),
@@ -78,14 +77,6 @@ impl Notes {
     }
 }
 
-/// Reads a strip and makes of it what the model takes.
-pub(super) fn load(common: &Common, path: &Path, how: &Reading, info: &ModelInfo) -> Result<InputStrip> {
-    let recording = strip_input::read(path, &info.preprocessing.lead, how.lead)?;
-    let strip = strip_input::prepare(&recording, how.fs, &info.preprocessing)?;
-    strip.notes.iter().for_each(|n| how.notes.print(common, &strip.name, n));
-    Ok(strip)
-}
-
 /// A z-scored strip as `[1, 1, L]`.
 pub(super) fn upload(gpu: &crate::gpu::Gpu, signal: &[f32]) -> Result<Tensor> {
     let mut x = signal.to_vec();
@@ -93,9 +84,22 @@ pub(super) fn upload(gpu: &crate::gpu::Gpu, signal: &[f32]) -> Result<Tensor> {
     Tensor::from_f32(gpu, &[1, 1, x.len()], &x)
 }
 
-/// Runs `f` on each input, and on each recording of one that is a folder; the error of one is printed and the others go
-/// on.
-pub(super) fn for_each(common: &Common, inputs: &[PathBuf], mut f: impl FnMut(&Path) -> Result<()>) -> ExitCode {
+/// Runs `f` on each input, and on each recording of one that is a folder, made to what the model takes; the error of one is
+/// printed and the others go on.
+pub(super) fn for_each(
+    common: &Common,
+    inputs: &[PathBuf],
+    read: &ReadArgs,
+    info: &ModelInfo,
+    mut f: impl FnMut(&Path, InputStrip) -> Result<()>,
+) -> ExitCode {
+    let kinds = Notes::default();
+    let mut one = |path: &Path| {
+        let recording = strip_input::read(path, &info.preprocessing.lead, read.lead.as_deref())?;
+        let strip = strip_input::prepare(&recording, read.fs, &info.preprocessing)?;
+        strip.notes.iter().for_each(|n| kinds.print(common, &strip.name, n));
+        f(path, strip)
+    };
     let mut code = ExitCode::SUCCESS;
     let mut failed = |e: Error| {
         eprintln!("error: {e}");
@@ -104,15 +108,16 @@ pub(super) fn for_each(common: &Common, inputs: &[PathBuf], mut f: impl FnMut(&P
     let expanded: Vec<_> = inputs.iter().map(|path| strip_input::expand(path)).collect();
     // nothing of what is read is written over, whatever comes first
     expanded.iter().flatten().flat_map(|(recordings, _)| recordings).for_each(|path| guard::reads(&resolve(path)));
-    for one in expanded {
-        match one {
+    for input in expanded {
+        match input {
             Err(e) => failed(e),
             Ok((recordings, notes)) => {
                 notes.iter().for_each(|n| common.say(format!("note: {n}")));
-                recordings.iter().for_each(|path| f(path).unwrap_or_else(&mut failed));
+                recordings.iter().for_each(|path| one(path).unwrap_or_else(&mut failed));
             }
         }
     }
+    kinds.count(common);
     code
 }
 
@@ -135,12 +140,10 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let classes = &model.info.classes;
-    let how = Reading { fs: args.fs, lead: args.lead.as_deref(), notes: Notes::default() };
-    let code = for_each(common, &args.inputs, |path| {
-        let strip = load(common, path, &how, &model.info)?;
+    Ok(for_each(common, &args.inputs, &args.read, &model.info, |path, strip| {
         let x = upload(&gpu, &strip.signal)?;
         let logits = no_grad(|| net.forward(&x, &Mode::EVAL))?.logits.to_vec()?;
-        if args.json {
+        if args.read.json {
             print_json(&strip_json(path, &strip, &model, &logits), false);
         } else {
             let (class, p) = (&classes[argmax(&logits)], probabilities(&logits));
@@ -148,7 +151,5 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<ExitCode> {
             print_line(&format!("{}: {class}  ({})", path.display(), all.join(", ")));
         }
         Ok(())
-    });
-    how.notes.count(common);
-    Ok(code)
+    }))
 }

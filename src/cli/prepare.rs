@@ -1,8 +1,8 @@
 //! `exgnet prepare`: sources to one prepared data set.
 
-use super::progress::Reading;
+use super::progress::reading;
 use super::train::tell;
-use super::{Common, print_json, print_line};
+use super::{Common, print_found, print_line};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{Dataset, LoadOptions, Source, SyntheticOptions, prepared};
@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Read sources once into a prepared data set
 #[derive(Args)]
@@ -107,7 +106,7 @@ impl PrepareArgs {
     }
 }
 
-pub(super) fn run(common: &Common, args: &PrepareArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &PrepareArgs) -> Result<()> {
     if !args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
         return Err(Error::file(
             &args.out,
@@ -116,20 +115,16 @@ pub(super) fn run(common: &Common, args: &PrepareArgs) -> Result<ExitCode> {
         ));
     }
     let sources = args.sources.iter().map(|s| s.parse()).collect::<Result<Vec<Source>>>()?;
-    let reading = Reading::new(common.quiet);
-    prepared::prepare(&sources, &args.options()?, &GuidanceConfig::default(), &args.out, &reading.watch())?;
-    drop(reading);
+    prepared::prepare(&sources, &args.options()?, &GuidanceConfig::default(), &args.out, &reading(common.quiet))?;
     // read back as every other command reads it
     let set = prepared::read(&args.out)?;
-    if args.json {
-        print_json(&summary(&set), true);
-    } else {
+    print_found(args.json, &summary(&set), || {
         tell(common, &set);
         print_line(&table(&set));
-    }
+    });
     let beside = prepared::exclusions_path(&args.out);
     common.say(format!("written: {}, {}", args.out.display(), beside.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Strips of each source and class, and what was left out of it.

@@ -1,14 +1,13 @@
 //! `exgnet profile`: where a training step goes.
 
-use super::{Common, print_json, print_line};
-use crate::error::{Error, Result};
+use super::{Common, print_found, print_line, within};
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::lab::Interval;
 use crate::lab::ceilings::Bound;
 use crate::lab::profile::{Profile, profile};
 use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Measure where a training step goes: phases, kernels, guidance, memory
 #[derive(Args)]
@@ -32,20 +31,14 @@ pub(super) struct ProfileArgs {
     json: bool,
 }
 
-pub(super) fn run(common: &Common, args: &ProfileArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &ProfileArgs) -> Result<()> {
     let mut sets = args.sets.clone();
     sets.extend(args.batch.map(|b| format!("train.batch={b}")));
     let experiment = Experiment::load_or_quickstart(args.config.as_deref(), &sets)?;
-    if !(1..=10_000).contains(&args.steps) {
-        return Err(Error::config(format!("--steps {}: expected 1 to 10000", args.steps), "5 is usual"));
-    }
+    within("--steps", args.steps, 1..=10_000, "1 to 10000", "5 is usual")?;
     let found = profile(&common.gpu()?, &experiment, args.steps)?;
-    if args.json {
-        print_json(&found, true);
-    } else {
-        table(&found);
-    }
-    Ok(ExitCode::SUCCESS)
+    print_found(args.json, &found, || table(&found));
+    Ok(())
 }
 
 fn table(p: &Profile) {

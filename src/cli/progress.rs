@@ -9,37 +9,29 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// A bar for each source that is read.
-pub(super) struct Reading(Option<ProgressBar>);
-
-impl Reading {
-    pub(super) fn new(quiet: bool) -> Self {
-        Self((!quiet && std::io::stderr().is_terminal()).then(|| ProgressBar::new(1)))
-    }
-
-    /// Hears how far reading is.
-    pub(super) fn watch(&self) -> impl Fn(sources::Progress) + Sync {
-        |progress| {
-            let Some(bar) = &self.0 else { return };
-            match progress {
-                sources::Progress::Begin { source, total, bytes } => {
-                    let count = if bytes { "{bytes}/{total_bytes}" } else { "{pos}/{len} records" };
-                    let style = format!("{{msg}} {{bar:32}} {count}, {{elapsed}} gone, {{eta}} left");
-                    bar.set_style(ProgressStyle::with_template(&style).expect("a valid template"));
-                    bar.set_length(total);
-                    bar.set_position(0);
-                    bar.set_message(source);
-                }
-                sources::Progress::Advance(n) => bar.inc(n),
-            }
-        }
-    }
+/// A bar on a terminal, cleared when it is dropped; none elsewhere.
+pub(super) fn bar(quiet: bool, template: &str) -> Option<ProgressBar> {
+    (!quiet && std::io::stderr().is_terminal()).then(|| ProgressBar::new(1).with_style(style(template)))
 }
 
-impl Drop for Reading {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a valid template")
+}
+
+/// Shows how far reading is by a bar for each source.
+pub(super) fn reading(quiet: bool) -> impl Fn(sources::Progress) + Sync {
+    let bar = bar(quiet, "{msg}");
+    move |progress| {
+        let Some(bar) = &bar else { return };
+        match progress {
+            sources::Progress::Begin { source, total, bytes } => {
+                let count = if bytes { "{bytes}/{total_bytes}" } else { "{pos}/{len} records" };
+                bar.set_style(style(&format!("{{msg}} {{bar:32}} {count}, {{elapsed}} gone, {{eta}} left")));
+                bar.set_length(total);
+                bar.set_position(0);
+                bar.set_message(source);
+            }
+            sources::Progress::Advance(n) => bar.inc(n),
         }
     }
 }
@@ -55,10 +47,7 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new(quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let style = "{bar:32} {pos}/{len} steps, {msg}, {elapsed} gone, {eta} left";
-            ProgressBar::new(1).with_style(ProgressStyle::with_template(style).expect("a valid template"))
-        });
+        let bar = bar(quiet, "{bar:32} {pos}/{len} steps, {msg}, {elapsed} gone, {eta} left");
         Self { _in_order: InOrder::new(), bar, quiet, start: Instant::now(), steps: 1 }
     }
 }
@@ -96,13 +85,5 @@ impl Observer for Display {
             None => {}
         }
         Ok(())
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }

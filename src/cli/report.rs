@@ -3,11 +3,11 @@
 use super::{Common, print_json, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
-use crate::report::{STRIPS, by_kind, report};
+use crate::report::{STRIPS, report};
+use crate::run::read::{Missing, by_kind};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Write one HTML page about runs: tables, figures, strips to look through
 #[derive(Args)]
@@ -32,7 +32,7 @@ pub(super) struct ReportArgs {
     json: bool,
 }
 
-pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
     let page = report(&args.runs, args.strips)?;
     // a page of the same runs is brought up to date
     let title =
@@ -42,12 +42,7 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
         guard::replaces(&args.out);
     }
     write_atomically(&args.out, page.html.as_bytes())?;
-    for lack in by_kind(&page.missing) {
-        common.say(format!("missing: {}: {}", lack.places, lack.what));
-        if let Some(command) = lack.commands.first() {
-            common.say(format!("  {}{command}", if lack.commands.len() > 1 { "for example " } else { "" }));
-        }
-    }
+    tell(common, &page.missing);
     let (shown, kept) = page.strips;
     if args.json {
         let (out, bytes) = (args.out.display().to_string(), page.html.len());
@@ -65,5 +60,15 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<ExitCode> {
             page.figures
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Prints what runs do not have.
+pub(super) fn tell(common: &Common, missing: &[Missing]) {
+    for lack in by_kind(missing) {
+        common.say(format!("missing: {}: {}", lack.places, lack.what));
+        if let Some(command) = lack.commands.first() {
+            common.say(format!("  {}{command}", if lack.commands.len() > 1 { "for example " } else { "" }));
+        }
+    }
 }

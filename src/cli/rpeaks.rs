@@ -1,7 +1,7 @@
 //! `exgnet rpeaks`: detected R peaks against expert beats.
 
 use super::look::LookArgs;
-use super::{Common, print_json, print_line};
+use super::{Common, print_found, print_line};
 use crate::ecg::Source;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::rpeaks::evaluate::{Evaluation, RecordScore, RhythmGroup, TOLERANCE, evaluate};
@@ -12,7 +12,6 @@ use crate::files::{self, write_atomically};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Hold the R-peak detectors against expert beats
 #[derive(Args)]
@@ -40,7 +39,7 @@ pub(super) struct RpeaksArgs {
 /// More records than this are no longer told apart in a figure.
 const MOST_DRAWN: usize = 64;
 
-pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<()> {
     let look = args.look.look(crate::plot::Page::WIDTH_MM)?;
     let mut all = Evaluation { records: Vec::new(), exclusions: Vec::new() };
     let mut names: Vec<String> = Vec::new();
@@ -52,11 +51,8 @@ pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
         all.exclusions.extend(found.exclusions);
     }
     all.exclusions.iter().for_each(|e| common.say(format!("left out: {}: {}", e.record, e.reason)));
-    if args.json {
-        print_json(&Value::Array(all.records.iter().map(row_json).collect()), true);
-    } else {
-        print_line(table(&all, &names).trim_end());
-    }
+    let rows: Vec<Value> = all.records.iter().map(row_json).collect();
+    print_found(args.json, &rows, || print_line(table(&all, &names).trim_end()));
     if let Some(dir) = &args.out {
         write_atomically(&dir.join("table.md"), table(&all, &names).as_bytes())?;
         write_atomically(&dir.join("records.csv"), &csv(&all.records))?;
@@ -72,7 +68,7 @@ pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<ExitCode> {
         }
         common.say(format!("written: {}", dir.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn score_json(score: &Score) -> Value {

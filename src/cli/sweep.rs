@@ -122,7 +122,7 @@ fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
     for (i, task) in tasks.iter().enumerate() {
         common.say(told(tasks, i));
         if let Err(e) = job(&host, &task.experiment, &task.dir, Begin::Resume) {
-            // should the device be the cause, the next run opens it anew
+            // should the device be the cause, the next run opens it again
             host = CommandHost::new(common);
             common.say(format!("failed: {e}"));
             failed.push(i);

@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::files::guard;
 use clap::Args;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Write synthetic ECG as WFDB records and as a prepared data set
 #[derive(Args)]
@@ -45,7 +44,7 @@ pub(super) struct SynthArgs {
     overlap: f64,
 }
 
-pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<ExitCode> {
+pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<()> {
     let synthetic = SyntheticOptions {
         records: args.n,
         seed: args.seed,
@@ -60,7 +59,7 @@ pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<ExitCode> {
     let file = args.out.join("synthetic.safetensors");
     // the records of somebody's database are not for a set of artificial ones
     if !file.exists() {
-        guard::check(&args.out.join("RECORDS"))?;
+        guard::check(&args.out.join("RECORDS"), None)?;
     }
     let sources = [Source::new(Kind::Synthetic, "")];
     prepared::prepare(&sources, &options, &GuidanceConfig::default(), &file, &|_| {})?;
@@ -68,5 +67,5 @@ pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<ExitCode> {
     export::write_wfdb(&args.out, &set)?;
     tell(common, &set);
     print_line(&format!("written: {} records and {}", set.strips.len(), file.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

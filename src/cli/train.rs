@@ -1,6 +1,6 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
-use super::progress::{Display, Reading};
+use super::progress::{Display, reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::{Dataset, Source, resolve};
@@ -97,14 +97,14 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     };
     let mut experiment = Experiment::load_or_quickstart(args.config.as_deref(), &sets).map_err(as_written)?;
     if args.dry_run {
-        return dry_run::run(common, &experiment, args.json);
+        return dry_run::run(common, &experiment, args.json).map(|()| ExitCode::SUCCESS);
     }
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from(&experiment.output.dir));
     if args.resume {
         job::to_resume(&dir)?;
         // whatever run is there
         if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
-            experiment = Experiment::load(dir.join("config.toml"), &[])?;
+            experiment = RunFolder::open(&dir)?.read_config(&[])?;
         }
     }
     job::keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
@@ -153,7 +153,7 @@ impl Host for CommandHost<'_> {
     }
 
     fn reading(&self, load: &mut job::Load<'_>) -> Result<Dataset> {
-        load(&Reading::new(self.common.quiet).watch())
+        load(&reading(self.common.quiet))
     }
 
     fn observer(&self) -> Box<dyn Observer + '_> {

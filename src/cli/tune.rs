@@ -1,16 +1,14 @@
 //! `exgnet tune`: finds the kernels that suit a network on this adapter.
 
-use super::{Common, print_json, print_line};
+use super::{Common, print_found, print_line, progress, within};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::files;
 use crate::gpu::AdapterReport;
 use crate::lab::tune::{Options, Outcome, Progress, Table, cpu, read, tune, user_file};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// Try the kernels' versions and settings on this adapter and keep the fastest that are right
@@ -52,18 +50,11 @@ pub(super) struct TuneArgs {
     json: bool,
 }
 
-pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
-    if !(1..=1000).contains(&args.rounds) {
-        return Err(Error::config(format!("--rounds {}: expected 1 to 1000", args.rounds), "3 is usual"));
-    }
-    if !(0.01..=1e5).contains(&args.budget) {
-        return Err(Error::config(
-            format!("--budget {}: expected minutes, 0.01 to 100000", args.budget),
-            "15 is usual",
-        ));
-    }
-    if args.worth.is_some_and(|ms| !(0.0..=1e6).contains(&ms)) {
-        return Err(Error::config("--worth: expected milliseconds, 0 to 1000000", "leave it out, or 0 for any gain"));
+pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
+    within("--rounds", args.rounds, 1..=1000, "1 to 1000", "3 is usual")?;
+    within("--budget", args.budget, 0.01..=1e5, "minutes, 0.01 to 100000", "15 is usual")?;
+    if let Some(ms) = args.worth {
+        within("--worth", ms, 0.0..=1e6, "milliseconds, 0 to 1000000", "leave it out, or 0 for any gain")?;
     }
     if !common.kernels.is_empty() {
         return Err(Error::config(
@@ -74,15 +65,9 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
     let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
     let gpu = common.gpu()?;
     let report = gpu.report();
-    let path = match args.out.clone().or_else(|| user_file(report)) {
-        Some(path) => path,
-        None => {
-            return Err(Error::config(
-                "no cache folder: neither XDG_CACHE_HOME nor HOME is set",
-                "name a file with --out",
-            ));
-        }
-    };
+    let path = args.out.clone().or_else(|| user_file(report)).ok_or_else(|| {
+        Error::config("no cache folder: neither XDG_CACHE_HOME nor HOME is set", "name a file with --out")
+    })?;
     let mut table = begun(common, report, &path, args.out.is_some())?;
     common.say(format!(
         "{} ({}){}",
@@ -108,10 +93,10 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
         worth_ms: args.worth,
         budget: Some(Duration::from_secs_f64(60.0 * args.budget)),
     };
-    let shown = Examples::new(common);
+    let bar = progress::bar(common.quiet, "{spinner} {msg}");
     let size = (e.train.batch, e.data.samples());
     let outcome = tune(&gpu, &e.network, size, &options, &mut table, &mut |progress, table| {
-        shown.tell(progress);
+        show(common, bar.as_ref(), progress);
         if progress.found.is_some() {
             files::write_json(&path, table)?;
             // from here on it is this command's own
@@ -119,25 +104,21 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<ExitCode> {
         }
         Ok(())
     })?;
-    drop(shown);
+    drop(bar);
     if outcome.tuned + outcome.known + outcome.left == 0 {
         return Err(Error::config(
             format!("--only {}: found no kernel of that name in this network", args.only),
             "names begin with conv1d, conv1d_input_grad, conv1d_weight_grad, batch_norm or max_pool",
         ));
     }
-    if args.json {
-        print_json(&table, true);
-    } else {
-        print_line(&in_words(&outcome, &path));
-    }
-    Ok(ExitCode::SUCCESS)
+    print_found(args.json, &table, || print_line(&in_words(&outcome, &path)));
+    Ok(())
 }
 
 /// The table that is there, to be added to, or a new one. One that was named and is another adapter's is refused.
 fn begun(common: &Common, report: &AdapterReport, path: &Path, named: bool) -> Result<Table> {
     let Some(old) = read(path)? else {
-        files::guard::check(path)?;
+        files::guard::check(path, None)?;
         return Ok(Table::new(report));
     };
     let other_cpu = old.cpu.as_deref().zip(cpu(report)).is_some_and(|(then, now)| then != now);
@@ -151,7 +132,7 @@ fn begun(common: &Common, report: &AdapterReport, path: &Path, named: bool) -> R
     if old.is_of(report) {
         return Ok(old);
     }
-    common.say(format!("{}: of another driver or CPU, begun anew", path.display()));
+    common.say(format!("{}: of another driver or CPU, begun again", path.display()));
     Ok(Table::new(report))
 }
 
@@ -174,56 +155,33 @@ fn in_words(o: &Outcome, path: &Path) -> String {
     all
 }
 
-/// Rows of the table as they are found, and on a terminal what is being tried.
-struct Examples<'a> {
-    common: &'a Common,
-    bar: Option<ProgressBar>,
-}
-
-impl<'a> Examples<'a> {
-    fn new(common: &'a Common) -> Self {
-        let bar = (!common.quiet && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg}").expect("a valid template");
-            ProgressBar::new_spinner().with_style(style)
-        });
-        Self { common, bar }
+/// A row of the table when it is found, and on a terminal what is being tried.
+fn show(common: &Common, bar: Option<&ProgressBar>, p: &Progress<'_>) {
+    let (k, n) = p.at;
+    let left = match p.left.as_secs() {
+        s if s < 90 => format!("{s} s"),
+        s => format!("{} min", (s + 30) / 60),
+    };
+    if let Some(bar) = bar {
+        let (i, of) = p.tried;
+        bar.set_message(format!("{k}/{n} {}: {i} of {of}, best {:.2} ms, about {left} left", p.key, p.best_ms));
+        bar.tick();
     }
-
-    fn tell(&self, p: &Progress<'_>) {
-        let (k, n) = p.at;
-        let left = match p.left.as_secs() {
-            s if s < 90 => format!("{s} s"),
-            s => format!("{} min", (s + 30) / 60),
-        };
-        if let Some(bar) = &self.bar {
-            let (i, of) = p.tried;
-            bar.set_message(format!("{k}/{n} {}: {i} of {of}, best {:.2} ms, about {left} left", p.key, p.best_ms));
-            bar.tick();
-        }
-        let Some(f) = p.found else { return };
-        let row = format!(
-            "{:>7}  {:<44} {:>9.2} {:>9.2} {:>9} {:>7}  {}{}",
-            format!("{k}/{n}"),
-            p.key,
-            f.ms,
-            f.rule_ms,
-            f.naive_ms.map_or("-".into(), |ms| format!("{ms:.2}")),
-            f.timed + f.rejected,
-            f.choice.as_ref().map_or("rule of thumb".into(), crate::gpu::Choice::in_words),
-            // without a terminal this is the only place
-            if self.bar.is_none() { format!("  ({left} left)") } else { String::new() },
-        );
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.common.say(row)),
-            None => self.common.say(row),
-        }
-    }
-}
-
-impl Drop for Examples<'_> {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+    let Some(f) = p.found else { return };
+    let row = format!(
+        "{:>7}  {:<44} {:>9.2} {:>9.2} {:>9} {:>7}  {}{}",
+        format!("{k}/{n}"),
+        p.key,
+        f.ms,
+        f.rule_ms,
+        f.naive_ms.map_or("-".into(), |ms| format!("{ms:.2}")),
+        f.timed + f.rejected,
+        f.choice.as_ref().map_or("rule of thumb".into(), crate::gpu::Choice::in_words),
+        // without a terminal this is the only place
+        if bar.is_none() { format!("  ({left} left)") } else { String::new() },
+    );
+    match bar {
+        Some(bar) => bar.suspend(|| common.say(row)),
+        None => common.say(row),
     }
 }

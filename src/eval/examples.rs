@@ -14,9 +14,6 @@ use crate::tensor::Tensor;
 use rayon::prelude::*;
 
 /// Of the tested records, what they scored on the map of block `block`, and their deletion and insertion.
-///
-/// # Errors
-/// [`crate::Error::Shape`], [`crate::Error::Gpu`] from the maps of the kept strips.
 pub(super) fn examples(
     tested: &Tested<'_>,
     block: usize,

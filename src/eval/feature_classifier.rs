@@ -4,7 +4,9 @@
 //! A multilayer perceptron 17 - 64 - K with ReLU, cross-entropy with class weights (a weighted mean divides by the sum
 //! of the weights), Adam (beta 0.9, 0.999) in batches of 64, learning rate 3e-3 with a cosine to 0. Nothing was tuned.
 
-use crate::experiment::data::batches;
+use crate::ecg::Dataset;
+use crate::ecg::features::FeatureScale;
+use crate::experiment::data::{batches, class_counts};
 use crate::explain::softmax;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +23,18 @@ const RATE: f64 = 3e-3;
 const MOST_EPOCHS: usize = 300;
 const MOST_RECORDS: usize = 600_000;
 
+/// Probabilities of every class for `records` by the 17 features alone: a classifier fitted on the records `train`, with
+/// features standardised by them, and with classes weighed by `N / (K n_c)` where `weighted`.
+pub fn by_features(data: &Dataset, train: &[usize], records: &[usize], weighted: bool, seed: u64) -> Vec<Vec<f64>> {
+    let scale = FeatureScale::of(train.iter().map(|&r| &data.strips[r].features));
+    let rows: Vec<[f32; 17]> = train.iter().map(|&r| scale.apply(&data.strips[r].features)).collect();
+    let labels: Vec<usize> = train.iter().map(|&r| data.strips[r].label).collect();
+    let counts = class_counts(data, train);
+    let weight = |&n: &usize| if weighted { train.len() as f64 / (counts.len() * n.max(1)) as f64 } else { 1.0 };
+    let net = FeatureClassifier::fit(&rows, &labels, &counts.iter().map(weight).collect::<Vec<_>>(), seed);
+    records.iter().map(|&r| net.probabilities(&scale.apply(&data.strips[r].features))).collect()
+}
+
 /// The trained classifier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureClassifier {
@@ -29,19 +43,12 @@ pub struct FeatureClassifier {
     values: Vec<f64>,
 }
 
-/// The four parts of a flat list of parameters.
-struct Parts<'a> {
-    w1: &'a [f64],
-    b1: &'a [f64],
-    w2: &'a [f64],
-    b2: &'a [f64],
-}
-
-fn parts(values: &[f64], classes: usize) -> Parts<'_> {
+/// The four parts of a flat list of parameters, see [`FeatureClassifier`].
+fn parts(values: &[f64], classes: usize) -> [&[f64]; 4] {
     let (w1, rest) = values.split_at(INPUTS * HIDDEN);
     let (b1, rest) = rest.split_at(HIDDEN);
     let (w2, b2) = rest.split_at(classes * HIDDEN);
-    Parts { w1, b1, w2, b2 }
+    [w1, b1, w2, b2]
 }
 
 /// `to += scale * from`.
@@ -98,21 +105,21 @@ impl FeatureClassifier {
 
     /// Hidden values and logits.
     fn forward(&self, row: &[f32; INPUTS]) -> ([f64; HIDDEN], Vec<f64>) {
-        let p = parts(&self.values, self.classes);
+        let [w1, b1, w2, b2] = parts(&self.values, self.classes);
         let mut hidden = [0.0; HIDDEN];
-        hidden.copy_from_slice(p.b1);
-        for (&x, w) in row.iter().zip(p.w1.chunks_exact(HIDDEN)) {
+        hidden.copy_from_slice(b1);
+        for (&x, w) in row.iter().zip(w1.chunks_exact(HIDDEN)) {
             add_scaled(&mut hidden, w, f64::from(x));
         }
         hidden.iter_mut().for_each(|h| *h = h.max(0.0));
         let one = |(w, b): (&[f64], &f64)| b + w.iter().zip(&hidden).map(|(w, h)| w * h).sum::<f64>();
-        let logits = p.w2.chunks_exact(HIDDEN).zip(p.b2).map(one).collect();
+        let logits = w2.chunks_exact(HIDDEN).zip(b2).map(one).collect();
         (hidden, logits)
     }
 
     /// Gradient of the batch's loss, laid out as the values.
     fn gradient(&self, batch: &[usize], rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64]) -> Vec<f64> {
-        let w2 = parts(&self.values, self.classes).w2;
+        let [.., w2, _] = parts(&self.values, self.classes);
         let total: f64 = batch.iter().map(|&r| weights[labels[r]]).sum();
         let mut gradient = vec![0.0; self.values.len()];
         let (g1, rest) = gradient.split_at_mut(INPUTS * HIDDEN);

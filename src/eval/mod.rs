@@ -1,6 +1,5 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
-pub mod baselines;
 mod cost;
 mod examples;
 pub mod feature_classifier;
@@ -10,11 +9,11 @@ use crate::autograd::no_grad;
 use crate::ecg::Dataset;
 use crate::ecg::features::FeatureScale;
 use crate::error::Result;
-use crate::eval::baselines::{by_features, class_counts};
+use crate::eval::feature_classifier::by_features;
 use crate::experiment::Experiment;
-use crate::experiment::data::Strips;
+use crate::experiment::data::{Strips, class_counts};
 use crate::explain::perturbation::{Areas, Curves, STEPS, Subject, curves};
-use crate::explain::scores::is_dead;
+use crate::explain::scores::{MapScores, is_dead, summary};
 use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
 use crate::gpu::{Gpu, in_halves};
@@ -26,9 +25,9 @@ use crate::run::metrics::Metrics;
 use crate::run::origin::{Of, Origin};
 use crate::run::predictions;
 use crate::run::predictions::{Prediction, short, short_share};
-use crate::run::sanity::{RANDOM_SEED, Sanity};
+use crate::run::sanity::{Chance, RANDOM_SEED, Sanity};
 use crate::tensor::Tensor;
-use score::{Scored, Sums, score, zscored};
+use score::{Scored, Scores, score, zscored};
 use std::path::Path;
 
 /// Most records of a true class whose prediction is taken apart by deletion and insertion: each costs `2 STEPS` forward
@@ -39,9 +38,6 @@ pub const PERTURBED: usize = 8;
 const BATCH: usize = 32;
 
 /// Logits of each of `records`, in evaluation mode.
-///
-/// # Errors
-/// [`crate::Error::Shape`], [`crate::Error::Gpu`].
 pub fn logits(gpu: &Gpu, net: &Exgnet, strips: &Strips, records: &[usize], batch: usize) -> Result<Vec<Vec<f32>>> {
     logits_by(gpu, strips, records, batch, |x| Ok(no_grad(|| net.forward(x, &Mode::EVAL))?.logits))
 }
@@ -104,9 +100,6 @@ pub struct Evaluation {
 impl Evaluation {
     /// Writes `predictions.csv`, `metrics.json`, `explanation.json` and, where there are some, `sanity.json`,
     /// `explanations.safetensors` and `cost.json`; each says of what it is.
-    ///
-    /// # Errors
-    /// [`crate::Error::File`] for what cannot be written.
     pub fn write(&self, dir: &Path, origin: &Origin) -> Result<()> {
         let path = dir.join("predictions.csv");
         predictions::write_of(&path, &self.metrics.classes, &self.predictions, Some(origin))?;
@@ -128,11 +121,10 @@ impl Evaluation {
 /// keeps what figures need, among it the time of a prediction: nearly twice the time.
 ///
 /// # Errors
-/// As [`logits`]; [`crate::Error::Data`] for no records, classes that the network does not have and predictions that are no
-/// finite number.
+/// [`crate::Error::Data`] for no records, classes that the network does not have and non-finite predictions.
 pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let Tested { gpu, net, data, records, train, experiment, .. } = *tested;
-    let block = experiment.losses.weights(net.config().widths.len())?.block;
+    let block = experiment.losses.block(net.config().widths.len())?;
     let seed = experiment.train.seed;
     let random_seed = seed.wrapping_add(RANDOM_SEED);
     let random = || Exgnet::new(gpu, net.config(), net.classes(), false, random_seed)?.folded();
@@ -158,33 +150,34 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
         .collect();
     let counts = train.map(|records| class_counts(data, records));
     let metrics = Metrics::of(&data.classes, &predictions, counts.as_deref())?;
-    let sums = Sums { classes: &data.classes, truth: &truth, scored: &scored };
+    // means of one kind of map, grouped by the true class
+    let by_truth = |of: fn(&Scores) -> Option<MapScores>| {
+        let rows: Vec<_> = truth.iter().zip(&scored).map(|(&c, s)| (c, of(&s.scores))).collect();
+        summary(&rows, &data.classes)
+    };
+    let by_prediction: Vec<_> = scored.iter().map(|s| (s.predicted, s.scores.predicted)).collect();
     let explanation = Explanations {
-        true_class: sums.by_truth(|s| s.truth)?,
-        predicted_class: sums.by_prediction()?,
+        true_class: by_truth(|s| s.truth)?,
+        predicted_class: summary(&by_prediction, &data.classes)?,
         perturbation: perturbation(&data.classes, &truth, &chosen, &found),
     };
-    let sanity = match sanity {
-        false => None,
-        true => Some(Sanity {
-            uniform: sums.by_truth(|s| s.uniform)?,
-            pointing_chance: sums.chance(),
-            slope: sums.by_truth(|s| s.slope)?,
-            random_network: sums.by_truth(|s| s.random)?,
+    let mut all = Evaluation { predictions, metrics, explanation, sanity: None, examples: None, cost: None };
+    if sanity {
+        let ids: Vec<String> = all.predictions.iter().map(|p| p.record.clone()).collect();
+        let features = by_features.map(|rows| Metrics::compute(&data.classes, &ids, &truth, &rows, None));
+        let chances: Vec<_> = truth.iter().zip(&scored).map(|(&c, s)| (c, s.scores.chance)).collect();
+        all.sanity = Some(Sanity {
+            uniform: by_truth(|s| s.uniform)?,
+            pointing_chance: Chance::of(&chances, data.classes.len()),
+            slope: by_truth(|s| s.slope)?,
+            random_network: by_truth(|s| s.random)?,
             random_seed,
-            features: match &by_features {
-                Some(rows) => {
-                    let ids: Vec<String> = predictions.iter().map(|p| p.record.clone()).collect();
-                    Some(Metrics::compute(&data.classes, &ids, &truth, rows, None)?)
-                }
-                None => None,
-            },
-        }),
-    };
-    let kept = sanity.is_some();
-    let examples = kept.then(|| examples::examples(tested, block, &scored, &found)).transpose()?;
-    let cost = kept.then(|| cost::cost(tested)).transpose()?;
-    Ok(Evaluation { predictions, metrics, explanation, sanity, examples, cost })
+            features: features.transpose()?,
+        });
+        all.examples = Some(examples::examples(tested, block, &scored, &found)?);
+        all.cost = Some(cost::cost(tested)?);
+    }
+    Ok(all)
 }
 
 /// Areas in the digits of `predictions.csv`.

@@ -4,12 +4,11 @@ use crate::ecg::guidance::{marked_bins, pool};
 use crate::ecg::{Strip, zscore};
 use crate::error::Result;
 use crate::eval::Tested;
-use crate::explain::scores::{MapScores, Summary, pointing_chance, slope_map, summary, uniform};
+use crate::explain::scores::{MapScores, pointing_chance, slope_map, uniform};
 use crate::explain::{argmax, grad_cam};
 use crate::nn::network::FEATURES;
 use crate::nn::{Exgnet, Mode, Output};
 use crate::run::predictions;
-use crate::run::sanity::Chance;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 
@@ -69,17 +68,11 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     } else {
         None
     };
-    let regressed = match tested.scale.and(net.regress(&out.embedding)?) {
-        Some(values) => Some(values.to_vec()?),
-        None => None,
-    };
+    let regressed = tested.scale.and(net.regress(&out.embedding)?).map(|values| values.to_vec()).transpose()?;
     let embedding = out.embedding.to_vec()?;
     let width = out.embedding.dim(1);
     drop(out);
-    let random = match random {
-        Some(net) => Some(maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)?),
-        None => None,
-    };
+    let random = random.map(|net| maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)).transpose()?;
     let one = |i: usize| {
         let strip = &data.strips[part[i]];
         let made = strip.guidance(data.preprocessing.fs, &experiment.guidance);
@@ -110,31 +103,4 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
         }
     };
     Ok((0..part.len()).into_par_iter().map(one).collect())
-}
-
-/// All tested records, to be summed up.
-pub(super) struct Sums<'a> {
-    pub classes: &'a [String],
-    pub truth: &'a [usize],
-    pub scored: &'a [Scored],
-}
-
-impl Sums<'_> {
-    /// Means of one kind of map, grouped by the true class.
-    pub fn by_truth(&self, of: fn(&Scores) -> Option<MapScores>) -> Result<Summary> {
-        let rows: Vec<_> = self.truth.iter().zip(self.scored).map(|(&c, s)| (c, of(&s.scores))).collect();
-        summary(&rows, self.classes)
-    }
-
-    /// Means of the maps for the predicted class, grouped by it.
-    pub fn by_prediction(&self) -> Result<Summary> {
-        let rows: Vec<_> = self.scored.iter().map(|s| (s.predicted, s.scores.predicted)).collect();
-        summary(&rows, self.classes)
-    }
-
-    /// Means of the pointing game's chance.
-    pub fn chance(&self) -> Chance {
-        let rows: Vec<_> = self.truth.iter().zip(self.scored).map(|(&c, s)| (c, s.scores.chance)).collect();
-        Chance::of(&rows, self.classes.len())
-    }
 }

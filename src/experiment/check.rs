@@ -8,14 +8,12 @@ use crate::error::{Error, Result};
 use crate::experiment::{AugmentConfig, DataConfig, Experiment, Fold, Select, TrainConfig};
 use crate::explain::nearest_block;
 use crate::nn::config::{Problem, whole_number};
+use std::ops::{Bound, RangeBounds};
 
 type Checked = Result<(), Problem>;
 
 impl Experiment {
-    /// Checks every value, and how they fit together.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Config`] naming the key, what was found and what was expected.
+    /// Checks every value, and how they fit together: an error names the key, what was found and what was expected.
     pub fn validate(&self) -> Result<()> {
         self.check().map_err(Problem::into_error)
     }
@@ -24,7 +22,7 @@ impl Experiment {
     pub(super) fn check(&self) -> Checked {
         self.data.check()?;
         self.network.check()?;
-        between("losses.label_smoothing", self.losses.label_smoothing, Low::From(0.0), High::Below(1.0), "0 is off")?;
+        between("losses.label_smoothing", self.losses.label_smoothing, 0.0..1.0, "0 is off")?;
         self.check_losses()?;
         self.check_guidance()?;
         self.augment.check(self.data.seconds)?;
@@ -42,10 +40,10 @@ impl Experiment {
         for (key, weight) in
             [("losses.joint", losses.joint), ("losses.feature", losses.feature), ("losses.xai", losses.xai)]
         {
-            between(key, weight, Low::From(0.0), High::To(1000.0), "0 leaves the term out")?;
+            between(key, weight, 0.0..=1000.0, "0 leaves the term out")?;
         }
         let blocks = self.network.widths.len();
-        losses.weights(blocks).map(drop).map_err(|_| {
+        losses.block(blocks).map(drop).map_err(|_| {
             let near = nearest_block(&losses.target_layer, blocks);
             let near = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
             let expected = format!("\"last\" or \"blocks.0\" to \"blocks.{}\"{near}", blocks.saturating_sub(1));
@@ -76,8 +74,8 @@ impl DataConfig {
             let expected = "auto, none or a regular expression with one group";
             return Err(Problem::new("data.patient_pattern", found, expected, hint_of(&e)));
         }
-        between("data.fs", self.fs, Low::From(50.0), High::To(2000.0), "the rate in Hz, e.g. fs = 500.0")?;
-        between("data.seconds", self.seconds, Low::Above(0.0), High::To(600.0), "e.g. seconds = 10.0")?;
+        between("data.fs", self.fs, 50.0..=2000.0, "the rate in Hz, e.g. fs = 500.0")?;
+        between("data.seconds", self.seconds, (Bound::Excluded(0.0), Bound::Included(600.0)), "e.g. seconds = 10.0")?;
         let samples = self.fs * self.seconds;
         Problem::unless(
             (samples - samples.round()).abs() < 1e-6,
@@ -93,8 +91,8 @@ impl DataConfig {
         })?;
         whole("data.min_class", self.min_class, 0, 1_000_000, "0 keeps every class")?;
         whole("data.folds", self.folds, 2, 1000, "5 is usual")?;
-        between("data.mains", self.mains, Low::From(40.0), High::To(70.0), "50, or 60 in America")?;
-        between("data.csv_fs", self.csv_fs, Low::From(20.0), High::To(100_000.0), "the rate in Hz, e.g. 500")?;
+        between("data.mains", self.mains, 40.0..=70.0, "50, or 60 in America")?;
+        between("data.csv_fs", self.csv_fs, 20.0..=100_000.0, "the rate in Hz, e.g. 500")?;
         let sources = self.sources().unwrap_or_default();
         let synthetic = self.prepared.is_empty() && sources.iter().any(|s| s.kind == Kind::Synthetic);
         if synthetic { self.check_synthetic() } else { Ok(()) }
@@ -135,20 +133,20 @@ impl DataConfig {
         let least = self.folds.max(count);
         whole("data.synthetic.records", s.records, least, 1_000_000, "one record a fold and a class is the least")?;
         seed("data.synthetic.seed", s.seed)?;
-        between("data.synthetic.noise", s.noise, Low::From(0.0), High::To(100.0), "1 is usual, 0 is none")?;
-        between("data.synthetic.ectopic", s.ectopic, Low::From(0.0), High::To(1.0), "0.25 is usual, 0 is none")?;
-        between("data.synthetic.overlap", s.overlap, Low::From(0.0), High::To(1.0), "1 is usual, 0 is none")
+        between("data.synthetic.noise", s.noise, 0.0..=100.0, "1 is usual, 0 is none")?;
+        between("data.synthetic.ectopic", s.ectopic, 0.0..=1.0, "0.25 is usual, 0 is none")?;
+        between("data.synthetic.overlap", s.overlap, 0.0..=1.0, "1 is usual, 0 is none")
     }
 }
 
 impl AugmentConfig {
     fn check(&self, seconds: f64) -> Checked {
-        between("augment.probability", self.probability, Low::From(0.0), High::To(1.0), "1 changes every strip")?;
+        between("augment.probability", self.probability, 0.0..=1.0, "1 changes every strip")?;
         let half = seconds / 2.0;
-        between("augment.shift", self.shift, Low::From(0.0), High::To(half), "seconds; 0 is off, 0.5 is usual")?;
-        between("augment.scale", self.scale, Low::From(0.0), High::To(9.0), "0 is off, 0.2 is 20 % up or down")?;
-        between("augment.wander", self.wander, Low::From(0.0), High::To(10.0), "0 is off, 0.1 is a tenth of the sd")?;
-        between("augment.noise", self.noise, Low::From(0.0), High::To(10.0), "0 is off, 0.05 is a twentieth of the sd")
+        between("augment.shift", self.shift, 0.0..=half, "seconds; 0 is off, 0.5 is usual")?;
+        between("augment.scale", self.scale, 0.0..=9.0, "0 is off, 0.2 is 20 % up or down")?;
+        between("augment.wander", self.wander, 0.0..=10.0, "0 is off, 0.1 is a tenth of the sd")?;
+        between("augment.noise", self.noise, 0.0..=10.0, "0 is off, 0.05 is a twentieth of the sd")
     }
 }
 
@@ -156,26 +154,20 @@ impl TrainConfig {
     fn check(&self, folds: usize) -> Checked {
         whole("train.epochs", self.epochs, 1, 100_000, "60 is usual")?;
         whole("train.batch", self.batch, 2, 65_536, "BatchNorm needs two records at least; 32 is usual")?;
-        between("train.lr", self.lr, Low::Above(0.0), High::To(10.0), "0.001 is usual")?;
-        between("train.weight_decay", self.weight_decay, Low::From(0.0), High::To(10.0), "0 is none")?;
+        between("train.lr", self.lr, (Bound::Excluded(0.0), Bound::Included(10.0)), "0.001 is usual")?;
+        between("train.weight_decay", self.weight_decay, 0.0..=10.0, "0 is none")?;
         for (i, &beta) in self.betas.iter().enumerate() {
-            between(&format!("train.betas[{i}]"), beta, Low::From(0.0), High::Below(1.0), "[0.9, 0.999] is usual")?;
+            between(&format!("train.betas[{i}]"), beta, 0.0..1.0, "[0.9, 0.999] is usual")?;
         }
-        between(
-            "train.validation",
-            self.validation,
-            Low::From(0.0),
-            High::Below(0.51),
-            "a share of the training fold, 0.1 is usual",
-        )?;
+        between("train.validation", self.validation, 0.0..0.51, "a share of the training fold, 0.1 is usual")?;
         let watched = self.select == Select::Final || self.validation > 0.0;
         Problem::unless(watched, "train.select", "\"best\" with train.validation = 0", || {
             let hint =
                 "hold out a share of the training fold to select on (validation = 0.1), or use select = \"final\"";
             ("train.validation above 0".into(), hint.into())
         })?;
-        between("train.warmup", self.warmup, Low::From(0.0), High::Below(1.0), "a share of all steps, 0.03 is usual")?;
-        between("train.clip", self.clip, Low::From(0.0), High::To(1e9), "0 switches clipping off, 5 is usual")?;
+        between("train.warmup", self.warmup, 0.0..1.0, "a share of all steps, 0.03 is usual")?;
+        between("train.clip", self.clip, 0.0..=1e9, "0 switches clipping off, 5 is usual")?;
         seed("train.seed", self.seed)?;
         if let Fold::Index(fold) = self.fold {
             Problem::unless(fold < folds, "train.fold", fold, || {
@@ -185,35 +177,21 @@ impl TrainConfig {
         whole("train.log_every", self.log_every, 1, 1_000_000, "10 is usual")?;
         whole("train.checkpoint_steps", self.checkpoint_steps, 0, 1_000_000_000, "0 is off")?;
         let minutes = self.checkpoint_minutes;
-        between("train.checkpoint_minutes", minutes, Low::From(0.0), High::To(1e6), "5 is usual, 0 is off")
+        between("train.checkpoint_minutes", minutes, 0.0..=1e6, "5 is usual, 0 is off")
     }
 }
 
-/// Lower end of a range of numbers.
-#[derive(Clone, Copy)]
-enum Low {
-    From(f64),
-    Above(f64),
-}
-
-/// Upper end of a range of numbers.
-#[derive(Clone, Copy)]
-enum High {
-    To(f64),
-    Below(f64),
-}
-
 /// A number within a range; NaN is within none.
-fn between(key: &str, value: f64, low: Low, high: High, hint: &str) -> Checked {
-    let (above, from) = match low {
-        Low::From(x) => (value >= x, format!("from {x}")),
-        Low::Above(x) => (value > x, format!("above {x}")),
+fn between(key: &str, value: f64, range: impl RangeBounds<f64>, hint: &str) -> Checked {
+    let end = |bound: Bound<&f64>, included: &str, excluded: &str| match bound {
+        Bound::Included(x) => format!(" {included} {x}"),
+        Bound::Excluded(x) => format!(" {excluded} {x}"),
+        Bound::Unbounded => String::new(),
     };
-    let (below, to) = match high {
-        High::To(x) => (value <= x, format!("to {x}")),
-        High::Below(x) => (value < x, format!("to below {x}")),
-    };
-    Problem::unless(above && below, key, value, || (format!("a number {from} {to}"), hint.into()))
+    Problem::unless(range.contains(&value), key, value, || {
+        let (from, to) = (end(range.start_bound(), "from", "above"), end(range.end_bound(), "to", "to below"));
+        (format!("a number{from}{to}"), hint.into())
+    })
 }
 
 /// A whole number within a range.

@@ -129,9 +129,14 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })
 }
 
-fn check_division(data: &Dataset, division: Division) -> Result<Division> {
+/// How many of `records` each class has.
+pub fn class_counts(data: &Dataset, records: &[usize]) -> Vec<usize> {
     let mut counts = vec![0; data.classes.len()];
-    division.train.iter().for_each(|&i| counts[data.strips[i].label] += 1);
+    records.iter().for_each(|&r| counts[data.strips[r].label] += 1);
+    counts
+}
+
+fn check_division(data: &Dataset, division: Division) -> Result<Division> {
     if division.train.len() < 2 || data.classes.len() < 2 {
         return Err(Error::data(
             "the training fold",
@@ -139,7 +144,7 @@ fn check_division(data: &Dataset, division: Division) -> Result<Division> {
             "use more records, or lower data.min_class",
         ));
     }
-    match counts.iter().position(|&n| n == 0) {
+    match class_counts(data, &division.train).iter().position(|&n| n == 0) {
         None => Ok(division),
         Some(c) => Err(Error::data(
             "the training fold",

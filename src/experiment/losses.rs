@@ -2,7 +2,6 @@
 
 use crate::error::Result;
 use crate::explain::target_block;
-use crate::train::losses::{LossWeights, XaiGoal};
 use serde::{Deserialize, Serialize};
 
 /// The `[losses]` table: `CE + joint CE_joint + feature SmoothL1 + xai (1 - NCC)`. A weight of 0 leaves a term out.
@@ -19,7 +18,7 @@ pub struct LossConfig {
     pub target_layer: String,
     /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
     pub detach_alpha: bool,
-    /// What the map is drawn to: `mixed` (the target of beats and intervals) or `separate` (a term for each).
+    /// What the map is pulled towards: `mixed` (the target of beats and intervals) or `separate` (a term for each).
     pub xai_goal: XaiGoal,
     /// How much more an irregular record weighs in the XAI guidance: `1 + xai_irregular rho`; 0 = all alike.
     pub xai_irregular: f64,
@@ -45,21 +44,24 @@ impl Default for LossConfig {
     }
 }
 
+/// What XAI guidance pulls the map towards; `B`, `I`, `G` and `rho` as in [`mod@crate::ecg::guidance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XaiGoal {
+    /// `1 - NCC(M, G)`: the target of beats and intervals mixed.
+    Mixed,
+    /// `(1 - rho) (1 - NCC(M, B)) + rho (1 - NCC(M, I))`: beats and intervals each in a term of its own.
+    Separate,
+}
+
 impl LossConfig {
-    /// The weights for a trunk of `blocks` blocks.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Config`] for a target layer that it does not have.
-    pub fn weights(&self, blocks: usize) -> Result<LossWeights> {
-        let block = target_block(Some(&self.target_layer), blocks)?;
-        Ok(LossWeights {
-            joint: self.joint,
-            feature: self.feature,
-            xai: self.xai,
-            block,
-            detach_alpha: self.detach_alpha,
-            goal: self.xai_goal,
-            irregular: self.xai_irregular,
-        })
+    /// Place of the target layer among `blocks` blocks, of which it must be one.
+    pub fn block(&self, blocks: usize) -> Result<usize> {
+        target_block(Some(&self.target_layer), blocks)
+    }
+
+    /// True where the network needs its train-only part.
+    pub fn train_only(&self) -> bool {
+        self.joint > 0.0 || self.feature > 0.0
     }
 }

@@ -19,8 +19,7 @@ use crate::nn::config::NetworkConfig;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use augment::AugmentConfig;
-pub use losses::LossConfig;
-pub use read::apply_set;
+pub use losses::{LossConfig, XaiGoal};
 pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
 
 /// The experiment that `exgnet train` runs when none is named.
@@ -141,10 +140,7 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// The sources.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Config`] for one that is none; [`Experiment::validate`] found that before.
+    /// The sources; that each is one [`Experiment::validate`] found before.
     pub fn sources(&self) -> Result<Vec<Source>> {
         self.source.names().iter().map(|name| name.parse()).collect()
     }

@@ -21,7 +21,8 @@ impl Experiment {
         Self::parse_with(text, origin, &[])
     }
 
-    /// [`Experiment::parse`] with `key=value` settings that go before the text, see [`apply_set`].
+    /// [`Experiment::parse`] with settings such as `train.epochs=3` that go before the text. A value is read as TOML; what is no
+    /// TOML is taken as text, so that `network.head=mlp` needs no quotes.
     pub fn parse_with(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
         let place = Place { text, origin, sets };
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
@@ -41,9 +42,6 @@ impl Experiment {
     }
 
     /// Reads an experiment file, with `key=value` settings that go before it.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a file that cannot be read; else as [`Experiment::parse`].
     pub fn load(path: impl AsRef<Path>, sets: &[String]) -> Result<Self> {
         let path = path.as_ref();
         crate::files::guard::reads(path);
@@ -66,28 +64,18 @@ impl Experiment {
     }
 
     /// Reads an experiment file, or takes the embedded quick start where none is named.
-    ///
-    /// # Errors
-    /// As [`Experiment::load`].
     pub fn load_or_quickstart(path: Option<&Path>, sets: &[String]) -> Result<Self> {
         path.map_or_else(|| Self::quickstart(sets), |path| Self::load(path, sets))
     }
 
     /// The embedded quick start, with `key=value` settings that go before it.
-    ///
-    /// # Errors
-    /// As [`Experiment::parse`], for a setting that cannot be used.
     pub fn quickstart(sets: &[String]) -> Result<Self> {
         Self::parse_with(QUICKSTART, QUICKSTART_NAME, sets)
     }
 }
 
-/// Puts `train.epochs=3` into the table of an experiment. The value is read as TOML; what is no TOML is taken as
-/// text, so that `network.head=mlp` needs no quotes. Whether there is such a key is seen later.
-///
-/// # Errors
-/// [`Error::Config`] without `=`, for an empty part of the key, a broken list or text, or a key below a value.
-pub fn apply_set(table: &mut Table, set: &str) -> Result<()> {
+/// Puts `train.epochs=3` into the table of an experiment. Whether there is such a key is seen later.
+pub(super) fn apply_set(table: &mut Table, set: &str) -> Result<()> {
     let fail = |what: String| {
         Err(Error::config(format!("--set {set}: {what}"), "write --set table.key=value, e.g. --set train.epochs=3"))
     };

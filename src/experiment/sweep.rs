@@ -60,9 +60,6 @@ pub struct Task {
 
 impl Sweep {
     /// Reads a sweep file and makes its tasks: by variant, then fold, then seed. `out` goes before the file's own.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a file that is no sweep; [`Error::Config`] for an experiment that makes no sense.
     pub fn load(path: &Path, out: Option<&Path>) -> Result<(Self, Vec<Task>)> {
         let bad = |what: String| Error::file(path, what, "a sweep has base, out, folds, seeds and [[variant]] tables");
         let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;

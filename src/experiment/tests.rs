@@ -1,4 +1,5 @@
 use crate::ecg::sources::Kind;
+use crate::experiment::read::apply_set;
 use crate::experiment::*;
 use crate::nn::config::{BlockKind, Head};
 use std::path::Path;
@@ -73,7 +74,6 @@ fn an_unknown_key_names_the_nearest_one_and_the_line() {
     fails(parse("[network]\nprest = 'exgnet'"), &["'network.preset'"]);
     fails(parse("network.hed = 'mlp'"), &["e.toml:1", "'network.head'"]);
     fails(parse("[losses]\nxia = 0.5"), &["'losses.xia'", "'losses.xai'"]);
-    fails(set(&["train.epoch=3"]), &["--set train.epoch=3: unknown key 'train.epoch'", "'train.epochs'"]);
     fails(set(&["trian.epochs=3"]), &["configuration: --set trian.epochs=3: unknown key 'trian'", "'train'"]);
     fails(set(&["data.synthetc.records=3"]), &["configuration: --set data.synthetc.records=3", "'data.synthetic'"]);
     fails(set(&["epochs=3"]), &["configuration: --set epochs=3: unknown key 'epochs'", "'train.epochs'"]);
@@ -92,7 +92,6 @@ fn a_value_of_the_wrong_type_is_told_with_its_key() {
     fails(parse("[train]\nepochs = -1"), &["train.epochs: found -1, expected a whole number, 0 or more"]);
     fails(parse("[train]\nlr = true"), &["train.lr: found true, expected a number"]);
     fails(parse("[train]\nbetas = [0.9]"), &["train.betas: found [0.9], expected a list of two numbers"]);
-    fails(parse("[train]\noptimizer = 'sgd'"), &["train.optimizer: found \"sgd\"", "\"adam\"", "\"adamw\""]);
     fails(parse("[train]\nfold = 'every'"), &["train.fold: found \"every\", expected the number of a fold"]);
     fails(parse("[train]\nfold = -1"), &["train.fold: found -1"]);
     fails(parse("[data]\nclean = 1"), &["data.clean: found 1, expected true or false"]);
@@ -106,7 +105,6 @@ fn a_value_of_the_wrong_type_is_told_with_its_key() {
     fails(parse("[train.epochs]\nx = 1"), &["train.epochs: found a table, expected a value", "epochs = 60"]);
     fails(parse("[[train]]\nepochs = 1"), &["train: found", "expected a table"]);
     fails(parse("[train]\nlr = 2024-01-01"), &["train.lr: found 2024-01-01"]);
-    fails(set(&["train.epochs=many"]), &["--set train.epochs=many: train.epochs: found \"many\""]);
 }
 
 #[test]
@@ -129,8 +127,7 @@ fn a_value_that_makes_no_sense_is_told_with_its_line() {
     fails(parse("[data]\nseconds = -1"), &["data.seconds: found -1"]);
     fails(parse("[data]\nfs = 360\nseconds = 0.333"), &["e.toml:3: data.seconds", "a whole number of samples"]);
     fails(parse("[data]\nseconds = 0.1"), &["at least 64 samples"]);
-    fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "HINT: choose rhythm6"]);
-    fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "af3"]);
+    fails(parse("[data]\nclasses = 'rhythm7'"), &["data.classes: found \"rhythm7\"", "HINT: choose rhythm6", "af3"]);
     fails(parse("[data]\ndetector = 'best'"), &["data.detector", "adaptive"]);
     fails(parse("[data]\nmains = 55555"), &["data.mains: found 55555"]);
     fails(parse("[guidance]\ntolerance = 0"), &["guidance.tolerance: found 0"]);
@@ -187,7 +184,6 @@ fn settings_go_before_the_file() {
     assert_eq!(set(&["train.epochs=3", "train.epochs=4"]).unwrap().train.epochs, 4);
     assert_eq!(set(&["data.source=['wfdb:a','wfdb:b=c']"]).unwrap().data.sources().unwrap()[1].path, Path::new("b=c"));
     assert_eq!(set(&["output.dir=a b/c"]).unwrap().output.dir, "a b/c");
-    fails(set(&["train.epochs"]), &["--set train.epochs: found no `=`"]);
     fails(set(&["train..epochs=3"]), &["dotted names"]);
     fails(set(&["=3"]), &["dotted names"]);
     fails(set(&["train.epochs.x=3"]), &["`epochs` is a value"]);
@@ -203,7 +199,6 @@ fn settings_go_before_the_file() {
 fn files_that_are_no_experiment() {
     let dir = tempfile::tempdir().unwrap();
     fails(Experiment::load(dir.path(), &[]), &["is a folder"]);
-    fails(Experiment::load(dir.path().join("none.toml"), &[]), &["none.toml", "cannot be read"]);
     let path = dir.path().join("e.toml");
     std::fs::write(&path, [0x66, 0xff]).unwrap();
     fails(Experiment::load(&path, &[]), &["not UTF-8 text (byte 1)"]);

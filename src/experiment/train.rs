@@ -102,12 +102,13 @@ pub enum Select {
 
 /// Which fold is tested on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(rename_all = "lowercase", expecting = "expected the number of a fold from 0 or \"all\"")]
 pub enum Fold {
-    /// This fold, from 0; the others train.
-    Index(usize),
     /// None: every record trains. Written `"all"`.
     All,
+    /// This fold, from 0; the others train. Written as its number.
+    #[serde(untagged)]
+    Index(usize),
 }
 
 impl fmt::Display for Fold {
@@ -115,38 +116,6 @@ impl fmt::Display for Fold {
         match self {
             Self::Index(k) => write!(f, "{k}"),
             Self::All => f.write_str("all"),
-        }
-    }
-}
-
-/// A fold as files have it.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected the number of a fold from 0 or \"all\"")]
-enum Written {
-    Index(usize),
-    Name(Name),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Name {
-    All,
-}
-
-impl From<Written> for Fold {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Index(k) => Self::Index(k),
-            Written::Name(Name::All) => Self::All,
-        }
-    }
-}
-
-impl From<Fold> for Written {
-    fn from(fold: Fold) -> Self {
-        match fold {
-            Fold::Index(k) => Self::Index(k),
-            Fold::All => Self::Name(Name::All),
         }
     }
 }

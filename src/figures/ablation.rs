@@ -31,7 +31,12 @@ const METRICS: [(&str, Of, f64, Reference); 6] = [
         0.0,
         Some(("17 features alone", |r| Some(r.sanity.as_ref()?.features.as_ref()?.macro_f1))),
     ),
-    ("accuracy", |m| Some(m.accuracy), 0.0, None),
+    (
+        "accuracy",
+        |m| Some(m.accuracy),
+        0.0,
+        Some(("17 features alone", |r| Some(r.sanity.as_ref()?.features.as_ref()?.accuracy))),
+    ),
     (
         "NCC of map and target",
         |m| m.explanation.ncc,
@@ -64,7 +69,7 @@ struct Compared {
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     match tested(set).len() {
         0 => {}
-        1 => drawn.miss(STEM, "one arm only; give the folder of a sweep with several"),
+        1 => drawn.only_one(STEM, "one arm only; give the folder of a sweep with several"),
         _ => drawn.add_pages(STEM, compared(set, look)),
     }
 }

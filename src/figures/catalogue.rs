@@ -86,8 +86,19 @@ pub struct NotDrawn {
     pub figure: String,
     /// What is missing, and how it is had.
     pub why: String,
+    /// What kept it from being drawn.
+    pub cause: Cause,
+}
+
+/// What keeps a figure from being drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It shows several arms or networks, and there is one: nobody misses it who did not ask for it.
+    One,
+    /// The runs do not have what it needs.
+    Lacking,
     /// What it needs is there, and it could not be drawn all the same.
-    pub failed: bool,
+    Failed,
 }
 
 /// The figures of a kind.
@@ -107,7 +118,7 @@ impl<'a> Drawn<'a> {
             Err(Error::Data { what, hint, .. }) => format!("{what}; {hint}"),
             Err(e) => e.to_string().replace('\n', "; "),
         };
-        self.missing.push(NotDrawn { figure: stem.to_owned(), why, failed: true });
+        self.missing.push(NotDrawn { figure: stem.to_owned(), why, cause: Cause::Failed });
     }
 
     /// Adds the pages of a figure.
@@ -120,7 +131,12 @@ impl<'a> Drawn<'a> {
 
     /// Notes what a figure needs and the runs do not have.
     pub(crate) fn miss(&mut self, figure: &str, why: impl Into<String>) {
-        self.missing.push(NotDrawn { figure: figure.to_owned(), why: why.into(), failed: false });
+        self.missing.push(NotDrawn { figure: figure.to_owned(), why: why.into(), cause: Cause::Lacking });
+    }
+
+    /// Notes that a figure holds several against each other, and there is one.
+    pub(crate) fn only_one(&mut self, figure: &str, why: impl Into<String>) {
+        self.missing.push(NotDrawn { figure: figure.to_owned(), why: why.into(), cause: Cause::One });
     }
 }
 
@@ -175,11 +191,10 @@ pub(crate) fn stem(kind: &str, set: &RunSet, arm: &str) -> String {
     format!("{kind}-{}{plain}", if taken { "variant-" } else { "" })
 }
 
-/// Draws kinds of figures from runs into a folder, the same files as after their training.
+/// Draws kinds of figures from runs, see [`Found::complete`], into a folder, the same files as after their training.
 ///
 /// # Errors
-/// [`Error::Data`] for runs that cannot be shown together, or a damaged file: a figure of the other folds would pass for one
-/// of all; [`Error::File`] as [`write()`].
+/// [`Error::Data`] for runs that cannot be shown together; [`Error::File`] as [`write()`].
 pub fn draw_runs(
     found: &Found,
     kinds: impl IntoIterator<Item = &'static Kind>,
@@ -188,7 +203,6 @@ pub fn draw_runs(
     dir: &Path,
     written: &mut dyn FnMut(&Path),
 ) -> Result<Vec<NotDrawn>> {
-    found.undamaged()?;
     let set = RunSet::new(found)?;
     let (of, mut missing) = (found.names.join(", "), Vec::new());
     for kind in kinds {

@@ -78,7 +78,7 @@ pub(crate) fn arms<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let stem = "confusion-arms";
     let arms = tested(set);
     if arms.len() < 2 {
-        return drawn.miss(stem, "one arm only; give the folder of a sweep with several");
+        return drawn.only_one(stem, "one arm only; give the folder of a sweep with several");
     }
     let all: Vec<(&str, Vec<(&Run, Counts)>)> = arms.iter().map(|(_, arm)| (*arm, matrices(set, arm))).collect();
     let caption = format!(

@@ -38,7 +38,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let differ = |values: &Vec<Option<f64>>| values.windows(2).any(|pair| pair[0] != pair[1]);
     // measured times differ even of one network
     if !costs[..2].iter().any(|(_, values)| differ(values)) {
-        return drawn.miss(STEM, "the networks of all runs are of one size; give runs of several");
+        return drawn.only_one(STEM, "the networks of all runs are of one size; give runs of several");
     }
     let shown: Vec<(&str, Vec<Option<f64>>)> = costs.into_iter().filter(|(_, values)| differ(values)).collect();
     let marks: Vec<Entry> = arms.iter().map(|&(i, arm)| Entry::mark(arm, i, arm_color(i))).collect();

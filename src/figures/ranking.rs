@@ -13,6 +13,9 @@ use crate::run::set::RunSet;
 use crate::stats::ranking::{Curve, Ranked, Ranking, ranking};
 use std::collections::BTreeSet;
 
+/// Most classes whose bands can be told apart; intervals of the areas stand beside the curves of any.
+const BANDED: usize = 2;
+
 /// The curves of every arm.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     for arm in &set.variants {
@@ -55,14 +58,16 @@ fn curves<'a>(
         return Err(Error::data(stem, what, "test on records of at least two classes"));
     }
     let absent = absent.join(", ");
+    let banded = classes.len() <= BANDED;
     let patients: BTreeSet<usize> = rows.iter().map(|r| r.0).collect();
     let caption = format!(
         "ROC (a) and precision-recall curves (b) of {arm}, each class against the rest: {} predictions of {}, {}. \
-         Bands: pointwise 95 % of {RESAMPLES} bootstrap resamples of the patients, none for a single patient; in \
-         parentheses the 95 % interval of the area from the same resamples. ROC: receiver operating characteristic.{}",
+         In parentheses the 95 % interval of the area from {RESAMPLES} bootstrap resamples of the patients, none for a \
+         single patient{}. ROC: receiver operating characteristic.{}",
         rows.len(),
         count(patients.len(), "patient"),
         pooled(set.of(arm)),
+        if banded { "; bands: pointwise, from the same resamples" } else { "" },
         if absent.is_empty() { String::new() } else { format!(" No record of {absent}.") }
     );
     let unit = Axis::with_ticks(0.0, 1.0, 0.2);
@@ -89,7 +94,7 @@ fn curves<'a>(
                 line(c, frame, (&unit, &unit), &[(0.0, 0.0), (1.0, 1.0)], chance);
             }
             let of = |found: &Ranking| if k == 0 { found.roc.clone() } else { found.precision.clone() };
-            for (_, color, found) in &classes {
+            for (_, color, found) in classes.iter().filter(|_| banded) {
                 band(c, frame, (&unit, &unit), &of(found).band, *color, 0.1);
             }
             for (_, color, found) in &classes {

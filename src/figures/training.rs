@@ -2,11 +2,10 @@
 //! validation in it. A term never hides another. Of several runs of an arm each is a thin line and their mean a thick one.
 
 use super::shared::{heading, legend_above, panels, runs_of};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::figures::catalogue::Drawn;
 use crate::plot::axes::{Axis, Entry, shape};
 use crate::plot::canvas::Type;
-use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, Line, band, line};
 use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, Rgb, arm_color};
 use crate::run::folder::EpochLog;
@@ -19,6 +18,8 @@ const MOST: usize = 8;
 /// Epochs up to which every one gets a mark, and marks of a longer curve.
 const MARKED: usize = 20;
 const MARKS: usize = 10;
+/// Share of dead maps from which they have a panel.
+const DEAD_FROM: f64 = 0.01;
 /// Dashes of validation, mm.
 const DASH: f64 = 1.2;
 /// Learning rates that differ by less, as a part of the highest, are the same.
@@ -176,8 +177,7 @@ pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look
     if !nothing.is_empty() {
         notes += &format!(" No finite value: {}.", nothing.join("; "));
     }
-    let pages = draw(look, "losses", &arms, made, [&what, &notes], "loss term");
-    drawn.add_pages("losses", pages);
+    draw(drawn, look, "losses", (&arms, made), [&what, &notes]);
 }
 
 /// The metrics that tell something: sensitivity is nearly accuracy and specificity nearly 1.
@@ -193,7 +193,7 @@ pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
         let curves = |arm: &Arm| Curves::new((arm.color, dash), &arm.logs, |row| value(&row.metrics, &name));
         arms.iter().filter_map(curves).collect()
     };
-    let mut made = Vec::new();
+    let (mut made, mut notes) = (Vec::new(), String::new());
     for (metric, name) in METRICS {
         let [mut curves, held_out] = ["train", "validation"].map(|part| of(part, metric));
         let part = match (curves.is_empty(), held_out.is_empty()) {
@@ -202,41 +202,42 @@ pub(crate) fn metrics<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Loo
             _ => "",
         };
         curves.extend(held_out);
-        // no map died
-        if metric != "dead_maps" || curves.iter().flat_map(Curves::values).any(|v| v > 0.0) {
+        let most = curves.iter().flat_map(Curves::values).fold(0.0, f64::max);
+        if metric != "dead_maps" || most >= DEAD_FROM {
             made.extend(Panel::new(format!("{name}{part}"), curves, false));
         }
-    }
-    let mut notes = "";
-    if made.iter().any(|panel| panel.name.starts_with("dead")) {
-        notes =
-            " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing.";
+        if metric == "dead_maps" && most > 0.0 {
+            let few = if most < DEAD_FROM { format!(": {:.2} % at most", 100.0 * most) } else { String::new() };
+            notes = format!(
+                " Dead maps: share of the guided maps that are zero everywhere, which point at nothing and guide nothing{few}."
+            );
+        }
     }
     let mut what = "Metrics of the training batches as the network saw them in training".to_owned();
     if made.iter().flat_map(|panel| &panel.curves).any(|curves| curves.dash > 0.0) {
         what += " (solid), and of the strips held out to follow the training (validation, dashed)";
     }
-    let pages = draw(look, "metrics", &arms, made, [&what, notes], "metric");
-    drawn.add_pages("metrics", pages);
+    draw(drawn, look, "metrics", (&arms, made), [&what, &notes]);
 }
 
 fn draw<'a>(
+    drawn: &mut Drawn<'a>,
     look: &Look,
     stem: &str,
-    arms: &[Arm<'a>],
-    mut made: Vec<Panel>,
+    (arms, mut made): (&[Arm<'a>], Vec<Panel>),
     [what, notes]: [&str; 2],
-    kind: &str,
-) -> Result<Vec<Figure<'a>>> {
+) {
     if arms.len() > MOST {
         let what = format!("{} arms, at most {MOST} can be told apart", arms.len());
-        return Err(Error::data(stem, what, "give fewer folders"));
+        return drawn.add(stem, Err(Error::data(stem, what, "give fewer folders")));
     }
     let epochs = || rows(arms).map(|row| row.epoch);
-    let (Some(first), Some(last), false) = (epochs().min(), epochs().max(), made.is_empty()) else {
-        let what = format!("the logs have no {kind} with a finite value");
-        return Err(Error::data(stem, what, "train for at least one epoch"));
+    let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else {
+        return drawn.miss(stem, "no log.jsonl with an epoch");
     };
+    if made.is_empty() {
+        return drawn.miss(stem, format!("no finite value among the {stem} of log.jsonl"));
+    }
     let several = arms.len() > 1;
     // marks at every epoch where they have room, at some where arms must be told apart without colour
     let few = last - first < MARKED;
@@ -272,7 +273,7 @@ fn draw<'a>(
     let caption = format!("{what} over the epochs. {of}.{lines}{gap}{notes}");
     let many = made.len() > 1;
     let foot = if wide { 1.0 } else { 7.0 };
-    Ok(panels(look, stem, &caption, (grid, made.len()), (above, foot), head, move |c, frame, place| {
+    let pages = panels(look, stem, &caption, (grid, made.len()), (above, foot), head, move |c, frame, place| {
         let panel = &made[place.index];
         let y = &panel.y;
         frame.draw(c, &x, y, (wide || place.lowest).then_some("epoch"), "");
@@ -300,5 +301,6 @@ fn draw<'a>(
             c.text((frame.x1, frame.y0 + style.pt * MM_PER_PT), "gaps: no finite value", &style);
         }
         Ok(())
-    }))
+    });
+    drawn.add_pages(stem, Ok(pages));
 }

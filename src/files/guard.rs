@@ -96,17 +96,9 @@ pub(crate) fn replaces(path: &Path) {
     command().replaced.insert(canonical(path));
 }
 
-/// Fails where a file of this name would be refused whatever its content: for commands that take long to make it.
-pub(crate) fn check(path: &Path) -> Result<()> {
-    allowed(path, None)
-}
-
-/// Fails where a file with this content may not be written.
-pub(crate) fn check_content(path: &Path, bytes: &[u8]) -> Result<()> {
-    allowed(path, Some(bytes))
-}
-
-fn allowed(path: &Path, bytes: Option<&[u8]>) -> Result<()> {
+/// Fails where a file with this content may not be written. Without content: where one of this name would be refused
+/// whatever is in it, for commands that take long to make it.
+pub(crate) fn check(path: &Path, bytes: Option<&[u8]>) -> Result<()> {
     let command = command();
     // what is no file is refused with better words by whoever writes
     if !command.guarded || !path.is_file() {

@@ -4,6 +4,7 @@
 
 use super::adapter;
 use super::kernel::{Kernel, PARAM_SLOT, build};
+use super::pool::buffer;
 use super::record::Command;
 use super::{AdapterReport, Gpu, Recording, ShaderSource, lock};
 use crate::error::Result;
@@ -83,28 +84,14 @@ fn compile(
     }
     let (device, queue) = adapter::open(adapter, report)?;
     device.on_uncaptured_error(Arc::new(|_| ()));
-    let buffer = |size, usage| {
-        device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
-    };
-    let params = buffer(PARAM_SLOT, wgpu::BufferUsages::UNIFORM);
-    let storage: Vec<_> = (0..8).map(|_| buffer(DUMMY, wgpu::BufferUsages::STORAGE)).collect();
+    let params = buffer(&device, "parameters", PARAM_SLOT, wgpu::BufferUsages::UNIFORM);
+    let storage: Vec<_> = (0..8).map(|_| buffer(&device, "dummy", DUMMY, wgpu::BufferUsages::STORAGE)).collect();
     for kernel in kernels.iter().rev() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let own = build(&device, shaders, &kernel.key, None)?;
-        let size = wgpu::BufferSize::new(PARAM_SLOT);
-        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &params, offset: 0, size });
-        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform }];
-        let bound = storage.iter().take(own.slots.len()).enumerate();
-        entries.extend(
-            bound.map(|(i, s)| wgpu::BindGroupEntry { binding: own.slots[i].binding, resource: s.as_entire_binding() }),
-        );
-        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &own.layout,
-            entries: &entries,
-        });
+        let group = own.bind(&device, &params, storage.iter().map(wgpu::Buffer::as_entire_binding));
         let mut encoder = device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -42,6 +42,17 @@ impl Content {
         let only = met.next().filter(|w| w.range[0] <= range[0] && w.range[1] >= range[1])?;
         if met.next().is_some() { None } else { only.largest }
     }
+
+    /// What was found in a part by reading it.
+    fn know(&self, range: [u64; 2], largest: u32) {
+        let mut all = lock(&self.0);
+        let mut met = all.iter_mut().filter(|w| w.meets(range));
+        if let (Some(only), None) = (met.next(), met.next())
+            && only.range == range
+        {
+            only.largest = Some(largest);
+        }
+    }
 }
 
 impl Write {
@@ -113,22 +124,13 @@ impl Storage {
         self.keeper().map_or_else(|| self.owner().content.stamp(self.range()), |kept| kept.stamp)
     }
 
-    /// The same memory, meant as it is now: for the history of operation `op`, whose `role` (`input`, `output`, ...) it is.
-    /// What was kept before stays meant as it was then.
-    pub(crate) fn kept(&self, op: &'static str, role: &'static str, shape: &[usize]) -> Self {
-        let kept = Kept { op, role, shape: shape.to_vec(), stamp: self.stamp() };
-        self.with_keeper(Arc::new(kept))
-    }
-
-    /// As [`Storage::kept`], meant as it was at `stamp`.
-    pub(crate) fn kept_since(&self, stamp: u64, op: &'static str, role: &'static str, shape: &[usize]) -> Self {
+    /// The same memory, meant as it was at `stamp`: for the history of operation `op`, whose `role` (`input`, `output`, ...) it
+    /// is.
+    pub(crate) fn kept(&self, stamp: u64, op: &'static str, role: &'static str, shape: &[usize]) -> Self {
         self.with_keeper(Arc::new(Kept { op, role, shape: shape.to_vec(), stamp }))
     }
 
     /// An error where a history kept it and it was written over since.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] with the operation and the shape.
     pub(crate) fn check_kept(&self) -> Result<()> {
         let Some(kept) = self.keeper() else { return Ok(()) };
         if self.owner().content.stamp(self.range()) <= kept.stamp {
@@ -179,18 +181,6 @@ impl Gpu {
             index.owner().content.know(index.range(), largest);
             Ok(())
         })
-    }
-}
-
-impl Content {
-    /// What was found in a part by reading it.
-    fn know(&self, range: [u64; 2], largest: u32) {
-        let mut all = lock(&self.0);
-        let mut met = all.iter_mut().filter(|w| w.meets(range));
-        match (met.next(), met.next()) {
-            (Some(only), None) if only.range == range => only.largest = Some(largest),
-            _ => {}
-        }
     }
 }
 

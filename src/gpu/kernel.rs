@@ -8,7 +8,6 @@ use super::version::Version;
 use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
@@ -34,21 +33,13 @@ impl Source {
     }
 }
 
-/// Source, entry, override constants (bits of floats) and template variables.
+/// Source, entry, override constants and template variables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) source: Source,
     pub(super) entry: String,
-    pub(super) constants: Vec<(String, u64)>,
+    pub(super) constants: Vec<(String, Number)>,
     pub(super) settings: Vec<(String, Number)>,
-}
-
-/// A constant of a shader template.
-pub type Setting = (&'static str, usize);
-
-#[derive(Default)]
-pub(super) struct KernelCache {
-    kernels: HashMap<Key, Arc<Kernel>>,
 }
 
 pub(super) struct Kernel {
@@ -67,10 +58,7 @@ pub(super) struct Kernel {
 /// By convention binding 0 of every shader is its `Params` (a uniform of 32-bit
 /// scalars) and bindings 1, 2, ... are storage buffers.
 pub struct Launch<'a> {
-    source: Source,
-    entry: &'static str,
-    constants: Vec<(&'static str, f64)>,
-    settings: Vec<Setting>,
+    key: Key,
     params: Vec<u32>,
     bindings: Vec<&'a Storage>,
 }
@@ -88,31 +76,19 @@ impl<'a> Launch<'a> {
     }
 
     fn of(source: Source) -> Self {
-        Self {
-            source,
-            entry: "main",
-            constants: Vec::new(),
-            settings: Vec::new(),
-            params: Vec::new(),
-            bindings: Vec::new(),
-        }
+        let key = Key { source, entry: "main".to_owned(), constants: Vec::new(), settings: Vec::new() };
+        Self { key, params: Vec::new(), bindings: Vec::new() }
     }
 
     /// Another entry point than `main`.
     pub fn entry(mut self, entry: &'static str) -> Self {
-        self.entry = entry;
+        self.key.entry = entry.to_owned();
         self
     }
 
     /// Sets a WGSL `override` constant.
     pub fn constant(mut self, name: &'static str, value: u32) -> Self {
-        self.constants.push((name, f64::from(value)));
-        self
-    }
-
-    /// Sets the constants of a shader that is a template.
-    pub fn settings(mut self, settings: &[Setting]) -> Self {
-        self.settings.extend_from_slice(settings);
+        self.key.constants.push((name.to_owned(), Number::Int(value.into())));
         self
     }
 
@@ -145,9 +121,6 @@ impl<'a> Launch<'a> {
 
     /// Records the launch with one thread per element of `threads`, in groups of
     /// `group` threads (the shader's `override WG`), folded over two dimensions.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if the kernel does not compile or the driver refuses it.
     pub fn threads(self, gpu: &Gpu, threads: usize, group: u32) -> Result<()> {
         let groups = threads.div_ceil(group as usize);
         self.constant("WG", group).groups(gpu, groups)
@@ -156,16 +129,10 @@ impl<'a> Launch<'a> {
     /// Records the launch with `groups` workgroups, folded over two dimensions:
     /// the shader computes its index as `wid.y * groups_x + wid.x` and must ignore
     /// those past the end.
-    ///
-    /// # Errors
-    /// As [`Launch::threads`].
     pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
-        let name = self.source.file();
+        let name = self.key.source.file();
         assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{name}: too many parameters");
-        let constants = self.constants.iter().map(|&(n, v)| (n.to_owned(), v.to_bits())).collect();
-        let settings = self.settings.iter().map(|&(n, v)| (n.to_owned(), Number::Int(v as i64))).collect();
-        let kernel =
-            gpu.kernel(Key { source: self.source, entry: self.entry.to_owned(), constants, settings }, None)?;
+        let kernel = gpu.kernel(self.key, None)?;
         if kernel.slots.len() != self.bindings.len() {
             return Err(Error::gpu(
                 format!(
@@ -195,13 +162,13 @@ pub(super) fn fold(kernel: &str, groups: usize) -> Result<[u32; 2]> {
 
 impl Gpu {
     pub(super) fn kernel(&self, key: Key, module: Option<naga::Module>) -> Result<Arc<Kernel>> {
-        if let Some(kernel) = lock(&self.0.kernels).kernels.get(&key) {
+        if let Some(kernel) = lock(&self.0.kernels).get(&key) {
             return Ok(kernel.clone());
         }
         let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
         let kernel = Arc::new(made.and_then(|built| built).map_err(|e| self.refused(&key, e))?);
         log::debug!("kernel compiled: {}", kernel.label);
-        lock(&self.0.kernels).kernels.insert(key, kernel.clone());
+        lock(&self.0.kernels).insert(key, kernel.clone());
         Ok(kernel)
     }
 
@@ -219,6 +186,22 @@ impl Gpu {
 }
 
 impl Kernel {
+    /// Its parameters, a slot of `params`, with its storage buffers in the order of its slots.
+    pub(super) fn bind<'a>(
+        &self,
+        device: &wgpu::Device,
+        params: &'a wgpu::Buffer,
+        storage: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    ) -> wgpu::BindGroup {
+        let size = wgpu::BufferSize::new(PARAM_SLOT);
+        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset: 0, size });
+        let bound = self.slots.iter().map(|slot| slot.binding).zip(storage);
+        let entries = std::iter::once((0, uniform)).chain(bound);
+        let entries: Vec<_> = entries.map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let desc = wgpu::BindGroupDescriptor { label: None, layout: &self.layout, entries: &entries };
+        device.create_bind_group(&desc)
+    }
+
     /// Its version, the same for all stages of a launch; of a kernel outside the families its label.
     pub(super) fn name(&self) -> String {
         match &self.key.source {
@@ -229,6 +212,11 @@ impl Kernel {
 }
 
 impl Key {
+    /// Override constants as the device takes them.
+    pub(super) fn overrides(&self) -> Vec<(String, f64)> {
+        self.constants.iter().map(|(name, v)| (name.clone(), v.float())).collect()
+    }
+
     /// The text that it stands for, with its values.
     pub(super) fn template<'a>(&self, shaders: &'a ShaderSource) -> Result<Template<'a>> {
         let values = self.settings.iter().map(|(name, v)| (name.clone(), v.value())).collect();
@@ -257,7 +245,7 @@ pub(super) fn build(
     if matches!(key.source, Source::Version(_)) {
         slots.retain(|slot| slot.used);
     }
-    let constants: Vec<_> = key.constants.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(*bits))).collect();
+    let constants: Vec<_> = key.constants.iter().map(|(name, v)| (name.as_str(), v.float())).collect();
     let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&name), source });
     let entry_of = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
@@ -292,10 +280,9 @@ pub(super) fn build(
 /// How profiles name a kernel.
 fn label(key: &Key) -> String {
     let entry = if key.entry == "main" { String::new() } else { format!(".{}", key.entry) };
-    let constants = key.constants.iter().filter(|(name, v)| name != "WG" && f64::from_bits(*v) != 0.0);
-    let constants = constants.map(|(n, v)| format!(" {n}={}", f64::from_bits(*v)));
-    let settings = key.settings.iter().map(|(n, v)| format!(" {n}={v}"));
-    std::iter::once(key.source.file() + &entry).chain(constants).chain(settings).collect()
+    let constants = key.constants.iter().filter(|(name, v)| name != "WG" && v.float() != 0.0);
+    let all = constants.chain(&key.settings).map(|(n, v)| format!(" {n}={v}"));
+    std::iter::once(key.source.file() + &entry).chain(all).collect()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Gpu {
                 file: kernel.key.source.file(),
                 text: kernel.key.template(&self.0.shaders)?.expand()?.into_owned(),
                 entry: kernel.key.entry.clone(),
-                constants: kernel.key.constants.iter().map(|(n, v)| (n.clone(), f64::from_bits(*v))).collect(),
+                constants: kernel.key.overrides(),
                 groups: x as usize * y as usize,
             })
         };

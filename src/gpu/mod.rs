@@ -27,7 +27,7 @@ mod version;
 pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
 pub use capture::{Arena, Recording};
 pub use expression::{Number, Sizes, Values};
-pub use kernel::{Launch, Setting};
+pub use kernel::Launch;
 pub use launched::Launched;
 pub use plan::{Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
@@ -42,10 +42,11 @@ pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 
 use crate::error::{Error, Result, Room};
 use ahead::Ahead;
-use kernel::KernelCache;
+use kernel::{Kernel, Key};
 use plan::Plans;
 use pool::Pool;
 use record::Recorder;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tuning::Tuning;
 
@@ -61,7 +62,7 @@ struct Inner {
     shaders: ShaderSource,
     catalogue: Catalogue,
     plans: Mutex<Plans>,
-    kernels: Mutex<KernelCache>,
+    kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
     /// Held by the thread that captures.
@@ -103,10 +104,18 @@ impl Gpu {
             // in the place of whatever followed from it
             *lock(&sink) = Some(format!("{LOST}: {message} ({reason:?})"));
         });
-        let pool = Arc::new(Pool::default());
+        Ok(Self::with((adapter, device, queue), report, fault, (shaders, catalogue)))
+    }
+
+    /// A handle on a device that nothing was done with yet.
+    fn with(
+        (adapter, device, queue): (wgpu::Adapter, wgpu::Device, wgpu::Queue),
+        report: AdapterReport,
+        fault: Arc<Mutex<Option<String>>>,
+        (shaders, catalogue): (ShaderSource, Catalogue),
+    ) -> Self {
         let recorder = Mutex::new(Recorder::new(&device));
-        let kernels = Mutex::new(KernelCache::default());
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             adapter,
             device,
             queue,
@@ -114,14 +123,14 @@ impl Gpu {
             shaders,
             catalogue,
             plans: Mutex::default(),
-            kernels,
-            pool,
+            kernels: Mutex::default(),
+            pool: Arc::default(),
             recorder,
             capturing: Mutex::default(),
             fault,
             tuning: Mutex::default(),
             ahead: Mutex::default(),
-        })))
+        }))
     }
 
     /// The same device with other texts, so that both can be measured in turn: kernels, buffers, tuned and forced versions are
@@ -132,22 +141,8 @@ impl Gpu {
     pub fn beside(&self, shaders: ShaderSource) -> Result<Self> {
         let catalogue = shaders.catalogue()?;
         let Inner { adapter, device, queue, report, fault, .. } = &*self.0;
-        let other = Self(Arc::new(Inner {
-            adapter: adapter.clone(),
-            device: device.clone(),
-            queue: queue.clone(),
-            report: report.clone(),
-            shaders,
-            catalogue,
-            plans: Mutex::default(),
-            kernels: Mutex::default(),
-            pool: Arc::new(Pool::default()),
-            recorder: Mutex::new(Recorder::new(device)),
-            capturing: Mutex::default(),
-            fault: fault.clone(),
-            tuning: Mutex::default(),
-            ahead: Mutex::default(),
-        }));
+        let opened = (adapter.clone(), device.clone(), queue.clone());
+        let other = Self::with(opened, report.clone(), fault.clone(), (shaders, catalogue));
         other.set_choices(self.choices());
         other.force(self.forced())?;
         other.limit_memory(self.memory_limit());
@@ -156,9 +151,6 @@ impl Gpu {
 
     /// Opens the adapter and shader folder that `EXGNET_ADAPTER` and
     /// `EXGNET_SHADER_DIR` name, or the best adapter and the embedded shaders.
-    ///
-    /// # Errors
-    /// As [`Gpu::open`].
     pub fn from_env() -> Result<Self> {
         Self::open(&AdapterChoice::from_env(), ShaderSource::from_env()?)
     }
@@ -190,9 +182,6 @@ impl Gpu {
     }
 
     /// The first fault the driver reported since the last call, as an error.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if there was one.
     pub fn check(&self) -> Result<()> {
         let found = lock(&self.0.fault).take();
         found.map_or(Ok(()), |what| Err(self.fault(&what)))
@@ -232,9 +221,6 @@ impl Gpu {
 const LOST: &str = "device lost";
 
 /// `f` on all of `items`, or on the halves of those that memory does not suffice for, down to single ones.
-///
-/// # Errors
-/// Those of `f`; [`Error::Memory`] only for a single item.
 pub(crate) fn in_halves<T, U>(items: &[T], f: &mut impl FnMut(&[T]) -> Result<Vec<U>>) -> Result<Vec<U>> {
     match f(items) {
         Err(Error::Memory { .. }) if items.len() > 1 => {

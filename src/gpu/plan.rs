@@ -17,24 +17,25 @@ use std::sync::Arc;
 /// An entry point of a version, ready to be compiled and launched.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its name.
-    pub name: String,
-    /// Its override constants, by name.
-    pub constants: Vec<(String, f64)>,
-    /// Its template variables.
-    pub settings: Vec<(String, Number)>,
     /// Workgroups.
-    pub groups: usize,
+    groups: usize,
     /// Words of the parameters.
     params: Vec<u32>,
     key: Key,
 }
 
 impl Entry {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.key.entry
+    }
+
+    /// Its override constants, by name.
+    pub fn constants(&self) -> Vec<(String, f64)> {
+        self.key.overrides()
+    }
+
     /// The WGSL that it is compiled from.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a template that cannot be expanded.
     pub fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
         self.key.template(shaders)?.expand()
     }
@@ -69,8 +70,7 @@ impl Texts {
         let template = key.template(shaders)?;
         let module = template.module()?;
         let params = reflect::params(&module, &key.entry).map_err(|e| template.about(e))?;
-        let declared = Declared { params, overrides: reflect::overrides(&module) };
-        let declared = Arc::new(declared);
+        let declared = Arc::new(Declared { params, overrides: reflect::overrides(&module) });
         self.declared.insert(of, declared.clone());
         Ok((declared, Some(module)))
     }
@@ -117,7 +117,7 @@ impl Texts {
             };
             let mut key = Key {
                 source: Source::Version(version.clone()),
-                entry: name.clone(),
+                entry: name,
                 constants: Vec::new(),
                 settings: settings.clone(),
             };
@@ -140,7 +140,7 @@ impl Texts {
             };
             for (name, has_default) in &declared.overrides {
                 match values.get(name) {
-                    Some(v) => key.constants.push((name.clone(), v.float().to_bits())),
+                    Some(v) => key.constants.push((name.clone(), *v)),
                     None if *has_default => {}
                     None => return Err(unknown("the override", name)),
                 }
@@ -160,15 +160,7 @@ impl Texts {
                     version.wrong(name, &what)
                 })?);
             }
-            let entry = Entry {
-                name,
-                constants: key.constants.iter().map(|(n, v)| (n.clone(), f64::from_bits(*v))).collect(),
-                settings: key.settings.clone(),
-                groups,
-                params,
-                key,
-            };
-            Ok((entry, module))
+            Ok((Entry { groups, params, key }, module))
         };
         version.entries(kernel, values)?.into_iter().map(one).collect()
     }
@@ -176,9 +168,6 @@ impl Texts {
 
 /// Entries that make a kernel in a version, in order, where its header's numbers have been added to the sizes and the facts
 /// of an adapter (this one, or one that is supposed).
-///
-/// # Errors
-/// [`Error::Gpu`] for a text that does not parse and names that nobody gives.
 pub fn entries(shaders: &ShaderSource, version: &Arc<Version>, kernel: &str, values: &Values) -> Result<Vec<Entry>> {
     let all = Texts::default().entries(shaders, version, kernel, values)?;
     Ok(all.into_iter().map(|(entry, _)| entry).collect())
@@ -230,9 +219,6 @@ impl Gpu {
     }
 
     /// Sizes with the adapter's facts, the version's knobs and its numbers.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a header that cannot be evaluated.
     pub fn resolve(&self, chosen: &Chosen, sizes: &Values) -> Result<Values> {
         chosen.version.resolve(self.with_facts(sizes), &chosen.settings)
     }
@@ -270,9 +256,6 @@ impl Gpu {
     }
 
     /// Settings that the tuner may try for these sizes, beside the default ones.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a header that cannot be evaluated.
     pub fn candidates(
         &self,
         version: &Version,
@@ -282,9 +265,6 @@ impl Gpu {
     }
 
     /// What runs for these sizes, compiled.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a text that does not compile and names that nobody gives.
     pub fn plan(&self, kernel: &'static str, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Plan>> {
         let key = (kernel, chosen.clone(), sizes.clone());
         if let Some(plan) = lock(&self.0.plans).plans.get(&key) {
@@ -312,9 +292,6 @@ impl Gpu {
 
     /// Records a plan's stages with buffers by name. `cost` is the work of all of them, floating-point operations and bytes, and
     /// `shape` what tuning tables call it: both for profiles.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a buffer that nobody gives; [`Error::Shape`] for one that was written over since.
     pub fn run_plan(&self, plan: &Plan, buffers: &[(&str, &Storage)], shape: &str, cost: [f64; 2]) -> Result<()> {
         let shape: Arc<str> = shape.into();
         let last = plan.stages.len().saturating_sub(1);

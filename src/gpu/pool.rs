@@ -200,6 +200,11 @@ impl Storage {
     }
 }
 
+/// A buffer of a device, not mapped.
+pub(super) fn buffer(device: &wgpu::Device, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+}
+
 impl Gpu {
     /// Memory of the phases that `f` goes through, in order.
     pub fn memory_by_phase(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<PhaseMemory>> {
@@ -252,9 +257,8 @@ impl Gpu {
             Some(buffer) => buffer,
             None => {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-                let desc = wgpu::BufferDescriptor { label: None, size: class, usage, mapped_at_creation: false };
                 self.within_limit(class)?;
-                let buffer = self.scoped(|| self.0.device.create_buffer(&desc))?;
+                let buffer = self.scoped(|| buffer(&self.0.device, "tensor", class, usage))?;
                 let allocated = {
                     let mut stats = lock(&pool.stats);
                     stats.pool.allocated += class;

@@ -1,5 +1,6 @@
 //! Where the device's time goes: every dispatch in a pass of its own between two timestamps.
 
+use super::pool::buffer;
 use super::record::{Command, encode};
 use super::{Gpu, lock};
 use crate::error::Result;
@@ -74,9 +75,7 @@ impl Profile {
             labels.push(((self.phase, kernel.name(), shape.to_owned()), stands_for.cost));
         }
         let size = 16 * u64::from(dispatches);
-        let buffer = |usage| {
-            device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
-        };
+        let buffer = |usage| buffer(device, "times", size, usage);
         let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
         let times = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
         encoder.resolve_query_set(&queries, 0..2 * dispatches, &resolved, 0);

@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::kernel::{Kernel, PARAM_SLOT};
 use super::launched::Watched;
+use super::pool::buffer;
 use super::profile::Profile;
 use super::{Gpu, Storage, lock};
 use crate::error::{Error, Result};
@@ -78,12 +79,8 @@ impl Command {
 impl Stream {
     /// For so many dispatches.
     pub(super) fn new(device: &wgpu::Device, launches: usize) -> Self {
-        let param_buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("parameters"),
-            size: launches as u64 * PARAM_SLOT,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let param_buffer = buffer(device, "parameters", launches as u64 * PARAM_SLOT, usage);
         Self { commands: Vec::new(), params: Vec::new(), param_buffer }
     }
 
@@ -102,17 +99,7 @@ impl Stream {
         let param_offset = self.params.len() as u32;
         self.params.extend_from_slice(bytemuck::cast_slice(params));
         self.params.resize(param_offset as usize + PARAM_SLOT as usize, 0);
-        let param_binding = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.param_buffer,
-            offset: 0,
-            size: wgpu::BufferSize::new(PARAM_SLOT),
-        });
-        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: param_binding }];
-        for (slot, s) in kernel.slots.iter().zip(bindings) {
-            entries.push(wgpu::BindGroupEntry { binding: slot.binding, resource: s.binding() });
-        }
-        let desc = wgpu::BindGroupDescriptor { label: None, layout: &kernel.layout, entries: &entries };
-        let group = device.create_bind_group(&desc);
+        let group = kernel.bind(device, &self.param_buffer, bindings.iter().map(|s| s.binding()));
         self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, stands_for });
     }
 
@@ -200,9 +187,6 @@ impl Gpu {
     }
 
     /// Records a copy of all of `from` to `to`, from its byte `offset` on.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] where a history kept `from` and it was written over.
     pub(crate) fn record_copy(&self, from: &Storage, to: &Storage, offset: u64) -> Result<()> {
         from.check_kept()?;
         let command = Command::Copy {
@@ -246,9 +230,6 @@ impl Gpu {
     }
 
     /// Submits all recorded work.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] with the driver's words.
     pub fn flush(&self) -> Result<()> {
         // Held until submitted: the order of batches is the order of recording, whichever thread submits.
         let mut recorder = lock(&self.0.recorder);
@@ -286,9 +267,6 @@ impl Gpu {
     }
 
     /// Submits all recorded work and waits until it is done.
-    ///
-    /// # Errors
-    /// As [`Gpu::flush`].
     pub fn finish(&self) -> Result<()> {
         self.flush()?;
         self.wait(None)?;
@@ -310,16 +288,9 @@ impl Gpu {
         from.check_kept()?;
         let size = copy_size(from.bytes());
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let desc = wgpu::BufferDescriptor { label: Some("read back"), size, usage, mapped_at_creation: false };
-        let staging = self.scoped(|| self.0.device.create_buffer(&desc))?;
-        let command = Command::Copy {
-            from: from.buffer().clone(),
-            from_offset: from.offset(),
-            to: staging.clone(),
-            to_offset: 0,
-            bytes: size,
-        };
-        self.record(command);
+        let staging = self.scoped(|| buffer(&self.0.device, "read back", size, usage))?;
+        let (source, from_offset, to) = (from.buffer().clone(), from.offset(), staging.clone());
+        self.record(Command::Copy { from: source, from_offset, to, to_offset: 0, bytes: size });
         Ok(PendingRead { gpu: self.clone(), staging, bytes: from.bytes() as usize })
     }
 
@@ -378,9 +349,6 @@ pub struct PendingRead {
 
 impl PendingRead {
     /// Waits for the content.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] if the work before it failed or the device is lost.
     pub fn wait(self) -> Result<Vec<u8>> {
         self.gpu.flush()?;
         self.gpu.read_mapped(&self.staging, self.bytes)

@@ -53,9 +53,6 @@ fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
 }
 
 /// Storage buffers of a module in the order of their bindings.
-///
-/// # Errors
-/// [`Error::Gpu`] for an entry that it does not have.
 pub(super) fn slots(module: &Module, entry: &str) -> Result<Vec<Slot>> {
     let all = globals(module, entry)?;
     let mut slots = Vec::new();
@@ -81,9 +78,6 @@ pub(super) enum Scalar {
 }
 
 /// Names and types of an entry's parameters: the fields of the uniform that it uses, scalars of 32 bits.
-///
-/// # Errors
-/// [`Error::Gpu`] for other fields.
 pub(super) fn params(module: &Module, entry: &str) -> Result<Vec<(String, Scalar)>> {
     let all = globals(module, entry)?;
     let mut uniforms = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::Uniform);

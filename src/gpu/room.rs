@@ -59,9 +59,6 @@ fn host_memory() -> Option<u64> {
 impl Gpu {
     /// Refuses work that cannot fit: into the limit of [`Gpu::limit_memory`], the adapter's largest tensor, or this machine's
     /// memory (which a software adapter's tensors lie in too). `what` names the work.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] with what it would take and what there is.
     pub fn room_for(&self, what: &str, needs: Needs) -> Result<()> {
         let held = self.pool_stats().in_use;
         if let Some(limit) = self.memory_limit().filter(|&limit| needs.tensors.saturating_add(held) > limit) {

@@ -99,9 +99,6 @@ impl ShaderSource {
     }
 
     /// From `EXGNET_SHADER_DIR`; unset or empty means the embedded shaders.
-    ///
-    /// # Errors
-    /// As [`ShaderSource::folder`].
     pub fn from_env() -> Result<Self> {
         match std::env::var_os("EXGNET_SHADER_DIR") {
             Some(dir) if !dir.is_empty() => Self::folder(PathBuf::from(dir)),
@@ -120,9 +117,6 @@ impl ShaderSource {
     }
 
     /// The text of `shaders/<name>.wgsl`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a name that no shader has.
     pub fn text(&self, name: &str) -> Result<Cow<'static, str>> {
         let file = format!("{name}.wgsl");
         if let Some(own) = self.taken.iter().find(|t| t.file == file) {
@@ -261,9 +255,6 @@ impl Catalogue {
     }
 
     /// The version of a family that is called so, with the settings that an alias brings.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for an unknown family or version, with the nearest name.
     pub fn named(&self, family: &str, name: &str) -> Result<(Arc<Version>, BTreeMap<String, i64>)> {
         if !self.families.contains_key(family) {
             let near = nearest(family, self.families()).unwrap_or("conv1d");

@@ -63,22 +63,24 @@ pub fn template_defaults(text: &str) -> BTreeMap<String, usize> {
 
 /// Names that a template, or what it includes, takes from outside.
 pub(crate) fn names(source: &ShaderSource, text: &str) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    let (mut todo, mut seen) = (vec![Cow::Borrowed(text)], BTreeSet::new());
+    let files = includes(source, text);
+    std::iter::once(text).chain(files.values().map(Cow::as_ref)).flat_map(undeclared).collect()
+}
+
+/// Files that a text includes, itself or by way of others, by name.
+fn includes(source: &ShaderSource, text: &str) -> BTreeMap<String, Cow<'static, str>> {
+    let (mut files, mut todo) = (BTreeMap::new(), vec![Cow::Borrowed(text)]);
     while let Some(text) = todo.pop() {
-        if !is_template(&text) {
-            continue;
-        }
-        all.extend(undeclared(&text));
         for name in included(&text) {
             if let Ok(text) = source.text(name)
-                && seen.insert(name.to_owned())
+                && !files.contains_key(name)
             {
+                files.insert(name.to_owned(), text.clone());
                 todo.push(text);
             }
         }
     }
-    all
+    files
 }
 
 /// Names that a template takes from outside, without those of the engine's functions; none for one that has mistakes.
@@ -203,9 +205,6 @@ impl<'a> Template<'a> {
     }
 
     /// The WGSL.
-    ///
-    /// # Errors
-    /// As [`expand`].
     pub fn expand(&self) -> Result<Cow<'static, str>> {
         if !is_template(&self.text) {
             return Ok(self.text.clone());
@@ -214,9 +213,6 @@ impl<'a> Template<'a> {
     }
 
     /// The module that naga makes of the WGSL.
-    ///
-    /// # Errors
-    /// Those of [`Template::expand`]; [`Error::File`] with naga's words, the file and the line.
     pub fn module(&self) -> Result<naga::Module> {
         let text = self.expand()?;
         parsed(&text).map_err(|fault| self.bad_wgsl(fault, &text, &|marked| parsed(marked).err()))
@@ -251,17 +247,9 @@ impl<'a> Template<'a> {
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         let own = change(&self.name, self.text.clone().into_owned());
         // the loader must own what it uses: files are taken beforehand
-        let (mut files, mut todo) = (BTreeMap::new(), vec![self.text.clone()]);
-        while let Some(text) = todo.pop() {
-            for name in included(&text).filter(|_| is_template(&text)) {
-                if let Ok(text) = self.source.text(name)
-                    && !files.contains_key(name)
-                {
-                    files.insert(name.to_owned(), change(name, text.clone().into_owned()));
-                    todo.push(text);
-                }
-            }
-        }
+        let files = includes(self.source, &self.text).into_iter();
+        let files: BTreeMap<String, String> =
+            files.map(|(name, text)| (name.clone(), change(&name, text.into_owned()))).collect();
         let source = self.source.clone();
         env.set_loader(move |name| {
             let name = name.trim_end_matches(".wgsl");

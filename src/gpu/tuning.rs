@@ -181,9 +181,6 @@ impl Gpu {
     }
 
     /// Uses these versions, whatever was tuned, from here on.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for an unknown family or version.
     pub fn force(&self, forced: Forced) -> Result<()> {
         for (family, version) in &forced.families {
             self.0.catalogue.named(family, version)?;
@@ -199,9 +196,7 @@ impl Gpu {
                 ));
             }
         }
-        let mut tuning = lock(&self.0.tuning);
-        tuning.forced = forced;
-        drop(tuning);
+        lock(&self.0.tuning).forced = forced;
         self.forget_plans();
         Ok(())
     }
@@ -246,9 +241,6 @@ impl Gpu {
 
     /// The version to run: the one that is forced, else the tuned one, else the highest whose rule holds. One that cannot
     /// run these sizes leaves it to the next.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
     pub fn choose(&self, wanted: &Wanted<'_>, sizes: &Values) -> Result<Chosen> {
         let chosen = self.decide(wanted, sizes)?;
         if self.is_watched() {

@@ -89,7 +89,7 @@ pub struct Alias {
 }
 
 /// A version of a kernel family.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Version {
     /// Folder of the file.
     pub family: String,
@@ -193,8 +193,7 @@ impl Version {
         let mut staged = false;
         for stages in self.stages.iter().filter(|s| s.kernel == kernel) {
             staged = true;
-            let holds = stages.condition.as_ref().map_or(Ok(true), |c| c.holds(values));
-            if holds.map_err(|what| self.wrong("kernel", &what))? {
+            if self.holds("kernel", stages.condition.as_ref(), values)? {
                 return Ok(stages.entries.clone());
             }
         }
@@ -205,7 +204,7 @@ impl Version {
         Ok(vec![entry.to_owned()])
     }
 
-    /// An error about the header.
+    /// An error about the header, with the line of a key.
     pub(super) fn wrong(&self, key: &str, what: &str) -> Error {
         let at = self.line_of(key).map(|line| format!(":{line}")).unwrap_or_default();
         let hint = "shaders/README.md says what a header holds; whole numbers are divided by //";
@@ -236,18 +235,19 @@ impl Version {
         self.needs.iter().find(missing).copied()
     }
 
+    /// Whether a condition of a line of the header holds, as none does.
+    fn holds(&self, key: &str, condition: Option<&Expression>, values: &Values) -> Result<bool> {
+        condition.map_or(Ok(true), |c| c.holds(values)).map_err(|what| self.wrong(key, &what))
+    }
+
     /// Whether it can do these sizes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a condition that cannot be evaluated.
     pub fn fits(&self, values: &Values) -> Result<bool> {
-        self.fits.as_ref().map_or(Ok(true), |e| e.holds(values)).map_err(|what| self.wrong("fits", &what))
+        self.holds("fits", self.fits.as_ref(), values)
     }
 
     /// Whether the rule of thumb takes it.
     pub(super) fn by_rule(&self, values: &Values) -> Result<bool> {
-        let rule = self.default.as_ref().map_or(Ok(self.number <= 1), |e| e.holds(values));
-        rule.map_err(|what| self.wrong("default", &what))
+        Ok((self.default.is_some() || self.number <= 1) && self.holds("default", self.default.as_ref(), values)?)
     }
 
     /// Adds its knobs, as `settings` say or by default, and its numbers to the sizes.
@@ -284,9 +284,6 @@ impl Version {
     }
 
     /// An integer of at least 0 among `values`.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] where there is none.
     pub fn int(&self, name: &str, values: &Values) -> Result<usize> {
         match values.get(name) {
             Some(Number::Int(v)) if *v >= 0 => Ok(*v as usize),
@@ -318,8 +315,7 @@ impl Version {
         for candidate in &self.tries {
             let mut own = values.clone();
             own.extend(candidate.settings.iter().map(|(n, &v)| (n.clone(), Number::Int(v))));
-            let holds = candidate.condition.as_ref().map_or(Ok(true), |c| c.holds(&own));
-            if holds.map_err(|what| self.wrong("try", &what))? {
+            if self.holds("try", candidate.condition.as_ref(), &own)? {
                 all.push(candidate.settings.clone());
             }
         }

@@ -12,9 +12,6 @@ use crate::run::record::SplitRecord;
 use std::path::Path;
 
 /// There must be a run to resume.
-///
-/// # Errors
-/// [`Error::File`] without one.
 pub fn to_resume(dir: &Path) -> Result<()> {
     if RunFolder::is_begun(dir) {
         return Ok(());
@@ -30,9 +27,6 @@ pub fn to_resume(dir: &Path) -> Result<()> {
 }
 
 /// A run in `dir` replaces no file that it is made from: not its experiment, unless that is of the run there, nor its data.
-///
-/// # Errors
-/// [`Error::File`] with the file that would be replaced.
 pub fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
     let data = &experiment.data;
     let sources = data.sources()?;
@@ -79,14 +73,14 @@ fn refuse(folder: &RunFolder, differ: &[String]) -> Result<()> {
     Err(Error::file(
         folder.dir(),
         format!("was made with other kernels than those of now: {}", differ.join("; ")),
-        "give --shader-dir, --kernels and the tuning table (EXGNET_CACHE, --no-tuned) as then; or begin anew: --force in \
+        "give --shader-dir, --kernels and the tuning table (EXGNET_CACHE, --no-tuned) as then; or begin again: --force in \
          the place of --resume",
     ))
 }
 
-/// Whether the run to go on with came to its end, which is told.
+/// Whether the run to resume came to its end, which is reported.
 pub(super) fn is_finished(host: &dyn Host, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
-    if *experiment != Experiment::load(folder.config(), &[])? {
+    if *experiment != folder.read_config(&[])? {
         return Err(Error::file(
             folder.config(),
             "is another experiment than the one to go on with",

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::eval::{Tested, evaluate};
 use crate::experiment::data::{self, Strips};
 use crate::experiment::{Experiment, Select};
-use crate::figures::catalogue::{FIGURES, NotDrawn, draw_runs};
+use crate::figures::catalogue::{Cause, FIGURES, NotDrawn, draw_runs};
 use crate::gpu::{Forced, Gpu, ShaderSource};
 use crate::lab::tune;
 use crate::nn::{ModelInfo, model_file};
@@ -80,15 +80,9 @@ pub type Load<'a> = dyn FnMut(&(dyn Fn(Reading) + Sync)) -> Result<Dataset> + 'a
 /// Who runs a job: gives the device, and hears what happens. A [`Gpu`] is one that logs and never stops.
 pub trait Host {
     /// The device, asked for when the run needs it.
-    ///
-    /// # Errors
-    /// Without one.
     fn gpu(&self) -> Result<Gpu>;
 
     /// The kernels that the device has or will have; asked for before the device is opened.
-    ///
-    /// # Errors
-    /// For texts that cannot be read.
     fn kernels(&self) -> Result<(ShaderSource, Forced)>;
 
     /// A line for people.
@@ -102,16 +96,13 @@ pub trait Host {
     }
 
     /// Reads the data set by `load`, and shows how far it is.
-    ///
-    /// # Errors
-    /// Those of `load`.
     fn reading(&self, load: &mut Load<'_>) -> Result<Dataset> {
         load(&|_| {})
     }
 
     /// Follows the training; while it lives, a stop waits for the end of a step.
     fn observer(&self) -> Box<dyn Observer + '_> {
-        Box::new(Unwatched)
+        Box::new(())
     }
 
     /// Whether the training is to stop after this step.
@@ -132,16 +123,6 @@ impl Host for Gpu {
 
     fn kernels(&self) -> Result<(ShaderSource, Forced)> {
         Ok((self.shaders().clone(), self.forced().clone()))
-    }
-}
-
-struct Unwatched;
-
-impl Observer for Unwatched {
-    fn step(&mut self, _: &Progress) {}
-
-    fn epoch(&mut self, _: &EpochLog) -> Result<()> {
-        Ok(())
     }
 }
 
@@ -170,18 +151,18 @@ impl Observer for Logged<'_> {
 pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<Outcome> {
     let start = Instant::now();
     let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
+    let is_finished = |run: &Option<RunFolder>| match run {
+        Some(folder) => checks::is_finished(host, experiment, folder),
+        None => Ok(false),
+    };
     // one that is finished is only read, and may lie where nothing can be written
-    if let Some(folder) = run_to_resume()
-        && checks::is_finished(host, experiment, &folder)?
-    {
+    if is_finished(&run_to_resume())? {
         return Ok(Outcome::Before);
     }
     // a run to resume is read below: from here on nobody else may change it
     let mut lock = if RunFolder::open(dir).is_ok() { Some(take(host, dir)?) } else { None };
     let earlier = run_to_resume();
-    if let Some(folder) = &earlier
-        && checks::is_finished(host, experiment, folder)?
-    {
+    if is_finished(&earlier)? {
         return Ok(Outcome::Before);
     }
     let checkpoint = match &earlier {
@@ -192,7 +173,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         && c.experiment != experiment.to_toml()
     {
         let what = "belongs to another experiment than config.toml";
-        return Err(Error::file(dir.join("checkpoint.safetensors"), what, "begin anew with --force"));
+        return Err(Error::file(dir.join("checkpoint.safetensors"), what, "begin again with --force"));
     }
     let gpu = host.gpu()?;
     let adapter = gpu.report();
@@ -208,7 +189,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
             folder.clear_temporaries()?;
             folder
         }
-        // cut off before its first checkpoint: it begins anew
+        // cut off before its first checkpoint: it begins again
         (earlier, _) => RunFolder::create(dir, earlier.is_some() || begin == Begin::New { force: true })?,
     };
     let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
@@ -241,9 +222,9 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     ));
 
     let strips = Strips::new(&dataset);
-    let weights = experiment.losses.weights(experiment.network.widths.len())?;
-    let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-    let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+    let Experiment { losses, network, guidance, .. } = experiment;
+    let bins = network.block_lengths(dataset.samples())[losses.block(network.widths.len())?];
+    let targets = Targets::new(&dataset, &division.train, None, losses, guidance, bins);
     let training = Training {
         gpu: &gpu,
         experiment,
@@ -311,7 +292,8 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
 
 /// Draws what `exgnet figures` draws of the folder; what fails keeps nothing else from being drawn.
 fn draw(folder: &RunFolder) -> Vec<NotDrawn> {
-    let failed = |name: &str, why: Error| vec![NotDrawn { figure: name.into(), why: why.to_string(), failed: true }];
+    let failed =
+        |name: &str, why: Error| vec![NotDrawn { figure: name.into(), why: why.to_string(), cause: Cause::Failed }];
     let found = match read_all(&[folder.dir().to_path_buf()]) {
         Ok(found) => found,
         Err(e) => return failed("of the run", e),
@@ -321,7 +303,7 @@ fn draw(folder: &RunFolder) -> Vec<NotDrawn> {
         let drawn = draw_runs(&found, [kind], &look, &formats, &folder.figures(), &mut |_| {});
         drawn.unwrap_or_else(|e| failed(kind.stem, e))
     };
-    FIGURES.iter().flat_map(one).filter(|n| n.failed).collect()
+    FIGURES.iter().flat_map(one).filter(|n| n.cause == Cause::Failed).collect()
 }
 
 /// Takes the folder of a run for this process.

@@ -144,15 +144,3 @@ impl Probe {
         Ceilings { gflops: median(|c| c.gflops), gb_per_s: median(|c| c.gb_per_s) }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ceiling_that_takes_longer_binds() {
-        let ceilings = Ceilings { gflops: 100.0, gb_per_s: 10.0 };
-        assert_eq!(ceilings.least([1e9, 1e7]), (0.01, Bound::Arithmetic));
-        assert_eq!(ceilings.least([1e7, 1e9]), (0.1, Bound::Memory));
-    }
-}

@@ -1,8 +1,9 @@
 //! What a kernel's text holds, counted in the SPIR-V that naga makes of it: loads, stores, multiply-adds, shuffles, barriers.
 //! The counts are static: calls are followed, the body of a loop counts once, and both branches of an `if` count.
 
+use naga::Module;
 use naga::back::spv::{Options, PipelineOptions, ZeroInitializeWorkgroupMemoryMode, write_vec};
-use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
@@ -38,9 +39,6 @@ impl AddAssign for Counts {
 impl Counts {
     /// Counts of entry point `entry` of an expanded WGSL text, its `override`s as `constants` say; and the threads of its
     /// workgroups.
-    ///
-    /// # Errors
-    /// What naga says of a text that does not compile.
     pub fn of(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Self, usize), String> {
         let (words, width) = spirv(text, entry, constants)?;
         let counts = count(&words).ok_or_else(|| "naga wrote SPIR-V that cannot be read".to_owned())?;
@@ -48,14 +46,20 @@ impl Counts {
     }
 }
 
-/// SPIR-V of one entry point as it is written, without bounds checks and without memory that is set to zero first; and the
-/// threads of a workgroup.
-fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Vec<u32>, usize), String> {
+/// What naga makes of a text, checked; or what it says of one that is wrong.
+pub(super) fn validated(text: &str, allowed: Capabilities) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
-    let allowed = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
     let mut validator = Validator::new(ValidationFlags::all(), allowed);
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
     let info = validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
+    Ok((module, info))
+}
+
+/// SPIR-V of one entry point as it is written, without bounds checks and without memory that is set to zero first; and the
+/// threads of a workgroup.
+fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Vec<u32>, usize), String> {
+    let allowed = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    let (module, info) = validated(text, allowed)?;
     let at = naga::ShaderStage::Compute;
     let constants = constants.iter().cloned().collect();
     let (module, info) =

@@ -57,10 +57,8 @@ pub struct Report {
     pub ladders: Vec<Ladder>,
 }
 
-/// Measures all versions of the kernels of an operation, lowest number first, and what the adapter takes.
-///
-/// # Errors
-/// Those of the operation. Wrong values are no error but a rung that says so.
+/// Measures all versions of the kernels of an operation, lowest number first, and what the adapter takes. Wrong values are no
+/// error but a rung that says so.
 pub fn ladder(gpu: &Gpu, operation: &'static Operation, shape: Shape, timing: &Timing) -> Result<Ladder> {
     let subject = Subject::new(gpu, operation, shape)?;
     let name = subject.title();

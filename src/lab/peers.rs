@@ -39,9 +39,6 @@ pub struct Peer {
 
 impl Peer {
     /// Starts it and waits until it is ready.
-    ///
-    /// # Errors
-    /// [`Error::Config`] where it cannot be started or says something else.
     pub fn start(name: &str, mut command: Command) -> Result<Self> {
         let start = Instant::now();
         let failed = |what: String| {
@@ -69,9 +66,6 @@ impl Peer {
     }
 
     /// Asks for one number.
-    ///
-    /// # Errors
-    /// [`Error::Config`] where it is gone or answers something else.
     pub fn ask(&mut self, what: &str) -> Result<f64> {
         let gone =
             |e: String| Error::config(format!("peer '{}': {e}", self.name), "run its command by hand to see why");
@@ -98,9 +92,6 @@ pub fn peak_process_bytes() -> u64 {
 }
 
 /// Our side of the protocol, until standard input ends: ready after the first training step.
-///
-/// # Errors
-/// Those of the steps; [`Error::Config`] for another word.
 pub fn serve(gpu: &Gpu, experiment: &Experiment) -> Result<()> {
     let mut bench = Bench::new(gpu, experiment, 5)?;
     bench.step()?;
@@ -145,9 +136,6 @@ pub struct Compared {
 }
 
 /// Measures `ours` and the peers, in turn, `rounds` times after one that does not count.
-///
-/// # Errors
-/// As [`Peer::ask`].
 pub fn compare(all: &mut [(PeerConfig, Peer)], rounds: usize) -> Result<Vec<Compared>> {
     let mut times = vec![[Vec::new(), Vec::new()]; all.len()];
     for round in 0..=rounds {

@@ -215,9 +215,6 @@ impl StepTime {
 }
 
 /// Profiles `steps` steps of an experiment, after one to warm up.
-///
-/// # Errors
-/// [`crate::Error::Config`] for a network that cannot be; [`crate::Error::Gpu`].
 pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profile> {
     let steps = steps.max(1);
     let classes = experiment.data.synthetic.classes.len().max(2);

@@ -38,9 +38,6 @@ impl Default for SuiteConfig {
 }
 
 /// Reads a suite's file: its experiment and its `[suite]` table.
-///
-/// # Errors
-/// [`Error::File`], [`Error::Config`].
 pub fn read(path: &Path, sets: &[String]) -> Result<(Experiment, SuiteConfig)> {
     let hint = "experiments/kernels.toml is an example";
     let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, format!("cannot be read: {e}"), hint))?;

@@ -114,11 +114,8 @@ fn difference(found: &[f32], truth: &[f32]) -> f64 {
 }
 
 /// Tunes the kernels of a network, those that take most of a step first, and adds to the table what it finds; `tell` hears of
-/// every shape and may save the table.
-///
-/// # Errors
-/// [`Error::Memory`] for a batch that does not fit, before anything is allocated; [`Error::Gpu`]; those of `tell`. A candidate
-/// that does not compile is rejected.
+/// every shape and may save the table. A batch that does not fit is refused before anything is allocated; a candidate that
+/// does not compile is rejected.
 pub fn tune(
     gpu: &Gpu,
     network: &NetworkConfig,

@@ -97,9 +97,6 @@ impl NetworkConfig {
     pub const CASCADE_KERNEL: usize = 16;
 
     /// A named network: one of [`PRESETS`].
-    ///
-    /// # Errors
-    /// [`Error::Config`] for another name.
     pub fn preset(name: &str) -> Result<Self> {
         match name {
             "exgnet" => Ok(Self::default()),
@@ -112,9 +109,6 @@ impl NetworkConfig {
     }
 
     /// Checks every size.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the key, what was found and what was expected.
     pub fn validate(&self) -> Result<()> {
         self.check().map_err(Problem::into_error)
     }
@@ -201,9 +195,6 @@ impl NetworkConfig {
     }
 
     /// Reads and checks a table written by [`NetworkConfig::to_json`], or by another framework.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for text that is no such table, an unknown key or a size that cannot be used.
     pub fn from_json(text: &str) -> Result<Self> {
         let config: Self = serde_json::from_str(text).map_err(|e| {
             Error::config(

@@ -121,9 +121,6 @@ impl BatchNorm {
     }
 
     /// The layer declared as `name`.
-    ///
-    /// # Errors
-    /// As [`Params::get`], if none was.
     pub fn new(p: &Params, name: &str) -> Result<Self> {
         let part = |part: &str| p.get(&format!("{name}.{part}"));
         let (mean, variance) = (part("running_mean")?, part("running_var")?);
@@ -131,9 +128,6 @@ impl BatchNorm {
     }
 
     /// The normalised input, of its shape.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for another number of channels; [`crate::Error::Gpu`].
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         if !mode.batch_stats {
             return ops::batch_norm_eval(x, &self.weight, &self.bias, [&self.mean, &self.variance], EPS);
@@ -207,17 +201,11 @@ impl Linear {
     }
 
     /// The layer declared as `name`.
-    ///
-    /// # Errors
-    /// As [`Params::get`], if none was.
     pub fn new(p: &Params, name: &str) -> Result<Self> {
         Ok(Self { weight: p.get(&format!("{name}.weight"))?, bias: p.get(&format!("{name}.bias"))? })
     }
 
     /// `[B, out]` of `x` `[B, in]`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for another number of inputs; [`crate::Error::Gpu`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::add(&ops::matmul(x, &self.weight, false, true)?, &self.bias)
     }
@@ -239,17 +227,11 @@ impl Conv1d {
     }
 
     /// The layer declared as `name`, with steps of `stride` samples.
-    ///
-    /// # Errors
-    /// As [`Params::get`], if none was.
     pub fn new(p: &Params, name: &str, stride: usize) -> Result<Self> {
         Ok(Self { weight: p.get(&format!("{name}.weight"))?, bias: p.get(&format!("{name}.bias"))?, stride })
     }
 
     /// `[B, c_out, ceil(L / stride)]` of `x` `[B, c_in, L]`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for another number of channels or a stride of 0; [`crate::Error::Gpu`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::add(&ops::conv1d(x, &self.weight, self.stride, 1, Branch::same(self.weight.dim(2), 1))?, &self.bias)
     }

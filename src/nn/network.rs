@@ -225,17 +225,11 @@ impl Block {
 
 impl Exgnet {
     /// A network with starting values from `seed`; `train_only` adds the parts that work on the features.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for impossible sizes; [`Error::Gpu`].
     pub fn new(gpu: &Gpu, config: &NetworkConfig, classes: usize, train_only: bool, seed: u64) -> Result<Self> {
         Self::with_values(gpu, config, classes, train_only, seed, &BTreeMap::new())
     }
 
     /// A network with given values by name; what is not given starts from `seed`.
-    ///
-    /// # Errors
-    /// As [`Exgnet::new`], and [`Error::Shape`] for a value of another size.
     pub fn with_values(
         gpu: &Gpu,
         config: &NetworkConfig,
@@ -305,9 +299,6 @@ impl Exgnet {
     }
 
     /// Runs the signal part on `x` `[B, 1, L]`, z-scored strips.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for strips shorter than the network's reach; [`Error::Gpu`].
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
         let y = match self.folded_stem.as_ref().filter(|_| !mode.batch_stats) {
             Some(folded) => folded.forward(&ConvInput::new(x))?,
@@ -341,9 +332,6 @@ impl Exgnet {
 
     /// The train-only part on an embedding and standardised `features` `[B, 17]`: the joint head's logits `[B, classes]`
     /// and the regressed features `[B, 17]`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if the network has no train-only part; [`Error::Shape`]; [`Error::Gpu`].
     pub fn train_only(&self, embedding: &Tensor, features: &Tensor, mode: &Mode<'_>) -> Result<(Tensor, Tensor)> {
         let Some(part) = &self.train_only else {
             return Err(Error::config(

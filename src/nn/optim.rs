@@ -40,7 +40,7 @@ impl Optimizer {
         Ok(Self {
             hyper,
             state: AdamState::of_parts(flat.gpu(), flat.numel(), params.offsets())?,
-            grads: params.flat_zeros()?,
+            grads: Tensor::zeros(flat.gpu(), flat.shape())?,
             step: 0,
             counts: Arc::new(Mutex::new(counts)),
             scaled: false,
@@ -49,9 +49,6 @@ impl Optimizer {
 
     /// Goes on after `step` steps with the moments that [`Optimizer::moments`] gave; [`Optimizer::with_counts`] where not
     /// every parameter was part of every step.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for moments of another network; [`crate::Error::Gpu`].
     pub fn resume(params: &Params, hyper: Hyper, moments: &[Vec<f32>; 2], step: u32) -> Result<Self> {
         let mut optimizer = Self::new(params, hyper)?;
         let flat = params.flat();
@@ -76,9 +73,6 @@ impl Optimizer {
     }
 
     /// Goes on with the counts that [`Optimizer::counts`] gave.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for counts of another network.
     pub fn with_counts(self, counts: &[u32]) -> Result<Self> {
         let own = lock(&self.counts).steps.len();
         if counts.len() != own {
@@ -129,18 +123,12 @@ impl Optimizer {
     }
 
     /// One step with the gradients of [`Params::trainable`], at rate `lr`. Parameters without one stay as they are.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for gradients that are not those of the parameters; [`crate::Error::Gpu`].
     pub fn step(&mut self, params: &Params, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
         self.begin(lr)?;
         self.update(params, gradients)
     }
 
-    /// Begins a step at rate `lr` and counts it. The part of [`Optimizer::step`] that changes from step to step.
-    ///
-    /// # Errors
-    /// [`crate::Error::Config`] for a rate that is negative or not finite.
+    /// Begins a step at rate `lr`, finite and at least 0, and counts it. The part of [`Optimizer::step`] that changes from step to step.
     pub fn begin(&mut self, lr: f64) -> Result<()> {
         if !(lr >= 0.0 && lr.is_finite()) {
             return Err(Error::config(

@@ -38,12 +38,6 @@ struct Entry {
     init: Init,
 }
 
-/// FNV-1a: a parameter's random stream depends on its name alone, so that adding a part to a network leaves the
-/// starting values of the rest as they were.
-fn stream(name: &str) -> u64 {
-    hash_of(name)
-}
-
 impl ParamBuilder {
     /// Starting values from `seed`.
     pub fn new(seed: u64) -> Self {
@@ -66,7 +60,8 @@ impl ParamBuilder {
             Init::Value(v) => vec![v; n],
             Init::FanIn(fan_in) => {
                 let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-                rng.set_stream(stream(&entry.name));
+                // by the name alone: adding a part to a network leaves the starting values of the rest as they were
+                rng.set_stream(hash_of(&entry.name));
                 let bound = 1.0 / (fan_in as f32).sqrt();
                 (0..n).map(|_| (2.0 * rng.random::<f32>() - 1.0) * bound).collect()
             }
@@ -80,9 +75,6 @@ impl ParamBuilder {
     }
 
     /// Puts everything on the device with its starting values.
-    ///
-    /// # Errors
-    /// As [`ParamBuilder::build`].
     pub fn init(self, gpu: &Gpu) -> Result<Params> {
         self.build(gpu, &BTreeMap::new())
     }
@@ -137,9 +129,6 @@ pub struct Params {
 
 impl Params {
     /// A parameter or running estimate by name.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if none of that name was declared, with the nearest name that was.
     pub fn get(&self, name: &str) -> Result<Tensor> {
         let all = || self.params.iter().chain(&self.buffers);
         let found = all().find(|(n, _)| n == name).map(|(_, t)| t.clone());
@@ -166,9 +155,6 @@ impl Params {
 
     /// Gradients of `loss` with respect to [`Params::trainable`], in that order: what
     /// [`Optimizer::step`](super::Optimizer::step) takes. `None` where the loss does not depend on a parameter.
-    ///
-    /// # Errors
-    /// Those of the operations that the backward rules are written in.
     pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let params: Vec<&Tensor> = self.params.iter().map(|(_, p)| p).collect();
         grad(loss, &params, None, false)
@@ -186,9 +172,6 @@ impl Params {
 
     /// Gathers gradients (in the order of [`Params::trainable`]) into `out`, which is laid out like [`Params::flat`]; zeros
     /// where a gradient is `None`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for gradients that are not those of the parameters.
     pub fn gather(&self, gradients: &[Option<Tensor>], out: &Tensor) -> Result<()> {
         let wrong = |found: String, expected: String| {
             Error::shape("optimizer", found, expected, "give it what Params::gradients returns, in that order")
@@ -217,10 +200,5 @@ impl Params {
             .into_iter()
             .map(|(n, t, read)| Ok((n.clone(), t.shape().to_vec(), bytemuck::pod_collect_to_vec(&read.wait()?))))
             .collect()
-    }
-
-    /// A flat buffer of zeros laid out like [`Params::flat`], for gradients.
-    pub fn flat_zeros(&self) -> Result<Tensor> {
-        Tensor::zeros(self.flat.gpu(), self.flat.shape())
     }
 }

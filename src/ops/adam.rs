@@ -112,9 +112,6 @@ impl AdamState {
     }
 
     /// Puts the settings of a step on the device; `step` counts from 1.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] for step 0; [`crate::Error::Gpu`].
     pub fn set(&self, hyper: &Hyper, step: u32) -> Result<()> {
         if step == 0 {
             return Err(Error::shape("adam", "step 0", "a step from 1 on", "the first step is number 1"));
@@ -132,14 +129,11 @@ impl AdamState {
 pub fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
     check_floats("sum_of_squares", &[x])?;
     let y = Tensor::empty(x.gpu(), &[1], DType::F32)?;
-    launch_sum(x.gpu(), x, [1, x.numel(), 1], Term::Square, &y)?;
+    launch_sum(x, [1, x.numel(), 1], Term::Square, &y)?;
     Ok(y)
 }
 
 /// One step, in place on `weights` `[n]` and the state. `step` counts from 1; returns the squared norm of `grads` `[1]`.
-///
-/// # Errors
-/// [`crate::Error::Shape`] for other numbers of gradients or moments than of weights; [`crate::Error::Gpu`].
 pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hyper, step: u32) -> Result<Tensor> {
     state.set(hyper, step)?;
     adam_update(weights, grads, state)

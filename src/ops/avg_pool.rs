@@ -4,9 +4,8 @@
 
 use super::family::Kernel;
 use super::max_pool::{MaxPool, SIZES, pooled_len};
-use super::{Array, Forward, Op, Saved, apply, check_floats, mean, reshape};
+use super::{Array, check_floats, linear, mean, reshape};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 use std::ops::Range;
@@ -55,21 +54,24 @@ struct Average {
     transposed: bool,
 }
 
-impl Op for Average {
-    fn name(&self) -> &'static str {
-        if self.transposed { "avg_pool_grad" } else { "avg_pool" }
+impl Average {
+    fn of(self, x: &Tensor) -> Result<Tensor> {
+        let name = if self.transposed { "avg_pool_grad" } else { "avg_pool" };
+        let backward = Self { transposed: !self.transposed, ..self };
+        linear(name, &[x], move |x| self.launch(x[0]), move |g, _| backward.of(g))
     }
 
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
+    fn launch(self, x: &Tensor) -> Result<Tensor> {
         let out = if self.transposed { self.len } else { self.out_len };
-        let y = Tensor::empty(gpu, &[x.dim(0), x.dim(1), out], DType::F32)?;
+        let y = Tensor::empty(x.gpu(), &[x.dim(0), x.dim(1), out], DType::F32)?;
         let (adaptive, count_pad, [kernel, stride, pad]) = match self.windows {
             Windows::Fixed(p) => (false, p.count_pad, [p.kernel, p.stride, p.pad]),
             Windows::Adaptive => (true, false, [0; 3]),
         };
-        let (name, [from, to]) = if self.transposed { (&AVG_POOL_BACK, ["g", "dx"]) } else { (&AVG_POOL, ["x", "y"]) };
-        name.at(gpu, &[x.dim(0), x.dim(1), self.len, self.out_len])
+        let (kernel_of, [from, to]) =
+            if self.transposed { (&AVG_POOL_BACK, ["g", "dx"]) } else { (&AVG_POOL, ["x", "y"]) };
+        kernel_of
+            .at(x.gpu(), &[x.dim(0), x.dim(1), self.len, self.out_len])
             .ints(&[("rows", x.dim(0) * x.dim(1)), ("len", self.len), ("out_len", self.out_len)])
             .ints(&[("kernel", kernel), ("stride", stride), ("pad", pad)])
             .flag("adaptive", adaptive)
@@ -78,28 +80,18 @@ impl Op for Average {
             .bind(to, &y)
             .cost(x.numel().max(y.numel()) as f64, 4.0 * (x.numel() + y.numel()) as f64)
             .run()?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, _: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(apply(Self { transposed: !self.transposed, ..*self }, &[grad])?)])
+        Ok(y)
     }
 }
 
 /// Mean of each window of `x` `[B, C, L]`.
-///
-/// # Errors
-/// [`Error::Shape`] if a window does not fit; [`Error::Gpu`].
 pub fn avg_pool(x: &Tensor, pool: AvgPool) -> Result<Tensor> {
     let out_len = pooled_len("avg_pool", x, pool.kernel, pool.stride, pool.pad)?;
-    apply(Average { windows: Windows::Fixed(pool), len: x.dim(2), out_len, transposed: false }, &[x])
+    Average { windows: Windows::Fixed(pool), len: x.dim(2), out_len, transposed: false }.of(x)
 }
 
 /// Means of `bins` windows that cover `x` `[B, C, L]`: bin `t` holds samples `floor(t L / bins)` to
 /// `ceil((t + 1) L / bins)`, as PyTorch's `adaptive_avg_pool1d`.
-///
-/// # Errors
-/// [`Error::Shape`] for no bins, or an input of another rank; [`Error::Gpu`].
 pub fn adaptive_avg_pool(x: &Tensor, bins: usize) -> Result<Tensor> {
     // The shader multiplies positions with lengths in 32 bits.
     let fits = x.rank() == 3 && bins > 0 && (x.dim(2) as u64 + 1) * (bins as u64 + 1) < 1 << 32;
@@ -111,13 +103,10 @@ pub fn adaptive_avg_pool(x: &Tensor, bins: usize) -> Result<Tensor> {
             "reshape to three dimensions",
         ));
     }
-    apply(Average { windows: Windows::Adaptive, len: x.dim(2), out_len: bins, transposed: false }, &[x])
+    Average { windows: Windows::Adaptive, len: x.dim(2), out_len: bins, transposed: false }.of(x)
 }
 
 /// Mean over time of `x` `[B, C, T]`: `[B, C]`.
-///
-/// # Errors
-/// [`Error::Shape`] for an input of another rank; [`Error::Gpu`].
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     check_floats("global_avg_pool", &[x])?;
     if x.rank() != 3 {
@@ -163,7 +152,7 @@ pub(crate) fn avg_pool_grad_case(shape: [usize; 3], pool: AvgPool) -> Case {
             if count_pad { " counted" } else { "" }
         ),
         vec![Input::normal(&[b, c, t], 94)],
-        move |x| apply(Average { windows: Windows::Fixed(pool), len, out_len: t, transposed: true }, &[&x[0]]),
+        move |x| Average { windows: Windows::Fixed(pool), len, out_len: t, transposed: true }.of(&x[0]),
         move |x| {
             let mut y = Array::zeros(&[b, c, len]);
             for (i, g) in x[0].data.iter().enumerate() {

@@ -124,7 +124,6 @@ fn launch_stats(norm: &Norm<'_>, eps: f32) -> Result<BatchStats> {
 
 /// Inputs: those of one [`Norm`], what is added (nothing, a tensor, or those of another), and dropout's state where there is
 /// one. Output as x.
-#[derive(Debug)]
 struct BatchNorm {
     eps: f32,
     relu: bool,
@@ -137,7 +136,6 @@ struct BatchNorm {
 }
 
 /// What is added.
-#[derive(Debug)]
 enum Second {
     Nothing,
     Tensor,
@@ -254,17 +252,14 @@ impl BatchNorm {
             y = relu(&y)?;
         }
         match (self.dropout, inputs.last()) {
-            (Some(dropout), Some(state)) => apply(dropout, &[&y, state]),
+            (Some(dropout), Some(state)) => dropout.of(&y, state),
             _ => Ok(y),
         }
     }
 }
 
 /// Train mode: normalises `x` `[B, C, T]` or `[B, C]` by the batch's own statistics, then scales and shifts per channel.
-/// Also returns the statistics, for [`update_running`].
-///
-/// # Errors
-/// [`Error::Shape`] if weight or bias do not fit, or for a single value per channel; [`Error::Gpu`].
+/// Also returns the statistics, for [`update_running`]. A channel needs more than one value.
 pub fn batch_norm_train(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<(Tensor, BatchStats)> {
     let norm = Norm { x, weight, bias, running: None };
     let (y, [stats, _]) = launch(&norm, &Plus::Nothing, &After::Nothing, eps)?;
@@ -272,9 +267,6 @@ pub fn batch_norm_train(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) ->
 }
 
 /// Evaluation mode: `(x - running_mean) / sqrt(running_var + eps) * weight + bias`, per channel.
-///
-/// # Errors
-/// [`Error::Shape`] if a parameter does not fit; [`Error::Gpu`].
 pub fn batch_norm_eval(x: &Tensor, weight: &Tensor, bias: &Tensor, running: [&Tensor; 2], eps: f32) -> Result<Tensor> {
     let norm = Norm { x, weight, bias, running: Some(running) };
     Ok(launch(&norm, &Plus::Nothing, &After::Nothing, eps)?.0)
@@ -283,10 +275,6 @@ pub fn batch_norm_eval(x: &Tensor, weight: &Tensor, bias: &Tensor, running: [&Te
 /// `max(0, norm + plus)`, and dropout of that where it is asked for, in one pass, as a residual block ends. Also returns the
 /// statistics of `norm` and, where that is a batch normalisation too, of `plus` (else those of `norm` again), for
 /// [`update_running`].
-///
-/// # Errors
-/// [`Error::Shape`] if shapes differ, if a parameter does not fit, for a single value per channel in training, or for a rate
-/// of dropout outside `[0, 1)`; [`Error::Gpu`].
 pub fn batch_norm_relu(
     norm: &Norm<'_>,
     plus: &Plus<'_>,
@@ -348,9 +336,6 @@ fn launch(norm: &Norm<'_>, plus: &Plus<'_>, after: &After<'_>, eps: f32) -> Resu
 }
 
 /// Moves the running estimates towards a batch's statistics, in place: `r = (1 - momentum) r + momentum batch`.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn update_running(stats: &BatchStats, mean: &Tensor, variance: &Tensor, momentum: f32) -> Result<()> {
     check_floats("update_running", &[stats, mean, variance])?;
     if stats.shape() != [5, mean.numel()] || mean.shape() != variance.shape() {

@@ -38,7 +38,6 @@ fn shapes<'a>(weights: &[&'a Tensor]) -> Vec<&'a [usize]> {
 
 /// Inputs: x `[B, C_in, L]`, one weight `[C_j, C_in/G, K_j]` a branch, with `relu` a bias `[sum C_j]`. Output
 /// `[B, sum C_j, T]`.
-#[derive(Debug)]
 struct Conv {
     spec: ConvSpec,
     /// Ends with `max(0, . + bias)`.
@@ -87,7 +86,7 @@ impl Op for Conv {
             ));
         }
         let y = Tensor::empty(gpu, &[b, channels, t], DType::F32)?;
-        let sizes = self.spec.all_sizes(b, c, l, t, &ws);
+        let sizes = self.spec.sizes([b, c, l], t, &ws);
         let way = self.spec.way(gpu, Pass::Forward, &ws, &sizes)?;
         way.forward(gpu, (x, &self.rows), (weights, bias), &y, &sizes)?;
         Ok(y.into())
@@ -115,7 +114,7 @@ fn gradients(
     needs: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
     let shapes: Vec<&[usize]> = weights.iter().map(Tensor::shape).collect();
-    let sizes = spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &shapes);
+    let sizes = spec.sizes([x.dim(0), x.dim(1), x.dim(2)], g.dim(2), &shapes);
     let grad_rows = spec.way(x.gpu(), Pass::WeightGrad, &shapes, &sizes)?.grad_rows(x.gpu(), g, rows, &sizes)?;
     let mut all = vec![None];
     if needs[0] {
@@ -134,7 +133,6 @@ fn gradients(
 }
 
 /// Inputs: g `[B, sum C_j, T]`, the weights. Output `[B, C_in, L]`.
-#[derive(Debug)]
 struct InputGrad {
     spec: ConvSpec,
     len: usize,
@@ -157,7 +155,7 @@ impl Op for InputGrad {
         let (g, ws) = (inputs[0], shapes(&inputs[1..]));
         let (b, c, t) = (g.dim(0), ws[0][1] * self.spec.groups, g.dim(2));
         let dx = Tensor::empty(gpu, &[b, c, self.len], DType::F32)?;
-        let sizes = self.spec.all_sizes(b, c, self.len, t, &ws);
+        let sizes = self.spec.sizes([b, c, self.len], t, &ws);
         let rows = std::mem::take(&mut *lock(&self.rows));
         self.spec.way(gpu, Pass::InputGrad, &ws, &sizes)?.input_grad(gpu, (g, rows), &inputs[1..], &dx, &sizes)?;
         Ok(dx.into())
@@ -182,7 +180,6 @@ impl Op for InputGrad {
 }
 
 /// Inputs: x `[B, C_in, L]`, g `[B, sum C_j, T]`. Output: the gradient of weight `j`, `[C_j, C_in/G, K_j]`.
-#[derive(Debug)]
 struct WeightGrad {
     spec: ConvSpec,
     j: usize,
@@ -199,7 +196,7 @@ impl Op for WeightGrad {
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
         let (x, g) = (inputs[0], inputs[1]);
         let ws: Vec<&[usize]> = self.weights.iter().map(Vec::as_slice).collect();
-        let sizes = self.spec.all_sizes(x.dim(0), x.dim(1), x.dim(2), g.dim(2), &ws);
+        let sizes = self.spec.sizes([x.dim(0), x.dim(1), x.dim(2)], g.dim(2), &ws);
         let dw = Tensor::empty(gpu, ws[self.j], DType::F32)?;
         let (rows, grad_rows) = lock(&self.rows).take().unwrap_or_default();
         let way = self.spec.way(gpu, Pass::WeightGrad, &ws, &sizes)?;
@@ -243,9 +240,6 @@ impl Op for WeightGrad {
 /// assert_eq!(y.to_vec()?, [0., 1., 1., -2., 0.]);
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch: Branch) -> Result<Tensor> {
     branches(x, &[weight], &ConvSpec::single(stride, groups, branch))
 }
@@ -254,7 +248,7 @@ pub fn conv1d(x: &Tensor, weight: &Tensor, stride: usize, groups: usize, branch:
 pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
     let (gpu, spec) = (x.gpu(), ConvSpec::single(1, 1, Branch::same(1, 1)));
     let [b, c, l] = [x.dim(0), x.dim(1), x.dim(2)];
-    let sizes = spec.all_sizes(b, c, l, l, &[w.shape()]);
+    let sizes = spec.sizes([b, c, l], l, &[w.shape()]);
     let way = spec.way(gpu, Pass::Forward, &[w.shape()], &sizes)?;
     if way.layout(0) == "plain" {
         return Ok(None);
@@ -264,11 +258,8 @@ pub(super) fn one_tap(x: &Tensor, w: &Tensor) -> Result<Option<Tensor>> {
     Ok(Some(y))
 }
 
-/// Several convolutions over one input, their outputs side by side: `[B, sum C_j, T]` for weights
+/// Several convolutions over one input, their outputs, of one length, side by side: `[B, sum C_j, T]` for weights
 /// `[C_j, C_in / groups, K_j]`.
-///
-/// # Errors
-/// As [`conv1d`], and where the branches' output lengths differ.
 pub fn branches(x: &Tensor, weights: &[&Tensor], spec: &ConvSpec) -> Result<Tensor> {
     ConvInput::new(x).branches(weights, spec)
 }
@@ -295,9 +286,6 @@ impl<'a> ConvInput<'a> {
 
     /// `max(0, branches + bias)` for a `bias` `[sum C_j]`, in one pass: a layer whose normalisation is folded into its
     /// weights.
-    ///
-    /// # Errors
-    /// As [`branches`], and for a bias of another size.
     pub fn branches_relu(&self, weights: &[&Tensor], bias: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
         let mut inputs = vec![self.x];
         inputs.extend(weights);

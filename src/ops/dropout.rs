@@ -2,7 +2,7 @@
 //! kept for the backward pass, which draws the same numbers again.
 
 use super::family::{Family, Kernel};
-use super::{Array, Forward, Op, Saved, apply, check_floats};
+use super::{Array, check_floats, linear};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -47,7 +47,7 @@ impl DropoutState {
 /// Dropout at a place of a network, see [`dropout`].
 #[derive(Debug, Clone, Copy)]
 pub struct DropoutAt<'a> {
-    /// Share that is dropped.
+    /// Share that is dropped, in `[0, 1)`.
     pub rate: f32,
     /// Seed and step.
     pub state: &'a DropoutState,
@@ -88,46 +88,34 @@ impl Dropout {
     pub(super) fn scale(&self) -> f64 {
         65536.0 / f64::from(65536 - self.threshold())
     }
-}
 
-impl Op for Dropout {
-    fn name(&self) -> &'static str {
-        "dropout"
+    /// Of a tensor, with a [`DropoutState`]'s numbers.
+    pub(super) fn of(self, x: &Tensor, state: &Tensor) -> Result<Tensor> {
+        linear("dropout", &[x, state], move |x| self.launch(x[0], x[1]), move |g, x| self.of(g, &x[1]))
     }
 
-    fn takes(&self, i: usize) -> Option<DType> {
-        Some(if i == 1 { DType::U32 } else { DType::F32 })
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let y = Tensor::empty(gpu, inputs[0].shape(), DType::F32)?;
+    fn launch(self, x: &Tensor, state: &Tensor) -> Result<Tensor> {
+        let y = Tensor::empty(x.gpu(), x.shape(), DType::F32)?;
         DROPOUT
-            .at(gpu, &[y.numel()])
+            .at(x.gpu(), &[y.numel()])
             .ints(&[("n", y.numel())])
             .ints(&self.numbers())
             .float("scale", self.scale() as f32)
-            .bind("x", inputs[0])
-            .bind("state", inputs[1])
+            .bind("x", x)
+            .bind("state", state)
             .bind("y", &y)
             .cost(y.numel() as f64, 8.0 * y.numel() as f64)
             .run()?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(apply(*self, &[grad, &s.inputs[1]])?), None])
+        Ok(y)
     }
 }
 
-/// Sets a share `rate` (rounded to 1 / 65536) of the elements to zero and divides the others by the share that is kept. `site` tells the places of a
-/// network apart: each draws numbers of its own.
-///
-/// # Errors
-/// [`Error::Shape`] for a rate outside `[0, 1)`; [`Error::Gpu`].
+/// Sets a share `rate` in `[0, 1)` (rounded to 1 / 65536) of the elements to zero and divides the others by the share that is
+/// kept. `site` tells the places of a network apart: each draws numbers of its own.
 pub fn dropout(x: &Tensor, rate: f32, state: &DropoutState, site: u32) -> Result<Tensor> {
     check_floats("dropout", &[x])?;
     match (DropoutAt { rate, state, site }).op()? {
-        Some(op) => apply(op, &[x, &state.0]),
+        Some(op) => op.of(x, &state.0),
         None => Ok(x.clone()),
     }
 }

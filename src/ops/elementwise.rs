@@ -50,8 +50,6 @@ pub(super) const FAMILY: Family = Family {
 /// A row of the table of functions of one tensor, with up to two scalars.
 struct Unary {
     name: &'static str,
-    /// The case of `of_one` in `include/elementwise.wgsl`.
-    code: u32,
     cpu: fn(f64, [f64; 2]) -> f64,
     /// Gradient from (x, y = f(x), gradient of y, scalars).
     backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<Tensor>,
@@ -67,8 +65,6 @@ type Pair = [Option<Tensor>; 2];
 /// A row of the table of functions of two tensors.
 struct Binary {
     name: &'static str,
-    /// The case of `of_two` in `include/elementwise.wgsl`.
-    code: u32,
     cpu: fn(f64, f64, [f64; 2]) -> f64,
     /// Gradients with respect to both (`None`: zero almost everywhere), before summing over broadcast dimensions.
     backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<Pair>,
@@ -85,23 +81,24 @@ fn positive(shape: &[usize]) -> Input {
     Input::positive(shape, 13)
 }
 
+/// In the order of the cases of `of_one` in `include/elementwise.wgsl`: the code of a row is its place.
 #[rustfmt::skip]
 const UNARY: &[Unary] = &[
-    Unary { name: "neg", code: 0, cpu: |x, _| -x, backward: |_, _, g, _| neg(g), input: any, scalars: [0.0; 2] },
-    Unary { name: "scale", code: 1, cpu: |x, s| s[0] * x, backward: |_, _, g, s| scale(g, s[0]), input: any, scalars: [-1.5, 0.0] },
-    Unary { name: "add_scalar", code: 2, cpu: |x, s| x + s[0], backward: |_, _, g, _| Ok(g.clone()), input: any, scalars: [0.75, 0.0] },
-    Unary { name: "relu", code: 3, cpu: |x, _| x.max(0.0), backward: |x, _, g, _| gate(g, x), input: spaced, scalars: [0.0; 2] },
-    Unary { name: "sigmoid", code: 4, cpu: |x, _| 1.0 / (1.0 + (-x).exp()), backward: |_, y, g, _| mul(g, &sub(y, &square(y)?)?), input: any, scalars: [0.0; 2] },
-    Unary { name: "tanh", code: 5, cpu: |x, _| x.tanh(), backward: |_, y, g, _| sub(g, &mul(g, &square(y)?)?), input: any, scalars: [0.0; 2] },
-    Unary { name: "exp", code: 6, cpu: |x, _| x.exp(), backward: |_, y, g, _| mul(g, y), input: any, scalars: [0.0; 2] },
-    Unary { name: "log", code: 7, cpu: |x, _| x.ln(), backward: |x, _, g, _| div(g, x), input: positive, scalars: [0.0; 2] },
-    Unary { name: "sqrt", code: 8, cpu: |x, _| x.sqrt(), backward: |_, y, g, _| scale(&div(g, y)?, 0.5), input: positive, scalars: [0.0; 2] },
-    Unary { name: "rsqrt", code: 9, cpu: |x, _| 1.0 / x.sqrt(), backward: |x, y, g, _| scale(&mul(g, &div(y, x)?)?, -0.5), input: positive, scalars: [0.0; 2] },
-    Unary { name: "abs", code: 10, cpu: |x, _| x.abs(), backward: |x, _, g, _| binary(SIGN, g, x, [0.0; 2]), input: spaced, scalars: [0.0; 2] },
-    Unary { name: "square", code: 11, cpu: |x, _| x * x, backward: |x, _, g, _| scale(&mul(g, x)?, 2.0), input: any, scalars: [0.0; 2] },
-    Unary { name: "clamp", code: 12, cpu: |x, s| x.clamp(s[0], s[1]), backward: |x, _, g, s| binary(INSIDE, g, x, s), input: spaced, scalars: [-0.52, 0.73] },
-    Unary { name: "recip", code: 13, cpu: |x, _| 1.0 / x, backward: |_, y, g, _| neg(&mul(g, &square(y)?)?), input: positive, scalars: [0.0; 2] },
-    Unary { name: "huber", code: 14, cpu: |x, _| if x.abs() < 1.0 { 0.5 * x * x } else { x.abs() - 0.5 }, backward: |x, _, g, _| mul(g, &clamp(x, -1.0, 1.0)?), input: spaced, scalars: [0.0; 2] },
+    Unary { name: "neg", cpu: |x, _| -x, backward: |_, _, g, _| neg(g), input: any, scalars: [0.0; 2] },
+    Unary { name: "scale", cpu: |x, s| s[0] * x, backward: |_, _, g, s| scale(g, s[0]), input: any, scalars: [-1.5, 0.0] },
+    Unary { name: "add_scalar", cpu: |x, s| x + s[0], backward: |_, _, g, _| Ok(g.clone()), input: any, scalars: [0.75, 0.0] },
+    Unary { name: "relu", cpu: |x, _| x.max(0.0), backward: |x, _, g, _| gate(g, x), input: spaced, scalars: [0.0; 2] },
+    Unary { name: "sigmoid", cpu: |x, _| 1.0 / (1.0 + (-x).exp()), backward: |_, y, g, _| mul(g, &sub(y, &square(y)?)?), input: any, scalars: [0.0; 2] },
+    Unary { name: "tanh", cpu: |x, _| x.tanh(), backward: |_, y, g, _| sub(g, &mul(g, &square(y)?)?), input: any, scalars: [0.0; 2] },
+    Unary { name: "exp", cpu: |x, _| x.exp(), backward: |_, y, g, _| mul(g, y), input: any, scalars: [0.0; 2] },
+    Unary { name: "log", cpu: |x, _| x.ln(), backward: |x, _, g, _| div(g, x), input: positive, scalars: [0.0; 2] },
+    Unary { name: "sqrt", cpu: |x, _| x.sqrt(), backward: |_, y, g, _| scale(&div(g, y)?, 0.5), input: positive, scalars: [0.0; 2] },
+    Unary { name: "rsqrt", cpu: |x, _| 1.0 / x.sqrt(), backward: |x, y, g, _| scale(&mul(g, &div(y, x)?)?, -0.5), input: positive, scalars: [0.0; 2] },
+    Unary { name: "abs", cpu: |x, _| x.abs(), backward: |x, _, g, _| binary(SIGN, g, x, [0.0; 2]), input: spaced, scalars: [0.0; 2] },
+    Unary { name: "square", cpu: |x, _| x * x, backward: |x, _, g, _| scale(&mul(g, x)?, 2.0), input: any, scalars: [0.0; 2] },
+    Unary { name: "clamp", cpu: |x, s| x.clamp(s[0], s[1]), backward: |x, _, g, s| binary(INSIDE, g, x, s), input: spaced, scalars: [-0.52, 0.73] },
+    Unary { name: "recip", cpu: |x, _| 1.0 / x, backward: |_, y, g, _| neg(&mul(g, &square(y)?)?), input: positive, scalars: [0.0; 2] },
+    Unary { name: "huber", cpu: |x, _| if x.abs() < 1.0 { 0.5 * x * x } else { x.abs() - 0.5 }, backward: |x, _, g, _| mul(g, &clamp(x, -1.0, 1.0)?), input: spaced, scalars: [0.0; 2] },
 ];
 
 const ADD: usize = 0;
@@ -112,22 +109,22 @@ const GATE: usize = 4;
 const SIGN: usize = 5;
 const INSIDE: usize = 6;
 
+/// In the order of the cases of `of_two`.
 #[rustfmt::skip]
 const BINARY: &[Binary] = &[
-    Binary { name: "add", code: 0, cpu: |a, b, _| a + b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(g.clone())]), scalars: [0.0; 2] },
-    Binary { name: "sub", code: 1, cpu: |a, b, _| a - b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(neg(g)?)]), scalars: [0.0; 2] },
-    Binary { name: "mul", code: 2, cpu: |a, b, _| a * b, backward: |a, b, g, _| Ok([Some(mul(g, b)?), Some(mul(g, a)?)]), scalars: [0.0; 2] },
-    Binary { name: "div", code: 3, cpu: |a, b, _| a / b, backward: |a, b, g, _| {
+    Binary { name: "add", cpu: |a, b, _| a + b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(g.clone())]), scalars: [0.0; 2] },
+    Binary { name: "sub", cpu: |a, b, _| a - b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(neg(g)?)]), scalars: [0.0; 2] },
+    Binary { name: "mul", cpu: |a, b, _| a * b, backward: |a, b, g, _| Ok([Some(mul(g, b)?), Some(mul(g, a)?)]), scalars: [0.0; 2] },
+    Binary { name: "div", cpu: |a, b, _| a / b, backward: |a, b, g, _| {
         let over = div(g, b)?;
         let b_part = neg(&mul(&over, &div(a, b)?)?)?;
         Ok([Some(over), Some(b_part)])
     }, scalars: [0.0; 2] },
-    Binary { name: "gate", code: 4, cpu: |a, b, _| if b > 0.0 { a } else { 0.0 }, backward: |_, b, g, _| Ok([Some(binary(GATE, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
-    Binary { name: "sign", code: 5, cpu: |a, b, _| a * b.signum(), backward: |_, b, g, _| Ok([Some(binary(SIGN, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
-    Binary { name: "inside", code: 6, cpu: |a, b, s| if b >= s[0] && b <= s[1] { a } else { 0.0 }, backward: |_, b, g, s| Ok([Some(binary(INSIDE, g, b, s)?), None]), scalars: [-0.52, 0.73] },
+    Binary { name: "gate", cpu: |a, b, _| if b > 0.0 { a } else { 0.0 }, backward: |_, b, g, _| Ok([Some(binary(GATE, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
+    Binary { name: "sign", cpu: |a, b, _| a * b.signum(), backward: |_, b, g, _| Ok([Some(binary(SIGN, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
+    Binary { name: "inside", cpu: |a, b, s| if b >= s[0] && b <= s[1] { a } else { 0.0 }, backward: |_, b, g, s| Ok([Some(binary(INSIDE, g, b, s)?), None]), scalars: [-0.52, 0.73] },
 ];
 
-#[derive(Debug)]
 struct UnaryOp {
     row: usize,
     scalars: [f32; 2],
@@ -143,7 +140,7 @@ impl Op for UnaryOp {
         let n = y.numel();
         UNARY_KERNEL
             .at(gpu, &[n])
-            .ints(&[("n", n), ("OP", UNARY[self.row].code as usize)])
+            .ints(&[("n", n), ("OP", self.row)])
             .float("a", self.scalars[0])
             .float("b", self.scalars[1])
             .bind("x", inputs[0])
@@ -158,14 +155,13 @@ impl Op for UnaryOp {
     }
 }
 
-#[derive(Debug)]
 struct BinaryOp {
     row: usize,
     scalars: [f32; 2],
 }
 
 /// The shape two tensors broadcast to.
-pub(crate) fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+pub(super) fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
     let rank = a.len().max(b.len());
     let dim = |s: &[usize], d: usize| if d + s.len() >= rank { s[d + s.len() - rank] } else { 1 };
     (0..rank)
@@ -183,7 +179,7 @@ pub(crate) fn broadcast_shape(op: &str, a: &[usize], b: &[usize]) -> Result<Vec<
 }
 
 /// Strides of a tensor within a shape of four dimensions it broadcasts to: 0 where it is repeated.
-pub(crate) fn broadcast_strides(shape: &[usize]) -> [usize; 4] {
+pub(super) fn broadcast_strides(shape: &[usize]) -> [usize; 4] {
     let mut strides = [0; 4];
     let mut step = 1;
     for (d, &extent) in shape.iter().rev().enumerate() {
@@ -193,10 +189,10 @@ pub(crate) fn broadcast_strides(shape: &[usize]) -> [usize; 4] {
     strides
 }
 
-/// A shape padded with ones in front to four dimensions.
-pub(crate) fn shape4(shape: &[usize]) -> [usize; 4] {
-    let mut out = [1; 4];
-    out[4 - shape.len()..].copy_from_slice(shape);
+/// `values` behind so many of `fill` that they are four.
+pub(super) fn front4(values: &[usize], fill: usize) -> [usize; 4] {
+    let mut out = [fill; 4];
+    out[4 - values.len()..].copy_from_slice(values);
     out
 }
 
@@ -210,12 +206,12 @@ impl Op for BinaryOp {
         let shape = broadcast_shape(self.name(), a.shape(), b.shape())?;
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let broadcast = a.shape() != shape || b.shape() != shape;
-        let [_, d1, d2, d3] = shape4(&shape);
+        let [_, d1, d2, d3] = front4(&shape, 1);
         let [u, v] = [a, b].map(|t| broadcast_strides(t.shape()));
         let n = y.numel();
         BINARY_KERNEL
             .at(gpu, &shape)
-            .ints(&[("n", n), ("OP", BINARY[self.row].code as usize), ("d1", d1), ("d2", d2), ("d3", d3)])
+            .ints(&[("n", n), ("OP", self.row), ("d1", d1), ("d2", d2), ("d3", d3)])
             .ints(&[("u0", u[0]), ("u1", u[1]), ("u2", u[2]), ("u3", u[3])])
             .ints(&[("v0", v[0]), ("v1", v[1]), ("v2", v[2]), ("v3", v[3])])
             .flag("broadcast", broadcast)
@@ -294,9 +290,6 @@ macro_rules! binary_functions {
     ($($(#[$doc:meta])* $name:ident = $row:ident;)*) => {$(
         $(#[$doc])*
         /// Shapes broadcast as in NumPy.
-        ///
-        /// # Errors
-        /// [`Error::Shape`] for shapes that do not broadcast; [`Error::Gpu`].
         pub fn $name(a: &Tensor, b: &Tensor) -> Result<Tensor> {
             binary($row, a, b, [0.0; 2])
         }

@@ -115,17 +115,11 @@ impl<'a> Call<'a> {
     }
 
     /// The version that runs for these sizes, of those whose layouts `can` make.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] for a header that cannot be evaluated, and where no version fits.
     pub(crate) fn choose(&self, can: &dyn Fn(&Version) -> bool) -> Result<Chosen> {
         self.gpu.chosen((self.kernel.family, self.kernel.name), &self.key, can, &self.sizes)
     }
 
     /// Integers of the chosen version's header, of those that depend on what is known so far.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] for a header that lacks one of them.
     pub(crate) fn numbers<const N: usize>(&self, names: [&str; N]) -> Result<[usize; N]> {
         let chosen = self.version()?;
         let values = self.gpu.resolved(&chosen, &self.sizes)?;
@@ -144,9 +138,6 @@ impl<'a> Call<'a> {
     }
 
     /// What runs, with the numbers of its header.
-    ///
-    /// # Errors
-    /// As [`Call::choose`]; [`crate::Error::Gpu`] for a text that does not compile.
     pub(crate) fn plan(&self) -> Result<Arc<Plan>> {
         self.gpu.plan(self.kernel.name, &self.version()?, &self.sizes)
     }

@@ -2,9 +2,8 @@
 //! `shaders/shaping`): each is the other's derivative.
 
 use super::family::Kernel;
-use super::{Array, Forward, Op, Saved, apply, check_types};
+use super::{Array, check_types, first_floats, linear, reshape};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
 use crate::tensor::{DType, Tensor};
 
@@ -25,41 +24,17 @@ pub(super) const PLACE: Kernel = Kernel {
 };
 
 /// Picks from x at the positions of an index, both seen as [`PICK`] says: outer, extent, picks and inner.
-pub(super) fn launch_pick(gpu: &Gpu, inputs: &[&Tensor], dims: [usize; 4]) -> Result<Forward> {
-    let (x, index, [outer, extent, picks, inner]) = (inputs[0], inputs[1], dims);
-    let y = Tensor::empty(gpu, index.shape(), DType::F32)?;
-    PICK.at(gpu, x.shape())
+pub(super) fn launch_pick(x: &Tensor, index: &Tensor, dims: [usize; 4]) -> Result<Tensor> {
+    let [outer, extent, picks, inner] = dims;
+    let y = Tensor::empty(x.gpu(), index.shape(), DType::F32)?;
+    PICK.at(x.gpu(), x.shape())
         .ints(&[("outer", outer), ("extent", extent), ("picks", picks), ("inner", inner)])
         .bind("x", x)
         .bind("index", index)
         .bind("y", &y)
         .cost(0.0, 12.0 * y.numel() as f64)
         .run()?;
-    Ok(y.into())
-}
-
-#[derive(Debug)]
-struct Pick;
-
-impl Op for Pick {
-    fn name(&self) -> &'static str {
-        "pick"
-    }
-
-    fn takes(&self, i: usize) -> Option<DType> {
-        Some(if i == 1 { DType::U32 } else { DType::F32 })
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        launch_pick(gpu, inputs, [x.dim(0), x.dim(1), 1, x.dim(2)])
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let x = &s.inputs[0];
-        let g = place(grad, &s.inputs[1], x.dim(1))?;
-        Ok(vec![Some(super::reshape(&g, x.shape())?), None])
-    }
+    Ok(y)
 }
 
 /// `y[o, i] = x[o, index[o, i], i]` for `x` `[O, R, I]` and an integer `index` `[O, I]` below `R`;
@@ -69,8 +44,7 @@ impl Op for Pick {
 /// [`Error::Shape`] if the shapes do not fit, and for a position that `x` does not have: at once, or, in a recording, when
 /// it is replayed. Positions that the host did not write are read back for that.
 pub fn pick(x: &Tensor, index: &Tensor) -> Result<Tensor> {
-    let op = Pick;
-    check_types(op.name(), &[x, index], |i| op.takes(i))?;
+    check_types("pick", &[x, index], first_floats)?;
     if !(2..=3).contains(&x.rank()) || index.numel() != x.dim(0) * x.dim(2) {
         return Err(Error::shape(
             "pick",
@@ -79,8 +53,13 @@ pub fn pick(x: &Tensor, index: &Tensor) -> Result<Tensor> {
             "the index is made with Tensor::from_u32",
         ));
     }
-    require_index(op.name(), index, x.dim(1))?;
-    apply(op, &[x, index])
+    require_index("pick", index, x.dim(1))?;
+    linear(
+        "pick",
+        &[x, index],
+        |x| launch_pick(x[0], x[1], [x[0].dim(0), x[0].dim(1), 1, x[0].dim(2)]),
+        |g, x| reshape(&place(g, &x[1], x[0].dim(1))?, x[0].shape()),
+    )
 }
 
 /// Positions of `op` must be below `extent`.
@@ -90,39 +69,18 @@ fn require_index(op: &'static str, index: &Tensor, extent: usize) -> Result<()> 
     })
 }
 
-#[derive(Debug)]
-struct Place {
-    extent: usize,
-}
-
-impl Op for Place {
-    fn name(&self) -> &'static str {
-        "place"
-    }
-
-    fn takes(&self, i: usize) -> Option<DType> {
-        Some(if i == 1 { DType::U32 } else { DType::F32 })
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (x, index) = (inputs[0], inputs[1]);
-        let (outer, inner) = (x.dim(0), x.dim(1));
-        let y = Tensor::empty(gpu, &[outer, self.extent, inner], DType::F32)?;
-        PLACE
-            .at(gpu, y.shape())
-            .ints(&[("outer", outer), ("extent", self.extent), ("inner", inner)])
-            .bind("x", x)
-            .bind("index", index)
-            .bind("y", &y)
-            .cost(0.0, 4.0 * (2 * x.numel() + y.numel()) as f64)
-            .run()?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let picked = pick(grad, &s.inputs[1])?;
-        Ok(vec![Some(super::reshape(&picked, s.inputs[0].shape())?), None])
-    }
+fn launch_place(x: &Tensor, index: &Tensor, extent: usize) -> Result<Tensor> {
+    let (outer, inner) = (x.dim(0), x.dim(1));
+    let y = Tensor::empty(x.gpu(), &[outer, extent, inner], DType::F32)?;
+    PLACE
+        .at(x.gpu(), y.shape())
+        .ints(&[("outer", outer), ("extent", extent), ("inner", inner)])
+        .bind("x", x)
+        .bind("index", index)
+        .bind("y", &y)
+        .cost(0.0, 4.0 * (2 * x.numel() + y.numel()) as f64)
+        .run()?;
+    Ok(y)
 }
 
 /// `y[o, r, i] = x[o, i]` where `r = index[o, i]`, else 0; `y` is `[O, extent, I]`.
@@ -130,8 +88,7 @@ impl Op for Place {
 /// # Errors
 /// [`Error::Shape`] if `x` and `index` differ in size, and for a position past `extent`, as [`pick`].
 pub fn place(x: &Tensor, index: &Tensor, extent: usize) -> Result<Tensor> {
-    let op = Place { extent };
-    check_types(op.name(), &[x, index], |i| op.takes(i))?;
+    check_types("place", &[x, index], first_floats)?;
     if x.numel() != index.numel() || x.rank() > 2 {
         return Err(Error::shape(
             "place",
@@ -140,8 +97,13 @@ pub fn place(x: &Tensor, index: &Tensor, extent: usize) -> Result<Tensor> {
             "the index is made with Tensor::from_u32",
         ));
     }
-    require_index(op.name(), index, extent)?;
-    apply(op, &[x, index])
+    require_index("place", index, extent)?;
+    linear(
+        "place",
+        &[x, index],
+        move |x| launch_place(x[0], x[1], extent),
+        |g, x| reshape(&pick(g, &x[1])?, x[0].shape()),
+    )
 }
 
 fn pick_case(label: &str, shape: &[usize], seed: u64, index: Input) -> Case {

@@ -7,9 +7,6 @@ use crate::ops::case::{Case, Input};
 use crate::tensor::Tensor;
 
 /// Mean over all elements of Huber's function of `x - target` (beta 1): a scalar `[1]`.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
 pub fn smooth_l1(x: &Tensor, target: &Tensor) -> Result<Tensor> {
     check_floats("smooth_l1", &[x, target])?;
     if x.shape() != target.shape() {
@@ -28,9 +25,6 @@ pub fn smooth_l1(x: &Tensor, target: &Tensor) -> Result<Tensor> {
 ///
 /// With `a`, `b` the rows minus their means: `sum(ab) / (sqrt(sum a^2 + 1e-12) sqrt(sum b^2 + 1e-12) + 1e-6)`. The small
 /// terms inside the roots keep the gradient finite for a constant row, whose correlation is 0.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes differ; [`Error::Gpu`].
 pub fn ncc(map: &Tensor, truth: &Tensor) -> Result<Tensor> {
     check_floats("ncc", &[map, truth])?;
     if map.rank() != 2 || map.shape() != truth.shape() {

@@ -147,9 +147,6 @@ impl Op for MatMul {
 
 /// Matrix product of the last two dimensions, `[B, M, K] x [B, K, N] -> [B, M, N]`. Either operand may come without
 /// the batch dimension and is then shared; `transpose_u` / `transpose_v` take the operand's transpose.
-///
-/// # Errors
-/// [`Error::Shape`] if the shapes do not fit; [`Error::Gpu`].
 pub fn matmul(u: &Tensor, v: &Tensor, transpose_u: bool, transpose_v: bool) -> Result<Tensor> {
     let op = MatMul { transpose_u, transpose_v };
     op.shape(u.shape(), v.shape())?;

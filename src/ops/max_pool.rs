@@ -3,7 +3,7 @@
 
 use super::family::{Call, Family, Kernel};
 use super::index::launch_pick;
-use super::{Array, Forward, Op, Saved, apply, avg_pool};
+use super::{Array, Forward, Op, Saved, apply, avg_pool, linear};
 use crate::autograd::grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -109,76 +109,34 @@ impl Op for MaxPool {
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(apply(Scatter { pool: *self, len: s.inputs[0].dim(2) }, &[grad, &s.saved[0]])?)])
+        Ok(vec![Some(scatter(*self, s.inputs[0].dim(2), grad, &s.saved[0])?)])
     }
 }
 
-/// Inputs: g `[B, C, T]`, index `[B, C, T]`. Output `[B, C, L]`.
-#[derive(Debug)]
-struct Scatter {
-    pool: MaxPool,
-    len: usize,
-}
-
-impl Op for Scatter {
-    fn name(&self) -> &'static str {
-        "max_pool_scatter"
-    }
-
-    fn takes(&self, i: usize) -> Option<DType> {
-        Some(if i == 1 { DType::U32 } else { DType::F32 })
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let (g, index) = (inputs[0], inputs[1]);
-        let y = Tensor::empty(gpu, &[g.dim(0), g.dim(1), self.len], DType::F32)?;
-        self.pool
-            .launch(&MAX_POOL_BACK, gpu, [y.dim(0), y.dim(1), self.len], g.dim(2))
+/// The gradients `g` `[B, C, T]` at the samples of `index` `[B, C, T]`: `[B, C, L]`.
+fn scatter(pool: MaxPool, len: usize, g: &Tensor, index: &Tensor) -> Result<Tensor> {
+    let forward = move |x: &[&Tensor]| {
+        let (g, index) = (x[0], x[1]);
+        let y = Tensor::empty(g.gpu(), &[g.dim(0), g.dim(1), len], DType::F32)?;
+        pool.launch(&MAX_POOL_BACK, g.gpu(), [y.dim(0), y.dim(1), len], g.dim(2))
             .bind("g", g)
             .bind("index", index)
             .bind("dx", &y)
             .cost(g.numel() as f64, 4.0 * (y.numel() + 2 * g.numel()) as f64)
             .run()?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let gather = Gather { pool: self.pool };
-        Ok(vec![Some(apply(gather, &[grad, &s.inputs[1]])?), None])
-    }
+        Ok(y)
+    };
+    linear("max_pool_scatter", &[g, index], forward, move |g, x| gather(pool, g, &x[1]))
 }
 
-/// Inputs: x `[B, C, L]`, index `[B, C, T]`. Output `[B, C, T]`.
-#[derive(Debug)]
-struct Gather {
-    pool: MaxPool,
-}
-
-impl Op for Gather {
-    fn name(&self) -> &'static str {
-        "max_pool_gather"
-    }
-
-    fn takes(&self, i: usize) -> Option<DType> {
-        Some(if i == 1 { DType::U32 } else { DType::F32 })
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        launch_pick(gpu, inputs, [x.dim(0) * x.dim(1), x.dim(2), inputs[1].dim(2), 1])
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let scatter = Scatter { pool: self.pool, len: s.inputs[0].dim(2) };
-        Ok(vec![Some(apply(scatter, &[grad, &s.inputs[1]])?), None])
-    }
+/// `x` `[B, C, L]` at the samples of `index` `[B, C, T]`: `[B, C, T]`.
+fn gather(pool: MaxPool, x: &Tensor, index: &Tensor) -> Result<Tensor> {
+    let forward = |x: &[&Tensor]| launch_pick(x[0], x[1], [x[0].dim(0) * x[0].dim(1), x[0].dim(2), x[1].dim(2), 1]);
+    linear("max_pool_gather", &[x, index], forward, move |g, x| scatter(pool, x[0].dim(2), g, &x[1]))
 }
 
 /// Maximum of each window of `x` `[B, C, L]`: `[B, C, (L + 2 pad - kernel) / stride + 1]`. Of equal values the first
 /// gets the gradient.
-///
-/// # Errors
-/// [`Error::Shape`] if a window does not fit; [`Error::Gpu`].
 pub fn max_pool(x: &Tensor, pool: MaxPool) -> Result<Tensor> {
     pooled_len("max_pool", x, pool.kernel, pool.stride, pool.pad)?;
     apply(pool, &[x])
@@ -198,7 +156,7 @@ pub(crate) fn max_pool_grad_case(shape: [usize; 3], pool: MaxPool) -> Case {
     Case::new(
         format!("gradient of {shape:?} kernel {kernel} stride {stride} padding {pad}"),
         vec![Input::normal(&[b, c, t], 92), Input::index(&[b, c, t], (0..b * c * t).map(taken).collect())],
-        move |x| apply(Scatter { pool, len }, &[&x[0], &x[1]]),
+        move |x| scatter(pool, len, &x[0], &x[1]),
         move |x| {
             let mut y = Array::zeros(&[b, c, len]);
             for (i, (g, at)) in x[0].data.iter().zip(&x[1].data).enumerate() {

@@ -61,7 +61,7 @@ use case::Case;
 use std::sync::Arc;
 
 /// A differentiable operation.
-pub trait Op: std::fmt::Debug + Send + Sync {
+pub trait Op: Send + Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
 
@@ -72,9 +72,6 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     }
 
     /// Checks shapes, launches the kernel, returns the output and what the backward rule wants kept.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`] with the shapes given and expected; [`crate::Error::Gpu`].
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward>;
 
     /// Gradients with respect to the inputs, written in operations of the engine.
@@ -156,6 +153,54 @@ pub fn apply(op: impl Op + 'static, inputs: &[&Tensor]) -> Result<Tensor> {
         op: Arc::new(op),
     });
     Ok(Tensor::from_op(forward.output, history))
+}
+
+/// An operation that is linear in its first input; what others it has are integers.
+struct Linear<F, G> {
+    name: &'static str,
+    forward: F,
+    /// The gradient of the first input, from that of the output and the inputs.
+    backward: G,
+}
+
+impl<F, G> Op for Linear<F, G>
+where
+    F: Fn(&[&Tensor]) -> Result<Tensor> + Send + Sync,
+    G: Fn(&Tensor, &[Tensor]) -> Result<Tensor> + Send + Sync,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn takes(&self, i: usize) -> Option<DType> {
+        first_floats(i)
+    }
+
+    fn forward(&self, _: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        Ok((self.forward)(inputs)?.into())
+    }
+
+    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        let mut all = vec![None; s.inputs.len()];
+        all[0] = Some((self.backward)(grad, s.inputs)?);
+        Ok(all)
+    }
+}
+
+/// Element types of floats with integers behind them.
+fn first_floats(i: usize) -> Option<DType> {
+    Some(if i == 0 { DType::F32 } else { DType::U32 })
+}
+
+/// Runs an operation that is linear in its first input, by its rule and that of its gradient (from the output's, and the
+/// inputs); inputs behind the first are integers.
+fn linear(
+    name: &'static str,
+    inputs: &[&Tensor],
+    forward: impl Fn(&[&Tensor]) -> Result<Tensor> + Send + Sync + 'static,
+    backward: impl Fn(&Tensor, &[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    apply(Linear { name, forward, backward }, inputs)
 }
 
 /// Backward rule of a fused operation by way of its definition in simple

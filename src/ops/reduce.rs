@@ -1,7 +1,7 @@
 //! Sums, means and maxima over dimensions (`shaders/reductions`).
 
 use super::family::{Family, Kernel};
-use super::{Array, Forward, Op, Saved, apply, check_floats, expand, place, reshape, scale, sum_of_squares};
+use super::{Array, Forward, Op, Saved, apply, check_floats, expand, linear, place, reshape, scale, sum_of_squares};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -36,20 +36,20 @@ pub(super) enum Term {
 }
 
 /// Sums the middle dimension of `x` seen as `[outer, reduce, inner]` into `out` (`outer * inner` elements).
-pub(super) fn launch_sum(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, out: &Tensor) -> Result<()> {
+pub(super) fn launch_sum(x: &Tensor, dims: [usize; 3], term: Term, out: &Tensor) -> Result<()> {
     let [outer, reduce, inner] = dims;
     let chunks = reduce.div_ceil(CHUNK);
     if chunks == 1 {
-        return launch_chunks(gpu, x, dims, term, 1, out);
+        return launch_chunks(x, dims, term, 1, out);
     }
-    let part = Tensor::empty(gpu, &[outer, chunks, inner], DType::F32)?;
-    launch_chunks(gpu, x, dims, term, chunks, &part)?;
-    launch_sum(gpu, &part, [outer, chunks, inner], Term::Value, out)
+    let part = Tensor::empty(x.gpu(), &[outer, chunks, inner], DType::F32)?;
+    launch_chunks(x, dims, term, chunks, &part)?;
+    launch_sum(&part, [outer, chunks, inner], Term::Value, out)
 }
 
-fn launch_chunks(gpu: &Gpu, x: &Tensor, dims: [usize; 3], term: Term, chunks: usize, out: &Tensor) -> Result<()> {
+fn launch_chunks(x: &Tensor, dims: [usize; 3], term: Term, chunks: usize, out: &Tensor) -> Result<()> {
     let [outer, reduce, inner] = dims;
-    SUM.at(gpu, &dims)
+    SUM.at(x.gpu(), &dims)
         .ints(&[
             ("outer", outer),
             ("reduce", reduce),
@@ -69,28 +69,15 @@ pub(super) fn around(shape: &[usize], d: usize) -> [usize; 3] {
     [numel(&shape[..d]), shape[d], numel(&shape[d + 1..])]
 }
 
-#[derive(Debug)]
-struct SumDim {
-    dim: usize,
-}
-
-impl Op for SumDim {
-    fn name(&self) -> &'static str {
-        "sum"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let mut shape = x.shape().to_vec();
-        shape[self.dim] = 1;
-        let y = Tensor::empty(gpu, &shape, DType::F32)?;
-        launch_sum(gpu, x, around(x.shape(), self.dim), Term::Value, &y)?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(expand(grad, s.inputs[0].shape())?)])
-    }
+/// Sum over one dimension, which stays with extent 1.
+fn sum_dim(x: &Tensor, dim: usize) -> Result<Tensor> {
+    let forward = move |x: &[&Tensor]| {
+        let mut shape = x[0].shape().to_vec();
+        shape[dim] = 1;
+        let y = Tensor::empty(x[0].gpu(), &shape, DType::F32)?;
+        launch_sum(x[0], around(x[0].shape(), dim), Term::Value, &y).map(|()| y)
+    };
+    linear("sum", &[x], forward, |g, x| expand(g, x[0].shape()))
 }
 
 fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
@@ -107,9 +94,6 @@ fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
 }
 
 /// Sum over the dimensions `dims` (increasing), which stay with extent 1.
-///
-/// # Errors
-/// [`Error::Shape`] for dimensions the tensor does not have; [`Error::Gpu`].
 pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     check_floats("sum", &[x])?;
     check_dims("sum", x, dims)?;
@@ -129,7 +113,7 @@ pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
             merged.extend(&shape[last + 1..]);
             y = reshape(&y, &merged)?;
         }
-        y = apply(SumDim { dim: first }, &[&y])?;
+        y = sum_dim(&y, first)?;
         let mut kept = shape;
         kept[first..=last].fill(1);
         y = reshape(&y, &kept)?;
@@ -138,9 +122,6 @@ pub fn sum(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
 }
 
 /// Mean over the dimensions `dims` (increasing), which stay with extent 1.
-///
-/// # Errors
-/// As [`sum`].
 pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     check_floats("mean", &[x])?;
     let total = sum(x, dims)?;
@@ -161,7 +142,6 @@ pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     reshape(&y, shape)
 }
 
-#[derive(Debug)]
 struct MaxDim {
     dim: usize,
 }
@@ -199,9 +179,6 @@ impl Op for MaxDim {
 }
 
 /// Maximum over one dimension, which stays with extent 1. Of equal values the first gets the gradient.
-///
-/// # Errors
-/// [`Error::Shape`] for a dimension the tensor does not have; [`Error::Gpu`].
 pub fn max(x: &Tensor, dim: usize) -> Result<Tensor> {
     check_dims("max", x, &[dim])?;
     apply(MaxDim { dim }, &[x])

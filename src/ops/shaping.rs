@@ -1,11 +1,11 @@
 //! Operations that move values without computing: reshape, expand, permute,
 //! slice, pad, concat (`shaders/shaping`).
 
-use super::elementwise::{broadcast_strides, shape4};
+use super::elementwise::{broadcast_shape, broadcast_strides, front4};
 use super::family::{Family, Kernel};
 use super::index::{PICK, PLACE};
 use super::reduce::around;
-use super::{Array, Forward, Op, Saved, apply, check_floats, sum_to};
+use super::{Array, Forward, Op, Saved, apply, check_floats, linear, sum_to};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -33,7 +33,6 @@ pub(super) const FAMILY: Family = Family {
     operations: &["shaping", "index", "max_pool"],
 };
 
-#[derive(Debug)]
 struct Reshape {
     shape: Vec<usize>,
 }
@@ -57,9 +56,6 @@ impl Op for Reshape {
 }
 
 /// The same values in the same order under another shape; shares the memory.
-///
-/// # Errors
-/// [`Error::Shape`] if the number of elements differs.
 pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     if numel(shape) != x.numel() || shape.len() > 4 {
         return Err(Error::shape(
@@ -72,12 +68,12 @@ pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     apply(Reshape { shape: shape.to_vec() }, &[x])
 }
 
-fn launch_strided(gpu: &Gpu, x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
-    let y = Tensor::empty(gpu, shape, DType::F32)?;
-    let [d0, d1, d2, d3] = shape4(shape);
+fn launch_strided(x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
+    let y = Tensor::empty(x.gpu(), shape, DType::F32)?;
+    let [d0, d1, d2, d3] = front4(shape, 1);
     let [s0, s1, s2, s3] = strides;
     STRIDED
-        .at(gpu, shape)
+        .at(x.gpu(), shape)
         .ints(&[("d0", d0), ("d1", d1), ("d2", d2), ("d3", d3)])
         .ints(&[("s0", s0), ("s1", s1), ("s2", s2), ("s3", s3), ("offset", offset)])
         .bind("x", x)
@@ -92,42 +88,13 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     (0..shape.len()).map(|d| numel(&shape[d + 1..])).collect()
 }
 
-/// `values` behind enough zeros to make four.
-fn front4(values: &[usize]) -> [usize; 4] {
-    let mut out = [0; 4];
-    out[4 - values.len()..].copy_from_slice(values);
-    out
-}
-
-#[derive(Debug)]
-struct Expand {
-    shape: Vec<usize>,
-}
-
-impl Op for Expand {
-    fn name(&self) -> &'static str {
-        "expand"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        Ok(launch_strided(gpu, inputs[0], &self.shape, broadcast_strides(inputs[0].shape()), 0)?.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(sum_to(grad, s.inputs[0].shape())?)])
-    }
-}
-
 /// `x` repeated to `shape` (NumPy's broadcasting).
-///
-/// # Errors
-/// [`Error::Shape`] if it does not broadcast to `shape`.
 pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     check_floats("expand", &[x])?;
     if x.shape() == shape {
         return Ok(x.clone());
     }
-    if super::elementwise::broadcast_shape("expand", x.shape(), shape)? != shape {
+    if broadcast_shape("expand", x.shape(), shape)? != shape {
         return Err(Error::shape(
             "expand",
             format!("{:?} to {shape:?}", x.shape()),
@@ -135,40 +102,11 @@ pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
             "only dimensions of extent 1 can be repeated",
         ));
     }
-    apply(Expand { shape: shape.to_vec() }, &[x])
-}
-
-#[derive(Debug)]
-struct Permute {
-    order: Vec<usize>,
-}
-
-impl Op for Permute {
-    fn name(&self) -> &'static str {
-        "permute"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let shape: Vec<usize> = self.order.iter().map(|&d| x.dim(d)).collect();
-        let from = strides(x.shape());
-        let picked: Vec<usize> = self.order.iter().map(|&d| from[d]).collect();
-        Ok(launch_strided(gpu, x, &shape, front4(&picked), 0)?.into())
-    }
-
-    fn backward(&self, _: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let mut inverse = vec![0; self.order.len()];
-        for (i, &d) in self.order.iter().enumerate() {
-            inverse[d] = i;
-        }
-        Ok(vec![Some(permute(grad, &inverse)?)])
-    }
+    let (shape, strides) = (shape.to_vec(), broadcast_strides(x.shape()));
+    linear("expand", &[x], move |x| launch_strided(x[0], &shape, strides, 0), |g, x| sum_to(g, x[0].shape()))
 }
 
 /// Dimension `i` of the result is dimension `order[i]` of `x`.
-///
-/// # Errors
-/// [`Error::Shape`] if `order` is not a permutation of the dimensions.
 pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
     let mut sorted = order.to_vec();
     sorted.sort_unstable();
@@ -180,49 +118,22 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
             "dimensions count from 0",
         ));
     }
-    apply(Permute { order: order.to_vec() }, &[x])
+    let from = strides(x.shape());
+    let (shape, strides): (Vec<usize>, Vec<usize>) = order.iter().map(|&d| (x.dim(d), from[d])).unzip();
+    let mut inverse = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(i, &d)| inverse[d] = i);
+    let forward = move |x: &[&Tensor]| launch_strided(x[0], &shape, front4(&strides, 0), 0);
+    linear("permute", &[x], forward, move |g, _| permute(g, &inverse))
 }
 
 /// Exchanges two dimensions.
-///
-/// # Errors
-/// [`Error::Shape`] for dimensions the tensor does not have.
 pub fn transpose(x: &Tensor, a: usize, b: usize) -> Result<Tensor> {
     let mut order: Vec<usize> = (0..x.rank().max(a + 1).max(b + 1)).collect();
     order.swap(a, b);
     permute(x, &order)
 }
 
-#[derive(Debug)]
-struct Slice {
-    dim: usize,
-    start: usize,
-    end: usize,
-}
-
-impl Op for Slice {
-    fn name(&self) -> &'static str {
-        "slice"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let mut shape = x.shape().to_vec();
-        shape[self.dim] = self.end - self.start;
-        let from = strides(x.shape());
-        Ok(launch_strided(gpu, x, &shape, front4(&from), self.start * from[self.dim])?.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let after = s.inputs[0].dim(self.dim) - self.end;
-        Ok(vec![Some(pad(grad, self.dim, self.start, after)?)])
-    }
-}
-
 /// Elements `[start, end)` of dimension `dim`.
-///
-/// # Errors
-/// [`Error::Shape`] for an empty range or one past the end.
 pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor> {
     check_floats("slice", &[x])?;
     if dim >= x.rank() || start >= end || end > x.dim(dim) {
@@ -236,13 +147,19 @@ pub fn slice(x: &Tensor, dim: usize, start: usize, end: usize) -> Result<Tensor>
     if end - start == x.dim(dim) {
         return Ok(x.clone());
     }
-    apply(Slice { dim, start, end }, &[x])
+    let forward = move |x: &[&Tensor]| {
+        let mut shape = x[0].shape().to_vec();
+        let from = strides(&shape);
+        shape[dim] = end - start;
+        launch_strided(x[0], &shape, front4(&from, 0), start * from[dim])
+    };
+    linear("slice", &[x], forward, move |g, x| pad(g, dim, start, x[0].dim(dim) - end))
 }
 
-fn launch_block(gpu: &Gpu, x: &Tensor, y: &Tensor, dim: usize, start: usize) -> Result<()> {
+fn launch_block(x: &Tensor, y: &Tensor, dim: usize, start: usize) -> Result<()> {
     let [outer, r_in, inner] = around(x.shape(), dim);
     WRITE_BLOCK
-        .at(gpu, x.shape())
+        .at(x.gpu(), x.shape())
         .ints(&[("outer", outer), ("r_in", r_in), ("r_out", y.dim(dim)), ("inner", inner), ("start", start)])
         .bind("x", x)
         .bind("y", y)
@@ -250,37 +167,7 @@ fn launch_block(gpu: &Gpu, x: &Tensor, y: &Tensor, dim: usize, start: usize) -> 
         .run()
 }
 
-#[derive(Debug)]
-struct Pad {
-    dim: usize,
-    before: usize,
-    after: usize,
-}
-
-impl Op for Pad {
-    fn name(&self) -> &'static str {
-        "pad"
-    }
-
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let mut shape = x.shape().to_vec();
-        shape[self.dim] += self.before + self.after;
-        let y = Tensor::zeros(gpu, &shape)?;
-        launch_block(gpu, x, &y, self.dim, self.before)?;
-        Ok(y.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let end = self.before + s.inputs[0].dim(self.dim);
-        Ok(vec![Some(slice(grad, self.dim, self.before, end)?)])
-    }
-}
-
 /// Zeros before and after along dimension `dim`.
-///
-/// # Errors
-/// [`Error::Shape`] for a dimension the tensor does not have.
 pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor> {
     check_floats("pad", &[x])?;
     if dim >= x.rank() {
@@ -294,10 +181,15 @@ pub fn pad(x: &Tensor, dim: usize, before: usize, after: usize) -> Result<Tensor
     if before + after == 0 {
         return Ok(x.clone());
     }
-    apply(Pad { dim, before, after }, &[x])
+    let forward = move |x: &[&Tensor]| {
+        let mut shape = x[0].shape().to_vec();
+        shape[dim] += before + after;
+        let y = Tensor::zeros(x[0].gpu(), &shape)?;
+        launch_block(x[0], &y, dim, before).map(|()| y)
+    };
+    linear("pad", &[x], forward, move |g, x| slice(g, dim, before, before + x[0].dim(dim)))
 }
 
-#[derive(Debug)]
 struct Concat {
     dim: usize,
 }
@@ -313,7 +205,7 @@ impl Op for Concat {
         let y = Tensor::empty(gpu, &shape, DType::F32)?;
         let mut start = 0;
         for x in inputs {
-            launch_block(gpu, x, &y, self.dim, start)?;
+            launch_block(x, &y, self.dim, start)?;
             start += x.dim(self.dim);
         }
         Ok(y.into())
@@ -332,9 +224,6 @@ impl Op for Concat {
 }
 
 /// Joins tensors along dimension `dim`; the other dimensions agree.
-///
-/// # Errors
-/// [`Error::Shape`] if they do not.
 pub fn concat(parts: &[&Tensor], dim: usize) -> Result<Tensor> {
     check_floats("concat", parts)?;
     let same =

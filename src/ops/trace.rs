@@ -13,9 +13,6 @@ thread_local! {
 
 /// Runs `f` with a trace of the operations on this thread; `place` (`step 3, forward`) goes into the error.
 ///
-/// # Errors
-/// Those of `f`; [`Error::Data`] for the first operation whose output holds NaN or infinity.
-///
 /// ```
 /// use exgnet::{gpu::Gpu, ops, tensor::Tensor};
 /// let gpu = Gpu::from_env()?;
@@ -36,9 +33,6 @@ pub fn trace_numbers<T>(place: impl Into<String>, f: impl FnOnce() -> Result<T>)
 }
 
 /// With a trace on, checks the output of an operation called `name`.
-///
-/// # Errors
-/// [`Error::Data`] where it holds NaN or infinity; [`Error::Gpu`].
 pub(crate) fn see(name: &str, inputs: &[&Tensor], output: &Tensor) -> Result<()> {
     let Some(place) = PLACE.with_borrow(Clone::clone) else { return Ok(()) };
     if output.dtype() != DType::F32 {

@@ -1,7 +1,7 @@
 //! Which figures are on the page: every kind of the catalogue, after the drawings that others put into the folders.
 
 use super::svg::embedded;
-use crate::figures::catalogue::{FIGURES, Kind};
+use crate::figures::catalogue::{Cause, FIGURES, Kind};
 use crate::plot::Look;
 use crate::run::folder::is_figure;
 use crate::run::read::{Found, Missing, first_line};
@@ -31,7 +31,8 @@ pub fn figures(found: &Found) -> (Vec<PageFigure>, Vec<Missing>) {
     for run in &found.runs {
         page.folder(&run.name(), &run.dir.join("figures"));
     }
-    match RunSet::new(found) {
+    let mut whole = found.clone();
+    match whole.complete().and_then(|()| RunSet::new(&whole)) {
         Ok(set) => FIGURES.iter().for_each(|kind| page.kind(kind, &set)),
         Err(e) => page.missing.push(Missing::new("figures", first_line(&e))),
     }
@@ -69,7 +70,7 @@ impl Page {
                 Err(e) => self.missing.push(Missing::new(title, format!("not drawn: {}", first_line(&e)))),
             }
         }
-        for not in drawn.missing.into_iter().filter(|m| m.failed) {
+        for not in drawn.missing.into_iter().filter(|m| m.cause == Cause::Failed) {
             self.missing.push(Missing::new(not.figure, format!("not drawn: {}", not.why)));
         }
     }

@@ -13,7 +13,7 @@ pub mod svg;
 pub mod tables;
 
 use crate::error::{Error, Result};
-use crate::run::read::{Missing, read_all};
+use crate::run::read::{Lack, Missing, by_kind, read_all};
 use crate::tables::escape_html;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
@@ -53,17 +53,6 @@ struct Page<'a> {
     data: String,
 }
 
-/// Something that is missing, with all that lack it.
-#[derive(Debug, Serialize)]
-pub struct Lack<'a> {
-    /// What it is, and why.
-    pub what: &'a str,
-    /// Where: by name, or how many runs.
-    pub places: String,
-    /// The commands that make it.
-    pub commands: Vec<&'a str>,
-}
-
 /// Makes the page of run folders, or of folders of a sweep, with at most `per_class` right and as many wrong strips of each
 /// true class and variant.
 ///
@@ -96,28 +85,6 @@ pub fn report(inputs: &[PathBuf], per_class: usize) -> Result<Report> {
         strips: (strips.maps.len(), strips.kept),
         missing: found.missing,
     })
-}
-
-/// What is missing, each kind once with all that lack it.
-pub fn by_kind(missing: &[Missing]) -> Vec<Lack<'_>> {
-    let mut kinds: Vec<(&str, Vec<&Missing>)> = Vec::new();
-    for one in missing {
-        match kinds.iter_mut().find(|(what, _)| *what == one.what) {
-            Some((_, of)) => of.push(one),
-            None => kinds.push((&one.what, vec![one])),
-        }
-    }
-    fn lack<'a>((what, of): (&'a str, Vec<&'a Missing>)) -> Lack<'a> {
-        Lack {
-            what,
-            places: match of.len() {
-                0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
-                n => format!("{n} runs"),
-            },
-            commands: of.iter().filter_map(|m| m.command.as_deref()).collect(),
-        }
-    }
-    kinds.into_iter().map(lack).collect()
 }
 
 /// JSON that may stand in a `<script>`, also of XML.

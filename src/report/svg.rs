@@ -5,36 +5,8 @@ use quick_xml::{Reader, Writer, XmlVersion};
 
 /// Elements that draw, in small letters. Others are left out with all that is in them: they may run, fetch, or be of other
 /// languages. Style sheets are among those: they would hold for the whole page.
-const DRAWING: [&str; 28] = [
-    "svg",
-    "g",
-    "a",
-    "defs",
-    "symbol",
-    "use",
-    "title",
-    "desc",
-    "path",
-    "rect",
-    "circle",
-    "ellipse",
-    "line",
-    "polyline",
-    "polygon",
-    "text",
-    "tspan",
-    "textpath",
-    "image",
-    "clippath",
-    "mask",
-    "pattern",
-    "marker",
-    "lineargradient",
-    "radialgradient",
-    "stop",
-    "switch",
-    "view",
-];
+const DRAWING: &str = "svg g a defs symbol use title desc path rect circle ellipse line polyline polygon text tspan \
+                       textpath image clippath mask pattern marker lineargradient radialgradient stop switch view";
 
 /// The `<svg>` of a document, with `prefix` before every id and every reference to one. Scripts, event handlers and
 /// whatever would be fetched are left out, and so is what stands before the element (declaration, document type).
@@ -57,7 +29,7 @@ pub fn embedded(document: &str, prefix: &str) -> Result<String, String> {
                 if !begun && name != "svg" {
                     return Err(format!("no SVG: its first element is <{name}>"));
                 }
-                if hidden > 0 || !DRAWING.contains(&name.as_str()) {
+                if hidden > 0 || !draws(&name) {
                     hidden += 1;
                     continue;
                 }
@@ -66,7 +38,7 @@ pub fn embedded(document: &str, prefix: &str) -> Result<String, String> {
             }
             Event::Empty(start) => {
                 let name = local(&start);
-                if hidden > 0 || !DRAWING.contains(&name.as_str()) || !begun {
+                if hidden > 0 || !draws(&name) || !begun {
                     continue;
                 }
                 Event::Empty(cleaned(&start, prefix)?)
@@ -99,6 +71,10 @@ pub fn embedded(document: &str, prefix: &str) -> Result<String, String> {
         return Err("no SVG: it ends too early".into());
     }
     String::from_utf8(writer.into_inner()).map_err(|e| format!("no SVG: {e}"))
+}
+
+fn draws(name: &str) -> bool {
+    DRAWING.split(' ').any(|known| known == name)
 }
 
 /// A name without its namespace, in small letters as HTML reads it.

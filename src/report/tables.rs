@@ -79,9 +79,6 @@ impl Section {
 
 /// All tables, those of results for all runs of the same classes together. Where there are no means over folds, why is
 /// added to what is missing.
-///
-/// # Errors
-/// None that a user can cause.
 pub fn tables(found: &mut Found) -> Result<Tables> {
     let mut metrics = Section::new("metrics", "Metrics", "No run has results of a test");
     let mut classes = Section::new("classes", "By class", "No results by class");

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::files::{TEMPORARY, guard, temporary, write_atomically, write_json};
+use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
@@ -12,22 +13,30 @@ use crate::run::kernels::Kernels;
 use crate::run::lock::{self, RunLock};
 use crate::run::record::{RunRecord, SplitRecord};
 
-/// The files of a run, apart from figures.
+/// Names of files of a run.
+pub(crate) const CONFIG: &str = "config.toml";
+pub(crate) const RECORD: &str = "run.json";
+pub(crate) const LOG: &str = "log.jsonl";
+pub(crate) const METRICS: &str = "metrics.json";
+pub(crate) const EXPLANATION: &str = "explanation.json";
+pub(crate) const SANITY: &str = "sanity.json";
+pub(crate) const PREDICTIONS: &str = "predictions.csv";
+/// All of them, apart from figures.
 const FILES: [&str; 13] = [
-    "run.json",
-    "log.jsonl",
+    RECORD,
+    LOG,
     "split.json",
     "folds.json",
-    "metrics.json",
-    "explanation.json",
-    "sanity.json",
-    "predictions.csv",
-    "explanations.safetensors",
-    "cost.json",
+    METRICS,
+    EXPLANATION,
+    SANITY,
+    PREDICTIONS,
+    Examples::FILE,
+    Cost::FILE,
     "model.safetensors",
     "checkpoint.safetensors",
     // last: while files are being removed, the folder still counts as that of a run
-    "config.toml",
+    CONFIG,
 ];
 /// How the last line of a figure's caption begins. A file `STEM.txt` that ends so, and what lies beside it under the same
 /// stem, is a figure of ours: removed with its run, replaced by one of the same; any other file in `figures/` is not.
@@ -86,18 +95,22 @@ impl RunFolder {
     /// [`Error::File`] where there is no `config.toml`.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         let dir = dir.as_ref();
-        if dir.join("config.toml").is_file() {
+        if dir.join(CONFIG).is_file() {
             return Ok(Self { dir: dir.to_path_buf() });
         }
         Err(Error::file(dir, "is no run folder: found no config.toml", "give the folder that `exgnet train` wrote"))
     }
 
+    /// The folder of a run, whatever is there.
+    pub(super) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf() }
+    }
+
     /// Whether a run was begun in the folder, even if it was killed before it wrote much. A `config.toml` alone is anybody's.
     pub fn is_begun(dir: impl AsRef<Path>) -> bool {
         let dir = dir.as_ref();
-        let others = FILES.iter().filter(|name| **name != "config.toml");
-        dir.join(lock::NAME).exists()
-            || dir.join("config.toml").is_file() && others.clone().any(|n| dir.join(n).exists())
+        let others = FILES.iter().filter(|name| **name != CONFIG);
+        dir.join(lock::NAME).exists() || dir.join(CONFIG).is_file() && others.clone().any(|n| dir.join(n).exists())
     }
 
     /// The file of a run in `dir` that `path` is, if it is one.
@@ -157,7 +170,7 @@ impl RunFolder {
 
     /// `config.toml`: the complete experiment.
     pub fn config(&self) -> PathBuf {
-        self.dir.join("config.toml")
+        self.dir.join(CONFIG)
     }
 
     /// `model.safetensors`: the trained model.
@@ -178,6 +191,20 @@ impl RunFolder {
         write_atomically(&self.config(), experiment.to_toml().as_bytes())
     }
 
+    /// Reads `config.toml`, with `key=value` settings that go before it.
+    ///
+    /// # Errors
+    /// [`Error::File`] for one that was cut off: what it lacks would be taken for a default; else as [`Experiment::load`].
+    pub fn read_config(&self, sets: &[String]) -> Result<Experiment> {
+        let experiment = Experiment::load(self.config(), sets)?;
+        let text = std::fs::read_to_string(self.config()).unwrap_or_default();
+        if text.lines().any(|line| line == "[output]") {
+            return Ok(experiment);
+        }
+        let what = "is not whole: found no table [output], with which the file of a run ends";
+        Err(Error::file(self.config(), what, "take it from a copy of the run, or train again with --force"))
+    }
+
     /// Writes `config.toml` with a line on kernels that it does not name, where the run is made with such.
     ///
     /// # Errors
@@ -193,7 +220,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`] if it cannot be written.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
-        write_json(&self.dir.join("run.json"), record)
+        write_json(&self.dir.join(RECORD), record)
     }
 
     /// `explanations.safetensors`: what figures need of maps and features.
@@ -211,7 +238,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`] for a damaged one.
     pub fn read_run(&self) -> Result<Option<RunRecord>> {
-        let path = self.dir.join("run.json");
+        let path = self.dir.join(RECORD);
         let bad = |e: &dyn std::fmt::Display| {
             Error::file(&path, format!("is no record of a run: {e}"), "start again with --force")
         };
@@ -250,7 +277,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`]; also where fewer epochs are there.
     pub fn trim_log(&self, epochs: usize) -> Result<Vec<EpochLog>> {
-        let path = self.dir.join("log.jsonl");
+        let path = self.dir.join(LOG);
         let text = if path.exists() || epochs > 0 {
             std::fs::read_to_string(&path)
                 .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "begin anew with --force"))?
@@ -296,7 +323,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`] if it cannot be written.
     pub fn append_log(&self, epoch: &EpochLog) -> Result<()> {
-        let path = self.dir.join("log.jsonl");
+        let path = self.dir.join(LOG);
         let mut line = serde_json::to_string(epoch).expect("names and numbers always serialise");
         line.push('\n');
         let mut options = std::fs::OpenOptions::new();
@@ -310,7 +337,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::File`] if it cannot be read, with the number of a line that is no epoch.
     pub fn read_log(&self) -> Result<Vec<EpochLog>> {
-        let path = self.dir.join("log.jsonl");
+        let path = self.dir.join(LOG);
         let text = std::fs::read_to_string(&path).map_err(|e| {
             Error::file(&path, format!("cannot be read: {e}"), "train writes it: see whether the run began")
         })?;

@@ -7,7 +7,7 @@ use crate::files::{guard, map};
 use crate::nn::model_file;
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
-use crate::run::folder::RunFolder;
+use crate::run::folder::{EXPLANATION, METRICS, PREDICTIONS, RunFolder, SANITY};
 use crate::run::record::quoted;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The files that a test writes.
-const FILES: [&str; 6] =
-    ["metrics.json", "explanation.json", "sanity.json", "predictions.csv", Examples::FILE, Cost::FILE];
+const FILES: [&str; 6] = [METRICS, EXPLANATION, SANITY, PREDICTIONS, Examples::FILE, Cost::FILE];
 
 /// Which records of a data set were tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +138,7 @@ impl Origin {
                     guard::replaces(path)
                 }
                 // found out before the test, not after it
-                Some(found) if found != *self => guard::check(path)?,
+                Some(found) if found != *self => guard::check(path, None)?,
                 _ => {}
             }
         }
@@ -148,17 +147,17 @@ impl Origin {
 }
 
 /// What is wrong with the files of a run's test: those of another part, or of other data than the run's (where that is known).
-pub fn foreign_files(dir: &Path, data: Option<&Fingerprint>) -> Vec<String> {
-    let wrong = |name: &&str| {
+pub fn foreign_files(dir: &Path, data: Option<&Fingerprint>) -> Vec<(&'static str, String)> {
+    let wrong = |name: &'static str| {
         let found = Origin::recorded(&dir.join(name))?;
-        let of = |what: String| Some(format!("{name} is of {what}, expected the run's own test"));
+        let of = |what: String| Some((name, format!("{name} is of {what}, expected the run's own test")));
         match (found.part, data) {
             (Part::Test, Some(own)) if found.data != own.id() => of(format!("other data ({})", found.data)),
             (Part::Test, _) => None,
             (part, _) => of(format!("the part `{}`", part.name())),
         }
     };
-    FILES.iter().filter_map(wrong).collect()
+    FILES.into_iter().filter_map(wrong).collect()
 }
 
 /// The command that writes the files of a run's test.

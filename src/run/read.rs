@@ -6,12 +6,14 @@ use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
-use crate::run::folder::{self, EpochLog, RunFolder};
+use crate::run::folder::{self, CONFIG, EXPLANATION, EpochLog, LOG, METRICS, PREDICTIONS, RECORD, RunFolder, SANITY};
 use crate::run::metrics::Metrics;
 use crate::run::origin::{again, foreign_files};
 use crate::run::predictions::{self, Prediction};
 use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
+use crate::run::set::count;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,8 @@ pub struct Missing {
     pub what: String,
     /// The command that makes it, where there is one.
     pub command: Option<String>,
+    /// The file of a run that it is about.
+    pub file: Option<&'static str>,
     /// It is there and cannot be used.
     pub damaged: bool,
 }
@@ -65,8 +69,46 @@ pub struct Missing {
 impl Missing {
     /// Something that is not there, and no command makes it.
     pub fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into(), command: None, damaged: false }
+        Self { place: place.into(), what: what.into(), command: None, file: None, damaged: false }
     }
+
+    /// As an error.
+    fn error(&self) -> Error {
+        let hint =
+            self.command.as_ref().map_or("take the run out of the folder".into(), |c| format!("write it again: {c}"));
+        Error::data(&self.place, &self.what, hint)
+    }
+}
+
+/// Something that is missing, with all that lack it.
+#[derive(Debug, Serialize)]
+pub struct Lack<'a> {
+    /// What it is, and why.
+    pub what: &'a str,
+    /// Where: by name, or how many runs.
+    pub places: String,
+    /// The commands that make it.
+    pub commands: Vec<&'a str>,
+}
+
+/// What is missing, each kind once with all that lack it.
+pub fn by_kind<'a>(missing: &'a [Missing]) -> Vec<Lack<'a>> {
+    let mut kinds: Vec<(&str, Vec<&'a Missing>)> = Vec::new();
+    for one in missing {
+        match kinds.iter_mut().find(|(what, _)| *what == one.what) {
+            Some((_, of)) => of.push(one),
+            None => kinds.push((&one.what, vec![one])),
+        }
+    }
+    let places = |of: &[&Missing]| match of.len() {
+        0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
+        n => format!("{n} runs"),
+    };
+    let one = |(what, of): &(&'a str, Vec<&'a Missing>)| {
+        let commands = of.iter().filter_map(|m| m.command.as_deref()).collect();
+        Lack { what, places: places(of), commands }
+    };
+    kinds.iter().map(one).collect()
 }
 
 /// All runs of a page.
@@ -127,11 +169,28 @@ impl Found {
     /// # Errors
     /// [`Error::Data`] for the first one that is damaged, or of another test than its run's.
     pub fn undamaged(&self) -> Result<()> {
-        let Some(Missing { place, what, command, .. }) = self.missing.iter().find(|m| m.damaged) else {
-            return Ok(());
-        };
-        let hint = "write the file again, or take the run out of the folder";
-        Err(Error::data(place, what, command.as_ref().map_or(hint.into(), |c| format!("write it again: {c}"))))
+        self.missing.iter().find(|m| m.damaged).map_or(Ok(()), |m| Err(m.error()))
+    }
+
+    /// Leaves out what only some of the runs have, since a figure of those would pass for one of all: a file that one of them
+    /// lacks or has damaged, and runs under way beside finished ones. What they lack stays in [`Found::missing`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] where a run does not say what it is: `config.toml` or `run.json` is damaged.
+    pub fn complete(&mut self) -> Result<()> {
+        let nameless = |m: &&Missing| m.damaged && matches!(m.file, Some(CONFIG | RECORD));
+        if let Some(missing) = self.missing.iter().find(nameless) {
+            return Err(missing.error());
+        }
+        if self.runs.iter().any(Run::is_finished) {
+            self.runs.retain(Run::is_finished);
+        }
+        let names: BTreeSet<String> = self.runs.iter().map(Run::name).collect();
+        let files = self.missing.iter().filter(|m| names.contains(&m.place)).filter_map(|m| m.file);
+        for file in files.collect::<BTreeSet<_>>() {
+            self.runs.iter_mut().for_each(|run| run.forget(file));
+        }
+        Ok(())
     }
 }
 
@@ -156,6 +215,25 @@ impl Run {
         match self.record.as_ref().map(|r| (r.fold, r.seed)).or_else(written)? {
             (Fold::Index(fold), seed) => Some((fold, seed)),
             _ => None,
+        }
+    }
+
+    /// It came to its end.
+    pub fn is_finished(&self) -> bool {
+        self.record.as_ref().is_some_and(|r| r.end.is_some())
+    }
+
+    /// Leaves out what a file told.
+    fn forget(&mut self, file: &str) {
+        match file {
+            LOG => self.log.clear(),
+            METRICS => self.metrics = None,
+            PREDICTIONS => self.predictions = None,
+            EXPLANATION => self.explanation = None,
+            SANITY => self.sanity = None,
+            Cost::FILE => self.cost = None,
+            Examples::FILE => self.examples = None,
+            _ => {}
         }
     }
 
@@ -231,7 +309,8 @@ fn variant(dir: &Path, input: &Path) -> String {
 
 /// The run folders at `input` or at most two levels below.
 fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
-    let is_run = |dir: &PathBuf| RunFolder::open(dir).is_ok();
+    // one that lost its config.toml is one still, and is told so
+    let is_run = |dir: &PathBuf| [CONFIG, RECORD].iter().any(|name| dir.join(name).is_file());
     if !input.is_dir() {
         let what =
             if input.exists() { "is a file, expected a run folder" } else { "is not there, expected a run folder" };
@@ -261,77 +340,81 @@ fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
 
 fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     folder::protect(&dir);
-    let mut run = Run { config: std::fs::read_to_string(dir.join("config.toml")).ok(), dir, variant, ..Run::default() };
+    let mut run = Run { config: std::fs::read_to_string(dir.join(CONFIG)).ok(), dir, variant, ..Run::default() };
     let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
-    let mut told: Vec<(String, Option<&String>, bool)> = Vec::new();
+    let train = format!("exgnet train --config EXPERIMENT --out {at} --force");
+    let mut told: Vec<(Option<&'static str>, String, Option<&String>, bool)> = Vec::new();
 
-    match Experiment::load(run.dir.join("config.toml"), &[]) {
+    let folder = RunFolder::at(&run.dir);
+    match folder.read_config(&[]) {
         Ok(experiment) => run.experiment = Some(experiment),
-        Err(e) => told.push((first_line(&e), None, true)),
+        Err(e) => told.push((Some(CONFIG), first_line(&e), Some(&train), true)),
     }
-    let of_folder = |e: Error| first_line(&e);
-    let folder = RunFolder::open(&run.dir).map_err(of_folder);
-    match folder.clone().and_then(|f| f.read_run().map_err(of_folder)) {
-        Ok(record) => run.record = record,
-        Err(e) => told.push((e, None, true)),
+    match folder.read_run() {
+        Ok(Some(record)) => run.record = Some(record),
+        Ok(None) => {
+            told.push((None, "no run.json: what ran, where and when is not known".into(), Some(&resume), false))
+        }
+        Err(e) => told.push((Some(RECORD), first_line(&e), Some(&train), true)),
     }
-    let finished = run.record.as_ref().is_some_and(|r| r.end.is_some());
+    let finished = run.is_finished();
     let tests = !run.record.as_ref().is_some_and(|r| r.fold == Fold::All);
-    if run.record.is_none() {
-        told.push(("no run.json: what ran, where and when is not known".into(), Some(&resume), false));
-    } else if !finished {
-        told.push(("the run is not finished: it has no results yet".into(), Some(&resume), false));
+    if run.record.is_some() && !finished {
+        told.push((None, "the run is not finished: it has no results yet".into(), Some(&resume), false));
     }
-    match folder.clone().and_then(|f| f.read_log().map_err(of_folder)) {
+    let epochs = run.experiment.as_ref().map(|e| e.train.epochs).filter(|_| finished);
+    match folder.read_log() {
+        Ok(log) if epochs.is_some_and(|epochs| epochs != log.len()) => {
+            let (found, expected) = (count(log.len(), "epoch"), epochs.unwrap_or_default());
+            let what = format!("{LOG} has {found}, expected the {expected} of {CONFIG}: it was cut off");
+            told.push((Some(LOG), what, Some(&train), true));
+        }
         Ok(log) => run.log = log,
-        Err(_) if !finished && !run.dir.join("log.jsonl").exists() => {}
-        Err(e) => told.push((e, None, run.dir.join("log.jsonl").exists())),
+        Err(_) if !finished && !run.dir.join(LOG).exists() => {}
+        Err(e) => told.push((Some(LOG), first_line(&e), Some(&train), run.dir.join(LOG).exists())),
     }
     if !tests {
-        told.push(("it trained on every record: there is no test fold, so no results".into(), None, false));
+        told.push((None, "it trained on every record: there is no test fold, so no results".into(), None, false));
     }
     // an unfinished run is told once, not file by file
     let expected = finished && tests;
     let command = if expected { Some(&evaluate) } else { None };
     macro_rules! part {
-        ($field:ident, $read:expr, $what:literal) => {
+        ($field:ident, $file:expr, $read:expr, $without:literal) => {
             match $read {
-                Ok(None) if expected => told.push((format!("no {}", $what), command, false)),
+                Ok(None) if expected => told.push((Some($file), format!("no {}: {}", $file, $without), command, false)),
                 Ok(found) => run.$field = found,
-                Err(e) => told.push((e, command, true)),
+                Err(e) => told.push((Some($file), e, command, true)),
             }
         };
     }
-    part!(metrics, json(&run.dir.join("metrics.json")), "metrics.json: no results of a test");
+    part!(metrics, METRICS, json(&run.dir.join(METRICS)), "no results of a test");
     if run.metrics.as_ref().is_some_and(|m| !consistent(m)) {
-        let what = "metrics.json has a confusion matrix or classes that do not fit each other";
-        told.push((what.into(), command, true));
+        let what = format!("{METRICS} has a confusion matrix or classes that do not fit each other");
+        told.push((Some(METRICS), what, command, true));
         run.metrics = None;
     }
-    let split = || folder.ok()?.read_split().ok().map(|s| s.classes).filter(|classes| !classes.is_empty());
+    let split = || folder.read_split().ok().map(|s| s.classes).filter(|classes| !classes.is_empty());
     run.classes = run.metrics.as_ref().map(|m| m.classes.clone()).or_else(split);
     // without the names of the classes its columns say nothing
     if let Some(classes) = &run.classes {
-        let path = run.dir.join("predictions.csv");
-        part!(
-            predictions,
-            if_there(&path, |path| predictions::read(path, classes)),
-            "predictions.csv: no probabilities of every record"
-        );
+        let rows = if_there(&run.dir.join(PREDICTIONS), |path| predictions::read(path, classes));
+        let rows = rows.and_then(|rows| match (&rows, &run.metrics) {
+            (Some(rows), Some(metrics)) => same_test(rows, metrics).map(|()| Some(rows.clone())),
+            _ => Ok(rows),
+        });
+        part!(predictions, PREDICTIONS, rows, "no probabilities of every record");
     }
-    part!(explanation, json(&run.dir.join("explanation.json")), "explanation.json: no scores of the maps by class");
-    part!(sanity, json(&run.dir.join("sanity.json")), "sanity.json: nothing that the scores are held against");
+    part!(explanation, EXPLANATION, json(&run.dir.join(EXPLANATION)), "no scores of the maps by class");
+    part!(sanity, SANITY, json(&run.dir.join(SANITY)), "nothing that the scores are held against");
     part!(
         examples,
+        Examples::FILE,
         if_there(&run.dir.join(Examples::FILE), Examples::read),
-        "explanations.safetensors: no strips to look through, no Grad-CAM figures"
+        "no strips to look through, no Grad-CAM figures"
     );
-    // runs of before have none, and miss nothing but a line of a figure
-    match json(&run.dir.join(Cost::FILE)) {
-        Ok(found) => run.cost = found,
-        Err(e) => told.push((e, command, true)),
-    }
+    part!(cost, Cost::FILE, json(&run.dir.join(Cost::FILE)), "no parameters and times of an inference");
     // files of before do not name the patients
     if let (Some(shown), Some(rows)) = (&mut run.examples, &run.predictions) {
         for strip in shown.strips.iter_mut().filter(|s| s.patient.is_empty()) {
@@ -342,29 +425,37 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         && shown.classes != *classes
     {
         let what = format!("{} has the classes {:?}, expected {classes:?}", Examples::FILE, shown.classes);
-        told.push((what, command, true));
+        told.push((Some(Examples::FILE), what, command, true));
         run.examples = None;
     }
-    for what in foreign_files(&run.dir, run.record.as_ref().and_then(|r| r.data.as_ref())) {
-        match what.split(' ').next() {
-            Some("metrics.json") => run.metrics = None,
-            Some("predictions.csv") => run.predictions = None,
-            Some("explanation.json") => run.explanation = None,
-            Some("sanity.json") => run.sanity = None,
-            Some(Cost::FILE) => run.cost = None,
-            _ => run.examples = None,
-        }
-        told.push((what, command, true));
+    for (file, what) in foreign_files(&run.dir, run.record.as_ref().and_then(|r| r.data.as_ref())) {
+        run.forget(file);
+        told.push((Some(file), what, command, true));
     }
     let place = run.name();
-    let one = |(what, command, damaged): (String, Option<&String>, bool)| Missing {
+    let one = |(file, what, command, damaged): (_, _, Option<&String>, _)| Missing {
         place: place.clone(),
         what,
         command: command.cloned(),
+        file,
         damaged,
     };
     missing.extend(told.into_iter().map(one));
     run
+}
+
+/// Whether rows are all those of the metrics: a file that was cut off at a line looks whole.
+fn same_test(rows: &[Prediction], metrics: &Metrics) -> Result<(), String> {
+    let mut confusion = vec![vec![0; metrics.classes.len()]; metrics.classes.len()];
+    rows.iter().for_each(|p| confusion[p.truth][p.predicted()] += 1);
+    if confusion == metrics.confusion {
+        return Ok(());
+    }
+    let (found, expected) = (count(rows.len(), "record"), metrics.records);
+    Err(match rows.len() == expected {
+        true => format!("{PREDICTIONS} has other predictions than the confusion matrix of {METRICS}"),
+        false => format!("{PREDICTIONS} has {found}, expected the {expected} of {METRICS}: it was cut off"),
+    })
 }
 
 /// Whether lists and matrix are of the same classes, as the tables take them to be.

@@ -119,24 +119,34 @@ pub(crate) fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// The commit of the sources: what `EXGNET_COMMIT` said when they were compiled, else git's word on the folder that
-/// they were compiled in, where that is still there; `-dirty` follows if tracked files differ from it.
+/// The commit of the sources: what `EXGNET_COMMIT` said when they were compiled, else the commit that the folder they were
+/// compiled in was at when the program was written, where that folder is still there; `-dirty` follows if tracked files
+/// differed from it. The folder may have moved on since.
 pub fn commit() -> Option<String> {
     if let Some(commit) = option_env!("EXGNET_COMMIT") {
         return Some(commit.into());
     }
+    let program = std::env::current_exe().ok()?.metadata().ok()?.modified().ok()?;
+    commit_at(Path::new(env!("CARGO_MANIFEST_DIR")), program)
+}
+
+/// The commit that a work tree was at at a time, after git's log of where HEAD was.
+fn commit_at(tree: &Path, time: SystemTime) -> Option<String> {
     let git = |args: &[&str]| {
-        let output =
-            std::process::Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(args).output().ok()?;
+        let output = std::process::Command::new("git").arg("-C").arg(tree).args(args).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?.trim().to_string();
-        (output.status.success() && !text.is_empty()).then_some(text)
+        output.status.success().then_some(text)
     };
     // a folder without a repository of its own may lie in somebody else's
-    let top = std::fs::canonicalize(git(&["rev-parse", "--show-toplevel"])?).ok()?;
-    if top != std::fs::canonicalize(env!("CARGO_MANIFEST_DIR")).ok()? {
+    if std::fs::canonicalize(git(&["rev-parse", "--show-toplevel"])?).ok()? != std::fs::canonicalize(tree).ok()? {
         return None;
     }
-    git(&["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+    let then = git(&["rev-parse", &format!("HEAD@{{{}}}", rfc3339(time))]);
+    let commit = then.or_else(|| git(&["rev-parse", "HEAD"]))?;
+    // what was written later was not compiled
+    let earlier = |name: &str| tree.join(name).metadata().and_then(|m| m.modified()).map_or(true, |at| at <= time);
+    let dirty = git(&["diff", "--name-only", &commit])?.lines().any(earlier);
+    Some(commit + if dirty { "-dirty" } else { "" })
 }
 
 /// A time as `2026-01-31T23:59:59Z`; times before 1970 are given as its start.
@@ -172,6 +182,48 @@ mod tests {
         assert_eq!(at(1_767_225_599), "2025-12-31T23:59:59Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
         assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_secs(5)), "1970-01-01T00:00:00Z");
+    }
+
+    /// The folder moves on while a program that was built in it runs.
+    #[test]
+    fn the_commit_is_that_of_the_build() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
+        let git = |seconds: u64, args: &[&str]| {
+            let date = rfc3339(at(seconds));
+            let names = ["AUTHOR", "COMMITTER"]
+                .map(|who| [("NAME", "n"), ("EMAIL", "e")].map(|(k, v)| (format!("GIT_{who}_{k}"), v)));
+            let done = std::process::Command::new("git")
+                .arg("-C")
+                .arg(dir.path())
+                .args(args)
+                .envs(names.into_iter().flatten())
+                .env("GIT_COMMITTER_DATE", date)
+                .output()
+                .expect("git");
+            assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+            String::from_utf8(done.stdout).expect("text").trim().to_owned()
+        };
+        let write = |seconds: u64, text: &str| {
+            std::fs::write(dir.path().join("a.rs"), text).expect("written");
+            let file = std::fs::File::options().write(true).open(dir.path().join("a.rs")).expect("a file");
+            file.set_modified(at(seconds)).expect("a time");
+        };
+        let commit = |seconds: u64| {
+            git(seconds, &["add", "."]);
+            git(seconds, &["commit", "-q", "-m", "m"]);
+            git(seconds, &["rev-parse", "HEAD"])
+        };
+        git(0, &["init", "-q"]);
+        write(0, "one");
+        let first = commit(10);
+        let found = |seconds| commit_at(dir.path(), at(seconds)).expect("a commit");
+        assert_eq!(found(20), first);
+        write(30, "two");
+        assert_eq!((found(20), found(40)), (first.clone(), format!("{first}-dirty")));
+        let second = commit(50);
+        assert_eq!((found(20), found(40), found(60)), (first.clone(), format!("{first}-dirty"), second));
+        assert_eq!(commit_at(&dir.path().join("none"), at(60)), None);
     }
 
     #[test]

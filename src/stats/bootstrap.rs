@@ -94,39 +94,8 @@ pub fn bootstrap_difference(
     bootstrap(index.len(), seed, resamples, |drawn| of(&a, drawn) - of(&b, drawn))
 }
 
-/// 95 % interval of the mean over records of a value such as a map's score; `values` are patient and value of every
-/// record. As [`bootstrap_patients`] otherwise; a NaN among the values makes everything NaN.
-///
-/// # Errors
-/// [`Error::Data`] for no values, and for a number of `resamples` that is 0 or above ten million.
-pub fn bootstrap_mean(values: &[(usize, f64)], seed: u64, resamples: usize) -> Result<Bootstrap> {
-    let index = index_patients(values.iter().map(|v| v.0));
-    let mut sums = vec![(0.0, 0.0); index.len()];
-    for (patient, value) in values {
-        let (sum, count) = &mut sums[index[patient]];
-        *sum += value;
-        *count += 1.0;
-    }
-    let poisoned = sums.iter().any(|(sum, _)| sum.is_nan());
-    bootstrap(sums.len(), seed, resamples, |drawn| {
-        if poisoned {
-            return f64::NAN;
-        }
-        // a patient not drawn is left out, not multiplied by 0: 0 times infinity is NaN
-        let drawn = drawn.iter().zip(&sums).filter(|(times, _)| **times > 0);
-        let (sum, count) = drawn.fold((0.0, 0.0), |(sum, count), (&times, &(s, c))| {
-            (sum + f64::from(times) * s, count + f64::from(times) * c)
-        });
-        sum / count
-    })
-}
-
 /// The bootstrap itself, for anything that can be computed from how often every one of `patients` patients was drawn.
-///
-/// # Errors
-/// [`Error::Data`] for no patients or more than 2^32 - 1, and for a number of `resamples` that is 0 or above ten
-/// million.
-pub fn bootstrap(
+fn bootstrap(
     patients: usize,
     seed: u64,
     resamples: usize,

@@ -1,10 +1,10 @@
 //! Statistics of cross-validated runs: mean and sd over folds, differences of two methods by fold and seed,
 //! [`wilcoxon_signed_rank`], [`bootstrap_patients`]. Plain numbers in, plain numbers out.
 //!
-//! A NaN that goes in comes out: nothing is left out silently. Only the pairing drops cells, and it counts them.
+//! A NaN that goes in comes out: nothing is left out silently. Only [`differences`] drops cells.
 //!
 //! Training sets of different folds overlap and seeds of one fold share their test records, so that cells are not
-//! independent and every p-value over them is somewhat too small. Average the seeds first ([`paired_by_fold`]); five
+//! independent and every p-value over them is somewhat too small. Average the seeds first ([`fold_means`]); five
 //! folds then cannot give less than p = 1/16. An interval over patients ([`bootstrap_difference`]) says more.
 
 mod bootstrap;
@@ -13,11 +13,11 @@ pub mod projection;
 pub mod ranking;
 mod wilcoxon;
 
-pub use bootstrap::{Bootstrap, Case, RESAMPLES, bootstrap, bootstrap_difference, bootstrap_mean, bootstrap_patients};
+pub use bootstrap::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients};
 pub use confusion::{OneClass, absent, accuracy, macro_f1, macro_mean, macro_sensitivity, macro_specificity};
-pub use wilcoxon::{Method, Wilcoxon, wilcoxon_signed_rank, wilcoxon_with};
+pub use wilcoxon::{Wilcoxon, wilcoxon_signed_rank};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Results of runs by fold and seed.
 pub type Cells = BTreeMap<(usize, u64), f64>;
@@ -33,29 +33,10 @@ pub fn mean_sd(values: &[f64]) -> (f64, f64) {
     (mean, if values.len() < 2 { f64::NAN } else { (squares / (n - 1.0)).sqrt() })
 }
 
-/// Differences of two methods, see [`paired_cells`] and [`paired_by_fold`].
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Paired {
-    /// First method minus second, in the order of folds, then of seeds.
-    pub differences: Vec<f64>,
-    /// Cells of fold and seed that were left out, because only one of the methods has a finite value there.
-    pub dropped: usize,
-}
-
 /// `a - b` in every cell of fold and seed that has a finite value in both.
-pub fn paired_cells(a: &Cells, b: &Cells) -> Paired {
-    let (shared, dropped) = shared(a, b);
-    Paired { differences: shared.iter().map(|(_, difference)| *difference).collect(), dropped }
-}
-
-/// Mean of `a - b` over the seeds of every fold, of those cells that have a finite value in both: the differences for
-/// a paired test. A fold without such a cell has no difference.
-pub fn paired_by_fold(a: &Cells, b: &Cells) -> Paired {
-    let (shared, dropped) = shared(a, b);
-    // in the order of the keys: the cells of a fold are neighbours
-    let folds = shared.chunk_by(|x, y| x.0 == y.0);
-    let mean = |cells: &[(usize, f64)]| cells.iter().map(|c| c.1).sum::<f64>() / cells.len() as f64;
-    Paired { differences: folds.map(mean).collect(), dropped }
+pub fn differences(a: &Cells, b: &Cells) -> Cells {
+    let value = |cells: &Cells, key| cells.get(key).copied().filter(|v| v.is_finite());
+    a.keys().filter_map(|key| Some((*key, value(a, key)? - value(b, key)?))).collect()
 }
 
 /// Mean over the seeds of every fold, in the order of folds: what [`mean_sd`] takes for a table, where seeds must not
@@ -66,20 +47,11 @@ pub fn fold_means(cells: &Cells) -> Vec<f64> {
     cells.chunk_by(|x, y| x.0 == y.0).map(mean).collect()
 }
 
-/// Fold and difference of the cells that both have, and how many only one has.
-fn shared(a: &Cells, b: &Cells) -> (Vec<(usize, f64)>, usize) {
-    let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
-    let value = |cells: &Cells, key: &(usize, u64)| cells.get(key).copied().filter(|v| v.is_finite());
-    let pair = |key: &&(usize, u64)| Some((key.0, value(a, key)? - value(b, key)?));
-    let shared: Vec<_> = keys.iter().filter_map(pair).collect();
-    let dropped = keys.len() - shared.len();
-    (shared, dropped)
-}
-
 /// Wilcoxon's signed-rank test of two methods: over the means of the folds where patients are on one side of the split each
 /// (`grouped`), over the cells of fold and seed elsewhere. `None` for fewer than two differences, which say nothing.
 pub fn paired_test(a: &Cells, b: &Cells, grouped: bool) -> Option<Wilcoxon> {
-    let Paired { differences, .. } = if grouped { paired_by_fold(a, b) } else { paired_cells(a, b) };
+    let cells = differences(a, b);
+    let differences = if grouped { fold_means(&cells) } else { cells.into_values().collect() };
     (differences.len() > 1).then(|| wilcoxon_signed_rank(&differences))
 }
 

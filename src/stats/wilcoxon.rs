@@ -5,19 +5,6 @@ use std::f64::consts::{PI, SQRT_2};
 /// Up to so many differences the p-value is exact. The counts of 2^50 sign patterns are exact in 64 bits.
 const EXACT: usize = 50;
 
-/// How the p-value is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Method {
-    /// Exact for up to 50 differences other than zero, the normal approximation with continuity correction for more.
-    #[default]
-    Auto,
-    /// The normal approximation whatever the number of differences.
-    Normal {
-        /// Draws the statistic half a rank towards its mean.
-        continuity: bool,
-    },
-}
-
 /// What the test found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wilcoxon {
@@ -34,7 +21,7 @@ pub struct Wilcoxon {
     pub exact: bool,
 }
 
-/// Two-sided test that differences are symmetric about zero, by [`Method::Auto`].
+/// Two-sided test that differences are symmetric about zero.
 ///
 /// Zeros are dropped (Wilcoxon's way, `zero_method="wilcox"` in SciPy). Equal absolute values share their mean rank;
 /// values that differ by rounding alone are not equal. Without a difference other than zero, p is 1 and the effect 0.
@@ -47,15 +34,9 @@ pub struct Wilcoxon {
 /// - more: the normal approximation, its variance corrected for ties, and with continuity correction, SciPy's
 ///   `wilcoxon(method="asymptotic", correction=True)`.
 pub fn wilcoxon_signed_rank(differences: &[f64]) -> Wilcoxon {
-    wilcoxon_with(differences, Method::Auto)
-}
-
-/// [`wilcoxon_signed_rank`] with a choice of method. [`Method::Normal`] equals SciPy's
-/// `wilcoxon(method="asymptotic", correction=continuity)`.
-pub fn wilcoxon_with(differences: &[f64], method: Method) -> Wilcoxon {
     let mut nonzero: Vec<f64> = differences.iter().copied().filter(|&d| d != 0.0).collect();
     let n = nonzero.len();
-    let exact = method == Method::Auto && n <= EXACT;
+    let exact = n <= EXACT;
     if nonzero.iter().any(|d| d.is_nan()) {
         return Wilcoxon { statistic: f64::NAN, p_value: f64::NAN, n, effect_size: f64::NAN, exact };
     }
@@ -75,11 +56,7 @@ pub fn wilcoxon_with(differences: &[f64], method: Method) -> Wilcoxon {
     }
     let total = n * (n + 1);
     let smaller = plus.min(total - plus);
-    let p_value = match method {
-        Method::Auto if exact => exact_p(&doubled, smaller),
-        Method::Auto => normal_p(smaller, n, ties, true),
-        Method::Normal { continuity } => normal_p(smaller, n, ties, continuity),
-    };
+    let p_value = if exact { exact_p(&doubled, smaller) } else { normal_p(smaller, n, ties) };
     let effect_size = (2.0 * plus as f64 - total as f64) / total as f64;
     Wilcoxon { statistic: smaller as f64 / 2.0, p_value, n, effect_size, exact }
 }
@@ -98,13 +75,14 @@ fn exact_p(doubled: &[usize], smaller: usize) -> f64 {
     (2.0 * below as f64 / (doubled.len() as f64).exp2()).min(1.0)
 }
 
-/// Two-sided p of the normal approximation; `smaller` is a doubled rank sum, `ties` the sum of t^3 - t.
-fn normal_p(smaller: usize, n: usize, ties: f64, continuity: bool) -> f64 {
+/// Two-sided p of the normal approximation, the statistic half a rank nearer to its mean; `smaller` is a doubled rank sum,
+/// `ties` the sum of t^3 - t.
+fn normal_p(smaller: usize, n: usize, ties: f64) -> f64 {
     let n = n as f64;
     let mean = n * (n + 1.0) / 4.0;
     let sd = ((n * (n + 1.0) * (2.0 * n + 1.0) - ties / 2.0) / 24.0).sqrt();
     let distance = mean - smaller as f64 / 2.0;
-    let correction = if continuity && distance > 0.0 { 0.5 } else { 0.0 };
+    let correction = if distance > 0.0 { 0.5 } else { 0.0 };
     erfc((distance - correction) / sd / SQRT_2).min(1.0)
 }
 

@@ -36,30 +36,19 @@ const IMPORTANT_OF_CLASS: &str =
 /// Options that choose others.
 const OPTIONS: [(&str, &str); 2] = [("table", "--latex-columns"), ("per_class", "--latex-class-columns")];
 
-/// Which columns the tables for a paper have, by name; without a choice the most important that fit.
-#[derive(Debug, Clone, Default)]
-pub struct Chosen {
-    /// Of the main table, with those of the times.
-    pub columns: Option<Vec<String>>,
-    /// Of the table by class, beside the class.
-    pub class_columns: Option<Vec<String>>,
-}
-
 impl Collected {
     /// The files of the tables, by name: Markdown, CSV and LaTeX of each. Measured times differ whenever a sweep is run, and
-    /// are in files of their own.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for a chosen column that is not there.
-    pub fn files(&self, chosen: &Chosen) -> Result<Vec<(String, String)>> {
-        let of_class = chosen.class_columns.as_ref().map(|own| {
+    /// are in files of their own. The tables for a paper have the named columns of the main table (with those of the times) and
+    /// of the one by class (beside the class); where none are named, the most important that fit.
+    pub fn files(&self, columns: Option<&[String]>, class_columns: Option<&[String]>) -> Result<Vec<(String, String)>> {
+        let of_class = class_columns.map(|own| {
             let class = (!own.iter().any(|name| name == "class")).then(|| "class".to_owned());
             class.into_iter().chain(own.iter().cloned()).collect::<Vec<_>>()
         });
         let list = |names: &'static str| names.split(',').collect::<Vec<_>>();
         let (same, times) = (self.table.without(&MEASURED), self.table.only(&COSTS.map(|cost| cost.0)));
         let mut tables = vec![
-            ("table", &same, self.paper("table", &self.table, &list(IMPORTANT), chosen.columns.as_deref())?),
+            ("table", &same, self.paper("table", &self.table, &list(IMPORTANT), columns)?),
             (
                 "per_class",
                 &self.per_class,
@@ -123,9 +112,6 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
 }
 
 /// The tables of tested runs of the same classes.
-///
-/// # Errors
-/// [`Error::Data`] as [`collect`].
 pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> Result<Collected> {
     check(&set.runs)?;
     let reference = reference.unwrap_or(&set.variants[0]);

@@ -39,9 +39,6 @@ impl Table {
     }
 
     /// The table with these columns alone, in this order, with the rows that have something in them and the notes on them.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for a name that no column has.
     pub fn select<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
         let place = |name: &S| {
             let found = self.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name.as_ref().trim()));

@@ -158,23 +158,14 @@ impl Table {
         Self { title: title.into(), labels: labels.into(), columns, rows: Vec::new(), notes: Vec::new() }
     }
 
-    /// Adds a row.
-    ///
-    /// # Errors
-    /// [`Error::Data`] unless there is a cell for every column.
+    /// Adds a row, which has a cell for every column.
     pub fn push(&mut self, label: impl Into<String>, cells: Vec<Cell>) -> Result<()> {
-        self.push_row(label.into(), cells, false)
+        self.push_row(label, cells, false)
     }
 
-    /// Adds a row that the others are held against: never bold, and below a rule in LaTeX.
-    ///
-    /// # Errors
-    /// As [`Table::push`].
-    pub fn push_baseline(&mut self, label: impl Into<String>, cells: Vec<Cell>) -> Result<()> {
-        self.push_row(label.into(), cells, true)
-    }
-
-    fn push_row(&mut self, label: String, cells: Vec<Cell>, baseline: bool) -> Result<()> {
+    /// [`Table::push`]; a `baseline` is what the others are compared with: never bold, and below a rule in LaTeX.
+    pub fn push_row(&mut self, label: impl Into<String>, cells: Vec<Cell>, baseline: bool) -> Result<()> {
+        let label = label.into();
         if cells.len() != self.columns.len() {
             let what = format!("row {label:?}: found {} cells, expected {}", cells.len(), self.columns.len());
             let hint = "give a cell for every column, Cell::Missing where there is nothing";

@@ -20,6 +20,7 @@ pub enum DType {
 #[derive(Clone)]
 pub struct Tensor(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     gpu: Gpu,
     id: u64,
@@ -80,28 +81,16 @@ impl Tensor {
         Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history }))
     }
 
-    /// The same tensor over `storage`, the same memory as a history keeps it.
-    fn over(&self, storage: Storage) -> Self {
-        let Inner { gpu, id, shape, dtype, requires_grad, history, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            gpu: gpu.clone(),
-            id: *id,
-            shape: shape.clone(),
-            dtype: *dtype,
-            storage,
-            requires_grad: *requires_grad,
-            history: history.clone(),
-        }))
-    }
-
-    /// The same tensor for the history of `op`: reading it is an error once it was written over.
+    /// The same tensor for the history of `op`: reading it is an error once it was written over. What was kept before stays
+    /// meant as it was then.
     pub(crate) fn kept(&self, op: &'static str, role: &'static str) -> Self {
-        self.over(self.storage().kept(op, role, self.shape()))
+        self.kept_since(self.storage().stamp(), op, role)
     }
 
     /// As [`Tensor::kept`], with the content that was written at `stamp`.
     pub(crate) fn kept_since(&self, stamp: u64, op: &'static str, role: &'static str) -> Self {
-        self.over(self.storage().kept_since(stamp, op, role, self.shape()))
+        let storage = self.storage().kept(stamp, op, role, self.shape());
+        Self(Arc::new(Inner { storage, ..(*self.0).clone() }))
     }
 
     /// A tensor with undefined content, for an operation to fill.
@@ -115,9 +104,6 @@ impl Tensor {
     }
 
     /// A tensor of zeros.
-    ///
-    /// # Errors
-    /// As [`Tensor::empty`].
     pub fn zeros(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
         let t = Self::empty(gpu, shape, DType::F32)?;
         t.clear();
@@ -130,26 +116,17 @@ impl Tensor {
     }
 
     /// A tensor filled with one value.
-    ///
-    /// # Errors
-    /// As [`Tensor::empty`].
     pub fn full(gpu: &Gpu, shape: &[usize], value: f32) -> Result<Self> {
         check_shape(shape)?;
         Self::from_f32(gpu, shape, &vec![value; numel(shape)])
     }
 
     /// A tensor from host values in row-major order.
-    ///
-    /// # Errors
-    /// As [`Tensor::empty`], and [`Error::Shape`] if the number of values does not fit.
     pub fn from_f32(gpu: &Gpu, shape: &[usize], values: &[f32]) -> Result<Self> {
         Self::upload(gpu, shape, DType::F32, bytemuck::cast_slice(values))
     }
 
     /// An integer tensor from host values.
-    ///
-    /// # Errors
-    /// As [`Tensor::from_f32`].
     pub fn from_u32(gpu: &Gpu, shape: &[usize], values: &[u32]) -> Result<Self> {
         Self::upload(gpu, shape, DType::U32, bytemuck::cast_slice(values))
     }
@@ -181,28 +158,18 @@ impl Tensor {
     ///
     /// For leaves such as batches, counters and parameters. A gradient that needs
     /// the values from before is an error from here on ([`crate::autograd::grad`]).
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the number of values does not fit, or for an integer tensor.
     pub fn overwrite(&self, values: &[f32]) -> Result<()> {
         self.expect("overwrite", DType::F32, "integers are written with overwrite_u32")?;
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
     /// As [`Tensor::overwrite`] for integers.
-    ///
-    /// # Errors
-    /// As [`Tensor::overwrite`], for a float tensor.
     pub fn overwrite_u32(&self, values: &[u32]) -> Result<()> {
         self.expect("overwrite_u32", DType::U32, "floats are written with overwrite")?;
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
-    /// Copies the content of `from` into this tensor at element `offset`, in place.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for elements of another type or more than there are from `offset` on, and where `from` is kept by a
-    /// history and was written over.
+    /// Copies the content of `from`, of the same type, into this tensor at element `offset`, in place.
     pub(crate) fn copy_from(&self, offset: usize, from: &Tensor) -> Result<()> {
         from.expect("copy", self.dtype(), "a copy does not convert")?;
         if offset + from.numel() > self.numel() {
@@ -293,27 +260,18 @@ impl Tensor {
     }
 
     /// Reads the values back; submits recorded work and waits for it.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for an integer tensor; [`Error::Gpu`] if the work before it failed.
     pub fn to_vec(&self) -> Result<Vec<f32>> {
         self.expect("to_vec", DType::F32, "integers are read with to_vec_u32")?;
         Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
     }
 
     /// As [`Tensor::to_vec`] for integers.
-    ///
-    /// # Errors
-    /// As [`Tensor::to_vec`], for a float tensor.
     pub fn to_vec_u32(&self) -> Result<Vec<u32>> {
         self.expect("to_vec_u32", DType::U32, "floats are read with to_vec")?;
         Ok(bytemuck::pod_collect_to_vec(&self.read_later()?.wait()?))
     }
 
     /// The value of a tensor with one element.
-    ///
-    /// # Errors
-    /// As [`Tensor::to_vec`], and [`Error::Shape`] for several elements.
     pub fn item(&self) -> Result<f32> {
         match self.to_vec()?[..] {
             [value] => Ok(value),

@@ -3,7 +3,7 @@
 //!
 //! A strip `x`, z-scored already (before that a factor would have no effect), becomes `factor x(t - shift) + wander(t) +
 //! noise(t)`. Where nothing was recorded the shifted strip holds its first or last value. The guidance target is shifted
-//! with it, see [`crate::train::Targets::batch_shifted`]; the 17 features are the record's and stay.
+//! with it, see [`crate::train::Targets::batch`]; the 17 features are the record's and stay.
 
 use crate::experiment::{AugmentConfig, Experiment};
 use rand::{RngExt, SeedableRng};

@@ -1,4 +1,4 @@
-//! Where a training stands, in a file: from it the training goes on to the same bytes as one that was never interrupted.
+//! Where a training stands, in a file: from it the training resumes to the same bytes as one that was never interrupted.
 //!
 //! A `safetensors` file: every parameter and running estimate under its name, `adam.m` and `adam.v`, and in the metadata
 //! the counters, the experiment, and what the current epoch has shown so far; with `train.select = "best"` also the best
@@ -101,12 +101,9 @@ impl Checkpoint {
     }
 
     /// Reads a file that [`Checkpoint::write`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it is missing, damaged or no checkpoint.
     pub fn read(path: &Path) -> Result<Self> {
         let bad = |what: String| {
-            Error::file(path, what, "without it the run can only begin anew: leave --resume away and give --force")
+            Error::file(path, what, "without it the run can only begin again: leave --resume away and give --force")
         };
         let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         Self::parse(&bytes).map_err(bad)
@@ -122,19 +119,16 @@ impl Checkpoint {
                 None => values.push((name.to_string(), shape, v)),
             }
         }
-        let best = match file.optional("best_epoch") {
-            Some(_) => {
-                Some(Best { epoch: file.number("best_epoch")?, score: file.number("best_score")?, values: best_values })
-            }
-            None => None,
-        };
-        let loss_scale = match file.names().contains(&LOSS_SCALE) {
-            true => {
-                let bad = |v: Vec<f32>| format!("'{LOSS_SCALE}' has {} values, expected 2", v.len());
-                Some(<[f32; 2]>::try_from(file.tensor(LOSS_SCALE)?.1).map_err(bad)?)
-            }
-            false => None,
-        };
+        let mut best = None;
+        if file.optional("best_epoch").is_some() {
+            let (epoch, score) = (file.number("best_epoch")?, file.number("best_score")?);
+            best = Some(Best { epoch, score, values: best_values });
+        }
+        let mut loss_scale = None;
+        if file.names().contains(&LOSS_SCALE) {
+            let bad = |v: Vec<f32>| format!("'{LOSS_SCALE}' has {} values, expected 2", v.len());
+            loss_scale = Some(<[f32; 2]>::try_from(file.tensor(LOSS_SCALE)?.1).map_err(bad)?);
+        }
         Ok(Self {
             experiment: file.text("experiment")?.to_string(),
             epoch: file.number("epoch")?,

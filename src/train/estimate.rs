@@ -20,9 +20,9 @@
 //! the peak, buffers of sizes that nothing asks for then: a third on top for the quick start, more for smaller networks. A dry
 //! run tells both as measured.
 
-use super::losses::{BatchTargets, LossWeights, XaiGoal};
+use super::losses::BatchTargets;
 use crate::error::Result;
-use crate::experiment::{Experiment, TrainConfig};
+use crate::experiment::{Experiment, XaiGoal};
 use crate::gpu::Gpu;
 use crate::nn::config::{BRANCHES, BlockKind, NetworkConfig, branch_channels};
 use crate::nn::network::{FEATURES, expected_tensors};
@@ -62,21 +62,16 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// For a network of `classes` classes in training on strips of `samples` samples; batch and precision are `train`'s.
-    pub fn new(
-        network: &NetworkConfig,
-        weights: &LossWeights,
-        classes: usize,
-        samples: usize,
-        train: &TrainConfig,
-    ) -> Self {
-        let batch = train.batch;
-        let parts = parts(network, classes, weights.train_only(), samples);
+    /// For the experiment's network of `classes` classes in training on strips of `samples` samples; an error for a target layer
+    /// that it does not have.
+    pub fn new(experiment: &Experiment, classes: usize, samples: usize) -> Result<Self> {
+        let batch = experiment.train.batch;
+        let parts = parts(&experiment.network, classes, experiment.losses.train_only(), samples);
         let count = |keep: &dyn Fn(&Part) -> bool| parts.iter().filter(|p| keep(p)).map(|p| p.parameters).sum();
         let parameters: usize = count(&|_| true);
         let bytes = |values: usize| 4 * values as u64;
-        let [kept, guided, flying] = values_per_record(network, weights, samples, train);
-        Self {
+        let [kept, guided, flying] = values_per_record(experiment, samples)?;
+        Ok(Self {
             parameters,
             parameters_inference: count(&|p| !TRAIN_ONLY.contains(&p.name.as_str())),
             parameter_bytes: bytes(5 * parameters),
@@ -84,7 +79,7 @@ impl Estimate {
             guidance_bytes: bytes(guided * batch),
             flight_bytes: bytes(flying * batch),
             parts,
-        }
+        })
     }
 
     /// Bytes of a step in all.
@@ -131,19 +126,15 @@ fn padded(samples: usize, reach: usize, batch: usize) -> usize {
 }
 
 /// Values of activations, guidance and gradients in flight that one record asks for.
-fn values_per_record(
-    network: &NetworkConfig,
-    weights: &LossWeights,
-    samples: usize,
-    train: &TrainConfig,
-) -> [usize; 3] {
-    let batch = train.batch;
+fn values_per_record(experiment: &Experiment, samples: usize) -> Result<[usize; 3]> {
+    let Experiment { network, losses, train, .. } = experiment;
+    let (batch, target) = (train.batch, losses.block(network.widths.len())?);
     // rows in f16 take half a value each
     let rows = |values: usize| if train.precision != Numbers::F32 { values / 2 } else { values };
     let lengths = network.block_lengths(samples);
     let stem = network.stem_channels * samples.div_ceil(2);
     let dropout = usize::from(network.dropout > 0.0);
-    let (guided, twice) = (weights.xai > 0.0, weights.xai > 0.0 && !weights.detach_alpha);
+    let (guided, twice) = (losses.xai > 0.0, losses.xai > 0.0 && !losses.detach_alpha);
     let stem_rows = rows(2 * padded(samples.div_ceil(2), network.stem_kernel.div_ceil(4), batch));
     let [mut kept, mut map, mut flying] = [2 * samples + stem_rows + 2 * stem + 2 * (stem / 2), 0, 3 * stem];
     let mut length = samples.div_ceil(2) / 2;
@@ -154,7 +145,7 @@ fn values_per_record(
         let squeeze = usize::from(network.se_reduction > 0);
         let cascade = usize::from(network.kind == BlockKind::Cascade);
         let last = usize::from(i + 1 == lengths.len());
-        let dropped = dropout * usize::from(squeeze == 1 || guided && i == weights.block);
+        let dropped = dropout * usize::from(squeeze == 1 || guided && i == target);
         kept += output * (2 + dropped + cascade + 3 * squeeze + shortcut);
         let reach = |j: usize| (network.branch_kernels()[j] / 2 * network.branch_dilations()[j]).div_ceil(stride);
         let longest = (0..BRANCHES).map(reach).max().unwrap_or(0);
@@ -164,23 +155,22 @@ fn values_per_record(
             kept += rows(channels * padded(lengths[i], reach(0), batch));
         }
         length = lengths[i];
-        if guided && i == weights.block {
+        if guided && i == target {
             map += output * (1 + usize::from(twice) * (1 + dropout * last));
         }
-        if twice && i > weights.block {
+        if twice && i > target {
             map += output * (2 + dropout + shortcut + last + 2 * squeeze) + input * (2 + shortcut);
             flying = flying.max(12 * output);
         }
         input = output;
     }
-    [kept, map, flying]
+    Ok([kept, map, flying])
 }
 
 /// A batch of noise that a step of the experiment can be taken on: strips `[B, 1, samples]` and what they are to learn.
 ///
 /// # Errors
-/// [`crate::Error::Memory`] where a step on it cannot fit, before anything is allocated; [`crate::Error::Config`] for a target
-/// layer that the network does not have; [`crate::Error::Shape`]; [`crate::Error::Gpu`].
+/// [`crate::Error::Memory`] where a step on it cannot fit, before anything is allocated.
 pub fn random_batch(
     gpu: &Gpu,
     experiment: &Experiment,
@@ -188,8 +178,7 @@ pub fn random_batch(
     samples: usize,
 ) -> Result<(Tensor, BatchTargets)> {
     super::room::check(gpu, experiment, classes, samples)?;
-    let batch = experiment.train.batch;
-    let weights = experiment.losses.weights(experiment.network.widths.len())?;
+    let (batch, losses) = (experiment.train.batch, &experiment.losses);
     let mut rng = ChaCha8Rng::seed_from_u64(experiment.train.seed);
     let mut noise = |shape: &[usize], low: f32, high: f32| {
         let values: Vec<f32> = (0..numel(shape)).map(|_| rng.random_range(low..high)).collect();
@@ -200,10 +189,10 @@ pub fn random_batch(
     let labels: Vec<u32> = (0..batch).map(|i| (i % classes) as u32).collect();
     let labels = Tensor::from_u32(gpu, &[batch], &labels)?;
     let ones = Tensor::full(gpu, &[classes], 1.0)?;
-    let features = if weights.train_only() { Some(noise(&[batch, FEATURES], -spread, spread)?) } else { None };
-    let guidance = if weights.xai > 0.0 {
-        let bins = experiment.network.block_lengths(samples)[weights.block];
-        let terms = match weights.goal {
+    let features = if losses.train_only() { Some(noise(&[batch, FEATURES], -spread, spread)?) } else { None };
+    let guidance = if losses.xai > 0.0 {
+        let bins = experiment.network.block_lengths(samples)[losses.block(experiment.network.widths.len())?];
+        let terms = match losses.xai_goal {
             XaiGoal::Mixed => 1,
             XaiGoal::Separate => 2,
         };
@@ -213,7 +202,7 @@ pub fn random_batch(
     } else {
         Vec::new()
     };
-    let distribution = ops::cross_entropy_targets(&labels, &ones, experiment.losses.label_smoothing as f32)?;
+    let distribution = ops::cross_entropy_targets(&labels, &ones, losses.label_smoothing as f32)?;
     Ok((x, BatchTargets { classes: labels, distribution, features, guidance, inside: None }))
 }
 
@@ -224,8 +213,7 @@ mod tests {
     fn estimate(sets: &[&str], classes: usize, samples: usize) -> Estimate {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_string()).collect();
         let e = Experiment::parse_with("", "e.toml", &sets).expect("an experiment");
-        let weights = e.losses.weights(e.network.widths.len()).expect("weights");
-        Estimate::new(&e.network, &weights, classes, samples, &e.train)
+        Estimate::new(&e, classes, samples).expect("an estimate")
     }
 
     #[test]

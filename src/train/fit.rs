@@ -37,11 +37,16 @@ pub struct Progress {
 /// Somebody who watches a training.
 pub trait Observer {
     /// After each step.
-    fn step(&mut self, progress: &Progress);
+    fn step(&mut self, _progress: &Progress) {}
 
     /// After each epoch.
-    fn epoch(&mut self, log: &EpochLog) -> Result<()>;
+    fn epoch(&mut self, _log: &EpochLog) -> Result<()> {
+        Ok(())
+    }
 }
+
+/// Nobody.
+impl Observer for () {}
 
 /// When a training writes checkpoints, and when it is to stop.
 pub struct Safety<'a> {
@@ -79,7 +84,7 @@ pub struct Training<'a> {
     /// The strips.
     pub strips: &'a Strips,
     /// What they teach besides their classes.
-    pub targets: &'a Targets,
+    pub targets: &'a Targets<'a>,
     /// Class names.
     pub classes: &'a [String],
     /// Records that train.
@@ -97,22 +102,15 @@ impl Training<'_> {
         if !self.experiment.losses.class_weights {
             return vec![1.0; k];
         }
-        let counts = self.class_counts();
-        counts.iter().map(|&n| (self.records.len() as f64 / (k as f64 * n.max(1) as f64)) as f32).collect()
-    }
-
-    /// Training records of each class.
-    pub fn class_counts(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.classes.len()];
+        let mut counts = vec![0; k];
         self.records.iter().for_each(|&r| counts[self.strips.label(r)] += 1);
-        counts
+        counts.iter().map(|&n: &usize| (self.records.len() as f64 / (k as f64 * n.max(1) as f64)) as f32).collect()
     }
 
-    /// Trains a new network, or goes on from a checkpoint: to the same bytes as without the interruption.
+    /// Trains a new network, or resumes at a checkpoint: to the same bytes as without the interruption.
     ///
     /// # Errors
-    /// [`crate::Error::Data`] when the loss or a parameter is no longer a number; [`crate::Error::Gpu`]; [`crate::Error::File`] for a
-    /// checkpoint that cannot be written; the observer's.
+    /// [`Error::Data`] when the loss or a parameter is no longer finite; the observer's.
     pub fn run(&self, from: Option<Checkpoint>, safety: &Safety, observer: &mut dyn Observer) -> Result<Ended> {
         let (gpu, t) = (self.gpu, &self.experiment.train);
         let k = self.classes.len();
@@ -198,8 +196,7 @@ impl Training<'_> {
         let x = self.strips.batch_with(self.gpu, records, |record, strip| {
             shifts.push(augment.map_or(0, |a| a.apply(strip, epoch, record)));
         })?;
-        let targets =
-            self.targets.batch_shifted(self.gpu, self.strips, (records, &shifts), class_weights, smoothing)?;
+        let targets = self.targets.batch(self.gpu, self.strips, (records, &shifts), class_weights, smoothing)?;
         Ok((x, targets))
     }
 

@@ -2,47 +2,11 @@
 //! map against a target), after section 3 of the method: `L = CE + a_joint CE_joint + a_feature SmoothL1 + a_xai L_xai`.
 
 use crate::error::{Error, Result};
+use crate::experiment::LossConfig;
 use crate::explain::grad_cam;
 use crate::nn::{Exgnet, Mode, Output};
 use crate::ops;
 use crate::tensor::Tensor;
-use serde::{Deserialize, Serialize};
-
-/// Weight of each term, and where the guided map is taken. A term of weight 0 is not computed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LossWeights {
-    /// Of the joint head's cross-entropy.
-    pub joint: f64,
-    /// Of the feature regression.
-    pub feature: f64,
-    /// Of the XAI guidance.
-    pub xai: f64,
-    /// Block whose map is guided.
-    pub block: usize,
-    /// Take the channel weights of the map as constants: no gradient of a gradient. For comparison.
-    pub detach_alpha: bool,
-    /// What the map is drawn to.
-    pub goal: XaiGoal,
-    /// How much more an irregular record weighs in the XAI guidance: `1 + irregular rho`.
-    pub irregular: f64,
-}
-
-/// What XAI guidance draws the map to; `B`, `I`, `G` and `rho` as in [`mod@crate::ecg::guidance`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum XaiGoal {
-    /// `1 - NCC(M, G)`: the target of beats and intervals mixed.
-    Mixed,
-    /// `(1 - rho) (1 - NCC(M, B)) + rho (1 - NCC(M, I))`: beats and intervals each in a term of its own.
-    Separate,
-}
-
-impl LossWeights {
-    /// True where the network needs its train-only part.
-    pub fn train_only(&self) -> bool {
-        self.joint > 0.0 || self.feature > 0.0
-    }
-}
 
 /// What a batch is to learn.
 #[derive(Debug)]
@@ -53,7 +17,7 @@ pub struct BatchTargets {
     pub distribution: Tensor,
     /// Standardised features `[B, 17]`; needed with a weight of `joint` or `feature`.
     pub features: Option<Tensor>,
-    /// What the maps are drawn to, one term or several: a curve pooled to the map's resolution `[B, T]`, and the weight of
+    /// What the maps are pulled towards, one term or several: a curve pooled to the map's resolution `[B, T]`, and the weight of
     /// each record in it `[B]`, 0 where it is not valid; all weights sum to 1. Empty where no record is valid or XAI
     /// guidance is off.
     pub guidance: Vec<(Tensor, Tensor)>,
@@ -87,38 +51,33 @@ impl BatchTargets {
     }
 }
 
-/// The terms of the loss, scalars `[1]`, before their weights; `None` where not computed.
+/// The terms of the loss that were computed.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    /// Cross-entropy of the signal head.
-    pub ce: Tensor,
-    /// Cross-entropy of the joint head.
-    pub joint: Option<Tensor>,
-    /// Smooth-L1 distance of regressed and measured features.
-    pub feature: Option<Tensor>,
-    /// Mean of 1 - NCC over the valid records.
-    pub xai: Option<Tensor>,
+    /// Scalars `[1]` before their weights, by the names that logs use: `ce` and `joint` (cross-entropy of the signal head and of
+    /// the joint one), `feature` (smooth-L1 distance of regressed and measured features), `xai` (mean of 1 - NCC over the
+    /// valid records).
+    pub list: Vec<(&'static str, Tensor)>,
     /// The guided map of each record, `[B, T]`.
     pub map: Option<Tensor>,
     /// The weighted sum.
     pub total: Tensor,
 }
 
-/// The loss of a forward pass `out` of `net` in `mode`.
+/// The loss of a forward pass `out` of `net` in `mode`; a term of weight 0 is not computed.
 ///
 /// # Errors
-/// [`Error::Config`] where a term needs targets that are not given, or a train-only part that is not there;
-/// [`Error::Shape`], [`Error::Gpu`].
+/// [`Error::Config`] where a term needs targets that are not given, or a train-only part that is not there.
 pub fn losses(
     net: &Exgnet,
     out: &Output,
     targets: &BatchTargets,
-    weights: &LossWeights,
+    config: &LossConfig,
     mode: &Mode<'_>,
 ) -> Result<Terms> {
     let ce = ops::cross_entropy(&out.logits, &targets.distribution)?;
-    let mut terms = Terms { total: ce.clone(), ce, joint: None, feature: None, xai: None, map: None };
-    if weights.train_only() {
+    let mut terms = Terms { total: ce.clone(), list: vec![("ce", ce)], map: None };
+    if config.train_only() {
         let features = targets.features.as_ref().ok_or_else(|| {
             Error::config(
                 "losses.joint, losses.feature: found a batch without features, expected 17 a record",
@@ -126,19 +85,15 @@ pub fn losses(
             )
         })?;
         let (joint, regressed) = net.train_only(&out.embedding, features, mode)?;
-        if weights.joint > 0.0 {
-            let term = ops::cross_entropy(&joint, &targets.distribution)?;
-            terms.add(&term, weights.joint)?;
-            terms.joint = Some(term);
+        if config.joint > 0.0 {
+            terms.add("joint", ops::cross_entropy(&joint, &targets.distribution)?, config.joint)?;
         }
-        if weights.feature > 0.0 {
-            let term = ops::smooth_l1(&regressed, features)?;
-            terms.add(&term, weights.feature)?;
-            terms.feature = Some(term);
+        if config.feature > 0.0 {
+            terms.add("feature", ops::smooth_l1(&regressed, features)?, config.feature)?;
         }
     }
-    if weights.xai > 0.0 && !targets.guidance.is_empty() {
-        let cam = grad_cam(out, weights.block, &targets.classes, !weights.detach_alpha)?;
+    if config.xai > 0.0 && !targets.guidance.is_empty() {
+        let cam = grad_cam(out, config.block(net.config().widths.len())?, &targets.classes, !config.detach_alpha)?;
         let compared = targets.inside.as_ref().map(|inside| centred(&cam.map, inside)).transpose()?;
         let compared = compared.as_ref().unwrap_or(&cam.map);
         let mut xai: Option<Tensor> = None;
@@ -152,8 +107,7 @@ pub fn losses(
             });
         }
         if let Some(term) = xai {
-            terms.add(&term, weights.xai)?;
-            terms.xai = Some(term);
+            terms.add("xai", term, config.xai)?;
         }
         terms.map = Some(cam.map);
     }
@@ -168,28 +122,28 @@ fn centred(map: &Tensor, inside: &Tensor) -> Result<Tensor> {
 }
 
 impl Terms {
-    fn add(&mut self, term: &Tensor, weight: f64) -> Result<()> {
-        self.total = ops::add(&self.total, &ops::scale(term, weight as f32)?)?;
+    fn add(&mut self, name: &'static str, term: Tensor, weight: f64) -> Result<()> {
+        self.total = ops::add(&self.total, &ops::scale(&term, weight as f32)?)?;
+        self.list.push((name, term));
         Ok(())
     }
 
     /// The values without their history.
     pub fn detached(&self) -> Self {
-        let value = |term: &Option<Tensor>| term.as_ref().map(Tensor::detach);
         Self {
-            ce: self.ce.detach(),
-            joint: value(&self.joint),
-            feature: value(&self.feature),
-            xai: value(&self.xai),
-            map: value(&self.map),
+            list: self.list.iter().map(|(name, term)| (*name, term.detach())).collect(),
+            map: self.map.as_ref().map(Tensor::detach),
             total: self.total.detach(),
         }
     }
 
-    /// The terms that were computed, by the names that logs use; `total` last.
-    pub fn named(&self) -> Vec<(&'static str, &Tensor)> {
-        let optional = [("joint", &self.joint), ("feature", &self.feature), ("xai", &self.xai)];
-        let optional = optional.into_iter().filter_map(|(name, term)| Some((name, term.as_ref()?)));
-        [("ce", &self.ce)].into_iter().chain(optional).chain([("total", &self.total)]).collect()
+    /// The terms by name, `total` last.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
+        self.list.iter().map(|(name, term)| (*name, term)).chain([("total", &self.total)])
+    }
+
+    /// A term by name, `None` where it was not computed.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.named().find(|(n, _)| *n == name).map(|(_, term)| term)
     }
 }

@@ -14,18 +14,13 @@ const MARGIN: f64 = 2.0;
 /// The largest batch below the experiment's own with which a training of `classes` classes on strips of `samples`
 /// samples takes no more than `bytes` bytes of device memory by the estimate with its margin; `None` where not even one
 /// of 2 does.
-///
-/// # Errors
-/// [`Error::Config`] for a target layer that the network does not have.
-pub fn batch_within(experiment: &Experiment, classes: usize, samples: usize, bytes: u64) -> Result<Option<usize>> {
-    let weights = experiment.losses.weights(experiment.network.widths.len())?;
-    let fits = |batch: usize| {
-        let mut train = experiment.train.clone();
-        train.batch = batch;
-        let estimate = Estimate::new(&experiment.network, &weights, classes, samples, &train).memory_bytes();
-        estimate as f64 * MARGIN <= bytes as f64
+fn batch_within(experiment: &Experiment, classes: usize, samples: usize, bytes: u64) -> Option<usize> {
+    let mut e = experiment.clone();
+    let fits = |batch: &usize| {
+        e.train.batch = *batch;
+        Estimate::new(&e, classes, samples).is_ok_and(|n| n.memory_bytes() as f64 * MARGIN <= bytes as f64)
     };
-    Ok((2..experiment.train.batch).rev().find(|&batch| fits(batch)))
+    (2..experiment.train.batch).rev().find(fits)
 }
 
 /// The estimate may be above what a step takes by so much.
@@ -35,12 +30,10 @@ const SURE: f64 = 0.8;
 /// allocated.
 ///
 /// # Errors
-/// [`Error::Memory`] with what a step needs and what there is ([`with_batch`] adds the batch that fits); [`Error::Config`] for a target layer that
-/// the network does not have.
+/// [`Error::Memory`] with what a step needs and what there is ([`with_batch`] adds the batch that fits).
 pub fn check(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<()> {
     let (network, batch) = (&experiment.network, experiment.train.batch);
-    let weights = experiment.losses.weights(network.widths.len())?;
-    let estimate = Estimate::new(network, &weights, classes, samples, &experiment.train).memory_bytes();
+    let estimate = Estimate::new(experiment, classes, samples)?.memory_bytes();
     let per_record = |channels: usize, length: usize| (batch * channels * length) as f64;
     let blocks = network.widths.iter().zip(network.block_lengths(samples)).map(|(&c, t)| per_record(c, t));
     let outputs: Vec<f64> =
@@ -53,16 +46,14 @@ pub fn check(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize)
 /// errors stay as they are.
 pub fn with_batch(e: Error, experiment: &Experiment, classes: usize, samples: usize) -> Error {
     let Error::Memory { what, room, hint } = e else { return e };
-    let estimate = experiment.losses.weights(experiment.network.widths.len()).map(|weights| {
-        Estimate::new(&experiment.network, &weights, classes, samples, &experiment.train).memory_bytes()
-    });
-    let Ok(estimate) = estimate else { return Error::Memory { what, room, hint } };
+    let Ok(estimate) = Estimate::new(experiment, classes, samples) else {
+        return Error::Memory { what, room, hint };
+    };
     let batch = experiment.train.batch;
-    let what = format!("{what}; a step at train.batch={batch} needs about {:.1} MB", estimate as f64 / 1e6);
+    let what =
+        format!("{what}; a step at train.batch={batch} needs about {:.1} MB", estimate.memory_bytes() as f64 / 1e6);
     let fitting = match room {
-        Room::Tensors(bytes) => {
-            batch_within(experiment, classes, samples, bytes).ok().map(|n| (n, "the estimate a batch of"))
-        }
+        Room::Tensors(bytes) => Some((batch_within(experiment, classes, samples, bytes), "the estimate a batch of")),
         // tensors grow with the batch
         Room::Tensor { most, needed } => {
             let n = (batch as u128 * u128::from(most) / u128::from(needed.max(1))) as usize;

@@ -2,10 +2,10 @@
 //! `profile` measure.
 
 use super::checkpoint::Checkpoint;
-use super::losses::{BatchTargets, LossWeights, Terms, losses};
+use super::losses::{BatchTargets, Terms, losses};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Optimizer as Rule};
+use crate::experiment::{Experiment, LossConfig, Optimizer as Rule};
 use crate::gpu::{Arena, Gpu, Recording};
 use crate::nn::{Exgnet, Kept, Mode, Optimizer};
 use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};
@@ -23,8 +23,6 @@ pub struct Stepper {
     pub optimizer: Optimizer,
     /// Dropout's generator.
     pub dropout: DropoutState,
-    /// Terms of the loss.
-    pub weights: LossWeights,
     /// Weight of each class `[K]`, for [`crate::train::Targets::batch`].
     pub class_weights: Tensor,
     /// Record a step once for each shape of batch, and replay it (`true` at first); to the same bits as without.
@@ -34,6 +32,7 @@ pub struct Stepper {
     pub trace: bool,
     seed: u64,
     numbers: Numbers,
+    losses: LossConfig,
     arena: Arena,
     recorded: Vec<RecordedStep>,
     inference: Option<Inference>,
@@ -43,13 +42,12 @@ impl Stepper {
     /// A new network for as many classes as there are `class_weights`, or one that goes on from a checkpoint.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] for impossible sizes; [`crate::Error::Shape`] for a checkpoint of another network;
-    /// [`crate::Error::Gpu`].
+    /// [`Error::Config`] for impossible sizes; [`Error::Shape`] for a checkpoint of another network.
     pub fn new(gpu: &Gpu, experiment: &Experiment, class_weights: &[f32], from: Option<&Checkpoint>) -> Result<Self> {
         let (t, network) = (&experiment.train, &experiment.network);
-        let weights = experiment.losses.weights(network.widths.len())?;
+        let losses = experiment.losses.clone();
         let values = from.iter().flat_map(|c| &c.values).map(|(name, _, v)| (name.clone(), v.clone())).collect();
-        let net = Exgnet::with_values(gpu, network, class_weights.len(), weights.train_only(), t.seed, &values)?;
+        let net = Exgnet::with_values(gpu, network, class_weights.len(), losses.train_only(), t.seed, &values)?;
         let hyper = Hyper {
             lr: t.lr,
             betas: t.betas,
@@ -76,12 +74,12 @@ impl Stepper {
             net,
             optimizer,
             dropout: DropoutState::new(gpu, t.seed)?,
-            weights,
             class_weights: Tensor::from_f32(gpu, &[class_weights.len()], class_weights)?,
             replay: true,
             trace: false,
             seed: t.seed,
             numbers,
+            losses,
             arena: gpu.arena(),
             recorded: Vec::new(),
             inference: None,
@@ -92,8 +90,7 @@ impl Stepper {
     /// `[B, K]` without waiting for them. What they hold is that of the latest step.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] where `targets` lack what the loss asks for; [`crate::Error::Shape`];
-    /// [`crate::Error::Gpu`].
+    /// [`Error::Config`] where `targets` lack what the loss asks for.
     pub fn step(&mut self, x: &Tensor, targets: &BatchTargets, lr: f64) -> Result<(Terms, Tensor)> {
         self.dropout.set(self.seed, self.optimizer.steps())?;
         self.optimizer.begin(lr)?;
@@ -148,9 +145,6 @@ impl Stepper {
 
     /// Logits `[B, K]` of strips `x` `[B, 1, L]` in evaluation; they hold those of the latest batch of that shape. Recorded and
     /// replayed as a step is, in the same memory, by a [folded](Exgnet::folded) network that follows the parameters.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`]; [`crate::Error::Gpu`].
     pub fn infer(&mut self, x: &Tensor) -> Result<Tensor> {
         match self.replayed(x) {
             Err(Error::Memory { .. }) if self.forget()? => self.replayed(x),
@@ -206,13 +200,14 @@ impl Stepper {
     }
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
-        let kept = if self.weights.xai > 0.0 { Kept::One(self.weights.block) } else { Kept::Nothing };
+        let block = self.losses.block(self.net.config().widths.len())?;
+        let kept = if self.losses.xai > 0.0 { Kept::One(block) } else { Kept::Nothing };
         let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
         gpu.phase("loss");
-        let terms = losses(&self.net, &out, targets, &self.weights, &mode)?;
+        let terms = losses(&self.net, &out, targets, &self.losses, &mode)?;
         Ok((terms, out.logits))
     }
 

@@ -2,11 +2,12 @@
 //! resolution of the guided map.
 
 use super::augment::shift;
-use super::losses::{BatchTargets, LossWeights, XaiGoal};
+use super::losses::BatchTargets;
 use crate::ecg::features::FeatureScale;
-use crate::ecg::{Dataset, GuidanceConfig, Samples, Strip, guidance};
+use crate::ecg::{Dataset, GuidanceConfig, guidance};
 use crate::error::Result;
 use crate::experiment::data::Strips;
+use crate::experiment::{LossConfig, XaiGoal};
 use crate::gpu::Gpu;
 use crate::ops;
 use crate::tensor::Tensor;
@@ -14,23 +15,28 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Features and guidance targets of all records of a data set, on the host.
+/// What all records of a data set teach, on the host.
 #[derive(Debug)]
-pub struct Targets {
-    features: Option<(FeatureScale, Vec<[f32; 17]>)>,
-    guidance: Option<Guided>,
+pub struct Targets<'a> {
+    data: &'a Dataset,
+    scale: Option<FeatureScale>,
+    guided: Option<Guided<'a>>,
 }
 
-/// What XAI guidance draws the map of each record to.
+/// What XAI guidance pulls the map of each record towards.
 #[derive(Debug)]
-struct Guided {
-    origin: Origin,
+struct Guided<'a> {
+    data: &'a Dataset,
+    constants: &'a GuidanceConfig,
+    losses: &'a LossConfig,
     bins: usize,
+    /// Some record is marked in a part of it alone, see [`Strip::marked`](crate::ecg::Strip::marked).
+    parts: bool,
     /// Pooled; `None` where a record is not valid.
     goals: Vec<Option<Goal>>,
 }
 
-/// What one map is drawn to.
+/// What one map is pulled towards.
 #[derive(Debug, Clone)]
 struct Goal {
     /// Weight of the record among the valid ones of a batch.
@@ -41,57 +47,23 @@ struct Goal {
     inside: Range<usize>,
 }
 
-/// What the goals of all records are made from.
-#[derive(Debug)]
-struct Origin {
-    records: Vec<Record>,
-    /// Some record is marked in a part of it alone, see [`Strip::marked`].
-    parts: bool,
-    fs: f64,
-    samples: usize,
-    constants: GuidanceConfig,
-    goal: XaiGoal,
-    irregular: f64,
-}
-
-#[derive(Debug)]
-struct Record {
-    /// Target of the prepared file, where it was made with the same constants.
-    made: Option<Samples>,
-    r_peaks: Vec<u32>,
-    marked: Option<[u32; 2]>,
-}
-
-impl Origin {
-    fn new(data: &Dataset, constants: &GuidanceConfig, weights: &LossWeights) -> Self {
-        let usable = |strip: &Strip| strip.target.clone().filter(|_| data.guidance == *constants);
-        let record = |s: &Strip| Record { made: usable(s), r_peaks: s.r_peaks.clone(), marked: s.marked };
-        Self {
-            records: data.strips.iter().map(record).collect(),
-            parts: data.strips.iter().any(|s| s.marked.is_some()),
-            fs: data.preprocessing.fs,
-            samples: data.samples(),
-            constants: constants.clone(),
-            goal: weights.goal,
-            irregular: weights.irregular,
-        }
-    }
-
+impl Guided<'_> {
     /// The goal of a record, its curves one value a sample, moved by `by` samples; `None` where it is not valid.
     fn goal(&self, record: usize, by: isize) -> Option<Goal> {
-        let Record { made, r_peaks, .. } = &self.records[record];
-        let plain = self.goal == XaiGoal::Mixed && self.irregular == 0.0;
-        let mut goal = match made {
-            Some(target) if plain => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)], inside: 0..0 },
-            _ => {
-                let g = guidance(r_peaks, self.fs, self.samples, &self.constants);
+        let (data, strip) = (self.data, &self.data.strips[record]);
+        let plain = self.losses.xai_goal == XaiGoal::Mixed && self.losses.xai_irregular == 0.0;
+        // that of the prepared file, where it was made with the same constants
+        let mut goal = match strip.target.as_ref().filter(|_| plain && data.guidance == *self.constants) {
+            Some(target) => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)], inside: 0..0 },
+            None => {
+                let g = guidance(&strip.r_peaks, data.preprocessing.fs, data.samples(), self.constants);
                 let rho = g.irregularity as f32;
-                let curves = match self.goal {
+                let curves = match self.losses.xai_goal {
                     _ if !g.valid => return None,
                     XaiGoal::Mixed => vec![(g.target, 1.0)],
                     XaiGoal::Separate => vec![(g.beats, 1.0 - rho), (g.intervals, rho)],
                 };
-                Goal { weight: 1.0 + self.irregular as f32 * rho, curves, inside: 0..0 }
+                Goal { weight: 1.0 + self.losses.xai_irregular as f32 * rho, curves, inside: 0..0 }
             }
         };
         goal.curves.iter_mut().filter(|_| by != 0).for_each(|(curve, _)| shift(curve, by, [0.0; 2]));
@@ -101,14 +73,14 @@ impl Origin {
 
     /// The same, averaged over `bins` parts. In a data set with records that are marked in a part alone, curves are of mean 0 in
     /// the bins of that part and 0 outside.
-    fn pooled(&self, record: usize, by: isize, bins: usize) -> Option<Goal> {
-        let mut goal = self.goal(record, by)?;
+    fn pooled(&self, record: usize, by: isize) -> Option<Goal> {
+        let (mut goal, bins, samples) = (self.goal(record, by)?, self.bins, self.data.samples());
         goal.curves.iter_mut().for_each(|(curve, _)| *curve = guidance::pool(curve, bins));
         goal.inside = 0..bins;
         if self.parts {
-            let moved = |at: u32| (at as isize + by).clamp(0, self.samples as isize) as u32;
-            let marked = self.records[record].marked.map(|ends| ends.map(moved));
-            goal.inside = guidance::marked_bins(marked, self.samples, bins);
+            let moved = |at: u32| (at as isize + by).clamp(0, samples as isize) as u32;
+            let marked = self.data.strips[record].marked.map(|ends| ends.map(moved));
+            goal.inside = guidance::marked_bins(marked, samples, bins);
             goal.curves.iter_mut().for_each(|(curve, _)| centre(curve, &goal.inside));
             goal.curves.iter().any(|(curve, _)| curve.iter().any(|v| *v != 0.0)).then_some(())?;
         }
@@ -127,54 +99,37 @@ fn centre(curve: &mut [f32], inside: &Range<usize>) {
 /// Target and weight of each goal of a batch.
 type GoalTensors = Vec<(Tensor, Tensor)>;
 
-impl Targets {
-    /// Of `data`, as far as `weights` ask for them. Features are standardised with `scale`, or with that of the records
+impl<'a> Targets<'a> {
+    /// Of `data`, as far as `losses` ask for them. Features are standardised with `scale`, or with that of the records
     /// `train`; targets are those of the prepared file or made from the R peaks, pooled to `bins`.
     pub fn new(
-        data: &Dataset,
+        data: &'a Dataset,
         train: &[usize],
         scale: Option<&FeatureScale>,
-        weights: &LossWeights,
-        constants: &GuidanceConfig,
+        losses: &'a LossConfig,
+        constants: &'a GuidanceConfig,
         bins: usize,
     ) -> Self {
-        let features = weights.train_only().then(|| {
-            let scale =
-                scale.cloned().unwrap_or_else(|| FeatureScale::of(train.iter().map(|&r| &data.strips[r].features)));
-            let rows = data.strips.iter().map(|s| scale.apply(&s.features)).collect();
-            (scale, rows)
+        let own = || FeatureScale::of(train.iter().map(|&r| &data.strips[r].features));
+        let scale = losses.train_only().then(|| scale.cloned().unwrap_or_else(own));
+        let guided = (losses.xai > 0.0).then(|| {
+            let parts = data.strips.iter().any(|s| s.marked.is_some());
+            let mut guided = Guided { data, constants, losses, bins, parts, goals: Vec::new() };
+            guided.goals = (0..data.strips.len()).into_par_iter().map(|r| guided.pooled(r, 0)).collect();
+            guided
         });
-        let guided = (weights.xai > 0.0).then(|| {
-            let origin = Origin::new(data, constants, weights);
-            let goals = (0..data.strips.len()).into_par_iter().map(|r| origin.pooled(r, 0, bins)).collect();
-            Guided { origin, bins, goals }
-        });
-        Self { features, guidance: guided }
+        Self { data, scale, guided }
     }
 
     /// The scale of the features, where there are any.
     pub fn scale(&self) -> Option<&FeatureScale> {
-        self.features.as_ref().map(|(scale, _)| scale)
+        self.scale.as_ref()
     }
 
-    /// The targets of a batch; `class_weights` `[K]` and `smoothing` as in [`ops::cross_entropy_targets`].
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`], [`crate::Error::Gpu`].
+    /// The targets of a batch, the guidance target of each record moved by its shift (samples, to the right where positive)
+    /// before it is pooled; zero where it does not reach. A target that is moved out of the strip is not valid. `class_weights`
+    /// `[K]` and `smoothing` as in [`ops::cross_entropy_targets`].
     pub fn batch(
-        &self,
-        gpu: &Gpu,
-        strips: &Strips,
-        records: &[usize],
-        class_weights: &Tensor,
-        smoothing: f64,
-    ) -> Result<BatchTargets> {
-        self.batch_shifted(gpu, strips, (records, &vec![0; records.len()]), class_weights, smoothing)
-    }
-
-    /// [`Targets::batch`] with the guidance target of each record moved by so many samples, to the right where positive,
-    /// before it is pooled; zero where it does not reach. A target that is moved out of the strip is not valid.
-    pub fn batch_shifted(
         &self,
         gpu: &Gpu,
         strips: &Strips,
@@ -184,23 +139,22 @@ impl Targets {
     ) -> Result<BatchTargets> {
         let classes = strips.batch_labels(gpu, records)?;
         let distribution = ops::cross_entropy_targets(&classes, class_weights, smoothing as f32)?;
-        let features = match &self.features {
-            Some((_, rows)) => {
-                let values: Vec<f32> = records.iter().flat_map(|&r| rows[r]).collect();
-                Some(Tensor::from_f32(gpu, &[records.len(), 17], &values)?)
-            }
-            None => None,
+        let features = |scale: &FeatureScale| {
+            let rows = records.iter().flat_map(|&r| scale.apply(&self.data.strips[r].features));
+            Tensor::from_f32(gpu, &[records.len(), 17], &rows.collect::<Vec<f32>>())
         };
+        let features = self.scale.as_ref().map(features).transpose()?;
         let (guidance, inside) = self.guidance(gpu, records, shifts)?;
         Ok(BatchTargets { classes, distribution, features, guidance, inside })
     }
 
     /// [`BatchTargets::guidance`] and [`BatchTargets::inside`].
     fn guidance(&self, gpu: &Gpu, records: &[usize], shifts: &[isize]) -> Result<(GoalTensors, Option<Tensor>)> {
-        let Some(Guided { origin, bins, goals }) = &self.guidance else { return Ok((Vec::new(), None)) };
+        let Some(guided) = &self.guided else { return Ok((Vec::new(), None)) };
+        let Guided { bins, goals, .. } = guided;
         let moved = |(&r, &by): (&usize, &isize)| match by {
             0 => goals[r].as_ref().map(Cow::Borrowed),
-            _ => origin.pooled(r, by, *bins).map(Cow::Owned),
+            _ => guided.pooled(r, by).map(Cow::Owned),
         };
         let own: Vec<Option<Cow<'_, Goal>>> = records.iter().zip(shifts).map(moved).collect();
         let total: f32 = own.iter().flatten().map(|g| g.weight).sum();
@@ -219,7 +173,7 @@ impl Targets {
             (0..*bins).map(move |t| if inside.contains(&t) { 1.0 } else { 0.0 })
         };
         let inside = || Tensor::from_f32(gpu, &[n, *bins], &own.iter().flat_map(part).collect::<Vec<f32>>());
-        let inside = if origin.parts { Some(inside()?) } else { None };
+        let inside = if guided.parts { Some(inside()?) } else { None };
         Ok(((0..terms).map(term).collect::<Result<_>>()?, inside))
     }
 }

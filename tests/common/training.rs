@@ -10,31 +10,33 @@ use exgnet::train::{Targets, Training};
 
 /// All that a [`Training`] borrows but its device.
 pub struct Prepared {
-    experiment: Experiment,
-    dataset: Dataset,
+    experiment: &'static Experiment,
+    dataset: &'static Dataset,
     division: Division,
     strips: Strips,
-    targets: Targets,
+    targets: Targets<'static>,
 }
 
 impl Prepared {
     /// The quick start with settings of its own.
     pub fn new(sets: &[&str]) -> Self {
         let sets: Vec<String> = sets.iter().map(|&s| s.into()).collect();
-        let experiment = Experiment::quickstart(&sets).expect("an experiment");
+        // one of each a process: what borrows them can stand beside them
+        let experiment: &Experiment = Box::leak(Box::new(Experiment::quickstart(&sets).expect("an experiment")));
         let dataset = data::load(&experiment.data, &experiment.guidance, &|_| {}).expect("data");
-        let division = data::divide(&experiment, &dataset).expect("a division");
-        let strips = Strips::new(&dataset);
-        let weights = experiment.losses.weights(experiment.network.widths.len()).expect("weights");
-        let bins = experiment.network.block_lengths(dataset.samples())[weights.block];
-        let targets = Targets::new(&dataset, &division.train, None, &weights, &experiment.guidance, bins);
+        let dataset: &Dataset = Box::leak(Box::new(dataset));
+        let division = data::divide(experiment, dataset).expect("a division");
+        let strips = Strips::new(dataset);
+        let block = experiment.losses.block(experiment.network.widths.len()).expect("a block");
+        let bins = experiment.network.block_lengths(dataset.samples())[block];
+        let targets = Targets::new(dataset, &division.train, None, &experiment.losses, &experiment.guidance, bins);
         Self { experiment, dataset, division, strips, targets }
     }
 
     pub fn on<'a>(&'a self, gpu: &'a Gpu) -> Training<'a> {
         Training {
             gpu,
-            experiment: &self.experiment,
+            experiment: self.experiment,
             strips: &self.strips,
             targets: &self.targets,
             classes: &self.dataset.classes,

@@ -41,11 +41,6 @@ fn wilcoxon_equals_scipy() {
         let w = wilcoxon_signed_rank(&d);
         assert_eq!((w.n as u64, w.statistic), (case["n"].as_u64().unwrap(), case["statistic"].as_f64().unwrap()));
         close(w.effect_size, case["effect"].as_f64().unwrap(), 1e-14, &what);
-        for (key, continuity) in [("asymptotic", false), ("corrected", true)] {
-            let found = wilcoxon_with(&d, Method::Normal { continuity });
-            assert!(!found.exact);
-            close(found.p_value, case[key].as_f64().unwrap(), 1e-12, &what);
-        }
         assert_eq!(w.exact, w.n <= 50);
         let main = if w.exact { "exact" } else { "corrected" };
         close(w.p_value, case[main].as_f64().unwrap(), 1e-12, &what);
@@ -142,39 +137,38 @@ fn cells(all: &[(usize, u64, f64)]) -> Cells {
 }
 
 #[test]
-fn pairing_takes_what_both_have_and_counts_the_rest() {
+fn pairing_takes_what_both_have() {
     let a = cells(&[(0, 1, 0.5), (0, 2, 0.75), (1, 1, 0.25), (1, 2, f64::NAN), (2, 1, 1.0), (3, 7, 0.0)]);
     let b = cells(&[(0, 1, 0.25), (0, 2, 0.25), (1, 1, 0.5), (1, 2, 0.5), (2, 2, 1.0), (3, 7, 0.0), (4, 1, 0.0)]);
     // left out: (1, 2) NaN, (2, 1), (2, 2), (4, 1)
-    assert_eq!(paired_cells(&a, &b), Paired { differences: vec![0.25, 0.5, -0.25, 0.0], dropped: 4 });
-    assert_eq!(paired_by_fold(&a, &b), Paired { differences: vec![0.375, -0.25, 0.0], dropped: 4 });
-    assert_eq!(paired_cells(&a, &Cells::new()), Paired { differences: vec![], dropped: 6 });
+    let found = differences(&a, &b);
+    assert_eq!(found, cells(&[(0, 1, 0.25), (0, 2, 0.5), (1, 1, -0.25), (3, 7, 0.0)]));
+    assert_eq!(fold_means(&found), [0.375, -0.25, 0.0]);
+    assert!(differences(&a, &Cells::new()).is_empty());
     assert_eq!(fold_means(&b), [0.25, 0.5, 1.0, 0.0, 0.0]);
     assert!(fold_means(&a)[1].is_nan());
 }
 
 proptest! {
     #[test]
-    fn wilcoxon_properties(d in prop::collection::vec(prop_oneof![-3..=3_i32, -1000..=1000_i32], 0..70), seed: u64) {
+    fn wilcoxon_properties(d in prop::collection::vec(prop_oneof![-3..=3_i32, -1000..=1000_i32], 0..140), seed: u64) {
         let d: Vec<f64> = d.into_iter().map(f64::from).collect();
-        for method in [Method::Auto, Method::Normal { continuity: true }, Method::Normal { continuity: false }] {
-            let w = wilcoxon_with(&d, method);
-            prop_assert!((0.0..=1.0).contains(&w.p_value) && w.p_value > 0.0, "{w:?}");
-            prop_assert!((-1.0..=1.0).contains(&w.effect_size) && w.n <= d.len());
-            let negated: Vec<f64> = d.iter().map(|v| -v).collect();
-            let opposite = wilcoxon_with(&negated, method);
-            prop_assert_eq!(Wilcoxon { effect_size: -opposite.effect_size, ..opposite }, w);
-            let mut shuffled = d.clone();
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            for i in (1..d.len()).rev() {
-                shuffled.swap(i, rng.random_range(0..=i));
-            }
-            prop_assert_eq!(wilcoxon_with(&shuffled, method), w);
-            // only ranks count: a power of two changes none, and neither do more zeros
-            let mut scaled: Vec<f64> = d.iter().map(|v| v * 0.125).collect();
-            scaled.extend([0.0, -0.0]);
-            prop_assert_eq!(wilcoxon_with(&scaled, method), w);
+        let w = wilcoxon_signed_rank(&d);
+        prop_assert!((0.0..=1.0).contains(&w.p_value) && w.p_value > 0.0, "{w:?}");
+        prop_assert!((-1.0..=1.0).contains(&w.effect_size) && w.n <= d.len());
+        let negated: Vec<f64> = d.iter().map(|v| -v).collect();
+        let opposite = wilcoxon_signed_rank(&negated);
+        prop_assert_eq!(Wilcoxon { effect_size: -opposite.effect_size, ..opposite }, w);
+        let mut shuffled = d.clone();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for i in (1..d.len()).rev() {
+            shuffled.swap(i, rng.random_range(0..=i));
         }
+        prop_assert_eq!(wilcoxon_signed_rank(&shuffled), w);
+        // only ranks count: a power of two changes none, and neither do more zeros
+        let mut scaled: Vec<f64> = d.iter().map(|v| v * 0.125).collect();
+        scaled.extend([0.0, -0.0]);
+        prop_assert_eq!(wilcoxon_signed_rank(&scaled), w);
     }
 
     #[test]

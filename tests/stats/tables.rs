@@ -17,11 +17,8 @@ fn example() -> Table {
     let mean = |mean, sd| Cell::MeanSd { mean, sd };
     t.push("plain", vec![mean(95.52, 0.61), Cell::Value(0.2), Cell::Missing, text("100 % a|b")]).unwrap();
     t.push("guided, 50%", vec![mean(96.04, f64::NAN), interval, Cell::PValue(0.0004), text("")]).unwrap();
-    t.push_baseline(
-        "[prior]",
-        vec![Cell::Value(97.01), Cell::Value(f64::NAN), Cell::PValue(0.0625), text("x_1 \"q\"")],
-    )
-    .unwrap();
+    let prior = vec![Cell::Value(97.01), Cell::Value(f64::NAN), Cell::PValue(0.0625), text("x_1 \"q\"")];
+    t.push_row("[prior]", prior, true).unwrap();
     t
 }
 

@@ -2,7 +2,8 @@
 
 use crate::cli::print_line;
 use crate::lab::ceilings::Ceilings;
-use crate::lab::measure::{Row, Status};
+use crate::lab::measure::{Kernel, Row, Status};
+use crate::plot::text::grouped;
 
 /// A number, or a dash where there is none.
 fn cell(v: f64, digits: usize) -> String {
@@ -15,11 +16,6 @@ fn si(v: f64) -> String {
     let (scale, prefix) = all.into_iter().find(|(scale, _)| v >= *scale).unwrap_or((1.0, ""));
     let digits = if v / scale >= 99.95 { 0 } else { 1 };
     format!("{:.digits$} {prefix}", v / scale)
-}
-
-/// A count with separators.
-fn grouped(n: usize) -> String {
-    crate::plot::text::grouped(n)
 }
 
 /// Prints times and, where it is asked for, what runs.
@@ -111,8 +107,7 @@ fn against(rows: &[Row]) {
 
 /// What runs: least work, dispatches, and what the texts hold.
 fn details(rows: &[Row]) {
-    let kernels: Vec<(&Row, &crate::lab::measure::Kernel)> =
-        rows.iter().flat_map(|r| r.kernels.iter().map(move |k| (r, k))).collect();
+    let kernels: Vec<(&Row, &Kernel)> = rows.iter().flat_map(|r| r.kernels.iter().map(move |k| (r, k))).collect();
     if kernels.is_empty() {
         return;
     }

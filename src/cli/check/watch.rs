@@ -1,11 +1,11 @@
 //! Says what is under way, and ends the program where it does not end.
 
-use crate::gpu::Gpu;
+use crate::cli::progress::bar;
+use crate::gpu::{Gpu, lock};
 use crate::lab::check::UnderWay;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 use std::process::exit;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A case that is under way, since when.
@@ -19,18 +19,14 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Ends the program with exit code 1 where a case takes longer than `limit` seconds.
-    pub(super) fn new(limit: f64, gpu: &Gpu, shown: bool) -> Self {
+    pub(super) fn new(limit: f64, gpu: &Gpu, quiet: bool) -> Self {
         let now = Now::default();
-        let bar = (shown && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::new(1);
-            bar.set_style(ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}").expect("a valid template"));
-            bar
-        });
+        let bar = bar(quiet, "{msg} {bar:24} {pos}/{len}");
         let (seen, gpu) = (Arc::downgrade(&now), gpu.clone());
         std::thread::spawn(move || {
             let step = Duration::from_secs_f64((limit / 20.0).clamp(0.01, 0.5));
             while let Some(now) = seen.upgrade() {
-                let late = now.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let late = lock(&now).clone();
                 if let Some((under_way, _)) = late.filter(|(_, since)| since.elapsed().as_secs_f64() > limit) {
                     give_up(&gpu, &under_way, limit);
                 }
@@ -48,12 +44,12 @@ impl Watch {
             bar.set_position(under_way.at[0] as u64);
             bar.set_message(format!("{}: {}", under_way.version, under_way.case));
         }
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some((under_way.clone(), Instant::now()));
+        *lock(&self.now) = Some((under_way.clone(), Instant::now()));
     }
 
     /// Nothing is under way.
     pub(super) fn rests(&self) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.now) = None;
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }

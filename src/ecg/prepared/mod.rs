@@ -49,8 +49,8 @@ pub fn prepare(
         guard::replaces(&beside);
     }
     // before the sources are read, which may take long
-    guard::check(out)?;
-    guard::check(&beside)?;
+    guard::check(out, None)?;
+    guard::check(&beside, None)?;
     let exclusions = prepare_marked(sources, options, guidance, out, watch, &meaning)?;
     write_exclusions(&beside, &exclusions)
 }

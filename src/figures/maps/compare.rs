@@ -14,8 +14,10 @@ const ROWS: usize = 6;
 const STEM: &str = "gradcam-compare";
 
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
-    let none = "one arm only; give a sweep, or two run folders on the same test fold";
-    match set.pair().ok_or_else(|| none.to_owned()).and_then(|arms| compared(set, arms, look)) {
+    let Some(arms) = set.pair() else {
+        return drawn.only_one(STEM, "one arm only; give a sweep, or two run folders on the same test fold");
+    };
+    match compared(set, arms, look) {
         Ok(figures) => drawn.add_pages(STEM, figures),
         Err(why) => drawn.miss(STEM, why),
     }

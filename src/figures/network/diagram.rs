@@ -69,9 +69,7 @@ pub struct Conv {
 pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram> {
     let (c, samples) = (&experiment.network, experiment.data.samples());
     c.validate()?;
-    let weights = experiment.losses.weights(c.widths.len())?;
-    let Estimate { parts, parameters, parameters_inference, .. } =
-        Estimate::new(c, &weights, classes, samples, &experiment.train);
+    let Estimate { parts, parameters, parameters_inference, .. } = Estimate::new(experiment, classes, samples)?;
     Ok(NetworkDiagram {
         name: name(c),
         config: c.clone(),

@@ -37,11 +37,14 @@ fn template<'a>(source: &'a ShaderSource, text: &str, sets: &[(&str, i64)]) -> T
     Template::new(source, "conv1d/90_mine", Cow::Owned(text.to_owned()), values)
 }
 
-fn told(text: &str, sets: &[(&str, i64)]) -> String {
+/// What is said of a wrong text, at this line of it.
+fn told(text: &str, sets: &[(&str, i64)], line: usize) -> String {
     let source = shaders();
     let template = template(&source, text, sets);
     let done = template.module().and_then(|m| template.validate(&m));
-    done.expect_err("a wrong text is refused").to_string()
+    let said = done.expect_err("a wrong text is refused").to_string();
+    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{line}: ")), "{said}");
+    said
 }
 
 /// The line of a text that holds a part.
@@ -73,69 +76,59 @@ fn a_right_template_is_taken() {
 
 #[test]
 fn an_error_behind_loops_is_told_with_the_line_of_the_template() {
-    for (wrong, words) in [("let b = a{{ i }} + nothing;", "nothing"), ("let b: u32 = a1 +;", "expected expression")] {
+    // the last one parses, but the types do not fit
+    for (wrong, words) in [
+        ("let b = a{{ i }} + nothing;", "nothing"),
+        ("let b: u32 = a1 +;", "expected expression"),
+        ("y[0] = lid.x;", ""),
+    ] {
         let text = LOOPS.replace("// BODY", wrong);
-        let said = told(&text, &[("subgroup", 0), ("parts", 3)]);
         let line = line_of(&text, wrong);
-        assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{line}: ")), "{said}");
+        let said = told(&text, &[("subgroup", 0), ("parts", 3)], line);
         assert!(said.contains(words) && said.contains(&format!("{line} | {wrong}")), "{said}");
         assert!(said.contains("HINT: `exgnet shader conv1d/90_mine --set parts=3 --set subgroup=0`"), "{said}");
     }
     // behind everything: the last line
     let text = format!("{LOOPS}garbage");
-    let said = told(&text, &[("subgroup", 0)]);
-    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", text.lines().count())), "{said}");
-}
-
-#[test]
-fn an_error_of_validation_has_a_line() {
-    // parses, but the types do not fit
-    let text = LOOPS.replace("// BODY", "y[0] = lid.x;");
-    let said = told(&text, &[("subgroup", 0)]);
-    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", line_of(&text, "y[0] = lid"))), "{said}");
+    told(&text, &[("subgroup", 0)], text.lines().count());
 }
 
 #[test]
 fn an_error_in_an_included_file_is_told_with_that_file() {
-    // the including file gives the type that the sum is made in
-    let text = LOOPS.replace("= \"f32\"", "= \"vec9<f32>\"");
-    let said = told(&text, &[("subgroup", 0)]);
     let included = shaders().text("include/group_sum").expect("there");
+    let refused = |text: &str, sets: &[(&str, i64)]| {
+        let source = shaders();
+        template(&source, text, sets).module().expect_err("a wrong text is refused").to_string()
+    };
+    // the including file gives the type that the sum is made in
+    let said = refused(&LOOPS.replace("= \"f32\"", "= \"vec9<f32>\""), &[("subgroup", 0)]);
     let line = line_of(&included, "var<workgroup>");
     assert!(said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")), "{said}");
     assert!(said.contains("included by shaders/conv1d/90_mine.wgsl"), "{said}");
+    // and the constant
+    let said = refused(LOOPS, &[]);
+    let line = line_of(&included, "if subgroup");
+    assert!(said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")), "{said}");
+    assert!(said.contains("`subgroup`") && said.contains("--set subgroup=1"), "{said}");
 }
 
 #[test]
 fn plain_text_has_lines_too() {
-    let text = "fn one() -> f32 {\n    return 1u;\n}\n";
-    let said = told(text, &[]);
-    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: ") && said.contains("2 | return 1u;"), "{said}");
-    let said = told("fn one() -> f32 { return 1.0; }\nbla bla\n", &[]);
-    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: "), "{said}");
-    let said = told("fn one() -> f32 {\n    return 1.0;\n", &[]);
-    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: "), "{said}");
+    let said = told("fn one() -> f32 {\n    return 1u;\n}\n", &[], 2);
+    assert!(said.contains("2 | return 1u;"), "{said}");
+    told("fn one() -> f32 { return 1.0; }\nbla bla\n", &[], 2);
+    told("fn one() -> f32 {\n    return 1.0;\n", &[], 2);
 }
 
 #[test]
 fn a_constant_without_a_value_is_named() {
     let text = LOOPS.replace("range(parts)", "range(prats)");
-    let said = told(&text, &[("subgroup", 0), ("parts", 2)]);
-    assert!(said.starts_with(&format!("shaders/conv1d/90_mine.wgsl:{}: ", line_of(&text, "prats"))), "{said}");
+    let said = told(&text, &[("subgroup", 0), ("parts", 2)], line_of(&text, "prats"));
     assert!(said.contains("`prats`") && said.contains("did you mean `parts`?"), "{said}");
-    // of an included file
-    let said = told(LOOPS, &[]);
-    let line = line_of(&shaders().text("include/group_sum").expect("there"), "if subgroup");
-    assert!(
-        said.starts_with(&format!("shaders/include/group_sum.wgsl:{line}: ")) && said.contains("`subgroup`"),
-        "{said}"
-    );
-    assert!(said.contains("--set subgroup=1"), "{said}");
     // a template's own mistake
-    let said = told("// One.\n{% for i in range(2) %}\n{% endif %}\n", &[]);
-    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:3: "), "{said}");
-    let said = told("// One.\n{% include \"include/nothing.wgsl\" %}\n", &[]);
-    assert!(said.starts_with("shaders/conv1d/90_mine.wgsl:2: ") && said.contains("include/nothing"), "{said}");
+    told("// One.\n{% for i in range(2) %}\n{% endif %}\n", &[], 3);
+    let said = told("// One.\n{% include \"include/nothing.wgsl\" %}\n", &[], 2);
+    assert!(said.contains("include/nothing"), "{said}");
 }
 
 #[test]

@@ -53,20 +53,9 @@ impl Version {
             number,
             name: name.to_owned(),
             change: first_sentence(&text),
-            aliases: Vec::new(),
-            needs: Vec::new(),
-            layouts: Vec::new(),
-            knobs: Vec::new(),
-            tries: Vec::new(),
             hash: hash_of(&text),
             path,
-            fits: None,
-            default: None,
-            numbers: Vec::new(),
-            scratch: Vec::new(),
-            geometry: BTreeMap::new(),
-            stages: Vec::new(),
-            text: String::new(),
+            ..Self::default()
         };
         for (at, line) in text.lines().enumerate() {
             let Some(line) = line.trim().strip_prefix("//@") else { continue };

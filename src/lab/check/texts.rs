@@ -1,9 +1,10 @@
 //! Texts of kernels compiled by naga, for this adapter and for others that are supposed.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Chosen, Entry, Facts, Gpu, Need, Number, Values, Version, embedded_shaders, entries, expand};
+use crate::gpu::{Chosen, Facts, Gpu, Need, Number, Values, Version, embedded_shaders, entries, expand};
+use crate::lab::counts::validated;
 use crate::ops::family::Kernel;
-use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::valid::Capabilities;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -47,11 +48,7 @@ impl Allowed {
 fn compile(shown: &str, text: &str, entry: Option<&str>, allowed: Allowed) -> Result<()> {
     let hint = "`exgnet shader` prints the text that was compiled; compare it with the embedded one";
     let bad = |what: String| Error::gpu(format!("{shown}: {}", what.trim()), hint);
-    let module = naga::front::wgsl::parse_str(text).map_err(|e| bad(e.emit_to_string(text)))?;
-    let mut validator = Validator::new(ValidationFlags::all(), allowed.capabilities);
-    validator.subgroup_stages(ShaderStages::COMPUTE);
-    validator.subgroup_operations(SubgroupOperationSet::all());
-    let info = validator.validate(&module).map_err(|e| bad(e.emit_to_string(text)))?;
+    let (module, info) = validated(text, allowed.capabilities).map_err(bad)?;
     for (i, point) in module.entry_points.iter().enumerate().filter(|(_, p)| entry.is_none_or(|e| e == p.name)) {
         let buffers = module.global_variables.iter().filter(|(handle, v)| {
             matches!(v.space, naga::AddressSpace::Storage { .. }) && !info.get_entry_point(i)[*handle].is_empty()
@@ -79,9 +76,6 @@ fn samples(kernel: &Kernel) -> Vec<Values> {
 }
 
 /// Compiles every text of a version for every kernel, under sample sizes that it fits; the number of different ones.
-///
-/// # Errors
-/// [`Error::Gpu`] for one that does not compile, and for names that nobody gives.
 pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static Kernel]) -> Result<usize> {
     let chosen = Chosen { version: version.clone(), settings: BTreeMap::new() };
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
@@ -99,10 +93,10 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
                 };
                 let native = matches!(values.get("native"), Some(Number::Int(1)));
                 for entry in all {
-                    let text = text_of(gpu, &entry)?;
-                    if seen.insert((entry.name.clone(), text.clone())) {
+                    let text = entry.text(gpu.shaders())?.into_owned();
+                    if seen.insert((entry.name().to_owned(), text.clone())) {
                         let allowed = Allowed::to(&version.needs, native);
-                        compile(&version.shown(), &text, Some(&entry.name), allowed)?;
+                        compile(&version.shown(), &text, Some(entry.name()), allowed)?;
                     }
                 }
             }
@@ -111,14 +105,7 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
     Ok(seen.len())
 }
 
-fn text_of(gpu: &Gpu, entry: &Entry) -> Result<String> {
-    Ok(entry.text(gpu.shaders())?.into_owned())
-}
-
 /// Compiles what belongs to no version: the kernels of the measurements. And text that versions share must be shared.
-///
-/// # Errors
-/// [`Error::Gpu`] for one that does not compile, and for a file that nobody includes.
 pub(super) fn compile_others(gpu: &Gpu) -> Result<usize> {
     let source = gpu.shaders();
     let mut texts: Vec<String> = Vec::new();

@@ -135,9 +135,6 @@ impl Target {
     }
 
     /// A family by its name, or an operation: the families that run in it, in its cases.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for an unknown name, with the nearest one.
     pub fn named(name: &str) -> Result<Vec<Self>> {
         if let Some(family) = FAMILIES.iter().find(|f| f.name == name) {
             return Ok(vec![Self::of(family)]);
@@ -168,9 +165,6 @@ impl Target {
     }
 
     /// Its versions, or the one that is called so; none for an operation that runs no kernel of a family.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a version that the family does not have.
     pub fn versions(&self, gpu: &Gpu, named: Option<&str>) -> Result<Vec<Arc<Version>>> {
         match (self.family, named) {
             (None, None) => Ok(Vec::new()),

@@ -2,7 +2,8 @@
 //! sum them, which are found by running them.
 
 use super::Subject;
-use crate::lab::subjects::{Shape, conv_case, max_pool, shared_inputs};
+use crate::lab::operations::{Shape, conv_case, max_pool};
+use crate::lab::subjects::shared_inputs;
 use crate::nn::config::NetworkConfig;
 use crate::ops::case::Case;
 use crate::ops::{self, Added, Branch, ConvSpec, Pass};

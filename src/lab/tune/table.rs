@@ -96,9 +96,6 @@ fn parse(text: &str, path: &str) -> Result<Table> {
 }
 
 /// Reads a table; `None` if there is none.
-///
-/// # Errors
-/// [`Error::File`] for a file that is no table or cannot be read.
 pub fn read(path: &Path) -> Result<Option<Table>> {
     if !path.is_file() {
         return Ok(None);
@@ -108,9 +105,6 @@ pub fn read(path: &Path) -> Result<Option<Table>> {
 }
 
 /// The choices of the committed table of an adapter; none where there is none.
-///
-/// # Errors
-/// [`Error::File`] for a table that the kernels do not allow.
 pub fn built_in(gpu: &Gpu) -> Result<Choices> {
     let name = file_name(gpu.report());
     let Some((_, text)) = BUILT_IN.iter().find(|(file, _)| *file == name) else { return Ok(Choices::new()) };
@@ -119,9 +113,6 @@ pub fn built_in(gpu: &Gpu) -> Result<Choices> {
 }
 
 /// Puts the committed table of this adapter, and the user's own over it, into force.
-///
-/// # Errors
-/// [`Error::File`] for a table of the user's that cannot be read, or whose settings the kernels do not allow.
 pub fn load(gpu: &Gpu) -> Result<()> {
     let mut choices = built_in(gpu)?;
     if let Some(path) = user_file(gpu.report())

@@ -5,7 +5,6 @@
 use super::family::{BACK, BACK_SUMS};
 use super::{BatchNorm, Second, call, dims};
 use crate::error::Result;
-use crate::gpu::Gpu;
 use crate::ops::{Saved, trace};
 use crate::tensor::{DType, Tensor};
 
@@ -27,26 +26,38 @@ impl BatchNorm {
             Second::Norm(stats) => (&s.inputs[3], stats),
             _ => (x, &self.first),
         };
-        let sides = Sides { g: grad, y: s.output, x, x2 };
-        let table = self.table(gpu, &sides, stats2)?;
+        // each row can be bound by itself
+        let table = Tensor::empty(gpu, &[ROWS, x.dim(1).next_multiple_of(64)], DType::F32)?;
+        let (n, two) = (x.numel() as f64, self.second.code() == 2);
+        let launch = |kernel, summing| {
+            call(kernel, gpu, dims(x), summing)
+                .ints(&[("second", self.second.code()), ("pitch", table.dim(1))])
+                .flag("relu", self.relu)
+                .float("scale", self.scale())
+                .bind("g", grad)
+                .bind("out", s.output)
+                .bind("x", x)
+                .bind("x2", x2)
+        };
+        launch(&BACK_SUMS, true)
+            .bind("norm", &self.first)
+            .bind("norm2", stats2)
+            .bind("table", &table)
+            .cost(4.0 * n, if two { 16.0 * n } else { 12.0 * n })
+            .run()?;
+        for row in [SUM, PRODUCT] {
+            trace::see("batch_norm_back_sums", &[grad, x, x2], &table.part(row * table.dim(1), &[x.dim(1)]))?;
+        }
         let dx = Tensor::empty(gpu, x.shape(), DType::F32)?;
         let dx2 = match &self.second {
             Second::Nothing => Tensor::empty(gpu, &[1], DType::F32)?,
             _ => Tensor::empty(gpu, x.shape(), DType::F32)?,
         };
-        let n = x.numel() as f64;
-        call(&BACK, gpu, dims(x), false)
-            .ints(&[("second", self.second.code()), ("pitch", table.dim(1))])
-            .flag("relu", self.relu)
-            .float("scale", self.scale())
-            .bind("g", grad)
-            .bind("out", s.output)
-            .bind("x", x)
-            .bind("x2", x2)
+        launch(&BACK, false)
             .bind("coefficients", &table)
             .bind("dx", &dx)
             .bind("dx2", &dx2)
-            .cost(5.0 * n, if self.second.code() == 2 { 24.0 * n } else { 16.0 * n })
+            .cost(5.0 * n, if two { 24.0 * n } else { 16.0 * n })
             .run()?;
         trace::see("batch_norm_back", &[grad, x, x2], &dx)?;
 
@@ -64,38 +75,4 @@ impl BatchNorm {
         all.resize(s.inputs.len(), None);
         Ok(all)
     }
-
-    /// What the gradients need of each channel `[10, pitch]`.
-    fn table(&self, gpu: &Gpu, sides: &Sides<'_>, stats2: &Tensor) -> Result<Tensor> {
-        let c = sides.x.dim(1);
-        // each row can be bound by itself
-        let table = Tensor::empty(gpu, &[ROWS, c.next_multiple_of(64)], DType::F32)?;
-        let n = sides.x.numel() as f64;
-        call(&BACK_SUMS, gpu, dims(sides.x), true)
-            .ints(&[("second", self.second.code()), ("pitch", table.dim(1))])
-            .flag("relu", self.relu)
-            .float("scale", self.scale())
-            .bind("g", sides.g)
-            .bind("out", sides.y)
-            .bind("x", sides.x)
-            .bind("norm", &self.first)
-            .bind("x2", sides.x2)
-            .bind("norm2", stats2)
-            .bind("table", &table)
-            .cost(4.0 * n, if self.second.code() == 2 { 16.0 * n } else { 12.0 * n })
-            .run()?;
-        for row in [SUM, PRODUCT] {
-            let sums = table.part(row * table.dim(1), &[c]);
-            trace::see("batch_norm_back_sums", &[sides.g, sides.x, sides.x2], &sums)?;
-        }
-        Ok(table)
-    }
-}
-
-/// What the kernels read: the gradient, the output, the inputs of the normalisations.
-struct Sides<'a> {
-    g: &'a Tensor,
-    y: &'a Tensor,
-    x: &'a Tensor,
-    x2: &'a Tensor,
 }

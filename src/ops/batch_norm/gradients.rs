@@ -35,7 +35,6 @@ fn normalised(x: &Tensor, eps: f32) -> Result<(Tensor, Tensor)> {
 }
 
 /// Inputs: g, x. Output `[2, C]`: sums of g and of g xhat.
-#[derive(Debug)]
 struct Sums {
     eps: f32,
     stats: BatchStats,
@@ -71,7 +70,6 @@ impl Op for Sums {
 }
 
 /// Inputs: g, x, weight, sums `[2, C]`. Output as x.
-#[derive(Debug)]
 struct InputGrad {
     eps: f32,
     stats: BatchStats,

@@ -31,10 +31,7 @@ impl ConvShape {
 
     fn label(&self) -> String {
         let Self { batch, c_in, len, c_out, kernel, stride, dilation, groups, numbers } = self;
-        let numbers = match numbers {
-            Numbers::F32 => String::new(),
-            numbers => format!(" {}", numbers.name()),
-        };
+        let numbers = numbers.behind();
         format!("{c_in}->{c_out} k{kernel} s{stride} d{dilation} g{groups}{numbers}, B {batch} L {len}")
     }
 
@@ -50,15 +47,18 @@ impl ConvShape {
     }
 }
 
+/// Values around 0, those that f16 holds where they are kept so.
+fn input(numbers: Numbers, shape: &[usize], seed: u64) -> Input {
+    let input = Input::normal(shape, seed);
+    if numbers == Numbers::F32 { input } else { input.in_f16() }
+}
+
 /// One pass of a convolution.
 pub(crate) fn conv_case(pass: Pass, s: ConvShape) -> Case {
     let (spec, weight) = (s.spec(), s.weight());
     let t = out_len(&spec, s.len, &weight);
     let [x, w, g] = [vec![s.batch, s.c_in, s.len], weight.to_vec(), vec![s.batch, s.c_out, t]];
-    let own = |shape: &[usize], seed| match s.numbers {
-        Numbers::F32 => Input::normal(shape, seed),
-        _ => Input::normal(shape, seed).in_f16(),
-    };
+    let own = |shape: &[usize], seed| input(s.numbers, shape, seed);
     let cpu_spec = spec.clone();
     let depth = weight[1] * weight[2];
     let case = match pass {
@@ -234,15 +234,11 @@ fn three(
     let kernels = [5, 11, 21];
     let branches = kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect();
     let spec = ConvSpec { numbers, stride, groups, branches };
-    let own = |shape: &[usize], seed| match numbers {
-        Numbers::F32 => Input::normal(shape, seed),
-        _ => Input::normal(shape, seed).in_f16(),
-    };
-    let mut inputs = vec![own(&[b, c_in, len], 81)];
+    let mut inputs = vec![input(numbers, &[b, c_in, len], 81)];
     for (i, (&k, width)) in kernels.iter().zip(widths).enumerate() {
-        inputs.push(own(&[width, c_in / groups, k], 82 + i as u64));
+        inputs.push(input(numbers, &[width, c_in / groups, k], 82 + i as u64));
     }
-    let kept = if numbers == Numbers::F32 { "" } else { " f16" };
+    let kept = numbers.behind();
     let label =
         format!("{c_in}->{widths:?} k 5, 11, 21, s{stride}, dilations {dilations:?}, g{groups}{kept}, B {b} L {len}");
     (spec, inputs, label)

@@ -5,10 +5,12 @@ use crate::ops::case::{Case, Input};
 use crate::ops::{Array, check_floats};
 use crate::tensor::{DType, Tensor};
 
+/// Points of the transform beside infinity.
+const FINITE: [f64; 6] = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5];
+
 /// Coefficients of the product of x - b over the points b other than each of 0, 1, -1, 2, -2, 1/2 and infinity, the highest
 /// last; for infinity of the product over all.
 fn points() -> [[f64; 7]; 7] {
-    const FINITE: [f64; 6] = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5];
     std::array::from_fn(|t| {
         let mut product = [0.0; 7];
         product[0] = 1.0;
@@ -23,7 +25,6 @@ fn points() -> [[f64; 7]; 7] {
 
 /// Of a piece of four taps, at point `t`: its value there over the product of the distances to the other points.
 fn piece(taps: [f64; 4], t: usize) -> f64 {
-    const FINITE: [f64; 6] = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5];
     let Some(&a) = FINITE.get(t) else { return taps[3] };
     let value = taps.iter().rev().fold(0.0, |sum, tap| sum * a + tap);
     let others = FINITE.iter().enumerate().filter(|(i, _)| *i != t);
@@ -208,7 +209,7 @@ mod tests {
         let products: Vec<f64> =
             (0..7).map(|t| piece(w, t) * b[t].iter().zip(&x).map(|(b, x)| b * x).sum::<f64>()).collect();
         for e in 0..4 {
-            let powers = [0.0_f64, 1.0, -1.0, 2.0, -2.0, 0.5].map(|a| a.powi(e as i32));
+            let powers = FINITE.map(|a| a.powi(e as i32));
             let infinity = if e == 3 { products[6] } else { 0.0 };
             let y: f64 = powers.iter().zip(&products).map(|(a, p)| a * p).sum::<f64>() + infinity;
             let direct: f64 = (0..4).map(|k| w[k] * x[e + k]).sum();

@@ -46,6 +46,11 @@ impl Numbers {
             Self::NativeF16 => "f16-native",
         }
     }
+
+    /// The name behind sizes, where it is told: f32 goes without saying.
+    pub(crate) fn behind(self) -> String {
+        if self == Self::F32 { String::new() } else { format!(" {}", self.name()) }
+    }
 }
 
 /// What may differ from branch to branch beside the weight.
@@ -153,9 +158,10 @@ impl ConvSpec {
         Ok(out_len.unwrap_or(0))
     }
 
-    fn sizes(&self, j: usize, batch: usize, c_in: usize, len: usize, out_len: usize, weights: &[&[usize]]) -> Sizes {
-        let w = weights[j];
-        Sizes {
+    /// Sizes of every branch, of an input `[B, C, L]`.
+    pub(super) fn sizes(&self, [batch, c_in, len]: [usize; 3], out_len: usize, weights: &[&[usize]]) -> Vec<Sizes> {
+        let channels = |of: &[&[usize]]| of.iter().map(|w| w[0]).sum();
+        let one = |(j, w): (usize, &&[usize])| Sizes {
             batch,
             c_in,
             len,
@@ -163,20 +169,10 @@ impl ConvSpec {
             in_g: c_in / self.groups,
             out_g: w[0] / self.groups,
             kernel: w[2],
-            channels: weights.iter().map(|w| w[0]).sum(),
-            first: weights[..j].iter().map(|w| w[0]).sum(),
-        }
-    }
-
-    pub(super) fn all_sizes(
-        &self,
-        batch: usize,
-        c_in: usize,
-        len: usize,
-        out_len: usize,
-        weights: &[&[usize]],
-    ) -> Vec<Sizes> {
-        (0..weights.len()).map(|j| self.sizes(j, batch, c_in, len, out_len, weights)).collect()
+            channels: channels(weights),
+            first: channels(&weights[..j]),
+        };
+        weights.iter().enumerate().map(one).collect()
     }
 
     /// The shapes of a pass as tuning tables name them, one a kernel: the input gradient is one for all branches. Batch and
@@ -196,10 +192,7 @@ impl ConvSpec {
                 self.stride,
                 list(&|j| self.branches[j].dilation),
                 self.groups,
-            ) + &match self.numbers {
-                Numbers::F32 => String::new(),
-                numbers => format!(" {}", numbers.name()),
-            }
+            ) + &self.numbers.behind()
         };
         match pass {
             Pass::InputGrad => vec![name(0..weights.len())],

@@ -43,9 +43,6 @@ pub(super) type GradRows = Vec<(Reduced, Rows)>;
 
 impl ConvSpec {
     /// How one pass goes.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for a version whose header cannot be evaluated.
     pub(super) fn way<'a>(&'a self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Result<Way<'a>> {
         let reduced: Vec<Option<Reduced>> = (0..sizes.len()).map(|j| self.in_rows(j, &sizes[j])).collect();
         let geometry = Geometry::new(reduced.iter().zip(sizes).filter_map(|(r, s)| Some((r.as_ref()?, s))));
@@ -102,9 +99,6 @@ impl Way<'_> {
     }
 
     /// Branch `j` over rows.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] for one that cannot be laid out so, which [`ConvSpec::way`] does not choose.
     pub(super) fn reduced(&self, j: usize) -> Result<&Reduced> {
         self.reduced[j].as_ref().ok_or_else(|| {
             let what = "found a version in rows for a branch that has none, expected another";
