@@ -126,8 +126,8 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
         return Err(Error::file(path, what, "choose an earlier start"));
     }
     let beats = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
-        notes
-            .push(format!("{name}: its beats are not used, the annotations cannot be read: {}", sources::one_line(&e)));
+        let why = sources::one_line(&e);
+        notes.push(format!("{name}: its beats are not used, the annotations cannot be read: {why}"));
         None
     });
     Ok(Recording {
