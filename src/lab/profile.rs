@@ -36,7 +36,7 @@ pub struct Guided {
     pub interval: Interval,
 }
 
-/// The step as recorded once and replayed, beside the same step described anew each time; in turn.
+/// The step as recorded once and replayed, beside the same step described again each time; in turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Replayed {
     /// Time of a described step, ms.
