@@ -2,8 +2,9 @@
 
 use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
-use exgnet::lab::measure::{Arm, Row, Status, Timing, layers, measure};
-use exgnet::lab::subjects::{OPERATIONS, Operation, Subject};
+use exgnet::lab::measure::{Arm, Row, Status, Timing, measure};
+use exgnet::lab::operations::{OPERATIONS, Operation};
+use exgnet::lab::subjects::{Subject, layers};
 use exgnet::lab::tune;
 use exgnet::ops::Pass;
 use serde_json::Value;

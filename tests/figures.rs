@@ -182,11 +182,11 @@ impl Fake {
             (1..=self.epochs).map(|e| serde_json::to_string(&self.log(e)).expect("JSON") + "\n").collect();
         std::fs::write(dir.join("log.jsonl"), lines).expect("written");
         let rows = self.predictions();
-        predictions::write(&dir.join("predictions.csv"), &Self::classes(), &rows).expect("written");
+        predictions::write(&dir.join("predictions.csv"), &Self::classes(), &rows, None).expect("written");
         let metrics = Metrics::of(&Self::classes(), &rows, Some(&[400, 120, 7])).expect("metrics");
         std::fs::write(dir.join("metrics.json"), serde_json::to_string(&metrics).expect("JSON")).expect("written");
         if self.explained {
-            self.shown().write(&folder.explanations()).expect("written");
+            self.shown().write(&dir.join(Examples::FILE), None).expect("written");
         }
         dir
     }
@@ -441,7 +441,7 @@ fn wrong_strips_show_what_spoke_for_the_mistake_and_dead_maps_are_explained() {
     // the map for a class that was not predicted is dead
     let mut examples = found.runs[0].examples.clone().expect("strips");
     examples.strips.iter_mut().filter(|s| s.class == 2).for_each(|s| s.maps[2].fill(0.0));
-    examples.write(&dir.join(Examples::FILE)).expect("written");
+    examples.write(&dir.join(Examples::FILE), None).expect("written");
     let found = runs(&[&dir]);
     let set = RunSet::new(&found).expect("a set");
     let drawn = draw("gradcam", &set, &Look::default()).figures;

@@ -24,7 +24,7 @@ fn train(gpu: &Gpu, replay: bool) -> Vec<u32> {
         // another batch each step, and another rate
         let x = exgnet::ops::scale(&x, 1.0 + 0.1 * step as f32).expect("scaled");
         let (terms, logits) = stepper.step(&x, &targets, 1e-3 / (step + 1) as f64).expect("a step");
-        terms.named().into_iter().for_each(|(_, t)| bits(t));
+        terms.named().for_each(|(_, t)| bits(t));
         bits(&logits);
         // tensors that come and go between two steps must not meet those of the recording
         Tensor::full(gpu, &[6, 32, 250], f32::NAN).expect("filled").to_vec().expect("read back");

@@ -80,7 +80,7 @@ fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
         areas: None,
         by_features: None,
     };
-    predictions::write(&dir.join("predictions.csv"), &classes, &[prediction(0), prediction(1)]).expect("written");
+    predictions::write(&dir.join("predictions.csv"), &classes, &[prediction(0), prediction(1)], None).expect("written");
     let scores =
         MapScores { ncc: 0.5, ncc_beats: 0.25, ncc_intervals: 0.125, energy: 0.75, pointing: true, dead: false };
     let summary = summary(&[(0, Some(scores)), (1, None)], &classes).expect("scores");
@@ -110,7 +110,7 @@ fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
         aligned: vec![Aligned::default(); 2],
         ..Examples::default()
     };
-    shown.write(&folder.explanations()).expect("written");
+    shown.write(&dir.join(Examples::FILE), None).expect("written");
     dir.to_path_buf()
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, nearest};
 use crate::figures::{catalogue, kernels};
 use crate::files::{self, guard};
 use crate::lab::ladder::{Ladder, Report, ladder};
-use crate::lab::subjects::{OPERATIONS, Operation};
+use crate::lab::operations::{OPERATIONS, Operation};
 use crate::plot::{Format, Look};
 use clap::Args;
 use std::path::{Path, PathBuf};

@@ -122,7 +122,7 @@ impl Dataset {
         self.strips.iter().map(|s| s.patient.clone()).collect()
     }
 
-    /// Drops the classes of fewer than `min_class` strips (and empty ones), numbers the others anew, and says so in
+    /// Drops the classes of fewer than `min_class` strips (and empty ones), numbers the others again, and says so in
     /// the notes and the exclusions.
     pub fn without_small_classes(mut self, min_class: usize) -> Result<Self> {
         let keep = ClassesKept::of(&self.classes, &self.counts(), min_class);

@@ -2,9 +2,7 @@
 
 use super::dataset::{Dataset, Strip};
 use super::labels::snomed_of_class;
-use super::wfdb::Annotation;
-use super::wfdb::format::Format;
-use super::wfdb::write::{RecordToWrite, SignalToWrite, write_annotations, write_record};
+use super::wfdb::{Annotation, Format, RecordToWrite, SignalToWrite, write_annotations, write_record};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use rayon::prelude::*;

@@ -42,6 +42,7 @@ impl Fingerprint {
                 sources.push(&strip.source);
             }
         }
+        let marked = data.strips.iter().any(|s| s.marked.is_some());
         let usable = data.guidance == *constants && data.strips.iter().all(|s| s.target.is_some());
         let floats = |values: &[f32], hasher: &mut Xxh3| match cfg!(target_endian = "little") {
             true => hasher.update(bytemuck::cast_slice(values)),
@@ -56,10 +57,7 @@ impl Fingerprint {
             labels: hash(data, |s, h| text(data.classes.get(s.label).map_or("", String::as_str), h)),
             signals: hash(data, |s, h| floats(&s.signal, h)),
             r_peaks: hash(data, |s, h| s.r_peaks.iter().for_each(|p| h.update(&p.to_le_bytes()))),
-            marked: data
-                .strips
-                .iter()
-                .any(|s| s.marked.is_some())
+            marked: marked
                 .then(|| hash(data, |s, h| s.marked.iter().flatten().for_each(|v| h.update(&v.to_le_bytes())))),
             // a feature that is not defined has one bit pattern
             features: hash(data, |s, h| floats(&s.features.map(|v| if v.is_nan() { f32::NAN } else { v }), h)),

@@ -55,7 +55,7 @@ impl GuidanceConfig {
 }
 
 /// The target of one strip and what it is made of; the three curves have one value a sample.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Guidance {
     /// `B`: 1 at every beat, falling off as a Gaussian.
     pub beats: Vec<f32>,
@@ -83,14 +83,7 @@ pub struct Guidance {
 /// A rate outside 1 Hz to 100 kHz or a configuration that fails [`GuidanceConfig::check`] makes all zeros, not valid. Takes time in proportion to `samples` and to beats times the Gaussian's length.
 pub fn guidance(r_peaks: &[u32], fs: f64, samples: usize, config: &GuidanceConfig) -> Guidance {
     let zeros = vec![0.0; samples];
-    let mut made = Guidance {
-        beats: zeros.clone(),
-        intervals: zeros.clone(),
-        target: zeros,
-        irregularity: 0.0,
-        valid: false,
-        marked: None,
-    };
+    let mut made = Guidance { beats: zeros.clone(), intervals: zeros.clone(), target: zeros, ..Guidance::default() };
     if !(1.0..=1e5).contains(&fs) || config.check().is_err() {
         return made;
     }
@@ -250,7 +243,8 @@ mod tests {
     #[test]
     fn constants_are_checked() {
         GuidanceConfig::default().check().unwrap();
-        let cases: [(&str, fn(&mut GuidanceConfig)); 5] = [
+        type Change = fn(&mut GuidanceConfig);
+        let cases: [(&str, Change); 5] = [
             ("tolerance", |c| c.tolerance = 0.0),
             ("beat_sigma", |c| c.beat_sigma = f64::NAN),
             ("smooth_sigma", |c| c.smooth_sigma = 2.0),

@@ -102,13 +102,13 @@ impl Evaluation {
     /// `explanations.safetensors` and `cost.json`; each says of what it is.
     pub fn write(&self, dir: &Path, origin: &Origin) -> Result<()> {
         let path = dir.join("predictions.csv");
-        predictions::write_of(&path, &self.metrics.classes, &self.predictions, Some(origin))?;
+        predictions::write(&path, &self.metrics.classes, &self.predictions, Some(origin))?;
         write_json(&dir.join("explanation.json"), &Of { content: &self.explanation, origin })?;
         if let Some(sanity) = &self.sanity {
             write_json(&dir.join("sanity.json"), &Of { content: sanity, origin })?;
         }
         if let Some(examples) = &self.examples {
-            examples.write_of(&dir.join(Examples::FILE), Some(origin))?;
+            examples.write(&dir.join(Examples::FILE), Some(origin))?;
         }
         if let Some(cost) = &self.cost {
             write_json(&dir.join(Cost::FILE), &Of { content: cost, origin })?;

@@ -1,5 +1,5 @@
 //! Recording work once, to run it again and again: what a training step repeats is described to the device a single time
-//! (kernels looked up, buffers found, bind groups made) and only encoded anew.
+//! (kernels looked up, buffers found, bind groups made) and only encoded again.
 
 use super::content::Place;
 use super::pool::Pool;

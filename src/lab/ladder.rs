@@ -1,10 +1,11 @@
 //! The ladder of a family: its versions in their order at one shape, with what each step changed and what it brought.
 
 use super::ceilings::{Bound, Ceilings};
-use super::measure::{Arm, Row, Shape, Status, Timing, measure};
+use super::measure::{Arm, Row, Status, Timing, measure};
+use super::operations::{Operation, Shape};
 use super::read::list;
 use super::statistics::Spread;
-use super::subjects::{Operation, Subject};
+use super::subjects::Subject;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use serde::{Deserialize, Serialize};

@@ -4,11 +4,9 @@
 use super::ceilings::{Ceilings, Probe, device_seconds, device_seconds_of};
 use super::counts::Counts;
 use super::gate::{Gate, gate};
-pub use super::operations::Shape;
 pub use super::row::{Kernel, Row, Status, Table};
 use super::statistics::{SpeedUp, Spread};
 use super::subjects::{Ready, Subject};
-pub use super::subjects::{layer_subjects, layers};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launched, Version};
 use crate::ops::Array;

@@ -1,4 +1,4 @@
-//! Measurements: [`profile`], where a training step goes; [`measure`], one operation ([`subjects`]) in its versions beside the
+//! Measurements: [`profile`], where a training step goes; [`measure`], one of the [`operations`] in its versions beside the
 //! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
 //! other engines ([`peers`]).
 

@@ -3,8 +3,8 @@
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
 use super::ceilings::{Bound, Ceilings, Probe};
-use super::measure::layers;
 use super::read::{list, number};
+use super::subjects::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::experiment::{Experiment, LossConfig};
@@ -36,7 +36,7 @@ pub struct Guided {
     pub interval: Interval,
 }
 
-/// The step as recorded once and replayed, beside the same step described anew each time; in turn.
+/// The step as recorded once and replayed, beside the same step described again each time; in turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Replayed {
     /// Time of a described step, ms.

@@ -2,7 +2,7 @@
 //! there is room for it; the convolutions of a network.
 
 use super::ceilings::Ceilings;
-pub use super::operations::{OPERATIONS, Operation, Shape};
+use super::operations::{Operation, Shape};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs};
@@ -13,7 +13,7 @@ use crate::ops::{Numbers, Pass};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// What an operation of [`OPERATIONS`] takes: its tensors, with what it lays out on the way; on the host its inputs in f32 and
+/// What an operation takes: its tensors, with what it lays out on the way; on the host its inputs in f32 and
 /// f64, and the oracle's output.
 pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     let [batch, c_in, len, out, k, t] = [s.batch, s.c_in, s.len, s.out, s.k, s.out_len()].map(|n| n as f64);
@@ -86,7 +86,7 @@ pub struct Ready<'a> {
 }
 
 impl Subject {
-    /// An operation of [`OPERATIONS`] at sizes that it can have; refused where it does not fit, before anything is allocated.
+    /// An operation at sizes that it can have; refused where it does not fit, before anything is allocated.
     pub fn new(gpu: &Gpu, operation: &'static Operation, shape: Shape) -> Result<Self> {
         check_room(gpu, operation.name, shape)?;
         Ok(Self { operation, shape, layer: None, case: (operation.case)(&shape) })

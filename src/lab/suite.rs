@@ -3,9 +3,10 @@
 
 use super::Spread;
 use super::ceilings::Ceilings;
-use super::measure::{Arm, Row, Timing, layer_subjects, measure};
+use super::measure::{Arm, Row, Timing, measure};
 use super::peers::{Compared, Peer, PeerConfig, compare};
 use super::profile::{Bench, Profile, profile};
+use super::subjects::layer_subjects;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::gpu::Gpu;

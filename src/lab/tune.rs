@@ -8,8 +8,8 @@ pub use table::{Found, Table, built_in, cpu, file_name, load, read, user_file};
 
 use super::Spread;
 use super::ceilings::device_seconds;
-use super::measure::{Shape, layers};
-use super::subjects::{needs, outline};
+use super::operations::Shape;
+use super::subjects::{layers, needs, outline};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, Seen};

@@ -350,9 +350,6 @@ pub fn svg(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<S
 }
 
 /// Draws a figure as the bytes of a PNG.
-///
-/// # Errors
-/// As [`svg`].
 pub fn png(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<Vec<u8>> {
     check(page)?;
     let (width, height) = page.pixels();
@@ -369,9 +366,6 @@ pub fn png(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<V
 }
 
 /// Draws a figure as the bytes of a PDF, with the letters of its font that it uses.
-///
-/// # Errors
-/// As [`svg`].
 pub fn pdf(page: Page, draw: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<Vec<u8>> {
     check(page)?;
     let target = Target::Pdf(Box::new(Pdf::new(page)));

@@ -100,9 +100,6 @@ impl<'a> Figure<'a> {
     }
 
     /// Writes `STEM.png`, `STEM.svg`, `STEM.pdf` as `formats` has them; gives the paths.
-    ///
-    /// # Errors
-    /// [`crate::Error::File`] for what cannot be written.
     pub fn write_drawings(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for format in formats {
@@ -123,9 +120,6 @@ impl<'a> Figure<'a> {
     }
 
     /// The same, and the caption as `STEM.txt`.
-    ///
-    /// # Errors
-    /// As [`Self::write_drawings`].
     pub fn write(&self, dir: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
         let mut paths = self.write_drawings(dir, formats)?;
         paths.push(dir.join(format!("{}.txt", self.stem)));

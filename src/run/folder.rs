@@ -149,9 +149,6 @@ impl RunFolder {
     }
 
     /// Removes what a killed run left half written.
-    ///
-    /// # Errors
-    /// [`Error::File`] if the folder cannot be read.
     pub fn clear_temporaries(&self) -> Result<()> {
         let own = self.own_figures();
         for dir in std::iter::once(&self.dir).chain(&own) {
@@ -184,9 +181,6 @@ impl RunFolder {
     }
 
     /// Writes `config.toml`.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
     pub fn write_config(&self, experiment: &Experiment) -> Result<()> {
         write_atomically(&self.config(), experiment.to_toml().as_bytes())
     }
@@ -206,9 +200,6 @@ impl RunFolder {
     }
 
     /// Writes `config.toml` with a line on kernels that it does not name, where the run is made with such.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
     pub fn write_config_of(&self, experiment: &Experiment, kernels: &Kernels) -> Result<()> {
         let Some(differ) = kernels.differences_from_built_in() else { return self.write_config(experiment) };
         let line = format!("# Not all of the run: it was made with {differ}; `kernels` in run.json has the hashes.\n");
@@ -216,16 +207,8 @@ impl RunFolder {
     }
 
     /// Writes `run.json`; at the start without an end, and again at the end.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
         write_json(&self.dir.join(RECORD), record)
-    }
-
-    /// `explanations.safetensors`: what figures need of maps and features.
-    pub fn explanations(&self) -> PathBuf {
-        self.dir.join(Examples::FILE)
     }
 
     /// `checkpoint.safetensors`: there while the run is not finished.
@@ -234,9 +217,6 @@ impl RunFolder {
     }
 
     /// Reads `run.json`, where it is there.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a damaged one.
     pub fn read_run(&self) -> Result<Option<RunRecord>> {
         let path = self.dir.join(RECORD);
         let bad = |e: &dyn std::fmt::Display| {
@@ -250,17 +230,11 @@ impl RunFolder {
     }
 
     /// True where the run came to its end.
-    ///
-    /// # Errors
-    /// As [`RunFolder::read_run`].
     pub fn is_finished(&self) -> Result<bool> {
         Ok(self.read_run()?.is_some_and(|record| record.end.is_some()))
     }
 
     /// Removes the checkpoint of a run that came to its end.
-    ///
-    /// # Errors
-    /// [`Error::File`].
     pub fn remove_checkpoint(&self) -> Result<()> {
         let path = self.checkpoint();
         match std::fs::remove_file(&path) {
@@ -280,14 +254,14 @@ impl RunFolder {
         let path = self.dir.join(LOG);
         let text = if path.exists() || epochs > 0 {
             std::fs::read_to_string(&path)
-                .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "begin anew with --force"))?
+                .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "begin again with --force"))?
         } else {
             String::new()
         };
         let kept: Vec<&str> = text.lines().take(epochs).collect();
         if kept.len() < epochs {
             let what = format!("{} epochs found, {epochs} expected by the checkpoint", kept.len());
-            return Err(Error::file(&path, what, "begin anew with --force"));
+            return Err(Error::file(&path, what, "begin again with --force"));
         }
         let text: String = kept.iter().map(|line| format!("{line}\n")).collect();
         write_atomically(&path, text.as_bytes())?;
@@ -300,17 +274,11 @@ impl RunFolder {
     }
 
     /// Writes `split.json`.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
     pub fn write_split(&self, split: &SplitRecord) -> Result<()> {
         write_json(&self.dir.join("split.json"), split)
     }
 
     /// Reads the division back.
-    ///
-    /// # Errors
-    /// [`Error::File`] if the run has none, or a damaged one.
     pub fn read_split(&self) -> Result<SplitRecord> {
         let path = self.dir.join("split.json");
         let fail = |e: String| Error::file(&path, e, "train writes it: see whether the run began, or name a data set");
@@ -319,9 +287,6 @@ impl RunFolder {
     }
 
     /// Adds a line to `log.jsonl`.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
     pub fn append_log(&self, epoch: &EpochLog) -> Result<()> {
         let path = self.dir.join(LOG);
         let mut line = serde_json::to_string(epoch).expect("names and numbers always serialise");

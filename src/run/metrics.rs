@@ -162,9 +162,6 @@ impl Metrics {
     }
 
     /// Metrics of predictions, see [`Metrics::compute`].
-    ///
-    /// # Errors
-    /// As [`Metrics::compute`].
     pub fn of(classes: &[String], predictions: &[Prediction], training: Option<&[usize]>) -> Result<Self> {
         let records: Vec<String> = predictions.iter().map(|p| p.record.clone()).collect();
         let truth: Vec<usize> = predictions.iter().map(|p| p.truth).collect();

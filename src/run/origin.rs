@@ -70,9 +70,6 @@ pub struct Of<'a, T: Serialize> {
 
 impl Origin {
     /// A test of `model` (a file or a run folder) on a part of the data set with this fingerprint.
-    ///
-    /// # Errors
-    /// [`Error::File`] where the model cannot be read.
     pub fn new(part: Part, data: &Fingerprint, model: &Path) -> Result<Self> {
         let path = model_file::path_of(model);
         let bytes = std::fs::read(&path)

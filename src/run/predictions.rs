@@ -66,19 +66,12 @@ fn cell(value: f64) -> String {
 }
 
 /// Writes record, patient, true and predicted class by name, a column `p_CLASS` per class, the scores of the map for the
-/// true class, and the class that the features alone predict; empty where there is none.
+/// true class, and the class that the features alone predict; empty where there is none. Two more columns say of which part
+/// and which data set the rows are, with an origin.
 ///
 /// # Errors
-/// [`Error::File`] if it cannot be written; [`Error::Data`] for a prediction that does not fit the classes.
-pub fn write(path: &Path, classes: &[String], predictions: &[Prediction]) -> Result<()> {
-    write_of(path, classes, predictions, None)
-}
-
-/// [`write()`] with two more columns, which say of which part and which data set the rows are.
-///
-/// # Errors
-/// As [`write()`].
-pub fn write_of(path: &Path, classes: &[String], predictions: &[Prediction], origin: Option<&Origin>) -> Result<()> {
+/// [`Error::Data`] for a prediction that does not fit the classes.
+pub fn write(path: &Path, classes: &[String], predictions: &[Prediction], origin: Option<&Origin>) -> Result<()> {
     let fail = |e: String| {
         let hint = "choose a folder that can be written to: --out DIR, or output.dir in the experiment";
         Error::file(path, format!("cannot be written: {e}"), hint)
@@ -116,7 +109,7 @@ pub fn write_of(path: &Path, classes: &[String], predictions: &[Prediction], ori
 /// [`Error::File`] for a file that is none, or of other classes, and for a cell that is no number.
 pub fn read(path: &Path, classes: &[String]) -> Result<Vec<Prediction>> {
     let bad = |e: String| {
-        let hint = "write it anew: exgnet evaluate --model RUN --out RUN";
+        let hint = "write it again: exgnet evaluate --model RUN --out RUN";
         Error::file(path, format!("cannot be used: {e}"), hint)
     };
     let mut csv = csv::Reader::from_path(path).map_err(|e| bad(e.to_string()))?;
@@ -191,7 +184,7 @@ mod tests {
             ..prediction("b", 1, &[0.5, 0.5])
         };
         let written = [prediction("a", 0, &[0.25, 0.75]), scored];
-        write(&path, &classes, &written).unwrap();
+        write(&path, &classes, &written, None).unwrap();
         let expected = "record,patient,true,predicted,p_SR,p_AFIB/AFL,ncc,ncc_beats,ncc_intervals,energy,pointing,\
                         deletion_auc,insertion_auc,features_predicted\n\
                         a,\"p,1\",SR,AFIB/AFL,0.25,0.75,,,,,,,,\n\
@@ -205,11 +198,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("predictions.csv");
         let classes = ["SR".to_string(), "AFIB/AFL".to_string()];
-        let message = write(&path, &classes, &[prediction("c", 2, &[0.5, 0.5])]).unwrap_err().to_string();
+        let message = write(&path, &classes, &[prediction("c", 2, &[0.5, 0.5])], None).unwrap_err().to_string();
         assert!(message.starts_with("c: "), "{message}");
-        assert!(write(&path, &classes, &[prediction("d", 0, &[0.5])]).is_err());
+        assert!(write(&path, &classes, &[prediction("d", 0, &[0.5])], None).is_err());
         let odd = Prediction { by_features: Some(2), ..prediction("e", 0, &[0.5, 0.5]) };
-        assert!(write(&path, &classes, &[odd]).is_err() && !path.exists());
+        assert!(write(&path, &classes, &[odd], None).is_err() && !path.exists());
         for (text, part) in [
             ("record,patient\n", "no column true"),
             ("record,patient,true,p_SR\n", "no column p_AFIB/AFL"),

@@ -400,10 +400,6 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     // without the names of the classes its columns say nothing
     if let Some(classes) = &run.classes {
         let rows = if_there(&run.dir.join(PREDICTIONS), |path| predictions::read(path, classes));
-        let rows = rows.and_then(|rows| match (&rows, &run.metrics) {
-            (Some(rows), Some(metrics)) => same_test(rows, metrics).map(|()| Some(rows.clone())),
-            _ => Ok(rows),
-        });
         part!(predictions, PREDICTIONS, rows, "no probabilities of every record");
     }
     part!(explanation, EXPLANATION, json(&run.dir.join(EXPLANATION)), "no scores of the maps by class");
@@ -431,6 +427,12 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     for (file, what) in foreign_files(&run.dir, run.record.as_ref().and_then(|r| r.data.as_ref())) {
         run.forget(file);
         told.push((Some(file), what, command, true));
+    }
+    if let (Some(rows), Some(metrics)) = (&run.predictions, &run.metrics)
+        && let Err(what) = same_test(rows, metrics)
+    {
+        told.push((Some(PREDICTIONS), what, command, true));
+        run.predictions = None;
     }
     let place = run.name();
     let one = |(file, what, command, damaged): (_, _, Option<&String>, _)| Missing {

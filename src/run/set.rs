@@ -22,17 +22,11 @@ pub struct RunSet<'r> {
 
 impl<'r> RunSet<'r> {
     /// What was found.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for runs of different classes.
     pub fn new(found: &'r Found) -> Result<Self> {
         Ok(Self { picked: found.picked, ..Self::of_runs(found.runs.iter().collect())? })
     }
 
     /// These runs, in their order.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for runs of different classes.
     pub fn of_runs(runs: Vec<&'r Run>) -> Result<Self> {
         let mut set = Self { runs, ..Self::default() };
         for run in &set.runs {

@@ -46,7 +46,8 @@ impl Collected {
             class.into_iter().chain(own.iter().cloned()).collect::<Vec<_>>()
         });
         let list = |names: &'static str| names.split(',').collect::<Vec<_>>();
-        let (same, times) = (self.table.without(&MEASURED), self.table.only(&COSTS.map(|cost| cost.0)));
+        let (same, costs) = (self.table.without(&MEASURED), self.table.only(&COSTS.map(|cost| cost.0)));
+        let times = Table { title: format!("{}: what an inference costs", self.name), ..costs };
         let mut tables = vec![
             ("table", &same, self.paper("table", &self.table, &list(IMPORTANT), columns)?),
             (

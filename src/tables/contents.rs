@@ -159,11 +159,12 @@ pub(super) fn main_table(name: &str, set: &RunSet<'_>, methods: &[Method], again
         format!("p, effect (rank-biserial): Wilcoxon's signed-rank test of macro-F1 against {against} over {cells}."),
     );
     table.note_on(&MEASURED, measured(methods));
+    let results = COLUMNS.map(|(name, ..)| name);
     if methods.iter().any(|m| m.baseline) {
-        table.note("Rows below the variants are of the runs of the first.");
+        table.note_on(&results, "Rows below the variants are of the runs of the first.");
     }
     if let Some(folds) = &lacking {
-        table.note(format!("No test record in {folds}. {MACRO}"));
+        table.note_on(&results, format!("No test record in {folds}. {MACRO}"));
     }
     for method in methods {
         let runs = if method.baseline { Cell::Missing } else { Cell::Value(method.outcomes.len() as f64) };

@@ -85,7 +85,7 @@ fn list(file: &Path, files: &mut Vec<String>) {
     }
 }
 
-/// Only a cached file's name and freshness depend on it: a program built with another hash prepares anew.
+/// Only a cached file's name and freshness depend on it: a program built with another hash prepares again.
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

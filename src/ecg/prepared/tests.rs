@@ -88,7 +88,7 @@ fn the_cache_is_used_until_something_changes() {
     assert_eq!(files(), 1);
     load(&LoadOptions { clean: true, ..options.clone() });
     assert_eq!(files(), 2);
-    // a damaged cache is made anew
+    // a damaged cache is made again
     for file in std::fs::read_dir(&cache).unwrap() {
         std::fs::write(file.unwrap().path(), b"no longer").unwrap();
     }

@@ -94,7 +94,7 @@ impl SavedSplit {
         crate::files::guard::reads(path);
         Self::parse(&read_limited(path, MOST_BYTES, "split")?).map_err(|what| {
             let hint = "expected the file of an earlier run, {\"format\": \"exgnet-split-1\", \"kind\", \"folds\", \
-                        \"seed\", \"records\": {id: fold, ...}}; without one the folds are drawn anew";
+                        \"seed\", \"records\": {id: fold, ...}}; without one the folds are drawn again";
             Error::file(path, format!("is not a usable split: {what}"), hint)
         })
     }

@@ -25,12 +25,9 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
         below.components().any(|part| part.as_os_str().to_string_lossy().starts_with('.'))
     };
     let files: Vec<PathBuf> = sources::walk(&folder, &|file| !hidden(file))?.files.into_values().collect();
-    let is = |file: &Path, extensions: &[&str]| {
-        file.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)))
-    };
     let mut notes = Vec::new();
     let mut found: Vec<PathBuf> = Vec::new();
-    if files.iter().any(|f| is(f, &["hea"])) {
+    if files.iter().any(|f| f.extension().is_some_and(|e| e.eq_ignore_ascii_case("hea"))) {
         let (headers, _, left_out) = sources::record_headers(&Source::new(sources::Kind::Wfdb, &folder))?;
         notes.extend(left_out.iter().map(|e| format!("{}: {}", e.record, e.reason)));
         found.extend(headers);

@@ -126,8 +126,8 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
         return Err(Error::file(path, what, "choose an earlier start"));
     }
     let beats = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
-        notes
-            .push(format!("{name}: its beats are not used, the annotations cannot be read: {}", sources::one_line(&e)));
+        let why = sources::one_line(&e);
+        notes.push(format!("{name}: its beats are not used, the annotations cannot be read: {why}"));
         None
     });
     Ok(Recording {
@@ -173,11 +173,11 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
     resample::check(fs, to.fs)?;
     let left = recording.signal.len().saturating_sub(recording.start);
     let found = finished(recording, fs, to, samples).map_err(|e| Error::data(name, e.what, e.hint))?;
+    let Finished { signal, r_peaks, expert_beats } = found;
     if left > super::dataset::strip_samples(fs, to.seconds) {
         let (all, seconds) = (left as f64 / fs, to.seconds);
         notes.push(format!("{name}: the first {seconds} s of {all:.3} s are used"));
     }
-    let Finished { signal, r_peaks, expert_beats } = found;
     Ok(InputStrip {
         name: name.clone(),
         signal,

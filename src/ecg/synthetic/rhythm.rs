@@ -7,6 +7,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 /// A record's heart.
 pub(super) struct Plan {
@@ -134,8 +135,8 @@ fn sinus(
     rng: &mut ChaCha8Rng,
     shape: Morphology,
     options: &SyntheticOptions,
-    bpm: std::ops::Range<f64>,
-    depth: std::ops::Range<f64>,
+    bpm: Range<f64>,
+    depth: Range<f64>,
 ) -> Plan {
     let mean = 60.0 / rng.random_range(bpm);
     // the two peaks of the spectrum of RR intervals: breathing, and the Mayer waves of blood pressure at 0.1 Hz; with
@@ -189,12 +190,8 @@ fn flutter(rng: &mut ChaCha8Rng, shape: Morphology, options: &SyntheticOptions) 
 }
 
 fn supraventricular(rng: &mut ChaCha8Rng, mut shape: Morphology, options: &SyntheticOptions) -> Plan {
-    let mean = 60.0
-        / if rng.random_bool(0.55 * options.overlap) {
-            rng.random_range(144.0..168.0)
-        } else {
-            rng.random_range(160.0..218.0)
-        };
+    let bpm = if rng.random_bool(0.55 * options.overlap) { 144.0..168.0 } else { 160.0..218.0 };
+    let mean = 60.0 / rng.random_range(bpm);
     let jitter = rng.random_range(0.002..0.01);
     match rng.random_range(0..4) {
         // hidden in the QRS complex

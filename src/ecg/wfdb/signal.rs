@@ -56,7 +56,7 @@ pub(super) fn read_part(header: &Header, index: usize, strict: bool, frames: Opt
     let (storage, whole) = (stretch.storage, stretch.whole);
     let missing = storage.missing();
     let mut mv: Vec<f64> = Vec::with_capacity(stretch.samples());
-    let mut check = Check::new(spec);
+    let mut check = Check { spec, seen: 0, sum: 0, first: None, after_skew: None };
     stretch.read(|codes| {
         check.add(codes);
         let start = mv.len();
@@ -96,11 +96,7 @@ struct Check<'a> {
     after_skew: Option<i32>,
 }
 
-impl<'a> Check<'a> {
-    fn new(spec: &'a SignalSpec) -> Self {
-        Self { spec, seen: 0, sum: 0, first: None, after_skew: None }
-    }
-
+impl Check<'_> {
     fn add(&mut self, codes: &[i32]) {
         self.first = self.first.or(codes.first().copied());
         let start = self.spec.skew.saturating_mul(self.spec.per_frame);

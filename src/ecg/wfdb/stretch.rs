@@ -115,12 +115,11 @@ impl<'a> Stretch<'a> {
             if codes.is_none_or(|c| c > available) {
                 let needed = codes.and_then(|c| format.bytes_for(c)).and_then(|b| b.checked_add(offset));
                 let needed = needed.map_or("more than any file holds".to_string(), |b| format!("{b} bytes"));
+                let (found, signals) = (meta.len(), group.len());
                 return Err(Error::file(
                     &path,
                     format!(
-                        "is truncated: {} bytes found, {needed} expected for {frames} samples of {} signals",
-                        meta.len(),
-                        group.len()
+                        "is truncated: {found} bytes found, {needed} expected for {frames} samples of {signals} signals"
                     ),
                     "fetch the file again, or correct the header",
                 ));
@@ -129,10 +128,7 @@ impl<'a> Stretch<'a> {
         // what a skew moves to the front lies past the limit
         let limit = limit.map(|n| n.saturating_add(spec.skew as u64));
         let whole = header.samples.is_some() && limit.is_none_or(|n| frames.is_some_and(|frames| n >= frames));
-        let frames = match (frames, limit) {
-            (Some(frames), Some(limit)) => Some(frames.min(limit)),
-            (frames, limit) => frames.or(limit),
-        };
+        let frames = frames.into_iter().chain(limit).min();
         let samples = frames.map(|n| n.saturating_mul(spec.per_frame as u64));
         if let Some(samples) = samples.filter(|n| *n > MAX_SAMPLES) {
             let what = format!("holds {samples} samples of a signal, expected at most {MAX_SAMPLES}");

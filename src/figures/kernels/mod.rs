@@ -20,7 +20,8 @@ pub use variants::variants;
 
 use crate::figures::catalogue::{Draw, FIGURES, Kind};
 use crate::lab::ladder::Ladder;
-use crate::lab::measure::{Row, Shape, Table};
+use crate::lab::measure::{Row, Table};
+use crate::lab::operations::Shape;
 use crate::lab::profile::Profile;
 use crate::lab::suite::Scaled;
 use crate::plot::figure::Figure;

@@ -25,7 +25,7 @@ use std::path::Path;
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-explanations-2";
 /// How a file that cannot be used is had again.
-const HINT: &str = "write it anew: exgnet evaluate --model RUN --out RUN";
+const HINT: &str = "write it again: exgnet evaluate --model RUN --out RUN";
 
 /// What the metadata key `lists` holds, as JSON.
 #[derive(Deserialize)]
@@ -116,19 +116,8 @@ impl Examples {
         entries
     }
 
-    /// Writes the file.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        self.write_of(path, None)
-    }
-
     /// Writes the file, and in its metadata of what it is.
-    ///
-    /// # Errors
-    /// As [`Examples::write`].
-    pub fn write_of(&self, path: &Path, origin: Option<&Origin>) -> Result<()> {
+    pub fn write(&self, path: &Path, origin: Option<&Origin>) -> Result<()> {
         let Self { classes, fs, layer, strips, aligned, .. } = self;
         let curves: Vec<usize> = self.curves.iter().map(|c| c.class).collect();
         let features: Vec<usize> = self.features.iter().map(|f| f.class).collect();
@@ -317,14 +306,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(Examples::FILE);
         let mut one = shown();
-        one.write(&path).unwrap();
+        one.write(&path, None).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), one);
         // tiny maps are not dead, huge features not infinite, what is not known stays so
         one.strips[0].maps[0] = vec![1e-12, 2e-12];
         one.strips[0].maps[1] = Vec::new();
         one.strips[1].ncc = f32::NAN;
         one.features[0].measured[3] = 1e9;
-        one.write(&path).unwrap();
+        one.write(&path, None).unwrap();
         let found = Examples::read(&path).unwrap();
         assert_eq!(found.strips[0].maps, one.strips[0].maps);
         assert!(found.strips[1].ncc.is_nan() && found.features[0].measured[3] == 65504.0);
@@ -332,7 +321,7 @@ mod tests {
         one.features[0].regressed = None;
         (one.curves, one.strips, one.embeddings) = (Vec::new(), Vec::new(), Vec::new());
         one.aligned[0] = Aligned::default();
-        one.write(&path).unwrap();
+        one.write(&path, None).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), one, "empty lists are lists");
     }
 
@@ -343,7 +332,7 @@ mod tests {
         let said = |change: &dyn Fn(&mut Examples)| {
             let mut one = shown();
             change(&mut one);
-            one.write(&path).unwrap();
+            one.write(&path, None).unwrap();
             Examples::read(&path).unwrap_err().to_string()
         };
         assert!(said(&|s| s.strips[0].class = 2).contains("the class 2, expected 0 to 1"));

@@ -85,17 +85,12 @@ impl Columns {
         } else if !missing.is_empty() {
             notes.push(format!("features computed from detected R peaks: {}", missing.join(", ")));
         }
-        let unknown: Vec<String> = self
-            .kinds
-            .iter()
-            .zip(&self.names)
-            .filter(|(kind, name)| **kind == Column::Ignored && !is_index(name))
-            .map(|(_, name)| shown(name))
-            .collect();
-        if !unknown.is_empty() {
-            let count = unknown.len();
-            let some: Some5 = unknown.into_iter().collect();
-            notes.push(format!("{count} unknown columns not read: {some}"));
+        let columns = self.kinds.iter().zip(&self.names);
+        let unknown = columns.filter(|(kind, name)| **kind == Column::Ignored && !is_index(name));
+        let mut some = Some5::default();
+        unknown.for_each(|(_, name)| some.push(shown(name)));
+        if some.count > 0 {
+            notes.push(format!("{} unknown columns not read: {some}", some.count));
         }
         notes
     }
