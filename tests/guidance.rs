@@ -136,6 +136,52 @@ fn without_valid_records_or_weights_the_terms_are_left_out() {
     assert!(e.contains("without features") && e.contains("HINT"), "{e}");
 }
 
+/// A term of the map alone: its value by hand, and its gradient, which goes through the channel weights, by differences.
+#[test]
+fn the_entropy_of_a_map_is_a_term() {
+    let g = Golden::open("exgnet_parallel");
+    let net = network(&g);
+    let config = LossConfig { joint: 0.0, feature: 0.0, xai: 0.0, entropy: 0.5, ..weights(1) };
+    let none = BatchTargets { guidance: Vec::new(), ..targets(&g, 5) };
+    let name = "blocks.0.branches.0.weight";
+    let run = |net: &Model| {
+        let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
+        losses(net, &out, &none, &config, &Mode::EVAL).expect("losses")
+    };
+    let terms = run(&net);
+    let map = terms.map.as_ref().expect("a map").to_vec().expect("read back");
+    let bins = map.len() / 4;
+    let of = |row: &[f32]| {
+        let whole: f64 = row.iter().map(|v| f64::from(*v)).sum();
+        let p = row.iter().map(|v| f64::from(*v) / whole).filter(|p| *p > 0.0);
+        -p.map(|p| p * p.ln()).sum::<f64>() / (bins as f64).ln()
+    };
+    let expected = map.chunks(bins).map(of).sum::<f64>() / 4.0;
+    let found = f64::from(terms.get("entropy").expect("it is on").item().expect("read back"));
+    println!("entropy {found} against {expected}");
+    assert!((found - expected).abs() < 1e-4 && (0.2..1.0).contains(&found));
+    let total = f64::from(terms.total.item().expect("read back"));
+    let ce = f64::from(terms.get("ce").expect("ce").item().expect("read back"));
+    assert!((total - ce - 0.5 * found).abs() < 1e-5);
+    // along the gradient
+    let w = net.params().get(name).expect("a parameter");
+    let d = grad(terms.get("entropy").expect("it is on"), &[&w], None, false).expect("gradients").pop().flatten();
+    let d = d.expect("it depends on it").to_vec().expect("read back");
+    let square: f64 = d.iter().map(|v| f64::from(*v).powi(2)).sum();
+    let step = 2e-3 / square.sqrt();
+    let moved = |by: f64| {
+        let values = w.to_vec().expect("read back");
+        let there: Vec<f32> = values.iter().zip(&d).map(|(v, d)| v + (by * f64::from(*d)) as f32).collect();
+        w.overwrite(&there).expect("written");
+        let at = f64::from(run(&net).get("entropy").expect("it is on").item().expect("read back"));
+        w.overwrite(&values).expect("written");
+        at
+    };
+    let slope = (moved(step) - moved(-step)) / (2.0 * step);
+    println!("slope {slope} against {square}");
+    assert!((slope - square).abs() < 0.05 * square, "{slope} against {square}");
+}
+
 #[test]
 fn beats_and_intervals_have_terms_of_their_own() {
     let sets = ["losses.xai_goal=separate", "losses.xai_irregular=3", "data.synthetic.records=8", "data.fs=100"];

@@ -6,8 +6,8 @@ use super::{Common, model, print_found, print_line};
 use crate::autograd::grad;
 use crate::ecg::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
 use crate::experiment::data::Strips;
+use crate::experiment::{Experiment, LossConfig};
 use crate::files::write_atomically;
 use crate::nn::Outline;
 use crate::nn::params::NamedTensor;
@@ -131,7 +131,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
 /// The terms by name; what was not computed is `null`.
 fn read(terms: &Terms) -> Result<serde_json::Map<String, serde_json::Value>> {
     let mut values = serde_json::Map::new();
-    for name in ["ce", "joint", "feature", "xai", "total"] {
+    for name in LossConfig::terms() {
         let value = terms.get(name).map(|t| t.to_vec().map(|v| f64::from(v[0]))).transpose()?;
         values.insert(name.into(), value.into());
     }

@@ -37,10 +37,8 @@ impl Experiment {
 
     fn check_losses(&self) -> Checked {
         let losses = &self.losses;
-        for (key, weight) in
-            [("losses.joint", losses.joint), ("losses.feature", losses.feature), ("losses.xai", losses.xai)]
-        {
-            between(key, weight, 0.0..=1000.0, "0 leaves the term out")?;
+        for (name, weight) in losses.weights() {
+            between(&format!("losses.{name}"), weight, 0.0..=1000.0, "0 leaves the term out")?;
         }
         let blocks = self.network.layers();
         losses.block(blocks).map(drop).map_err(|_| {

@@ -4,7 +4,8 @@ use crate::error::Result;
 use crate::explain::target_block;
 use serde::{Deserialize, Serialize};
 
-/// The `[losses]` table: `CE + joint CE_joint + feature SmoothL1 + xai (1 - NCC)`. A weight of 0 leaves a term out.
+/// The `[losses]` table: `CE + joint CE_joint + feature SmoothL1 + xai (1 - NCC) + entropy H`. A weight of 0 leaves a term
+/// out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
@@ -14,6 +15,8 @@ pub struct LossConfig {
     pub feature: f64,
     /// Weight of the XAI guidance: how far the Grad-CAM map is from its target.
     pub xai: f64,
+    /// Weight of the entropy of the map as a distribution over time, 0 to 1: a sparser map has less of it.
+    pub entropy: f64,
     /// Block whose map is guided: `last`, or `blocks.0` and so on.
     pub target_layer: String,
     /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
@@ -34,6 +37,7 @@ impl Default for LossConfig {
             joint: 0.5,
             feature: 0.1,
             xai: 0.5,
+            entropy: 0.0,
             target_layer: "last".into(),
             detach_alpha: false,
             xai_goal: XaiGoal::Mixed,
@@ -58,6 +62,22 @@ impl LossConfig {
     /// Place of the target layer among `blocks` blocks, of which it must be one.
     pub fn block(&self, blocks: usize) -> Result<usize> {
         target_block(Some(&self.target_layer), blocks)
+    }
+
+    /// The terms beside the cross-entropy, by the names that logs have, with their weights.
+    pub fn weights(&self) -> [(&'static str, f64); 4] {
+        [("joint", self.joint), ("feature", self.feature), ("xai", self.xai), ("entropy", self.entropy)]
+    }
+
+    /// Names of all terms in the order of logs, the sum last.
+    pub fn terms() -> Vec<&'static str> {
+        let own = Self::default().weights().map(|(name, _)| name);
+        ["ce"].into_iter().chain(own).chain(["total"]).collect()
+    }
+
+    /// Whether a term is of the Grad-CAM map.
+    pub fn guides_map(&self) -> bool {
+        self.xai > 0.0 || self.entropy > 0.0
     }
 
     /// True where the network needs its train-only part.

@@ -3,6 +3,7 @@
 use super::losses::Terms;
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
+use crate::experiment::LossConfig;
 use crate::experiment::data::Strips;
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
@@ -11,9 +12,7 @@ use crate::run::folder::EpochLog;
 use crate::run::metrics::Metrics;
 use crate::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
-
-/// Names of the terms in the order of the journal.
-const TERMS: [&str; 5] = ["ce", "joint", "feature", "xai", "total"];
+use std::collections::BTreeMap;
 
 /// What to do about a loss or a parameter that is no number.
 pub(super) const NO_NUMBER: &str = "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), \
@@ -23,6 +22,8 @@ pub(super) const NO_NUMBER: &str = "--trace-nan finds the operation it comes fro
 /// record's map, and each record's logits.
 pub(super) struct Journal {
     ring: Tensor,
+    /// Names of all terms, the sum last.
+    terms: Vec<&'static str>,
     classes: usize,
     slot: usize,
     /// Records that fit into a slot.
@@ -33,16 +34,17 @@ pub(super) struct Journal {
 /// What a step left in its slot.
 struct Note {
     batch: Vec<usize>,
-    terms: [bool; TERMS.len()],
+    terms: Vec<bool>,
     maps: bool,
 }
 
 impl Journal {
     /// For `steps` steps of up to `room` records and `k` classes between two readings.
     pub(super) fn new(gpu: &Gpu, room: usize, k: usize, steps: usize) -> Result<Self> {
-        let slot = TERMS.len() + room + room * k;
+        let terms = LossConfig::terms();
+        let slot = terms.len() + room + room * k;
         let ring = Tensor::empty(gpu, &[steps * slot], DType::F32)?;
-        Ok(Self { ring, classes: k, slot, room, notes: Vec::new() })
+        Ok(Self { ring, terms, classes: k, slot, room, notes: Vec::new() })
     }
 
     /// Steps that wait to be read.
@@ -53,17 +55,17 @@ impl Journal {
     /// Copies what a step showed into the ring, in the same submission.
     pub(super) fn note(&mut self, terms: &Terms, logits: &Tensor, batch: Vec<usize>) -> Result<()> {
         let start = self.notes.len() * self.slot;
-        let mut there = [false; TERMS.len()];
+        let mut there = vec![false; self.terms.len()];
         for (name, value) in terms.named() {
-            let place = TERMS.iter().position(|t| *t == name).expect("every term has a place");
+            let place = self.terms.iter().position(|t| *t == name).expect("every term has a place");
             self.ring.copy_from(start + place, value)?;
             there[place] = true;
         }
         if let Some(map) = &terms.map {
             let sums = no_grad(|| ops::sum(map, &[1]))?;
-            self.ring.copy_from(start + TERMS.len(), &sums)?;
+            self.ring.copy_from(start + self.terms.len(), &sums)?;
         }
-        self.ring.copy_from(start + TERMS.len() + self.room, logits)?;
+        self.ring.copy_from(start + self.terms.len() + self.room, logits)?;
         self.notes.push(Note { batch, terms: there, maps: terms.map.is_some() });
         Ok(())
     }
@@ -71,11 +73,11 @@ impl Journal {
     /// Reads the ring, after `step` steps in all; returns the mean loss of those in it.
     pub(super) fn read(&mut self, strips: &Strips, seen: &mut Seen, step: usize) -> Result<f64> {
         let values = self.ring.to_vec()?;
-        let n = self.notes.len();
+        let (n, terms) = (self.notes.len(), self.terms.len());
         let mut total = 0.0;
         for (i, note) in self.notes.drain(..).enumerate() {
             let slot = &values[i * self.slot..(i + 1) * self.slot];
-            for (place, name) in TERMS.iter().enumerate().filter(|(place, _)| note.terms[*place]) {
+            for (place, name) in self.terms.iter().enumerate().filter(|(place, _)| note.terms[*place]) {
                 let value = f64::from(slot[place]);
                 if !value.is_finite() {
                     return Err(Error::data(
@@ -84,15 +86,15 @@ impl Journal {
                         NO_NUMBER,
                     ));
                 }
-                seen.losses[place].push(value);
+                seen.losses.entry((*name).to_owned()).or_default().push(value);
             }
-            total += f64::from(slot[TERMS.len() - 1]);
+            total += f64::from(slot[terms - 1]);
             if note.maps {
-                let sums = &slot[TERMS.len()..TERMS.len() + note.batch.len()];
+                let sums = &slot[terms..terms + note.batch.len()];
                 seen.maps += sums.len();
                 seen.dead += sums.iter().filter(|v| **v == 0.0).count();
             }
-            let logits = &slot[TERMS.len() + self.room..];
+            let logits = &slot[terms + self.room..];
             for (logits, &record) in logits.chunks(self.classes).zip(&note.batch) {
                 seen.truth.push(strips.label(record));
                 seen.probabilities.push(probabilities(logits));
@@ -105,8 +107,8 @@ impl Journal {
 /// What an epoch showed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
-    /// Values of each of [`TERMS`].
-    losses: [Vec<f64>; TERMS.len()],
+    /// Values of each term, by its name.
+    losses: BTreeMap<String, Vec<f64>>,
     /// Guided maps, and how many of them were dead (all zero).
     maps: usize,
     dead: usize,
@@ -119,7 +121,7 @@ impl Seen {
     /// mode).
     pub(super) fn log(&self, classes: &[String], epoch: usize, step: usize, lr: f64) -> Result<EpochLog> {
         let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-        let terms = TERMS.iter().zip(&self.losses).filter(|(_, values)| !values.is_empty());
+        let terms = LossConfig::terms().into_iter().filter_map(|name| Some((name, self.losses.get(name)?)));
         let mut metrics = named_metrics("train", classes, &self.truth, &self.probabilities)?;
         if self.maps > 0 {
             metrics.push(("train_dead_maps".into(), self.dead as f64 / self.maps as f64));
@@ -128,7 +130,7 @@ impl Seen {
             epoch,
             step,
             lr,
-            losses: terms.map(|(name, values)| ((*name).to_string(), mean(values))).collect(),
+            losses: terms.map(|(name, values)| (name.to_owned(), mean(values))).collect(),
             metrics,
             seconds: f64::NAN,
         })

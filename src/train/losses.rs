@@ -56,7 +56,7 @@ impl BatchTargets {
 pub struct Terms {
     /// Scalars `[1]` before their weights, by the names that logs use: `ce` and `joint` (cross-entropy of the signal head and of
     /// the joint one), `feature` (smooth-L1 distance of regressed and measured features), `xai` (mean of 1 - NCC over the
-    /// valid records).
+    /// valid records), `entropy` (of the map over time).
     pub list: Vec<(&'static str, Tensor)>,
     /// The guided map of each record, `[B, T]`.
     pub map: Option<Tensor>,
@@ -92,12 +92,13 @@ pub fn losses(
             terms.add("feature", ops::smooth_l1(&regressed, features)?, config.feature)?;
         }
     }
-    if config.xai > 0.0 && !targets.guidance.is_empty() {
+    let guided = config.xai > 0.0 && !targets.guidance.is_empty();
+    if guided || config.entropy > 0.0 {
         let cam = grad_cam(out, config.block(net.config().layers())?, &targets.classes, !config.detach_alpha)?;
         let compared = targets.inside.as_ref().map(|inside| centred(&cam.map, inside)).transpose()?;
         let compared = compared.as_ref().unwrap_or(&cam.map);
         let mut xai: Option<Tensor> = None;
-        for (truth, weight) in &targets.guidance {
+        for (truth, weight) in targets.guidance.iter().filter(|_| guided) {
             // sum of w (1 - NCC)
             let gap = ops::add_scalar(&ops::neg(&ops::ncc(compared, truth)?)?, 1.0)?;
             let term = ops::sum(&ops::mul(&gap, weight)?, &[0])?;
@@ -109,9 +110,23 @@ pub fn losses(
         if let Some(term) = xai {
             terms.add("xai", term, config.xai)?;
         }
+        if config.entropy > 0.0 {
+            terms.add("entropy", entropy(&cam.map)?, config.entropy)?;
+        }
         terms.map = Some(cam.map);
     }
     Ok(terms)
+}
+
+/// Mean entropy of the maps `[B, T]` as distributions over time, `-sum p ln p / ln T` with `p = M / sum M`; 0 for a dead map.
+fn entropy(map: &Tensor) -> Result<Tensor> {
+    const LEAST: f32 = 1e-6;
+    let whole = ops::add_scalar(&ops::sum(map, &[1])?, LEAST)?;
+    let p = ops::div(map, &whole)?;
+    let terms = ops::mul(&p, &ops::log(&ops::add_scalar(&p, LEAST)?)?)?;
+    let bins = map.dim(1).max(2) as f32;
+    let sum = ops::sum(&ops::reshape(&terms, &[terms.numel()])?, &[0])?;
+    ops::scale(&sum, -1.0 / (map.dim(0) as f32 * bins.ln()))
 }
 
 /// A map `[B, T]` without the mean of the bins `inside` and 0 outside: its NCC with a curve that is alike is that over these bins

@@ -201,7 +201,7 @@ impl Stepper {
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let block = self.losses.block(self.net.config().layers())?;
-        let kept = if self.losses.xai > 0.0 { Kept::One(block) } else { Kept::Nothing };
+        let kept = if self.losses.guides_map() { Kept::One(block) } else { Kept::Nothing };
         let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
