@@ -77,9 +77,16 @@ const NETWORKS: [&str; 3] = [
     r#"{"stem_channels": 4, "widths": [4], "strides": [1], "kernels": [1, 1, 2]}"#,
 ];
 
+/// Networks of other kinds.
+const OTHERS: [&str; 3] = [
+    r#"{"kind": "resnet1d", "widths": [5, 5, 7], "strides": [1, 2, 2], "kernels": [8, 3], "stem_stride": 2}"#,
+    r#"{"kind": "inceptiontime", "filters": 3, "depth": 4, "kernels": [12, 7, 4]}"#,
+    r#"{"kind": "cnn", "widths": [5, 7], "strides": [2, 1], "kernel": 6}"#,
+];
+
 #[test]
 fn the_graph_gives_the_engine_s_logits() {
-    for (config, half) in NETWORKS.iter().flat_map(|c| [(c, false), (c, true)]) {
+    for (config, half) in NETWORKS.iter().chain(&OTHERS).flat_map(|c| [(c, false), (c, true)]) {
         let mut model = model(config);
         let onnx = Onnx::read(&bytes(&model, half, false).expect("a file"));
         if half {

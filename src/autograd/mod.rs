@@ -32,6 +32,19 @@ fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
     f()
 }
 
+/// The tensors that operations gave on the way to `output`, in the order in which they ran.
+pub(crate) fn operations(output: &Tensor) -> Vec<Tensor> {
+    let (mut seen, mut open) = (BTreeMap::new(), vec![output.clone()]);
+    while let Some(t) = open.pop() {
+        if let Some(history) = t.history()
+            && seen.insert(t.id(), t.clone()).is_none()
+        {
+            open.extend(history.inputs.iter().cloned());
+        }
+    }
+    seen.into_values().collect()
+}
+
 /// Gradients of `output` with respect to `wrt`.
 ///
 /// `seed` is the gradient that flows into `output` (same shape; ones where it is

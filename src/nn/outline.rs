@@ -4,9 +4,10 @@
 use super::config::NetworkConfig;
 use super::layers::Mode;
 use super::network::{FEATURES, Model, expected_tensors};
+use crate::autograd::operations;
 use crate::error::Result;
 use crate::gpu::{Gpu, ShaderSource, lock};
-use crate::ops::Branch;
+use crate::ops::{About, Branch};
 use crate::tensor::{DType, Tensor, numel};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -106,22 +107,14 @@ impl Outline {
     fn walk(&mut self, model: &Model, logits: &Tensor) {
         let names: BTreeMap<u64, &str> =
             model.params().trainable().iter().map(|(name, t)| (t.id(), name.as_str())).collect();
-        let (mut seen, mut open) = (BTreeMap::new(), vec![logits.clone()]);
-        while let Some(t) = open.pop() {
-            if let Some(history) = t.history()
-                && seen.insert(t.id(), t.clone()).is_none()
-            {
-                open.extend(history.inputs.iter().cloned());
-            }
-        }
         let mut last: Option<String> = None;
-        for t in seen.values() {
+        for t in operations(logits) {
             let Some(history) = t.history() else { continue };
             let input = &history.inputs[0];
             let rows = |t: &Tensor| [t.dim(1), t.dim(2)];
-            match history.op.name() {
-                "max_pool" => self.pooled.push(rows(input)),
-                name if name.starts_with("batch_norm") && t.rank() == 3 => self.normalised.push(rows(t)),
+            match history.op.about() {
+                About::MaxPool(_) => self.pooled.push(rows(input)),
+                About::Normalisation { .. } if t.rank() == 3 => self.normalised.push(rows(&t)),
                 _ => {}
             }
             let own: Vec<(&str, &Tensor)> =
@@ -133,7 +126,7 @@ impl Outline {
             {
                 self.set_output(&before, input);
             }
-            if let Some(spec) = history.op.convolutions() {
+            if let About::Convolutions { spec, .. } = history.op.about() {
                 let one = |((_, w), branch): (&(&str, &Tensor), &Branch)| Convolution {
                     layer: format!("{part} k{}", w.dim(2)),
                     input: rows(input),

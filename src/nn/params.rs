@@ -130,10 +130,9 @@ pub struct Params {
 impl Params {
     /// A parameter or running estimate by name.
     pub fn get(&self, name: &str) -> Result<Tensor> {
-        let all = || self.params.iter().chain(&self.buffers);
-        let found = all().find(|(n, _)| n == name).map(|(_, t)| t.clone());
+        let found = self.all().find(|(n, _)| n == name).map(|(_, t)| t.clone());
         found.ok_or_else(|| {
-            let near = nearest(name, all().map(|(n, _)| n.as_str()));
+            let near = nearest(name, self.all().map(|(n, _)| n.as_str()));
             Error::shape(
                 "parameters",
                 format!("no parameter '{name}'"),
@@ -146,6 +145,11 @@ impl Params {
     /// First element of each of [`Params::trainable`] in [`Params::flat`].
     pub(crate) fn offsets(&self) -> &[usize] {
         &self.offsets
+    }
+
+    /// All of them, running estimates last.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &(String, Tensor)> {
+        self.params.iter().chain(&self.buffers)
     }
 
     /// The trainable parameters in order.
@@ -194,8 +198,7 @@ impl Params {
 
     /// Reads everything back: name, shape, values.
     pub fn read(&self) -> Result<Vec<NamedTensor>> {
-        let all = self.params.iter().chain(&self.buffers);
-        let pending: Vec<_> = all.map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
+        let pending: Vec<_> = self.all().map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
         pending
             .into_iter()
             .map(|(n, t, read)| Ok((n.clone(), t.shape().to_vec(), bytemuck::pod_collect_to_vec(&read.wait()?))))

@@ -6,14 +6,17 @@
 
 mod proto;
 
+use crate::autograd::operations;
 use crate::ecg::zscore::{EPS as ZSCORE_EPS, FLOOR as ZSCORE_FLOOR, SHARE as ZSCORE_SHARE};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::nn::layers::EPS;
+use crate::gpu::{Gpu, ShaderSource};
+use crate::nn::Mode;
 use crate::nn::model_file::{ModelFile, ModelInfo, is_stored_in_half, metadata};
-use crate::nn::models::exgnet::{BRANCHES, BlockKind, Head, Sizes, branch_channels, branch_name, has_shortcut};
-use crate::ops::Branch;
+use crate::ops::{About, Branch, ConvSpec, MaxPool, Op};
+use crate::tensor::{DType, Tensor};
 use proto::{Attribute, DataType, Dim, Message, entry, node, tensor, value_info};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Operator set of the file: the last in which `ReduceMean` has its axes as an attribute.
@@ -72,12 +75,8 @@ pub fn bytes(model: &ModelFile, half: bool, cleaned: bool) -> Result<Vec<u8>> {
             "an ONNX file holds less than 2 GiB: export it as .safetensors",
         ));
     }
-    let Some(sizes) = model.info.config.exgnet() else {
-        let what = "found a network of another kind, expected an EXGnet (network.kind parallel or cascade)";
-        return Err(Error::data("export", what, "export it as .safetensors"));
-    };
-    let mut graph = Graph { model, sizes, half, input, nodes: Vec::new(), initializers: Vec::new() };
-    graph.network();
+    let mut graph = Graph { model, half, input, nodes: Vec::new(), initializers: Vec::new(), names: BTreeMap::new() };
+    graph.network()?;
     let info = &model.info;
     let classes = info.classes.len();
     let outputs = OUTPUTS.map(|name| value_info(name, &[Dim::Free("batch"), Dim::Fixed(classes)]));
@@ -110,12 +109,27 @@ pub fn bytes(model: &ModelFile, half: bool, cleaned: bool) -> Result<Vec<u8>> {
 /// A graph under construction. What makes a node returns the name of its output.
 struct Graph<'a> {
     model: &'a ModelFile,
-    sizes: &'a Sizes,
     half: bool,
     /// Name of the input.
     input: &'static str,
     nodes: Vec<Message>,
     initializers: Vec<Message>,
+    /// How often a name was asked for.
+    names: BTreeMap<String, usize>,
+}
+
+/// What a tensor of the forward pass is in the graph.
+#[derive(Clone)]
+enum Value {
+    /// The output of a node, or an initialiser.
+    Node(String),
+    /// A parameter that no node has read yet.
+    Parameter(String, Vec<usize>),
+    /// The sum of a node over so many samples, and its mean.
+    Sum(String, usize),
+    Mean(String),
+    /// The product of a node with a weight, which a bias will be added to.
+    Product(String, String, Vec<usize>),
 }
 
 impl Graph<'_> {
@@ -136,39 +150,6 @@ impl Graph<'_> {
         let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.initializers.push(tensor(name, DataType::Float, shape, raw));
         name.to_owned()
-    }
-
-    fn conv(&mut self, x: &str, name: &str, shape: [usize; 3], stride: usize, dilation: usize, out: &str) -> String {
-        let weight = self.parameter(name, &shape);
-        let Branch { dilation, pad_left, pad_right } = Branch::same(shape[2], dilation);
-        let ints = |values: &[usize]| Attribute::Ints(values.iter().map(|&v| v as i64).collect());
-        let attributes = [
-            ("kernel_shape", ints(&[shape[2]])),
-            ("strides", ints(&[stride])),
-            ("dilations", ints(&[dilation])),
-            ("pads", ints(&[pad_left, pad_right])),
-        ];
-        self.node("Conv", &[x, &weight], out, &attributes)
-    }
-
-    fn batch_norm(&mut self, x: &str, name: &str, channels: usize) -> String {
-        let parts = ["weight", "bias", "running_mean", "running_var"];
-        let parts = parts.map(|part| self.parameter(&format!("{name}.{part}"), &[channels]));
-        let [weight, bias, mean, variance] = &parts;
-        let epsilon = [("epsilon", Attribute::Float(EPS))];
-        self.node("BatchNormalization", &[x, weight, bias, mean, variance], name, &epsilon)
-    }
-
-    fn linear(&mut self, x: &str, name: &str, shape: [usize; 2], out: &str) -> String {
-        let weight = self.parameter(&format!("{name}.weight"), &shape);
-        let bias = self.parameter(&format!("{name}.bias"), &shape[..1]);
-        self.node("Gemm", &[x, &weight, &bias], out, &[("transB", Attribute::Int(1))])
-    }
-
-    /// `[batch, C, T]` to `[batch, C]`.
-    fn average(&mut self, x: &str, name: &str) -> String {
-        let mean = self.node("GlobalAveragePool", &[x], &format!("{name}.mean"), &[]);
-        self.node("Flatten", &[&mean], &format!("{name}.flat"), &[("axis", Attribute::Int(1))])
     }
 
     fn zscore(&mut self) -> String {
@@ -198,74 +179,190 @@ impl Graph<'_> {
         self.node("Div", &[&centred, &scale], "zscore", &[])
     }
 
-    fn block(&mut self, x: &str, i: usize, (c_in, width, stride): (usize, usize, usize)) -> String {
-        let config = self.sizes;
-        let name = format!("blocks.{i}");
-        let (kernels, dilations) = (config.branch_kernels(), config.branch_dilations());
-        let channels = branch_channels(width);
-        let cascade = config.kind == BlockKind::Cascade;
-        let hidden = config.se_hidden(width);
-        let mut parts: Vec<String> = Vec::with_capacity(BRANCHES);
-        for j in 0..BRANCHES {
-            // a cascade's convolutions read the one before, and only the first has the stride
-            let (from, c_from, step) = match parts.last() {
-                Some(last) if cascade => (last.clone(), channels[j - 1], 1),
-                _ => (x.to_owned(), c_in, stride),
-            };
-            let shape = [channels[j], c_from, kernels[j]];
-            let out = format!("{name}.branches.{j}");
-            parts.push(self.conv(&from, &branch_name(i, j), shape, step, dilations[j], &out));
-        }
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let joined = self.node("Concat", &parts, &format!("{name}.branches"), &[("axis", Attribute::Int(1))]);
-        let mut y = self.batch_norm(&joined, &format!("{name}.bn"), width);
-        if let Some(hidden) = hidden {
-            let mean = self.average(&y, &format!("{name}.se"));
-            let h = self.linear(&mean, &format!("{name}.se.fc1"), [hidden, width], &format!("{name}.se.fc1"));
-            let h = self.node("Relu", &[&h], &format!("{name}.se.relu"), &[]);
-            let s = self.linear(&h, &format!("{name}.se.fc2"), [width, hidden], &format!("{name}.se.fc2"));
-            let s = self.node("Sigmoid", &[&s], &format!("{name}.se.sigmoid"), &[]);
-            let s = self.node("Unsqueeze", &[&s, CONSTANTS[4]], &format!("{name}.se.factors"), &[]);
-            y = self.node("Mul", &[&y, &s], &format!("{name}.se"), &[]);
-        }
-        let shortcut = if has_shortcut(c_in, width, stride) {
-            let at = format!("{name}.shortcut");
-            let z = self.conv(x, &format!("{at}.conv.weight"), [width, c_in, 1], stride, 1, &format!("{at}.conv"));
-            self.batch_norm(&z, &format!("{at}.bn"), width)
-        } else {
-            x.to_owned()
-        };
-        let sum = self.node("Add", &[&y, &shortcut], &format!("{name}.sum"), &[]);
-        self.node("Relu", &[&sum], &name, &[])
+    /// A name that no other has.
+    fn named(&mut self, name: &str) -> String {
+        let count = self.names.entry(name.to_owned()).or_default();
+        *count += 1;
+        if *count == 1 { name.to_owned() } else { format!("{name}.{count}") }
     }
 
-    /// All nodes, from the input to the outputs.
-    fn network(&mut self) {
-        let (config, classes) = (self.sizes, self.model.info.classes.len());
-        if config.se_reduction > 0 {
-            self.initializers.push(tensor(CONSTANTS[4], DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
+    /// The name of what a node reads.
+    fn read(&mut self, value: &Value) -> Result<String> {
+        match value {
+            Value::Node(name) => Ok(name.clone()),
+            Value::Parameter(name, shape) => Ok(self.parameter(name, shape)),
+            _ => Err(unknown("a sum or a product by itself")),
         }
-        let x = self.zscore();
-        let stem = config.stem_channels;
-        let x = self.conv(&x, "stem.conv.weight", [stem, 1, config.stem_kernel], 2, 1, "stem.conv");
-        let x = self.batch_norm(&x, "stem.bn", stem);
-        let x = self.node("Relu", &[&x], "stem.relu", &[]);
-        let two = || Attribute::Ints(vec![2]);
-        let mut x = self.node("MaxPool", &[&x], "stem", &[("kernel_shape", two()), ("strides", two())]);
-        let mut width = stem;
-        for (i, sizes) in config.blocks().enumerate() {
-            x = self.block(&x, i, sizes);
-            width = sizes.1;
+    }
+
+    fn convolutions(&mut self, x: &Value, weights: &[&Value], spec: &ConvSpec) -> Result<String> {
+        let x = self.read(x)?;
+        let mut parts = Vec::new();
+        for (weight, Branch { dilation, pad_left, pad_right }) in weights.iter().zip(&spec.branches) {
+            let Value::Parameter(name, shape) = weight else { return Err(unknown("a kernel that is no parameter")) };
+            let w = self.parameter(name, shape);
+            let ints = |values: &[usize]| Attribute::Ints(values.iter().map(|&v| v as i64).collect());
+            let attributes = [
+                ("kernel_shape", ints(&[shape[2]])),
+                ("strides", ints(&[spec.stride])),
+                ("dilations", ints(&[*dilation])),
+                ("pads", ints(&[*pad_left, *pad_right])),
+                ("group", Attribute::Int(spec.groups as i64)),
+            ];
+            let out = self.named(layer(name));
+            parts.push(self.node("Conv", &[&x, &w], &out, &attributes[..if spec.groups > 1 { 5 } else { 4 }]));
         }
-        let e = self.average(&x, "embedding");
-        let logits = match config.head {
-            Head::Linear => self.linear(&e, "head", [classes, width], OUTPUTS[0]),
-            Head::Mlp => {
-                let h = self.linear(&e, "head.fc1", [config.head_hidden, width], "head.fc1");
-                let h = self.node("Relu", &[&h], "head.relu", &[]);
-                self.linear(&h, "head.fc2", [classes, config.head_hidden], OUTPUTS[0])
+        match &parts[..] {
+            [one] => Ok(one.clone()),
+            all => {
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                let out = self.named(all[0].rsplit_once('.').map_or(all[0], |(part, _)| part));
+                Ok(self.node("Concat", &all, &out, &[("axis", Attribute::Int(1))]))
+            }
+        }
+    }
+
+    /// Batch normalisation of the first of five inputs.
+    fn normalised(&mut self, inputs: &[&Value], eps: f32) -> Result<String> {
+        let Value::Parameter(name, _) = inputs[1] else { return Err(unknown("a scale that is no parameter")) };
+        let parts = inputs.iter().map(|input| self.read(input)).collect::<Result<Vec<_>>>()?;
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let out = self.named(layer(name));
+        Ok(self.node("BatchNormalization", &parts, &out, &[("epsilon", Attribute::Float(eps))]))
+    }
+
+    /// What an operation of the forward pass is in the graph.
+    fn operation(
+        &mut self,
+        op: &dyn Op,
+        inputs: &[&Value],
+        shapes: &[&[usize]],
+        (shape, is_last): (&[usize], bool),
+    ) -> Result<Value> {
+        let node = match (op.about(), inputs) {
+            (About::Convolutions { spec, biased: false }, [x, weights @ ..]) => self.convolutions(x, weights, spec)?,
+            (About::Normalisation { eps, added, relu }, _) if inputs.len() >= 5 => {
+                let mut y = self.normalised(&inputs[..5], eps)?;
+                let z = match added {
+                    0 => None,
+                    1 => Some(self.read(inputs[5])?),
+                    _ => Some(self.normalised(&inputs[5..10], eps)?),
+                };
+                if let Some(z) = z {
+                    let out = self.named(&format!("{y}.sum"));
+                    y = self.node("Add", &[&y, &z], &out, &[]);
+                }
+                match relu {
+                    true => {
+                        let out = self.named(&format!("{y}.relu"));
+                        self.node("Relu", &[&y], &out, &[])
+                    }
+                    false => y,
+                }
+            }
+            (About::MaxPool(MaxPool { kernel, stride, pad }), [x]) => {
+                let x = self.read(x)?;
+                let out = self.named(&format!("{x}.pool"));
+                let ints = |values: &[usize]| Attribute::Ints(values.iter().map(|&v| v as i64).collect());
+                let all =
+                    [("kernel_shape", ints(&[kernel])), ("strides", ints(&[stride])), ("pads", ints(&[pad, pad]))];
+                self.node("MaxPool", &[&x], &out, &all[..if pad > 0 { 3 } else { 2 }])
+            }
+            (About::Concat(dim), _) => {
+                let parts = inputs.iter().map(|input| self.read(input)).collect::<Result<Vec<_>>>()?;
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                let out = self.named(&format!("{}.joined", parts[0]));
+                self.node("Concat", &parts, &out, &[("axis", Attribute::Int(dim as i64))])
+            }
+            (About::Product([false, true]), [x, Value::Parameter(name, shape)]) => {
+                return Ok(Value::Product(self.read(x)?, name.clone(), shape.clone()));
+            }
+            (_, [Value::Product(x, name, of), bias]) if op.name() == "add" => {
+                let (w, b) = (self.parameter(name, of), self.read(bias)?);
+                let out = if is_last { OUTPUTS[0].to_owned() } else { self.named(layer(name)) };
+                self.node("Gemm", &[x, &w, &b], &out, &[("transB", Attribute::Int(1))])
+            }
+            (_, [x]) if op.name() == "sum" && shape.len() == 3 && shape[2] == 1 => {
+                return Ok(Value::Sum(self.read(x)?, shapes[0][2]));
+            }
+            (About::Function([factor, _]), [Value::Sum(x, n)]) if op.name() == "scale" && factor == 1.0 / *n as f32 => {
+                return Ok(Value::Mean(x.clone()));
+            }
+            (_, [value]) if op.name() == "reshape" && shapes[0] == shape => return Ok((*value).clone()),
+            (_, [Value::Mean(x)]) if op.name() == "reshape" && shape.len() == 2 => {
+                let out = self.named(&format!("{x}.mean"));
+                let mean = self.node("GlobalAveragePool", &[x], &out, &[]);
+                let out = self.named(&format!("{x}.flat"));
+                self.node("Flatten", &[&mean], &out, &[("axis", Attribute::Int(1))])
+            }
+            (_, [x]) if op.name() == "reshape" && shape.len() == 3 && shape[2] == 1 => {
+                if self.names.get(CONSTANTS[4]).is_none() {
+                    let axis = self.named(CONSTANTS[4]);
+                    self.initializers.push(tensor(&axis, DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
+                }
+                let x = self.read(x)?;
+                let out = self.named(&format!("{x}.factors"));
+                self.node("Unsqueeze", &[&x, CONSTANTS[4]], &out, &[])
+            }
+            _ => {
+                let known = ["relu", "sigmoid", "tanh", "add", "sub", "mul", "div", "exp", "log", "sqrt", "neg", "abs"];
+                let name = op.name();
+                if !known.contains(&name) {
+                    return Err(unknown(&format!("the operation {name}")));
+                }
+                let parts = inputs.iter().map(|input| self.read(input)).collect::<Result<Vec<_>>>()?;
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                let out = self.named(&format!("{}.{name}", parts[0]));
+                let first = name[..1].to_uppercase();
+                self.node(&(first + &name[1..]), &parts, &out, &[])
             }
         };
-        self.node("Softmax", &[&logits], OUTPUTS[1], &[("axis", Attribute::Int(1))]);
+        Ok(Value::Node(node))
     }
+
+    /// All nodes, from the input to the outputs: those of the forward pass, which is run on a device of shapes alone.
+    fn network(&mut self) -> Result<()> {
+        let gpu = Gpu::of_shapes(None, ShaderSource::default())?;
+        let net = self.model.network(&gpu)?;
+        let x = Tensor::empty(&gpu, &[1, 1, self.model.info.samples()], DType::F32)?;
+        let out = net.forward(&x, &Mode::EVAL)?;
+        let parameters = net.params().all();
+        let mut values: BTreeMap<u64, Value> =
+            parameters.map(|(name, t)| (t.id(), Value::Parameter(name.clone(), t.shape().to_vec()))).collect();
+        values.insert(x.id(), Value::Node(self.zscore()));
+        for t in operations(&out.logits) {
+            let Some(history) = t.history() else { continue };
+            let inputs: Vec<Value> =
+                history.inputs.iter().filter_map(|input| values.get(&input.id()).cloned()).collect();
+            if inputs.len() != history.inputs.len() {
+                return Err(unknown("a constant tensor"));
+            }
+            let shapes: Vec<&[usize]> = history.inputs.iter().map(Tensor::shape).collect();
+            let value = self.operation(
+                &*history.op,
+                &inputs.iter().collect::<Vec<_>>(),
+                &shapes,
+                (t.shape(), t.id() == out.logits.id()),
+            )?;
+            values.insert(t.id(), value);
+        }
+        let Some(logits) = values.get(&out.logits.id()).cloned() else { return Err(unknown("logits of nothing")) };
+        let mut logits = self.read(&logits)?;
+        if logits != OUTPUTS[0] {
+            logits = self.node("Identity", &[&logits], OUTPUTS[0], &[]);
+        }
+        self.node("Softmax", &[&logits], OUTPUTS[1], &[("axis", Attribute::Int(1))]);
+        Ok(())
+    }
+}
+
+/// The name of a layer, from that of its weight.
+fn layer(weight: &str) -> &str {
+    weight.strip_suffix(".weight").unwrap_or(weight)
+}
+
+/// The error of a network that the graph has no words for.
+fn unknown(what: &str) -> Error {
+    let hint = "export it as .safetensors, or give the operation a node in src/onnx/mod.rs";
+    Error::data("export", format!("found {what} in the network, which an ONNX graph is not made of here"), hint)
 }

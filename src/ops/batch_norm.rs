@@ -14,8 +14,8 @@ pub(crate) use cases::{Added, norm_case, norm_relu_case, norm_relu_grad_case};
 use super::dropout::Dropout;
 use super::family::{Call, Kernel};
 use super::{
-    DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, check_floats, gate, mul,
-    relu, reshape, rsqrt, scale, sub,
+    About, DropoutAt, DropoutState, Forward, Op, Saved, add, add_scalar, apply, backward_of_composed, check_floats,
+    gate, mul, relu, reshape, rsqrt, scale, sub,
 };
 use crate::autograd::{self, no_grad};
 use crate::error::{Error, Result};
@@ -156,6 +156,13 @@ impl Second {
 impl Op for BatchNorm {
     fn name(&self) -> &'static str {
         "batch_norm"
+    }
+
+    fn about(&self) -> About<'_> {
+        match self.eval {
+            true => About::Normalisation { eps: self.eps, added: self.second.code(), relu: self.relu },
+            false => About::Name,
+        }
     }
 
     fn takes(&self, i: usize) -> Option<DType> {

@@ -23,7 +23,7 @@ pub(super) use cases::{branches_cases, branches_relu_cases, cases, input_grad_ca
 pub(super) use family::{CONV1D_FAMILY, INPUT_GRAD_FAMILY, LAYOUTS_FAMILY, WEIGHT_GRAD_FAMILY};
 pub(super) use layout_cases::layout_cases;
 
-use super::{Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
+use super::{About, Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, lock};
 use crate::tensor::{DType, Tensor};
@@ -59,12 +59,12 @@ impl Conv {
 }
 
 impl Op for Conv {
-    fn convolutions(&self) -> Option<&ConvSpec> {
-        Some(&self.spec)
-    }
-
     fn name(&self) -> &'static str {
         Pass::Forward.name()
+    }
+
+    fn about(&self) -> About<'_> {
+        About::Convolutions { spec: &self.spec, biased: self.relu }
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {

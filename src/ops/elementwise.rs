@@ -2,7 +2,7 @@
 //! in `shaders/include/elementwise.wgsl`), with NumPy's broadcasting for two tensors.
 
 use super::family::{Family, Kernel};
-use super::{Array, Forward, Op, Saved, apply, sum_to};
+use super::{About, Array, Forward, Op, Saved, apply, sum_to};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -133,6 +133,10 @@ struct UnaryOp {
 impl Op for UnaryOp {
     fn name(&self) -> &'static str {
         UNARY[self.row].name
+    }
+
+    fn about(&self) -> About<'_> {
+        About::Function(self.scalars)
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {

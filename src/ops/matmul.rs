@@ -2,7 +2,7 @@
 //! tap, `y[b, m, n] = sum over k of u[m, k, 0] v[b, k, n]`, in the versions of `conv1d`.
 
 use super::family::{Family, Kernel};
-use super::{Array, Forward, Op, Saved, apply, conv1d, reshape, sum_to, transpose};
+use super::{About, Array, Forward, Op, Saved, apply, conv1d, reshape, sum_to, transpose};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -96,6 +96,10 @@ fn mark(transposed: bool) -> &'static str {
 impl Op for MatMul {
     fn name(&self) -> &'static str {
         "matmul"
+    }
+
+    fn about(&self) -> About<'_> {
+        About::Product([self.transpose_u, self.transpose_v])
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {

@@ -3,7 +3,7 @@
 
 use super::family::{Call, Family, Kernel};
 use super::index::launch_pick;
-use super::{Array, Forward, Op, Saved, apply, avg_pool, linear};
+use super::{About, Array, Forward, Op, Saved, apply, avg_pool, linear};
 use crate::autograd::grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -91,6 +91,10 @@ pub(super) fn pooled_len(op: &str, x: &Tensor, kernel: usize, stride: usize, pad
 impl Op for MaxPool {
     fn name(&self) -> &'static str {
         "max_pool"
+    }
+
+    fn about(&self) -> About<'_> {
+        About::MaxPool(*self)
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {

@@ -71,9 +71,9 @@ pub trait Op: Send + Sync {
         Some(DType::F32)
     }
 
-    /// What convolutions it does with its first input and the weights behind that, if it does any.
-    fn convolutions(&self) -> Option<&ConvSpec> {
-        None
+    /// What it is besides its name, for whoever reads a network from its operations.
+    fn about(&self) -> About<'_> {
+        About::Name
     }
 
     /// Checks shapes, launches the kernel, returns the output and what the backward rule wants kept.
@@ -82,6 +82,37 @@ pub trait Op: Send + Sync {
     /// Gradients with respect to the inputs, written in operations of the engine.
     /// Entries where `saved.needs` is false may be `None`.
     fn backward(&self, saved: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>>;
+}
+
+/// What an operation is.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'a> {
+    /// Its name says all.
+    Name,
+    /// Convolutions of the first input with the weights behind that, side by side.
+    Convolutions {
+        /// Of all of them.
+        spec: &'a ConvSpec,
+        /// A bias is the last input, and `max(0, .)` follows.
+        biased: bool,
+    },
+    /// Batch normalisation by running estimates. Inputs: x, weight, bias, mean, variance, and what is added.
+    Normalisation {
+        /// Added to the variance.
+        eps: f32,
+        /// What is added: nothing (0), a tensor (1), another normalisation with its five inputs (2).
+        added: usize,
+        /// Whether `max(0, .)` follows.
+        relu: bool,
+    },
+    /// Max pooling.
+    MaxPool(MaxPool),
+    /// Concatenation along a dimension.
+    Concat(usize),
+    /// A matrix product, with its operands transposed or not.
+    Product([bool; 2]),
+    /// A function with its scalars.
+    Function([f32; 2]),
 }
 
 /// What a forward pass returns.

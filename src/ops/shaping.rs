@@ -5,7 +5,7 @@ use super::elementwise::{broadcast_shape, broadcast_strides, front4};
 use super::family::{Family, Kernel};
 use super::index::{PICK, PLACE};
 use super::reduce::around;
-use super::{Array, Forward, Op, Saved, apply, check_floats, linear, sum_to};
+use super::{About, Array, Forward, Op, Saved, apply, check_floats, linear, sum_to};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -197,6 +197,10 @@ struct Concat {
 impl Op for Concat {
     fn name(&self) -> &'static str {
         "concat"
+    }
+
+    fn about(&self) -> About<'_> {
+        About::Concat(self.dim)
     }
 
     fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
