@@ -47,6 +47,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// A CSV table: a line of heads, and under it rows of as many cells.
+#[cfg(feature = "app")]
 pub(crate) fn csv(heads: &str, rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let heads = heads.split(',').map(String::from).collect();

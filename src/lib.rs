@@ -51,29 +51,45 @@
 //! debug, every growth of the pool at trace.
 
 #![deny(unsafe_code, missing_docs, rustdoc::broken_intra_doc_links)]
+// the engine by itself has helpers of the application that nothing calls then
+#![cfg_attr(not(feature = "app"), allow(dead_code, unused_imports))]
 
 pub mod autograd;
+#[cfg(feature = "app")]
 pub mod cli;
+#[cfg(feature = "app")]
 pub mod ecg;
 pub mod error;
+#[cfg(feature = "app")]
 pub mod eval;
+#[cfg(feature = "app")]
 pub mod experiment;
+#[cfg(feature = "app")]
 pub mod explain;
+#[cfg(feature = "app")]
 pub mod figures;
 pub mod files;
 pub mod gpu;
+#[cfg(feature = "app")]
 pub mod job;
 pub mod lab;
 pub mod nn;
+#[cfg(feature = "app")]
 pub mod onnx;
 pub mod ops;
+#[cfg(feature = "app")]
 pub mod plot;
 pub mod prelude;
+#[cfg(feature = "app")]
 pub mod report;
+#[cfg(feature = "app")]
 pub mod run;
+#[cfg(feature = "app")]
 pub mod stats;
+#[cfg(feature = "app")]
 pub mod tables;
 pub mod tensor;
+#[cfg(feature = "app")]
 pub mod train;
 
 pub use error::{Error, Result};

@@ -2,20 +2,34 @@
 //! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
 //! other engines ([`peers`]).
 
+#[cfg(feature = "app")]
 pub mod ceilings;
 pub mod check;
 pub mod counts;
+#[cfg(feature = "app")]
 pub mod gate;
+#[cfg(feature = "app")]
 pub mod ladder;
+#[cfg(feature = "app")]
 pub mod measure;
+#[cfg(feature = "app")]
 pub mod operations;
+#[cfg(feature = "app")]
 pub mod peers;
+#[cfg(feature = "app")]
 pub mod profile;
+#[cfg(feature = "app")]
 pub(crate) mod read;
+#[cfg(feature = "app")]
 mod row;
+#[cfg(feature = "app")]
 pub mod statistics;
+#[cfg(feature = "app")]
 pub mod subjects;
+#[cfg(feature = "app")]
 pub mod suite;
+#[cfg(feature = "app")]
 pub mod tune;
 
+#[cfg(feature = "app")]
 pub use statistics::{Interval, SpeedUp, Spread};

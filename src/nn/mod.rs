@@ -5,6 +5,7 @@
 pub mod config;
 mod fold;
 pub mod layers;
+#[cfg(feature = "app")]
 pub mod model_file;
 pub mod models;
 pub mod network;
@@ -14,6 +15,7 @@ pub mod params;
 
 pub use config::NetworkConfig;
 pub use layers::{BatchNorm, Conv1d, Kept, Linear, Mode};
+#[cfg(feature = "app")]
 pub use model_file::{ModelFile, ModelInfo};
 pub use network::{Model, Network, Output};
 pub use optim::{Optimizer, learning_rate};
