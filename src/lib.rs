@@ -7,7 +7,7 @@
 //! - [`tensor`]: shape, memory, history
 //! - [`autograd`]: the reverse pass
 //! - [`ops`]: one file an operation, twin of its shader in `shaders/`
-//! - [`nn`]: layers, EXGnet, optimiser, model files
+//! - [`nn`]: layers, networks (one file each), optimiser, model files
 //! - [`ecg`]: everything about hearts and nothing about GPUs: readers, labels, R peaks, splits, synthesis
 //! - [`explain`]: where the network looked (Grad-CAM); [`onnx`]: the inference network for other programs
 //! - [`stats`]: intervals, tests, areas under curves
