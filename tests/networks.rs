@@ -60,9 +60,9 @@ fn every_kind_goes_all_the_way() {
         there(&format!("{run}/figures"), &["losses.png", "gradcam.png", "network.png"]);
         assert!(text(&exgnet(&["train", "--out", &run, "--resume"]).stderr).contains("finished already"));
         works(&["evaluate", "--model", &run]);
-        works(&["figures", &run, "--out", &at("figures"), "--format", "svg"]);
-        works(&["report", &run, "--out", &at("page.html")]);
-        let model = at("model.safetensors");
+        works(&["figures", &run, "--out", &at(&format!("{kind}-figures")), "--format", "svg"]);
+        works(&["report", &run, "--out", &at(&format!("{kind}.html"))]);
+        let model = at(&format!("{kind}.safetensors"));
         works(&["export", "--model", &run, "--out", &model, "--force"]);
         works(&["export", "--model", &run, "--out", &at(&format!("{kind}.onnx"))]);
         works(&["train", "--dry-run", "--set", &kind_set]);
