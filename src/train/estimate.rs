@@ -43,10 +43,14 @@ impl Estimate {
         };
         let outline = Outline::new(&experiment.network, classes, experiment.losses.train_only(), samples)?;
         let count = |keep: &dyn Fn(&Part) -> bool| outline.parts.iter().filter(|p| keep(p)).map(|p| p.parameters).sum();
+        let mut memory = PoolStats::default();
         let phases = shapes.memory_by_phase(|| {
             let mut stepper = Stepper::new(&shapes, experiment, &vec![1.0; classes], None)?;
             let (x, targets) = noise_batch(&shapes, experiment, classes, samples)?;
-            stepper.step(&x, &targets, experiment.train.lr).map(|_| ())
+            stepper.step(&x, &targets, experiment.train.lr)?;
+            // while all of it is there
+            memory = shapes.pool_stats();
+            Ok(())
         })?;
         Ok(Self {
             parameters: count(&|_| true),
@@ -54,7 +58,7 @@ impl Estimate {
             multiply_adds: outline.multiply_adds,
             parts: outline.parts.clone(),
             phases,
-            memory: shapes.pool_stats(),
+            memory,
         })
     }
 
