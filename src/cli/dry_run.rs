@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::experiment::data::{self, batches};
 use crate::train::estimate::Estimate;
+use crate::train::room::{check, with_batch};
 use serde_json::json;
 
 /// Checks the experiment and its data where they are at hand, and runs a step on a device of shapes alone.
@@ -26,7 +27,11 @@ pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Re
         }
         Err(e) => return Err(e),
     };
-    let estimate = Estimate::new(gpu.as_ref(), experiment, classes, samples)?;
+    let in_memory = |e| with_batch(e, experiment, classes, samples);
+    if let Some(gpu) = &gpu {
+        check(gpu, experiment, classes, samples).map_err(in_memory)?;
+    }
+    let estimate = Estimate::new(gpu.as_ref(), experiment, classes, samples).map_err(in_memory)?;
     let adapter = gpu.as_ref().map(|gpu| gpu.report().name.clone());
     let steps = steps_per_epoch.map(|steps| steps * t.epochs);
     if as_json {
