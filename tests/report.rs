@@ -314,7 +314,7 @@ fn what_is_missing_is_told() {
         let page = report(std::slice::from_ref(&dir), 12).expect("a page");
         check(&page.html);
         std::fs::write(dir.join(name), whole).expect("written");
-        let all = |m: &exgnet::run::read::Missing| {
+        let all = |m: &exgnet::run::missing::Missing| {
             format!("{}: {} {}", m.place, m.what, m.command.clone().unwrap_or_default())
         };
         page.missing.iter().map(all).collect::<Vec<_>>().join("\n")

@@ -4,7 +4,7 @@ use super::{Common, print_json, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
 use crate::report::{STRIPS, report};
-use crate::run::read::{Missing, by_kind};
+use crate::run::missing::{Missing, by_kind};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;

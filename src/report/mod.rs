@@ -13,7 +13,8 @@ pub mod svg;
 pub mod tables;
 
 use crate::error::{Error, Result};
-use crate::run::read::{Lack, Missing, by_kind, read_all};
+use crate::run::missing::{Lack, Missing, by_kind};
+use crate::run::read::read_all;
 use crate::tables::escape_html;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;

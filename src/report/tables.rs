@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::explain::scores::GroupScores;
 use crate::run::metrics::Explanation;
-use crate::run::read::{Found, Missing, Run, first_line};
+use crate::run::missing::Missing;
+use crate::run::read::{Found, Run, first_line};
 use crate::run::set::RunSet;
 use crate::tables::collect::of_runs;
 use crate::tables::contents::{COLUMNS, COSTS, MORE, OF_CLASS};

@@ -3,7 +3,7 @@
 //! - [`folder`]: the files of a run; [`lock`]: one process at a time; [`record`] and [`kernels`]: what ran, where and when
 //! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`examples`], [`cost`]: what a test writes, each with its type
 //! - [`origin`]: of which test a file is
-//! - [`read`]: run folders, read as far as they can be; [`set`]: the runs of a sweep in their order
+//! - [`read`]: run folders, read as far as they can be, [`missing`]: and what they do not have; [`set`]: the runs of a sweep in their order
 
 pub mod cost;
 pub mod examples;
@@ -12,6 +12,7 @@ pub mod folder;
 pub mod kernels;
 pub mod lock;
 pub mod metrics;
+pub mod missing;
 pub mod origin;
 pub mod predictions;
 pub mod read;

@@ -8,12 +8,12 @@ use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
 use crate::run::folder::{self, CONFIG, EXPLANATION, EpochLog, LOG, METRICS, PREDICTIONS, RECORD, RunFolder, SANITY};
 use crate::run::metrics::Metrics;
+use crate::run::missing::Missing;
 use crate::run::origin::{again, foreign_files};
 use crate::run::predictions::{self, Prediction};
 use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
 use crate::run::set::count;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -49,66 +49,6 @@ pub struct Run {
     pub examples: Option<Examples>,
     /// What a prediction costs.
     pub cost: Option<Cost>,
-}
-
-/// Something that a run does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// The run, or the part of the page.
-    pub place: String,
-    /// What is missing, and why.
-    pub what: String,
-    /// The command that makes it, where there is one.
-    pub command: Option<String>,
-    /// The file of a run that it is about.
-    pub file: Option<&'static str>,
-    /// It is there and cannot be used.
-    pub damaged: bool,
-}
-
-impl Missing {
-    /// Something that is not there, and no command makes it.
-    pub fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into(), command: None, file: None, damaged: false }
-    }
-
-    /// As an error.
-    fn error(&self) -> Error {
-        let hint =
-            self.command.as_ref().map_or("take the run out of the folder".into(), |c| format!("write it again: {c}"));
-        Error::data(&self.place, &self.what, hint)
-    }
-}
-
-/// Something that is missing, with all that lack it.
-#[derive(Debug, Serialize)]
-pub struct Lack<'a> {
-    /// What it is, and why.
-    pub what: &'a str,
-    /// Where: by name, or how many runs.
-    pub places: String,
-    /// The commands that make it.
-    pub commands: Vec<&'a str>,
-}
-
-/// What is missing, each kind once with all that lack it.
-pub fn by_kind<'a>(missing: &'a [Missing]) -> Vec<Lack<'a>> {
-    let mut kinds: Vec<(&str, Vec<&'a Missing>)> = Vec::new();
-    for one in missing {
-        match kinds.iter_mut().find(|(what, _)| *what == one.what) {
-            Some((_, of)) => of.push(one),
-            None => kinds.push((&one.what, vec![one])),
-        }
-    }
-    let places = |of: &[&Missing]| match of.len() {
-        0..=3 => of.iter().map(|m| m.place.as_str()).collect::<Vec<_>>().join("; "),
-        n => format!("{n} runs"),
-    };
-    let one = |(what, of): &(&'a str, Vec<&'a Missing>)| {
-        let commands = of.iter().filter_map(|m| m.command.as_deref()).collect();
-        Lack { what, places: places(of), commands }
-    };
-    kinds.iter().map(one).collect()
 }
 
 /// All runs of a page.
