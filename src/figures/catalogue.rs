@@ -140,7 +140,28 @@ impl<'a> Drawn<'a> {
     }
 }
 
+impl NotDrawn {
+    /// What was left out of all runs is why.
+    fn without(self, left_out: &[&str]) -> Self {
+        if left_out.is_empty() || self.cause == Cause::Failed {
+            return self;
+        }
+        let why = format!("not every run has a whole {}, see what is missing", left_out.join(", "));
+        Self { why, cause: Cause::Lacking, ..self }
+    }
+}
+
 impl Kind {
+    /// Of what its figures are: of the runs, and of the strips that were picked where it shows strips.
+    fn drawn_from(&self, found: &Found) -> String {
+        let names = found.names.join(", ");
+        let strips = ["gradcam", "gradcam-compare", "gradcam-wrong", "gradcam-classes"].contains(&self.stem);
+        match strips && !found.picked.is_empty() {
+            true => format!("{names} (records {})", found.picked.join(", ")),
+            false => names,
+        }
+    }
+
     /// The kinds that a name asks for: those of a group, or one.
     ///
     /// # Errors
@@ -204,24 +225,30 @@ pub fn draw_runs(
     written: &mut dyn FnMut(&Path),
 ) -> Result<Vec<NotDrawn>> {
     let set = RunSet::new(found)?;
-    let (of, mut missing) = (found.names.join(", "), Vec::new());
+    let mut missing = Vec::new();
     for kind in kinds {
         let drawn = kind.of_runs(&set, look);
-        missing.extend(drawn.missing);
+        let of = kind.drawn_from(found);
+        missing.extend(drawn.missing.into_iter().map(|not| not.without(&found.left_out)));
         let stems: Vec<String> = drawn.figures.iter().map(|f| f.stem.clone()).collect();
         for figure in drawn.figures {
             write(figure, dir, formats, &of)?.iter().for_each(|path| written(path));
         }
-        stems.iter().for_each(|stem| remove_pages(stem, &stems, dir, &of));
+        stems.iter().for_each(|stem| remove_pages(stem, &stems, formats, dir, &of));
     }
     Ok(missing)
 }
 
-/// Removes the pages of a figure that it had when it was drawn narrower and has no more.
-fn remove_pages(stem: &str, stems: &[String], dir: &Path, of: &str) {
+/// Removes the pages of a figure that it had when it was drawn narrower and has no more, in the formats that are written now;
+/// the caption of a page goes with its last drawing.
+fn remove_pages(stem: &str, stems: &[String], formats: &[Format], dir: &Path, of: &str) {
     let pages = (2..).map(|page| format!("{stem}-{page}")).skip_while(|page| stems.contains(page));
     for page in pages.take_while(|page| drawn_from(&dir.join(format!("{page}.txt"))).is_some_and(|old| old == of)) {
-        FIGURE_ENDS.iter().for_each(|end| drop(std::fs::remove_file(dir.join(format!("{page}.{end}")))));
+        let at = |end: &str| dir.join(format!("{page}.{end}"));
+        formats.iter().for_each(|format| drop(std::fs::remove_file(at(format.extension()))));
+        if !FIGURE_ENDS[1..].iter().any(|end| at(end).exists()) {
+            let _ = std::fs::remove_file(at(FIGURE_ENDS[0]));
+        }
     }
 }
 
@@ -282,7 +309,7 @@ mod tests {
             write(stem, "run");
         }
         write("a-5", "another");
-        remove_pages("a", &["a".into(), "a-2".into()], dir.path(), "run");
+        remove_pages("a", &["a".into(), "a-2".into()], &[Format::Svg], dir.path(), "run");
         let there = ["a", "a-2", "a-3", "a-4", "a-5", "b-2"].map(|s| dir.path().join(format!("{s}.svg")).exists());
         assert_eq!(there, [true, true, false, false, true, true]);
     }

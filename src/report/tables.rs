@@ -11,7 +11,8 @@ use crate::tables::contents::{COLUMNS, COSTS, MORE, OF_CLASS};
 use crate::tables::methods::{methods, uniform};
 use crate::tables::{Cell, Column, Table};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 
 /// Longer tables are folded away at first.
 const LONG: usize = 16;
@@ -88,10 +89,22 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
     for run in found.runs.iter().filter(|run| run.metrics.is_some()) {
         sets.entry(run.classes.as_ref().unwrap_or(const { &Vec::new() })).or_default().push(run);
     }
-    let mut failed = Vec::new();
+    // means are of the folds and seeds that all arms have
+    let mut common = Found { missing: Vec::new(), ..found.clone() };
+    let mut failed = match common.on_common_folds() {
+        Ok(()) => std::mem::take(&mut common.missing),
+        Err(e) => vec![Missing::new("means over folds", first_line(&e))],
+    };
+    let kept: BTreeSet<&PathBuf> = common.runs.iter().map(|r| &r.dir).collect();
     for set in sets.into_values().map(RunSet::of_runs).collect::<Result<Vec<_>>>()? {
-        match of_runs(&found.names.join(", "), &set, None) {
-            Ok(all) => {
+        let compared: Vec<&Run> = set.runs.iter().copied().filter(|r| kept.contains(&r.dir)).collect();
+        let means = match compared.is_empty() {
+            true => None,
+            false => Some(RunSet::of_runs(compared).and_then(|set| of_runs(&found.names.join(", "), &set, None))),
+        };
+        match means {
+            None => {}
+            Some(Ok(all)) => {
                 let costs = COSTS.map(|cost| cost.0);
                 // the notes say it too
                 let numbers = all.table.without(&costs).without(&["no test record in"]);
@@ -105,7 +118,7 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
                 }
                 classes.add("Means over folds", &all.per_class);
             }
-            Err(e) => {
+            Some(Err(e)) => {
                 failed.push(Missing::new(set.variants.join(", "), format!("no means over folds: {}", first_line(&e))))
             }
         }

@@ -160,5 +160,9 @@ pub fn foreign_files(dir: &Path, data: Option<&Fingerprint>) -> Vec<(&'static st
 /// The command that writes the files of a run's test.
 pub fn again(dir: &Path) -> String {
     let at = quoted(&dir.display().to_string());
-    format!("exgnet evaluate --model {at} --out {at}")
+    // of committed runs the models are left out
+    match RunFolder::open(dir).is_ok_and(|folder| folder.model().exists()) {
+        true => format!("exgnet evaluate --model {at} --out {at}"),
+        false => format!("exgnet train {at}/config.toml --out {at} --force"),
+    }
 }

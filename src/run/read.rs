@@ -62,8 +62,10 @@ pub struct Found {
     pub runs: Vec<Run>,
     /// What they do not have.
     pub missing: Vec<Missing>,
-    /// Of the strips that the runs keep, those of some records alone.
-    pub picked: bool,
+    /// Of the strips that the runs keep, those of these records alone; empty: all.
+    pub picked: Vec<String>,
+    /// Files that [`Found::complete`] left out, as not every run has them.
+    pub left_out: Vec<&'static str>,
 }
 
 impl Found {
@@ -95,8 +97,7 @@ impl Found {
             return Err(Error::data(record, what, hint));
         }
         if !records.is_empty() {
-            self.picked = true;
-            of.push(format!("records {}", records.join(", ")));
+            self.picked = records.to_vec();
         }
         if let (Some(last), false) = (self.names.last_mut(), of.is_empty()) {
             *last = format!("{last} ({})", of.join("; "));
@@ -125,12 +126,72 @@ impl Found {
         if self.runs.iter().any(Run::is_finished) {
             self.runs.retain(Run::is_finished);
         }
+        self.on_common_folds()?;
         let names: BTreeSet<String> = self.runs.iter().map(Run::name).collect();
         let files = self.missing.iter().filter(|m| names.contains(&m.place)).filter_map(|m| m.file);
-        for file in files.collect::<BTreeSet<_>>() {
+        let mut files: BTreeSet<&'static str> = files.collect();
+        // predictions are held against the metrics
+        if files.contains(METRICS) {
+            files.insert(PREDICTIONS);
+        }
+        for file in &files {
             self.runs.iter_mut().for_each(|run| run.forget(file));
         }
+        self.left_out = files.into_iter().collect();
         Ok(())
+    }
+
+    /// Of several arms, keeps the runs of folds and seeds that all of them have, and notes the others: arms are compared on the
+    /// same test folds.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where they have none in common.
+    pub fn on_common_folds(&mut self) -> Result<()> {
+        let arms: BTreeSet<&str> = self.runs.iter().map(|r| r.variant.as_str()).collect();
+        let Some(cells) = self.runs.iter().map(Run::fold_and_seed).collect::<Option<Vec<_>>>() else { return Ok(()) };
+        let of = |arm: &str| -> BTreeSet<(usize, u64)> {
+            self.runs.iter().zip(&cells).filter(|(r, _)| r.variant == arm).map(|(_, cell)| *cell).collect()
+        };
+        let all: Vec<BTreeSet<(usize, u64)>> = arms.iter().map(|arm| of(arm)).collect();
+        let Some(common) = all.iter().cloned().reduce(|a, b| &a & &b).filter(|_| arms.len() > 1) else { return Ok(()) };
+        if common.is_empty() {
+            let what = "found no fold and seed that all of them have runs of, expected one or more";
+            let hint = "arms are compared on the same test folds: draw those of other folds by themselves";
+            return Err(Error::data(Vec::from_iter(arms).join(", "), what, hint));
+        }
+        let lacks =
+            |cell: &(usize, u64)| arms.iter().zip(&all).find(|(_, own)| !own.contains(cell)).map(|(arm, _)| *arm);
+        let left: Vec<Missing> = (self.runs.iter().zip(&cells))
+            .filter_map(|(run, cell)| {
+                let what =
+                    format!("left out of comparisons: no finished run of {} on this fold and seed", lacks(cell)?);
+                Some(Missing::new(run.name(), what))
+            })
+            .collect();
+        self.missing.extend(left);
+        self.runs.retain(|run| run.fold_and_seed().is_some_and(|cell| common.contains(&cell)));
+        Ok(())
+    }
+
+    /// Puts the folder above before the names of arms of different inputs that have runs of the same fold and seed, and before
+    /// names of inputs that are alike.
+    fn tell_apart(&mut self, inputs: &[PathBuf]) {
+        let cells: Vec<_> = self.runs.iter().map(|r| (r.variant.clone(), r.fold_and_seed())).collect();
+        let twice = |one: &(String, _)| cells.iter().filter(|other| *other == one).count() > 1;
+        let doubled: BTreeSet<String> = cells.iter().filter(|one| twice(one)).map(|one| one.0.clone()).collect();
+        for run in self.runs.iter_mut().filter(|run| doubled.contains(&run.variant)) {
+            let of_sweep = named(&run.dir).starts_with("fold-");
+            let arm = if of_sweep { run.dir.parent() } else { Some(run.dir.as_path()) };
+            if let Some(above) = arm.and_then(Path::parent).filter(|above| !above.as_os_str().is_empty()) {
+                run.variant = format!("{}/{}", named(above), run.variant.rsplit('/').next().unwrap_or_default());
+            }
+        }
+        let alike = |name: &String| self.names.iter().filter(|other| *other == name).count() > 1;
+        let full = |(name, input): (&String, &PathBuf)| match input.parent().filter(|_| alike(name)) {
+            Some(above) if !above.as_os_str().is_empty() => format!("{}/{name}", named(above)),
+            _ => name.clone(),
+        };
+        self.names = self.names.iter().zip(inputs).map(full).collect();
     }
 }
 
@@ -215,6 +276,7 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
         }
         found.names.push(name);
     }
+    found.tell_apart(inputs);
     // the customary order: nothing, each guidance, both, and then by name
     const FIRST: [&str; 4] = ["plain", "features", "xai", "both"];
     let rank = |run: &Run| FIRST.iter().position(|name| is_named(&run.variant, name)).unwrap_or(FIRST.len());
@@ -283,7 +345,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     let mut run = Run { config: std::fs::read_to_string(dir.join(CONFIG)).ok(), dir, variant, ..Run::default() };
     let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
-    let train = format!("exgnet train --config EXPERIMENT --out {at} --force");
+    let train = format!("exgnet train EXPERIMENT.toml --out {at} --force");
     let mut told: Vec<(Option<&'static str>, String, Option<&String>, bool)> = Vec::new();
 
     let folder = RunFolder::at(&run.dir);

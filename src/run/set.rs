@@ -5,7 +5,7 @@ use crate::run::metrics::lacking_by_fold;
 use crate::run::predictions::Prediction;
 use crate::run::read::{Found, Run, is_named};
 use crate::stats::Cells;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Runs, in the order of their variants, and what they have in common.
 #[derive(Debug, Clone, Default)]
@@ -21,9 +21,11 @@ pub struct RunSet<'r> {
 }
 
 impl<'r> RunSet<'r> {
-    /// What was found.
+    /// What was found, see [`RunSet::check_tests`].
     pub fn new(found: &'r Found) -> Result<Self> {
-        Ok(Self { picked: found.picked, ..Self::of_runs(found.runs.iter().collect())? })
+        let set = Self { picked: !found.picked.is_empty(), ..Self::of_runs(found.runs.iter().collect())? };
+        set.check_tests()?;
+        Ok(set)
     }
 
     /// These runs, in their order.
@@ -46,6 +48,34 @@ impl<'r> RunSet<'r> {
             set.classes.clone_from(classes);
         }
         Ok(set)
+    }
+
+    /// Each fold and seed of an arm once, and on the same records as those of other arms.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where one is there twice, or tests other records than that of another arm.
+    pub fn check_tests(&self) -> Result<()> {
+        let (mut cells, mut tests) = (HashSet::new(), HashMap::new());
+        for run in &self.runs {
+            let Some(cell) = run.fold_and_seed() else { continue };
+            let at = || run.dir.display().to_string();
+            if !cells.insert((&run.variant, cell)) {
+                let what = format!("{} is there twice", run.name());
+                return Err(Error::data(at(), what, "leave one of the two runs out"));
+            }
+            let Some(rows) = &run.predictions else { continue };
+            let records: HashSet<&str> = rows.iter().map(|p| p.record.as_str()).collect();
+            let first = tests.entry(cell).or_insert((run, records.clone()));
+            if first.1 != records {
+                let what = format!("tests other records than {}", first.0.dir.display());
+                return Err(Error::data(
+                    at(),
+                    what,
+                    "compare runs of one data set and one split, others by themselves",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The runs of a variant.

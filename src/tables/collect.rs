@@ -4,11 +4,11 @@ use super::contents::{COSTS, MEASURED, class_table, main_table, patient_table};
 use super::latex::TEXT_WIDTH;
 use super::methods::methods;
 use crate::error::{Error, Result};
+use crate::run::missing::Missing;
 use crate::run::origin::again;
 use crate::run::read::{Run, read_all};
 use crate::run::set::RunSet;
 use crate::tables::Table;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What [`collect`] found.
@@ -25,6 +25,8 @@ pub struct Collected {
     pub runs: usize,
     /// Runs that are not finished.
     pub unfinished: Vec<PathBuf>,
+    /// Finished ones that are left out, as another variant has none of their fold and seed.
+    pub left_out: Vec<Missing>,
 }
 
 /// The columns of the tables for a paper, the most important first: as many as fit.
@@ -108,12 +110,16 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
         let at = dir.display().to_string();
         return Err(Error::data(at, what, "give the folder that `exgnet sweep` writes its runs to"));
     }
+    found.missing.clear();
+    found.on_common_folds()?;
     let all = of_runs(&found.names[0], &RunSet::new(&found)?, reference)?;
-    Ok(Collected { unfinished: unfinished.into_iter().map(|run| run.dir).collect(), ..all })
+    let unfinished = unfinished.into_iter().map(|run| run.dir).collect();
+    Ok(Collected { unfinished, left_out: found.missing.clone(), ..all })
 }
 
 /// The tables of tested runs of the same classes.
 pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> Result<Collected> {
+    set.check_tests()?;
     check(&set.runs)?;
     let reference = reference.unwrap_or(&set.variants[0]);
     if !set.variants.iter().any(|name| name == reference) {
@@ -128,20 +134,17 @@ pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> 
         patients: patient_table(name, set)?,
         runs: set.runs.len(),
         unfinished: Vec::new(),
+        left_out: Vec::new(),
     })
 }
 
 /// What tables need of runs beyond one set of classes.
 fn check(runs: &[&Run]) -> Result<()> {
-    let (first, mut cells) = (runs[0], HashSet::new());
+    let first = runs[0];
     for run in runs {
         let fail = |what: String, hint: String| Err(Error::data(run.dir.display().to_string(), what, hint));
-        let Some(cell) = run.fold_and_seed() else {
+        if run.fold_and_seed().is_none() {
             return fail("names no test fold".into(), "leave runs on all records out of a sweep".into());
-        };
-        if !cells.insert((&run.variant, cell)) {
-            let what = format!("{} is there twice", run.name());
-            return fail(what, "leave one of the two runs in the folder".into());
         }
         if run.predictions.is_none() {
             return fail("no predictions.csv".into(), format!("write it: {}", again(&run.dir)));
