@@ -585,6 +585,52 @@ fn a_damaged_file_is_told_and_costs_its_own_figures() {
     fails(&["figures", &fold.to_string_lossy()], 1, &["config.toml", "cannot be read"]);
 }
 
+/// Arms are compared on the folds that all of them have, and on the same records; what is left out is told.
+#[test]
+fn arms_are_compared_on_the_same_tests() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(tmp.path(), name);
+    let (root, out) = (tmp.path().join("sweep"), at("out"));
+    sweep(&root);
+    std::fs::remove_dir_all(root.join("both/fold-2-seed-1")).expect("removed");
+    let shown = root.to_string_lossy().into_owned();
+    let done = exgnet(&["figures", &shown, "--only", "per-class,ablation", "--format", "svg", "--out", &out]);
+    let said = text(&done.stderr);
+    assert!(
+        done.status.success()
+            && said.contains("plain, fold 2, seed 1: left out of comparisons: no finished run of both")
+    );
+    for name in ["per-class.txt", "ablation.txt"] {
+        let caption = std::fs::read_to_string(Path::new(&out).join(name)).expect("a caption");
+        assert!(caption.contains("(2 folds, 1 seed)"), "{caption}");
+    }
+    let done = exgnet(&["collect", &shown]);
+    let (table, said) = (text(&done.stdout), text(&done.stderr));
+    assert!(table.contains("over 2 folds") && said.contains("left out of comparisons"), "{table}{said}");
+    // no fold in common
+    let pair = ["plain/fold-1-seed-1", "both/fold-0-seed-1"].map(|name| root.join(name).to_string_lossy().into_owned());
+    fails(&["figures", &pair[0], &pair[1], "--out", &at("none")], 1, &["found no fold and seed", "HINT"]);
+    // arms of one name are told apart; a run is not counted twice
+    for name in ["a", "b"] {
+        Fake::new("plain", 0).write(&tmp.path().join(name));
+    }
+    let twins = [at("a/plain"), at("b/plain")];
+    let done =
+        exgnet(&["figures", &twins[0], &twins[1], "--only", "confusion", "--format", "svg", "--out", &at("twins")]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let caption = std::fs::read_to_string(tmp.path().join("twins/confusion-a-plain.txt")).expect("a caption");
+    assert!(
+        caption.contains("n = 1 run") && caption.trim_end().ends_with("Drawn from: a/plain, b/plain."),
+        "{caption}"
+    );
+    // other records
+    Fake { there: vec![0, 1], ..Fake::new("both", 0) }.write(&tmp.path().join("c"));
+    let other = at("c/both/fold-0-seed-1/predictions.csv");
+    let rows = std::fs::read_to_string(&other).expect("rows");
+    std::fs::write(&other, rows.replace("\nr", "\nq")).expect("written");
+    fails(&["figures", &twins[0], &at("c/both"), "--out", &at("none")], 1, &["tests other records than", "HINT"]);
+}
+
 /// One record of one fold, and the caption says so.
 #[test]
 fn strips_and_folds_are_chosen() {
@@ -595,7 +641,7 @@ fn strips_and_folds_are_chosen() {
     let done = exgnet(&[&["figures", &root][..], &args].concat());
     assert!(done.status.success(), "{}", text(&done.stderr));
     let caption = std::fs::read_to_string(Path::new(&out).join("gradcam-both.txt")).expect("a caption");
-    assert!(caption.ends_with("(fold 1; records class 1 no. 1).\n"), "{caption}");
+    assert!(caption.ends_with("(fold 1) (records class 1 no. 1).\n"), "{caption}");
     let drawn = std::fs::read_to_string(Path::new(&out).join("gradcam-both.svg")).expect("a figure");
     assert!(drawn.contains("class 1 no. 1") && !drawn.contains("no. 0"));
 }

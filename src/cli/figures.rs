@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
     after_help = "Examples:\n  exgnet figures results/quickstart                                  all that one run shows, into its figures/\n  \
                   exgnet figures results/mitbih-ablation --out paper --width-mm 85   folds and variants, one column wide\n  \
                   exgnet figures run-a run-b --only gradcam-compare                  two runs on the same strips\n  \
-                  exgnet figures results/mitbih-ablation --only gradcam --fold 1 --records mitdb/201@120.05 --out strips\n  \
+                  exgnet figures results/mitbih-ablation --only gradcam --fold 1 --records mitdb/105@0.186 --out strips\n  \
                   exgnet figures results/kernels --only roofline --format svg --theme dark\n\n\
                   `--list` prints the kinds and their figures; those of kernels come from what bench --suite, bench --json, ladder and\n\
                   profile --json wrote.\n\
@@ -32,7 +32,7 @@ pub(super) struct FiguresArgs {
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = only)]
     only: Vec<String>,
     /// Of the strips that the runs keep, those of these records alone (ids, separated by commas)
-    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = id)]
     records: Vec<String>,
     /// The runs of this test fold alone
     #[arg(long, value_name = "K")]
@@ -45,6 +45,12 @@ pub(super) struct FiguresArgs {
     /// Folder to write; without it `figures` in the first run's or sweep's, and in each of measurements
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// The id of a record, without blanks around it.
+fn id(text: &str) -> Result<String, String> {
+    let id = text.trim();
+    if id.is_empty() { Err("expected the id of a record".into()) } else { Ok(id.to_owned()) }
 }
 
 fn only(name: &str) -> Result<String, String> {

@@ -38,7 +38,7 @@ fn theme(name: &str) -> Result<Theme, String> {
 impl LookArgs {
     /// How figures are to look; `width_mm` wide where no width is given.
     pub(super) fn look(&self, width_mm: f64) -> Result<Look> {
-        const MM: &str = "85 mm is a journal's column, 180 mm its page";
+        const MM: &str = "85 mm is a journal's column, 180 mm its page; slides are larger";
         const DPI: &str = "300 dpi is usual for print, 100 for a screen";
         let look = Look { width_mm: self.width_mm.unwrap_or(width_mm), dpi: self.dpi, theme: self.theme };
         // slides are laid out narrower and drawn larger: there must be room left

@@ -263,8 +263,10 @@ pub fn write(mut figure: Figure<'_>, dir: &Path, formats: &[Format], of: &str) -
         all.iter().for_each(|path| guard::replaces(path));
     }
     figure.caption = caption_of(&figure.caption, of);
-    std::fs::create_dir_all(dir)
-        .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written with --out"))?;
+    std::fs::create_dir_all(dir).map_err(|e| {
+        let what = if dir.is_file() { "is a file, expected a folder".into() } else { e.to_string() };
+        Error::file(dir, what, "give a folder that can be written with --out")
+    })?;
     figure.write(dir, formats)
 }
 

@@ -4,7 +4,7 @@ use crate::figures::catalogue::{Drawn, EVALUATE, stem};
 use crate::plot::axes::{Entry, Frame, legend, legend_height};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::panels::letter;
-use crate::plot::style::{NONE, PT_SMALL, Rgb, arm_color, class_color};
+use crate::plot::style::{NONE, PT_SMALL, Rgb, class_color, series_color};
 use crate::plot::{Figure, Look};
 use crate::run::examples::Examples;
 use crate::run::predictions::Prediction;
@@ -48,8 +48,8 @@ fn by_patient(rows: &[&Prediction]) -> Option<Colors> {
         return None;
     }
     let others = largest.split_off(PATIENTS.min(largest.len()));
-    let of = |p: &&Prediction| largest.iter().position(|l| l.0 == p.patient).map_or(NONE, arm_color);
-    let named = |(i, (name, n)): (usize, &(&str, usize))| Entry::mark(format!("{name} ({n})"), 0, arm_color(i));
+    let of = |p: &&Prediction| largest.iter().position(|l| l.0 == p.patient).map_or(NONE, series_color);
+    let named = |(i, (name, n)): (usize, &(&str, usize))| Entry::mark(format!("{name} ({n})"), 0, series_color(i));
     let mut legend: Vec<Entry> = largest.iter().enumerate().map(named).collect();
     if !others.is_empty() {
         let n: usize = others.iter().map(|p| p.1).sum();

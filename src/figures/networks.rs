@@ -44,7 +44,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let marks: Vec<Entry> = arms.iter().map(|&(i, arm)| Entry::mark(arm, i, arm_color(i))).collect();
     let caption = format!(
         "Networks: macro-F1 on the test folds over what an inference costs, on logarithmic axes. Marks: means of the folds \
-         (seeds averaged within); whiskers: their 95 % t interval ({}).",
+         (seeds averaged within); whiskers: their 95 % t interval ({}). Marks of one cost stand beside each other.",
         runs_of(arms.iter().map(|(_, arm)| (*arm, set.of(arm).count())))
     );
     let (width, wide) = (look.width(), look.is_wide());

@@ -64,7 +64,9 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let single = arms.len() == 1;
     let arms =
         if single { format!("Arm: {}.", names[0]) } else { format!("Arms, from left to right: {}.", names.join(", ")) };
-    let caption = format!("Metrics of each class against the rest. {intervals} {arms} A dash: no record of the class.");
+    let caption = format!(
+        "Metrics of each class against the rest. {intervals} {arms} A dash: no record of the class; no bar: 0, also of a class that is never predicted."
+    );
     let (width, wide) = (look.width(), look.is_wide());
     let grid = match wide {
         true => Grid { width, columns: 2, left: 12.0, right: 3.0, top: 6.5, height: 32.0, bottom: 7.5 },

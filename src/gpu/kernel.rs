@@ -167,7 +167,9 @@ impl Gpu {
         }
         let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
         let kernel = Arc::new(made.and_then(|built| built).map_err(|e| self.refused(&key, e))?);
-        log::debug!("kernel compiled: {}", kernel.label);
+        if !self.has_shapes_alone() {
+            log::debug!("kernel compiled: {}", kernel.label);
+        }
         lock(&self.0.kernels).insert(key, kernel.clone());
         Ok(kernel)
     }

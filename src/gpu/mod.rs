@@ -119,8 +119,13 @@ impl Gpu {
         let catalogue = shaders.catalogue()?;
         let opened = adapter::noop()?;
         let placeholder = pool::buffer(&opened.1, "nothing", 256, wgpu::BufferUsages::STORAGE);
-        let mut gpu =
-            Self::with(opened, like.unwrap_or_else(AdapterReport::least), Arc::default(), (shaders, catalogue));
+        // a tensor of any size has a shape
+        let report = AdapterReport {
+            max_binding_bytes: u64::MAX,
+            max_buffer_bytes: u64::MAX,
+            ..like.unwrap_or_else(AdapterReport::least)
+        };
+        let mut gpu = Self::with(opened, report, Arc::default(), (shaders, catalogue));
         Arc::get_mut(&mut gpu.0).expect("made here").placeholder = Some(placeholder);
         Ok(gpu)
     }

@@ -267,7 +267,9 @@ impl Gpu {
                     stats.pool.allocated += class;
                     stats.pool.allocated
                 };
-                log::trace!("the pool grew by {class} to {allocated} bytes");
+                if !self.has_shapes_alone() {
+                    log::trace!("the pool grew by {class} to {allocated} bytes");
+                }
                 buffer
             }
         };

@@ -77,7 +77,7 @@ impl Outline {
         let model = Model::new(&gpu, config, classes, train_only, 0)?;
         let mut out = None;
         let launched = gpu.launched(|| {
-            let x = Tensor::empty(&gpu, &[1, 1, samples], DType::F32)?;
+            let x = Tensor::empty(&gpu, &[1, 1, samples], DType::F32)?.leaf();
             out = Some(model.forward(&x, &Mode::EVAL)?);
             Ok(())
         })?;

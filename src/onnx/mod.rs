@@ -324,7 +324,8 @@ impl Graph<'_> {
     fn network(&mut self) -> Result<()> {
         let gpu = Gpu::of_shapes(None, ShaderSource::default())?;
         let net = self.model.network(&gpu)?;
-        let x = Tensor::empty(&gpu, &[1, 1, self.model.info.samples()], DType::F32)?;
+        // a leaf, so that all that is made of it has a history
+        let x = Tensor::empty(&gpu, &[1, 1, self.model.info.samples()], DType::F32)?.leaf();
         let out = net.forward(&x, &Mode::EVAL)?;
         let parameters = net.params().all();
         let mut values: BTreeMap<u64, Value> =
