@@ -134,10 +134,14 @@ impl Found {
         if files.contains(METRICS) {
             files.insert(PREDICTIONS);
         }
-        for file in &files {
+        // what none has is not left out
+        let there = |file: &&'static str| {
+            self.missing.iter().any(|m| m.damaged && m.file == Some(*file)) || self.runs.iter().any(|run| run.has(file))
+        };
+        self.left_out = files.into_iter().filter(there).collect();
+        for file in &self.left_out {
             self.runs.iter_mut().for_each(|run| run.forget(file));
         }
-        self.left_out = files.into_iter().collect();
         Ok(())
     }
 
@@ -175,10 +179,10 @@ impl Found {
 
     /// Puts the folder above before the names of arms of different inputs that have runs of the same fold and seed, and before
     /// names of inputs that are alike.
-    fn tell_apart(&mut self, inputs: &[PathBuf]) {
-        let cells: Vec<_> = self.runs.iter().map(|r| (r.variant.clone(), r.fold_and_seed())).collect();
-        let twice = |one: &(String, _)| cells.iter().filter(|other| *other == one).count() > 1;
-        let doubled: BTreeSet<String> = cells.iter().filter(|one| twice(one)).map(|one| one.0.clone()).collect();
+    fn tell_apart(&mut self, inputs: &[PathBuf], from: &[usize]) {
+        let cells: Vec<_> = self.runs.iter().map(|r| (r.variant.clone(), r.fold_and_seed())).zip(from).collect();
+        let twice = |(one, place): &((String, _), &usize)| cells.iter().any(|(other, at)| other == one && at != place);
+        let doubled: BTreeSet<String> = cells.iter().filter(|one| twice(one)).map(|one| one.0.0.clone()).collect();
         for run in self.runs.iter_mut().filter(|run| doubled.contains(&run.variant)) {
             let of_sweep = named(&run.dir).starts_with("fold-");
             let arm = if of_sweep { run.dir.parent() } else { Some(run.dir.as_path()) };
@@ -224,6 +228,19 @@ impl Run {
         self.record.as_ref().is_some_and(|r| r.end.is_some())
     }
 
+    /// Whether a file told something.
+    fn has(&self, file: &str) -> bool {
+        match file {
+            LOG => !self.log.is_empty(),
+            METRICS => self.metrics.is_some(),
+            PREDICTIONS => self.predictions.is_some(),
+            EXPLANATION => self.explanation.is_some(),
+            SANITY => self.sanity.is_some(),
+            Cost::FILE => self.cost.is_some(),
+            _ => self.examples.is_some(),
+        }
+    }
+
     /// Leaves out what a file told.
     fn forget(&mut self, file: &str) {
         match file {
@@ -254,8 +271,8 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
         return Err(Error::data("runs", "found no run folder, expected at least one", HINT));
     }
     let mut found = Found::default();
-    let mut known = BTreeSet::new();
-    for input in inputs {
+    let (mut known, mut from) = (BTreeSet::new(), Vec::new());
+    for (place, input) in inputs.iter().enumerate() {
         let name = named(input);
         let dirs = run_folders(input)?;
         if dirs.iter().any(|dir| dir.parent().and_then(Path::parent) == Some(input)) {
@@ -272,11 +289,12 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
                 };
                 let run = read(dir, variant, &mut found.missing);
                 found.runs.push(run);
+                from.push(place);
             }
         }
         found.names.push(name);
     }
-    found.tell_apart(inputs);
+    found.tell_apart(inputs, &from);
     // the customary order: nothing, each guidance, both, and then by name
     const FIRST: [&str; 4] = ["plain", "features", "xai", "both"];
     let rank = |run: &Run| FIRST.iter().position(|name| is_named(&run.variant, name)).unwrap_or(FIRST.len());

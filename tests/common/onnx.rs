@@ -297,12 +297,16 @@ impl Node {
 
     fn max_pool(&self, x: &Array) -> Array {
         let (kernel, stride) = (self.int("kernel_shape"), self.int("strides"));
-        let out = (x.shape[2] - kernel) / stride + 1;
-        let window = |row: &[f64], t: usize| {
-            row[t * stride..t * stride + kernel].iter().copied().fold(f64::NEG_INFINITY, f64::max)
+        let [left, right] = [0, 1].map(|i| self.ints.get("pads").map_or(0, |pads| pads[i] as usize));
+        let len = x.shape[2];
+        let out = (len + left + right - kernel) / stride + 1;
+        let window = |t: usize| (t * stride).saturating_sub(left)..(t * stride + kernel - left).min(len);
+        let row = |row: &[f64]| {
+            let most = |t| row[window(t)].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            (0..out).map(most).collect::<Vec<_>>()
         };
-        let rows = x.values.chunks(x.shape[2]).flat_map(|row| (0..out).map(move |t| window(row, t)));
-        Array { shape: vec![x.shape[0], x.shape[1], out], values: rows.collect() }
+        let values = x.values.chunks(len).flat_map(row).collect();
+        Array { shape: vec![x.shape[0], x.shape[1], out], values }
     }
 
     fn gemm(&self, x: &Array, w: &Array, bias: &Array) -> Array {
