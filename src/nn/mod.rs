@@ -1,17 +1,21 @@
 //! EXGnet and what it is made of: [`config`] (sizes and presets), [`layers`], [`params`] (named leaves in one flat
-//! buffer), [`network`] (EXGnet), `fold` (its blocks in evaluation), [`optim`] (Adam, schedule), [`model_file`] (safetensors).
+//! buffer, and the builder that hands out layers), [`network`] (EXGnet), `fold` (its blocks in evaluation), [`optim`] (Adam, schedule), [`model_file`] (safetensors).
 
 pub mod config;
+mod conv1d;
+mod dropout;
 mod fold;
 pub mod layers;
 pub mod model_file;
 pub mod network;
 pub mod optim;
+mod parameter;
 pub mod params;
 
 pub use config::NetworkConfig;
-pub use layers::{BatchNorm, Conv1d, Kept, Linear, Mode};
+pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Kept, Linear, Mode, Padding};
 pub use model_file::{ModelFile, ModelInfo};
 pub use network::{Exgnet, Output};
 pub use optim::{Optimizer, learning_rate};
+pub use parameter::Parameter;
 pub use params::{Init, ParamBuilder, Params};
