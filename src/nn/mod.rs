@@ -11,6 +11,7 @@ pub mod network;
 pub mod optim;
 mod parameter;
 pub mod params;
+mod tensor_file;
 
 pub use config::NetworkConfig;
 pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Kept, Linear, Mode, Padding};
@@ -19,3 +20,4 @@ pub use network::{Exgnet, Output};
 pub use optim::{Optimizer, learning_rate};
 pub use parameter::Parameter;
 pub use params::{Init, ParamBuilder, Params};
+pub use tensor_file::TensorFile;

@@ -254,7 +254,7 @@ pub struct Params {
 impl Params {
     /// A parameter or running estimate by name.
     pub fn get(&self, name: &str) -> Result<Tensor> {
-        let all = || self.params.iter().chain(&self.buffers);
+        let all = || self.all();
         let found = all().find(|(n, _)| n == name).map(|(_, t)| t.clone());
         found.ok_or_else(|| {
             let near = nearest(name, all().map(|(n, _)| n.as_str()));
@@ -391,8 +391,7 @@ impl Params {
 
     /// Reads everything back: name, shape, values.
     pub fn read(&self) -> Result<Vec<NamedTensor>> {
-        let all = self.params.iter().chain(&self.buffers);
-        let pending: Vec<_> = all.map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
+        let pending: Vec<_> = self.all().map(|(n, t)| Ok((n, t, t.read_later()?))).collect::<Result<_>>()?;
         pending
             .into_iter()
             .map(|(n, t, read)| Ok((n.clone(), t.shape().to_vec(), bytemuck::pod_collect_to_vec(&read.wait()?))))
