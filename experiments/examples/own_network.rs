@@ -5,8 +5,7 @@
 //! `cargo run --release --example own_network`
 
 use exgnet::prelude::*;
-use std::path::Path;
-use std::process::ExitCode;
+use std::{ops::Range, path::Path, process::ExitCode};
 
 const LENGTH: usize = 64;
 
@@ -33,58 +32,46 @@ fn center(i: usize) -> usize {
 }
 
 /// Noise of class 0, with a bump upwards of class 1, with one downwards of class 2.
-fn signals(n: usize) -> (Vec<f32>, Vec<u32>) {
+fn signals(range: Range<usize>) -> (Vec<f32>, Vec<u32>) {
     let noise = |i: usize| (i as f32 * 12.9898).sin() * 43758.547 % 0.5;
     let bump = |i: usize, t: usize| [0.0, 2.0, -2.0][i % 3] * (-((t as f32 - center(i) as f32) / 3.0).powi(2)).exp();
-    let x = (0..n).flat_map(|i| (0..LENGTH).map(move |t| noise(i * LENGTH + t) + bump(i, t)));
-    (x.collect(), (0..n).map(|i| (i % 3) as u32).collect())
-}
-
-/// Grad-CAM `[B, 64]` of the logits of the `labels`.
-fn explain(logits: &Tensor, maps: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    let gradient = grad(&ops::pick(logits, labels)?, &[maps], None, false)?.remove(0).expect("logits come from maps");
-    let weighted = ops::mul(maps, &ops::mean(&gradient, &[2])?)?;
-    ops::reshape(&ops::relu(&ops::sum(&weighted, &[1])?)?, &[maps.dim(0), LENGTH])
+    let one = |i: usize| (0..LENGTH).map(move |t| noise(i * LENGTH + t) + bump(i, t));
+    (range.clone().flat_map(one).collect(), range.map(|i| (i % 3) as u32).collect())
 }
 
 /// Trains, saves and loads; returns the accuracy and the mean distance of a map's peak from the bump, in samples.
 pub fn run(gpu: &Gpu, path: &Path) -> Result<(f64, f64)> {
-    let ((x, labels), (net, params)) = (signals(240), Net::new(gpu, 1)?);
-    let mut loader =
-        Loader::new(&x, &[1, LENGTH], 24)?.labels(&labels)?.only(&(0..180).collect::<Vec<_>>())?.shuffled(1);
-    let hyper = Hyper { weight_decay: 1e-2, decoupled: true, ..Hyper::default() };
-    let mut adam = Optimizer::new(&params, hyper)?.with_decay_of_weights_only(&params)?;
-    let even = Tensor::full(gpu, &[3], 1.0)?;
+    let ((x, labels), (net, params)) = (signals(0..180), Net::new(gpu, 1)?);
+    let mut loader = Loader::new(&x, &[1, LENGTH], 20)?.labels(&labels)?.shuffled(1);
+    let mut sgd = Optimizer::sgd(&params, Sgd { weight_decay: 1e-4, ..Sgd::default() })?;
     while loader.epoch() < 15 {
         let Some(batch) = loader.next_of_epoch(gpu)? else { continue };
-        let x = batch.x.leaf();
-        let (logits, _) = net.forward(&x, &params.train_mode(adam.steps())?)?;
+        let (x, even) = (batch.x.leaf(), Tensor::full(gpu, &[3], 1.0)?);
+        let (logits, _) = net.forward(&x, &params.train_mode(loader.batches())?)?;
         let ce = ops::cross_entropy(&logits, &ops::cross_entropy_targets(batch.labels()?, &even, 0.0)?)?;
-        let slope =
-            grad(&ops::pick(&logits, batch.labels()?)?, &[&x], None, true)?.remove(0).expect("logits come from x");
+        let slope = grad(&ops::pick(&logits, batch.labels()?)?, &[&x], None, true)?.remove(0).expect("x is used");
         let loss = ops::add(&ce, &ops::scale(&ops::mean(&ops::square(&slope)?, &[0, 1, 2])?, 0.1)?)?;
-        adam.step(&params, &params.gradients(&loss)?, 2e-2)?;
+        sgd.step(&params, &params.gradients(&loss)?, 5e-2)?;
     }
     params.save(path)?;
-    let (net, params) = Net::new(gpu, 2)?;
+    let ((x, labels), (net, params)) = (signals(180..240), Net::new(gpu, 2)?);
     params.load(path)?;
-    let mut test = Loader::new(&x, &[1, LENGTH], 60)?.labels(&labels)?.only(&(180..240).collect::<Vec<_>>())?;
-    let batch = test.next_batch(gpu)?;
+    let batch = Loader::new(&x, &[1, LENGTH], 60)?.labels(&labels)?.next_batch(gpu)?;
     let (logits, maps) = net.forward(&batch.x, &Mode::EVAL)?;
-    let cam = explain(&logits, &maps, batch.labels()?)?.to_vec()?;
+    let alpha = grad(&ops::pick(&logits, batch.labels()?)?, &[&maps], None, false)?.remove(0).expect("maps are used");
+    let cam = ops::relu(&ops::sum(&ops::mul(&maps, &ops::mean(&alpha, &[2])?)?, &[1])?)?.to_vec()?;
     let largest = |row: &[f32]| (0..row.len()).fold(0, |a, b| if row[b] > row[a] { b } else { a });
-    let right = logits.to_vec()?.chunks(3).zip(&batch.rows).filter(|(row, i)| largest(row) == *i % 3).count();
-    let bumps = cam.chunks(LENGTH).zip(&batch.rows).filter(|(_, i)| *i % 3 > 0);
-    let distances: Vec<f64> = bumps.map(|(cam, &i)| largest(cam).abs_diff(center(i)) as f64).collect();
-    Ok((right as f64 / batch.rows.len() as f64, distances.iter().sum::<f64>() / distances.len() as f64))
+    let right = logits.to_vec()?.chunks(3).zip(&labels).filter(|(row, class)| largest(row) == **class as usize).count();
+    let bumps = cam.chunks(LENGTH).zip(180..).filter(|(_, i)| i % 3 > 0);
+    let off: Vec<f64> = bumps.map(|(cam, i)| largest(cam).abs_diff(center(i)) as f64).collect();
+    let (accuracy, off) = (right as f64 / labels.len() as f64, off.iter().sum::<f64>() / off.len() as f64);
+    println!("accuracy {accuracy:.3}, explanations {off:.1} samples off; the network is in {}", path.display());
+    Ok((accuracy, off))
 }
 
 fn main() -> ExitCode {
-    let path = std::env::temp_dir().join("own_network.safetensors");
-    let done = Gpu::from_env().and_then(|gpu| run(&gpu, &path));
-    match done {
-        Ok((right, off)) => println!("accuracy {right:.3}, explanations {off:.1} samples off, in {}", path.display()),
-        Err(ref e) => eprintln!("error: {e}"),
-    }
-    ExitCode::from(u8::from(done.is_err()))
+    let done = Gpu::from_env().and_then(|gpu| run(&gpu, &std::env::temp_dir().join("own_network.safetensors")));
+    let Err(e) = done else { return ExitCode::SUCCESS };
+    eprintln!("error: {e}");
+    ExitCode::FAILURE
 }

@@ -168,7 +168,7 @@ impl<'a> Loader<'a> {
         }
         self.chosen = chosen.to_vec();
         self.begin();
-        Ok(self)
+        if self.whole { self.whole_batches() } else { Ok(self) }
     }
 
     /// In an order that follows from `seed` and the epoch.
