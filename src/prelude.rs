@@ -28,7 +28,7 @@ pub use crate::error::{Error, Result};
 pub use crate::gpu::{Gpu, Launch};
 pub use crate::nn::{
     Accumulator, Added, Batch, BatchNorm, Conv1d, ConvOptions, Dropout, Group, Init, Linear, Loader, Mode, Optimizer,
-    Padding, ParamBuilder, Parameter, Params, learning_rate,
+    Padding, ParamBuilder, Parameter, Params, TensorFile, learning_rate,
 };
 pub use crate::ops::{self, Branch, Forward, Hyper, MaxPool, Op, Saved, Sgd, apply};
 pub use crate::tensor::{DType, Tensor};

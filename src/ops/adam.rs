@@ -157,7 +157,6 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
 
 /// [`adam_update`] of groups that share moments and loss scale.
 pub(crate) fn adam_groups(weights: &Tensor, grads: &Tensor, states: &[AdamState]) -> Result<Tensor> {
-    let norm2 = sum_of_squares(grads)?;
     let n = weights.numel();
     for state in states {
         check_floats("adam", &[weights, grads, &state.m, &state.v])?;
@@ -169,6 +168,9 @@ pub(crate) fn adam_groups(weights: &Tensor, grads: &Tensor, states: &[AdamState]
                 "make the state for as many parameters as there are",
             ));
         }
+    }
+    let norm2 = sum_of_squares(grads)?;
+    for state in states {
         ADAM.at(weights.gpu(), &[n])
             .ints(&[("n", n)])
             .bind("g", grads)

@@ -103,7 +103,6 @@ pub fn sgd_step(weights: &Tensor, grads: &Tensor, state: &SgdState, hyper: &Sgd)
 
 /// A step with the settings that are on the device, of groups that share momentum and loss scale.
 pub(crate) fn sgd_update(weights: &Tensor, grads: &Tensor, states: &[SgdState]) -> Result<Tensor> {
-    let norm2 = sum_of_squares(grads)?;
     let n = weights.numel();
     for state in states {
         check_floats("sgd", &[weights, grads, &state.m])?;
@@ -115,6 +114,9 @@ pub(crate) fn sgd_update(weights: &Tensor, grads: &Tensor, states: &[SgdState]) 
                 "make the state for as many parameters as there are",
             ));
         }
+    }
+    let norm2 = sum_of_squares(grads)?;
+    for state in states {
         SGD.at(weights.gpu(), &[n])
             .ints(&[("n", n)])
             .bind("g", grads)
