@@ -1,4 +1,4 @@
-//! Named tensors in files: [safetensors](https://github.com/huggingface/safetensors), which PyTorch reads and writes too.
+//! Named tensors in files: safetensors, which PyTorch reads and writes too.
 
 use super::model_file::safetensors_bytes;
 use super::params::{NamedTensor, Params};
