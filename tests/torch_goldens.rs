@@ -6,8 +6,8 @@ mod golden;
 
 use exgnet::autograd::grad;
 use exgnet::explain::{grad_cam, resize_map};
-use exgnet::nn::Mode;
-use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool};
+use exgnet::nn::{Added, ConvOptions, Group, Init, Mode, Optimizer, Padding, ParamBuilder};
+use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool, Sgd, SgdState};
 use exgnet::tensor::Tensor;
 use golden::{Golden, Worst, dot, gpu, gradients, network};
 
@@ -133,6 +133,92 @@ fn adam_steps_and_clipping() {
         let clipped =
             [g.values(&format!("clip.{size}.a_clipped")), g.values(&format!("clip.{size}.b_clipped"))].concat();
         worst.see(size, &state.m.to_vec().expect("read back"), &clipped, 1e-6, 1e-5);
+    }
+    worst.done();
+}
+
+#[test]
+fn sgd_steps() {
+    let g = Golden::open("sgd");
+    let mut worst = Worst::new("sgd");
+    for (name, options) in g.json("cases").as_object().expect("cases by name") {
+        let number = |key: &str| options.get(key).map_or(0.0, |v| v.as_f64().expect("a number"));
+        let hyper = Sgd {
+            lr: 0.01,
+            momentum: number("momentum"),
+            nesterov: options.get("nesterov").is_some(),
+            weight_decay: number("weight_decay"),
+            clip: 0.0,
+        };
+        let w = g.leaf("start").detach();
+        let state = SgdState::new(gpu(), w.numel()).expect("state");
+        for step in 0..4 {
+            ops::sgd_step(&w, &g.leaf(&format!("grad{step}")), &state, &hyper).expect("a step");
+            worst.tensor(&format!("{name}.step{step}"), &w, &g, 1e-6, 1e-6);
+        }
+    }
+    worst.done();
+}
+
+/// Groups with a rate and a decay of their own, and one that is frozen for two of the steps.
+#[test]
+fn groups_of_parameters() {
+    let g = Golden::open("sgd");
+    let mut worst = Worst::new("groups");
+    let start = g.f32("start");
+    let names = ["a.weight", "b.bias", "c.weight"];
+    for name in ["groups_sgd", "groups_adamw"] {
+        let mut builder = ParamBuilder::new(1);
+        names.iter().for_each(|name| builder.param(*name, &[100], Init::Value(0.0)));
+        let p = builder.init(gpu()).expect("parameters");
+        names.iter().zip(start.chunks(100)).for_each(|(name, values)| p.set(name, values).expect("set"));
+        let optimizer = match name {
+            "groups_sgd" => Optimizer::sgd(&p, Sgd { lr: 0.01, weight_decay: 0.1, ..Sgd::default() }),
+            _ => Optimizer::new(&p, Hyper { weight_decay: 0.1, decoupled: true, ..Hyper::default() }),
+        };
+        let group = |lr_factor, weight_decay| Group { lr_factor, weight_decay };
+        let mut optimizer = optimizer
+            .and_then(|o| o.with_group(&p, "a.*", group(Some(3.0), None)))
+            .and_then(|o| o.with_group(&p, "*.bias", group(None, Some(0.0))))
+            .expect("groups");
+        for step in 0..4 {
+            if matches!(step, 1 | 2) { p.freeze("b.*") } else { p.unfreeze("b.*") }.expect("b.bias");
+            let gradient = g.f32(&format!("grad{step}"));
+            let gradients = gradient.chunks(100).map(|g| Tensor::from_f32(gpu(), &[100], g).ok());
+            optimizer.step(&p, &gradients.collect::<Vec<_>>(), 0.01).expect("a step");
+            let now: Vec<f32> =
+                names.iter().flat_map(|name| p.get(name).and_then(|t| t.to_vec()).expect("read back")).collect();
+            let key = format!("{name}.step{step}");
+            worst.see(&key, &now, g.values(&key), 1e-6, 1e-6);
+        }
+    }
+    worst.done();
+}
+
+/// Layers with options other than the default, with a state dict that PyTorch saved.
+#[test]
+fn layers_with_options() {
+    let g = Golden::open("layers");
+    let mut worst = Worst::new("layers");
+    let mut p = ParamBuilder::new(1);
+    let o = ConvOptions::default();
+    let strided = ConvOptions { stride: 2, padding: Padding::Both(3), dilation: 2, groups: 2, ..o };
+    let conv = p.conv1d("conv", 4, 6, 5, strided);
+    let bn = p.batch_norm("bn", 6).with_eps(1e-3).with_momentum(0.25);
+    let depthwise =
+        p.conv1d("depthwise", 6, 6, 3, ConvOptions { padding: Padding::Both(0), groups: 6, bias: false, ..o });
+    let head = p.linear("head", 6, 3);
+    let params = p.init(gpu()).expect("parameters");
+    params.load(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/torch/layers_state.safetensors")).expect("loaded");
+    let x = g.leaf("x").detach();
+    for (name, mode) in [("eval", Mode::EVAL), ("train", Mode::TRAIN)] {
+        let y = conv.forward(&x).and_then(|y| bn.relu(&y, Added::Nothing, &mode, None));
+        let y = y.and_then(|y| depthwise.forward(&y)).and_then(|y| ops::global_avg_pool(&y));
+        worst.tensor(name, &y.and_then(|y| head.forward(&y)).expect("forward"), &g, 1e-5, 1e-4);
+    }
+    for name in ["running_mean", "running_var"] {
+        let now = params.get(&format!("bn.{name}")).expect("an estimate");
+        worst.tensor(&format!("after.{name}"), &now, &g, 1e-6, 1e-5);
     }
     worst.done();
 }

@@ -17,6 +17,7 @@ mod losses;
 mod matmul;
 mod max_pool;
 mod reduce;
+pub(crate) mod sgd;
 mod shaping;
 pub(crate) mod trace;
 
@@ -35,6 +36,7 @@ pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;
 pub use max_pool::{MaxPool, max_pool};
 pub use reduce::{max, mean, sum, sum_to};
+pub use sgd::{Sgd, SgdState, sgd_step};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
 pub use trace::trace_numbers;
 
@@ -314,4 +316,5 @@ pub const REGISTRY: &[Registered] = &[
     Registered { name: "ncc", cases: losses::ncc_cases },
     Registered { name: "dropout", cases: dropout::cases },
     Registered { name: "adam", cases: adam::cases },
+    Registered { name: "sgd", cases: sgd::cases },
 ];

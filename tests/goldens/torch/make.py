@@ -193,6 +193,93 @@ def adam():
     return golden
 
 
+def sgd():
+    """Four steps of SGD on given gradients: its options, and groups of parameters of SGD and AdamW."""
+    golden = Golden(6)
+    start = golden.normal(300, name="start")
+    steps = [
+        golden.given(golden.random.standard_normal(300) * scale, name=f"grad{i}")
+        for i, scale in enumerate([1.0, 0.01, 10.0, 1.0])
+    ]
+    cases = dict(
+        plain=dict(momentum=0.0),
+        momentum=dict(momentum=0.9),
+        nesterov=dict(momentum=0.8, nesterov=True),
+        decay=dict(momentum=0.9, weight_decay=0.1),
+        all=dict(momentum=0.9, nesterov=True, weight_decay=0.05),
+    )
+    for name, options in cases.items():
+        p = torch.nn.Parameter(start.clone())
+        opt = torch.optim.SGD([p], lr=0.01, **options)
+        for i, gradient in enumerate(steps):
+            p.grad = gradient.clone()
+            opt.step()
+            golden.put(f"{name}.", **{f"step{i}": p})
+    # the first 100 with a rate of their own, the next 100 without decay, the rest as all; the second
+    # is frozen in steps 1 and 2
+    for name, kind, options in [
+        ("groups_sgd", torch.optim.SGD, dict(lr=0.01, momentum=0.9, weight_decay=0.1)),
+        ("groups_adamw", torch.optim.AdamW, dict(lr=0.01, weight_decay=0.1)),
+    ]:
+        parts = [torch.nn.Parameter(part.clone()) for part in start.split(100)]
+        groups = [
+            dict(params=parts[:1], lr=0.03),
+            dict(params=parts[1:2], weight_decay=0.0),
+            dict(params=parts[2:]),
+        ]
+        opt = kind(groups, **options)
+        for i, gradient in enumerate(steps):
+            for j, (p, g) in enumerate(zip(parts, gradient.split(100), strict=True)):
+                p.grad = None if j == 1 and i in (1, 2) else g.clone()
+            opt.step()
+            golden.put(f"{name}.", **{f"step{i}": torch.cat([p.detach() for p in parts])})
+    golden.describe(cases=cases, lr=0.01)
+    return golden
+
+
+# ---------------------------------------------------------------- layers
+
+
+class Layers(torch.nn.Module):
+    """Layers with options other than the default."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(4, 6, 5, stride=2, padding=3, dilation=2, groups=2)
+        self.bn = torch.nn.BatchNorm1d(6, eps=1e-3, momentum=0.25)
+        self.depthwise = torch.nn.Conv1d(6, 6, 3, groups=6, bias=False)
+        self.head = torch.nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.depthwise(F.relu(self.bn(self.conv(x)))).mean(2))
+
+
+def layers_state():
+    """The state of `Layers` as PyTorch saves it, the count of BatchNorm's batches included."""
+    golden = Golden(7)
+    for name, old in Layers().state_dict().items():
+        if old.dtype.is_floating_point:
+            value = golden.random.uniform(0.5, 1.5, old.shape) if "var" in name else (
+                golden.random.standard_normal(old.shape) * 0.5
+            )
+            golden.given(value, name)
+        else:
+            golden.put(**{name: torch.tensor(12)})
+    return golden
+
+
+def layers():
+    """`Layers` with `layers_state` on an input, in both modes; running estimates afterwards."""
+    golden, net = Golden(8), Layers().double()
+    net.load_state_dict(layers_state().tensors)
+    x = golden.normal(3, 4, 29, name="x")
+    for mode in ["eval", "train"]:
+        net.train(mode == "train")
+        golden.put(**{mode: net(x)})
+    golden.put("after.", running_mean=net.bn.running_mean, running_var=net.bn.running_var)
+    return golden
+
+
 # ---------------------------------------------------------------- losses
 
 
@@ -468,7 +555,7 @@ def main():
     torch.set_num_threads(1)
     failed = False
     for make in [
-        conv1d, batch_norm, max_pool, adam, losses, exgnet_parallel, exgnet_cascade_se_mlp,
+        conv1d, batch_norm, max_pool, adam, sgd, layers_state, layers, losses, exgnet_parallel, exgnet_cascade_se_mlp,
         resnet1d, inceptiontime, cnn,
     ]:
         golden, path = make(), HERE / f"{make.__name__}.safetensors"
