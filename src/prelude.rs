@@ -28,5 +28,5 @@ pub use crate::autograd::{grad, no_grad};
 pub use crate::error::{Error, Result};
 pub use crate::gpu::{Gpu, Launch};
 pub use crate::nn::{BatchNorm, Conv1d, Init, Linear, Mode, Optimizer, ParamBuilder, Params, learning_rate};
-pub use crate::ops::{self, Branch, Forward, Hyper, MaxPool, Op, Saved, apply};
+pub use crate::ops::{self, Branch, Forward, Hyper, Keep, MaxPool, Op, Saved, apply};
 pub use crate::tensor::{DType, Tensor};
