@@ -41,7 +41,7 @@ macro_rules! of_one {
     ($($name:ident)*) => {
         /// Functions of each element: those of [`crate::ops`] of the same name.
         impl Tensor {$(
-            #[doc = concat!("[`ops::", stringify!($name), "`](crate::ops::", stringify!($name), ").")]
+            #[doc = concat!("[`ops::", stringify!($name), "`].")]
             pub fn $name(&self) -> Result<Tensor> {
                 ops::$name(self)
             }
@@ -57,7 +57,7 @@ macro_rules! with_operand {
     ($($name:ident)*) => {
         /// Functions of this tensor and another one or a number: those of [`crate::ops`] of the same name.
         impl Tensor {$(
-            #[doc = concat!("[`ops::", stringify!($name), "`](crate::ops::", stringify!($name), "), also with a number.")]
+            #[doc = concat!("[`ops::", stringify!($name), "`], also with a number.")]
             pub fn $name<'a>(&self, other: impl Into<Operand<'a>>) -> Result<Tensor> {
                 ops::$name(self, &other.into().tensor(self)?)
             }
@@ -101,8 +101,8 @@ impl Tensor {
         }
     }
 
-    /// `self` to a power: a number ([`ops::pow_scalar`](crate::ops::pow_scalar)) or a tensor
-    /// ([`ops::pow`](crate::ops::pow)).
+    /// `self` to a power: a number ([`ops::pow_scalar`]) or a tensor
+    /// ([`ops::pow`]).
     pub fn pow<'a>(&self, exponent: impl Into<Operand<'a>>) -> Result<Tensor> {
         match exponent.into() {
             Operand::Tensor(exponent) => ops::pow(self, exponent),
@@ -116,7 +116,7 @@ impl Tensor {
     }
 
     /// `a` where this is not 0, `b` where it is, each a tensor or a number
-    /// ([`ops::where_cond`](crate::ops::where_cond)): `x.gt(0.0)?.where_cond(&x, 0.0)?`.
+    /// ([`ops::where_cond`]): `x.gt(0.0)?.where_cond(&x, 0.0)?`.
     #[doc(alias = "where")]
     pub fn where_cond<'a, 'b>(&self, a: impl Into<Operand<'a>>, b: impl Into<Operand<'b>>) -> Result<Tensor> {
         ops::where_cond(self, &a.into().tensor(self)?, &b.into().tensor(self)?)
@@ -138,22 +138,22 @@ impl Tensor {
 /// # Ok::<(), Error>(())
 /// ```
 impl Tensor {
-    /// Sum over `dims` ([`ops::sum`](crate::ops::sum)).
+    /// Sum over `dims` ([`ops::sum`]).
     pub fn sum(&self, dims: &[usize], keep: Keep) -> Result<Tensor> {
         keep.of(ops::sum(self, dims)?, dims)
     }
 
-    /// Mean over `dims` ([`ops::mean`](crate::ops::mean)).
+    /// Mean over `dims` ([`ops::mean`]).
     pub fn mean(&self, dims: &[usize], keep: Keep) -> Result<Tensor> {
         keep.of(ops::mean(self, dims)?, dims)
     }
 
-    /// Variance over `dims`: biased with `correction` 0, unbiased with 1 ([`ops::var`](crate::ops::var)).
+    /// Variance over `dims`: biased with `correction` 0, unbiased with 1 ([`ops::var`]).
     pub fn var(&self, dims: &[usize], correction: usize, keep: Keep) -> Result<Tensor> {
         keep.of(ops::var(self, dims, correction)?, dims)
     }
 
-    /// Maximum over one dimension ([`ops::max`](crate::ops::max)).
+    /// Maximum over one dimension ([`ops::max`]).
     pub fn max(&self, dim: usize, keep: Keep) -> Result<Tensor> {
         keep.of(reduce::max(self, dim)?, &[dim])
     }
@@ -171,54 +171,54 @@ impl Tensor {
 
 /// Shapes, products and layers.
 impl Tensor {
-    /// The same values in the same order under another shape ([`ops::reshape`](crate::ops::reshape)).
+    /// The same values in the same order under another shape ([`ops::reshape`]).
     pub fn reshape(&self, shape: &[usize]) -> Result<Tensor> {
         ops::reshape(self, shape)
     }
 
-    /// Repeated to `shape` ([`ops::expand`](crate::ops::expand)).
+    /// Repeated to `shape` ([`ops::expand`]).
     pub fn expand(&self, shape: &[usize]) -> Result<Tensor> {
         ops::expand(self, shape)
     }
 
-    /// Without dimensions of extent 1 ([`ops::squeeze`](crate::ops::squeeze)).
+    /// Without dimensions of extent 1 ([`ops::squeeze`]).
     pub fn squeeze(&self, dims: &[usize]) -> Result<Tensor> {
         ops::squeeze(self, dims)
     }
 
-    /// With a dimension of extent 1 before dimension `dim` ([`ops::unsqueeze`](crate::ops::unsqueeze)).
+    /// With a dimension of extent 1 before dimension `dim` ([`ops::unsqueeze`]).
     pub fn unsqueeze(&self, dim: usize) -> Result<Tensor> {
         ops::unsqueeze(self, dim)
     }
 
-    /// Dimension `i` of the result is dimension `order[i]` ([`ops::permute`](crate::ops::permute)).
+    /// Dimension `i` of the result is dimension `order[i]` ([`ops::permute`]).
     pub fn permute(&self, order: &[usize]) -> Result<Tensor> {
         ops::permute(self, order)
     }
 
-    /// Two dimensions exchanged ([`ops::transpose`](crate::ops::transpose)).
+    /// Two dimensions exchanged ([`ops::transpose`]).
     pub fn transpose(&self, a: usize, b: usize) -> Result<Tensor> {
         ops::transpose(self, a, b)
     }
 
-    /// Elements `range` of dimension `dim` ([`ops::slice`](crate::ops::slice)): `x.slice(1, 2..6)?`.
+    /// Elements `range` of dimension `dim` ([`ops::slice`]): `x.slice(1, 2..6)?`.
     pub fn slice(&self, dim: usize, range: Range<usize>) -> Result<Tensor> {
         ops::slice(self, dim, range.start, range.end)
     }
 
     /// Matrix product of the last two dimensions, `[B, M, K] x [B, K, N]`, either without `B`
-    /// ([`ops::matmul`](crate::ops::matmul), which also takes transposed matrices).
+    /// ([`ops::matmul`], which also takes transposed matrices).
     pub fn matmul(&self, other: &Tensor) -> Result<Tensor> {
         ops::matmul(self, other, false, false)
     }
 
-    /// Rows of this table `[V, D]` ([`ops::embedding`](crate::ops::embedding)).
+    /// Rows of this table `[V, D]` ([`ops::embedding`]).
     pub fn embedding(&self, index: &Tensor) -> Result<Tensor> {
         ops::embedding(self, index)
     }
 
     /// Normalised over the last dimensions, those of `weight` and `bias`
-    /// ([`ops::layer_norm`](crate::ops::layer_norm)).
+    /// ([`ops::layer_norm`]).
     pub fn layer_norm(&self, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
         ops::layer_norm(self, weight, bias, eps)
     }

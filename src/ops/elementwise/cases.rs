@@ -1,11 +1,10 @@
 //! Cases of the functions in the tables: all at small sizes, and at lengths around those of the kernels.
 
 use super::table::{BINARY, UNARY};
-use super::{binary, broadcast_shape, gelu, gelu_tanh, maximum, minimum, pow, pow_scalar, silu, unary, where_cond};
-use crate::error::Result;
+use super::{binary, broadcast_shape, maximum, minimum, pow, pow_scalar, unary, where_cond};
 use crate::ops::Array;
 use crate::ops::case::{Case, Input};
-use crate::tensor::{Tensor, numel};
+use crate::tensor::numel;
 
 /// A function of one tensor, by its name in the table.
 pub(crate) fn unary_case(name: &'static str, shape: &[usize]) -> Case {
@@ -80,25 +79,22 @@ pub(in crate::ops) fn broadcast_cases() -> Vec<Case> {
 /// Values far from 0, equal values, powers of numbers below 0 and at 0.
 fn special_cases() -> Vec<Case> {
     let far = [-1e30, -300.0, -41.0, -9.5, -5.25, -3.0, -1.0, -0.0, 0.0, 1e-20, 1.0, 3.0, 5.25, 9.5, 41.0, 300.0, 1e30];
-    let named: [(&'static str, fn(&Tensor) -> Result<Tensor>); 3] =
-        [("gelu", gelu), ("gelu_tanh", gelu_tanh), ("silu", silu)];
     let mut cases: Vec<Case> = Vec::new();
-    for (name, f) in named {
+    for name in ["gelu", "gelu_slope", "gelu_tanh", "gelu_tanh_slope", "silu"] {
         let cpu = UNARY.iter().find(|row| row.name == name).expect("a row of the table").cpu;
-        let input = Input::fixed(&[far.len()], far.to_vec());
         let case = Case::new(
             format!("{name} far from 0"),
-            vec![input],
-            move |x| f(&x[0]),
+            vec![Input::fixed(&[far.len()], far.to_vec())],
+            move |x| unary(name, &x[0], [0.0; 2]),
             move |x| x[0].map(|v| cpu(v, [0.0; 2])),
         );
         cases.push(case.oracle_only());
     }
-    // equal values among others
-    let thirds = |n: usize, step: usize| (0..n).map(|i| (i * step % 3) as f32 - 1.0).collect::<Vec<_>>();
+    // -1, 0 and 1 beside each of them
+    let [u, v] = [1, 3].map(|step| (0..35).map(|i| (i / step % 3) as f32 - 1.0).collect::<Vec<_>>());
     for (i, row) in BINARY.iter().enumerate().filter(|(_, row)| row.name != "div" && row.name != "pow") {
         let (cpu, s) = (row.cpu, row.scalars);
-        let inputs = vec![Input::fixed(&[5, 7], thirds(35, 1)), Input::fixed(&[5, 7], thirds(35, 4)).map(|v| -v)];
+        let inputs = vec![Input::fixed(&[5, 7], u.clone()), Input::fixed(&[5, 7], v.clone())];
         let case = Case::new(format!("{} of equal values", row.name), inputs, move |x| binary(i, &x[0], &x[1], s), {
             let wide = s.map(f64::from);
             // Rust's signum is never 0
@@ -150,13 +146,13 @@ pub(in crate::ops) fn where_cases() -> Vec<Case> {
             },
         )
     };
-    // a function in two pieces, and a square root that is no number on the other side
+    // a function in two pieces, with a step where no value is near
     let pieces = Case::new(
         "where_cond, maximum and minimum of [37]",
         vec![Input::spaced(&[37], 26), Input::spaced(&[37], 27).map(|v| v + 0.02)],
-        |x| where_cond(&maximum(&x[0], &x[1])?.gt(0.0)?, &x[0].mul(&x[1])?, &minimum(&x[0], &x[1])?),
+        |x| where_cond(&maximum(&x[0], &x[1])?.gt(0.01)?, &x[0].mul(&x[1])?, &minimum(&x[0], &x[1])?),
         |x| {
-            let f = |(&a, &b): (&f64, &f64)| if a.max(b) > 0.0 { a * b } else { a.min(b) };
+            let f = |(&a, &b): (&f64, &f64)| if a.max(b) > 0.01 { a * b } else { a.min(b) };
             Array::new(&[37], x[0].data.iter().zip(&x[1].data).map(f).collect())
         },
     );
