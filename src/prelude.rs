@@ -30,5 +30,5 @@ pub use crate::nn::{
     Accumulator, Added, Batch, BatchNorm, Conv1d, ConvOptions, Dropout, Group, Init, Linear, Loader, Mode, Optimizer,
     Padding, ParamBuilder, Parameter, Params, TensorFile, learning_rate,
 };
-pub use crate::ops::{self, Branch, Forward, Hyper, MaxPool, Op, Saved, Sgd, apply};
+pub use crate::ops::{self, Branch, Forward, Hyper, Keep, MaxPool, Op, Saved, Sgd, apply};
 pub use crate::tensor::{DType, Tensor};

@@ -7,7 +7,7 @@ mod golden;
 use exgnet::autograd::grad;
 use exgnet::explain::{grad_cam, resize_map};
 use exgnet::nn::{Added, ConvOptions, Group, Init, Mode, Optimizer, Padding, ParamBuilder};
-use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool, Sgd, SgdState};
+use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, Keep, MaxPool, Sgd, SgdState};
 use exgnet::tensor::Tensor;
 use golden::{Golden, Worst, dot, gpu, gradients, network};
 
@@ -103,6 +103,67 @@ fn pooling() {
         let dx = gradients(&y, &[&x], Some(&seed), false);
         worst.tensor(&key("y"), &y, &g, 1e-6, 1e-5);
         worst.tensor(&key("dx"), &dx[0], &g, 1e-6, 1e-5);
+    }
+    worst.done();
+}
+
+/// Functions of one tensor and of several, to the second derivative: the last two kinds squared, multiplied or cubed as in
+/// `make.py`.
+#[test]
+fn functions_to_second_order() {
+    let g = Golden::open("functions");
+    let mut worst = Worst::new("functions");
+    for (i, case) in g.json("cases").as_array().expect("a list").iter().enumerate() {
+        let key = |k: &str| format!("case{i}.{k}");
+        let number = |k: &str| case[k].as_f64().expect("a number") as f32;
+        let x: Vec<Tensor> = (0..number("inputs") as usize).map(|j| g.leaf(&key(&format!("x{j}")))).collect();
+        let c = g.leaf(&key("g"));
+        let op = case["op"].as_str().expect("a name");
+        let y = match op {
+            "gelu" => x[0].gelu(),
+            "gelu_tanh" => x[0].gelu_tanh(),
+            "silu" => x[0].silu(),
+            "erf" => x[0].erf(),
+            "pow_scalar" => x[0].pow(number("exponent")),
+            "pow" => x[0].pow(&x[1]),
+            "maximum" => x[0].maximum(&x[1]),
+            "minimum" => x[0].minimum(&x[1]),
+            "where" => {
+                let condition = g.leaf(&key("condition")).detach();
+                x[0].square().and_then(|a| condition.where_cond(&a, &x[1].mul(&x[0])?))
+            }
+            "var" => {
+                let dims = case["dims"].as_array().expect("a list").iter();
+                let dims: Vec<usize> = dims.map(|d| d.as_u64().expect("a number") as usize).collect();
+                x[0].var(&dims, number("correction") as usize, Keep::Yes)
+            }
+            "layer_norm" => x[0].layer_norm(&x[1], &x[2], 1e-5),
+            "embedding" => {
+                let index = g.leaf(&key("index"));
+                let words: Vec<u32> = g.f32(&key("index")).iter().map(|&v| v as u32).collect();
+                let index = Tensor::from_u32(gpu(), index.shape(), &words).expect("uploaded");
+                x[0].embedding(&index).and_then(|y| y.pow(3.0))
+            }
+            other => panic!("{other}"),
+        };
+        let y = y.expect(op);
+        worst.tensor(&key("y"), &y, &g, 1e-6, 1e-5);
+        let wrt: Vec<&Tensor> = x.iter().collect();
+        let first = gradients(&y, &wrt, Some(&c), true);
+        let mut s: Option<Tensor> = None;
+        for (j, d) in first.iter().enumerate() {
+            worst.tensor(&key(&format!("d{j}")), d, &g, 1e-6, 1e-5);
+            let part = dot(d, &g.leaf(&key(&format!("u{j}"))).detach());
+            s = Some(s.map_or(part.clone(), |s| s.add(&part).expect("sum")));
+        }
+        // what S does not depend on has no gradient here, and zeros there
+        let wrt: Vec<&Tensor> = [&c].into_iter().chain(&x).collect();
+        let second = grad(&s.expect("a sum"), &wrt, None, false).expect("gradients");
+        for (j, (d, t)) in second.iter().zip(&wrt).enumerate() {
+            let label = key(&if j == 0 { "s_g".to_owned() } else { format!("s{}", j - 1) });
+            let got = d.as_ref().map_or(vec![0.0; t.numel()], |d| d.to_vec().expect("read back"));
+            worst.see(&label, &got, g.values(&label), 1e-5, 1e-4);
+        }
     }
     worst.done();
 }

@@ -163,6 +163,70 @@ def max_pool():
     return golden
 
 
+def functions():
+    """Functions of one tensor and of several, var, layer_norm and embedding, their gradients `d0`,
+    `d1`.. and those of S = sum(d0 u0) + sum(d1 u1).. with respect to g and the inputs.
+
+    The inputs of maximum and minimum have equal values, those of the activations ones far from 0.
+    """
+    golden, cases = Golden(6), []
+
+    def case(op, f, *inputs, **options):
+        name = f"case{len(cases)}."
+        inputs = leaf(*[golden.given(x, f"{name}x{i}") for i, x in enumerate(inputs)])
+        y = f(*inputs)
+        (g,) = leaf(golden.normal(*y.shape, name=name + "g"))
+        first = grads(y, inputs, grad_outputs=g, create_graph=True)
+        scalar = sum((d * golden.normal(*d.shape, name=f"{name}u{i}")).sum() for i, d in enumerate(first))
+        second = grads(scalar, [g, *inputs], allow_unused=True, materialize_grads=True)
+        golden.put(name, y=y, **{f"d{i}": d for i, d in enumerate(first)}, s_g=second[0])
+        golden.put(name, **{f"s{i}": s for i, s in enumerate(second[1:])})
+        cases.append(dict(op=op, inputs=len(inputs), **options))
+
+    def normal(*shape):
+        return golden.random.standard_normal(shape)
+
+    def positive(*shape):
+        return golden.random.uniform(0.5, 2, shape)
+
+    far = np.concatenate([normal(30) * 2, [-50, -12, -5, 0, 5, 12, 50]])
+    case("gelu", F.gelu, far)
+    case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), far)
+    case("silu", F.silu, far)
+    case("erf", torch.erf, far)
+    for exponent in [1.7, -0.5]:
+        case("pow_scalar", lambda x: x**exponent, positive(3, 5), exponent=exponent)
+    for exponent in [1.0, 2.0, 3.0]:
+        case("pow_scalar", lambda x: x**exponent, np.append(normal(9), 0), exponent=exponent)
+    case("pow_scalar", lambda x: x**-2.0, -positive(3, 5), exponent=-2.0)
+    case("pow", torch.pow, positive(2, 3, 5), normal(3, 1))
+    equal = np.round(normal(2, 4, 6) * 2)
+    case("maximum", torch.maximum, equal[0], equal[1])
+    case("minimum", torch.minimum, equal[0], equal[1])
+    case("maximum", torch.maximum, normal(4, 1), normal(6))
+    condition = torch.from_numpy(golden.random.uniform(size=(4, 6)) < 0.4)
+    golden.put(f"case{len(cases)}.", condition=condition.long())
+    case("where", lambda a, b: torch.where(condition, a * a, b * a), normal(4, 6), normal(6))
+    for dims, correction in [([1], 0), ([1], 1), ([0, 2], 1)]:
+        case(
+            "var", lambda x: x.var(dims, correction=correction, keepdim=True),
+            normal(2, 3, 7) + 3, dims=dims, correction=correction,
+        )
+    case(
+        "layer_norm", lambda x, w, b: F.layer_norm(x, w.shape, w, b, EPS_BN),
+        normal(2, 3, 7) * 1.5 + 0.7, normal(7), normal(7),
+    )
+    case(
+        "layer_norm", lambda x, w, b: F.layer_norm(x, w.shape, w, b, EPS_BN),
+        normal(4, 3, 5), normal(3, 5), normal(3, 5),
+    )
+    index = torch.from_numpy(golden.random.randint(0, 6, (3, 5)))
+    golden.put(f"case{len(cases)}.", index=index)
+    case("embedding", lambda table: F.embedding(index, table) ** 3, normal(8, 4))
+    golden.describe(cases=cases, eps=EPS_BN)
+    return golden
+
+
 def adam():
     """Three steps of Adam and of AdamW on given gradients; clipping at a global norm."""
     golden = Golden(4)
@@ -555,8 +619,8 @@ def main():
     torch.set_num_threads(1)
     failed = False
     for make in [
-        conv1d, batch_norm, max_pool, adam, sgd, layers_state, layers, losses, exgnet_parallel, exgnet_cascade_se_mlp,
-        resnet1d, inceptiontime, cnn,
+        conv1d, batch_norm, max_pool, functions, adam, sgd, layers_state, layers, losses,
+        exgnet_parallel, exgnet_cascade_se_mlp, resnet1d, inceptiontime, cnn,
     ]:
         golden, path = make(), HERE / f"{make.__name__}.safetensors"
         for name, value in golden.tensors.items():
