@@ -101,12 +101,17 @@ pub(crate) struct Safetensors<'a> {
 }
 
 impl<'a> Safetensors<'a> {
-    /// Of the bytes of a file whose metadata say `format`.
-    pub(crate) fn parse(bytes: &'a [u8], format: &str) -> Result<Self, String> {
+    /// Of the bytes of any file.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, String> {
         let broken = |e| format!("no safetensors file: {e}");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
-        let file = Self { tensors, metadata: header.metadata().clone().unwrap_or_default() };
+        Ok(Self { tensors, metadata: header.metadata().clone().unwrap_or_default() })
+    }
+
+    /// Of the bytes of a file whose metadata say `format`.
+    pub(crate) fn parse(bytes: &'a [u8], format: &str) -> Result<Self, String> {
+        let file = Self::of(bytes)?;
         match file.text("format")? {
             found if found == format => Ok(file),
             found => Err(format!("format '{found}', expected '{format}'")),
@@ -126,6 +131,17 @@ impl<'a> Safetensors<'a> {
     /// A metadata value that is a number.
     pub(crate) fn number<T: FromStr>(&self, key: &str) -> Result<T, String> {
         self.text(key)?.parse().map_err(|_| format!("'{key}' in the metadata is no number"))
+    }
+
+    /// All metadata.
+    pub(crate) fn metadata(&self) -> &HashMap<String, String> {
+        &self.metadata
+    }
+
+    /// Type of a tensor's elements, its shape and its bytes.
+    pub(crate) fn raw(&self, name: &str) -> Result<(Dtype, Vec<usize>, &'a [u8]), String> {
+        let view = self.tensors.tensor(name).map_err(|_| format!("the tensor '{name}' is missing"))?;
+        Ok((view.dtype(), view.shape().to_vec(), view.data()))
     }
 
     /// Names of the tensors, sorted.

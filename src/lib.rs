@@ -41,9 +41,10 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! Three programs in `experiments/examples` to begin one's own with (`cargo run --release --example NAME`):
+//! Four programs in `experiments/examples` to begin one's own with (`cargo run --release --example NAME`):
 //! - `sine` fits a sine with a network of one hidden layer;
 //! - `cnn` trains a plain convolutional network on synthetic ECG ([`ecg::synthesize`]);
+//! - `own_network` trains a network with a loss that differentiates a gradient, saves and loads it, and asks where it looks;
 //! - `own_operation` adds an operation from outside the crate, with a kernel of its own ([`gpu::Launch::from_text`], the trait
 //!   [`ops::Op`]), and puts it through the checks of the engine's own ([`lab::check::check_case`]).
 //!

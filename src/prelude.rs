@@ -5,9 +5,8 @@
 //!
 //! let gpu = Gpu::from_env()?;
 //! let mut p = ParamBuilder::new(1); // the seed of the starting values
-//! Linear::declare(&mut p, "out", 2, 1);
+//! let out = p.linear("out", 2, 1);
 //! let params = p.init(&gpu)?;
-//! let out = Linear::new(&params, "out")?;
 //!
 //! // y = x0 - 2 x1
 //! let x = Tensor::from_f32(&gpu, &[4, 2], &[0., 0., 1., 0., 0., 1., 1., 1.])?;
@@ -27,6 +26,9 @@
 pub use crate::autograd::{grad, no_grad};
 pub use crate::error::{Error, Result};
 pub use crate::gpu::{Gpu, Launch};
-pub use crate::nn::{BatchNorm, Conv1d, Init, Linear, Mode, Optimizer, ParamBuilder, Params, learning_rate};
-pub use crate::ops::{self, Branch, Forward, Hyper, MaxPool, Op, Saved, apply};
+pub use crate::nn::{
+    Accumulator, Added, Batch, BatchNorm, Conv1d, ConvOptions, Dropout, Group, Init, Linear, Loader, Mode, Optimizer,
+    Padding, ParamBuilder, Parameter, Params, TensorFile, learning_rate,
+};
+pub use crate::ops::{self, Branch, Forward, Hyper, Keep, MaxPool, Op, Saved, Sgd, apply};
 pub use crate::tensor::{DType, Tensor};

@@ -3,6 +3,9 @@
 #[path = "../experiments/examples/cnn.rs"]
 #[allow(dead_code, reason = "its main is not run here")]
 mod cnn;
+#[path = "../experiments/examples/own_network.rs"]
+#[allow(dead_code, reason = "its main is not run here")]
+mod own_network;
 #[path = "../experiments/examples/own_operation.rs"]
 #[allow(dead_code, reason = "its main is not run here")]
 mod own_operation;
@@ -31,6 +34,17 @@ fn a_plain_network_learns_three_rhythms() {
     let accuracy = cnn::run(gpu()).unwrap_or_else(|e| panic!("{e}"));
     assert!(cnn::learned(accuracy), "{accuracy}");
     assert!(!cnn::learned(1.0 / 3.0), "chance is no success");
+}
+
+#[test]
+fn a_network_of_ones_own_is_trained_saved_loaded_and_explained() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("own.safetensors");
+    let (accuracy, off) = own_network::run(gpu(), &path).unwrap_or_else(|e| panic!("{e}"));
+    // by chance a third would be right, and maps some 20 samples off
+    assert!(accuracy > 0.9 && off < 5.0, "accuracy {accuracy}, {off} samples off");
+    let text = include_str!("../experiments/examples/own_network.rs");
+    assert!(text.lines().count() <= 80, "{} lines, too long to begin with", text.lines().count());
 }
 
 #[test]

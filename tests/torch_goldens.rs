@@ -6,8 +6,8 @@ mod golden;
 
 use exgnet::autograd::grad;
 use exgnet::explain::{grad_cam, resize_map};
-use exgnet::nn::Mode;
-use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, MaxPool};
+use exgnet::nn::{Added, ConvOptions, Group, Init, Mode, Optimizer, Padding, ParamBuilder};
+use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, Keep, MaxPool, Sgd, SgdState};
 use exgnet::tensor::Tensor;
 use golden::{Golden, Worst, dot, gpu, gradients, network};
 
@@ -107,6 +107,67 @@ fn pooling() {
     worst.done();
 }
 
+/// Functions of one tensor and of several, to the second derivative: the last two kinds squared, multiplied or cubed as in
+/// `make.py`.
+#[test]
+fn functions_to_second_order() {
+    let g = Golden::open("functions");
+    let mut worst = Worst::new("functions");
+    for (i, case) in g.json("cases").as_array().expect("a list").iter().enumerate() {
+        let key = |k: &str| format!("case{i}.{k}");
+        let number = |k: &str| case[k].as_f64().expect("a number") as f32;
+        let x: Vec<Tensor> = (0..number("inputs") as usize).map(|j| g.leaf(&key(&format!("x{j}")))).collect();
+        let c = g.leaf(&key("g"));
+        let op = case["op"].as_str().expect("a name");
+        let y = match op {
+            "gelu" => x[0].gelu(),
+            "gelu_tanh" => x[0].gelu_tanh(),
+            "silu" => x[0].silu(),
+            "erf" => x[0].erf(),
+            "pow_scalar" => x[0].pow(number("exponent")),
+            "pow" => x[0].pow(&x[1]),
+            "maximum" => x[0].maximum(&x[1]),
+            "minimum" => x[0].minimum(&x[1]),
+            "where" => {
+                let condition = g.leaf(&key("condition")).detach();
+                x[0].square().and_then(|a| condition.where_cond(&a, &x[1].mul(&x[0])?))
+            }
+            "var" => {
+                let dims = case["dims"].as_array().expect("a list").iter();
+                let dims: Vec<usize> = dims.map(|d| d.as_u64().expect("a number") as usize).collect();
+                x[0].var(&dims, number("correction") as usize, Keep::Yes)
+            }
+            "layer_norm" => x[0].layer_norm(&x[1], &x[2], 1e-5),
+            "embedding" => {
+                let index = g.leaf(&key("index"));
+                let words: Vec<u32> = g.f32(&key("index")).iter().map(|&v| v as u32).collect();
+                let index = Tensor::from_u32(gpu(), index.shape(), &words).expect("uploaded");
+                x[0].embedding(&index).and_then(|y| y.pow(3.0))
+            }
+            other => panic!("{other}"),
+        };
+        let y = y.expect(op);
+        worst.tensor(&key("y"), &y, &g, 1e-6, 1e-5);
+        let wrt: Vec<&Tensor> = x.iter().collect();
+        let first = gradients(&y, &wrt, Some(&c), true);
+        let mut s: Option<Tensor> = None;
+        for (j, d) in first.iter().enumerate() {
+            worst.tensor(&key(&format!("d{j}")), d, &g, 1e-6, 1e-5);
+            let part = dot(d, &g.leaf(&key(&format!("u{j}"))).detach());
+            s = Some(s.map_or(part.clone(), |s| s.add(&part).expect("sum")));
+        }
+        // what S does not depend on has no gradient here, and zeros there
+        let wrt: Vec<&Tensor> = [&c].into_iter().chain(&x).collect();
+        let second = grad(&s.expect("a sum"), &wrt, None, false).expect("gradients");
+        for (j, (d, t)) in second.iter().zip(&wrt).enumerate() {
+            let label = key(&if j == 0 { "s_g".to_owned() } else { format!("s{}", j - 1) });
+            let got = d.as_ref().map_or(vec![0.0; t.numel()], |d| d.to_vec().expect("read back"));
+            worst.see(&label, &got, g.values(&label), 1e-5, 1e-4);
+        }
+    }
+    worst.done();
+}
+
 #[test]
 fn adam_steps_and_clipping() {
     let g = Golden::open("adam");
@@ -133,6 +194,92 @@ fn adam_steps_and_clipping() {
         let clipped =
             [g.values(&format!("clip.{size}.a_clipped")), g.values(&format!("clip.{size}.b_clipped"))].concat();
         worst.see(size, &state.m.to_vec().expect("read back"), &clipped, 1e-6, 1e-5);
+    }
+    worst.done();
+}
+
+#[test]
+fn sgd_steps() {
+    let g = Golden::open("sgd");
+    let mut worst = Worst::new("sgd");
+    for (name, options) in g.json("cases").as_object().expect("cases by name") {
+        let number = |key: &str| options.get(key).map_or(0.0, |v| v.as_f64().expect("a number"));
+        let hyper = Sgd {
+            lr: 0.01,
+            momentum: number("momentum"),
+            nesterov: options.get("nesterov").is_some(),
+            weight_decay: number("weight_decay"),
+            clip: 0.0,
+        };
+        let w = g.leaf("start").detach();
+        let state = SgdState::new(gpu(), w.numel()).expect("state");
+        for step in 0..4 {
+            ops::sgd_step(&w, &g.leaf(&format!("grad{step}")), &state, &hyper).expect("a step");
+            worst.tensor(&format!("{name}.step{step}"), &w, &g, 1e-6, 1e-6);
+        }
+    }
+    worst.done();
+}
+
+/// Groups with a rate and a decay of their own, and one that is frozen for two of the steps.
+#[test]
+fn groups_of_parameters() {
+    let g = Golden::open("sgd");
+    let mut worst = Worst::new("groups");
+    let start = g.f32("start");
+    let names = ["a.weight", "b.bias", "c.weight"];
+    for name in ["groups_sgd", "groups_adamw"] {
+        let mut builder = ParamBuilder::new(1);
+        names.iter().for_each(|name| builder.param(*name, &[100], Init::Value(0.0)));
+        let p = builder.init(gpu()).expect("parameters");
+        names.iter().zip(start.chunks(100)).for_each(|(name, values)| p.set(name, values).expect("set"));
+        let optimizer = match name {
+            "groups_sgd" => Optimizer::sgd(&p, Sgd { lr: 0.01, weight_decay: 0.1, ..Sgd::default() }),
+            _ => Optimizer::new(&p, Hyper { weight_decay: 0.1, decoupled: true, ..Hyper::default() }),
+        };
+        let group = |lr_factor, weight_decay| Group { lr_factor, weight_decay };
+        let mut optimizer = optimizer
+            .and_then(|o| o.with_group(&p, "a.*", group(Some(3.0), None)))
+            .and_then(|o| o.with_group(&p, "*.bias", group(None, Some(0.0))))
+            .expect("groups");
+        for step in 0..4 {
+            if matches!(step, 1 | 2) { p.freeze("b.*") } else { p.unfreeze("b.*") }.expect("b.bias");
+            let gradient = g.f32(&format!("grad{step}"));
+            let gradients = gradient.chunks(100).map(|g| Tensor::from_f32(gpu(), &[100], g).ok());
+            optimizer.step(&p, &gradients.collect::<Vec<_>>(), 0.01).expect("a step");
+            let now: Vec<f32> =
+                names.iter().flat_map(|name| p.get(name).and_then(|t| t.to_vec()).expect("read back")).collect();
+            let key = format!("{name}.step{step}");
+            worst.see(&key, &now, g.values(&key), 1e-6, 1e-6);
+        }
+    }
+    worst.done();
+}
+
+/// Layers with options other than the default, with a state dict that PyTorch saved.
+#[test]
+fn layers_with_options() {
+    let g = Golden::open("layers");
+    let mut worst = Worst::new("layers");
+    let mut p = ParamBuilder::new(1);
+    let o = ConvOptions::default();
+    let strided = ConvOptions { stride: 2, padding: Padding::Both(3), dilation: 2, groups: 2, ..o };
+    let conv = p.conv1d("conv", 4, 6, 5, strided);
+    let bn = p.batch_norm("bn", 6).with_eps(1e-3).with_momentum(0.25);
+    let depthwise =
+        p.conv1d("depthwise", 6, 6, 3, ConvOptions { padding: Padding::Both(0), groups: 6, bias: false, ..o });
+    let head = p.linear("head", 6, 3);
+    let params = p.init(gpu()).expect("parameters");
+    params.load(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/torch/layers_state.safetensors")).expect("loaded");
+    let x = g.leaf("x").detach();
+    for (name, mode) in [("eval", Mode::EVAL), ("train", Mode::TRAIN)] {
+        let y = conv.forward(&x).and_then(|y| bn.relu(&y, Added::Nothing, &mode, None));
+        let y = y.and_then(|y| depthwise.forward(&y)).and_then(|y| ops::global_avg_pool(&y));
+        worst.tensor(name, &y.and_then(|y| head.forward(&y)).expect("forward"), &g, 1e-5, 1e-4);
+    }
+    for name in ["running_mean", "running_var"] {
+        let now = params.get(&format!("bn.{name}")).expect("an estimate");
+        worst.tensor(&format!("after.{name}"), &now, &g, 1e-6, 1e-5);
     }
     worst.done();
 }

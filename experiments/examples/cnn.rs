@@ -29,24 +29,20 @@ impl Cnn {
     /// The network with its parameters; the seed is that of their starting values.
     fn new(gpu: &Gpu, seed: u64) -> Result<(Self, Params)> {
         let mut p = ParamBuilder::new(seed);
-        for (i, c) in CHANNELS.windows(2).enumerate() {
-            Conv1d::declare(&mut p, &format!("conv.{i}"), c[0], c[1], KERNEL);
-            BatchNorm::declare(&mut p, &format!("bn.{i}"), c[1]);
-        }
-        Linear::declare(&mut p, "head", CHANNELS[3], CLASSES.len());
-        let params = p.init(gpu)?;
-        let layer =
-            |i| Ok((Conv1d::new(&params, &format!("conv.{i}"), 2)?, BatchNorm::new(&params, &format!("bn.{i}"))?));
-        let layers = (0..CHANNELS.len() - 1).map(layer).collect::<Result<_>>()?;
-        let net = Self { layers, head: Linear::new(&params, "head")? };
-        Ok((net, params))
+        let options = ConvOptions { stride: 2, ..ConvOptions::default() };
+        let mut layer = |(i, c): (usize, &[usize])| {
+            (p.conv1d(&format!("conv.{i}"), c[0], c[1], KERNEL, options), p.batch_norm(&format!("bn.{i}"), c[1]))
+        };
+        let layers = CHANNELS.windows(2).enumerate().map(&mut layer).collect();
+        let net = Self { layers, head: p.linear("head", CHANNELS[3], CLASSES.len()) };
+        Ok((net, p.init(gpu)?))
     }
 
     /// Logits `[B, classes]` of strips `[B, 1, L]`.
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         let mut x = x.clone();
         for (conv, bn) in &self.layers {
-            x = ops::relu(&bn.forward(&conv.forward(&x)?, mode)?)?;
+            x = bn.relu(&conv.forward(&x)?, Added::Nothing, mode, None)?;
             x = ops::max_pool(&x, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
         }
         self.head.forward(&ops::global_avg_pool(&x)?)

@@ -26,10 +26,8 @@ impl Mlp {
 /// Trains; returns the mean squared error on points between those of the training.
 pub fn run(gpu: &Gpu) -> Result<f32> {
     let mut p = ParamBuilder::new(1);
-    Linear::declare(&mut p, "hidden", 1, HIDDEN);
-    Linear::declare(&mut p, "out", HIDDEN, 1);
+    let net = Mlp { hidden: p.linear("hidden", 1, HIDDEN), out: p.linear("out", HIDDEN, 1) };
     let params = p.init(gpu)?;
-    let net = Mlp { hidden: Linear::new(&params, "hidden")?, out: Linear::new(&params, "out")? };
 
     // `n` points from -pi to pi and their sines, `[n, 1]` each
     let points = |n: usize| {

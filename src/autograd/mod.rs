@@ -53,8 +53,10 @@ pub(crate) fn operations(output: &Tensor) -> Vec<Tensor> {
 /// A tensor on which `output` does not depend has the gradient `None`.
 ///
 /// # Errors
-/// Those of the operations; [`Error::Shape`] for a seed of another shape, and where a tensor that a gradient is computed
-/// from was written over since the forward pass (an optimiser's step, [`Tensor::overwrite`], running estimates, a replay).
+/// Those of the operations; [`Error::Shape`] for a seed of another shape; for an output, or a tensor of `wrt`, without a history
+/// that is no leaf either ([`Tensor::leaf`]); where what is to be differentiated came of a gradient that was taken without
+/// `create_graph` (as a constant it is to be given by [`Tensor::detach`]); and where a tensor that a gradient is computed from
+/// was written over since the forward pass (an optimiser's step, [`Tensor::overwrite`], running estimates, a replay).
 pub fn grad(
     output: &Tensor,
     wrt: &[&Tensor],
@@ -72,9 +74,12 @@ pub fn grad(
                 "the seed is the gradient that flows into the output",
             ));
         }
+        // a seed is a constant
+        Some(s) if s.is_without_graph() => s.detach(),
         Some(s) => s.clone(),
         None => Tensor::full(output.gpu(), output.shape(), 1.0)?,
     };
+    require_history(output, wrt)?;
     let targets: HashSet<u64> = wrt.iter().map(|t| t.id()).collect();
     let tape = reachable(output);
     let mut leads = targets.clone();
@@ -90,6 +95,9 @@ pub fn grad(
             let Some(history) = t.history() else { continue };
             if !leads.contains(&id) || !history.inputs.iter().any(|i| leads.contains(&i.id())) {
                 continue;
+            }
+            if let Some(i) = history.inputs.iter().position(Tensor::is_without_graph) {
+                return Err(no_graph(&format!("input {} of {}", i + 1, history.op.name()), &history.inputs[i]));
             }
             // What nobody asked for is let go here, so that its memory can be used again.
             let g = if targets.contains(&id) { grads.get(&id).cloned() } else { grads.remove(&id) };
@@ -110,7 +118,45 @@ pub fn grad(
         }
         Ok::<(), Error>(())
     })?;
-    Ok(wrt.iter().map(|t| grads.get(&t.id()).cloned()).collect())
+    let found = |t: &&Tensor| {
+        let g = grads.get(&t.id())?;
+        // a graph that nobody wanted is none that was forgotten
+        Some(if create_graph || g.requires_grad() { g.clone() } else { g.without_graph() })
+    };
+    Ok(wrt.iter().map(found).collect())
+}
+
+/// An error for an output, or a tensor of `wrt`, that no gradient can lead from, or to.
+fn require_history(output: &Tensor, wrt: &[&Tensor]) -> Result<()> {
+    if let Some((i, t)) = wrt.iter().enumerate().find(|(_, t)| !t.requires_grad()) {
+        return Err(Error::shape(
+            "grad",
+            format!("tensor {} of {} to differentiate by, shape {:?}, without a history", i + 1, wrt.len(), t.shape()),
+            "a leaf, or what an operation made of one",
+            "did you forget leaf()? `let x = Tensor::from_f32(..)?.leaf();` before it is used, and under no no_grad",
+        ));
+    }
+    match output {
+        _ if wrt.is_empty() || output.requires_grad() => Ok(()),
+        _ if output.is_without_graph() => Err(no_graph("the output", output)),
+        _ => Err(Error::shape(
+            "grad",
+            format!("an output of shape {:?} without a history", output.shape()),
+            "the result of operations on one leaf or more",
+            "did you forget leaf() on an input? Comparisons, detach(), no_grad and derivatives of what is linear give none",
+        )),
+    }
+}
+
+/// The error where a gradient without a history is differentiated.
+fn no_graph(what: &str, t: &Tensor) -> Error {
+    Error::shape(
+        "grad",
+        format!("{what}, shape {:?}, that came of a gradient without a history", t.shape()),
+        "a gradient that can be differentiated",
+        "did you forget create_graph? Take the gradient with grad(.., create_graph: true); if it is meant as a constant, \
+         detach() it",
+    )
 }
 
 /// Everything `output` came from, by id; ids are a topological order.

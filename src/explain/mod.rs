@@ -62,7 +62,8 @@ pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool
         ));
     };
     let score = ops::pick(&out.logits, classes)?;
-    let gradient = grad(&score, &[a], None, create_graph)?.pop().flatten();
+    let with_history = score.requires_grad() && a.requires_grad();
+    let gradient = if with_history { grad(&score, &[a], None, create_graph)?.pop().flatten() } else { None };
     let gradient = gradient.ok_or_else(|| {
         Error::shape(
             "grad_cam",
@@ -71,6 +72,8 @@ pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool
             "do not run it under no_grad",
         )
     })?;
+    // without a graph the weights are constants of what is differentiated later
+    let gradient = if create_graph { gradient } else { gradient.detach() };
     let alpha = ops::mean(&gradient, &[2])?;
     let weighted = ops::sum(&ops::mul(a, &alpha)?, &[1])?;
     let map = ops::reshape(&ops::relu(&weighted)?, &[a.dim(0), a.dim(2)])?;

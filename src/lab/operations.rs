@@ -142,6 +142,10 @@ pub static OPERATIONS: &[Operation] = &[
     new(("add", "elementwise"), &["binary"], Sizes::Rows, |s| ops::binary_case("add", &s.rows(), &s.rows())),
     new(("tanh", "elementwise"), &["unary"], Sizes::Rows, |s| ops::unary_case("tanh", &s.rows())),
     new(("permute", "shaping"), &[], Sizes::Rows, |s| ops::permute_case(&s.rows(), &[2, 0, 1])),
+    new(("embedding", "embedding"), &["embedding"], Sizes::Product, |s| ops::embedding_case(s.out, s.c_in, &[s.len])),
+    new(("embedding_grad", "embedding"), &["embedding_grad"], Sizes::Product, |s| {
+        ops::embedding_grad_case(s.out, s.c_in, s.len)
+    }),
     new(("cross_entropy", "losses"), &["cross_entropy", "cross_entropy_targets"], Sizes::Matrix, |s| {
         ops::cross_entropy_case(s.batch, s.c_in, true, 0.1)
     }),

@@ -25,6 +25,7 @@ pub(super) fn needs(operation: &str, s: Shape) -> Needs {
             let g = batch * out * t;
             (vec![rows, n * k, g, rows, g], 3)
         }
+        "embedding" | "embedding_grad" => (vec![n, c_in * len, len], 3),
         "matmul" => (vec![n, c_in * len, out * len], 3),
         "batch_norm" | "batch_norm_relu" => (vec![rows, rows, rows], 3),
         // with the output, and the gradients of both inputs

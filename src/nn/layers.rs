@@ -1,12 +1,16 @@
-//! The layers EXGnet is made of: each declares its parameters with a [`ParamBuilder`], takes them from the [`Params`] that
-//! came of it, and applies itself. A module of one's own is a struct of layers that does the same.
+//! Layers. [`ParamBuilder`] hands them out (`p.linear("head", 16, 3)`), with their tensors as soon as the parameters are built.
+//! Or in two steps: each declares its parameters with a builder and takes them by name from the [`Params`] that came of it.
 
+use super::parameter::Parameter;
 use super::params::{Init, ParamBuilder, Params};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Numbers, Plus};
 use crate::tensor::Tensor;
 
-/// BatchNorm's epsilon and momentum (method: PyTorch's defaults).
+pub use super::conv1d::{Conv1d, ConvOptions, Padding};
+pub use super::dropout::Dropout;
+
+/// BatchNorm's epsilon and momentum where nothing else is said (method: PyTorch's defaults).
 pub(crate) const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 
@@ -102,13 +106,15 @@ impl Convs {
 }
 
 /// Normalises each channel of `[B, C, L]` or `[B, C]` over batch and time, then scales and shifts it (Ioffe and Szegedy 2015;
-/// epsilon 1e-5, momentum 0.1).
+/// epsilon 1e-5, momentum 0.1, as PyTorch).
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
-    weight: Tensor,
-    bias: Tensor,
-    mean: Tensor,
-    variance: Tensor,
+    weight: Parameter,
+    bias: Parameter,
+    mean: Parameter,
+    variance: Parameter,
+    eps: f32,
+    momentum: f32,
 }
 
 impl BatchNorm {
@@ -122,23 +128,45 @@ impl BatchNorm {
 
     /// The layer declared as `name`.
     pub fn new(p: &Params, name: &str) -> Result<Self> {
-        let part = |part: &str| p.get(&format!("{name}.{part}"));
-        let (mean, variance) = (part("running_mean")?, part("running_var")?);
-        Ok(Self { weight: part("weight")?, bias: part("bias")?, mean, variance })
+        Self::of(name, |name| Parameter::built(p, name))
+    }
+
+    fn of(name: &str, mut parameter: impl FnMut(&str) -> Result<Parameter>) -> Result<Self> {
+        let mut part = |part: &str| parameter(&format!("{name}.{part}"));
+        Ok(Self {
+            mean: part("running_mean")?,
+            variance: part("running_var")?,
+            weight: part("weight")?,
+            bias: part("bias")?,
+            eps: EPS,
+            momentum: MOMENTUM,
+        })
+    }
+
+    /// With another epsilon, which is added to the variance.
+    pub fn with_eps(self, eps: f32) -> Self {
+        Self { eps, ..self }
+    }
+
+    /// With another momentum: the share of a batch in the running estimates.
+    pub fn with_momentum(self, momentum: f32) -> Self {
+        Self { momentum, ..self }
     }
 
     /// The normalised input, of its shape.
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
+        let (weight, bias) = (self.weight.get()?, self.bias.get()?);
         if !mode.batch_stats {
-            return ops::batch_norm_eval(x, &self.weight, &self.bias, [&self.mean, &self.variance], EPS);
+            return ops::batch_norm_eval(x, weight, bias, [self.mean.get()?, self.variance.get()?], self.eps);
         }
-        let (y, stats) = ops::batch_norm_train(x, &self.weight, &self.bias, EPS)?;
+        let (y, stats) = ops::batch_norm_train(x, weight, bias, self.eps)?;
         self.update(&stats, mode)?;
         Ok(y)
     }
 
-    /// `max(0, norm + plus)`, and dropout of it, in one pass.
-    pub(super) fn relu(
+    /// `max(0, norm + plus)`, and dropout of it, in one pass; of `x`'s shape. What ends a residual block:
+    /// `bn.relu(&y, Added::Tensor(&x), mode, drop.at(mode).as_ref())`.
+    pub fn relu(
         &self,
         x: &Tensor,
         plus: Added<'_>,
@@ -148,9 +176,17 @@ impl BatchNorm {
         let second = match plus {
             Added::Nothing => Plus::Nothing,
             Added::Tensor(z) => Plus::Tensor(z),
-            Added::Norm(z, other) => Plus::Norm(other.norm(z, mode)),
+            Added::Norm(_, other) if other.eps != self.eps => {
+                return Err(Error::shape(
+                    "batch_norm",
+                    format!("epsilons {} and {} in one pass", self.eps, other.eps),
+                    "the same for both",
+                    "give both layers one epsilon, or add the other's BatchNorm::forward as Added::Tensor",
+                ));
+            }
+            Added::Norm(z, other) => Plus::Norm(other.norm(z, mode)?),
         };
-        let (y, stats) = ops::batch_norm_relu(&self.norm(x, mode), &second, dropout, EPS)?;
+        let (y, stats) = ops::batch_norm_relu(&self.norm(x, mode)?, &second, dropout, self.eps)?;
         self.update(&stats[0], mode)?;
         if let Added::Norm(_, other) = plus {
             other.update(&stats[1], mode)?;
@@ -160,79 +196,88 @@ impl BatchNorm {
 
     /// What evaluation does, as `gain x + shift`: both `[C]`, from the running estimates.
     pub(super) fn gain_and_shift(&self) -> Result<(Tensor, Tensor)> {
-        let gain = ops::mul(&self.weight, &ops::rsqrt(&ops::add_scalar(&self.variance, EPS)?)?)?;
-        let shift = ops::sub(&self.bias, &ops::mul(&self.mean, &gain)?)?;
+        let deviation = ops::rsqrt(&ops::add_scalar(self.variance.get()?, self.eps)?)?;
+        let gain = ops::mul(self.weight.get()?, &deviation)?;
+        let shift = ops::sub(self.bias.get()?, &ops::mul(self.mean.get()?, &gain)?)?;
         Ok((gain, shift))
     }
 
-    fn norm<'a>(&'a self, x: &'a Tensor, mode: &Mode<'_>) -> Norm<'a> {
-        let running = (!mode.batch_stats).then_some([&self.mean, &self.variance]);
-        Norm { x, weight: &self.weight, bias: &self.bias, running }
+    fn norm<'a>(&'a self, x: &'a Tensor, mode: &Mode<'_>) -> Result<Norm<'a>> {
+        let running = if mode.batch_stats { None } else { Some([self.mean.get()?, self.variance.get()?]) };
+        Ok(Norm { x, weight: self.weight.get()?, bias: self.bias.get()?, running })
     }
 
     fn update(&self, stats: &BatchStats, mode: &Mode<'_>) -> Result<()> {
         if mode.batch_stats && mode.update_running {
-            ops::update_running(stats, &self.mean, &self.variance, MOMENTUM)?;
+            ops::update_running(stats, self.mean.get()?, self.variance.get()?, self.momentum)?;
         }
         Ok(())
     }
 }
 
 /// What [`BatchNorm::relu`] adds.
-#[derive(Clone, Copy)]
-pub(super) enum Added<'a> {
+#[derive(Debug, Clone, Copy)]
+pub enum Added<'a> {
+    /// Nothing.
     Nothing,
+    /// A tensor of the same shape: a residual connection.
     Tensor(&'a Tensor),
+    /// Another one's normalisation of a tensor: the shortcut of a block that changes its shape.
     Norm(&'a Tensor, &'a BatchNorm),
 }
 
 /// `x W^T + b` for `x` `[B, in]`.
 #[derive(Debug, Clone)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Parameter,
+    bias: Option<Parameter>,
 }
 
 impl Linear {
     /// Declares `name.weight` `[c_out, c_in]` and `name.bias` `[c_out]`.
     pub fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize) {
-        p.param(format!("{name}.weight"), &[c_out, c_in], Init::FanIn(c_in));
+        Self::declare_weight(p, name, c_in, c_out);
         p.param(format!("{name}.bias"), &[c_out], Init::FanIn(c_in));
+    }
+
+    fn declare_weight(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize) {
+        p.param(format!("{name}.weight"), &[c_out, c_in], Init::FanIn(c_in));
     }
 
     /// The layer declared as `name`.
     pub fn new(p: &Params, name: &str) -> Result<Self> {
-        Ok(Self { weight: p.get(&format!("{name}.weight"))?, bias: p.get(&format!("{name}.bias"))? })
+        let part = |part: &str| Parameter::built(p, &format!("{name}.{part}"));
+        Ok(Self { weight: part("weight")?, bias: Some(part("bias")?) })
     }
 
     /// `[B, out]` of `x` `[B, in]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::add(&ops::matmul(x, &self.weight, false, true)?, &self.bias)
+        let y = ops::matmul(x, self.weight.get()?, false, true)?;
+        match &self.bias {
+            Some(bias) => ops::add(&y, bias.get()?),
+            None => Ok(y),
+        }
     }
 }
 
-/// A convolution with a bias, padded to keep the length at stride 1.
-#[derive(Debug)]
-pub struct Conv1d {
-    weight: Tensor,
-    bias: Tensor,
-    stride: usize,
-}
-
-impl Conv1d {
-    /// Declares `name.weight` `[c_out, c_in, kernel]` and `name.bias` `[c_out, 1]`.
-    pub fn declare(p: &mut ParamBuilder, name: &str, c_in: usize, c_out: usize, kernel: usize) {
-        p.param(format!("{name}.weight"), &[c_out, c_in, kernel], Init::FanIn(c_in * kernel));
-        p.param(format!("{name}.bias"), &[c_out, 1], Init::FanIn(c_in * kernel));
+impl ParamBuilder {
+    /// A linear layer: `name.weight` `[c_out, c_in]` and `name.bias` `[c_out]`.
+    pub fn linear(&mut self, name: &str, c_in: usize, c_out: usize) -> Linear {
+        Linear::declare(self, name, c_in, c_out);
+        let [weight, bias] = ["weight", "bias"].map(|part| self.slot(&format!("{name}.{part}")));
+        Linear { weight, bias: Some(bias) }
     }
 
-    /// The layer declared as `name`, with steps of `stride` samples.
-    pub fn new(p: &Params, name: &str, stride: usize) -> Result<Self> {
-        Ok(Self { weight: p.get(&format!("{name}.weight"))?, bias: p.get(&format!("{name}.bias"))?, stride })
+    /// A linear layer without a bias.
+    pub fn linear_without_bias(&mut self, name: &str, c_in: usize, c_out: usize) -> Linear {
+        Linear::declare_weight(self, name, c_in, c_out);
+        Linear { weight: self.slot(&format!("{name}.weight")), bias: None }
     }
 
-    /// `[B, c_out, ceil(L / stride)]` of `x` `[B, c_in, L]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::add(&ops::conv1d(x, &self.weight, self.stride, 1, Branch::same(self.weight.dim(2), 1))?, &self.bias)
+    /// Batch normalisation of `channels`: `name.weight`, `name.bias`, and `name.running_mean` and `name.running_var`, which are
+    /// estimated.
+    pub fn batch_norm(&mut self, name: &str, channels: usize) -> BatchNorm {
+        BatchNorm::declare(self, name, channels);
+        BatchNorm::of(name, |name| Ok(self.slot(name))).expect("a slot is no error")
     }
 }

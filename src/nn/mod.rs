@@ -1,23 +1,37 @@
 //! Networks and what they are made of: [`network`] (what all have), [`models`] (one file each), [`config`] (kinds, sizes,
-//! presets), [`mod@outline`] (shapes and sizes, found by running one), [`layers`], [`params`] (named leaves in one flat buffer), `fold` (convolutions in evaluation), [`optim`] (Adam,
-//! schedule), [`model_file`] (safetensors).
+//! presets), [`mod@outline`] (shapes and sizes, found by running one), [`layers`], [`params`] (named leaves in one flat buffer,
+//! and the builder that hands out layers), `fold` (convolutions in evaluation), [`optim`] (optimisers, schedule),
+//! [`model_file`] (safetensors).
 
+mod accumulate;
 pub mod config;
+mod conv1d;
+mod dropout;
 mod fold;
+mod groups;
 pub mod layers;
+mod loader;
 #[cfg(feature = "app")]
 pub mod model_file;
 pub mod models;
 pub mod network;
 pub mod optim;
+mod optimizer_file;
 pub mod outline;
+mod parameter;
 pub mod params;
+mod tensor_file;
 
+pub use accumulate::Accumulator;
 pub use config::NetworkConfig;
-pub use layers::{BatchNorm, Conv1d, Kept, Linear, Mode};
+pub use groups::Group;
+pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Kept, Linear, Mode, Padding};
+pub use loader::{Batch, Loader, LoaderState};
 #[cfg(feature = "app")]
 pub use model_file::{ModelFile, ModelInfo};
 pub use network::{Model, Network, Output};
 pub use optim::{Optimizer, learning_rate};
 pub use outline::{Outline, Part};
+pub use parameter::Parameter;
 pub use params::{Init, ParamBuilder, Params};
+pub use tensor_file::TensorFile;

@@ -3,6 +3,7 @@
 
 use super::family::{Family, Kernel};
 use super::reduce::{Term, launch_sum};
+use super::sgd::SGD;
 use super::{Array, check_floats, concat};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -33,7 +34,8 @@ const LOSS_SCALE: Kernel = Kernel {
     ..Kernel::of("optimiser")
 };
 
-pub(super) const FAMILY: Family = Family { name: "optimiser", kernels: &[&ADAM, &LOSS_SCALE], operations: &["adam"] };
+pub(super) const FAMILY: Family =
+    Family { name: "optimiser", kernels: &[&ADAM, &LOSS_SCALE, &SGD], operations: &["adam", "sgd"] };
 
 /// Settings of one step. They go to the device as a buffer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,18 +99,19 @@ impl AdamState {
     /// For `n` parameters in parts that begin at `starts`, the first at 0 and each at a multiple of [`BLOCK`]: each has a step
     /// of its own.
     pub(crate) fn of_parts(gpu: &Gpu, n: usize, starts: &[usize]) -> Result<Self> {
-        debug_assert!(starts.first() == Some(&0) && starts.iter().all(|s| s.is_multiple_of(BLOCK)));
-        let blocks = n.div_ceil(BLOCK);
-        let part = |block: usize| starts.partition_point(|&start| start <= block * BLOCK) as u32 - 1;
-        let part: Vec<u32> = (0..blocks).map(part).collect();
         Ok(Self {
             m: Tensor::zeros(gpu, &[n])?,
             v: Tensor::zeros(gpu, &[n])?,
             scale: Tensor::from_f32(gpu, &[2], &[1.0, 0.0])?,
             hyper: Tensor::zeros(gpu, &[7 + 2 * starts.len()])?,
-            part: Tensor::from_u32(gpu, &[blocks], &part)?,
+            part: part_of_blocks(gpu, n, starts)?,
             parts: starts.len(),
         })
+    }
+
+    /// The same moments, with settings of its own for other parts.
+    pub(crate) fn another(&self) -> Result<Self> {
+        Ok(Self { hyper: Tensor::zeros(self.hyper.gpu(), self.hyper.shape())?, ..self.clone() })
     }
 
     /// Puts the settings of a step on the device; `step` counts from 1.
@@ -123,6 +126,14 @@ impl AdamState {
     pub(crate) fn set_parts(&self, hyper: &Hyper, steps: &[u32]) -> Result<()> {
         self.hyper.overwrite(&hyper.words(steps))
     }
+}
+
+/// The part that each [`BLOCK`] of `n` parameters belongs to, of parts that begin at `starts`.
+pub(super) fn part_of_blocks(gpu: &Gpu, n: usize, starts: &[usize]) -> Result<Tensor> {
+    debug_assert!(starts.first() == Some(&0) && starts.iter().all(|s| s.is_multiple_of(BLOCK)));
+    let blocks = n.div_ceil(BLOCK);
+    let part = |block: usize| starts.partition_point(|&start| start <= block * BLOCK) as u32 - 1;
+    Tensor::from_u32(gpu, &[blocks], &(0..blocks).map(part).collect::<Vec<u32>>())
 }
 
 /// Sum of the squares of all elements, `[1]`, in a fixed order.
@@ -141,29 +152,38 @@ pub fn adam_step(weights: &Tensor, grads: &Tensor, state: &AdamState, hyper: &Hy
 
 /// [`adam_step`] with the settings that [`AdamState::set`] put on the device.
 pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Result<Tensor> {
-    check_floats("adam", &[weights, grads, &state.m, &state.v])?;
-    if [grads, &state.m, &state.v].iter().any(|t| t.numel() != weights.numel()) {
-        return Err(Error::shape(
-            "adam",
-            format!("weights {:?}, gradients {:?}, moments {:?}", weights.shape(), grads.shape(), state.m.shape()),
-            "a gradient and two moments for each weight",
-            "make the state for as many parameters as there are",
-        ));
+    adam_groups(weights, grads, std::slice::from_ref(state))
+}
+
+/// [`adam_update`] of groups that share moments and loss scale.
+pub(crate) fn adam_groups(weights: &Tensor, grads: &Tensor, states: &[AdamState]) -> Result<Tensor> {
+    let n = weights.numel();
+    for state in states {
+        check_floats("adam", &[weights, grads, &state.m, &state.v])?;
+        if [grads, &state.m, &state.v].iter().any(|t| t.numel() != n) {
+            return Err(Error::shape(
+                "adam",
+                format!("weights {:?}, gradients {:?}, moments {:?}", weights.shape(), grads.shape(), state.m.shape()),
+                "a gradient and two moments for each weight",
+                "make the state for as many parameters as there are",
+            ));
+        }
     }
     let norm2 = sum_of_squares(grads)?;
-    let n = weights.numel();
-    ADAM.at(weights.gpu(), &[n])
-        .ints(&[("n", n)])
-        .bind("g", grads)
-        .bind("norm2", &norm2)
-        .bind("hyper", &state.hyper)
-        .bind("s", &state.scale)
-        .bind("w", weights)
-        .bind("m", &state.m)
-        .bind("v", &state.v)
-        .bind("part", &state.part)
-        .cost(18.0 * n as f64, 28.0 * n as f64)
-        .run()?;
+    for state in states {
+        ADAM.at(weights.gpu(), &[n])
+            .ints(&[("n", n)])
+            .bind("g", grads)
+            .bind("norm2", &norm2)
+            .bind("hyper", &state.hyper)
+            .bind("s", &state.scale)
+            .bind("w", weights)
+            .bind("m", &state.m)
+            .bind("v", &state.v)
+            .bind("part", &state.part)
+            .cost(18.0 * n as f64, 28.0 * n as f64)
+            .run()?;
+    }
     Ok(norm2)
 }
 
@@ -172,6 +192,12 @@ pub fn adam_update(weights: &Tensor, grads: &Tensor, state: &AdamState) -> Resul
 pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
     check_floats("update_loss_scale", &[scale, norm2])?;
     LOSS_SCALE.at(scale.gpu(), &[1]).bind("norm2", norm2).bind("scale", scale).cost(1.0, 20.0).run()
+}
+
+/// By what gradients are multiplied for their norm to be `clip` at most.
+pub(super) fn clipping(g: &[f64], clip: f64) -> f64 {
+    let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+    if clip > 0.0 { (clip / (norm + 1e-6)).min(1.0) } else { 1.0 }
 }
 
 /// Three steps on `n` parameters in parts that begin at `starts`; every second part is left out of the second step. The loss
@@ -203,8 +229,7 @@ pub(crate) fn adam_case(label: &str, n: usize, starts: &'static [usize], hyper: 
             let [b1, b2] = hyper.betas;
             for step in 1..=3 {
                 let g: Vec<f64> = x[1].data.iter().map(|g| g * f64::from(step)).collect();
-                let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-                let shrink = if hyper.clip > 0.0 { (hyper.clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
+                let shrink = clipping(&g, hyper.clip);
                 let steps = steps(step);
                 for i in 0..n {
                     let own = steps[starts.partition_point(|&start| start <= i) - 1] as i32;

@@ -1,12 +1,22 @@
 //! Element-wise operations, one row of a table each (`shaders/elementwise`, the functions
 //! in `shaders/include/elementwise.wgsl`), with NumPy's broadcasting for two tensors.
 
+mod cases;
+mod curves;
+mod table;
+
+pub(crate) use cases::{binary_case, unary_case};
+pub(super) use cases::{broadcast_cases, cases, where_cases};
+
 use super::family::{Family, Kernel};
-use super::{About, Array, Forward, Op, Saved, apply, sum_to};
+use super::{About, Forward, Op, Saved, apply, check_floats, sum_to};
+use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::ops::case::{Case, Input};
-use crate::tensor::{DType, Tensor, numel};
+use crate::tensor::{DType, Tensor};
+use table::{
+    ADD, BINARY, DIV, EQ, GATE, GE, GT, KEEP_IF, KEEP_UNLESS, LE, LT, MAXIMUM, MINIMUM, MUL, NE, POW, SUB, UNARY,
+};
 
 const UNARY_KERNEL: Kernel = Kernel {
     name: "unary",
@@ -44,86 +54,8 @@ const BINARY_KERNEL: Kernel = Kernel {
 pub(super) const FAMILY: Family = Family {
     name: "elementwise",
     kernels: &[&UNARY_KERNEL, &BINARY_KERNEL],
-    operations: &["elementwise", "broadcast"],
+    operations: &["elementwise", "broadcast", "where"],
 };
-
-/// A row of the table of functions of one tensor, with up to two scalars.
-struct Unary {
-    name: &'static str,
-    cpu: fn(f64, [f64; 2]) -> f64,
-    /// Gradient from (x, y = f(x), gradient of y, scalars).
-    backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<Tensor>,
-    /// Inputs that the tests use.
-    input: fn(&[usize]) -> Input,
-    /// Scalars that the tests use.
-    scalars: [f32; 2],
-}
-
-/// Gradients of both inputs.
-type Pair = [Option<Tensor>; 2];
-
-/// A row of the table of functions of two tensors.
-struct Binary {
-    name: &'static str,
-    cpu: fn(f64, f64, [f64; 2]) -> f64,
-    /// Gradients with respect to both (`None`: zero almost everywhere), before summing over broadcast dimensions.
-    backward: fn(&Tensor, &Tensor, &Tensor, [f32; 2]) -> Result<Pair>,
-    scalars: [f32; 2],
-}
-
-fn any(shape: &[usize]) -> Input {
-    Input::normal(shape, 11)
-}
-fn spaced(shape: &[usize]) -> Input {
-    Input::spaced(shape, 12)
-}
-fn positive(shape: &[usize]) -> Input {
-    Input::positive(shape, 13)
-}
-
-/// In the order of the cases of `of_one` in `include/elementwise.wgsl`: the code of a row is its place.
-#[rustfmt::skip]
-const UNARY: &[Unary] = &[
-    Unary { name: "neg", cpu: |x, _| -x, backward: |_, _, g, _| neg(g), input: any, scalars: [0.0; 2] },
-    Unary { name: "scale", cpu: |x, s| s[0] * x, backward: |_, _, g, s| scale(g, s[0]), input: any, scalars: [-1.5, 0.0] },
-    Unary { name: "add_scalar", cpu: |x, s| x + s[0], backward: |_, _, g, _| Ok(g.clone()), input: any, scalars: [0.75, 0.0] },
-    Unary { name: "relu", cpu: |x, _| x.max(0.0), backward: |x, _, g, _| gate(g, x), input: spaced, scalars: [0.0; 2] },
-    Unary { name: "sigmoid", cpu: |x, _| 1.0 / (1.0 + (-x).exp()), backward: |_, y, g, _| mul(g, &sub(y, &square(y)?)?), input: any, scalars: [0.0; 2] },
-    Unary { name: "tanh", cpu: |x, _| x.tanh(), backward: |_, y, g, _| sub(g, &mul(g, &square(y)?)?), input: any, scalars: [0.0; 2] },
-    Unary { name: "exp", cpu: |x, _| x.exp(), backward: |_, y, g, _| mul(g, y), input: any, scalars: [0.0; 2] },
-    Unary { name: "log", cpu: |x, _| x.ln(), backward: |x, _, g, _| div(g, x), input: positive, scalars: [0.0; 2] },
-    Unary { name: "sqrt", cpu: |x, _| x.sqrt(), backward: |_, y, g, _| scale(&div(g, y)?, 0.5), input: positive, scalars: [0.0; 2] },
-    Unary { name: "rsqrt", cpu: |x, _| 1.0 / x.sqrt(), backward: |x, y, g, _| scale(&mul(g, &div(y, x)?)?, -0.5), input: positive, scalars: [0.0; 2] },
-    Unary { name: "abs", cpu: |x, _| x.abs(), backward: |x, _, g, _| binary(SIGN, g, x, [0.0; 2]), input: spaced, scalars: [0.0; 2] },
-    Unary { name: "square", cpu: |x, _| x * x, backward: |x, _, g, _| scale(&mul(g, x)?, 2.0), input: any, scalars: [0.0; 2] },
-    Unary { name: "clamp", cpu: |x, s| x.clamp(s[0], s[1]), backward: |x, _, g, s| binary(INSIDE, g, x, s), input: spaced, scalars: [-0.52, 0.73] },
-    Unary { name: "recip", cpu: |x, _| 1.0 / x, backward: |_, y, g, _| neg(&mul(g, &square(y)?)?), input: positive, scalars: [0.0; 2] },
-    Unary { name: "huber", cpu: |x, _| if x.abs() < 1.0 { 0.5 * x * x } else { x.abs() - 0.5 }, backward: |x, _, g, _| mul(g, &clamp(x, -1.0, 1.0)?), input: spaced, scalars: [0.0; 2] },
-];
-
-const ADD: usize = 0;
-const SUB: usize = 1;
-const MUL: usize = 2;
-const DIV: usize = 3;
-const GATE: usize = 4;
-const SIGN: usize = 5;
-const INSIDE: usize = 6;
-
-/// In the order of the cases of `of_two`.
-#[rustfmt::skip]
-const BINARY: &[Binary] = &[
-    Binary { name: "add", cpu: |a, b, _| a + b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(g.clone())]), scalars: [0.0; 2] },
-    Binary { name: "sub", cpu: |a, b, _| a - b, backward: |_, _, g, _| Ok([Some(g.clone()), Some(neg(g)?)]), scalars: [0.0; 2] },
-    Binary { name: "mul", cpu: |a, b, _| a * b, backward: |a, b, g, _| Ok([Some(mul(g, b)?), Some(mul(g, a)?)]), scalars: [0.0; 2] },
-    Binary { name: "div", cpu: |a, b, _| a / b, backward: |a, b, g, _| {
-        let over = div(g, b)?;
-        let b_part = neg(&mul(&over, &div(a, b)?)?)?;
-        Ok([Some(over), Some(b_part)])
-    }, scalars: [0.0; 2] },
-    Binary { name: "gate", cpu: |a, b, _| if b > 0.0 { a } else { 0.0 }, backward: |_, b, g, _| Ok([Some(binary(GATE, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
-    Binary { name: "sign", cpu: |a, b, _| a * b.signum(), backward: |_, b, g, _| Ok([Some(binary(SIGN, g, b, [0.0; 2])?), None]), scalars: [0.0; 2] },
-    Binary { name: "inside", cpu: |a, b, s| if b >= s[0] && b <= s[1] { a } else { 0.0 }, backward: |_, b, g, s| Ok([Some(binary(INSIDE, g, b, s)?), None]), scalars: [-0.52, 0.73] },
-];
 
 struct UnaryOp {
     row: usize,
@@ -288,6 +220,25 @@ unary_functions! {
     recip;
     /// `x^2 / 2` where `|x| < 1`, else `|x| - 1/2` (Huber 1964, delta 1).
     huber;
+    /// The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x (Abramowitz and Stegun 7.1).
+    erf;
+    /// `x` times the share of a standard normal distribution below `x`: `x (1 + erf(x / sqrt(2))) / 2` (GELU, Hendrycks and
+    /// Gimpel 2016; PyTorch's default).
+    gelu;
+    /// The GELU's other form, `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2` (PyTorch's `approximate="tanh"`).
+    gelu_tanh;
+    /// `x sigmoid(x)` (SiLU or swish, Elfwing et al. 2018).
+    silu;
+}
+
+/// The derivative of [`gelu`].
+fn gelu_slope(x: &Tensor) -> Result<Tensor> {
+    unary("gelu_slope", x, [0.0; 2])
+}
+
+/// The derivative of [`gelu_tanh`].
+fn gelu_tanh_slope(x: &Tensor) -> Result<Tensor> {
+    unary("gelu_tanh_slope", x, [0.0; 2])
 }
 
 macro_rules! binary_functions {
@@ -309,6 +260,59 @@ binary_functions! {
     mul = MUL;
     /// `a / b`.
     div = DIV;
+    /// The larger of `a` and `b`. Where they are equal each gets half of the gradient, as in PyTorch.
+    maximum = MAXIMUM;
+    /// The smaller of `a` and `b`. Where they are equal each gets half of the gradient, as in PyTorch.
+    minimum = MINIMUM;
+    /// `a^b`. A negative number has powers of whole `b` only; others are no number, as are their derivatives by `b`.
+    pow = POW;
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $name:ident = $row:ident;)*) => {$(
+        $(#[$doc])*
+        /// The result has no history: gradients stop here. Shapes broadcast as in NumPy.
+        pub fn $name(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+            no_grad(|| binary($row, a, b, [0.0; 2]))
+        }
+    )*};
+}
+
+comparisons! {
+    /// 1 where `a > b`, else 0.
+    gt = GT;
+    /// 1 where `a >= b`, else 0.
+    ge = GE;
+    /// 1 where `a < b`, else 0.
+    lt = LT;
+    /// 1 where `a <= b`, else 0.
+    le = LE;
+    /// 1 where `a` and `b` are equal, else 0.
+    eq = EQ;
+    /// 1 where `a` and `b` differ, else 0.
+    ne = NE;
+}
+
+/// `a` where `condition` is not 0, `b` where it is: NumPy's and PyTorch's `where`, which is a word of Rust's. All three
+/// broadcast as in NumPy. What is not taken neither gets a gradient nor spoils the result by being no number.
+///
+/// ```
+/// use exgnet::prelude::*;
+///
+/// let gpu = Gpu::from_env()?;
+/// let x = Tensor::from_f32(&gpu, &[3], &[4., -4., 9.])?.leaf();
+/// let zero = Tensor::zeros(&gpu, &[1])?;
+/// let root = ops::where_cond(&ops::gt(&x, &zero)?, &ops::sqrt(&x)?, &zero)?;
+/// assert_eq!(root.to_vec()?, [2., 0., 3.]);
+/// # Ok::<(), Error>(())
+/// ```
+#[doc(alias = "where")]
+#[doc(alias = "select")]
+pub fn where_cond(condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    check_floats("where_cond", &[condition, a, b])?;
+    let both = broadcast_shape("where_cond", a.shape(), b.shape())?;
+    broadcast_shape("where_cond", condition.shape(), &both)?;
+    add(&binary(KEEP_IF, a, condition, [0.0; 2])?, &binary(KEEP_UNLESS, b, condition, [0.0; 2])?)
 }
 
 /// `factor * x`.
@@ -321,77 +325,13 @@ pub fn add_scalar(x: &Tensor, summand: f32) -> Result<Tensor> {
     unary("add_scalar", x, [summand, 0.0])
 }
 
+/// `x^exponent`. A negative number has powers of whole exponents only; others are no number. Whole exponents from -16 to 16
+/// are products, and exact where those are.
+pub fn pow_scalar(x: &Tensor, exponent: f32) -> Result<Tensor> {
+    unary("pow", x, [exponent, 0.0])
+}
+
 /// `x` limited to `[low, high]`; gradient 0 outside.
 pub fn clamp(x: &Tensor, low: f32, high: f32) -> Result<Tensor> {
     unary("clamp", x, [low, high])
-}
-
-/// A function of one tensor, by its name in the table.
-pub(crate) fn unary_case(name: &'static str, shape: &[usize]) -> Case {
-    let row = UNARY.iter().find(|r| r.name == name).expect("a row of the table");
-    let (s, cpu, n) = (row.scalars, row.cpu, numel(shape) as f64);
-    let wide = s.map(f64::from);
-    Case::new(
-        format!("{name} {shape:?}"),
-        vec![(row.input)(shape)],
-        move |x| unary(name, &x[0], s),
-        move |x| x[0].map(|v| cpu(v, wide)),
-    )
-    .cost(n, 8.0 * n)
-}
-
-/// A function of two tensors, by its name in the table.
-pub(crate) fn binary_case(name: &'static str, a: &[usize], b: &[usize]) -> Case {
-    let i = BINARY.iter().position(|r| r.name == name).expect("a row of the table");
-    let (s, cpu) = (BINARY[i].scalars, BINARY[i].cpu);
-    let wide = s.map(f64::from);
-    let shape = broadcast_shape(name, a, b).expect("shapes of a case");
-    let n = numel(&shape);
-    let second = if name == "div" { Input::positive(b, 22) } else { Input::spaced(b, 22) };
-    Case::new(
-        format!("{name} {a:?} {b:?}"),
-        vec![Input::normal(a, 21), second],
-        move |x| binary(i, &x[0], &x[1], s),
-        move |x| Array::from_index(&shape, |at| cpu(x[0].broadcast_at(at), x[1].broadcast_at(at), wide)),
-    )
-    .cost(n as f64, 4.0 * (numel(a) + numel(b) + n) as f64)
-}
-
-pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for row in UNARY {
-        cases.extend([&[37][..], &[2, 3, 5]].map(|shape| unary_case(row.name, shape)));
-    }
-    cases.extend(BINARY.iter().map(|row| binary_case(row.name, &[3, 7], &[3, 7])));
-    // Every function on more than a group, and lengths around a vec4, a group and what one does at most.
-    cases.extend(UNARY.iter().map(|row| unary_case(row.name, &[9, 7, 33]).oracle_only()));
-    cases.extend(BINARY.iter().map(|row| binary_case(row.name, &[9, 7, 33], &[9, 7, 33]).oracle_only()));
-    for n in [1, 3, 4, 5, 31, 32, 33, 255, 256, 257, 2049, 8191, 70_003] {
-        cases.push(unary_case("scale", &[n]).oracle_only());
-        cases.push(binary_case("sub", &[n], &[n]).oracle_only());
-    }
-    cases
-}
-
-pub(super) fn broadcast_cases() -> Vec<Case> {
-    let shapes: [(&[usize], &[usize]); 6] = [
-        (&[2, 3, 5], &[1, 3, 1]),
-        (&[2, 3, 5], &[5]),
-        (&[3, 1], &[1, 7]),
-        (&[1], &[2, 9]),
-        (&[2, 1, 3, 2], &[4, 1, 2]),
-        (&[6, 1], &[6, 1]),
-    ];
-    let mut cases: Vec<Case> =
-        shapes.into_iter().flat_map(|(a, b)| BINARY.iter().map(move |row| binary_case(row.name, a, b))).collect();
-    let large: [(&[usize], &[usize]); 6] = [
-        (&[9, 7, 33], &[7, 1]),
-        (&[9, 7, 33], &[33]),
-        (&[9, 1, 1], &[7, 33]),
-        (&[9, 5, 3, 17], &[9, 1, 3, 1]),
-        (&[1, 1], &[70, 131]),
-        (&[65, 1], &[1, 260]),
-    ];
-    cases.extend(large.map(|(a, b)| binary_case("sub", a, b).along()));
-    cases
 }

@@ -63,7 +63,7 @@ pub fn pick(x: &Tensor, index: &Tensor) -> Result<Tensor> {
 }
 
 /// Positions of `op` must be below `extent`.
-fn require_index(op: &'static str, index: &Tensor, extent: usize) -> Result<()> {
+pub(super) fn require_index(op: &'static str, index: &Tensor, extent: usize) -> Result<()> {
     index.gpu().require_below(index.storage(), extent, move |largest| {
         Error::shape(op, format!("position {largest}"), format!("0 to {}", extent - 1), "positions count from 0")
     })

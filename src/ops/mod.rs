@@ -1,6 +1,24 @@
 //! Operations: one file each, twin of its shader, with shape rule, launch,
 //! backward rule, f64 oracle and the cases from which the harness derives its
 //! tests ([`crate::lab::check`]).
+//!
+//! Most are methods of tensors too, and `+ - * /` are operators, of tensors and numbers. Each gives a [`Result`], as shapes may
+//! not fit:
+//!
+//! ```
+//! use exgnet::prelude::*;
+//!
+//! let gpu = Gpu::from_env()?;
+//! let x = Tensor::from_f32(&gpu, &[2, 3], &[1., 2., 3., -1., 0., 4.])?;
+//! let w = Tensor::full(&gpu, &[3, 4], 0.1)?.leaf();
+//! let hidden = x.matmul(&w)?.gelu()?; // [2, 4]
+//! let centred = (&hidden - &hidden.mean(&[1], Keep::Yes)?)?; // broadcasts
+//! let energy = (&centred * &centred)?.sum(&[1], Keep::No)?; // [2]
+//! let loss = (energy.mean_all()? + 0.5)?;
+//! let gradient = grad(&loss, &[&w], None, false)?.remove(0).expect("the loss depends on w");
+//! assert_eq!(gradient.shape(), [3, 4]);
+//! # Ok::<(), Error>(())
+//! ```
 
 pub(crate) mod adam;
 mod array;
@@ -11,12 +29,17 @@ mod conv1d;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
+mod embedding;
 pub mod family;
 mod index;
+mod layer_norm;
 mod losses;
 mod matmul;
 mod max_pool;
+mod methods;
+mod operators;
 mod reduce;
+pub(crate) mod sgd;
 mod shaping;
 pub(crate) mod trace;
 
@@ -29,13 +52,21 @@ pub use conv1d::{
 };
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
 pub use dropout::{DropoutAt, DropoutState, dropout, philox};
-pub use elementwise::*;
+use elementwise::gate;
+pub use elementwise::{
+    abs, add, add_scalar, clamp, div, eq, erf, exp, ge, gelu, gelu_tanh, gt, huber, le, log, lt, maximum, minimum, mul,
+    ne, neg, pow, pow_scalar, recip, relu, rsqrt, scale, sigmoid, silu, sqrt, square, sub, tanh, where_cond,
+};
+pub use embedding::embedding;
 pub use index::{pick, place};
+pub use layer_norm::{layer_norm, var};
 pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;
 pub use max_pool::{MaxPool, max_pool};
-pub use reduce::{max, mean, sum, sum_to};
-pub use shaping::{concat, expand, pad, permute, reshape, slice, transpose};
+pub use methods::Operand;
+pub use reduce::{Keep, max, mean, sum, sum_to};
+pub use sgd::{Sgd, SgdState, sgd_step};
+pub use shaping::{concat, expand, pad, permute, reshape, slice, squeeze, transpose, unsqueeze};
 pub use trace::trace_numbers;
 
 #[rustfmt::skip]
@@ -47,6 +78,7 @@ pub(crate) use {
     cross_entropy::cross_entropy_case,
     dropout::dropout_case,
     elementwise::{binary_case, unary_case},
+    embedding::{embedding_case, embedding_grad_case},
     matmul::matmul_case,
     max_pool::{max_pool_case, max_pool_grad_case},
     reduce::sum_case,
@@ -188,6 +220,10 @@ pub fn apply(op: impl Op + 'static, inputs: &[&Tensor]) -> Result<Tensor> {
         made: forward.output.storage().stamp(),
         op: Arc::new(op),
     });
+    // A gradient that cannot be differentiated stays known as one, so that `grad` can say why.
+    if history.is_none() && autograd::recording() && inputs.iter().any(|t| t.is_without_graph()) {
+        return Ok(forward.output.without_graph());
+    }
     Ok(Tensor::from_op(forward.output, history))
 }
 
@@ -290,6 +326,7 @@ pub const FAMILIES: &[&family::Family] = &[
     &dropout::FAMILY,
     &cross_entropy::FAMILY,
     &adam::FAMILY,
+    &embedding::FAMILY,
 ];
 
 /// Every operation of the engine: one line each.
@@ -314,4 +351,9 @@ pub const REGISTRY: &[Registered] = &[
     Registered { name: "ncc", cases: losses::ncc_cases },
     Registered { name: "dropout", cases: dropout::cases },
     Registered { name: "adam", cases: adam::cases },
+    Registered { name: "sgd", cases: sgd::cases },
+    Registered { name: "where", cases: elementwise::where_cases },
+    Registered { name: "var", cases: layer_norm::var_cases },
+    Registered { name: "layer_norm", cases: layer_norm::cases },
+    Registered { name: "embedding", cases: embedding::cases },
 ];

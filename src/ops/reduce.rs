@@ -1,7 +1,9 @@
 //! Sums, means and maxima over dimensions (`shaders/reductions`).
 
 use super::family::{Family, Kernel};
-use super::{Array, Forward, Op, Saved, apply, check_floats, expand, linear, place, reshape, scale, sum_of_squares};
+use super::{
+    Array, Forward, Op, Saved, apply, check_floats, expand, linear, place, reshape, scale, squeeze, sum_of_squares,
+};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -80,7 +82,7 @@ fn sum_dim(x: &Tensor, dim: usize) -> Result<Tensor> {
     linear("sum", &[x], forward, |g, x| expand(g, x[0].shape()))
 }
 
-fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
+pub(super) fn check_dims(op: &str, x: &Tensor, dims: &[usize]) -> Result<()> {
     let sorted = dims.windows(2).all(|w| w[0] < w[1]);
     if dims.is_empty() || !sorted || dims.iter().any(|&d| d >= x.rank()) {
         return Err(Error::shape(
@@ -127,6 +129,25 @@ pub fn mean(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     let total = sum(x, dims)?;
     let n = x.numel() / total.numel();
     scale(&total, 1.0 / n as f32)
+}
+
+/// What a reduction does with the dimensions that it goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// They stay with extent 1: the result broadcasts to what was reduced.
+    Yes,
+    /// They are dropped; of all of them `[1]` is left.
+    No,
+}
+
+impl Keep {
+    /// `y`, which was reduced over `dims` and has extent 1 there, with or without them.
+    pub(super) fn of(self, y: Tensor, dims: &[usize]) -> Result<Tensor> {
+        match self {
+            Self::Yes => Ok(y),
+            Self::No => squeeze(&y, dims),
+        }
+    }
 }
 
 /// Sums over what was repeated when a tensor of `shape` was broadcast to `x`'s shape.
@@ -184,7 +205,7 @@ pub fn max(x: &Tensor, dim: usize) -> Result<Tensor> {
     apply(MaxDim { dim }, &[x])
 }
 
-fn cpu_fold(x: &Array, dims: &[usize], start: f64, f: impl Fn(f64, f64) -> f64) -> Array {
+pub(super) fn cpu_fold(x: &Array, dims: &[usize], start: f64, f: impl Fn(f64, f64) -> f64) -> Array {
     let shape: Vec<usize> = x.shape.iter().enumerate().map(|(d, &n)| if dims.contains(&d) { 1 } else { n }).collect();
     let mut out = Array::new(&shape, vec![start; numel(&shape)]);
     let mut index = vec![0; shape.len()];

@@ -68,6 +68,35 @@ pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     apply(Reshape { shape: shape.to_vec() }, &[x])
 }
 
+/// `x` without the dimensions `dims`, which have extent 1; without all of them it is `[1]`.
+pub fn squeeze(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    if let Some(d) = dims.iter().find(|&&d| d >= x.rank() || x.dim(d) != 1) {
+        return Err(Error::shape(
+            "squeeze",
+            format!("dimension {d} of {:?}", x.shape()),
+            "a dimension of extent 1",
+            "dimensions count from 0; reduce it first (sum, mean, max), or reshape",
+        ));
+    }
+    let left: Vec<usize> = (0..x.rank()).filter(|d| !dims.contains(d)).map(|d| x.dim(d)).collect();
+    reshape(x, if left.is_empty() { &[1] } else { &left })
+}
+
+/// `x` with a dimension of extent 1 before dimension `dim`, or behind the last.
+pub fn unsqueeze(x: &Tensor, dim: usize) -> Result<Tensor> {
+    if dim > x.rank() || x.rank() == 4 {
+        return Err(Error::shape(
+            "unsqueeze",
+            format!("before dimension {dim} of {:?}", x.shape()),
+            "a place among at most 3 dimensions, or behind them",
+            "dimensions count from 0, and a tensor has at most 4",
+        ));
+    }
+    let mut shape = x.shape().to_vec();
+    shape.insert(dim, 1);
+    reshape(x, &shape)
+}
+
 fn launch_strided(x: &Tensor, shape: &[usize], strides: [usize; 4], offset: usize) -> Result<Tensor> {
     let y = Tensor::empty(x.gpu(), shape, DType::F32)?;
     let [d0, d1, d2, d3] = front4(shape, 1);

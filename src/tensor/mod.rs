@@ -29,6 +29,8 @@ struct Inner {
     storage: Storage,
     requires_grad: bool,
     history: Option<Arc<History>>,
+    /// Whether it is, or came of, a gradient that was taken without `create_graph`.
+    ungraphed: bool,
 }
 
 /// How a tensor came to be: what the reverse pass needs.
@@ -78,7 +80,18 @@ impl Tensor {
     ) -> Self {
         debug_assert_eq!(storage.bytes(), 4 * numel(shape) as u64);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { gpu: gpu.clone(), id, shape: shape.to_vec(), dtype, storage, requires_grad, history }))
+        let (gpu, shape) = (gpu.clone(), shape.to_vec());
+        Self(Arc::new(Inner { gpu, id, shape, dtype, storage, requires_grad, history, ungraphed: false }))
+    }
+
+    /// The same tensor, known to be, or to come of, a gradient that was taken without `create_graph`.
+    pub(crate) fn without_graph(&self) -> Self {
+        Self(Arc::new(Inner { ungraphed: true, ..(*self.0).clone() }))
+    }
+
+    /// Whether it is known to be so.
+    pub(crate) fn is_without_graph(&self) -> bool {
+        self.0.ungraphed
     }
 
     /// The same tensor for the history of `op`: reading it is an error once it was written over. What was kept before stays

@@ -1093,4 +1093,30 @@ pub const MUTANTS: &[Mutant] = &[
     // f16
     m("include/quad", Index, "second pair of four", "unpack2x16float(q.y)", "unpack2x16float(q.x)")
         .at("conv1d", "04_subgroup_shuffle"),
+    // functions of one value and of two
+    m("include/elementwise", OnePercent, "erf from 1 on", "far * t + 0.633291781", "far * t + 0.639624699")
+        .at("elementwise", "02_spans"),
+    m("include/elementwise", Bound, "where erf's polynomials meet", "t < Value(0.9375)", "t < Value(2.9375)")
+        .at("elementwise", "01_naive"),
+    m("include/elementwise", Constant, "the cube in the GELU's other form", "0.044715 * v", "0.045162 * v")
+        .at("elementwise", "02_spans"),
+    m("include/elementwise", Sign, "even powers of negative numbers", "(u < Value(0.0)) & odd", "u < Value(0.0)")
+        .at("elementwise", "02_spans"),
+    m("include/elementwise", Bound, "the power 16", "i < 5u; i++", "i < 4u; i++").at("elementwise", "01_naive"),
+    m("include/elementwise", Forgotten, "half of the gradient", "Value(0.5), u == v", "Value(1.0), u == v")
+        .at("elementwise", "02_spans"),
+    m("include/elementwise", Bound, "a condition below 0", "u, v == Value(0.0)); }", "u, v <= Value(0.0)); }")
+        .at("elementwise", "02_spans"),
+    // embedding
+    m("embedding/01_naive", Index, "row of another position", "table[index[i / p.width]", "table[index[i % p.width]"),
+    m("embedding/01_naive", Bound, "last position", "n < p.positions; n++", "n + 1u < p.positions; n++"),
+    m("embedding/02_chains", Forgotten, "what follows the first", "n = next[n - 1u];", "n = 0u;"),
+    m("embedding/02_chains", Index, "first of a row", "first[row] = n + 1u;", "first[row] = n;"),
+    m(
+        "embedding/02_chains",
+        Header,
+        "the last link",
+        "//@ threads link: positions",
+        "//@ threads link: max(1, positions - 1)",
+    ),
 ];

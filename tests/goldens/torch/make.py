@@ -163,6 +163,70 @@ def max_pool():
     return golden
 
 
+def functions():
+    """Functions of one tensor and of several, var, layer_norm and embedding, their gradients `d0`,
+    `d1`.. and those of S = sum(d0 u0) + sum(d1 u1).. with respect to g and the inputs.
+
+    The inputs of maximum and minimum have equal values, those of the activations ones far from 0.
+    """
+    golden, cases = Golden(6), []
+
+    def case(op, f, *inputs, **options):
+        name = f"case{len(cases)}."
+        inputs = leaf(*[golden.given(x, f"{name}x{i}") for i, x in enumerate(inputs)])
+        y = f(*inputs)
+        (g,) = leaf(golden.normal(*y.shape, name=name + "g"))
+        first = grads(y, inputs, grad_outputs=g, create_graph=True)
+        scalar = sum((d * golden.normal(*d.shape, name=f"{name}u{i}")).sum() for i, d in enumerate(first))
+        second = grads(scalar, [g, *inputs], allow_unused=True, materialize_grads=True)
+        golden.put(name, y=y, **{f"d{i}": d for i, d in enumerate(first)}, s_g=second[0])
+        golden.put(name, **{f"s{i}": s for i, s in enumerate(second[1:])})
+        cases.append(dict(op=op, inputs=len(inputs), **options))
+
+    def normal(*shape):
+        return golden.random.standard_normal(shape)
+
+    def positive(*shape):
+        return golden.random.uniform(0.5, 2, shape)
+
+    far = np.concatenate([normal(30) * 2, [-50, -12, -5, 0, 5, 12, 50]])
+    case("gelu", F.gelu, far)
+    case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), far)
+    case("silu", F.silu, far)
+    case("erf", torch.erf, far)
+    for exponent in [1.7, -0.5]:
+        case("pow_scalar", lambda x: x**exponent, positive(3, 5), exponent=exponent)
+    for exponent in [1.0, 2.0, 3.0]:
+        case("pow_scalar", lambda x: x**exponent, np.append(normal(9), 0), exponent=exponent)
+    case("pow_scalar", lambda x: x**-2.0, -positive(3, 5), exponent=-2.0)
+    case("pow", torch.pow, positive(2, 3, 5), normal(3, 1))
+    equal = np.round(normal(2, 4, 6) * 2)
+    case("maximum", torch.maximum, equal[0], equal[1])
+    case("minimum", torch.minimum, equal[0], equal[1])
+    case("maximum", torch.maximum, normal(4, 1), normal(6))
+    condition = torch.from_numpy(golden.random.uniform(size=(4, 6)) < 0.4)
+    golden.put(f"case{len(cases)}.", condition=condition.long())
+    case("where", lambda a, b: torch.where(condition, a * a, b * a), normal(4, 6), normal(6))
+    for dims, correction in [([1], 0), ([1], 1), ([0, 2], 1)]:
+        case(
+            "var", lambda x: x.var(dims, correction=correction, keepdim=True),
+            normal(2, 3, 7) + 3, dims=dims, correction=correction,
+        )
+    case(
+        "layer_norm", lambda x, w, b: F.layer_norm(x, w.shape, w, b, EPS_BN),
+        normal(2, 3, 7) * 1.5 + 0.7, normal(7), normal(7),
+    )
+    case(
+        "layer_norm", lambda x, w, b: F.layer_norm(x, w.shape, w, b, EPS_BN),
+        normal(4, 3, 5), normal(3, 5), normal(3, 5),
+    )
+    index = torch.from_numpy(golden.random.randint(0, 6, (3, 5)))
+    golden.put(f"case{len(cases)}.", index=index)
+    case("embedding", lambda table: F.embedding(index, table) ** 3, normal(8, 4))
+    golden.describe(cases=cases, eps=EPS_BN)
+    return golden
+
+
 def adam():
     """Three steps of Adam and of AdamW on given gradients; clipping at a global norm."""
     golden = Golden(4)
@@ -190,6 +254,93 @@ def adam():
         norm = torch.nn.utils.clip_grad_norm_(parts.values(), 5.0)
         golden.put(name, norm=norm, a_clipped=parts["a"].grad, b_clipped=parts["b"].grad)
     golden.describe(options=options, weight_decay=decays, max_norm=5.0)
+    return golden
+
+
+def sgd():
+    """Four steps of SGD on given gradients: its options, and groups of parameters of SGD and AdamW."""
+    golden = Golden(6)
+    start = golden.normal(300, name="start")
+    steps = [
+        golden.given(golden.random.standard_normal(300) * scale, name=f"grad{i}")
+        for i, scale in enumerate([1.0, 0.01, 10.0, 1.0])
+    ]
+    cases = dict(
+        plain=dict(momentum=0.0),
+        momentum=dict(momentum=0.9),
+        nesterov=dict(momentum=0.8, nesterov=True),
+        decay=dict(momentum=0.9, weight_decay=0.1),
+        all=dict(momentum=0.9, nesterov=True, weight_decay=0.05),
+    )
+    for name, options in cases.items():
+        p = torch.nn.Parameter(start.clone())
+        opt = torch.optim.SGD([p], lr=0.01, **options)
+        for i, gradient in enumerate(steps):
+            p.grad = gradient.clone()
+            opt.step()
+            golden.put(f"{name}.", **{f"step{i}": p})
+    # the first 100 with a rate of their own, the next 100 without decay, the rest as all; the second
+    # is frozen in steps 1 and 2
+    for name, kind, options in [
+        ("groups_sgd", torch.optim.SGD, dict(lr=0.01, momentum=0.9, weight_decay=0.1)),
+        ("groups_adamw", torch.optim.AdamW, dict(lr=0.01, weight_decay=0.1)),
+    ]:
+        parts = [torch.nn.Parameter(part.clone()) for part in start.split(100)]
+        groups = [
+            dict(params=parts[:1], lr=0.03),
+            dict(params=parts[1:2], weight_decay=0.0),
+            dict(params=parts[2:]),
+        ]
+        opt = kind(groups, **options)
+        for i, gradient in enumerate(steps):
+            for j, (p, g) in enumerate(zip(parts, gradient.split(100), strict=True)):
+                p.grad = None if j == 1 and i in (1, 2) else g.clone()
+            opt.step()
+            golden.put(f"{name}.", **{f"step{i}": torch.cat([p.detach() for p in parts])})
+    golden.describe(cases=cases, lr=0.01)
+    return golden
+
+
+# ---------------------------------------------------------------- layers
+
+
+class Layers(torch.nn.Module):
+    """Layers with options other than the default."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(4, 6, 5, stride=2, padding=3, dilation=2, groups=2)
+        self.bn = torch.nn.BatchNorm1d(6, eps=1e-3, momentum=0.25)
+        self.depthwise = torch.nn.Conv1d(6, 6, 3, groups=6, bias=False)
+        self.head = torch.nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.depthwise(F.relu(self.bn(self.conv(x)))).mean(2))
+
+
+def layers_state():
+    """The state of `Layers` as PyTorch saves it, the count of BatchNorm's batches included."""
+    golden = Golden(7)
+    for name, old in Layers().state_dict().items():
+        if old.dtype.is_floating_point:
+            value = golden.random.uniform(0.5, 1.5, old.shape) if "var" in name else (
+                golden.random.standard_normal(old.shape) * 0.5
+            )
+            golden.given(value, name)
+        else:
+            golden.put(**{name: torch.tensor(12)})
+    return golden
+
+
+def layers():
+    """`Layers` with `layers_state` on an input, in both modes; running estimates afterwards."""
+    golden, net = Golden(8), Layers().double()
+    net.load_state_dict(layers_state().tensors)
+    x = golden.normal(3, 4, 29, name="x")
+    for mode in ["eval", "train"]:
+        net.train(mode == "train")
+        golden.put(**{mode: net(x)})
+    golden.put("after.", running_mean=net.bn.running_mean, running_var=net.bn.running_var)
     return golden
 
 
@@ -468,8 +619,8 @@ def main():
     torch.set_num_threads(1)
     failed = False
     for make in [
-        conv1d, batch_norm, max_pool, adam, losses, exgnet_parallel, exgnet_cascade_se_mlp,
-        resnet1d, inceptiontime, cnn,
+        conv1d, batch_norm, max_pool, functions, adam, sgd, layers_state, layers, losses,
+        exgnet_parallel, exgnet_cascade_se_mlp, resnet1d, inceptiontime, cnn,
     ]:
         golden, path = make(), HERE / f"{make.__name__}.safetensors"
         for name, value in golden.tensors.items():
