@@ -296,7 +296,7 @@ impl Graph<'_> {
                 self.node("Flatten", &[&mean], &out, &[("axis", Attribute::Int(1))])
             }
             (_, [x]) if op.name() == "reshape" && shape.len() == 3 && shape[2] == 1 => {
-                if self.names.get(CONSTANTS[4]).is_none() {
+                if !self.names.contains_key(CONSTANTS[4]) {
                     let axis = self.named(CONSTANTS[4]);
                     self.initializers.push(tensor(&axis, DataType::Int64, &[1], 2i64.to_le_bytes().to_vec()));
                 }
