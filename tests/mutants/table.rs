@@ -1061,8 +1061,8 @@ pub const MUTANTS: &[Mutant] = &[
         "optimiser/01_naive",
         Constant,
         "clipping of gradients that were scaled",
-        "(sqrt(norm2[0]) / s[0] + 1e-6)",
-        "(sqrt(norm2[0]) + 1e-6)",
+        "hyper[6] / (sqrt(norm2[0]) / s[0] + 1e-6)",
+        "hyper[6] / (sqrt(norm2[0]) + 1e-6)",
     ),
     m(
         "optimiser/01_naive",
@@ -1079,6 +1079,8 @@ pub const MUTANTS: &[Mutant] = &[
         "max(1.0, 0.505 * scale[0])",
     ),
     m("optimiser/01_naive", Bound, "one step more before it doubles", "scale[1] + 1.0 >= GROWTH", "scale[1] >= GROWTH"),
+    m("optimiser/01_naive", Forgotten, "momentum's sum", "m[i] = hyper[1] * m[i] + grad;", "m[i] = m[i] + grad;"),
+    m("optimiser/01_naive", Forgotten, "decay of SGD", "shrink + hyper[2] * w[i]", "shrink"),
     m("optimiser/02_spans", Index, "part of a parameter", "part[i / 16u]", "part[i / 64u]"),
     m("optimiser/02_spans", Index, "correction of the second moment", "hyper[own + 1u]", "hyper[own]"),
     m(
