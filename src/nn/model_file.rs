@@ -4,10 +4,12 @@
 use super::config::NetworkConfig;
 use super::network::{Model, expected_tensors};
 use super::params::NamedTensor;
+pub use super::tensor_file::safetensors_bytes;
+use super::tensor_file::stored;
 use crate::ecg::Preprocessing;
 use crate::ecg::features::FeatureScale;
 use crate::error::{Error, Result};
-use crate::files::{Safetensors, guard, open, safetensors_head, write_atomically};
+use crate::files::{Safetensors, guard, open, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
 use half::f16;
@@ -39,26 +41,6 @@ impl ModelInfo {
     pub fn samples(&self) -> usize {
         self.preprocessing.samples()
     }
-}
-
-/// Bytes of a safetensors file: the same training gives the same bytes.
-pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -> Vec<u8> {
-    stored(tensors, metadata, |_| false)
-}
-
-/// The same, with the tensors of some shapes in 16 bits.
-fn stored(tensors: &[NamedTensor], metadata: &[(&str, String)], half: impl Fn(&[usize]) -> bool) -> Vec<u8> {
-    let kind = |shape: &[usize]| if half(shape) { "F16" } else { "F32" };
-    let shapes: Vec<(&str, &str, &[usize])> =
-        tensors.iter().map(|(n, s, _)| (n.as_str(), kind(s), s.as_slice())).collect();
-    let mut out = safetensors_head(metadata, &shapes);
-    for (_, shape, values) in tensors {
-        match half(shape) {
-            true => out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes())),
-            false => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-        }
-    }
-    out
 }
 
 /// Whether `--half` keeps a tensor of this shape in 16 bits: the weights of convolutions and linear layers, nearly all

@@ -1,14 +1,33 @@
 //! Named tensors in files: safetensors, which PyTorch reads and writes too.
 
-use super::model_file::safetensors_bytes;
 use super::params::{NamedTensor, Params};
 use crate::error::{Error, Result, nearest};
-use crate::files::{Safetensors, guard, open, write_atomically};
+use crate::files::{Safetensors, guard, open, safetensors_head, write_atomically};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a safetensors file: the same training gives the same bytes.
+pub fn safetensors_bytes(tensors: &[NamedTensor], metadata: &[(&str, String)]) -> Vec<u8> {
+    stored(tensors, metadata, |_| false)
+}
+
+/// The same, with the tensors of some shapes in 16 bits.
+pub(super) fn stored(tensors: &[NamedTensor], metadata: &[(&str, String)], half: impl Fn(&[usize]) -> bool) -> Vec<u8> {
+    let kind = |shape: &[usize]| if half(shape) { "F16" } else { "F32" };
+    let shapes: Vec<(&str, &str, &[usize])> =
+        tensors.iter().map(|(n, s, _)| (n.as_str(), kind(s), s.as_slice())).collect();
+    let mut out = safetensors_head(metadata, &shapes);
+    for (_, shape, values) in tensors {
+        match half(shape) {
+            true => out.extend(values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes())),
+            false => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+        }
+    }
+    out
+}
 
 /// Value of the metadata key `format` of [`Params::save`].
 const FORMAT: &str = "exgnet-params-1";
