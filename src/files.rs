@@ -167,11 +167,6 @@ impl<'a> Safetensors<'a> {
         }
     }
 
-    /// Shape and values of a tensor of whole numbers.
-    pub(crate) fn integers(&self, name: &str) -> Result<(Vec<usize>, Vec<i32>), String> {
-        self.typed(name, Dtype::I32)
-    }
-
     /// The bytes of a list of bytes.
     pub(crate) fn bytes(&self, name: &str) -> Result<Vec<u8>, String> {
         Ok(self.typed(name, Dtype::U8)?.1)

@@ -11,7 +11,8 @@ mod goldens;
 
 use drawing::{check, texts};
 use exgnet::experiment::Experiment;
-use exgnet::figures::catalogue::FIGURES;
+use exgnet::figures::catalogue::{Draw, FIGURES, Kind};
+use exgnet::figures::kernels::KernelData;
 use exgnet::figures::network::diagram::{NetworkDiagram, diagram};
 use exgnet::figures::{kernels, network};
 use exgnet::plot::{Figure, Format, Look, Theme};
@@ -148,6 +149,15 @@ fn small_network() -> NetworkDiagram {
     diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 4).unwrap()
 }
 
+/// Every figure of kernels that the data has enough for.
+fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
+    let draw = |kind: &Kind| match kind.draw {
+        Draw::Kernels(draw) => draw(data, look),
+        Draw::Runs(_) => Vec::new(),
+    };
+    FIGURES.iter().flat_map(draw).collect()
+}
+
 #[test]
 fn figures_consist_of_what_they_should() {
     let dir = tempfile::tempdir().unwrap();
@@ -158,7 +168,7 @@ fn figures_consist_of_what_they_should() {
     let data = kernels::read(dir.path()).unwrap();
     for width_mm in [85.0, 180.0] {
         let look = look((width_mm, Theme::Paper));
-        let figures = kernels::all(&data, &look);
+        let figures = all(&data, &look);
         let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
         assert_eq!(stems, ["roofline", "variants", "step-share", "scaling", "ladder-conv1d", "ladder-max_pool"]);
         figures.iter().for_each(|f| compare(f, width_mm));
@@ -170,7 +180,7 @@ fn figures_consist_of_what_they_should() {
 fn every_theme_and_width_has_room_for_the_real_results() {
     let data = kernels::read(root("results/kernels")).unwrap();
     for (i, case) in LOOKS.into_iter().enumerate() {
-        for figure in kernels::all(&data, &look(case)) {
+        for figure in all(&data, &look(case)) {
             check(&figure, &format!("{} {case:?}", figure.stem));
         }
         for (kind, preset) in [("parallel", "exgnet"), ("cascade", "exgnet"), ("parallel", "exgnet-small")] {
@@ -202,7 +212,7 @@ fn a_file_gives_the_figures_that_it_can() {
     let (suite, versions) = suite();
     let stems = |value: &Value| -> Vec<String> {
         let data = kernels::read(write(dir.path(), "x.json", value)).unwrap();
-        let all = LOOKS.map(|case| kernels::all(&data, &look(case)));
+        let all = LOOKS.map(|case| all(&data, &look(case)));
         all.iter().flatten().for_each(|f| drop(check(f, &f.stem)));
         all[0].iter().map(|f| f.stem.clone()).collect()
     };
@@ -246,7 +256,7 @@ fn missing_numbers_and_long_names_do_no_harm() {
         write(dir.path(), "variants.json", &versions);
         let data = kernels::read(dir.path()).unwrap();
         for case in LOOKS {
-            let figures = kernels::all(&data, &look(case));
+            let figures = all(&data, &look(case));
             assert!(!figures.is_empty());
             figures.iter().for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
         }
@@ -262,9 +272,7 @@ fn missing_numbers_and_long_names_do_no_harm() {
         }
         let data = kernels::read(write(dir.path(), "l.json", &ladders)).unwrap();
         for case in LOOKS {
-            kernels::all(&data, &look(case))
-                .iter()
-                .for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
+            all(&data, &look(case)).iter().for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
         }
     }
     std::fs::remove_file(dir.path().join("l.json")).unwrap();
@@ -274,7 +282,8 @@ fn missing_numbers_and_long_names_do_no_harm() {
     assert!(roofline.caption.contains("without numbers"), "{}", roofline.caption);
     // every number missing: nothing is drawn, and nothing fails
     let nulls = json!({"rows": [{"operation": "conv1d"}], "by_kernel": [{"kernel": "a"}], "lengths": [{"batch": 1, "samples": 2}]});
-    assert!(kernels::all(&kernels::read(write(dir.path(), "n.json", &nulls)).unwrap(), &Look::default()).is_empty());
+    assert!(all(&kernels::read(write(dir.path(), "n.json", &nulls)).unwrap(), &Look::default()).is_empty());
+    assert!(all(&KernelData::default(), &Look::default()).is_empty());
 }
 
 /// Every picture of the README is drawn again from what lies under `results/`, byte for byte.
@@ -318,7 +327,7 @@ fn figures_to_look_at() {
     if let Ok(dir) = std::env::var("EXGNET_FIGURES_DIR") {
         for case in LOOKS {
             let data = kernels::read(root("results/kernels")).unwrap();
-            let mut all = kernels::all(&data, &look(case));
+            let mut all = all(&data, &look(case));
             let network = diagram(&Experiment::parse_with("", "e.toml", &[]).unwrap(), 5).unwrap();
             all.extend(network::network(&network, &look(case)));
             for figure in all {

@@ -70,7 +70,7 @@ fn run(dir: &Path, fold: usize, guided: bool) -> PathBuf {
     let records = [format!("{RECORD}{fold}"), format!("other {fold}")];
     let rows = [vec![0.75, 0.25], vec![0.75, 0.25]];
     let metrics = Metrics::compute(&classes, &records, &[0, 1], &rows, Some(&[3, 1])).expect("metrics");
-    std::fs::write(dir.join("metrics.json"), metrics.to_json()).expect("written");
+    std::fs::write(dir.join("metrics.json"), serde_json::to_string(&metrics).expect("JSON")).expect("written");
     let prediction = |i: usize| Prediction {
         record: records[i].clone(),
         patient: records[i].clone(),

@@ -6,7 +6,6 @@
 
 mod aligned;
 mod file;
-mod first_format;
 mod packed;
 
 use serde::{Deserialize, Deserializer, Serialize};

@@ -192,11 +192,6 @@ impl Metrics {
         all.extend(self.macro_auroc.map(|v| ("macro_auroc", v)));
         all
     }
-
-    /// `metrics.json`, indented.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("names and numbers always serialise")
-    }
 }
 
 fn check(

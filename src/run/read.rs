@@ -431,12 +431,6 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         "no strips to look through, no Grad-CAM figures"
     );
     part!(cost, Cost::FILE, json(&run.dir.join(Cost::FILE)), "no parameters and times of an inference");
-    // files of before do not name the patients
-    if let (Some(shown), Some(rows)) = (&mut run.examples, &run.predictions) {
-        for strip in shown.strips.iter_mut().filter(|s| s.patient.is_empty()) {
-            strip.patient = rows.iter().find(|p| p.record == strip.record).map_or(String::new(), |p| p.patient.clone());
-        }
-    }
     if let (Some(shown), Some(classes)) = (&run.examples, &run.classes)
         && shown.classes != *classes
     {

@@ -18,7 +18,6 @@ pub use scaling::scaling;
 pub use step_share::step_share;
 pub use variants::variants;
 
-use crate::figures::catalogue::{Draw, FIGURES, Kind};
 use crate::lab::ladder::Ladder;
 use crate::lab::measure::{Row, Table};
 use crate::lab::operations::Shape;
@@ -74,15 +73,6 @@ pub struct KernelData {
 /// The figure of every ladder.
 pub fn ladders(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
     data.ladders.iter().flat_map(|(adapter, l)| ladder(adapter, l, look)).collect()
-}
-
-/// Every figure that the data has enough for; none where all numbers are missing.
-pub fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
-    let draw = |kind: &Kind| match kind.draw {
-        Draw::Kernels(draw) => draw(data, look),
-        Draw::Runs(_) => Vec::new(),
-    };
-    FIGURES.iter().flat_map(draw).collect()
 }
 
 /// The pass of a convolution as people call it; other operations keep their name.
@@ -159,10 +149,5 @@ mod tests {
         let rows = [row("", "matmul"), row("", "conv1d_weight_grad"), row("", "conv1d"), row("", "conv1d")];
         assert_eq!(passes(rows.iter()), ["conv1d", "conv1d_weight_grad", "matmul"]);
         assert!(drawable(1e-3) && ![0.0, -1.0, f64::NAN, f64::INFINITY, 1e300].into_iter().any(drawable));
-    }
-
-    #[test]
-    fn nothing_gives_no_figure() {
-        assert!(all(&KernelData::default(), &Look::default()).is_empty());
     }
 }

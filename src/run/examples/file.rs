@@ -13,7 +13,7 @@
 //! | `embeddings` | F16 `[M, D]` | may be left out |
 
 use super::packed::{pack, pack_signals, steps, unpack, unpack_signals};
-use super::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples, first_format};
+use super::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples};
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, safetensors_head, write_atomically};
 use crate::run::origin::Origin;
@@ -29,16 +29,16 @@ const HINT: &str = "write it again: exgnet evaluate --model RUN --out RUN";
 
 /// What the metadata key `lists` holds, as JSON.
 #[derive(Deserialize)]
-pub(super) struct Lists {
-    pub classes: Vec<String>,
-    pub fs: f64,
-    pub layer: String,
-    pub strips: Vec<Example>,
-    pub aligned: Vec<Aligned>,
+struct Lists {
+    classes: Vec<String>,
+    fs: f64,
+    layer: String,
+    strips: Vec<Example>,
+    aligned: Vec<Aligned>,
     /// True classes of the curves.
-    pub curves: Vec<usize>,
+    curves: Vec<usize>,
     /// True classes of the features.
-    pub features: Vec<usize>,
+    features: Vec<usize>,
 }
 
 /// A tensor to be written: name, type, shape, bytes.
@@ -137,25 +137,20 @@ impl Examples {
         write_atomically(path, &bytes)
     }
 
-    /// Reads the file, also one of before, as far as that goes.
+    /// Reads the file.
     ///
     /// # Errors
     /// [`Error::File`] if it is missing or damaged: shapes, classes and R peaks are all checked.
     pub fn read(path: &Path) -> Result<Self> {
         let bad = |what: String| Error::file(path, format!("cannot be used: {what}"), HINT);
         let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-        let found = match Safetensors::parse(&bytes, FORMAT) {
-            Ok(file) => lists(&file).and_then(|lists| parse(&file, lists)),
-            Err(other) => Safetensors::parse(&bytes, first_format::FORMAT)
-                .map_err(|_| other)
-                .and_then(|file| parse(&file, first_format::lists(&file)?)),
-        };
+        let found = Safetensors::parse(&bytes, FORMAT).and_then(|file| parse(&file, lists(&file)?));
         found.and_then(checked).map_err(bad)
     }
 }
 
-/// The rows of a tensor, `count` of them, in F32 or F16.
-pub(super) fn rows(file: &Safetensors<'_>, name: &str, count: usize) -> Result<Vec<Vec<f32>>, String> {
+/// The rows of a tensor, `count` of them.
+fn rows(file: &Safetensors<'_>, name: &str, count: usize) -> Result<Vec<Vec<f32>>, String> {
     let (shape, values) = file.floats(name)?;
     if shape.first() != Some(&count) {
         return Err(format!("'{name}' has the shape {shape:?}, expected {count} rows"));
@@ -189,7 +184,6 @@ fn lists(file: &Safetensors<'_>) -> Result<Lists, String> {
     Ok(lists)
 }
 
-/// What both formats have alike.
 fn parse(file: &Safetensors<'_>, lists: Lists) -> Result<Examples, String> {
     let Lists { classes, fs, layer, strips, mut aligned, curves, features } = lists;
     let of = |name: &str| rows(file, name, aligned.len());
@@ -349,72 +343,5 @@ mod tests {
         std::fs::write(&path, b"no tensors").unwrap();
         assert!(Examples::read(&path).unwrap_err().to_string().contains("HINT"));
         assert!(Examples::read(&dir.path().join("none")).is_err());
-    }
-
-    #[test]
-    fn a_file_of_before_is_read_as_far_as_it_goes() {
-        let mut metadata = vec![("format", first_format::FORMAT.to_owned())];
-        let texts = [("classes", r#"["SR","AF"]"#), ("fs", "250"), ("layer", "blocks.3"), ("records", r#"["a"]"#)];
-        metadata.extend(texts.map(|(key, text)| (key, text.to_owned())));
-        let whole: [(&str, &[i32]); 9] = [
-            ("strips.class", &[1]),
-            ("strips.predicted", &[0]),
-            ("strips.expert_beats", &[1]),
-            ("strips.r_peaks", &[0, 2]),
-            ("strips.r_peak_ends", &[2]),
-            ("aligned.records", &[0, 1]),
-            ("aligned.beats", &[0, 2]),
-            ("curves.class", &[0]),
-            ("features.class", &[1]),
-        ];
-        let floats: [(&str, [usize; 2]); 12] = [
-            ("strips.ncc", [1, 1]),
-            ("strips.probabilities", [1, 2]),
-            ("strips.signal", [1, 3]),
-            ("strips.target", [1, 3]),
-            ("strips.map", [1, 2]),
-            ("aligned.map", [2, 4]),
-            ("aligned.map_sd", [2, 4]),
-            ("aligned.target", [2, 4]),
-            ("aligned.signal", [2, 4]),
-            ("curves.deletion", [1, 2]),
-            ("curves.insertion", [1, 2]),
-            ("features.measured", [1, 17]),
-        ];
-        let lengths: Vec<[usize; 1]> = whole.iter().map(|w| [w.1.len()]).collect();
-        let mut shapes: Vec<(&str, &str, &[usize])> =
-            whole.iter().zip(&lengths).map(|((name, _), n)| (*name, "I32", n.as_slice())).collect();
-        shapes.extend(floats.iter().map(|(name, shape)| (*name, "F32", shape.as_slice())));
-        let mut bytes = safetensors_head(&metadata, &shapes);
-        bytes.extend(whole.iter().flat_map(|w| w.1).flat_map(|v| v.to_le_bytes()));
-        // every tensor counts from 1
-        let count = |n: usize| (1..=n).map(|v| v as f32);
-        bytes.extend(floats.iter().flat_map(|(_, [a, b])| count(a * b)).flat_map(f32::to_le_bytes));
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(Examples::FILE);
-        std::fs::write(&path, &bytes).unwrap();
-        let found = Examples::read(&path).unwrap();
-        let strip = Example {
-            record: "a".into(),
-            class: 1,
-            probabilities: vec![1.0, 2.0],
-            ncc: 1.0,
-            expert_beats: true,
-            r_peaks: vec![0, 2],
-            signal: vec![1.0, 2.0, 3.0],
-            target: vec![1.0, 2.0, 3.0],
-            maps: vec![vec![], vec![1.0, 2.0]],
-            ..Example::default()
-        };
-        assert_eq!((found.strips, found.fs, found.layer.as_str()), (vec![strip], 250.0, "blocks.3"));
-        assert_eq!(
-            (&found.aligned[0], found.aligned[1].map.as_slice()),
-            (&Aligned::default(), &[5.0, 6.0, 7.0, 8.0][..])
-        );
-        assert_eq!((found.curves[0].insertion.as_slice(), found.features[0].class), (&[1.0, 2.0][..], 1));
-        assert!(found.embeddings.is_empty() && found.features[0].regressed.is_none());
-        bytes.truncate(bytes.len() - 1);
-        std::fs::write(&path, bytes).unwrap();
-        assert!(Examples::read(&path).is_err());
     }
 }
