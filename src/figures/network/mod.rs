@@ -91,6 +91,7 @@ fn caption(network: &NetworkDiagram, bars: bool) -> String {
         Some(BlockKind::Parallel) => "each of parallel convolutions with different kernels",
         None => "with their kernels",
     };
+    let multi = if network.config.exgnet().is_some() { "multiresolution " } else { "" };
     let exported = if extra > 0 {
         format!(
             ", of which {} (broken outlines) exist only while training: an exported model has {}",
@@ -110,7 +111,7 @@ fn caption(network: &NetworkDiagram, bars: bool) -> String {
     };
     let bars = if bars { " Bars: parameters, in proportion." } else { "" };
     format!(
-        "Network {}: one ECG lead of {} samples, {n} multiresolution {}, {kind}, and the signal head. Shapes are channels × \
+        "Network {}: one ECG lead of {} samples, {n} {multi}{}, {kind}, and the signal head. Shapes are channels × \
          samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
          trainable parameters{exported}.{time}{bars}{}",
         network.name,
