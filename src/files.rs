@@ -173,11 +173,11 @@ impl<'a> Safetensors<'a> {
     }
 
     fn typed<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype) -> Result<(Vec<usize>, Vec<T>), String> {
-        let view = self.tensors.tensor(name).map_err(|_| format!("the tensor '{name}' is missing"))?;
-        if view.dtype() != dtype {
-            return Err(format!("'{name}' is {:?}, expected {dtype:?}", view.dtype()));
+        let (found, shape, data) = self.raw(name)?;
+        if found != dtype {
+            return Err(format!("'{name}' is {found:?}, expected {dtype:?}"));
         }
-        Ok((view.shape().to_vec(), bytemuck::pod_collect_to_vec(view.data())))
+        Ok((shape, bytemuck::pod_collect_to_vec(data)))
     }
 }
 

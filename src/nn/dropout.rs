@@ -4,7 +4,7 @@
 use super::layers::Mode;
 use super::params::ParamBuilder;
 use crate::error::{Error, Result};
-use crate::ops::{self, DropoutAt};
+use crate::ops::DropoutAt;
 use crate::tensor::Tensor;
 
 /// Sets a share of the values to 0 while training and scales the others up (Srivastava et al. 2014); does nothing in
@@ -36,15 +36,12 @@ pub struct Dropout {
 impl Dropout {
     /// `x` of any shape, with its dropout where `mode` has it on.
     pub fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
-        match self.at(mode) {
-            Some(at) => ops::dropout(x, at.rate, at.state, at.site),
-            None => Ok(x.clone()),
-        }
+        mode.drop(x, self.rate.into(), self.site)
     }
 
     /// For [`BatchNorm::relu`](super::BatchNorm::relu), which does it in the same pass; `None` where `mode` has it off.
     pub fn at<'a>(&self, mode: &Mode<'a>) -> Option<DropoutAt<'a>> {
-        mode.dropout.map(|state| DropoutAt { rate: self.rate, state, site: self.site })
+        mode.dropout_at(self.rate.into(), self.site)
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Part {
     pub parameters: usize,
 }
 
+/// Parts that an exported model does not have.
+const TRAIN_ONLY: [&str; 3] = ["feature", "joint", "regressor"];
+
 /// What a network is made of.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outline {
@@ -150,6 +153,11 @@ impl Outline {
     /// Trainable values.
     pub fn parameters(&self) -> usize {
         self.parts.iter().map(|p| p.parameters).sum()
+    }
+
+    /// Trainable values that an exported model has.
+    pub fn parameters_inference(&self) -> usize {
+        self.parts.iter().filter(|p| !TRAIN_ONLY.contains(&p.name.as_str())).map(|p| p.parameters).sum()
     }
 }
 

@@ -194,7 +194,7 @@ impl ParamBuilder {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        let value = |name: &str, len: usize, start: Vec<f32>| match values.get(name) {
+        let value = |name: &str, len: usize, start: &dyn Fn() -> Vec<f32>| match values.get(name) {
             Some(v) if v.len() == len => Ok(v.clone()),
             Some(v) => Err(Error::shape(
                 "parameters",
@@ -202,7 +202,7 @@ impl ParamBuilder {
                 format!("{len}"),
                 "the model was made for another network",
             )),
-            None => Ok(start),
+            None => Ok(start()),
         };
         let mut names: Vec<String> = self.expected().into_iter().map(|(name, _)| name).collect();
         names.sort_unstable();
@@ -218,7 +218,7 @@ impl ParamBuilder {
         let mut offsets = Vec::new();
         for e in &self.entries {
             offsets.push(host.len());
-            host.extend(value(&e.name, numel(&e.shape), self.start(e))?);
+            host.extend(value(&e.name, numel(&e.shape), &|| self.start(e))?);
             host.resize(host.len().next_multiple_of(ALIGN), 0.0);
         }
         let flat = Tensor::from_f32(gpu, &[host.len()], &host)?;
@@ -226,7 +226,7 @@ impl ParamBuilder {
         let params: Vec<_> = leaves.map(|(e, &o)| (e.name.clone(), flat.part(o, &e.shape).leaf())).collect();
         let mut buffers = Vec::new();
         for (name, len, start) in &self.buffers {
-            buffers.push((name.clone(), Tensor::from_f32(gpu, &[*len], &value(name, *len, vec![*start; *len])?)?));
+            buffers.push((name.clone(), Tensor::from_f32(gpu, &[*len], &value(name, *len, &|| vec![*start; *len])?)?));
         }
         let dropout = match self.sites.is_empty() {
             true => None,

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::explain::scores::GroupScores;
 use crate::run::metrics::Explanation;
 use crate::run::missing::Missing;
-use crate::run::read::{Found, Run, first_line};
+use crate::run::read::{Found, Run, first_line, off_common_folds};
 use crate::run::set::RunSet;
 use crate::tables::collect::of_runs;
 use crate::tables::contents::{COLUMNS, COSTS, MORE, OF_CLASS};
@@ -12,7 +12,6 @@ use crate::tables::methods::{methods, uniform};
 use crate::tables::{Cell, Column, Table};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
 
 /// Longer tables are folded away at first.
 const LONG: usize = 16;
@@ -90,14 +89,12 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
         sets.entry(run.classes.as_ref().unwrap_or(const { &Vec::new() })).or_default().push(run);
     }
     // means are of the folds and seeds that all arms have
-    let mut common = Found { missing: Vec::new(), ..found.clone() };
-    let mut failed = match common.on_common_folds() {
-        Ok(()) => std::mem::take(&mut common.missing),
-        Err(e) => vec![Missing::new("means over folds", first_line(&e))],
+    let (left, mut failed) = match off_common_folds(&found.runs) {
+        Ok(left) => (left.keys().map(|&i| &found.runs[i].dir).collect(), left.values().cloned().collect()),
+        Err(e) => (BTreeSet::new(), vec![Missing::new("means over folds", first_line(&e))]),
     };
-    let kept: BTreeSet<&PathBuf> = common.runs.iter().map(|r| &r.dir).collect();
     for set in sets.into_values().map(RunSet::of_runs).collect::<Result<Vec<_>>>()? {
-        let compared: Vec<&Run> = set.runs.iter().copied().filter(|r| kept.contains(&r.dir)).collect();
+        let compared: Vec<&Run> = set.runs.iter().copied().filter(|r| !left.contains(&r.dir)).collect();
         let means = match compared.is_empty() {
             true => None,
             false => Some(RunSet::of_runs(compared).and_then(|set| of_runs(&found.names.join(", "), &set, None))),

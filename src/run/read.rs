@@ -15,7 +15,7 @@ use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
 use crate::run::set::count;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
@@ -151,29 +151,10 @@ impl Found {
     /// # Errors
     /// [`Error::Data`] where they have none in common.
     pub fn on_common_folds(&mut self) -> Result<()> {
-        let arms: BTreeSet<&str> = self.runs.iter().map(|r| r.variant.as_str()).collect();
-        let Some(cells) = self.runs.iter().map(Run::fold_and_seed).collect::<Option<Vec<_>>>() else { return Ok(()) };
-        let of = |arm: &str| -> BTreeSet<(usize, u64)> {
-            self.runs.iter().zip(&cells).filter(|(r, _)| r.variant == arm).map(|(_, cell)| *cell).collect()
-        };
-        let all: Vec<BTreeSet<(usize, u64)>> = arms.iter().map(|arm| of(arm)).collect();
-        let Some(common) = all.iter().cloned().reduce(|a, b| &a & &b).filter(|_| arms.len() > 1) else { return Ok(()) };
-        if common.is_empty() {
-            let what = "found no fold and seed that all of them have runs of, expected one or more";
-            let hint = "arms are compared on the same test folds: draw those of other folds by themselves";
-            return Err(Error::data(Vec::from_iter(arms).join(", "), what, hint));
-        }
-        let lacks =
-            |cell: &(usize, u64)| arms.iter().zip(&all).find(|(_, own)| !own.contains(cell)).map(|(arm, _)| *arm);
-        let left: Vec<Missing> = (self.runs.iter().zip(&cells))
-            .filter_map(|(run, cell)| {
-                let what =
-                    format!("left out of comparisons: no finished run of {} on this fold and seed", lacks(cell)?);
-                Some(Missing::new(run.name(), what))
-            })
-            .collect();
-        self.missing.extend(left);
-        self.runs.retain(|run| run.fold_and_seed().is_some_and(|cell| common.contains(&cell)));
+        let left = off_common_folds(&self.runs)?;
+        let mut index = 0..;
+        self.runs.retain(|_| !left.contains_key(&index.next().unwrap_or_default()));
+        self.missing.extend(left.into_values());
         Ok(())
     }
 
@@ -300,6 +281,31 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
     let rank = |run: &Run| FIRST.iter().position(|name| is_named(&run.variant, name)).unwrap_or(FIRST.len());
     found.runs.sort_by_key(|run| (rank(run), run.variant.clone(), run.fold_and_seed()));
     Ok(found)
+}
+
+/// By their places the runs of folds and seeds that not all of several arms have, with what is to be said of each.
+///
+/// # Errors
+/// [`Error::Data`] where the arms have none in common.
+pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
+    let arms: BTreeSet<&str> = runs.iter().map(|r| r.variant.as_str()).collect();
+    let cells: Option<Vec<(usize, u64)>> = runs.iter().map(Run::fold_and_seed).collect();
+    let Some(cells) = cells.filter(|_| arms.len() > 1) else { return Ok(BTreeMap::new()) };
+    let of = |arm: &&str| -> BTreeSet<(usize, u64)> {
+        runs.iter().zip(&cells).filter(|(r, _)| r.variant == *arm).map(|(_, cell)| *cell).collect()
+    };
+    let all: Vec<BTreeSet<(usize, u64)>> = arms.iter().map(of).collect();
+    if all.iter().cloned().reduce(|a, b| &a & &b).is_some_and(|common| common.is_empty()) {
+        let what = "found no fold and seed that all of them have runs of, expected one or more";
+        let hint = "arms are compared on the same test folds: draw those of other folds by themselves";
+        return Err(Error::data(Vec::from_iter(arms).join(", "), what, hint));
+    }
+    let lacks = |cell: &(usize, u64)| arms.iter().zip(&all).find(|(_, own)| !own.contains(cell)).map(|(arm, _)| *arm);
+    let left = |(i, (run, cell)): (usize, (&Run, &(usize, u64)))| {
+        let what = format!("left out of comparisons: no finished run of {} on this fold and seed", lacks(cell)?);
+        Some((i, Missing::new(run.name(), what)))
+    };
+    Ok(runs.iter().zip(&cells).enumerate().filter_map(left).collect())
 }
 
 /// Whether a variant, of whatever sweep, has this name.

@@ -30,9 +30,6 @@ pub struct Estimate {
     pub memory: PoolStats,
 }
 
-/// Parts that an exported model does not have.
-const TRAIN_ONLY: [&str; 3] = ["feature", "joint", "regressor"];
-
 impl Estimate {
     /// For the experiment's network of `classes` classes on strips of `samples` samples, as on `gpu`, or as on an adapter that
     /// has no more than every one has; an error for a target layer that the network does not have.
@@ -42,7 +39,6 @@ impl Estimate {
             None => Gpu::of_shapes(None, ShaderSource::default())?,
         };
         let outline = Outline::new(&experiment.network, classes, experiment.losses.train_only(), samples)?;
-        let count = |keep: &dyn Fn(&Part) -> bool| outline.parts.iter().filter(|p| keep(p)).map(|p| p.parameters).sum();
         let mut memory = PoolStats::default();
         let phases = shapes.memory_by_phase(|| {
             let mut stepper = Stepper::new(&shapes, experiment, &vec![1.0; classes], None)?;
@@ -53,8 +49,8 @@ impl Estimate {
             Ok(())
         })?;
         Ok(Self {
-            parameters: count(&|_| true),
-            parameters_inference: count(&|p| !TRAIN_ONLY.contains(&p.name.as_str())),
+            parameters: outline.parameters(),
+            parameters_inference: outline.parameters_inference(),
             multiply_adds: outline.multiply_adds,
             parts: outline.parts.clone(),
             phases,

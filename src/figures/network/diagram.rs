@@ -74,7 +74,6 @@ pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram
     c.validate()?;
     experiment.losses.block(c.layers())?;
     let outline = Outline::new(c, classes, experiment.losses.train_only(), samples)?;
-    let inference = Outline::new(c, classes, false, samples)?;
     let parts = outline.parts.clone();
     Ok(NetworkDiagram {
         name: name(c),
@@ -83,7 +82,7 @@ pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram
         convolutions: outline.convolutions.concat(),
         last: c.exgnet().and_then(|sizes| last_block(sizes, classes, &parts)),
         parts,
-        parameters: [&outline, &inference].map(|o| o.parameters()),
+        parameters: [outline.parameters(), outline.parameters_inference()],
         multiply_adds: outline.multiply_adds,
         measured: None,
     })

@@ -1,16 +1,14 @@
 //! A plain convolutional network, to begin with: blocks of a convolution, BatchNorm, ReLU and max pooling, then a linear layer
 //! on the global average.
 
+use super::AverageHead;
 use crate::error::Result;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
-use crate::nn::layers::{Added, BatchNorm, Convs, Linear, Mode};
+use crate::nn::layers::{Added, BatchNorm, Convs, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
 use crate::ops::{self, ConvInput, MaxPool};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-
-/// Where dropout draws its numbers.
-const HEAD_SITE: u32 = 1;
 
 /// Its value of `network.kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,12 +41,6 @@ impl Default for Sizes {
     }
 }
 
-impl Sizes {
-    pub(super) fn of(self, _: &str) -> Self {
-        self
-    }
-}
-
 impl models::Sizes for Sizes {
     fn check(&self) -> Result<(), Problem> {
         models::check_blocks(&self.widths, &self.strides, MOST_BLOCKS, 1)?;
@@ -74,7 +66,7 @@ impl models::Sizes for Sizes {
             Convs::declare(p, &format!("blocks.{i}.conv.weight"), c_in, width, self.kernel);
             BatchNorm::declare(p, &format!("blocks.{i}.bn"), width);
         }
-        Linear::declare(p, "head", self.embedding(), classes);
+        AverageHead::declare(self, classes, p);
     }
 
     fn build(&self, p: &Params) -> Result<Box<dyn Network>> {
@@ -83,15 +75,14 @@ impl models::Sizes for Sizes {
             Ok((conv, BatchNorm::new(p, &format!("blocks.{i}.bn"))?))
         };
         let blocks = self.strides.iter().enumerate().map(block).collect::<Result<_>>()?;
-        Ok(Box::new(Cnn { blocks, head: Linear::new(p, "head")?, dropout: self.dropout }))
+        Ok(Box::new(Cnn { blocks, head: AverageHead::new(self, p)? }))
     }
 }
 
 #[derive(Debug, Clone)]
 struct Cnn {
     blocks: Vec<(Convs, BatchNorm)>,
-    head: Linear,
-    dropout: f64,
+    head: AverageHead,
 }
 
 impl Network for Cnn {
@@ -106,9 +97,7 @@ impl Network for Cnn {
             x = bn.relu(&conv.forward(&ConvInput::new(&x), mode)?, Added::Nothing, mode, None)?;
             blocks.push(x.clone());
         }
-        let embedding = ops::global_avg_pool(&x)?;
-        let logits = self.head.forward(&mode.drop(&embedding, self.dropout, HEAD_SITE)?)?;
-        Ok(Output { logits, embedding, blocks })
+        self.head.output(blocks, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {

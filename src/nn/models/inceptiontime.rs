@@ -1,17 +1,16 @@
 //! InceptionTime (Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series classification", 2020), one network of
 //! its ensemble: modules of a bottleneck and three long convolutions beside a max pooling, with a shortcut every third module.
 
+use super::AverageHead;
 use super::Sizes as _;
 use crate::error::Result;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
-use crate::nn::layers::{Added, BatchNorm, Convs, Linear, Mode};
+use crate::nn::layers::{Added, BatchNorm, Convs, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
 use crate::ops::{self, ConvInput, MaxPool};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Where dropout draws its numbers.
-const HEAD_SITE: u32 = 1;
 /// Modules from one shortcut to the next.
 const RESIDUAL: usize = 3;
 /// Convolutions of a module that read its bottleneck.
@@ -49,10 +48,6 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    pub(super) fn of(self, _: &str) -> Self {
-        self
-    }
-
     /// Channels of a module's input; module 0 reads the strip.
     fn inputs(&self, module: usize) -> usize {
         if module == 0 { 1 } else { self.embedding() }
@@ -104,7 +99,7 @@ impl models::Sizes for Sizes {
                 BatchNorm::declare(p, &name(i, "shortcut.bn"), width);
             }
         }
-        Linear::declare(p, "head", width, classes);
+        AverageHead::declare(self, classes, p);
     }
 
     fn build(&self, p: &Params) -> Result<Box<dyn Network>> {
@@ -127,15 +122,14 @@ impl models::Sizes for Sizes {
             })
         };
         let modules = (0..self.depth).map(module).collect::<Result<_>>()?;
-        Ok(Box::new(InceptionTime { modules, head: Linear::new(p, "head")?, dropout: self.dropout }))
+        Ok(Box::new(InceptionTime { modules, head: AverageHead::new(self, p)? }))
     }
 }
 
 #[derive(Debug, Clone)]
 struct InceptionTime {
     modules: Vec<Module>,
-    head: Linear,
-    dropout: f64,
+    head: AverageHead,
 }
 
 #[derive(Debug, Clone)]
@@ -181,9 +175,7 @@ impl Network for InceptionTime {
             }
             blocks.push(x.clone());
         }
-        let embedding = ops::global_avg_pool(&x)?;
-        let logits = self.head.forward(&mode.drop(&embedding, self.dropout, HEAD_SITE)?)?;
-        Ok(Output { logits, embedding, blocks })
+        self.head.output(blocks, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {

@@ -7,8 +7,10 @@ pub mod inceptiontime;
 pub mod resnet1d;
 
 use super::config::{MOST_CHANNELS, Problem, number};
-use super::{Network, ParamBuilder, Params};
+use super::{Linear, Mode, Network, Output, ParamBuilder, Params};
 use crate::error::Result;
+use crate::ops;
+use crate::tensor::Tensor;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The sizes of a network: its keys in the `[network]` table.
@@ -30,6 +32,42 @@ pub trait Sizes: std::fmt::Debug {
 
     /// The network with these parameters.
     fn build(&self, p: &Params) -> Result<Box<dyn Network>>;
+
+    /// The same sizes as another of its kinds has them.
+    fn of(self, kind: &str) -> Self
+    where
+        Self: Sized,
+    {
+        let _ = kind;
+        self
+    }
+}
+
+/// A linear layer on the global average, which is the embedding, after dropout.
+#[derive(Debug, Clone)]
+struct AverageHead {
+    linear: Linear,
+    dropout: f64,
+}
+
+impl AverageHead {
+    /// Where dropout draws its numbers.
+    const SITE: u32 = 1;
+
+    fn declare(sizes: &impl Sizes, classes: usize, p: &mut ParamBuilder) {
+        Linear::declare(p, "head", sizes.embedding(), classes);
+    }
+
+    fn new(sizes: &impl Sizes, p: &Params) -> Result<Self> {
+        Ok(Self { linear: Linear::new(p, "head")?, dropout: sizes.dropout() })
+    }
+
+    /// What a network gives whose target layers are `blocks`, of which the last is averaged.
+    fn output(&self, blocks: Vec<Tensor>, mode: &Mode<'_>) -> Result<Output> {
+        let embedding = ops::global_avg_pool(blocks.last().expect("a network has a block"))?;
+        let logits = self.linear.forward(&mode.drop(&embedding, self.dropout, Self::SITE)?)?;
+        Ok(Output { logits, embedding, blocks })
+    }
 }
 
 /// Checks widths and strides, one of each for every block; a block has `least` channels or more.

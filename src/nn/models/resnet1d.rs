@@ -2,16 +2,14 @@
 //! the form that ECG benchmarks know as `resnet1d_wang` (Strodthoff et al. 2020): a stem, then blocks of two convolutions with
 //! a shortcut. Its head is a linear layer on the global average, which Grad-CAM wants.
 
+use super::AverageHead;
 use crate::error::Result;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
-use crate::nn::layers::{Added, BatchNorm, Convs, Linear, Mode};
+use crate::nn::layers::{Added, BatchNorm, Convs, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
-use crate::ops::{self, ConvInput};
+use crate::ops::ConvInput;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-
-/// Where dropout draws its numbers.
-const HEAD_SITE: u32 = 1;
 
 /// Its value of `network.kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,10 +55,6 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    pub(super) fn of(self, _: &str) -> Self {
-        self
-    }
-
     /// Input channels, output channels and stride of every block.
     fn blocks(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         let inputs = self.widths.first().into_iter().chain(&self.widths);
@@ -113,7 +107,7 @@ impl models::Sizes for Sizes {
                 BatchNorm::declare(p, &format!("blocks.{i}.shortcut.bn"), width);
             }
         }
-        Linear::declare(p, "head", self.embedding(), classes);
+        AverageHead::declare(self, classes, p);
     }
 
     fn build(&self, p: &Params) -> Result<Box<dyn Network>> {
@@ -135,8 +129,7 @@ impl models::Sizes for Sizes {
         Ok(Box::new(Resnet1d {
             stem: (conv("stem.conv.weight".into(), self.stem_stride)?, BatchNorm::new(p, "stem.bn")?),
             blocks: self.blocks().enumerate().map(block).collect::<Result<_>>()?,
-            head: Linear::new(p, "head")?,
-            dropout: self.dropout,
+            head: AverageHead::new(self, p)?,
         }))
     }
 }
@@ -145,8 +138,7 @@ impl models::Sizes for Sizes {
 struct Resnet1d {
     stem: (Convs, BatchNorm),
     blocks: Vec<Block>,
-    head: Linear,
-    dropout: f64,
+    head: AverageHead,
 }
 
 #[derive(Debug, Clone)]
@@ -177,9 +169,7 @@ impl Network for Resnet1d {
             x = block.forward(&x, mode)?;
             blocks.push(x.clone());
         }
-        let embedding = ops::global_avg_pool(&x)?;
-        let logits = self.head.forward(&mode.drop(&embedding, self.dropout, HEAD_SITE)?)?;
-        Ok(Output { logits, embedding, blocks })
+        self.head.output(blocks, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {

@@ -185,6 +185,14 @@ impl models::Sizes for Sizes {
         }
     }
 
+    /// The presets' kernels are for parallel branches; a cascade has one.
+    fn of(self, kind: &str) -> Self {
+        match kind {
+            "cascade" => Self { kind: BlockKind::Cascade, kernels: vec![16], dilations: vec![1; BRANCHES], ..self },
+            _ => Self { kind: BlockKind::Parallel, ..self },
+        }
+    }
+
     fn build(&self, p: &Params) -> Result<Box<dyn Network>> {
         let stem = (Convs::new(p, &["stem.conv.weight".into()], 2, &[1])?, BatchNorm::new(p, "stem.bn")?);
         let blocks = self.blocks().enumerate().map(|(i, sizes)| Block::new(self, p, i, sizes));

@@ -85,14 +85,6 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// The presets' kernels are for parallel branches; a cascade has one.
-    pub(in crate::nn::models) fn of(self, kind: &str) -> Self {
-        match kind {
-            "cascade" => Self { kind: BlockKind::Cascade, kernels: vec![16], dilations: vec![1; BRANCHES], ..self },
-            _ => Self { kind: BlockKind::Parallel, ..self },
-        }
-    }
-
     /// A named network: one of [`PRESETS`].
     pub fn preset(name: &str) -> Result<Self> {
         match name {
