@@ -9,7 +9,7 @@ mod goldens;
 use exgnet::ecg::{LoadOptions, Source, SyntheticOptions, prepared, synthesize};
 use exgnet::experiment::Experiment;
 use exgnet::gpu::{AdapterChoice, Gpu, Launch, Needs, ShaderSource};
-use exgnet::nn::{Linear, Optimizer, ParamBuilder, Params};
+use exgnet::nn::{Linear, NetworkConfig, Optimizer, ParamBuilder, Params};
 use exgnet::ops::{self, Branch, Hyper, MaxPool};
 use exgnet::run::RunFolder;
 use exgnet::tensor::Tensor;
@@ -129,7 +129,7 @@ fn configurations() -> Vec<Found> {
         failed("an unknown name", set("train.optimizer=sgd")),
         failed("an unknown preset", set("network.preset=huge")),
         failed("an unknown target layer", set("losses.target_layer=block.1")),
-        failed("an unknown layer", exgnet::explain::target_block(Some("block.1"), 4)),
+        failed("an unknown layer", exgnet::explain::target_layer(Some("block.1"), &NetworkConfig::default().maps())),
         failed("an unknown kind of source", "dicom:x".parse::<Source>()),
         failed("a source without a path", "wfdb:".parse::<Source>()),
         failed("no record", synthetic(|o| o.records = 0)),

@@ -40,13 +40,13 @@ fn network(config: &NetworkConfig) -> Model {
     Model::with_values(gpu(), config, CLASSES, false, 1, &values).expect("a network")
 }
 
-/// Logits, every block, and the maps of every block, one behind the other.
+/// Logits, every map, and Grad-CAM on every map, one behind the other.
 fn all(out: &Output) -> Vec<Vec<f32>> {
     let classes = Tensor::from_u32(gpu(), &[2], &[0, 2]).expect("uploaded");
     let read = |t: &Tensor| t.to_vec().expect("read back");
-    let maps = (0..out.blocks.len()).map(|i| read(&grad_cam(out, i, &classes, false).expect("maps").map));
-    let blocks = out.blocks.iter().map(read);
-    std::iter::once(read(&out.logits)).chain(blocks).chain(maps).collect()
+    let cams = (0..out.maps.len()).map(|i| read(&grad_cam(out, i, &classes, false).expect("maps").map));
+    let maps = out.maps.iter().map(read);
+    std::iter::once(read(&out.logits)).chain(maps).chain(cams).collect()
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn a_folded_network_is_the_same_function() {
         let pairs = all(&forward(&net, &Mode::EVAL)).into_iter().zip(all(&forward(&folded, &Mode::EVAL)));
         let mut other_bits = false;
         for (i, (own, folded)) in pairs.enumerate() {
-            // a map may be dead, logits and blocks are not
-            let dead = i <= config.layers() && own.iter().all(|v| *v == 0.0);
+            // a map may be dead, logits and outputs are not
+            let dead = i <= config.maps().len() && own.iter().all(|v| *v == 0.0);
             assert!(!dead, "{sets:?}: nothing to compare in {i}");
             other_bits |= own != folded;
             let own: Vec<f64> = own.into_iter().map(f64::from).collect();
@@ -102,7 +102,7 @@ fn dropout_in_a_blocks_last_pass_is_dropout() {
         let loss = ops::sum(&ops::square(&out.logits).expect("a square"), &[0, 1]).expect("a loss");
         let gradients = net.params().gradients(&loss).expect("gradients").into_iter().flatten();
         let gradients: Vec<f32> = gradients.flat_map(|g| g.to_vec().expect("read back")).collect();
-        (out.logits.to_vec().expect("read back"), out.blocks[0].to_vec().expect("read back"), gradients)
+        (out.logits.to_vec().expect("read back"), out.maps[1].to_vec().expect("read back"), gradients)
     };
     let (kept, fused) = (run(Kept::All), run(Kept::Nothing));
     assert_eq!(kept.0, fused.0, "logits");

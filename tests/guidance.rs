@@ -17,7 +17,7 @@ use exgnet::train::Targets;
 use exgnet::train::losses::{BatchTargets, losses};
 use golden::{Golden, Worst, gpu, network};
 
-/// Resolution of every block's map, of strips of 200 samples.
+/// Resolution of every map, of strips of 200 samples.
 fn lengths_of(net: &Model) -> Vec<usize> {
     Outline::new(net.config(), 4, false, 200).expect("an outline").lengths.clone()
 }
@@ -60,9 +60,10 @@ fn the_whole_loss_and_its_gradient() {
             for (block, which) in [(0, "first"), (1, "last")] {
                 let mut worst = Worst::new("guided loss");
                 let out = net.forward(&g.leaf("in.x").detach(), &mode).expect("forward");
-                assert_eq!(out.blocks[block].dim(2), lengths[block]);
+                let layer = block + 1; // behind the stem
+                assert_eq!(out.maps[layer].dim(2), lengths[layer]);
                 let weights = weights(block);
-                let terms = losses(&net, &out, &targets(&g, lengths[block]), &weights, &mode).expect("losses");
+                let terms = losses(&net, &out, &targets(&g, lengths[layer]), &weights, &mode).expect("losses");
                 let golden = |term: &str| match term {
                     "xai" => g.values(&format!("xai_{mode_name}.{which}.loss"))[0],
                     "total" => {
@@ -103,7 +104,7 @@ fn the_whole_loss_and_its_gradient() {
 fn constant_channel_weights_give_another_gradient_but_the_same_loss() {
     let g = Golden::open("exgnet_cascade_se_mlp");
     let net = network(&g);
-    let bins = lengths_of(&net)[0];
+    let bins = lengths_of(&net)[1];
     let run = |detach_alpha: bool| {
         let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
         let weights = LossConfig { joint: 0.0, feature: 0.0, detach_alpha, ..weights(0) };
@@ -234,7 +235,7 @@ fn the_terms_of_xai_guidance_add_up() {
 fn what_is_not_marked_is_not_taught() {
     let g = Golden::open("exgnet_parallel");
     let net = network(&g);
-    let (x, bins) = (g.leaf("in.x").detach(), lengths_of(&net)[1]);
+    let (x, bins) = (g.leaf("in.x").detach(), lengths_of(&net)[2]);
     let records: Vec<usize> = (0..x.dim(0)).collect();
     const NAME: &str = "blocks.0.branches.1.weight";
     for goal in ["mixed", "separate"] {

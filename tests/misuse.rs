@@ -7,7 +7,7 @@ mod engine;
 use engine::{floats, gpu, integers, says};
 use exgnet::Result;
 use exgnet::autograd::grad;
-use exgnet::explain::{explain_strips, grad_cam, target_block};
+use exgnet::explain::{explain_strips, grad_cam, target_layer};
 use exgnet::nn::NetworkConfig;
 use exgnet::nn::models::exgnet::Sizes;
 use exgnet::nn::params::ParamBuilder;
@@ -196,8 +196,9 @@ fn names_of_layers_that_there_are_not() {
     says(BatchNorm::new(&p, "head").map(drop), &["'head.running_mean'"]);
     says(p.get("norm.running_men"), &["'norm.running_men'", "'norm.running_mean'"]);
 
-    assert_eq!((target_block(None, 4).ok(), target_block(Some("last"), 4).ok()), (Some(3), Some(3)));
-    assert_eq!(target_block(Some("blocks.2"), 4).ok(), Some(2));
+    let maps = ["stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3"].map(String::from);
+    assert_eq!((target_layer(None, &maps).ok(), target_layer(Some("last"), &maps).ok()), (Some(4), Some(4)));
+    assert_eq!(target_layer(Some("blocks.2"), &maps).ok(), Some(3));
     for (name, near) in [
         ("blocks.4", "blocks.0"),
         ("block.1", "'blocks.1'"),
@@ -205,12 +206,12 @@ fn names_of_layers_that_there_are_not() {
         ("blocks.+1", "'blocks.1'"),
         ("blocks.01", "did you mean"),
         ("Blocks.2", "'blocks.2'"),
-        ("stem", "blocks.0"),
+        ("stam", "'stem'"),
         ("", "blocks.0"),
     ] {
-        says(target_block(Some(name), 4), &[&format!("'{name}'"), near, "blocks.3"]);
+        says(target_layer(Some(name), &maps), &[&format!("'{name}'"), near, "blocks.3"]);
     }
-    says(target_block(None, 0), &["no block"]);
+    says(target_layer(None, &[]), &["without maps"]);
 
     let config =
         NetworkConfig::from(Sizes { widths: vec![6, 8], strides: vec![1, 2], stem_channels: 6, ..Sizes::default() });

@@ -179,7 +179,10 @@ fn the_graph_is_the_network() {
         let config = &model.info.config;
         let count = |op: &str| onnx.nodes.iter().filter(|n| n.op == op).count();
         let weights = |part: &str| expected.keys().filter(|n| n.ends_with(part)).count();
-        let (blocks, squeezed) = (config.layers(), config.exgnet().is_some_and(|sizes| sizes.se_reduction > 0));
+        let (blocks, squeezed) = (
+            config.exgnet().map_or(0, |sizes| sizes.widths.len()),
+            config.exgnet().is_some_and(|sizes| sizes.se_reduction > 0),
+        );
         assert_eq!(count("Conv"), expected.values().filter(|s| s.len() == 3).count());
         assert_eq!(count("BatchNormalization"), weights("running_var"));
         assert_eq!((count("Concat"), count("MaxPool"), count("Softmax")), (blocks, 1, 1));

@@ -5,8 +5,8 @@
 mod golden;
 
 use exgnet::autograd::grad;
-use exgnet::explain::{grad_cam, resize_map};
-use exgnet::nn::{Added, ConvOptions, Group, Init, Mode, Optimizer, Padding, ParamBuilder};
+use exgnet::explain::{grad_cam, resize_map, target_layer};
+use exgnet::nn::{Added, ConvOptions, Group, Init, Mode, Model, Optimizer, Padding, ParamBuilder};
 use exgnet::ops::{self, AdamState, AvgPool, Branch, Hyper, Keep, MaxPool, Sgd, SgdState};
 use exgnet::tensor::Tensor;
 use golden::{Golden, Worst, dot, gpu, gradients, network};
@@ -380,6 +380,12 @@ fn other_networks() {
 /// Networks with goldens.
 const NETWORKS: [&str; 5] = ["exgnet_parallel", "exgnet_cascade_se_mlp", "resnet1d", "inceptiontime", "cnn"];
 
+/// Target layers of the goldens: the first block and the last.
+fn first_and_last(net: &Model) -> [(usize, &'static str); 2] {
+    let maps = net.config().maps();
+    [(target_layer(Some("blocks.0"), &maps).expect("a block"), "first"), (maps.len() - 1, "last")]
+}
+
 #[test]
 fn grad_cam_maps() {
     for name in NETWORKS {
@@ -387,9 +393,9 @@ fn grad_cam_maps() {
         let net = network(&g);
         let mut worst = Worst::new("grad_cam");
         let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-        for (block, which) in [(0, "first"), (net.config().layers() - 1, "last")] {
-            let cam = grad_cam(&out, block, &g.labels("in.labels"), false).expect("grad_cam");
-            worst.tensor(&format!("cam.{which}.activation"), &out.blocks[block], &g, 1e-5, 1e-4);
+        for (layer, which) in first_and_last(&net) {
+            let cam = grad_cam(&out, layer, &g.labels("in.labels"), false).expect("grad_cam");
+            worst.tensor(&format!("cam.{which}.activation"), &out.maps[layer], &g, 1e-5, 1e-4);
             worst.tensor(&format!("cam.{which}.alpha"), &cam.alpha, &g, 1e-7, 1e-3);
             worst.tensor(&format!("cam.{which}.map"), &cam.map, &g, 1e-7, 1e-3);
             let (bins, len) = (cam.map.dim(1), g.values("in.x").len() / 4);
@@ -415,9 +421,9 @@ fn guidance_gradients() {
         let count: f64 = g.values("in.valid").iter().sum();
         for (mode_name, batch_stats) in [("eval", false), ("train", true)] {
             let mode = Mode { batch_stats, update_running: false, ..Mode::EVAL };
-            for (block, which) in [(0, "first"), (net.config().layers() - 1, "last")] {
+            for (layer, which) in first_and_last(&net) {
                 let out = net.forward(&x, &mode).expect("forward");
-                let cam = grad_cam(&out, block, &g.labels("in.labels"), true).expect("grad_cam");
+                let cam = grad_cam(&out, layer, &g.labels("in.labels"), true).expect("grad_cam");
                 let pooled =
                     ops::adaptive_avg_pool(&ops::reshape(&truth, &[batch, 1, len]).expect("3-D"), cam.map.dim(1));
                 let pooled = ops::reshape(&pooled.expect("pooled"), cam.map.shape()).expect("2-D");

@@ -6,6 +6,7 @@ use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::experiment::data::{self, batches};
+use crate::explain::target_layers;
 use crate::train::estimate::Estimate;
 use crate::train::room::{check, with_batch};
 use serde_json::json;
@@ -46,8 +47,8 @@ pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Re
         print_json(&found, true);
         return Ok(());
     }
-    let (kind, layers) = (experiment.network.kind(), experiment.network.layers());
-    print_line(&format!("{kind}, {layers} blocks, {classes} classes, strips of {samples} samples\n"));
+    let (kind, layers) = (experiment.network.kind(), target_layers(&experiment.network.maps()));
+    print_line(&format!("{kind}, {classes} classes, strips of {samples} samples; target layers: {layers}\n"));
     print_line(&format!("{:<12} {:>14} {:>14}", "part", "output", "parameters"));
     for part in &estimate.parts {
         let shape = part.output.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");

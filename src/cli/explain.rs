@@ -7,10 +7,9 @@ use crate::ecg::labels::Scheme;
 use crate::ecg::strip_input::expert_rhythm;
 use crate::error::{Error, Result};
 use crate::explain::scores::is_dead;
-use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_block};
+use crate::explain::{Explained, argmax, explain_strips, probabilities, resize_map, target_layer};
 use crate::figures::{GradCamFigure, gradcam};
 use crate::files::{guard, write_atomically};
-use crate::nn::config::NetworkConfig;
 use crate::plot::ecg_paper::Strip;
 use clap::Args;
 use std::collections::HashSet;
@@ -36,8 +35,8 @@ pub(super) struct ExplainArgs {
     /// Class to explain; the predicted one where not given
     #[arg(long, value_name = "C")]
     class: Option<String>,
-    /// Target layer; the last block where not given
-    #[arg(long, value_name = "blocks.N")]
+    /// Target layer, such as blocks.0 or stem; the last block where not given
+    #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
     #[command(flatten)]
     look: LookArgs,
@@ -69,8 +68,10 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         })
     };
     let class = args.class.as_ref().map(known).transpose()?;
-    let block = target_block(args.layer.as_deref(), model.info.config.layers())?;
-    let layer = layer_name(&model.info.config, block);
+    let maps = model.info.config.maps();
+    let layer = target_layer(args.layer.as_deref(), &maps)?;
+    let name = maps[layer].as_str();
+    let titled = if layer + 1 == maps.len() { format!("{name} (last)") } else { name.to_owned() };
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;
     let mut written = HashSet::new();
@@ -84,7 +85,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 "explain the two into different folders",
             ));
         }
-        let mut all = explain_strips(&net, &upload(&gpu, &strip.signal)?, block, class)?;
+        let mut all = explain_strips(&net, &upload(&gpu, &strip.signal)?, layer, class)?;
         let Explained { logits, class: target, map } = all.pop().expect("one strip, one map");
         let dead = is_dead(&map);
         let map = resize_map(&map, strip.signal.len());
@@ -117,7 +118,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                 predicted: class_name(predicted),
                 probability: p[predicted],
                 target: class_name(target),
-                layer: &layer,
+                layer: &titled,
             },
         )?;
         let mut figures = Vec::new();
@@ -128,7 +129,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         if args.read.json {
             let mut row = strip_json(path, &strip, &model, &logits);
             row["explained_class"] = classes[target].as_str().into();
-            row["layer"] = format!("blocks.{block}").into();
+            row["layer"] = name.into();
             row["dead_map"] = dead.into();
             row["map"] = npy_path.to_string_lossy().into();
             row["figure"] = figures[0].to_string_lossy().into();
@@ -147,10 +148,4 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         }
         Ok(())
     }))
-}
-
-/// Name of a target layer for a figure.
-fn layer_name(config: &NetworkConfig, block: usize) -> String {
-    let last = if block + 1 == config.layers() { " (last)" } else { "" };
-    format!("blocks.{block}{last}")
 }

@@ -98,7 +98,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let net = model.network(&gpu)?;
     let (loss, config) = (&experiment.losses, &model.info.config);
     let lengths = &Outline::new(config, model.info.classes.len(), false, set.samples())?.lengths;
-    let bins = lengths[loss.block(lengths.len())?];
+    let bins = lengths[loss.layer(config)?];
     let scale = model.info.features.as_ref();
     let targets = Targets::new(&set, &records, scale, loss, &experiment.guidance, bins);
     let strips = Strips::new(&set);

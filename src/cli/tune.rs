@@ -76,8 +76,8 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
         cpu(report).map(|cpu| format!(", CPU with {cpu}")).unwrap_or_default()
     ));
     common.say(format!(
-        "tuning kernels of {} blocks at a batch of {}, for {} minutes at most; table: {}",
-        e.network.layers(),
+        "tuning kernels of {} at a batch of {}, for {} minutes at most; table: {}",
+        e.network.kind(),
         e.train.batch,
         args.budget,
         path.display()

@@ -13,10 +13,10 @@ use crate::run::examples::{Beats, Example, ExampleCurves, ExampleFeatures, Examp
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 
-/// Of the tested records, what they scored on the map of block `block`, and their deletion and insertion.
+/// Of the tested records, what they scored on the map at place `layer`, and their deletion and insertion.
 pub(super) fn examples(
     tested: &Tested<'_>,
-    block: usize,
+    layer: usize,
     scored: &[Scored],
     found: &[Option<Curves>],
 ) -> Result<Examples> {
@@ -26,7 +26,7 @@ pub(super) fn examples(
     let right: Vec<bool> = scored.iter().zip(&truth).map(|(s, truth)| s.predicted == *truth).collect();
     let target = |strip: &Strip| strip.guidance(data.preprocessing.fs, &experiment.guidance).target;
     let kept = kept(&truth, &right, data.classes.len(), experiment.output.examples);
-    let every = maps_of_every_class(tested, &kept, block)?;
+    let every = maps_of_every_class(tested, &kept, layer)?;
     let example = |(&i, mut maps): (&usize, Vec<Vec<f32>>)| {
         // the one that was scored, and not the same of another batch
         maps[truth[i]].clone_from(&scored[i].map);
@@ -68,7 +68,7 @@ pub(super) fn examples(
     Ok(Examples {
         classes: data.classes.clone(),
         fs: data.preprocessing.fs,
-        layer: format!("blocks.{block}"),
+        layer: tested.net.config().maps().swap_remove(layer),
         strips: kept.iter().zip(every).map(example).collect(),
         aligned: aligned(beats, data.classes.len(), data.preprocessing.fs),
         curves: taken_apart.collect(),
@@ -95,8 +95,8 @@ fn kept(truth: &[usize], right: &[bool], classes: usize, most: usize) -> Vec<usi
     (0..classes).flat_map(of_class).collect()
 }
 
-/// Maps of block `block` of the records at `places`, one for every class `[K, T]`.
-fn maps_of_every_class(tested: &Tested<'_>, places: &[usize], block: usize) -> Result<Vec<Vec<Vec<f32>>>> {
+/// Maps at place `layer` of the records at `places`, one for every class `[K, T]`.
+fn maps_of_every_class(tested: &Tested<'_>, places: &[usize], layer: usize) -> Result<Vec<Vec<Vec<f32>>>> {
     let Tested { gpu, net, strips, records, .. } = *tested;
     let mut all = Vec::with_capacity(places.len());
     for part in places.chunks(BATCH) {
@@ -106,7 +106,7 @@ fn maps_of_every_class(tested: &Tested<'_>, places: &[usize], block: usize) -> R
             let mut of_records = vec![Vec::new(); part.len()];
             for class in 0..net.classes() as u32 {
                 let class = Tensor::from_u32(gpu, &[part.len()], &vec![class; part.len()])?;
-                of_records.iter_mut().zip(maps(&out, block, &class)?).for_each(|(all, map)| all.push(map));
+                of_records.iter_mut().zip(maps(&out, layer, &class)?).for_each(|(all, map)| all.push(map));
             }
             Ok(of_records)
         })?);

@@ -76,7 +76,7 @@ pub struct Tested<'a> {
     pub train: Option<&'a [usize]>,
     /// Scale of the features, for a network that regresses them.
     pub scale: Option<&'a FeatureScale>,
-    /// The experiment: target block, constants of the target, class weights and seed are taken from it.
+    /// The experiment: target layer, constants of the target, class weights and seed are taken from it.
     pub experiment: &'a Experiment,
 }
 
@@ -124,14 +124,14 @@ impl Evaluation {
 /// [`crate::Error::Data`] for no records, classes that the network does not have and non-finite predictions.
 pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     let Tested { gpu, net, data, records, train, experiment, .. } = *tested;
-    let block = experiment.losses.block(net.config().layers())?;
+    let layer = experiment.losses.layer(net.config())?;
     let seed = experiment.train.seed;
     let random_seed = seed.wrapping_add(RANDOM_SEED);
     let random = || Model::new(gpu, net.config(), net.classes(), false, random_seed)?.folded();
     let random = if sanity { Some(random()?) } else { None };
     let mut scored = Vec::with_capacity(records.len());
     for part in records.chunks(BATCH) {
-        scored.extend(in_halves(part, &mut |part| score(tested, part, block, random.as_ref()))?);
+        scored.extend(in_halves(part, &mut |part| score(tested, part, layer, random.as_ref()))?);
     }
     let truth: Vec<usize> = records.iter().map(|&r| data.strips[r].label).collect();
     let (chosen, found) = perturb(tested, &truth, &scored)?;
@@ -174,7 +174,7 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
             random_seed,
             features: features.transpose()?,
         });
-        all.examples = Some(examples::examples(tested, block, &scored, &found)?);
+        all.examples = Some(examples::examples(tested, layer, &scored, &found)?);
         all.cost = Some(cost::cost(tested)?);
     }
     Ok(all)

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 pub(super) struct Scored {
     pub logits: Vec<f32>,
     pub predicted: usize,
-    /// Map for the true class, at the target block's resolution.
+    /// Map for the true class, at the target layer's resolution.
     pub map: Vec<f32>,
     pub scores: Scores,
     /// What the classifier was given.
@@ -44,15 +44,15 @@ pub(super) fn zscored(strip: &Strip) -> Vec<f32> {
     x
 }
 
-/// Maps of block `block` for `classes`, one a record.
-pub(super) fn maps(out: &Output, block: usize, classes: &Tensor) -> Result<Vec<Vec<f32>>> {
-    let cam = grad_cam(out, block, classes, false)?;
+/// Maps at place `layer` for `classes`, one a record.
+pub(super) fn maps(out: &Output, layer: usize, classes: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let cam = grad_cam(out, layer, classes, false)?;
     let values = cam.map.to_vec()?;
     Ok(values.chunks(cam.map.dim(1)).map(<[f32]>::to_vec).collect())
 }
 
 /// Predicts and explains a batch of records; the sanity maps are scored where `random` is given.
-pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: Option<&Model>) -> Result<Vec<Scored>> {
+pub(super) fn score(tested: &Tested<'_>, part: &[usize], layer: usize, random: Option<&Model>) -> Result<Vec<Scored>> {
     let Tested { gpu, net, data, strips, experiment, .. } = *tested;
     let x = strips.batch(gpu, part)?;
     let truth = strips.batch_labels(gpu, part)?;
@@ -60,11 +60,11 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     let logits = out.logits.to_vec()?;
     let logits: Vec<&[f32]> = logits.chunks(net.classes()).collect();
     let predicted: Vec<usize> = logits.iter().map(|row| argmax(row)).collect();
-    let own = maps(&out, block, &truth)?;
+    let own = maps(&out, layer, &truth)?;
     let wrong = part.iter().zip(&predicted).any(|(&r, &p)| strips.label(r) != p);
     let other = if wrong {
         let classes: Vec<u32> = predicted.iter().map(|&p| p as u32).collect();
-        Some(maps(&out, block, &Tensor::from_u32(gpu, &[part.len()], &classes)?)?)
+        Some(maps(&out, layer, &Tensor::from_u32(gpu, &[part.len()], &classes)?)?)
     } else {
         None
     };
@@ -72,7 +72,7 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], block: usize, random: O
     let embedding = out.embedding.to_vec()?;
     let width = out.embedding.dim(1);
     drop(out);
-    let random = random.map(|net| maps(&net.forward(&x, &Mode::EVAL)?, block, &truth)).transpose()?;
+    let random = random.map(|net| maps(&net.forward(&x, &Mode::EVAL)?, layer, &truth)).transpose()?;
     let one = |i: usize| {
         let strip = &data.strips[part[i]];
         let made = strip.guidance(data.preprocessing.fs, &experiment.guidance);

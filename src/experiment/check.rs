@@ -6,7 +6,7 @@ use crate::ecg::patients::PatientNames;
 use crate::ecg::sources::{Kind, Source};
 use crate::error::{Error, Result};
 use crate::experiment::{AugmentConfig, DataConfig, Experiment, Fold, Select, TrainConfig};
-use crate::explain::nearest_block;
+use crate::explain::{nearest_layer, target_layers};
 use crate::nn::config::{Problem, whole_number};
 use std::ops::{Bound, RangeBounds};
 
@@ -40,12 +40,12 @@ impl Experiment {
         for (name, weight) in losses.weights() {
             between(&format!("losses.{name}"), weight, 0.0..=1000.0, "0 leaves the term out")?;
         }
-        let blocks = self.network.layers();
-        losses.block(blocks).map(drop).map_err(|_| {
-            let near = nearest_block(&losses.target_layer, blocks);
+        losses.layer(&self.network).map(drop).map_err(|_| {
+            let maps = self.network.maps();
+            let near = nearest_layer(&losses.target_layer, &maps);
             let near = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
-            let expected = format!("\"last\" or \"blocks.0\" to \"blocks.{}\"{near}", blocks.saturating_sub(1));
-            Problem::new("losses.target_layer", format!("\"{}\"", losses.target_layer), expected, "name a block")
+            let expected = format!("one of {}{near}", target_layers(&maps));
+            Problem::new("losses.target_layer", format!("\"{}\"", losses.target_layer), expected, "name a layer")
         })
     }
 

@@ -1,7 +1,8 @@
 //! The `[losses]` table.
 
 use crate::error::Result;
-use crate::explain::target_block;
+use crate::explain::target_layer;
+use crate::nn::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
 /// The `[losses]` table: `CE + joint CE_joint + feature SmoothL1 + xai (1 - NCC) + entropy H`. A weight of 0 leaves a term
@@ -17,7 +18,7 @@ pub struct LossConfig {
     pub xai: f64,
     /// Weight of the entropy of the map as a distribution over time, 0 to 1: a sparser map has less of it.
     pub entropy: f64,
-    /// Block whose map is guided: `last`, or `blocks.0` and so on.
+    /// Layer whose map is guided: `last`, `blocks.0` and so on, or `stem` where a network has one.
     pub target_layer: String,
     /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
     pub detach_alpha: bool,
@@ -59,9 +60,9 @@ pub enum XaiGoal {
 }
 
 impl LossConfig {
-    /// Place of the target layer among `blocks` blocks, of which it must be one.
-    pub fn block(&self, blocks: usize) -> Result<usize> {
-        target_block(Some(&self.target_layer), blocks)
+    /// Place of the target layer among the maps of a network, of which it must be one.
+    pub fn layer(&self, network: &NetworkConfig) -> Result<usize> {
+        target_layer(Some(&self.target_layer), &network.maps())
     }
 
     /// The terms beside the cross-entropy, by the names that logs have, with their weights.

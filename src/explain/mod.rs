@@ -15,50 +15,54 @@ use crate::tensor::Tensor;
 pub struct GradCam {
     /// Channel weights `[B, K]`: mean over time of the gradient of the class logit.
     pub alpha: Tensor,
-    /// The map `[B, T]`, `relu(sum_k alpha_k A_kt)`, at the target block's resolution.
+    /// The map `[B, T]`, `relu(sum_k alpha_k A_kt)`, at the target layer's resolution.
     pub map: Tensor,
 }
 
-fn block_names(blocks: usize) -> Vec<String> {
-    (0..blocks).map(|i| format!("blocks.{i}")).collect()
-}
-
-/// The name of a block that `name` is probably meant to be.
-pub(crate) fn nearest_block(name: &str, blocks: usize) -> Option<String> {
-    let names = block_names(blocks);
-    let near = nearest(name, names.iter().map(String::as_str).chain(["last"])).filter(|near| edits(name, near) <= 2);
-    near.map(str::to_owned)
-}
-
-/// Index of a target block: `blocks.3`, or the last one for `last` and `None`.
-pub fn target_block(name: Option<&str>, blocks: usize) -> Result<usize> {
-    let name = name.unwrap_or("last");
-    let names = block_names(blocks);
-    let Some(last) = names.last() else {
-        return Err(Error::config("a network with no block, expected one or more", "see network.widths"));
+/// What may stand for a target layer of a network with these maps: `last, stem, blocks.0 to blocks.3`.
+pub fn target_layers(maps: &[String]) -> String {
+    let (blocks, others): (Vec<&str>, Vec<&str>) =
+        maps.iter().map(String::as_str).partition(|m| m.starts_with("blocks."));
+    let blocks = match blocks.as_slice() {
+        [first, .., last] => vec![format!("{first} to {last}")],
+        few => few.iter().map(ToString::to_string).collect(),
     };
-    if name == "last" {
-        return Ok(blocks - 1);
+    ["last"].into_iter().chain(others).map(str::to_owned).chain(blocks).collect::<Vec<_>>().join(", ")
+}
+
+/// The name of a target layer that `name` is probably meant to be.
+pub(crate) fn nearest_layer<'a>(name: &str, maps: &'a [String]) -> Option<&'a str> {
+    nearest(name, maps.iter().map(String::as_str).chain(["last"])).filter(|near| edits(name, near) <= 2)
+}
+
+/// Place of a target layer among the maps of a network ([`NetworkConfig::maps`](crate::nn::NetworkConfig::maps)): `stem`,
+/// `blocks.3`, or the last one for `last` and `None`.
+pub fn target_layer(name: Option<&str>, maps: &[String]) -> Result<usize> {
+    let name = name.unwrap_or("last");
+    if maps.is_empty() {
+        return Err(Error::config("a network without maps, expected one or more", "see network.widths"));
     }
-    names.iter().position(|n| n == name).ok_or_else(|| {
-        let near = nearest_block(name, blocks);
-        let near = near.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+    if name == "last" {
+        return Ok(maps.len() - 1);
+    }
+    maps.iter().position(|n| n == name).ok_or_else(|| {
+        let near = nearest_layer(name, maps).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         Error::config(
-            format!("no layer '{name}', expected last, or blocks.0 to {last}{near}"),
-            "name a block of the network, for instance blocks.0",
+            format!("no layer '{name}', expected {}{near}", target_layers(maps)),
+            "name a layer of the network, for instance blocks.0",
         )
     })
 }
 
-/// Grad-CAM (Selvaraju et al. 2017) of a forward pass: target block `block`, class `classes[b]` (integer `[B]`) of
+/// Grad-CAM (Selvaraju et al. 2017) of a forward pass: the map at place `layer`, class `classes[b]` (integer `[B]`) of
 /// record `b`; the logit is taken before the softmax. With `create_graph` the map can be differentiated further.
-pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool) -> Result<GradCam> {
-    let Some(a) = out.blocks.get(block) else {
+pub fn grad_cam(out: &Output, layer: usize, classes: &Tensor, create_graph: bool) -> Result<GradCam> {
+    let Some(a) = out.maps.get(layer) else {
         return Err(Error::shape(
             "grad_cam",
-            format!("block {block}"),
-            format!("a block below {}", out.blocks.len()),
-            "blocks count from 0; target_block gives the number of a name",
+            format!("layer {layer}"),
+            format!("a layer below {}", out.maps.len()),
+            "layers count from 0; target_layer gives the place of a name",
         ));
     };
     let score = ops::pick(&out.logits, classes)?;
@@ -67,7 +71,7 @@ pub fn grad_cam(out: &Output, block: usize, classes: &Tensor, create_graph: bool
     let gradient = gradient.ok_or_else(|| {
         Error::shape(
             "grad_cam",
-            "logits that do not depend on the block",
+            "logits that do not depend on the layer",
             "a forward pass with history",
             "do not run it under no_grad",
         )
@@ -103,19 +107,19 @@ pub struct Explained {
     pub logits: Vec<f32>,
     /// The class that the map explains.
     pub class: usize,
-    /// Grad-CAM at the target block's resolution, `[T]`; see [`resize_map`].
+    /// Grad-CAM at the target layer's resolution, `[T]`; see [`resize_map`].
     pub map: Vec<f32>,
 }
 
 /// Logits and map of each z-scored strip of `x` `[B, 1, L]` in evaluation mode; the class is `class` or, for `None`,
 /// the predicted one.
-pub fn explain_strips(net: &Model, x: &Tensor, block: usize, class: Option<usize>) -> Result<Vec<Explained>> {
+pub fn explain_strips(net: &Model, x: &Tensor, layer: usize, class: Option<usize>) -> Result<Vec<Explained>> {
     let out = net.forward(x, &Mode::EVAL)?;
     let (batch, k) = (x.dim(0), net.classes());
     let logits = out.logits.to_vec()?;
     let rows: Vec<&[f32]> = logits.chunks(k).collect();
     let classes: Vec<u32> = rows.iter().map(|r| class.unwrap_or_else(|| argmax(r)) as u32).collect();
-    let cam = grad_cam(&out, block, &Tensor::from_u32(x.gpu(), &[batch], &classes)?, false)?;
+    let cam = grad_cam(&out, layer, &Tensor::from_u32(x.gpu(), &[batch], &classes)?, false)?;
     let maps = cam.map.to_vec()?;
     let t = cam.map.dim(1);
     let one = |b: usize| Explained {

@@ -38,9 +38,9 @@ impl NetworkConfig {
         table["kind"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// How many target layers there are.
-    pub fn layers(&self) -> usize {
-        self.sizes().layers()
+    /// Names of its maps, which can be target layers of Grad-CAM, in their order.
+    pub fn maps(&self) -> Vec<String> {
+        self.sizes().maps()
     }
 
     /// The sizes of an EXGnet.

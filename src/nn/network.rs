@@ -27,9 +27,9 @@ pub struct Output {
     pub logits: Tensor,
     /// `[B, E]`: what the head reads, and the train-only part.
     pub embedding: Tensor,
-    /// The target layers of Grad-CAM, `[B, C, T]` each. Of EXGnet the output of every block: before its dropout for the blocks of
-    /// [`Mode::kept`] (and wherever there is no dropout), after it for others.
-    pub blocks: Vec<Tensor>,
+    /// What can be target layer of Grad-CAM, `[B, C, T]` each, in the order of [`NetworkConfig::maps`]. The blocks of EXGnet
+    /// are given before their dropout where [`Mode::kept`] has them (and wherever there is no dropout), after it elsewhere.
+    pub maps: Vec<Tensor>,
 }
 
 /// A network, from z-scored strips to logits.

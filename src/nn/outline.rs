@@ -31,7 +31,7 @@ const TRAIN_ONLY: [&str; 3] = ["feature", "joint", "regressor"];
 pub struct Outline {
     /// Its parts in the order of the model file; those that exist only while training behind the others.
     pub parts: Vec<Part>,
-    /// Length of every target layer: the resolution of its Grad-CAM map.
+    /// Length of every map of [`NetworkConfig::maps`]: the resolution of Grad-CAM there.
     pub lengths: Vec<usize>,
     /// Multiply-adds of convolutions and linear layers for one strip, without the parts that only training has.
     pub multiply_adds: u64,
@@ -89,15 +89,15 @@ impl Outline {
         let operations: f64 = launched.iter().filter(|l| counted(&l.file)).map(|l| l.cost[0]).sum();
         let mut made = Self {
             parts: parts(config, classes, train_only),
-            lengths: out.blocks.iter().map(|layer| layer.dim(2)).collect(),
+            lengths: out.maps.iter().map(|layer| layer.dim(2)).collect(),
             multiply_adds: (operations / 2.0) as u64,
             convolutions: Vec::new(),
             pooled: Vec::new(),
             normalised: Vec::new(),
         };
         made.walk(&model, &out.logits);
-        for (i, layer) in out.blocks.iter().enumerate() {
-            made.set_output(&format!("blocks.{i}"), layer);
+        for (name, map) in config.maps().iter().zip(&out.maps) {
+            made.set_output(name, map);
         }
         Ok(made)
     }

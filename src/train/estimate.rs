@@ -113,7 +113,7 @@ fn noise_batch(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usiz
 /// Resolution of the guided map.
 pub fn map_length(experiment: &Experiment, classes: usize, samples: usize) -> Result<usize> {
     let outline = Outline::new(&experiment.network, classes, false, samples)?;
-    Ok(outline.lengths[experiment.losses.block(outline.lengths.len())?])
+    Ok(outline.lengths[experiment.losses.layer(&experiment.network)?])
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ pub fn losses(
     }
     let guided = config.xai > 0.0 && !targets.guidance.is_empty();
     if guided || config.entropy > 0.0 {
-        let cam = grad_cam(out, config.block(net.config().layers())?, &targets.classes, !config.detach_alpha)?;
+        let cam = grad_cam(out, config.layer(net.config())?, &targets.classes, !config.detach_alpha)?;
         let compared = targets.inside.as_ref().map(|inside| centred(&cam.map, inside)).transpose()?;
         let compared = compared.as_ref().unwrap_or(&cam.map);
         let mut xai: Option<Tensor> = None;

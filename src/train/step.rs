@@ -200,8 +200,8 @@ impl Stepper {
     }
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
-        let block = self.losses.block(self.net.config().layers())?;
-        let kept = if self.losses.guides_map() { Kept::One(block) } else { Kept::Nothing };
+        let layer = self.losses.layer(self.net.config())?;
+        let kept = if self.losses.guides_map() { Kept::One(layer) } else { Kept::Nothing };
         let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");

@@ -72,7 +72,7 @@ pub struct Conv {
 pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram> {
     let (c, samples) = (&experiment.network, experiment.data.samples());
     c.validate()?;
-    experiment.losses.block(c.layers())?;
+    experiment.losses.layer(c)?;
     let outline = Outline::new(c, classes, experiment.losses.train_only(), samples)?;
     let parts = outline.parts.clone();
     Ok(NetworkDiagram {

@@ -85,7 +85,7 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
 fn caption(network: &NetworkDiagram, bars: bool) -> String {
     let [all, inference] = network.parameters;
     let extra = all - inference;
-    let n = network.config.layers();
+    let n = network.parts.iter().filter(|part| part.name.starts_with("blocks.")).count();
     let kind = match network.config.exgnet().map(|sizes| sizes.kind) {
         Some(BlockKind::Cascade) => "each of convolutions one after another, whose outputs are concatenated",
         Some(BlockKind::Parallel) => "each of parallel convolutions with different kernels",

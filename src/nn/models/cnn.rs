@@ -48,8 +48,8 @@ impl models::Sizes for Sizes {
         dropout(self.dropout)
     }
 
-    fn layers(&self) -> usize {
-        self.widths.len()
+    fn maps(&self) -> Vec<String> {
+        models::blocks(self.widths.len()).collect()
     }
 
     fn dropout(&self) -> f64 {
@@ -89,15 +89,15 @@ impl Network for Cnn {
     /// Target layers are the blocks before their pooling.
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
         let mut x = x.clone();
-        let mut blocks = Vec::with_capacity(self.blocks.len());
+        let mut maps = Vec::with_capacity(self.blocks.len());
         for (i, (conv, bn)) in self.blocks.iter().enumerate() {
             if i > 0 {
                 x = ops::max_pool(&x, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
             }
             x = bn.relu(&conv.forward(&ConvInput::new(&x), mode)?, Added::Nothing, mode, None)?;
-            blocks.push(x.clone());
+            maps.push(x.clone());
         }
-        self.head.output(blocks, mode)
+        self.head.output(maps, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {

@@ -68,8 +68,8 @@ impl models::Sizes for Sizes {
         dropout(self.dropout)
     }
 
-    fn layers(&self) -> usize {
-        self.depth
+    fn maps(&self) -> Vec<String> {
+        models::blocks(self.depth).collect()
     }
 
     fn dropout(&self) -> f64 {
@@ -167,15 +167,15 @@ impl Module {
 impl Network for InceptionTime {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
         let (mut x, mut residual) = (x.clone(), x.clone());
-        let mut blocks = Vec::with_capacity(self.modules.len());
+        let mut maps = Vec::with_capacity(self.modules.len());
         for module in &self.modules {
             x = module.forward(&x, &residual, mode)?;
             if module.shortcut.is_some() {
                 residual = x.clone();
             }
-            blocks.push(x.clone());
+            maps.push(x.clone());
         }
-        self.head.output(blocks, mode)
+        self.head.output(maps, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {

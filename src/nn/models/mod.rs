@@ -18,8 +18,8 @@ pub trait Sizes: std::fmt::Debug {
     /// Checks every size.
     fn check(&self) -> Result<(), Problem>;
 
-    /// How many outputs of its forward pass Grad-CAM can take as target layer, by the names `blocks.0`, `blocks.1` and so on.
-    fn layers(&self) -> usize;
+    /// Names of the maps that its forward pass gives, in their order: what Grad-CAM can take as target layer.
+    fn maps(&self) -> Vec<String>;
 
     /// Share of activations dropped while training.
     fn dropout(&self) -> f64;
@@ -43,6 +43,16 @@ pub trait Sizes: std::fmt::Debug {
     }
 }
 
+/// Names of maps: the outputs of so many blocks.
+fn blocks(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|i| format!("blocks.{i}"))
+}
+
+/// Names of maps: the output of the stem, and those of so many blocks.
+fn stem_and_blocks(count: usize) -> Vec<String> {
+    std::iter::once("stem".to_owned()).chain(blocks(count)).collect()
+}
+
 /// A linear layer on the global average, which is the embedding, after dropout.
 #[derive(Debug, Clone)]
 struct AverageHead {
@@ -62,11 +72,11 @@ impl AverageHead {
         Ok(Self { linear: Linear::new(p, "head")?, dropout: sizes.dropout() })
     }
 
-    /// What a network gives whose target layers are `blocks`, of which the last is averaged.
-    fn output(&self, blocks: Vec<Tensor>, mode: &Mode<'_>) -> Result<Output> {
-        let embedding = ops::global_avg_pool(blocks.last().expect("a network has a block"))?;
+    /// What a network gives whose maps are these, of which the last is averaged.
+    fn output(&self, maps: Vec<Tensor>, mode: &Mode<'_>) -> Result<Output> {
+        let embedding = ops::global_avg_pool(maps.last().expect("a network has a map"))?;
         let logits = self.linear.forward(&mode.drop(&embedding, self.dropout, Self::SITE)?)?;
-        Ok(Output { logits, embedding, blocks })
+        Ok(Output { logits, embedding, maps })
     }
 }
 

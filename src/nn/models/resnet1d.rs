@@ -81,8 +81,8 @@ impl models::Sizes for Sizes {
         dropout(self.dropout)
     }
 
-    fn layers(&self) -> usize {
-        self.widths.len()
+    fn maps(&self) -> Vec<String> {
+        models::stem_and_blocks(self.widths.len())
     }
 
     fn dropout(&self) -> f64 {
@@ -164,12 +164,12 @@ impl Network for Resnet1d {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
         let (conv, bn) = &self.stem;
         let mut x = bn.relu(&conv.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode, None)?;
-        let mut blocks = Vec::with_capacity(self.blocks.len());
+        let mut maps = vec![x.clone()];
         for block in &self.blocks {
             x = block.forward(&x, mode)?;
-            blocks.push(x.clone());
+            maps.push(x.clone());
         }
-        self.head.output(blocks, mode)
+        self.head.output(maps, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {

@@ -140,8 +140,8 @@ impl models::Sizes for Sizes {
         self.problem()
     }
 
-    fn layers(&self) -> usize {
-        self.widths.len()
+    fn maps(&self) -> Vec<String> {
+        models::stem_and_blocks(self.widths.len())
     }
 
     fn dropout(&self) -> f64 {
@@ -212,19 +212,19 @@ impl Network for Exgnet {
             None => self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode, None)?,
         };
         let mut y = ops::max_pool(&y, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
-        let mut blocks = Vec::with_capacity(self.blocks.len());
+        let mut maps = vec![y.clone()];
         for (i, block) in self.blocks.iter().enumerate() {
             let (rate, site) = (self.sizes.dropout, BLOCK_SITE + i as u32);
-            if mode.kept.has(i) || !block.ends_in_one_pass(mode) {
-                blocks.push(block.forward(&y, mode, None)?);
-                y = mode.drop(&blocks[i], rate, site)?;
+            if mode.kept.has(maps.len()) || !block.ends_in_one_pass(mode) {
+                maps.push(block.forward(&y, mode, None)?);
+                y = mode.drop(&maps[i + 1], rate, site)?;
             } else {
                 y = block.forward(&y, mode, mode.dropout_at(rate, site).as_ref())?;
-                blocks.push(y.clone());
+                maps.push(y.clone());
             }
         }
         let embedding = ops::global_avg_pool(&y)?;
-        Ok(Output { logits: self.classify(&embedding, mode)?, embedding, blocks })
+        Ok(Output { logits: self.classify(&embedding, mode)?, embedding, maps })
     }
 
     /// BatchNorm and shortcuts are folded into the convolutions; blocks that cannot be folded (a cascade,
