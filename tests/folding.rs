@@ -52,7 +52,7 @@ fn all(out: &Output) -> Vec<Vec<f32>> {
 #[test]
 fn a_folded_network_is_the_same_function() {
     let mut worst = Worst::new("folded");
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 10] = [
         &[],
         // shortcuts: the input itself, and convolutions with and without a stride
         &["widths=[32, 32, 48]", "strides=[1, 2, 1]"],
@@ -62,6 +62,9 @@ fn a_folded_network_is_the_same_function() {
         &["kernels=[4, 7, 15]", "dilations=[2, 1, 1]"],
         &["kind=cascade", "kernels=[16]"],
         &["se_reduction=4"],
+        &["kind=resnet1d", "widths=[12, 12, 20]"],
+        &["kind=inceptiontime", "filters=6", "kernels=[16, 8, 5]"],
+        &["kind=cnn"],
     ];
     for sets in cases {
         let sets: Vec<String> = sets.iter().map(|s| format!("network.{s}")).collect();
@@ -91,7 +94,7 @@ fn a_folded_network_is_the_same_function() {
 /// Dropout of a block that nobody looks into before is part of the block's last pass, forward and backward.
 #[test]
 fn dropout_in_a_blocks_last_pass_is_dropout() {
-    let config = NetworkConfig::from(Sizes { dropout: 0.3, ..Sizes::preset("exgnet-small").expect("a preset") });
+    let config = NetworkConfig::from(Sizes { dropout: 0.3, ..Sizes::small() });
     let net = Model::new(gpu(), &config, 4, false, 1).expect("a network");
     let state = DropoutState::new(gpu(), 7).expect("a state");
     let values: Vec<f32> = (0..3 * 500).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();

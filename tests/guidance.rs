@@ -217,7 +217,7 @@ fn the_terms_of_xai_guidance_add_up() {
     let g = Golden::open("exgnet_parallel");
     let net = network(&g);
     let out = net.forward(&g.leaf("in.x").detach(), &Mode::EVAL).expect("forward");
-    let bins = lengths_of(&net)[1];
+    let bins = lengths_of(&net)[2];
     let one = targets(&g, bins).guidance.pop().expect("a term");
     let other = (ops::add_scalar(&ops::neg(&one.0).expect("neg"), 1.0).expect("add"), one.1.clone());
     let xai = |guidance: Vec<(Tensor, Tensor)>| {

@@ -219,9 +219,9 @@ fn names_of_layers_that_there_are_not() {
     let x = floats(&[2, 1, 200]);
     let out = net.forward(&x, &Mode::EVAL).expect("forward");
     let classes = |c: u32| Tensor::from_u32(gpu(), &[2], &[0, c]).expect("uploaded");
-    assert!(grad_cam(&out, 1, &classes(2), false).is_ok());
-    says(grad_cam(&out, 2, &classes(2), false), &["grad_cam", "block 2"]);
+    assert!(grad_cam(&out, 2, &classes(2), false).is_ok());
+    says(grad_cam(&out, 3, &classes(2), false), &["grad_cam", "layer 3"]);
     says(grad_cam(&out, 1, &classes(3), false), &["pick", "position 3"]);
-    says(explain_strips(&net, &x, 9, None), &["grad_cam", "block 9"]);
+    says(explain_strips(&net, &x, 9, None), &["grad_cam", "layer 9"]);
     says(explain_strips(&net, &x, 0, Some(3)), &["pick", "position 3"]);
 }

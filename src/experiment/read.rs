@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result, edits};
 use crate::experiment::{Experiment, QUICKSTART, QUICKSTART_NAME};
-use crate::nn::config::{NetworkConfig, PRESETS, Problem};
+use crate::nn::config::{NetworkConfig, Problem};
 use crate::nn::models::KINDS;
 use std::io::Read;
 use std::path::Path;
@@ -118,18 +118,17 @@ fn complete(given: &Table) -> Result<Experiment, Problem> {
         let kind = kind.map(str::to_owned);
         let network = match network.remove("preset") {
             None => NetworkConfig::default(),
-            Some(Value::String(name)) if PRESETS.contains(&name.as_str()) => NetworkConfig::preset(&name)
-                .map_err(|e| Problem::new("network.preset", name, "a preset", e.to_string()))?,
-            Some(other) => {
-                let expected = format!("one of \"{}\"", PRESETS.join("\", \""));
+            Some(name) => name.as_str().and_then(|name| NetworkConfig::preset(name).ok()).ok_or_else(|| {
+                let known: Vec<&str> = NetworkConfig::presets().into_iter().map(|(known, _)| known).collect();
+                let expected = format!("one of \"{}\"", known.join("\", \""));
                 let hint = "or leave the preset out and give the sizes";
-                return Err(Problem::new("network.preset", show(&other), expected, hint));
-            }
+                Problem::new("network.preset", show(&name), expected, hint)
+            })?,
         };
         *table_of(&mut base, "network") = defaults(&kind.map_or(network.clone(), |kind| network.of(&kind)));
     }
     let mut known = base.clone();
-    table_of(&mut known, "network").insert("preset".into(), Value::String(PRESETS[0].into()));
+    table_of(&mut known, "network").insert("preset".into(), Value::String(String::new()));
     known_only(&given, &known, &mut Vec::new())?;
 
     let mut merged = base.clone();

@@ -1,13 +1,9 @@
 //! The `[network]` table of an experiment file and of a model file's metadata: the kind of network, and its sizes.
 
-use super::models::exgnet;
 use crate::error::{Error, Result};
 use std::fmt;
 
 pub use super::models::NetworkConfig;
-
-/// Names that [`NetworkConfig::preset`] knows.
-pub const PRESETS: [&str; 2] = ["exgnet", "exgnet-small"];
 
 /// Most channels of any layer: with the longest strip an activation still counts its bytes in 64 bits.
 pub(crate) const MOST_CHANNELS: usize = 4096;
@@ -17,9 +13,17 @@ pub(crate) const MOST_KERNEL: usize = 1023;
 pub(crate) const MOST_BLOCKS: usize = 64;
 
 impl NetworkConfig {
-    /// A named network: one of [`PRESETS`].
+    /// A named network: one of [`NetworkConfig::presets`].
     pub fn preset(name: &str) -> Result<Self> {
-        exgnet::Sizes::preset(name).map(Self::Exgnet)
+        let mut presets = Self::presets();
+        let Some(place) = presets.iter().position(|(known, _)| *known == name) else {
+            let known: Vec<&str> = presets.iter().map(|(known, _)| *known).collect();
+            return Err(Error::config(
+                format!("network.preset: found \"{name}\", expected one of {}", known.join(", ")),
+                "or leave the preset out and give the sizes",
+            ));
+        };
+        Ok(presets.swap_remove(place).1)
     }
 
     /// Checks every size.
@@ -43,14 +47,6 @@ impl NetworkConfig {
         self.sizes().maps()
     }
 
-    /// The sizes of an EXGnet.
-    pub fn exgnet(&self) -> Option<&exgnet::Sizes> {
-        match self {
-            Self::Exgnet(sizes) => Some(sizes),
-            _ => None,
-        }
-    }
-
     /// The table as JSON on one line, as a model file's metadata holds it.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("names and numbers always serialise")
@@ -70,15 +66,9 @@ impl NetworkConfig {
 }
 
 impl Default for NetworkConfig {
-    /// The preset `exgnet`.
+    /// The first preset.
     fn default() -> Self {
-        Self::Exgnet(exgnet::Sizes::default())
-    }
-}
-
-impl From<exgnet::Sizes> for NetworkConfig {
-    fn from(sizes: exgnet::Sizes) -> Self {
-        Self::Exgnet(sizes)
+        Self::presets().swap_remove(0).1
     }
 }
 

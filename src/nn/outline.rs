@@ -7,7 +7,7 @@ use super::network::{FEATURES, Model, expected_tensors};
 use crate::autograd::operations;
 use crate::error::Result;
 use crate::gpu::{Gpu, ShaderSource, lock};
-use crate::ops::{About, Branch};
+use crate::ops::{About, Branch, MaxPool};
 use crate::tensor::{DType, Tensor, numel};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,9 +37,9 @@ pub struct Outline {
     pub multiply_adds: u64,
     /// Convolutions in their order; those of one operation, which read one input, together.
     pub convolutions: Vec<Vec<Convolution>>,
-    /// Channels and length of what every max pooling reads, and of what every normalisation does.
-    pub pooled: Vec<[usize; 2]>,
-    /// See `pooled`.
+    /// Every max pooling, with channels and length of what it reads.
+    pub pooled: Vec<([usize; 2], MaxPool)>,
+    /// Channels and length of what every normalisation reads.
     pub normalised: Vec<[usize; 2]>,
 }
 
@@ -116,7 +116,7 @@ impl Outline {
             let input = &history.inputs[0];
             let rows = |t: &Tensor| [t.dim(1), t.dim(2)];
             match history.op.about() {
-                About::MaxPool(_) => self.pooled.push(rows(input)),
+                About::MaxPool(pool) => self.pooled.push((rows(input), pool)),
                 About::Normalisation { .. } if t.rank() == 3 => self.normalised.push(rows(&t)),
                 _ => {}
             }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::nn::config::{NetworkConfig, PRESETS};
+use crate::nn::config::NetworkConfig;
 use crate::nn::models::exgnet::{BlockKind, Sizes};
 use crate::nn::network::expected_tensors;
 use crate::nn::outline::{Convolution, Outline, Part};
@@ -129,8 +129,9 @@ fn name(c: &NetworkConfig) -> String {
             a.dilations.clone(),
         )
     };
-    let same = |p: &&&str| Sizes::preset(p).is_ok_and(|p| trunk(&p) == trunk(c) && p.se_reduction == c.se_reduction);
-    PRESETS.iter().find(same).map_or("as configured".into(), |p| (*p).to_owned())
+    let same = |p: &NetworkConfig| p.exgnet().is_some_and(|p| trunk(p) == trunk(c) && p.se_reduction == c.se_reduction);
+    let named = NetworkConfig::presets().into_iter().find(|(_, p)| same(p));
+    named.map_or("as configured".into(), |(name, _)| name.to_owned())
 }
 
 #[cfg(test)]

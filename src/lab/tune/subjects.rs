@@ -3,7 +3,7 @@
 
 use super::Subject;
 use crate::error::Result;
-use crate::lab::operations::{Shape, conv_case, max_pool};
+use crate::lab::operations::{Shape, conv_case};
 use crate::lab::subjects::{outline, shared_inputs};
 use crate::nn::config::NetworkConfig;
 use crate::ops::case::Case;
@@ -33,10 +33,11 @@ pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)
         }
     }
     let outline = outline(network, samples)?;
-    let rows = |&[c_in, len]: &[usize; 2]| Shape { batch, c_in, len, k: 2, stride: 2, ..Shape::default() };
-    for shape in outline.pooled.iter().map(rows) {
-        all.push(along_rows(shape, 1.0, |s| ops::max_pool_case(s.rows(), max_pool(s))));
-        all.push(along_rows(shape, 1.0, |s| ops::max_pool_grad_case(s.rows(), max_pool(s))));
+    let rows = |&[c_in, len]: &[usize; 2]| Shape { batch, c_in, len, ..Shape::default() };
+    for (read, pool) in &outline.pooled {
+        let (shape, pool) = (rows(read), *pool);
+        all.push(along_rows(shape, 1.0, move |s| ops::max_pool_case(s.rows(), pool)));
+        all.push(along_rows(shape, 1.0, move |s| ops::max_pool_grad_case(s.rows(), pool)));
     }
     let mut norms: Vec<(Shape, f64)> = Vec::new();
     for shape in outline.normalised.iter().map(rows) {
@@ -72,7 +73,7 @@ fn add_conv(all: &mut Vec<Subject>, pass: Pass, shapes: &[Shape]) {
 }
 
 /// An operation that goes `passes` times over its elements.
-fn along_rows(shape: Shape, passes: f64, case: fn(&Shape) -> Case) -> Subject {
+fn along_rows(shape: Shape, passes: f64, case: impl Fn(&Shape) -> Case + 'static) -> Subject {
     let weight = LOAD * passes * shape.rows().iter().product::<usize>() as f64;
     Subject { family: None, key: None, weight, worth_ms: ROWS_WORTH_MS, case: Box::new(move || case(&shape)) }
 }

@@ -4,7 +4,8 @@
 use super::AverageHead;
 use crate::error::Result;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
-use crate::nn::layers::{Added, BatchNorm, Convs, Mode};
+use crate::nn::fold::ConvNorm;
+use crate::nn::layers::{BatchNorm, Convs, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
 use crate::ops::{self, ConvInput, MaxPool};
 use crate::tensor::Tensor;
@@ -72,7 +73,7 @@ impl models::Sizes for Sizes {
     fn build(&self, p: &Params) -> Result<Box<dyn Network>> {
         let block = |(i, &stride): (usize, &usize)| {
             let conv = Convs::new(p, &[format!("blocks.{i}.conv.weight")], stride, &[1])?;
-            Ok((conv, BatchNorm::new(p, &format!("blocks.{i}.bn"))?))
+            Ok(ConvNorm::new(conv, BatchNorm::new(p, &format!("blocks.{i}.bn"))?))
         };
         let blocks = self.strides.iter().enumerate().map(block).collect::<Result<_>>()?;
         Ok(Box::new(Cnn { blocks, head: AverageHead::new(self, p)? }))
@@ -81,7 +82,7 @@ impl models::Sizes for Sizes {
 
 #[derive(Debug, Clone)]
 struct Cnn {
-    blocks: Vec<(Convs, BatchNorm)>,
+    blocks: Vec<ConvNorm>,
     head: AverageHead,
 }
 
@@ -90,17 +91,19 @@ impl Network for Cnn {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
         let mut x = x.clone();
         let mut maps = Vec::with_capacity(self.blocks.len());
-        for (i, (conv, bn)) in self.blocks.iter().enumerate() {
+        for (i, block) in self.blocks.iter().enumerate() {
             if i > 0 {
                 x = ops::max_pool(&x, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
             }
-            x = bn.relu(&conv.forward(&ConvInput::new(&x), mode)?, Added::Nothing, mode, None)?;
+            x = block.forward(&ConvInput::new(&x), mode)?;
             maps.push(x.clone());
         }
         self.head.output(maps, mode)
     }
 
     fn folded(&self) -> Result<Box<dyn Network>> {
-        Ok(Box::new(self.clone()))
+        let mut net = self.clone();
+        net.blocks.iter_mut().try_for_each(ConvNorm::fold)?;
+        Ok(Box::new(net))
     }
 }

@@ -5,6 +5,7 @@ use super::AverageHead;
 use super::Sizes as _;
 use crate::error::Result;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
+use crate::nn::fold::Folded;
 use crate::nn::layers::{Added, BatchNorm, Convs, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
 use crate::ops::{self, ConvInput, MaxPool};
@@ -119,6 +120,7 @@ impl models::Sizes for Sizes {
                     }
                     false => None,
                 },
+                folded: None,
             })
         };
         let modules = (0..self.depth).map(module).collect::<Result<_>>()?;
@@ -140,20 +142,32 @@ struct Module {
     bn: BatchNorm,
     /// From the input of the module two before.
     shortcut: Option<(Convs, BatchNorm)>,
+    /// Branches and pooled part with their channels of the normalisation.
+    folded: Option<[Folded; 2]>,
 }
 
 impl Module {
+    fn fold(&mut self) -> Result<()> {
+        let rest = self.branches.weights.iter().map(|w| w.dim(0)).sum();
+        let branches = Folded::part(&self.branches, &self.bn, 0)?;
+        self.folded = branches.zip(Folded::part(&self.pooled, &self.bn, rest)?).map(Into::into);
+        Ok(())
+    }
+
     fn forward(&self, x: &Tensor, residual: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         let narrow = match &self.bottleneck {
             Some(conv) => conv.forward(&ConvInput::new(x), mode)?,
             None => x.clone(),
         };
         let pooled = ops::max_pool(x, MaxPool { kernel: 3, stride: 1, pad: 1 })?;
-        let parts = [
-            self.branches.forward(&ConvInput::new(&narrow), mode)?,
-            self.pooled.forward(&ConvInput::new(&pooled), mode)?,
-        ];
-        let y = self.bn.relu(&ops::concat(&[&parts[0], &parts[1]], 1)?, Added::Nothing, mode, None)?;
+        let (narrow, pooled) = (ConvInput::new(&narrow), ConvInput::new(&pooled));
+        let y = match self.folded.as_ref().filter(|_| !mode.batch_stats) {
+            Some([branches, rest]) => ops::concat(&[&branches.forward(&narrow)?, &rest.forward(&pooled)?], 1)?,
+            None => {
+                let parts = [&self.branches.forward(&narrow, mode)?, &self.pooled.forward(&pooled, mode)?];
+                self.bn.relu(&ops::concat(&parts, 1)?, Added::Nothing, mode, None)?
+            }
+        };
         match &self.shortcut {
             Some((conv, bn)) => {
                 let z = conv.forward(&ConvInput::new(residual), mode)?;
@@ -178,7 +192,12 @@ impl Network for InceptionTime {
         self.head.output(maps, mode)
     }
 
+    /// Shortcuts stay as they are: they read what no other convolution of their module does.
     fn folded(&self) -> Result<Box<dyn Network>> {
-        Ok(Box::new(self.clone()))
+        let mut net = self.clone();
+        for module in &mut net.modules {
+            module.fold()?;
+        }
+        Ok(Box::new(net))
     }
 }

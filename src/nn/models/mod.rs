@@ -33,6 +33,14 @@ pub trait Sizes: std::fmt::Debug {
     /// The network with these parameters.
     fn build(&self, p: &Params) -> Result<Box<dyn Network>>;
 
+    /// Sizes that have a name: values of `network.preset`.
+    fn presets() -> Vec<(&'static str, Self)>
+    where
+        Self: Sized,
+    {
+        Vec::new()
+    }
+
     /// The same sizes as another of its kinds has them.
     fn of(self, kind: &str) -> Self
     where
@@ -128,6 +136,13 @@ macro_rules! networks {
                     }
                 )*
                 self
+            }
+
+            /// Networks that have a name, see [`NetworkConfig::preset`].
+            pub fn presets() -> Vec<(&'static str, Self)> {
+                let mut all = Vec::new();
+                $(all.extend($module::Sizes::presets().into_iter().map(|(name, sizes)| (name, Self::$name(sizes))));)*
+                all
             }
 
             /// Its sizes.

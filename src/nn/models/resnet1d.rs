@@ -5,6 +5,7 @@
 use super::AverageHead;
 use crate::error::Result;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
+use crate::nn::fold::ConvNorm;
 use crate::nn::layers::{Added, BatchNorm, Convs, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
 use crate::ops::ConvInput;
@@ -121,13 +122,13 @@ impl models::Sizes for Sizes {
                 false => None,
             };
             Ok(Block {
-                convs: [conv(conv_name(i, 0), stride)?, conv(conv_name(i, 1), 1)?],
-                bns: [BatchNorm::new(p, &bn_name(i, 0))?, BatchNorm::new(p, &bn_name(i, 1))?],
+                first: ConvNorm::new(conv(conv_name(i, 0), stride)?, BatchNorm::new(p, &bn_name(i, 0))?),
+                second: (conv(conv_name(i, 1), 1)?, BatchNorm::new(p, &bn_name(i, 1))?),
                 shortcut,
             })
         };
         Ok(Box::new(Resnet1d {
-            stem: (conv("stem.conv.weight".into(), self.stem_stride)?, BatchNorm::new(p, "stem.bn")?),
+            stem: ConvNorm::new(conv("stem.conv.weight".into(), self.stem_stride)?, BatchNorm::new(p, "stem.bn")?),
             blocks: self.blocks().enumerate().map(block).collect::<Result<_>>()?,
             head: AverageHead::new(self, p)?,
         }))
@@ -136,34 +137,33 @@ impl models::Sizes for Sizes {
 
 #[derive(Debug, Clone)]
 struct Resnet1d {
-    stem: (Convs, BatchNorm),
+    stem: ConvNorm,
     blocks: Vec<Block>,
     head: AverageHead,
 }
 
 #[derive(Debug, Clone)]
 struct Block {
-    convs: [Convs; 2],
-    bns: [BatchNorm; 2],
+    first: ConvNorm,
+    second: (Convs, BatchNorm),
     shortcut: Option<(Convs, BatchNorm)>,
 }
 
 impl Block {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Tensor> {
         let input = ConvInput::new(x);
-        let y = self.bns[0].relu(&self.convs[0].forward(&input, mode)?, Added::Nothing, mode, None)?;
-        let y = self.convs[1].forward(&ConvInput::new(&y), mode)?;
+        let (conv, bn) = &self.second;
+        let y = conv.forward(&ConvInput::new(&self.first.forward(&input, mode)?), mode)?;
         match &self.shortcut {
-            Some((conv, bn)) => self.bns[1].relu(&y, Added::Norm(&conv.forward(&input, mode)?, bn), mode, None),
-            None => self.bns[1].relu(&y, Added::Tensor(x), mode, None),
+            Some((conv, other)) => bn.relu(&y, Added::Norm(&conv.forward(&input, mode)?, other), mode, None),
+            None => bn.relu(&y, Added::Tensor(x), mode, None),
         }
     }
 }
 
 impl Network for Resnet1d {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
-        let (conv, bn) = &self.stem;
-        let mut x = bn.relu(&conv.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode, None)?;
+        let mut x = self.stem.forward(&ConvInput::new(x), mode)?;
         let mut maps = vec![x.clone()];
         for block in &self.blocks {
             x = block.forward(&x, mode)?;
@@ -172,7 +172,11 @@ impl Network for Resnet1d {
         self.head.output(maps, mode)
     }
 
+    /// The sum of a block reads what another convolution does not, so that its second one stays as it is.
     fn folded(&self) -> Result<Box<dyn Network>> {
-        Ok(Box::new(self.clone()))
+        let mut net = self.clone();
+        net.stem.fold()?;
+        net.blocks.iter_mut().try_for_each(|block| block.first.fold())?;
+        Ok(Box::new(net))
     }
 }

@@ -6,7 +6,7 @@ pub use sizes::{BRANCHES, BlockKind, Head, Sizes, branch_channels};
 
 use crate::error::Result;
 use crate::nn::config::Problem;
-use crate::nn::fold::{Folded, Shortcut};
+use crate::nn::fold::{ConvNorm, Folded, Shortcut};
 use crate::nn::layers::{Added, BatchNorm, Convs, Linear, Mode};
 use crate::nn::{Network, Output, ParamBuilder, Params, models};
 use crate::ops::{self, ConvInput, DropoutAt, MaxPool};
@@ -20,8 +20,7 @@ const BLOCK_SITE: u32 = 16;
 #[derive(Debug, Clone)]
 struct Exgnet {
     sizes: Sizes,
-    stem: (Convs, BatchNorm),
-    folded_stem: Option<Folded>,
+    stem: ConvNorm,
     blocks: Vec<Block>,
     head: Classifier,
 }
@@ -185,6 +184,10 @@ impl models::Sizes for Sizes {
         }
     }
 
+    fn presets() -> Vec<(&'static str, Self)> {
+        vec![("exgnet", Self::default()), ("exgnet-small", Self::small())]
+    }
+
     /// The presets' kernels are for parallel branches; a cascade has one.
     fn of(self, kind: &str) -> Self {
         match kind {
@@ -194,23 +197,20 @@ impl models::Sizes for Sizes {
     }
 
     fn build(&self, p: &Params) -> Result<Box<dyn Network>> {
-        let stem = (Convs::new(p, &["stem.conv.weight".into()], 2, &[1])?, BatchNorm::new(p, "stem.bn")?);
+        let stem = ConvNorm::new(Convs::new(p, &["stem.conv.weight".into()], 2, &[1])?, BatchNorm::new(p, "stem.bn")?);
         let blocks = self.blocks().enumerate().map(|(i, sizes)| Block::new(self, p, i, sizes));
         let blocks = blocks.collect::<Result<_>>()?;
         let head = match self.head {
             Head::Linear => Classifier::Linear(Linear::new(p, "head")?),
             Head::Mlp => Classifier::Mlp(Linear::new(p, "head.fc1")?, Linear::new(p, "head.fc2")?),
         };
-        Ok(Box::new(Exgnet { sizes: self.clone(), stem, folded_stem: None, blocks, head }))
+        Ok(Box::new(Exgnet { sizes: self.clone(), stem, blocks, head }))
     }
 }
 
 impl Network for Exgnet {
     fn forward(&self, x: &Tensor, mode: &Mode<'_>) -> Result<Output> {
-        let y = match self.folded_stem.as_ref().filter(|_| !mode.batch_stats) {
-            Some(folded) => folded.forward(&ConvInput::new(x))?,
-            None => self.stem.1.relu(&self.stem.0.forward(&ConvInput::new(x), mode)?, Added::Nothing, mode, None)?,
-        };
+        let y = self.stem.forward(&ConvInput::new(x), mode)?;
         let mut y = ops::max_pool(&y, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
         let mut maps = vec![y.clone()];
         for (i, block) in self.blocks.iter().enumerate() {
@@ -231,7 +231,7 @@ impl Network for Exgnet {
     /// squeeze-and-excitation) stay as they are.
     fn folded(&self) -> Result<Box<dyn Network>> {
         let mut net = self.clone();
-        net.folded_stem = Folded::new(&self.stem.0, &self.stem.1, Shortcut::Nothing)?;
+        net.stem.fold()?;
         for block in &mut net.blocks {
             block.folded = block.fold()?;
         }

@@ -1,7 +1,8 @@
 //! The sizes of an EXGnet, with their presets.
 
-use crate::error::{Error, Result};
-use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, PRESETS, Problem, dropout, number};
+use crate::error::Result;
+use crate::nn::NetworkConfig;
+use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
 use crate::nn::models::check_blocks;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -84,17 +85,26 @@ impl Default for Sizes {
     }
 }
 
-impl Sizes {
-    /// A named network: one of [`PRESETS`].
-    pub fn preset(name: &str) -> Result<Self> {
-        match name {
-            "exgnet" => Ok(Self::default()),
-            "exgnet-small" => Ok(Self { widths: vec![16, 16, 32, 32], strides: vec![1, 2, 1, 2], ..Self::default() }),
-            _ => Err(Error::config(
-                format!("network.preset: found \"{name}\", expected one of {}", PRESETS.join(", ")),
-                "or leave the preset out and give the sizes",
-            )),
+impl NetworkConfig {
+    /// The sizes of an EXGnet.
+    pub fn exgnet(&self) -> Option<&Sizes> {
+        match self {
+            Self::Exgnet(sizes) => Some(sizes),
+            _ => None,
         }
+    }
+}
+
+impl From<Sizes> for NetworkConfig {
+    fn from(sizes: Sizes) -> Self {
+        Self::Exgnet(sizes)
+    }
+}
+
+impl Sizes {
+    /// Those of `exgnet-small`.
+    pub fn small() -> Self {
+        Self { widths: vec![16, 16, 32, 32], strides: vec![1, 2, 1, 2], ..Self::default() }
     }
 
     /// Checks every size.
@@ -179,12 +189,11 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_the_default_is_the_published_network() {
-        for name in PRESETS {
-            NetworkConfig::preset(name).unwrap().validate().unwrap();
+        for (_, config) in NetworkConfig::presets() {
+            config.validate().unwrap();
         }
-        let full = Sizes::preset("exgnet").unwrap();
-        assert_eq!(full, Sizes::default());
         assert_eq!(NetworkConfig::default(), Sizes::default().into());
+        let full = Sizes::default();
         let blocks: Vec<_> = full.blocks().collect();
         assert_eq!((blocks.len(), blocks[0], blocks[7]), (8, (32, 32, 1), (256, 256, 2)));
         let message = NetworkConfig::preset("exgnet-huge").unwrap_err().to_string();
