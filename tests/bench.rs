@@ -1,5 +1,8 @@
 //! Measurements of kernels: values first, then times; two texts in turn; the ladder of a family.
 
+mod common;
+
+use common::{exgnet, fails, path, text};
 use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
 use exgnet::lab::measure::{Arm, Row, Status, Timing, measure};
@@ -9,15 +12,6 @@ use exgnet::lab::tune;
 use exgnet::ops::Pass;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn exgnet(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_exgnet")).args(args).output().expect("exgnet starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// What a command prints as JSON, and its exit code.
 fn json(args: &[&str]) -> (Value, Option<i32>) {
@@ -232,4 +226,26 @@ fn the_ladder_writes_its_tables_and_figure() {
     let done =
         exgnet(&["figures", out, "--only", "ladder", "--out", again.to_str().expect("utf-8"), "--width-mm", "85"]);
     assert!(done.status.success() && again.join("ladder-conv1d.svg").is_file(), "{}", text(&done.stderr));
+}
+
+/// A part that takes too long is told and left out, the rest stands, and the next start measures again what failed.
+#[test]
+fn a_report_about_the_adapter_tells_what_it_lacks() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let out = path(tmp.path(), "report");
+    let report = |more: &[&str]| exgnet(&[&["gpu-report", "--out", &out][..], more].concat());
+    let late = report(&["--only", "check", "--limit", "0.01"]);
+    assert_eq!(late.status.code(), Some(1), "{}", text(&late.stderr));
+    let page = || std::fs::read_to_string(format!("{out}/report.md")).expect("a page");
+    assert!(page().contains("| check | `exgnet check --json` |") && page().contains("not done after"), "{}", page());
+    fails(&["gpu-report", "--out", &out, "--only", "ceiling"], 1, &["ceiling", "ladder"]);
+    // no JSON of a report is written over
+    let other = path(tmp.path(), "other");
+    std::fs::create_dir(&other).expect("made");
+    std::fs::write(format!("{other}/report.json"), "{\"mine\": 1}").expect("written");
+    fails(&["gpu-report", "--out", &other, "--only", "tune"], 1, &["report.json", "--force"]);
+    assert_eq!(std::fs::read_to_string(format!("{other}/report.json")).expect("kept"), "{\"mine\": 1}");
+    let found: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(format!("{out}/report.json")).expect("numbers")).expect("JSON");
+    assert_eq!((&found["of"]["small"], &found["parts"][0]["name"]), (&true.into(), &"check".into()));
 }

@@ -6,7 +6,9 @@ number on standard output: `train` and `infer` do one training step or one infer
 `memory` tells the most bytes that the process held. Same sizes, BatchNorm in the shortcuts, dropout, cross-entropy and
 Adam as ours; noise as input.
 
-    python3 torch_twin.py BATCH SAMPLES THREADS        (pip install torch numpy; the CPU build is enough)
+    python3 torch_twin.py BATCH SAMPLES THREADS [DEVICE]    (pip install torch numpy; the CPU build is enough)
+
+DEVICE is `cpu` or `cuda`; without it the CPU.
 """
 
 import resource
@@ -53,9 +55,11 @@ def main():
     batch, samples, threads = (int(a) for a in sys.argv[1:4])
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    net = network()
+    device = torch.device(sys.argv[4] if len(sys.argv) > 4 else "cpu")
+    cuda = device.type == "cuda"
+    net = network().to(device)
     adam = torch.optim.Adam(net.parameters(), lr=1e-3)
-    x, y = torch.randn(batch, 1, samples), torch.arange(batch) % 5
+    x, y = torch.randn(batch, 1, samples, device=device), torch.arange(batch, device=device) % 5
 
     def train():
         net.train()
@@ -73,11 +77,13 @@ def main():
     work = {"train": train, "infer": infer}
     for f in work.values():
         f()
-    print(f"ready PyTorch {torch.__version__} on the CPU, {threads} threads", flush=True)
+    where = torch.cuda.get_device_name() if cuda else f"the CPU, {threads} threads"
+    print(f"ready PyTorch {torch.__version__} on {where}", flush=True)
     for line in sys.stdin:
         name = line.strip()
         if name == "memory":
-            print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
+            used = torch.cuda.max_memory_allocated() if cuda else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(used, flush=True)
             continue
         start = time.perf_counter()
         work[name]()

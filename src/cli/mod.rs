@@ -9,6 +9,7 @@ mod evaluate;
 mod explain;
 mod export;
 mod figures;
+mod gpu_report;
 mod grads;
 mod info;
 mod ladder;
@@ -223,6 +224,7 @@ commands! {
     Bench: bench::BenchArgs,
     Ladder: ladder::LadderArgs,
     Tune: tune::TuneArgs,
+    GpuReport: gpu_report::GpuReportArgs,
     Shader: shader::ShaderArgs,
 }
 

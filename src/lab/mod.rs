@@ -1,6 +1,6 @@
 //! Measurements: [`profile`], where a training step goes; [`measure`], one of the [`operations`] in its versions beside the
 //! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
-//! other engines ([`peers`]).
+//! other engines ([`peers`]); [`gpu_report`], the page about an adapter.
 
 #[cfg(feature = "app")]
 pub mod ceilings;
@@ -8,6 +8,8 @@ pub mod check;
 pub mod counts;
 #[cfg(feature = "app")]
 pub mod gate;
+#[cfg(feature = "app")]
+pub mod gpu_report;
 #[cfg(feature = "app")]
 pub mod ladder;
 #[cfg(feature = "app")]

@@ -56,7 +56,7 @@ pub struct Table {
 }
 
 /// Features of this CPU that its code generators make a difference of.
-fn cpu_features() -> &'static str {
+pub fn cpu_features() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
         if std::is_x86_feature_detected!("avx512f") {
