@@ -69,6 +69,7 @@ fn info_has_stable_keys() {
         "driver",
         "driver_info",
         "is_software",
+        "cpu",
         "subgroup_size",
         "subgroups",
         "timestamps",

@@ -81,11 +81,6 @@ pub(super) fn timing(rounds: usize, min_seconds: f64, limit_seconds: f64) -> Res
     Ok(Timing { rounds, min_seconds, limit_seconds })
 }
 
-/// Adapter and driver for a heading.
-pub(super) fn adapter(gpu: &Gpu) -> String {
-    format!("{} ({})", gpu.report().name, gpu.report().driver_info)
-}
-
 pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     let usual = if args.against.is_some() { 20 } else { 5 };
     let timing = timing(args.rounds.unwrap_or(usual), args.min_time, f64::INFINITY)?;
@@ -116,7 +111,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     common.say(format!("{rows} measurements of {} rounds", timing.rounds));
     let (ceilings, rows) = measure(&all, reference.as_ref(), &timing)?;
     let bad = rows.iter().filter(|r| r.status.is_bad()).count();
-    let found = Table { adapter: adapter(&gpu), ceilings, rows };
+    let found = Table { adapter: gpu.report().title(), ceilings, rows };
     print_found(args.json, &found, || {
         print_line(&found.adapter);
         table::print(&found.ceilings, &found.rows, common.verbose || args.op.is_some());

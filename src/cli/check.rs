@@ -54,7 +54,7 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<()> {
     if !common.verbose && std::env::var_os("RUST_LOG").is_none() {
         log::set_max_level(log::LevelFilter::Error);
     }
-    common.say(format!("checking on {} ({})", gpu.report().name, gpu.report().driver_info));
+    common.say(format!("checking on {}", gpu.report().title()));
     if !args.json {
         print_line(&format!(
             "{:<42} {:>5}  {:>9} {:>9} {:>9}  {:<6}  ",

@@ -1,6 +1,6 @@
 //! `exgnet ladder`: the versions of a family in their order, and what each step brought.
 
-use super::bench::{adapter, timing, verdict};
+use super::bench::{timing, verdict};
 use super::{Common, print_json, print_line, within};
 use crate::error::{Error, Result, nearest};
 use crate::figures::{catalogue, kernels};
@@ -80,13 +80,13 @@ pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<()> {
         let found = ladder(&gpu, operation, shape, &timing)?;
         if !args.json {
             if ladders.is_empty() {
-                print_line(&adapter(&gpu));
+                print_line(&gpu.report().title());
             }
             print(&found);
         }
         ladders.push(found);
     }
-    let report = Report { adapter: adapter(&gpu), family: args.family.clone(), ladders };
+    let report = Report { adapter: gpu.report().title(), family: args.family.clone(), ladders };
     if let Some(dir) = &args.out {
         write(common, dir, &report, earlier.get("ladders").is_some())?;
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::files;
 use crate::gpu::AdapterReport;
-use crate::lab::tune::{Options, Outcome, Progress, Table, cpu, read, tune, user_file};
+use crate::lab::tune::{Options, Outcome, Progress, Table, read, tune, user_file};
 use clap::Args;
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
@@ -69,12 +69,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
         Error::config("no cache folder: neither XDG_CACHE_HOME nor HOME is set", "name a file with --out")
     })?;
     let mut table = begun(common, report, &path, args.out.is_some())?;
-    common.say(format!(
-        "{} ({}){}",
-        report.name,
-        table.driver,
-        cpu(report).map(|cpu| format!(", CPU with {cpu}")).unwrap_or_default()
-    ));
+    common.say(report.title());
     common.say(format!(
         "tuning kernels of {} at a batch of {}, for {} minutes at most; table: {}",
         e.network.kind(),
@@ -121,10 +116,10 @@ fn begun(common: &Common, report: &AdapterReport, path: &Path, named: bool) -> R
         files::guard::check(path, None)?;
         return Ok(Table::new(report));
     };
-    let other_cpu = old.cpu.as_deref().zip(cpu(report)).is_some_and(|(then, now)| then != now);
+    let other_cpu = old.cpu.as_deref().zip(report.cpu).is_some_and(|(then, now)| then != now);
     if named && (old.adapter != report.name || other_cpu) {
         let of = |adapter: &str, cpu: Option<&str>| cpu.map_or(adapter.to_owned(), |cpu| format!("{adapter} on {cpu}"));
-        let (then, now) = (of(&old.adapter, old.cpu.as_deref()), of(&report.name, cpu(report)));
+        let (then, now) = (of(&old.adapter, old.cpu.as_deref()), of(&report.name, report.cpu));
         let what = format!("is the table of another adapter: found {then}, expected {now}");
         return Err(Error::file(path, what, "name another file with --out"));
     }

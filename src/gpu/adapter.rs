@@ -41,6 +41,9 @@ pub struct AdapterReport {
     pub driver_info: String,
     /// True where the CPU plays the GPU.
     pub is_software: bool,
+    /// Features of that CPU which its code generators make a difference of (`avx512`, `avx2`, `x86-64`, or another
+    /// architecture); `None` for hardware.
+    pub cpu: Option<&'static str>,
     /// Smallest and largest subgroup (lanes that run in step).
     pub subgroup_size: [u32; 2],
     /// Operations may use subgroup functions.
@@ -105,6 +108,7 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
         driver: info.driver,
         driver_info: info.driver_info,
         is_software,
+        cpu: is_software.then(cpu_features),
         subgroup_size: [info.subgroup_min_size, info.subgroup_max_size],
         subgroups: features.contains(wgpu::Features::SUBGROUP),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
@@ -119,7 +123,36 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
+/// Features of this CPU that a code generator makes a difference of.
+pub fn cpu_features() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512f") {
+            "avx512"
+        } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            "avx2"
+        } else {
+            "x86-64"
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        std::env::consts::ARCH
+    }
+}
+
 impl AdapterReport {
+    /// Its driver with the version.
+    pub fn driver_and_version(&self) -> String {
+        format!("{} {}", self.driver, self.driver_info)
+    }
+
+    /// What a measurement says it was made on: name, driver, and the CPU that plays it.
+    pub fn title(&self) -> String {
+        let cpu = self.cpu.map_or(String::new(), |cpu| format!(", CPU with {cpu}"));
+        format!("{} ({}){cpu}", self.name, self.driver_and_version())
+    }
+
     /// What every adapter has by WebGPU's default limits.
     pub(super) fn least() -> Self {
         let limits = wgpu::Limits::default();
@@ -130,6 +163,7 @@ impl AdapterReport {
             driver: String::new(),
             driver_info: String::new(),
             is_software: false,
+            cpu: None,
             subgroup_size: [0, 0],
             subgroups: false,
             timestamps: false,

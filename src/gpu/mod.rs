@@ -24,7 +24,7 @@ mod template;
 mod tuning;
 mod version;
 
-pub use adapter::{AdapterChoice, AdapterReport, list_adapters};
+pub use adapter::{AdapterChoice, AdapterReport, cpu_features, list_adapters};
 pub use capture::{Arena, Recording};
 pub use expression::{Number, Sizes, Values};
 pub use kernel::Launch;
@@ -95,7 +95,7 @@ impl Gpu {
         let catalogue = shaders.catalogue()?;
         let (adapter, report) = adapter::choose(choice)?;
         let (device, queue) = adapter::open(&adapter, &report)?;
-        log::info!("adapter: {} ({}, {} {})", report.name, report.backend, report.driver, report.driver_info);
+        log::info!("adapter: {}, {}", report.title(), report.backend);
         let fault = Arc::new(Mutex::new(None));
         let sink = fault.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {

@@ -178,7 +178,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     }
     let gpu = host.gpu()?;
     let adapter = gpu.report();
-    host.say(format!("{} ({} {})", adapter.name, adapter.driver, adapter.driver_info));
+    host.say(adapter.title());
     let dataset = host.reading(&mut |watch| data::load(&experiment.data, &experiment.guidance, watch))?;
     host.data(&dataset);
     let division = data::divide(experiment, &dataset)?;
@@ -203,7 +203,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     folder.write_config_of(experiment, &kernels)?;
     let mut record = RunRecord::start(experiment);
     record.adapter = Some(adapter.name.clone());
-    record.driver = Some(format!("{} {}", adapter.driver, adapter.driver_info));
+    record.driver = Some(adapter.driver_and_version());
     record.kernels = Some(KernelsEntry::Listed(kernels.clone()));
     record.data = Some(fingerprint.clone());
     record.train_records = division.train.len();

@@ -288,7 +288,7 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
     let report = gpu.report();
     let (train_step, infer_batch) = (spread(&train, StepTime::step), Spread::of(infer));
     Ok(Profile {
-        adapter: format!("{} ({} {})", report.name, report.driver, report.driver_info),
+        adapter: report.title(),
         batch: experiment.train.batch,
         samples: experiment.data.samples(),
         parameters: configured.stepper.net.params().count(),

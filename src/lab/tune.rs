@@ -4,7 +4,7 @@
 mod subjects;
 mod table;
 
-pub use table::{Found, Table, built_in, cpu, cpu_features, file_name, load, read, user_file};
+pub use table::{Found, Table, built_in, file_name, load, read, user_file};
 
 use super::Spread;
 use super::ceilings::device_seconds;

@@ -55,34 +55,11 @@ pub struct Table {
     pub found: BTreeMap<String, Found>,
 }
 
-/// Features of this CPU that its code generators make a difference of.
-pub fn cpu_features() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            "avx512"
-        } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            "avx2"
-        } else {
-            "x86-64"
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        std::env::consts::ARCH
-    }
-}
-
-/// Features of the CPU that plays an adapter; `None` for hardware.
-pub fn cpu(report: &AdapterReport) -> Option<&'static str> {
-    report.is_software.then(cpu_features)
-}
-
 /// An adapter's name as a file name, with the features of the CPU that plays it. The versions of llvmpipe share one.
 pub fn file_name(report: &AdapterReport) -> String {
     let lower = report.name.to_lowercase();
     let name = if lower.starts_with("llvmpipe") { "llvmpipe" } else { &lower };
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).chain(cpu(report)).filter(|w| !w.is_empty());
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).chain(report.cpu).filter(|w| !w.is_empty());
     format!("{}.json", words.collect::<Vec<_>>().join("-"))
 }
 
@@ -151,15 +128,15 @@ impl Table {
     pub fn new(report: &AdapterReport) -> Self {
         Self {
             adapter: report.name.clone(),
-            driver: driver(report),
-            cpu: cpu(report).map(str::to_owned),
+            driver: report.driver_and_version(),
+            cpu: report.cpu.map(str::to_owned),
             found: BTreeMap::new(),
         }
     }
 
     /// Whether it was made on such an adapter, with this driver, and this kind of CPU where it plays the adapter.
     pub fn is_of(&self, report: &AdapterReport) -> bool {
-        self.adapter == report.name && self.driver == driver(report) && self.cpu.as_deref() == cpu(report)
+        self.adapter == report.name && self.driver == report.driver_and_version() && self.cpu.as_deref() == report.cpu
     }
 
     /// Whether a shape was tuned, with the kernels that are there now.
@@ -195,10 +172,6 @@ impl Found {
         let own = Some(self.family.as_str()).filter(|family| !family.is_empty());
         own.or_else(by_key).map_or(&[], |family| catalogue.versions(family))
     }
-}
-
-fn driver(report: &AdapterReport) -> String {
-    format!("{} {}", report.driver, report.driver_info)
 }
 
 /// The error of a setting that a version's header does not allow: a table may have been edited.
