@@ -87,7 +87,7 @@ fn a_network_and_what_it_is_held_against() {
 
     // maps for the predicted class, by the function that `explain` uses
     let x = strips.batch(gpu(), &records).expect("a batch");
-    let explained = explain_strips(&net, &x, 0, None).expect("maps");
+    let explained = explain_strips(&net, &x, 1, None).expect("maps");
     let score = |(e, &r): (&exgnet::explain::Explained, &usize)| {
         let (s, fs) = (&data.strips[r], data.preprocessing.fs);
         let made = guidance(&s.r_peaks, fs, s.signal.len(), &experiment.guidance);

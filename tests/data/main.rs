@@ -13,7 +13,6 @@ mod features;
 mod preprocessing;
 mod rpeaks;
 mod scores;
-mod sources;
 mod stats;
 mod wfdb;
 mod wfdb_meaning;

@@ -1,7 +1,7 @@
 //! Folders of records: figshare's MUSE files and the Challenge 2017.
 
+use super::recordings::recordings;
 use super::{excluded, kept, muse_record, read, sample, small, small_workbook, write, write_cinc};
-use crate::common::recordings::recordings;
 use exgnet::ecg::sources::Kind;
 use exgnet::ecg::{Dataset, LoadOptions};
 use std::path::Path;

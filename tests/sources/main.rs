@@ -6,8 +6,11 @@
 mod csv;
 mod damage;
 mod folders;
+#[path = "../common/recordings.rs"]
+mod recordings;
+#[path = "../common/tables.rs"]
+mod tables;
 
-use crate::common::tables;
 use exgnet::ecg::sources::Kind;
 use exgnet::ecg::{Dataset, LoadOptions};
 use exgnet::error::Result;
