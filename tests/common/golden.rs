@@ -2,19 +2,13 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub use super::engine::gpu;
 use exgnet::autograd::grad;
-use exgnet::gpu::Gpu;
 use exgnet::nn::network::expected_tensors;
 use exgnet::nn::{Model, NetworkConfig};
 use exgnet::ops;
 use exgnet::tensor::Tensor;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
-
-pub fn gpu() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| Gpu::from_env().unwrap_or_else(|e| panic!("{e}")))
-}
 
 /// A golden file: tensors as f64, and its metadata.
 pub struct Golden {

@@ -2,7 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod drawing;
+pub mod engine;
+pub mod golden;
+pub mod goldens;
+pub mod onnx;
 pub mod recordings;
+pub mod tables;
+pub mod training;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,7 +1,7 @@
 """Reads records written by exgnet with wfdb-python and compares them with DIR/expected.json.
 
     pip install wfdb==4.3.1
-    EXGNET_KEEP_WRITTEN=DIR cargo test --test wfdb written
+    EXGNET_KEEP_WRITTEN=DIR cargo test --test data wfdb::written
     python check_written.py DIR
 
 Says each difference and exits with status 1 if there is one.

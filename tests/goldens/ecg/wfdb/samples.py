@@ -1,4 +1,4 @@
-"""Describes what wfdb-python reads from its own sample records, for tests/wfdb_samples.rs.
+"""Describes what wfdb-python reads from its own sample records, for tests/data/wfdb_samples.rs.
 
     pip install wfdb==4.3.1
     python samples.py FOLDER > samples.json

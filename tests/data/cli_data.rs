@@ -1,0 +1,146 @@
+//! The commands about data: `synth`, `prepare`, `data`, `rpeaks`, and what `train` and `evaluate` make of their files.
+
+use crate::common::{exgnet, fails, json, path, text, train};
+use std::path::Path;
+
+fn succeeds(args: &[&str]) -> (String, String) {
+    let out = exgnet(args);
+    assert!(out.status.success(), "{args:?}: {}", text(&out.stderr));
+    (text(&out.stdout), text(&out.stderr))
+}
+
+#[test]
+fn synthetic_records_are_prepared_drawn_and_trained_on() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(tmp.path(), name);
+    let (said, _) = succeeds(&[
+        "synth",
+        "--out",
+        &at("synth"),
+        "--n",
+        "40",
+        "--classes",
+        "SR,AFIB/AFL",
+        "--fs",
+        "100",
+        "--seconds",
+        "4",
+    ]);
+    assert!(said.contains("40 records"), "{said}");
+    let source = format!("wfdb:{}", at("synth"));
+
+    // from the written records comes what the generator made, but for rounding
+    let args =
+        ["prepare", "--source", &source, "--fs", "100", "--seconds", "4", "--out", &at("set.safetensors"), "--json"];
+    let (summary, _) = succeeds(&args);
+    let summary = json(summary.as_bytes());
+    assert_eq!(
+        (&summary["strips"], &summary["counts"]["SR"], &summary["counts"]["AFIB/AFL"]),
+        (&40.into(), &20.into(), &20.into())
+    );
+    assert!(std::fs::read_to_string(at("set.exclusions.csv")).expect("a table").starts_with("record,strips,reason"));
+    let bytes = std::fs::read(at("set.safetensors")).expect("a set");
+    succeeds(&[&args[..], &["--threads", "1"]].concat());
+    assert!(bytes == std::fs::read(at("set.safetensors")).expect("a set"), "the same bytes with one thread");
+
+    let (told, _) = succeeds(&["data", &at("set.safetensors"), "--json", "--out", &at("figures")]);
+    let told = json(told.as_bytes());
+    assert_eq!((&told["classes"][1]["class"], &told["classes"][1]["expert_beats"]), (&"AFIB/AFL".into(), &20.into()));
+    for name in ["counts.png", "rates.svg", "strips.png", "guidance.svg"] {
+        assert!(Path::new(&at("figures")).join(name).is_file(), "{name}");
+    }
+
+    // train on the file; folds can be kept and used again
+    let (run, again) = (tmp.path().join("run"), tmp.path().join("again"));
+    train(&run, &["--data", &at("set.safetensors")]);
+    let folds = format!("data.split_file={}", path(&run, "folds.json"));
+    train(&again, &["--data", &at("set.safetensors"), "--set", &folds, "--set", "data.split_seed=7"]);
+    // the test fold comes from the file, only the validation part is dealt with the other seed
+    let tested = |dir: &Path| json(&std::fs::read(dir.join("split.json")).expect("a split"))["test"].clone();
+    assert_eq!(tested(&run), tested(&again));
+    let model = run.to_str().expect("Unicode");
+    let (metrics, _) = succeeds(&["evaluate", "--model", model, "--data", &at("set.safetensors"), "--json", "--quiet"]);
+    assert_eq!(json(metrics.as_bytes())["records"], 40);
+    let (metrics, _) = succeeds(&["evaluate", "--model", model, "--json", "--quiet"]);
+    assert_eq!(json(metrics.as_bytes())["records"], 8);
+
+    // what does not fit is told with the way out
+    let other = at("other");
+    let wrong = ["train", "--data", &at("set.safetensors"), "--out", &other, "--set", "train.epochs=1"];
+    fails(&wrong, 1, &["data.fs is 250, in the file 100", "--set data.fs=100"]);
+    fails(&["evaluate", "--model", model, "--data", "nothing.safetensors"], 1, &["nothing.safetensors"]);
+    let prepare = |more: &[&str]| {
+        [&["prepare", "--out", &at("x.safetensors"), "--source"][..], more]
+            .concat()
+            .iter()
+            .map(|s| (*s).to_string())
+            .collect::<Vec<_>>()
+    };
+    for (more, words) in [
+        (&["dicom:x"][..], &["found the kind `dicom`", "muse:PATH"][..]),
+        (&["csv:none.csv"], &["none.csv"]),
+        (&["wfdb:none"], &["none", "no such folder"]),
+        (&[source.as_str(), "--lead", "V9"], &["no strip is left", "no lead V9"]),
+        (&[source.as_str(), "--classes", "rhythm9"], &["rhythm9", "af3"]),
+        (&[source.as_str(), "--fs", "7"], &["7 Hz"]),
+        (&[source.as_str(), "--detector", "best"], &["best", "adaptive"]),
+        (&[source.as_str(), "--mains", "nan"], &["mains"]),
+    ] {
+        let args = prepare(more);
+        fails(&args.iter().map(String::as_str).collect::<Vec<_>>(), 1, words);
+        assert!(!Path::new(&at("x.safetensors")).exists());
+    }
+    fails(&["prepare", "--out", &at("x.txt"), "--source", &source], 1, &[".safetensors"]);
+    fails(&["prepare", "--out", &at("x.safetensors")], 2, &["--source"]);
+    fails(&["data", &at("run/config.toml")], 1, &["config.toml", "safetensors"]);
+    fails(&["data", &at("run/model.safetensors")], 1, &["exgnet-data-1"]);
+    fails(&["synth", "--out", &at("s"), "--n", "0"], 1, &["0 synthetic records"]);
+    fails(&["synth", "--out", &at("s"), "--n", "3", "--classes", "VF"], 1, &["VF"]);
+    fails(&["synth", "--out", &at("s"), "--n", "3", "--overlap", "2"], 1, &["overlap 2"]);
+}
+
+#[test]
+fn detectors_are_held_against_known_beats() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let out = path(tmp.path(), "rpeaks");
+    let (rows, _) = succeeds(&["rpeaks", "--source", "synthetic", "--json", "--out", &out]);
+    let rows = json(rows.as_bytes());
+    assert_eq!(rows.as_array().expect("rows").len(), 6);
+    for row in rows.as_array().expect("rows") {
+        assert!(row["scores"]["adaptive"]["sensitivity"].as_f64().expect("a share") > 0.99, "{row}");
+    }
+    for name in ["table.md", "records.csv", "synthetic.png", "synthetic.svg"] {
+        assert!(Path::new(&out).join(name).is_file(), "{name}");
+    }
+    fails(&["rpeaks", "--source", "csv:x"], 1, &["csv", "expert beats"]);
+    fails(&["rpeaks", "--source", "mitbih:none"], 1, &["none"]);
+}
+
+#[test]
+fn a_source_of_its_own_kind_is_read_once_and_then_from_the_cache() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(tmp.path(), name);
+    succeeds(&[
+        "synth",
+        "--out",
+        &at("synth"),
+        "--n",
+        "40",
+        "--classes",
+        "SR,AFIB/AFL",
+        "--fs",
+        "100",
+        "--seconds",
+        "4",
+    ]);
+    let source = format!("wfdb:{}", at("synth"));
+    let (a, b) = (tmp.path().join("a"), tmp.path().join("b"));
+    train(&a, &["--data", &source]);
+    // the second run has it from the cache: nothing changes
+    train(&b, &["--data", &source]);
+    let model = |dir: &Path| std::fs::read(dir.join("model.safetensors")).expect("a model");
+    assert!(model(&a) == model(&b));
+    let (c, _) = (tmp.path().join("c"), ());
+    train(&c, &["--data", &source, "--set", "data.cache=false"]);
+    assert!(model(&a) == model(&c), "cached or not, the same bytes");
+}

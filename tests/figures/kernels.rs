@@ -1,0 +1,376 @@
+//! Figures of kernels and of the network: what their SVG consists of, and files that are not as one would wish.
+//!
+//! `EXGNET_GOLDENS=write cargo test --test figures kernels::` writes the expected structures anew;
+//! `EXGNET_FIGURES=write` draws the networks of `results/network` again; `EXGNET_FIGURES_DIR=DIR` draws them there in
+//! every theme and width, to be looked at.
+
+use crate::common::drawing::{check, texts};
+use crate::common::goldens::{asked, same_as_golden};
+use exgnet::experiment::Experiment;
+use exgnet::figures::catalogue::{Draw, FIGURES, Kind};
+use exgnet::figures::kernels::KernelData;
+use exgnet::figures::network::diagram::{NetworkDiagram, diagram};
+use exgnet::figures::{kernels, network};
+use exgnet::plot::{Figure, Format, Look, Theme};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+const LOOKS: [(f64, Theme); 6] = [
+    (85.0, Theme::Paper),
+    (180.0, Theme::Paper),
+    (85.0, Theme::Slides),
+    (180.0, Theme::Slides),
+    (85.0, Theme::Dark),
+    (180.0, Theme::Dark),
+];
+
+fn look((width_mm, theme): (f64, Theme)) -> Look {
+    Look { width_mm, theme, ..Look::default() }
+}
+
+fn row(layer: &str, operation: &str, k: u64, variant: &str, gflops: f64) -> Value {
+    let (c_in, len, out) = (32, 625 / k.max(1), 64);
+    let work = 2e-6 * (8 * c_in * len * out * k) as f64;
+    let ms = work / gflops;
+    let bytes = 4e-6 * (8 * len * (c_in + out) + c_in * out * k) as f64;
+    json!({
+        "layer": layer, "operation": operation, "variant": variant, "gflops": gflops, "gb_per_s": bytes / ms,
+        "shape": {"batch": 8, "c_in": c_in, "len": len, "out": out, "k": k, "stride": 1, "dilation": 1},
+        "ms": {"median": ms, "low": 0.95 * ms, "high": 1.2 * ms}, "share": 0.5, "error": 1e-6, "first_ms": 3.0,
+    })
+}
+
+const PASSES: [&str; 3] = ["conv1d", "conv1d_input_grad", "conv1d_weight_grad"];
+
+/// A suite of three layers, and its versions.
+fn suite() -> (Value, Value) {
+    let layers = [("stem", 15, 16.0), ("blocks.0 k5", 5, 28.0), ("blocks.0 k21", 21, 110.0)];
+    let kernel = |phase: &str, name: &str, ms: f64| json!({"phase": phase, "kernel": name, "count": 1, "ms": ms});
+    let spread = |ms: f64| json!({"median": ms, "low": 0.9 * ms, "high": 1.1 * ms});
+    let scaled = |batch: u64, samples: u64| {
+        let ms = 20.0 + 0.005 * (batch * samples) as f64;
+        json!({"batch": batch, "samples": samples, "train_ms": spread(ms), "infer_ms": spread(0.3 * ms), "relative": 1.0})
+    };
+    let mut rows = Vec::new();
+    let mut versions = Vec::new();
+    for (layer, k, rate) in layers {
+        for (i, pass) in PASSES.into_iter().enumerate() {
+            rows.push(row(layer, pass, k, "default", rate - 2.0 * i as f64));
+            for (variant, part) in [("plain", 0.4), ("tile", 0.8), ("fast", 1.0), ("wide", 0.06)] {
+                versions.push(row(layer, pass, k, variant, part * rate));
+            }
+        }
+    }
+    let ceilings = json!({"gflops": 98.94, "gb_per_s": 12.24});
+    let suite = json!({
+        "adapter": "an adapter (its driver)", "ceilings": ceilings, "layers": rows,
+        "step": {
+            "adapter": "an adapter (its driver)", "batch": 8, "samples": 5000, "train_step": spread(120.0),
+            "by_kernel": [
+                kernel("forward", "conv1d_tile lanes=8 fast=0", 30.0), kernel("forward", "batch_norm RELU=1", 4.0),
+                kernel("backward", "conv1d_tile lanes=8 fast=1", 40.0), kernel("backward", "conv1d_weight_tile", 20.0),
+                kernel("loss", "cross_entropy", 0.01), kernel("optimizer", "adam", 3.0),
+            ],
+        },
+        "lengths": [scaled(8, 1250), scaled(8, 2500), scaled(8, 5000), scaled(8, 10000)],
+        "batches": [scaled(1, 5000), scaled(4, 5000), scaled(16, 5000)],
+    });
+    (suite, json!({"adapter": "an adapter (its driver)", "ceilings": ceilings, "rows": versions}))
+}
+
+/// The versions of two kernels in their order: one that multiply-adds bind, one that copies bind.
+fn ladders() -> Value {
+    let rung = |number: u64, name: &str, change: &str, rate: f64| {
+        let ms = 2000.0 / rate;
+        json!({
+            "number": number, "name": name, "change": change, "status": "ok", "gflops": rate, "gb_per_s": 0.5 * rate,
+            "ms": {"median": ms, "low": 0.9 * ms, "high": 1.3 * ms, "p5": 0.95 * ms, "p95": 1.1 * ms},
+            "times_faster": rate / 1.5,
+        })
+    };
+    let without = |number: u64, name: &str, status: &str, note: &str| json!({"number": number, "name": name, "change": "An attempt", "status": status, "note": note, "ms": null, "gflops": null});
+    let long = "Subgroup shuffle: a lane loads its own stretch of the signal once and hands the window's tail to its \
+                neighbour, as a shuffle costs a tenth of a load on a software adapter; one subgroup is the workgroup";
+    let ladder = |operation: &str, name: &str, bound: &str, rungs: Vec<Value>| {
+        let ceilings = json!({"gflops": 98.94, "gb_per_s": 12.24});
+        json!({"operation": operation, "name": name, "bound": bound, "ceilings": ceilings, "rungs": rungs})
+    };
+    let conv = vec![
+        rung(1, "naive", "The formula as loops: one output a thread", 1.5),
+        rung(4, "subgroup_shuffle", long, 57.0),
+        rung(5, "fast", "Fast convolution: seven multiplications for four outputs of four taps", 111.0),
+        without(6, "workgroup_tiles", "not run", "would take 40 s a run, more than 20 s"),
+        without(90, "mine", "WRONG", ""),
+    ];
+    let pool = vec![rung(1, "naive", "One output a thread", 6.0), rung(2, "rows", "A group walks along a row", 21.0)];
+    json!({"adapter": "an adapter (its driver)", "family": "conv1d", "ladders": [
+        ladder("conv1d", "conv1d 32x64x625 -> 64 k5", "multiply-adds", conv),
+        ladder("max_pool", "max_pool 32x64x2500 k2 s2", "copy", pool),
+    ]})
+}
+
+fn write(dir: &Path, name: &str, value: &Value) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::write(&path, value.to_string()).unwrap();
+    path
+}
+
+/// How many elements of each kind an SVG has, and its texts in the order of drawing.
+fn structure(svg: &str) -> String {
+    let count = |tag: &str| svg.matches(&format!("<{tag} ")).count();
+    let mut out = String::new();
+    for tag in ["rect", "polyline", "line", "polygon", "circle", "text"] {
+        writeln!(out, "{tag} {}", count(tag)).unwrap();
+    }
+    for text in texts(svg) {
+        writeln!(out, "| {text}").unwrap();
+    }
+    out
+}
+
+fn compare(figure: &Figure, width: f64) {
+    let name = format!("{}-{width}.txt", figure.stem);
+    let found = format!("{}\n\n{}", structure(&check(figure, &name)), figure.caption);
+    same_as_golden(&format!("figures/{name}"), &found);
+}
+
+fn small_network() -> NetworkDiagram {
+    let sets = ["network.preset='exgnet-small'".to_owned(), "data.seconds=10".to_owned()];
+    diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 4).unwrap()
+}
+
+/// Every figure of kernels that the data has enough for.
+fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
+    let draw = |kind: &Kind| match kind.draw {
+        Draw::Kernels(draw) => draw(data, look),
+        Draw::Runs(_) => Vec::new(),
+    };
+    FIGURES.iter().flat_map(draw).collect()
+}
+
+#[test]
+fn figures_consist_of_what_they_should() {
+    let dir = tempfile::tempdir().unwrap();
+    let (suite, versions) = suite();
+    write(dir.path(), "suite.json", &suite);
+    write(dir.path(), "variants.json", &versions);
+    write(dir.path(), "ladder.json", &ladders());
+    let data = kernels::read(dir.path()).unwrap();
+    for width_mm in [85.0, 180.0] {
+        let look = look((width_mm, Theme::Paper));
+        let figures = all(&data, &look);
+        let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
+        assert_eq!(stems, ["roofline", "variants", "step-share", "scaling", "ladder-conv1d", "ladder-max_pool"]);
+        figures.iter().for_each(|f| compare(f, width_mm));
+        network::network(&small_network(), &look).iter().for_each(|f| compare(f, width_mm));
+    }
+}
+
+#[test]
+fn every_theme_and_width_has_room_for_the_real_results() {
+    let data = kernels::read(root("results/kernels")).unwrap();
+    for (i, case) in LOOKS.into_iter().enumerate() {
+        for figure in all(&data, &look(case)) {
+            check(&figure, &format!("{} {case:?}", figure.stem));
+        }
+        for (kind, preset) in [("parallel", "exgnet"), ("cascade", "exgnet"), ("parallel", "exgnet-small")] {
+            let mut sets = vec![format!("network.preset='{preset}'"), format!("network.kind='{kind}'")];
+            if kind == "cascade" {
+                sets.extend(
+                    ["network.kernels=16", "network.se_reduction=8", "network.dilations=[1,2,4]"].map(String::from),
+                );
+                sets.push("network.head='mlp'".into());
+            }
+            if i % 2 == 1 {
+                sets.extend(["losses.joint=0", "losses.feature=0"].map(String::from));
+            }
+            let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
+            for figure in network::network(&network, &look(case)) {
+                check(&figure, &format!("{} {preset} {kind} {case:?}", figure.stem));
+                assert!(
+                    case.0 > 100.0 || case.1.scale() > 1.0 || figure.page.height_mm < 120.1,
+                    "{preset} {kind} {case:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_gives_the_figures_that_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let (suite, versions) = suite();
+    let stems = |value: &Value| -> Vec<String> {
+        let data = kernels::read(write(dir.path(), "x.json", value)).unwrap();
+        let all = LOOKS.map(|case| all(&data, &look(case)));
+        all.iter().flatten().for_each(|f| drop(check(f, &f.stem)));
+        all[0].iter().map(|f| f.stem.clone()).collect()
+    };
+    assert_eq!(stems(&versions), ["roofline", "variants"], "the fastest versions have a roofline");
+    assert_eq!(stems(&suite["step"]), ["step-share"], "what `exgnet profile --json` prints");
+    assert_eq!(stems(&ladders()), ["ladder-conv1d", "ladder-max_pool"], "what `exgnet ladder --out` writes");
+    let only = |keys: &[&str]| {
+        let all = suite.as_object().unwrap();
+        Value::Object(
+            all.iter().filter(|(k, _)| keys.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        )
+    };
+    assert_eq!(stems(&only(&["lengths"])), ["scaling"]);
+    assert_eq!(stems(&only(&["batches", "layers"])), ["roofline", "scaling"], "without ceilings and adapter");
+    let one = json!({"rows": [row("stem", "conv1d", 15, "default", 16.0)], "ceilings": {"gflops": 99.0}});
+    assert_eq!(stems(&one), ["roofline"], "one layer, and one ceiling");
+    let one = json!({"rows": [row("", "conv1d", 3, "a", 16.0), row("", "conv1d", 3, "b", 2.0)], "lengths": [suite["lengths"][0]]});
+    assert_eq!(stems(&one), ["roofline", "variants", "scaling"]);
+}
+
+#[test]
+fn missing_numbers_and_long_names_do_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut suite, mut versions) = suite();
+    let long = "a_very_long_name_of_a_shader_that_nobody_would_write ".repeat(8);
+    let odd = [Value::Null, json!(0), json!(-3.5), json!(1e300), json!(1e-300), json!("x"), json!([1])];
+    for (i, value) in odd.iter().enumerate() {
+        suite["layers"][i]["gflops"] = value.clone();
+        versions["rows"][i]["ms"]["high"] = value.clone();
+        versions["rows"][i + 8]["gflops"] = value.clone();
+        suite["step"]["by_kernel"][i % 6]["ms"] = value.clone();
+        suite["lengths"][i % 4]["train_ms"]["median"] = value.clone();
+        suite["batches"][i % 3]["infer_ms"]["low"] = value.clone();
+        suite["ceilings"]["gb_per_s"] = value.clone();
+        suite["step"]["by_kernel"][1]["kernel"] = json!(long);
+        suite["step"]["by_kernel"][0]["phase"] = json!(long);
+        suite["layers"][8]["layer"] = json!(long);
+        versions["rows"][30]["layer"] = json!(long);
+        versions["rows"][30]["variant"] = json!(long);
+        write(dir.path(), "suite.json", &suite);
+        write(dir.path(), "variants.json", &versions);
+        let data = kernels::read(dir.path()).unwrap();
+        for case in LOOKS {
+            let figures = all(&data, &look(case));
+            assert!(!figures.is_empty());
+            figures.iter().for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
+        }
+    }
+    let mut ladders = ladders();
+    for (i, value) in odd.iter().enumerate() {
+        ladders["ladders"][0]["rungs"][i % 3]["gflops"] = value.clone();
+        ladders["ladders"][0]["rungs"][(i + 1) % 3]["ms"]["p95"] = value.clone();
+        ladders["ladders"][1]["ceilings"]["gb_per_s"] = value.clone();
+        ladders["ladders"][1]["rungs"][0]["times_faster"] = value.clone();
+        for key in ["name", "change", "note"] {
+            ladders["ladders"][0]["rungs"][3][key] = json!(long);
+        }
+        let data = kernels::read(write(dir.path(), "l.json", &ladders)).unwrap();
+        for case in LOOKS {
+            all(&data, &look(case)).iter().for_each(|f| drop(check(f, &format!("{} {value} {case:?}", f.stem))));
+        }
+    }
+    std::fs::remove_file(dir.path().join("l.json")).unwrap();
+    suite["layers"][0]["gflops"] = Value::Null;
+    let data = kernels::read(write(dir.path(), "suite.json", &suite)).unwrap();
+    let roofline = kernels::roofline(&data, &Look::default()).unwrap();
+    assert!(roofline.caption.contains("without numbers"), "{}", roofline.caption);
+    // every number missing: nothing is drawn, and nothing fails
+    let nulls = json!({"rows": [{"operation": "conv1d"}], "by_kernel": [{"kernel": "a"}], "lengths": [{"batch": 1, "samples": 2}]});
+    assert!(all(&kernels::read(write(dir.path(), "n.json", &nulls)).unwrap(), &Look::default()).is_empty());
+    assert!(all(&KernelData::default(), &Look::default()).is_empty());
+}
+
+/// Every picture of the README is drawn again from what lies under `results/`, byte for byte.
+#[test]
+fn figures_of_the_readme_come_from_committed_results() {
+    let tmp = tempfile::tempdir().unwrap();
+    let readme = std::fs::read_to_string(root("README.md")).unwrap();
+    let mut drawn = 0;
+    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else { continue };
+        let (results, out) = (root(folder), tmp.path().join(folder));
+        let kind = FIGURES.iter().rev().find(|k| file.starts_with(k.stem)).expect("a kind of figure").stem;
+        let (code, _, told) =
+            exgnet(&[results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()]);
+        assert_eq!(code, Some(0), "{link}: {told}");
+        let bytes = |path: &Path| std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(bytes(&out.join(file)) == bytes(&root(link)), "{link}: `exgnet figures {folder}` draws another one");
+        drawn += 1;
+    }
+    assert!(drawn >= 4, "{drawn} figures");
+}
+
+#[test]
+fn committed_networks_are_there() {
+    for preset in ["exgnet", "exgnet-small"] {
+        let sets = [format!("network.preset='{preset}'")];
+        let network = diagram(&Experiment::parse_with("", "e.toml", &sets).unwrap(), 5).unwrap();
+        let mut figure = network::network(&network, &look((180.0, Theme::Paper))).remove(0);
+        figure.stem = preset.into();
+        let dir = root("results/network");
+        if asked("EXGNET_FIGURES") {
+            figure.write(&dir, &[Format::Png, Format::Svg]).unwrap();
+        }
+        let committed = std::fs::read_to_string(dir.join(format!("{preset}.svg"))).unwrap();
+        assert!(committed == figure.svg().unwrap(), "{preset}: EXGNET_FIGURES=write draws it again");
+    }
+}
+
+#[test]
+fn figures_to_look_at() {
+    if let Ok(dir) = std::env::var("EXGNET_FIGURES_DIR") {
+        for case in LOOKS {
+            let data = kernels::read(root("results/kernels")).unwrap();
+            let mut all = all(&data, &look(case));
+            let network = diagram(&Experiment::parse_with("", "e.toml", &[]).unwrap(), 5).unwrap();
+            all.extend(network::network(&network, &look(case)));
+            for figure in all {
+                figure.write(&Path::new(&dir).join(format!("{}-{}", case.1.name(), case.0)), &[Format::Png]).unwrap();
+            }
+        }
+    }
+}
+
+/// Runs the program; its exit code, standard output and standard error.
+fn exgnet(args: &[&str]) -> (Option<i32>, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_exgnet")).arg("figures").args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_command_draws_what_a_folder_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let kernels = root("results/kernels");
+    let kernels = kernels.to_str().unwrap();
+    let (code, told, _) = exgnet(&[
+        kernels,
+        "--only",
+        "roofline",
+        "--width-mm",
+        "85",
+        "--theme",
+        "dark",
+        "--format",
+        "svg",
+        "--out",
+        out,
+    ]);
+    assert_eq!((code, told.lines().count()), (Some(0), 2), "{told}");
+    let svg = std::fs::read_to_string(dir.path().join("roofline.svg")).unwrap();
+    assert!(svg.contains("width=\"85mm\""), "{}", &svg[..200]);
+    let run = root("results/mitbih-ablation/both/fold-2-seed-1");
+    let (code, told, _) = exgnet(&[run.to_str().unwrap(), "--out", out]);
+    assert!(code == Some(0) && told.contains("network.png") && dir.path().join("network.txt").is_file(), "{told}");
+    for (args, word) in [
+        (&[kernels, "--width-mm", "NaN", "--out", out][..], "HINT"),
+        (&[kernels, "--only", "network", "--out", out], "nothing there"),
+        (&["no-such-folder", "--out", out], "HINT"),
+        (&[out, "--out", out], "HINT"),
+    ] {
+        let (code, _, told) = exgnet(args);
+        assert!(code == Some(1) && told.contains(word) && !told.contains("panicked"), "{args:?}: {told}");
+    }
+}

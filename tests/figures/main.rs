@@ -1,0 +1,8 @@
+//! Figures and the report. A file a subject.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod kernels;
+mod report;
+mod runs;

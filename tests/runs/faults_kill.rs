@@ -1,0 +1,68 @@
+//! Runs that are killed at random times, resumed each time, end with the same bytes as one that never was.
+//!
+//! Eight kills; `EXGNET_KILLS=50` for more.
+
+use crate::common::{TINY, exgnet, text, train};
+use exgnet::run::RunFolder;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const SETS: [&str; 4] = ["--set", "train.checkpoint_steps=1", "--set", "output.gradcam=0"];
+/// What a run is held against, bytes and all.
+const FILES: [&str; 6] =
+    ["model.safetensors", "metrics.json", "predictions.csv", "split.json", "folds.json", "config.toml"];
+
+/// All that must not differ, with the log but for its times; and nothing may be left of the kills.
+fn content(dir: &Path) -> Vec<Vec<u8>> {
+    let read = |name: &str| std::fs::read(dir.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let mut all: Vec<Vec<u8>> = FILES.iter().map(|name| read(name)).collect();
+    let log = text(&read("log.jsonl"));
+    all.extend(log.lines().map(|l| l.split("\"seconds\"").next().expect("a part").as_bytes().to_vec()));
+    assert!(!dir.join("checkpoint.safetensors").exists() && !dir.join("run.lock").exists());
+    all
+}
+
+#[test]
+fn killed_at_random_times_it_ends_with_the_same_bytes() {
+    let rounds = std::env::var("EXGNET_KILLS").map_or(8, |n| n.parse().expect("EXGNET_KILLS: a number"));
+    let tmp = tempfile::tempdir().expect("a folder");
+    let whole = tmp.path().join("whole");
+    let begin = Instant::now();
+    train(&whole, &SETS);
+    // kills fall anywhere in a run, on a machine that is faster or slower, but not behind it where that run was held up
+    let length = begin.elapsed().as_millis().clamp(100, 3000) as u64;
+    let expected = content(&whole);
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let (mut kills, mut runs, mut resumed) = (0, 0, 0);
+    while kills < rounds {
+        let run = tmp.path().join(format!("run-{runs}"));
+        let dir = run.to_str().expect("Unicode").to_owned();
+        let args = || {
+            let resume: &[&str] = if RunFolder::is_begun(&run) { &["--resume"] } else { &[] };
+            [&["train", "--out", &dir][..], resume, &TINY, &SETS].concat()
+        };
+        // a run is killed four times at most, then it may end; the last rounds end it as well
+        for _ in 0..4.min(rounds - kills) {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+            let mut child =
+                command.args(args()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+            std::thread::sleep(Duration::from_millis(rng.random_range(0..length)));
+            if child.try_wait().expect("a child").is_some_and(|status| status.success()) {
+                break;
+            }
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+            kills += 1;
+            resumed += usize::from(run.join("checkpoint.safetensors").exists());
+        }
+        let done = exgnet(&args());
+        assert!(done.status.success(), "after {kills} kills: {}", text(&done.stderr));
+        assert!(content(&run) == expected, "run {runs}, after {kills} kills in all: it differs from the whole run");
+        runs += 1;
+    }
+    println!("{kills} kills in {runs} runs; {resumed} left a checkpoint to go on from");
+    assert!(resumed > 0, "no kill fell between the first checkpoint and the end");
+}

@@ -1,0 +1,18 @@
+//! Runs by the command line: trained, resumed, damaged, moved, full disks. A file a subject.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cli;
+mod determinism;
+mod export;
+mod faults;
+mod faults_kill;
+mod files;
+mod last_checkpoint;
+mod memory_limit;
+mod networks;
+mod resume;
+mod room;
+mod sweep;
+mod telling;

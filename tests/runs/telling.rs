@@ -1,0 +1,119 @@
+//! What the program tells of itself: log lines by level, `info --json`, and what a run folder says of its making.
+
+use crate::common::{TINY, exgnet, json, path, text, train};
+use std::process::Command;
+
+/// Standard error of a command with `RUST_LOG` set.
+fn logged(level: &str, args: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+    command.env("RUST_LOG", level).env("EXGNET_CACHE", "off").args(args);
+    let done = command.output().expect("the program starts");
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    text(&done.stderr)
+}
+
+#[test]
+fn log_lines_have_levels() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(tmp.path(), name);
+    let steps = ["--set", "train.checkpoint_steps=2", "--set", "train.epochs=1", "--set", "output.gradcam=0"];
+    let args = |out: &str, more: &[&str]| -> Vec<String> {
+        [&["train", "--out", out][..], &TINY, &steps, more].concat().iter().map(ToString::to_string).collect()
+    };
+    let run = |level: &str, out: &str, more: &[&str]| {
+        let args = args(&at(out), more);
+        logged(level, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    // what is told at each level: the adapter and checkpoints, kernels, memory
+    let told = |said: &str| {
+        ["info: exgnet::gpu: adapter: ", "debug: exgnet::gpu::kernel: kernel compiled: ", "trace: exgnet::gpu::pool: "]
+            .map(|part| said.lines().filter(|l| l.starts_with(part)).count())
+    };
+    let said = run("exgnet=trace", "a", &[]);
+    let [adapter, kernels, growth] = told(&said);
+    assert!(adapter == 1 && kernels > 5 && growth > 5, "{said}");
+    assert!(said.contains("info: exgnet::train::checkpoint: checkpoint after step 2 written: "), "{said}");
+    assert!(said.lines().any(|l| l.contains("kernel compiled: optimiser/")), "{said}");
+    // each kernel once
+    let mut compiled: Vec<&str> = said.lines().filter(|l| l.contains("kernel compiled: ")).collect();
+    compiled.sort_unstable();
+    assert!(compiled.windows(2).all(|w| w[0] != w[1]), "{compiled:#?}");
+    let [adapter, kernels, growth] = told(&run("exgnet=debug", "b", &[]));
+    assert!(adapter == 1 && kernels > 5 && growth == 0);
+    // RUST_LOG goes before --verbose, which stands for info, and before --quiet
+    assert_eq!(told(&run("exgnet=error", "c", &["--verbose"])), [0; 3]);
+    assert_eq!(run("off", "d", &["--quiet"]), "");
+
+    let verbose = exgnet(&[&["train", "--out", &at("e"), "--verbose"][..], &TINY, &steps].concat());
+    let said = text(&verbose.stderr);
+    assert!(verbose.status.success() && told(&said) == [1, 0, 0], "{said}");
+    assert!(said.contains("checkpoint after step 2 written"), "{said}");
+    let plain = text(&train(&tmp.path().join("f"), &steps).stderr);
+    assert_eq!(told(&plain), [0; 3], "{plain}");
+}
+
+#[test]
+fn info_has_stable_keys() {
+    let out = exgnet(&["info", "--json"]);
+    let info = json(&out.stdout);
+    let keys =
+        |value: &serde_json::Value| -> Vec<String> { value.as_object().expect("a table").keys().cloned().collect() };
+    // scripts read these names: one that is to go needs more than a change of this list
+    assert_eq!(keys(&info), ["version", "commit", "chosen", "adapters", "missing"]);
+    let adapter = [
+        "name",
+        "backend",
+        "kind",
+        "driver",
+        "driver_info",
+        "is_software",
+        "cpu",
+        "subgroup_size",
+        "subgroups",
+        "timestamps",
+        "shader_f16",
+        "max_binding_bytes",
+        "max_buffer_bytes",
+        "max_storage_buffers",
+        "max_workgroup_threads",
+        "max_workgroup_bytes",
+        "max_groups_per_dimension",
+        "notes",
+    ];
+    let adapters = info["adapters"].as_array().expect("a list");
+    assert!(!adapters.is_empty() && adapters.iter().all(|a| keys(a) == adapter), "{info}");
+    assert!(adapters.iter().any(|a| a["name"] == info["chosen"]), "{info}");
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(info["commit"].as_str(), exgnet::run::record::commit().as_deref());
+    // every key stands in the help
+    let help = text(&exgnet(&["info", "--help"]).stdout);
+    for key in keys(&info).iter().map(String::as_str).chain(adapter) {
+        assert!(help.contains(key), "{key}: {help}");
+    }
+}
+
+#[test]
+fn a_run_folder_tells_how_it_was_made() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let run = tmp.path().join("run");
+    train(&run, &["--set", "train.epochs=1", "--set", "output.gradcam=0"]);
+    let record = json(&std::fs::read(run.join("run.json")).expect("a record"));
+    let info = json(&exgnet(&["info", "--json"]).stdout);
+    assert_eq!((&record["version"], &record["commit"]), (&info["version"], &info["commit"]));
+    assert_eq!(record["adapter"], info["chosen"]);
+    let adapter = info["adapters"].as_array().expect("a list").iter().find(|a| a["name"] == info["chosen"]);
+    let word = |key: &str| adapter.expect("the chosen one")[key].as_str().expect("text").to_owned();
+    assert_eq!(record["driver"], format!("{} {}", word("driver"), word("driver_info")));
+    let command = record["command"].as_str().expect("text");
+    assert!(command.starts_with("exgnet train --out ") && command.contains("train.epochs=1"), "{command}");
+    // built in, or none on a CPU without one
+    assert!(record["kernels"]["table"]["from"].is_string(), "{record}");
+    for key in ["start", "end"] {
+        assert!(record[key].as_str().is_some_and(|v| !v.is_empty()), "{key}: {record}");
+    }
+    // the configuration, complete: what was given and what was not
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    for line in ["epochs = 1", "batch = 8", "seed = 1", "kind = \"parallel\""] {
+        assert!(config.lines().any(|l| l == line), "{line}: {config}");
+    }
+}
