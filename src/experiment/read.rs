@@ -23,7 +23,8 @@ impl Experiment {
     }
 
     /// [`Experiment::parse`] with settings such as `train.epochs=3` that go before the text. A value is read as TOML; what is no
-    /// TOML is taken as text, so that `network.head=mlp` needs no quotes.
+    /// TOML is taken as text, so that `network.head=mlp` needs no quotes. A `network.kind` of another network than the text's
+    /// has its usual sizes: of the text's `[network]` only the dropout stays.
     pub fn parse_with(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
         let place = Place { text, origin, sets };
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
@@ -34,6 +35,9 @@ impl Experiment {
                 "an experiment file is TOML: [table] headers and key = value lines, text in \"quotes\"",
             )
         })?;
+        let mut asked = Table::new();
+        sets.iter().try_for_each(|set| apply_set(&mut asked, set))?;
+        make_room_for_kind(&mut table, &asked);
         for set in sets {
             apply_set(&mut table, set)?;
         }
@@ -72,6 +76,20 @@ impl Experiment {
     /// The embedded quick start, with `key=value` settings that go before it.
     pub fn quickstart(sets: &[String]) -> Result<Self> {
         Self::parse_with(QUICKSTART, QUICKSTART_NAME, sets)
+    }
+}
+
+/// Where settings ask for another network than the table describes, its sizes are none of that one's: only the dropout, which
+/// all have, stays.
+fn make_room_for_kind(table: &mut Table, asked: &Table) {
+    let kind_of = |table: &Table| Some(table.get("network")?.get("kind")?.as_str()?.to_owned());
+    let own = kind_of(table).unwrap_or_else(|| KINDS[0][0].to_owned());
+    let network_of = |kind: &str| KINDS.iter().position(|kinds| kinds.contains(&kind));
+    if kind_of(asked).is_none_or(|kind| network_of(&kind) == network_of(&own)) {
+        return;
+    }
+    if let Some(Value::Table(network)) = table.get_mut("network") {
+        network.retain(|key, _| key == "dropout");
     }
 }
 

@@ -165,6 +165,26 @@ fn broken_text_is_told_with_its_line() {
 }
 
 #[test]
+fn a_setting_may_ask_for_another_network_than_the_file_has() {
+    let file = "[network]\nwidths = [6, 8]\nstrides = [1, 2]\nhead = 'mlp'\ndropout = 0.3";
+    let of = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        Experiment::parse_with(file, "e.toml", &sets)
+    };
+    let resnet = of(&["network.kind=resnet1d"]).unwrap().network;
+    let usual = NetworkConfig::default().of("resnet1d").to_json();
+    assert_eq!(resnet.to_json(), usual.replace("\"dropout\":0.0", "\"dropout\":0.3"));
+    let sized = of(&["network.widths=[9]", "network.strides=[2]", "network.kind=resnet1d"]).unwrap().network;
+    assert!(sized.to_json().contains("[9]"), "{}", sized.to_json());
+    // another arrangement of the same network keeps its sizes
+    let cascade = of(&["network.kind=cascade", "network.kernels=16"]).unwrap();
+    assert_eq!(sizes(&cascade).widths, [6, 8]);
+    // what the setting's network does not have stays an error, and so does a file of two minds
+    fails(of(&["network.kind=cnn", "network.head=mlp"]), &["network.head"]);
+    fails(Experiment::parse("[network]\nkind = 'cnn'\nhead = 'mlp'", "e.toml"), &["e.toml:3", "network.head"]);
+}
+
+#[test]
 fn presets_are_a_start_that_other_keys_override() {
     let network = parse("[network]\npreset = 'exgnet-small'\nhead = 'mlp'\ndropout = 0").unwrap();
     let network = sizes(&network);
