@@ -167,7 +167,7 @@ impl Common {
     /// Sends log lines to standard error: those that RUST_LOG asks for, else those of level info with `--verbose`, and
     /// warnings.
     fn log(&self) {
-        let level = if self.verbose { "exgnet=info" } else { "exgnet=warn" };
+        let level = if self.verbose { "exgnet=info" } else { "exgnet=warn,exgnet::gpu::compiling=info" };
         let env = env_logger::Env::default().default_filter_or(if self.quiet { "exgnet=error" } else { level });
         let line = |out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>| {
             writeln!(out, "{}: {}: {}", record.level().as_str().to_lowercase(), record.target(), record.args())

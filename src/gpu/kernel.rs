@@ -9,6 +9,7 @@ use super::{Gpu, ShaderSource, Storage, lock};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
 /// alignment of dynamic offsets).
@@ -51,6 +52,8 @@ pub(super) struct Kernel {
     pub(super) slots: Vec<Slot>,
     /// What it was made from.
     pub(super) key: Key,
+    /// Whether it was submitted before.
+    pub(super) has_run: AtomicBool,
 }
 
 /// One launch of a kernel: shader, tuned constants, parameters, buffers, groups.
@@ -276,7 +279,7 @@ pub(super) fn build(
         compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
         cache: None,
     });
-    Ok(Kernel { pipeline, layout, label: label(key), slots, key: key.clone() })
+    Ok(Kernel { pipeline, layout, label: label(key), slots, key: key.clone(), has_run: AtomicBool::new(false) })
 }
 
 /// How profiles name a kernel.

@@ -9,6 +9,7 @@
 mod adapter;
 mod ahead;
 mod capture;
+mod compiling;
 mod content;
 mod expression;
 mod kernel;

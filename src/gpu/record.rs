@@ -259,12 +259,17 @@ impl Gpu {
             if !stream.params.is_empty() {
                 self.0.queue.write_buffer(&stream.param_buffer, 0, &stream.params);
             }
-            let mut encoder = self.0.device.create_command_encoder(&Default::default());
-            match profile {
-                None => encode(&mut encoder, &stream.flat()),
-                Some(profile) => profile.encode(&self.0.device, &mut encoder, &stream.flat()),
+            let submit = |encode: &mut dyn FnMut(&mut wgpu::CommandEncoder)| {
+                let mut encoder = self.0.device.create_command_encoder(&Default::default());
+                encode(&mut encoder);
+                self.0.queue.submit([encoder.finish()])
+            };
+            let commands = stream.flat();
+            if let Some(profile) = profile {
+                return submit(&mut |encoder| profile.encode(&self.0.device, encoder, &commands));
             }
-            self.0.queue.submit([encoder.finish()])
+            let rest = self.run_new(&commands, |part| submit(&mut |encoder| encode(encoder, part)));
+            submit(&mut |encoder| encode(encoder, rest))
         });
         stream.commands.clear();
         stream.params.clear();
