@@ -115,10 +115,7 @@ impl Rule {
     fn set(&self, group: usize, lr: f64, weight_decay: f64, steps: &[u32]) -> Result<()> {
         match self {
             Self::Adam(hyper, states) => states[group].set_parts(&Hyper { lr, weight_decay, ..*hyper }, steps),
-            Self::Sgd(hyper, states) => {
-                let present: Vec<bool> = steps.iter().map(|&step| step > 0).collect();
-                states[group].set_parts(&Sgd { lr, weight_decay, ..*hyper }, &present)
-            }
+            Self::Sgd(hyper, states) => states[group].set_parts(&Sgd { lr, weight_decay, ..*hyper }, steps),
         }
     }
 
@@ -139,7 +136,11 @@ impl Optimizer {
     }
 
     /// SGD with momentum, before the first step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for dampening that is not in \[0, 1\], or is there with Nesterov's momentum.
     pub fn sgd(params: &Params, hyper: Sgd) -> Result<Self> {
+        hyper.check()?;
         let flat = params.flat();
         let state = SgdState::of_parts(flat.gpu(), flat.numel(), params.offsets())?;
         Self::of(params, hyper.lr, Rule::Sgd(hyper, vec![state]))
