@@ -64,7 +64,7 @@ pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;
 pub use max_pool::{MaxPool, max_pool};
 pub use methods::Operand;
-pub use reduce::{Keep, max, mean, sum, sum_to};
+pub use reduce::{Keep, argmax, argmin, max, mean, min, sum, sum_to};
 pub use sgd::{Sgd, SgdState, sgd_step};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, squeeze, transpose, unsqueeze};
 pub use trace::trace_numbers;
