@@ -25,7 +25,7 @@
 
 pub use crate::autograd::{grad, no_grad};
 pub use crate::error::{Error, Result};
-pub use crate::gpu::{Gpu, Launch};
+pub use crate::gpu::{Capture, Gpu, Launch};
 pub use crate::nn::{
     Accumulator, Added, Batch, BatchNorm, Conv1d, ConvOptions, Dropout, Embedding, Group, Init, LayerNorm, Linear,
     Loader, Mode, Optimizer, Padding, ParamBuilder, Parameter, Params, TensorFile, learning_rate,

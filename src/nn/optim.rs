@@ -277,8 +277,14 @@ impl Optimizer {
         self.update(params, gradients)
     }
 
-    /// Begins a step at rate `lr`, finite and at least 0, and counts it. The part of [`Optimizer::step`] that changes from step to step.
+    /// Begins a step at rate `lr`, finite and at least 0, and counts it. The part of [`Optimizer::step`] that changes from step
+    /// to step: of a recorded one ([`crate::gpu::Capture`]) it is done before each replay.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] inside of a recording, whose replays would not count.
     pub fn begin(&mut self, lr: f64) -> Result<()> {
+        let hint = "call Optimizer::begin before each replay, and record Optimizer::update alone";
+        self.grads.gpu().refuse_recording("the beginning of an optimiser's step", hint)?;
         if !(lr >= 0.0 && lr.is_finite()) {
             return Err(Error::config(
                 format!("learning rate {lr}, expected a finite number of at least 0"),
