@@ -491,3 +491,25 @@ fn each_dropout_draws_numbers_of_its_own() {
     p.linear("head", 1, 1);
     assert!(p.init(gpu()).expect("parameters").train_mode(0).expect("a mode").dropout.is_none());
 }
+
+/// The overview of operations has a line for each function that the module offers, and for no other.
+#[test]
+fn the_overview_has_every_operation() {
+    let text = include_str!("../src/ops/mod.rs");
+    let (_, overview) = text.split_once("# All operations by kind").expect("the overview");
+    let lines = overview.lines().skip(1).map_while(|line| line.strip_prefix("//!"));
+    let entry =
+        |line: &str| Some(line.trim().strip_prefix("- [`")?.split_once("`]")?.0.trim_end_matches("()").to_owned());
+    let mut listed: Vec<String> = lines.filter_map(entry).collect();
+    let exported = text.split("\npub use ").skip(1).flat_map(|rest| {
+        let (list, _) = rest.split_once(';').expect("the end of an export");
+        let names = list.split_once("::").expect("a path").1;
+        names.split([',', '{', '}', ' ', '\n']).filter(|name| name.starts_with(char::is_lowercase)).map(str::to_owned)
+    });
+    let own = text.lines().filter_map(|line| Some(line.strip_prefix("pub fn ")?.split_once(['(', '<'])?.0.to_owned()));
+    let mut public: Vec<String> = exported.chain(own).collect();
+    listed.sort_unstable();
+    public.sort_unstable();
+    assert!(public.len() > 70, "{public:?}");
+    assert_eq!(listed, public);
+}

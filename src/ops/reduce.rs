@@ -344,8 +344,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn extreme_cases(shape: &[usize], dim: usize, seed: u64) -> [Case; 2] {
-    type Run = fn(&Tensor, usize) -> Result<Tensor>;
-    let case = |(name, run, start, fold): (&str, Run, f64, fn(f64, f64) -> f64)| {
+    let case = |name: &str, run: fn(&Tensor, usize) -> Result<Tensor>, start: f64, fold: fn(f64, f64) -> f64| {
         Case::new(
             format!("{name} {shape:?} over {dim}"),
             vec![Input::spaced(shape, seed)],
@@ -353,8 +352,7 @@ fn extreme_cases(shape: &[usize], dim: usize, seed: u64) -> [Case; 2] {
             move |x| cpu_fold(&x[0], &[dim], start, fold),
         )
     };
-    [("max", max as Run, f64::NEG_INFINITY, f64::max as fn(f64, f64) -> f64), ("min", min, f64::INFINITY, f64::min)]
-        .map(case)
+    [case("max", max, f64::NEG_INFINITY, f64::max), case("min", min, f64::INFINITY, f64::min)]
 }
 
 /// Positions of the extremes, with values that come several times.
