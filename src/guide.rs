@@ -1,5 +1,5 @@
 //! Train a network of your own: data, network, loop, files, a recorded step, and where the network looked. Each piece is a
-//! program that runs as it stands.
+//! program that runs and is tested; what it takes from earlier pieces is folded away (the eye in its corner shows it).
 //!
 //! # A tensor, and its gradient
 //!
@@ -59,8 +59,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! Layers that are missing are a struct as this one, with a
-//! [`Parameter`](crate::nn::ParamBuilder::parameter) or two.
+//! A layer that is missing is a struct like this one, with a [`Parameter`](crate::nn::ParamBuilder::parameter) or two.
 //!
 //! # Loop
 //!
