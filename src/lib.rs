@@ -1,6 +1,8 @@
 //! **exgnet**: a small GPU-compute engine (reverse-mode autodiff on hand-written WGSL kernels) that trains EXGnet, an
 //! explainable single-lead ECG rhythm classifier (arXiv 2506.12404).
 //!
+//! [`guide`] is a chapter on training a network of your own with it; [`ops`](ops#all-operations-by-kind) lists all operations.
+//!
 //! Where to find what, from the bottom up:
 //! - [`error`]: the one error type
 //! - [`gpu`]: device, buffers, kernels, recording (the only module that names wgpu)
@@ -42,7 +44,7 @@
 //! ```
 //!
 //! Four programs in `experiments/examples` to begin one's own with (`cargo run --release --example NAME`):
-//! - `sine` fits a sine with a network of one hidden layer;
+//! - `sine` fits a sine with a network of one hidden layer, by a step that is recorded once and replayed ([`gpu::Capture`]);
 //! - `cnn` trains a plain convolutional network on synthetic ECG ([`ecg::synthesize`]);
 //! - `own_network` trains a network with a loss that differentiates a gradient, saves and loads it, and asks where it looks;
 //! - `own_operation` adds an operation from outside the crate, with a kernel of its own ([`gpu::Launch::from_text`], the trait
@@ -71,6 +73,7 @@ pub mod explain;
 pub mod figures;
 pub mod files;
 pub mod gpu;
+pub mod guide;
 #[cfg(feature = "app")]
 pub mod job;
 pub mod lab;

@@ -25,10 +25,10 @@
 
 pub use crate::autograd::{grad, no_grad};
 pub use crate::error::{Error, Result};
-pub use crate::gpu::{Gpu, Launch};
+pub use crate::gpu::{Capture, Gpu, Launch};
 pub use crate::nn::{
-    Accumulator, Added, Batch, BatchNorm, Conv1d, ConvOptions, Dropout, Group, Init, Linear, Loader, Mode, Optimizer,
-    Padding, ParamBuilder, Parameter, Params, TensorFile, learning_rate,
+    Accumulator, Added, Batch, BatchNorm, Conv1d, ConvOptions, Dropout, Embedding, Group, Init, LayerNorm, Linear,
+    Loader, Mode, Optimizer, Padding, ParamBuilder, Parameter, Params, TensorFile, learning_rate,
 };
 pub use crate::ops::{self, Branch, Forward, Hyper, Keep, MaxPool, Op, Saved, Sgd, apply};
 pub use crate::tensor::{DType, Tensor};

@@ -80,10 +80,10 @@ pub fn run(gpu: &Gpu) -> Result<f64> {
         println!("epoch {}  loss of the last batch {loss:.4}", epoch + 1);
     }
 
-    let logits = no_grad(|| net.forward(&strips.batch(gpu, &test)?, &Mode::EVAL))?.to_vec()?;
-    let predicted =
-        logits.chunks(CLASSES.len()).map(|row| (0..row.len()).fold(0, |a, b| if row[b] > row[a] { b } else { a }));
-    let right = predicted.zip(&test).filter(|(class, record)| *class == strips.label(**record)).count();
+    let logits = no_grad(|| net.forward(&strips.batch(gpu, &test)?, &Mode::EVAL))?;
+    let predicted = logits.argmax(1, Keep::No)?.to_vec_u32()?;
+    let right =
+        predicted.iter().zip(&test).filter(|(class, record)| **class as usize == strips.label(**record)).count();
     let accuracy = right as f64 / test.len() as f64;
     println!("accuracy on {} strips not trained on: {accuracy:.3} (learned: above {LEARNED})", test.len());
     Ok(accuracy)

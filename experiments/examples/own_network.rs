@@ -59,11 +59,12 @@ pub fn run(gpu: &Gpu, path: &Path) -> Result<(f64, f64)> {
     let batch = Loader::new(&x, &[1, LENGTH], 60)?.labels(&labels)?.next_batch(gpu)?;
     let (logits, maps) = net.forward(&batch.x, &Mode::EVAL)?;
     let alpha = grad(&ops::pick(&logits, batch.labels()?)?, &[&maps], None, false)?.remove(0).expect("maps are used");
-    let cam = ops::relu(&ops::sum(&ops::mul(&maps, &ops::mean(&alpha, &[2])?)?, &[1])?)?.to_vec()?;
-    let largest = |row: &[f32]| (0..row.len()).fold(0, |a, b| if row[b] > row[a] { b } else { a });
-    let right = logits.to_vec()?.chunks(3).zip(&labels).filter(|(row, class)| largest(row) == **class as usize).count();
-    let bumps = cam.chunks(LENGTH).zip(180..).filter(|(_, i)| i % 3 > 0);
-    let off: Vec<f64> = bumps.map(|(cam, i)| largest(cam).abs_diff(center(i)) as f64).collect();
+    let cam = ops::relu(&ops::sum(&ops::mul(&maps, &ops::mean(&alpha, &[2])?)?, &[1])?)?; // [B, 1, 64]
+    let classes = logits.argmax(1, Keep::No)?.to_vec_u32()?;
+    let right = classes.iter().zip(&labels).filter(|(found, class)| found == class).count();
+    let peaks = cam.argmax(2, Keep::No)?.to_vec_u32()?;
+    let bumps = peaks.iter().zip(180..).filter(|(_, i)| i % 3 > 0);
+    let off: Vec<f64> = bumps.map(|(&peak, i)| (peak as usize).abs_diff(center(i)) as f64).collect();
     let (accuracy, off) = (right as f64 / labels.len() as f64, off.iter().sum::<f64>() / off.len() as f64);
     println!("accuracy {accuracy:.3}, explanations {off:.1} samples off; the network is in {}", path.display());
     Ok((accuracy, off))

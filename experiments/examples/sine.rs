@@ -1,4 +1,5 @@
-//! Fits `sin(x)` on [-pi, pi] with a network of one hidden layer: parameters, forward pass, loss, gradients, Adam.
+//! Fits `sin(x)` on [-pi, pi] with a network of one hidden layer: parameters, forward pass, loss, gradients, Adam, and
+//! a step that is recorded once and replayed.
 //!
 //! `cargo run --release --example sine`
 
@@ -42,9 +43,15 @@ pub fn run(gpu: &Gpu) -> Result<f32> {
 
     let (seen, unseen) = (points(64)?, points(101)?);
     let mut adam = Optimizer::new(&params, Hyper::default())?;
-    for step in 0..STEPS {
+    // a step is always the same: it is described once and replayed
+    let recorded = Capture::new(gpu, || {
         let mse = loss(&seen)?;
-        adam.step(&params, &params.gradients(&mse)?, learning_rate(2e-2, step, STEPS, 0.0, true))?;
+        adam.update(&params, &params.gradients(&mse)?)?;
+        Ok(mse.detach())
+    })?;
+    for step in 0..STEPS {
+        adam.begin(learning_rate(2e-2, step, STEPS, 0.0, true))?;
+        let mse = recorded.replay()?;
         if step % 100 == 0 {
             println!("step {step:>4}  mean squared error {:.6}", mse.item()?);
         }

@@ -5,13 +5,14 @@
 //   with c1 = 1 - b1^step, c2 = 1 - b2^step, s the factor that the loss was multiplied with (loss_scale). With s above 1,
 //   gradients that are no numbers change nothing. All that changes from step to step is in hyper, a buffer. Each part of the
 //   parameters has its own step, and so its own c1 and c2: 0 for one that is not part of this step, which stays as it is.
-//   sgd    m = mu m + g',  w = w - lr m,  with Nesterov's momentum w - lr (g' + mu m);  decay is part of g'
+//   sgd    m = mu m + share g',  w = w - lr m,  with Nesterov's momentum w - lr (g' + mu m);  decay is part of g'
 //   loss_scale  scale[0] halved after gradients that are no numbers, doubled after 500 steps without; between 1 and 2^24
 //
 // g, w, m, v  [n]    norm2  [1]: sum of g^2 over all parameters    s  [2]: s first
 // hyper  [7 + 2 P]: lr, b1, b2, eps, decay (coupled), decay (decoupled), clip; c1 and c2 of each of P parts
 // part  [n / 64, rounded up]: the part that 64 parameters belong to    scale  [2]: factor, steps since it last changed
-// of sgd: hyper  [5 + P]: lr, mu, decay, clip, 1 for Nesterov's; 1 for each of P parts that is part of this step, else 0
+// of sgd: hyper  [5 + P]: lr, mu, decay, clip, 1 for Nesterov's; share of each of P parts: 1 in its first step, then
+// 1 - dampening, and less than 0 for one that is not part of this step
 //@ threads adam: n
 //@ threads sgd: n
 //@ threads loss_scale: 1
@@ -54,11 +55,13 @@ fn adam(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
 fn sgd(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let i = (wid.y * nwg.x + wid.x) * WG + lid;
     if i >= p.n || (s[0] > 1.0 && odd()) { return; }
-    if hyper[5u + part[i / 64u]] == 0.0 { return; }
+    let share = hyper[5u + part[i / 64u]];
+    if share < 0.0 { return; }
     var shrink = 1.0 / s[0];
     if hyper[3] > 0.0 { shrink *= min(1.0, hyper[3] / (sqrt(norm2[0]) / s[0] + 1e-6)); }
     let grad = g[i] * shrink + hyper[2] * w[i];
-    m[i] = hyper[1] * m[i] + grad;
+    // undampened to the bits of a plain sum, also where that is one instruction
+    m[i] = hyper[1] * m[i] + select(share * grad, grad, share == 1.0);
     var direction = m[i];
     if hyper[4] > 0.0 { direction = grad + hyper[1] * m[i]; }
     w[i] -= hyper[0] * direction;

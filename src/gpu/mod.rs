@@ -2,7 +2,8 @@
 //! buffers, compiled kernels, recording and submitting, read-back.
 //!
 //! A [`Gpu`] records work in order and submits it in batches ([`Gpu::flush`]);
-//! whoever reads a tensor back waits for it. Faults of the driver (validation,
+//! whoever reads a tensor back waits for it. What repeats is recorded once and
+//! replayed ([`Capture`]). Faults of the driver (validation,
 //! memory, loss of the device) are caught by error scopes and callbacks and come
 //! back as the error of the next call.
 
@@ -26,7 +27,7 @@ mod tuning;
 mod version;
 
 pub use adapter::{AdapterChoice, AdapterReport, cpu_features, list_adapters};
-pub use capture::{Arena, Recording};
+pub use capture::{Arena, Capture, Recording};
 pub use expression::{Number, Sizes, Values};
 pub use kernel::Launch;
 pub use launched::Launched;

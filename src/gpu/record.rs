@@ -1,6 +1,6 @@
 //! Recording work in order, submitting it in batches, reading back.
 
-use super::capture::Capture;
+use super::capture::Capturing;
 use super::kernel::{Kernel, PARAM_SLOT};
 use super::launched::Watched;
 use super::pool::buffer;
@@ -17,7 +17,7 @@ const MAX_IN_FLIGHT: usize = 4;
 pub(super) struct Recorder {
     /// What is submitted next.
     stream: Stream,
-    pub(super) capture: Option<Capture>,
+    pub(super) capture: Option<Capturing>,
     in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
     pub(super) profile: Option<Profile>,
     /// Kernels as they are recorded, where somebody wants to know.
@@ -244,7 +244,7 @@ impl Gpu {
     pub fn flush(&self) -> Result<()> {
         // Held until submitted: the order of batches is the order of recording, whichever thread submits.
         let mut recorder = lock(&self.0.recorder);
-        if recorder.capture.as_ref().is_some_and(Capture::is_mine) {
+        if recorder.capture.as_ref().is_some_and(Capturing::is_mine) {
             return Err(Error::gpu(
                 "found a wait for the device inside a step that is being recorded, expected launches only",
                 "a step to record may not read its tensors, nor launch more kernels than a recording holds",

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Derivatives};
 use crate::ops::{add, mul, reshape, sum};
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use reference::Reference;
 use serde::Serialize;
 use std::sync::OnceLock;
@@ -162,7 +162,12 @@ fn values_or_zeros(gradient: Option<Tensor>, like: &Tensor) -> Result<Vec<f32>> 
 fn run_on_device(gpu: &Gpu, case: &Case, reference: &Reference) -> Result<Outcome> {
     let inputs = case.tensors(gpu)?;
     let y = (case.run)(&inputs)?;
-    let mut out = Outcome { value: y.to_vec()?, ..Outcome::default() };
+    let value = match y.dtype() {
+        DType::F32 => y.to_vec()?,
+        // positions
+        DType::U32 => y.to_vec_u32()?.into_iter().map(|word| word as f32).collect(),
+    };
+    let mut out = Outcome { value, ..Outcome::default() };
     if case.derivatives == Derivatives::None || y.numel() != reference.r.len() {
         return Ok(out);
     }

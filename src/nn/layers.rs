@@ -9,8 +9,10 @@ use crate::tensor::Tensor;
 
 pub use super::conv1d::{Conv1d, ConvOptions, Padding};
 pub use super::dropout::Dropout;
+pub use super::embedding::Embedding;
+pub use super::layer_norm::LayerNorm;
 
-/// BatchNorm's epsilon and momentum where nothing else is said (method: PyTorch's defaults).
+/// Epsilon of normalisations, and BatchNorm's momentum, where nothing else is said (method: PyTorch's defaults).
 pub(crate) const EPS: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
 
@@ -226,7 +228,7 @@ pub enum Added<'a> {
     Norm(&'a Tensor, &'a BatchNorm),
 }
 
-/// `x W^T + b` for `x` `[B, in]`.
+/// `x W^T + b` for `x` `[B, in]`, or at each position of `[B, T, in]`.
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Parameter,
@@ -250,7 +252,7 @@ impl Linear {
         Ok(Self { weight: part("weight")?, bias: Some(part("bias")?) })
     }
 
-    /// `[B, out]` of `x` `[B, in]`.
+    /// `[B, out]` of `x` `[B, in]`, `[B, T, out]` of `[B, T, in]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = ops::matmul(x, self.weight.get()?, false, true)?;
         match &self.bias {

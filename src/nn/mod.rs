@@ -7,8 +7,10 @@ mod accumulate;
 pub mod config;
 mod conv1d;
 mod dropout;
+mod embedding;
 mod fold;
 mod groups;
+mod layer_norm;
 pub mod layers;
 mod loader;
 #[cfg(feature = "app")]
@@ -25,7 +27,7 @@ mod tensor_file;
 pub use accumulate::Accumulator;
 pub use config::NetworkConfig;
 pub use groups::Group;
-pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Kept, Linear, Mode, Padding};
+pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Embedding, Kept, LayerNorm, Linear, Mode, Padding};
 pub use loader::{Batch, Loader, LoaderState};
 #[cfg(feature = "app")]
 pub use model_file::{ModelFile, ModelInfo};

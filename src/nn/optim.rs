@@ -115,10 +115,7 @@ impl Rule {
     fn set(&self, group: usize, lr: f64, weight_decay: f64, steps: &[u32]) -> Result<()> {
         match self {
             Self::Adam(hyper, states) => states[group].set_parts(&Hyper { lr, weight_decay, ..*hyper }, steps),
-            Self::Sgd(hyper, states) => {
-                let present: Vec<bool> = steps.iter().map(|&step| step > 0).collect();
-                states[group].set_parts(&Sgd { lr, weight_decay, ..*hyper }, &present)
-            }
+            Self::Sgd(hyper, states) => states[group].set_parts(&Sgd { lr, weight_decay, ..*hyper }, steps),
         }
     }
 
@@ -139,7 +136,11 @@ impl Optimizer {
     }
 
     /// SGD with momentum, before the first step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for dampening that is not in \[0, 1\], or is there with Nesterov's momentum.
     pub fn sgd(params: &Params, hyper: Sgd) -> Result<Self> {
+        hyper.check()?;
         let flat = params.flat();
         let state = SgdState::of_parts(flat.gpu(), flat.numel(), params.offsets())?;
         Self::of(params, hyper.lr, Rule::Sgd(hyper, vec![state]))
@@ -276,8 +277,14 @@ impl Optimizer {
         self.update(params, gradients)
     }
 
-    /// Begins a step at rate `lr`, finite and at least 0, and counts it. The part of [`Optimizer::step`] that changes from step to step.
+    /// Begins a step at rate `lr`, finite and at least 0, and counts it. The part of [`Optimizer::step`] that changes from step
+    /// to step: of a recorded one ([`crate::gpu::Capture`]) it is done before each replay.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] inside of a recording, whose replays would not count.
     pub fn begin(&mut self, lr: f64) -> Result<()> {
+        let hint = "call Optimizer::begin before each replay, and record Optimizer::update alone";
+        self.grads.gpu().refuse_recording("the beginning of an optimiser's step", hint)?;
         if !(lr >= 0.0 && lr.is_finite()) {
             return Err(Error::config(
                 format!("learning rate {lr}, expected a finite number of at least 0"),

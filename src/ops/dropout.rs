@@ -29,7 +29,12 @@ impl DropoutState {
     }
 
     /// Moves to a step: each draws other numbers.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] inside of a recording, whose replays would all draw the same.
     pub fn set(&self, seed: u64, step: u32) -> Result<()> {
+        let hint = "set the state (Params::train_mode) before the recording and before each replay of it";
+        self.0.gpu().refuse_recording("a step of dropout", hint)?;
         self.0.overwrite_u32(&[seed as u32, (seed >> 32) as u32, step])
     }
 

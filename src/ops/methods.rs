@@ -158,6 +158,21 @@ impl Tensor {
         keep.of(reduce::max(self, dim)?, &[dim])
     }
 
+    /// Minimum over one dimension ([`ops::min`]).
+    pub fn min(&self, dim: usize, keep: Keep) -> Result<Tensor> {
+        keep.of(ops::min(self, dim)?, &[dim])
+    }
+
+    /// Where the maximum over one dimension is, as integers ([`ops::argmax`]).
+    pub fn argmax(&self, dim: usize, keep: Keep) -> Result<Tensor> {
+        keep.of(ops::argmax(self, dim)?, &[dim])
+    }
+
+    /// Where the minimum over one dimension is, as integers ([`ops::argmin`]).
+    pub fn argmin(&self, dim: usize, keep: Keep) -> Result<Tensor> {
+        keep.of(ops::argmin(self, dim)?, &[dim])
+    }
+
     /// Sum of all elements: `[1]`.
     pub fn sum_all(&self) -> Result<Tensor> {
         ops::sum(&self.reshape(&[self.numel()])?, &[0])

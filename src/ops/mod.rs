@@ -19,6 +19,117 @@
 //! assert_eq!(gradient.shape(), [3, 4]);
 //! # Ok::<(), Error>(())
 //! ```
+//!
+//! # All operations by kind
+//!
+//! All but comparisons, positions and what works in place can be differentiated, any number of times.
+//!
+//! **Arithmetic**, element by element; shapes broadcast as in NumPy
+//! - [`add`] `a + b`
+//! - [`sub`] `a - b`
+//! - [`mul`] `a * b`
+//! - [`div`] `a / b`
+//! - [`pow`] `a^b`
+//! - [`maximum`] the larger of two
+//! - [`minimum`] the smaller of two
+//! - [`add_scalar`] `x + number`
+//! - [`scale`] `x * number`
+//! - [`pow_scalar`] `x^number`
+//! - [`clamp`] limited to a range
+//!
+//! **Functions** of each element
+//! - [`neg`] `-x`
+//! - [`abs`] absolute value
+//! - [`square`] `x^2`
+//! - [`sqrt`] square root
+//! - [`rsqrt`] one over the square root
+//! - [`recip`] `1 / x`
+//! - [`exp`] exponential
+//! - [`log()`] natural logarithm
+//! - [`erf`] the error function
+//! - [`relu`] `max(0, x)`
+//! - [`gelu`] `x` times the share of a normal distribution below it
+//! - [`gelu_tanh`] its approximation by a tanh
+//! - [`silu`] `x sigmoid(x)`, also called swish
+//! - [`sigmoid`] `1 / (1 + exp(-x))`
+//! - [`tanh`] hyperbolic tangent
+//! - [`huber`] a parabola that goes on as lines, beta 1
+//!
+//! **Comparisons** give 1 or 0, and no gradient
+//! - [`gt`] `a > b`
+//! - [`ge`] `a >= b`
+//! - [`lt`] `a < b`
+//! - [`le`] `a <= b`
+//! - [`eq`] equal
+//! - [`ne`] different
+//! - [`where_cond`] one or the other, by a condition
+//!
+//! **Reductions** over dimensions, which stay with extent 1, or, with a method of [`Tensor`], as [`Keep`] says
+//! - [`sum`] ([`Tensor::sum_all`] of all elements)
+//! - [`mean`] ([`Tensor::mean_all`] of all elements)
+//! - [`var`] variance, biased or not
+//! - [`max`] the largest along a dimension
+//! - [`min`] the smallest along a dimension
+//! - [`argmax`] where the largest is, integers
+//! - [`argmin`] where the smallest is, integers
+//! - [`sum_to`] sum over what was broadcast
+//! - [`sum_of_squares`] of all elements, without a gradient
+//!
+//! **Shaping**
+//! - [`reshape`] another shape, the same memory
+//! - [`permute`] dimensions in another order
+//! - [`transpose`] two dimensions exchanged
+//! - [`squeeze`] without dimensions of extent 1
+//! - [`unsqueeze`] with one more of extent 1
+//! - [`expand`] repeated to a shape
+//! - [`slice()`] a range of a dimension
+//! - [`pad`] zeros around
+//! - [`concat()`] one behind the other along a dimension
+//!
+//! **Indexing** by integers, whose range is checked
+//! - [`pick`] one element along a dimension
+//! - [`place`] one element along a dimension, zeros elsewhere
+//! - [`embedding()`] rows of a table
+//!
+//! **Products and convolutions**
+//! - [`matmul()`] matrix product, also of batches
+//! - [`conv1d()`] with stride, dilation, groups and padding
+//! - [`branches`] several convolutions of one input, side by side
+//! - [`branches_input_grad`] their gradient by the input, which is a transposed convolution
+//! - [`conv1d_weight_grad`] the gradient by a weight
+//!
+//! **Pooling**
+//! - [`max_pool()`] largest of each window
+//! - [`avg_pool()`] mean of each window
+//! - [`adaptive_avg_pool`] means of so many windows
+//! - [`global_avg_pool`] mean over time
+//!
+//! **Normalisation and dropout**
+//! - [`batch_norm_train`] by the batch's own statistics
+//! - [`batch_norm_eval`] by running estimates
+//! - [`batch_norm_relu`] with what is added, ReLU and dropout in one pass
+//! - [`update_running`] moves running estimates, in place
+//! - [`layer_norm()`] over the last dimensions
+//! - [`dropout()`] a share set to 0
+//! - [`philox`] its random numbers, on the host
+//!
+//! **Classes and losses**
+//! - [`softmax`] over classes
+//! - [`log_softmax`] its logarithm
+//! - [`cross_entropy_targets`] soft targets from labels, class weights and smoothing
+//! - [`cross_entropy()`] of logits against those
+//! - [`smooth_l1`] mean of Huber's function of a difference
+//! - [`ncc`] normalised cross-correlation of rows
+//!
+//! **Optimisers**, in place; [`crate::nn::Optimizer`] runs them for all parameters of a network
+//! - [`adam_step`] Adam or AdamW
+//! - [`adam_update`] the same with settings that are on the device
+//! - [`sgd_step`] SGD with momentum
+//! - [`update_loss_scale`] for training in f16
+//!
+//! **An operation of one's own** implements [`Op`]
+//! - [`apply`] runs it and keeps its history
+//! - [`trace_numbers`] names the first operation whose output is no number
 
 pub(crate) mod adam;
 mod array;
@@ -39,6 +150,7 @@ mod max_pool;
 mod methods;
 mod operators;
 mod reduce;
+mod rules;
 pub(crate) mod sgd;
 mod shaping;
 pub(crate) mod trace;
@@ -64,10 +176,13 @@ pub use losses::{ncc, smooth_l1};
 pub use matmul::matmul;
 pub use max_pool::{MaxPool, max_pool};
 pub use methods::Operand;
-pub use reduce::{Keep, max, mean, sum, sum_to};
+pub use reduce::{Keep, argmax, argmin, max, mean, min, sum, sum_to};
 pub use sgd::{Sgd, SgdState, sgd_step};
 pub use shaping::{concat, expand, pad, permute, reshape, slice, squeeze, transpose, unsqueeze};
 pub use trace::trace_numbers;
+
+pub(crate) use rules::backward_of_composed;
+use rules::{first_floats, linear};
 
 #[rustfmt::skip]
 pub(crate) use {
@@ -225,82 +340,6 @@ pub fn apply(op: impl Op + 'static, inputs: &[&Tensor]) -> Result<Tensor> {
         return Ok(forward.output.without_graph());
     }
     Ok(Tensor::from_op(forward.output, history))
-}
-
-/// An operation that is linear in its first input; what others it has are integers.
-struct Linear<F, G> {
-    name: &'static str,
-    forward: F,
-    /// The gradient of the first input, from that of the output and the inputs.
-    backward: G,
-}
-
-impl<F, G> Op for Linear<F, G>
-where
-    F: Fn(&[&Tensor]) -> Result<Tensor> + Send + Sync,
-    G: Fn(&Tensor, &[Tensor]) -> Result<Tensor> + Send + Sync,
-{
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn takes(&self, i: usize) -> Option<DType> {
-        first_floats(i)
-    }
-
-    fn forward(&self, _: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        Ok((self.forward)(inputs)?.into())
-    }
-
-    fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let mut all = vec![None; s.inputs.len()];
-        all[0] = Some((self.backward)(grad, s.inputs)?);
-        Ok(all)
-    }
-}
-
-/// Element types of floats with integers behind them.
-fn first_floats(i: usize) -> Option<DType> {
-    Some(if i == 0 { DType::F32 } else { DType::U32 })
-}
-
-/// Runs an operation that is linear in its first input, by its rule and that of its gradient (from the output's, and the
-/// inputs); inputs behind the first are integers.
-fn linear(
-    name: &'static str,
-    inputs: &[&Tensor],
-    forward: impl Fn(&[&Tensor]) -> Result<Tensor> + Send + Sync + 'static,
-    backward: impl Fn(&Tensor, &[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
-) -> Result<Tensor> {
-    apply(Linear { name, forward, backward }, inputs)
-}
-
-/// Backward rule of a fused operation by way of its definition in simple
-/// operations: `composed` is differentiated instead.
-///
-/// The inputs are renamed first, so that a path from one input to another (a
-/// gradient that itself depends on `x`, say) is not counted twice.
-pub(crate) fn backward_of_composed(
-    saved: &Saved<'_>,
-    grad: &Tensor,
-    composed: impl FnOnce(&[Tensor]) -> Result<Tensor>,
-) -> Result<Vec<Option<Tensor>>> {
-    let create_graph = autograd::recording();
-    let renamed: Vec<Tensor> = if create_graph {
-        saved.inputs.iter().map(|t| reshape(t, t.shape())).collect::<Result<_>>()?
-    } else {
-        saved.inputs.iter().map(Tensor::leaf).collect()
-    };
-    // The definition's own history is needed even where that of the result is not.
-    let out = autograd::with_history(|| composed(&renamed))?;
-    let wanted: Vec<usize> = (0..renamed.len()).filter(|&i| saved.needs[i]).collect();
-    let wrt: Vec<&Tensor> = wanted.iter().map(|&i| &renamed[i]).collect();
-    let grads = autograd::grad(&out, &wrt, Some(grad), create_graph)?;
-    let mut all = vec![None; renamed.len()];
-    for (i, g) in wanted.into_iter().zip(grads) {
-        all[i] = g;
-    }
-    Ok(all)
 }
 
 /// An entry of the registry: a name for `exgnet check` and the cases of that operation.

@@ -1,9 +1,10 @@
-//! Sums, means and maxima over dimensions (`shaders/reductions`).
+//! Sums, means, maxima and minima over dimensions, and where those are (`shaders/reductions`).
 
 use super::family::{Family, Kernel};
 use super::{
-    Array, Forward, Op, Saved, apply, check_floats, expand, linear, place, reshape, scale, squeeze, sum_of_squares,
+    Array, Forward, Op, Saved, apply, check_floats, expand, linear, neg, place, reshape, scale, squeeze, sum_of_squares,
 };
+use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::ops::case::{Case, Input};
@@ -163,6 +164,25 @@ pub fn sum_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     reshape(&y, shape)
 }
 
+/// The largest value along dimension `dim` of `x`, which stays with extent 1, and where it is first, `[outer, inner]`.
+fn launch_max(x: &Tensor, dim: usize) -> Result<[Tensor; 2]> {
+    let [outer, reduce, inner] = around(x.shape(), dim);
+    let mut shape = x.shape().to_vec();
+    shape[dim] = 1;
+    let y = Tensor::empty(x.gpu(), &shape, DType::F32)?;
+    let index = Tensor::empty(x.gpu(), &[outer, inner], DType::U32)?;
+    MAXIMUM
+        .at(x.gpu(), &[outer, reduce, inner])
+        .ints(&[("outer", outer), ("reduce", reduce), ("inner", inner), ("chunks", 1), ("chunk", reduce)])
+        .bind("x", x)
+        .bind("y", &y)
+        .bind("at", &index)
+        .cost(x.numel() as f64, 4.0 * (x.numel() + 2 * y.numel()) as f64)
+        .run()?;
+    index.storage().holds_at_most(reduce as u32 - 1);
+    Ok([y, index])
+}
+
 struct MaxDim {
     dim: usize,
 }
@@ -172,23 +192,9 @@ impl Op for MaxDim {
         "max"
     }
 
-    fn forward(&self, gpu: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
-        let x = inputs[0];
-        let [outer, reduce, inner] = around(x.shape(), self.dim);
-        let mut shape = x.shape().to_vec();
-        shape[self.dim] = 1;
-        let y = Tensor::empty(gpu, &shape, DType::F32)?;
-        let index = Tensor::empty(gpu, &[outer, inner], DType::U32)?;
-        MAXIMUM
-            .at(gpu, &[outer, reduce, inner])
-            .ints(&[("outer", outer), ("reduce", reduce), ("inner", inner), ("chunks", 1), ("chunk", reduce)])
-            .bind("x", x)
-            .bind("y", &y)
-            .bind("at", &index)
-            .cost(x.numel() as f64, 4.0 * (x.numel() + 2 * y.numel()) as f64)
-            .run()?;
-        index.storage().holds_at_most(reduce as u32 - 1);
-        Ok(Forward { output: y, saved: vec![index] })
+    fn forward(&self, _: &Gpu, inputs: &[&Tensor]) -> Result<Forward> {
+        let [output, index] = launch_max(inputs[0], self.dim)?;
+        Ok(Forward { output, saved: vec![index] })
     }
 
     fn backward(&self, s: &Saved<'_>, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
@@ -203,6 +209,40 @@ impl Op for MaxDim {
 pub fn max(x: &Tensor, dim: usize) -> Result<Tensor> {
     check_dims("max", x, &[dim])?;
     apply(MaxDim { dim }, &[x])
+}
+
+/// Minimum over one dimension, which stays with extent 1. Of equal values the first gets the gradient.
+pub fn min(x: &Tensor, dim: usize) -> Result<Tensor> {
+    check_floats("min", &[x])?;
+    check_dims("min", x, &[dim])?;
+    neg(&max(&neg(x)?, dim)?)
+}
+
+/// Where the maximum over one dimension is, which stays with extent 1: integers, of equal values the first's position. They
+/// have no gradient; [`super::pick`] takes values at them with one.
+///
+/// ```
+/// use exgnet::prelude::*;
+///
+/// let gpu = Gpu::from_env()?;
+/// let logits = Tensor::from_f32(&gpu, &[2, 3], &[0.5, 2., 1., 3., 3., -1.])?;
+/// let class = logits.argmax(1, Keep::No)?; // [2]
+/// assert_eq!(class.to_vec_u32()?, [1, 0]);
+/// assert_eq!(ops::pick(&logits, &class)?.to_vec()?, [2., 3.]);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn argmax(x: &Tensor, dim: usize) -> Result<Tensor> {
+    check_floats("argmax", &[x])?;
+    check_dims("argmax", x, &[dim])?;
+    let [largest, index] = launch_max(x, dim)?;
+    Ok(index.view(largest.shape()))
+}
+
+/// Where the minimum over one dimension is, as [`argmax`] for the maximum.
+pub fn argmin(x: &Tensor, dim: usize) -> Result<Tensor> {
+    check_floats("argmin", &[x])?;
+    check_dims("argmin", x, &[dim])?;
+    argmax(&no_grad(|| neg(x))?, dim)
 }
 
 pub(super) fn cpu_fold(x: &Array, dims: &[usize], start: f64, f: impl Fn(f64, f64) -> f64) -> Array {
@@ -290,15 +330,50 @@ pub(super) fn cases() -> Vec<Case> {
         );
         cases.push(case.tolerance(1e-5, 1e-5).oracle_only());
     }
-    let max_case = |shape: &[usize], dim: usize, seed| {
+    for shape in [&[9, 65, 3][..], &[70, 9]] {
+        cases.extend(extreme_cases(shape, 1, 35).map(Case::along));
+    }
+    for (shape, dim) in [(&[3, 5][..], 1), (&[2, 4, 3], 1), (&[7], 0)] {
+        cases.extend(extreme_cases(shape, dim, 34));
+    }
+    for (shape, dim) in [(&[7][..], 0), (&[3, 5], 1), (&[4, 6], 0), (&[2, 9, 3], 1), (&[2, 3, 2, 5], 2), (&[70, 33], 1)]
+    {
+        cases.extend(position_cases(shape, dim));
+    }
+    cases
+}
+
+fn extreme_cases(shape: &[usize], dim: usize, seed: u64) -> [Case; 2] {
+    let case = |name: &str, run: fn(&Tensor, usize) -> Result<Tensor>, start: f64, fold: fn(f64, f64) -> f64| {
         Case::new(
-            format!("max {shape:?} over {dim}"),
+            format!("{name} {shape:?} over {dim}"),
             vec![Input::spaced(shape, seed)],
-            move |x| max(&x[0], dim),
-            move |x| cpu_fold(&x[0], &[dim], f64::NEG_INFINITY, f64::max),
+            move |x| run(&x[0], dim),
+            move |x| cpu_fold(&x[0], &[dim], start, fold),
         )
     };
-    cases.extend([&[9, 65, 3][..], &[70, 9]].map(|shape| max_case(shape, 1, 35).along()));
-    cases.extend([(&[3, 5][..], 1), (&[2, 4, 3], 1), (&[7], 0)].map(|(shape, dim)| max_case(shape, dim, 34)));
-    cases
+    [case("max", max, f64::NEG_INFINITY, f64::max), case("min", min, f64::INFINITY, f64::min)]
+}
+
+/// Positions of the extremes, with values that come several times.
+fn position_cases(shape: &[usize], dim: usize) -> [Case; 2] {
+    let input = || Input::fixed(shape, (0..numel(shape)).map(|i| (i * 7 % 5) as f32 - 2.0).collect());
+    let first = move |x: &Array, better: fn(f64, f64) -> bool| {
+        let mut kept = x.shape.clone();
+        kept[dim] = 1;
+        Array::from_index(&kept, |at| {
+            let value = |r: usize| {
+                let mut at = at.to_vec();
+                at[dim] = r;
+                x.broadcast_at(&at)
+            };
+            (1..x.shape[dim]).fold(0, |best, r| if better(value(r), value(best)) { r } else { best }) as f64
+        })
+    };
+    let label = |name: &str| format!("{name} {shape:?} over {dim}");
+    [
+        Case::new(label("argmax"), vec![input()], move |x| argmax(&x[0], dim), move |x| first(&x[0], |a, b| a > b)),
+        Case::new(label("argmin"), vec![input()], move |x| argmin(&x[0], dim), move |x| first(&x[0], |a, b| a < b)),
+    ]
+    .map(Case::oracle_only)
 }

@@ -182,6 +182,20 @@ impl Tensor {
         self.overwrite_bytes(bytemuck::cast_slice(values))
     }
 
+    /// As [`Tensor::overwrite`] with what another tensor of the same shape and type holds; nothing goes through the host.
+    pub fn assign(&self, from: &Tensor) -> Result<()> {
+        if from.shape() != self.shape() {
+            return Err(Error::shape(
+                "assign",
+                format!("values of shape {:?}", from.shape()),
+                format!("{:?}", self.shape()),
+                "a recorded step is of one shape: give batches of another a recording of their own, or take whole ones",
+            ));
+        }
+        from.expect("assign", self.dtype(), "values keep their type")?;
+        self.copy_from(0, from)
+    }
+
     /// Copies the content of `from`, of the same type, into this tensor at element `offset`, in place.
     pub(crate) fn copy_from(&self, offset: usize, from: &Tensor) -> Result<()> {
         from.expect("copy", self.dtype(), "a copy does not convert")?;

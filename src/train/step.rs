@@ -6,7 +6,7 @@ use super::losses::{BatchTargets, Terms, losses};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, LossConfig, Optimizer as Rule};
-use crate::gpu::{Arena, Gpu, Recording};
+use crate::gpu::{Arena, Capture, Gpu};
 use crate::nn::{Kept, Mode, Model, Optimizer};
 use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};
 use crate::tensor::Tensor;
@@ -107,26 +107,25 @@ impl Stepper {
                     Err(Error::Memory { .. }) if self.forget()? => self.record(x, targets)?,
                     step => step?,
                 };
-                x.gpu().compile_ahead(&step.work);
+                x.gpu().compile_ahead(step.work.recording());
                 self.recorded.push(step);
                 self.recorded.len() - 1
             }
         };
         let step = &self.recorded[at];
         step.fill(x, targets)?;
-        step.work.replay()?;
-        Ok((step.terms.clone(), step.logits.clone()))
+        step.work.replay().cloned()
     }
 
     /// Records a step on batches of these shapes.
     fn record(&self, x: &Tensor, targets: &BatchTargets) -> Result<RecordedStep> {
         let gpu = x.gpu();
         let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.room()?);
-        let (work, (terms, logits)) = gpu.capture(&self.arena, || {
+        let work = Capture::within(gpu, &self.arena, || {
             let (terms, logits) = self.work(&x, &targets)?;
             Ok((terms.detached(), logits.detach()))
         })?;
-        Ok(RecordedStep { x, targets, work, terms, logits })
+        Ok(RecordedStep { x, targets, work })
     }
 
     /// Lets go of what was recorded for batches of other shapes, so that its memory is there for this one; false where there
@@ -160,16 +159,15 @@ impl Stepper {
             Some(at) => at,
             None => {
                 let x = Tensor::empty(gpu, x.shape(), x.dtype())?;
-                let forward = || no_grad(|| inference.net.forward(&x, &Mode::EVAL));
-                let (work, out) = gpu.capture(&arena, forward)?;
-                inference.forwards.push(RecordedForward { work, logits: out.logits, x });
+                let forward = || no_grad(|| Ok(inference.net.results().forward(&x, &Mode::EVAL)?.logits));
+                let work = Capture::within(gpu, &arena, forward)?;
+                inference.forwards.push(RecordedForward { x, work });
                 inference.forwards.len() - 1
             }
         };
         let forward = &inference.forwards[at];
         forward.x.copy_from(0, x)?;
-        forward.work.replay()?;
-        Ok(forward.logits.clone())
+        forward.work.replay().cloned()
     }
 
     /// Brings the network of [`Stepper::infer`] up to the parameters, if they have changed: the first inference after a step
@@ -181,12 +179,12 @@ impl Stepper {
     fn follow(&mut self) -> Result<&mut Inference> {
         if self.inference.is_none() {
             let gpu = self.net.params().flat().gpu();
-            let (fold, net) = gpu.capture(&self.arena, || self.net.folded())?;
-            self.inference = Some(Inference { fold, net, folded_at: None, forwards: Vec::new() });
+            let fold = Capture::within(gpu, &self.arena, || self.net.folded())?;
+            self.inference = Some(Inference { net: fold, folded_at: None, forwards: Vec::new() });
         }
         let inference = self.inference.as_mut().expect("made above");
         if inference.folded_at != Some(self.optimizer.steps()) {
-            inference.fold.replay()?;
+            inference.net.replay()?;
             inference.folded_at = Some(self.optimizer.steps());
         }
         Ok(inference)
@@ -245,17 +243,14 @@ impl Stepper {
 struct RecordedStep {
     x: Tensor,
     targets: BatchTargets,
-    work: Recording,
-    terms: Terms,
-    logits: Tensor,
+    work: Capture<(Terms, Tensor)>,
 }
 
 /// The network in evaluation, recorded.
 #[derive(Debug)]
 struct Inference {
-    /// Folds the parameters as they are into `net`'s.
-    fold: Recording,
-    net: Model,
+    /// Folds the parameters as they are into its own.
+    net: Capture<Model>,
     /// Steps of the optimiser when that was done last.
     folded_at: Option<u32>,
     forwards: Vec<RecordedForward>,
@@ -265,8 +260,7 @@ struct Inference {
 #[derive(Debug)]
 struct RecordedForward {
     x: Tensor,
-    work: Recording,
-    logits: Tensor,
+    work: Capture<Tensor>,
 }
 
 impl RecordedStep {

@@ -74,6 +74,22 @@ fn a_builders_layers_are_those_declared_by_name() {
     let plain = bn.forward(&net.conv.forward(&x).expect("conv"), &Mode::EVAL).and_then(|y| ops::relu(&y));
     let (fused, plain) = (fused.to_vec().expect("read"), plain.and_then(|y| y.to_vec()).expect("read"));
     fused.iter().zip(&plain).for_each(|(a, b)| assert!((a - b).abs() < 1e-6, "{a} {b}"));
+    // layers without an own state
+    let declare = |p: &mut ParamBuilder| (p.embedding("table", 5, 4), p.layer_norm("norm", 4));
+    let mut p = ParamBuilder::new(5);
+    let (table, norm) = p.scope("body", declare);
+    let params = p.init(gpu()).expect("parameters");
+    let mut p = ParamBuilder::new(5);
+    Embedding::declare(&mut p, "body.table", 5, 4);
+    LayerNorm::declare(&mut p, "body.norm", 4);
+    let named = p.init(gpu()).expect("parameters");
+    assert_eq!(bits(&params), bits(&named));
+    let numbers = Tensor::from_u32(gpu(), &[2, 3], &[4, 0, 1, 1, 2, 4]).expect("uploaded");
+    let y = table.forward(&numbers).and_then(|x| norm.forward(&x)).expect("forward");
+    let also = Embedding::new(&named, "body.table").and_then(|t| t.forward(&numbers));
+    let also = also.and_then(|x| LayerNorm::new(&named, "body.norm")?.forward(&x)).expect("forward");
+    assert_eq!(y.shape(), [2, 3, 4]);
+    assert_eq!(y.to_vec().expect("read"), also.to_vec().expect("read"));
     // the normal starting values: their mean and deviation
     let mut p = ParamBuilder::new(3);
     let table = p.parameter("table", &[100, 100], Init::Normal(0.5));
@@ -112,6 +128,14 @@ fn layers_that_cannot_be_are_errors() {
     p.linear("head", 1, 1);
     p.dropout("drop", 1.0);
     says(p.init(gpu()).expect_err("nothing left"), &["'drop'", "rate 1"]);
+    // no such row, another width
+    let mut p = ParamBuilder::new(1);
+    let (table, norm) = (p.embedding("table", 3, 2), p.layer_norm("norm", 2));
+    let _params = p.init(gpu()).expect("parameters");
+    let past = Tensor::from_u32(gpu(), &[2], &[0, 3]).expect("uploaded");
+    says(table.forward(&past).expect_err("no row 3"), &["embedding", "position 3"]);
+    let wide = Tensor::zeros(gpu(), &[2, 3]).expect("zeros");
+    says(norm.forward(&wide).expect_err("wider"), &["layer_norm", "[2, 3]", "[2]"]);
     // two epsilons cannot be one pass
     let mut p = ParamBuilder::new(1);
     let (a, b) = (p.batch_norm("a", 2), p.batch_norm("b", 2).with_eps(1e-3));
@@ -250,6 +274,42 @@ fn a_training_resumes_to_the_same_bits() {
         says_file(resumed.load(&again, path("net")).expect_err("parameters"), "exgnet-params-1");
         let (_, wide) = Net::built(1, 5);
         says_file(optimizer(&wide, sgd).load(&wide, path("optimizer")).expect_err("wider"), "[5, 2, 3]");
+    }
+}
+
+/// Only the first step of a parameter is not dampened; a file says which that was, as those from before dampening do.
+#[test]
+fn dampened_momentum_goes_on_from_a_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("optimizer");
+    let built = || {
+        let mut p = ParamBuilder::new(1);
+        p.param("w", &[1], Init::Value(1.0));
+        p.init(gpu()).expect("parameters")
+    };
+    let dampened = Sgd { momentum: 0.5, dampening: 0.5, ..Sgd::default() };
+    let step = |p: &Params, sgd: &mut Optimizer, gradient: f32| {
+        let gradient = Tensor::full(gpu(), &[1], gradient).expect("a gradient");
+        sgd.step(p, &[Some(gradient)], 0.125).expect("a step");
+        p.get("w").and_then(|w| w.item()).expect("read back")
+    };
+    let (p, mut sgd) = (built(), Optimizer::sgd(&built(), dampened).expect("an optimiser"));
+    assert_eq!(step(&p, &mut sgd, 4.0), 0.5); // m = 4
+    sgd.save(&p, &path).expect("saved");
+    assert_eq!(step(&p, &mut sgd, 4.0), 0.0); // m = 4 / 2 + 4 / 2
+    let mut again = Optimizer::sgd(&p, dampened).expect("an optimiser");
+    again.load(&p, &path).expect("loaded");
+    assert_eq!(step(&p, &mut again, 4.0), -0.5);
+    let mut new = Optimizer::sgd(&p, dampened).expect("an optimiser");
+    assert_eq!(step(&p, &mut new, 8.0), -1.5); // m = 8
+    for (wrong, words) in [
+        (Sgd { nesterov: true, ..dampened }, ["dampening 0.5", "Nesterov"]),
+        (Sgd { dampening: 1.5, ..dampened }, ["dampening 1.5", "[0, 1]"]),
+        (Sgd { dampening: f64::NAN, ..dampened }, ["dampening NaN", "[0, 1]"]),
+    ] {
+        says(Optimizer::sgd(&p, wrong).expect_err("no such"), &words);
+        let state = ops::SgdState::new(gpu(), 1).expect("a state");
+        says(state.set(&wrong).expect_err("no such"), &words);
     }
 }
 
@@ -424,4 +484,26 @@ fn each_dropout_draws_numbers_of_its_own() {
     let mut p = ParamBuilder::new(1);
     p.linear("head", 1, 1);
     assert!(p.init(gpu()).expect("parameters").train_mode(0).expect("a mode").dropout.is_none());
+}
+
+/// The overview of operations has a line for each function that the module offers, and for no other.
+#[test]
+fn the_overview_has_every_operation() {
+    let text = include_str!("../../src/ops/mod.rs");
+    let (_, overview) = text.split_once("# All operations by kind").expect("the overview");
+    let lines = overview.lines().skip(1).map_while(|line| line.strip_prefix("//!"));
+    let entry =
+        |line: &str| Some(line.trim().strip_prefix("- [`")?.split_once("`]")?.0.trim_end_matches("()").to_owned());
+    let mut listed: Vec<String> = lines.filter_map(entry).collect();
+    let exported = text.split("\npub use ").skip(1).flat_map(|rest| {
+        let (list, _) = rest.split_once(';').expect("the end of an export");
+        let names = list.split_once("::").expect("a path").1;
+        names.split([',', '{', '}', ' ', '\n']).filter(|name| name.starts_with(char::is_lowercase)).map(str::to_owned)
+    });
+    let own = text.lines().filter_map(|line| Some(line.strip_prefix("pub fn ")?.split_once(['(', '<'])?.0.to_owned()));
+    let mut public: Vec<String> = exported.chain(own).collect();
+    listed.sort_unstable();
+    public.sort_unstable();
+    assert!(public.len() > 70, "{public:?}");
+    assert_eq!(listed, public);
 }

@@ -71,6 +71,24 @@ fn methods_are_the_operations() -> Result<()> {
     assert_eq!(x.unsqueeze(1)?.shape(), [2, 1, 3]);
     assert_eq!(x.unsqueeze(2)?.squeeze(&[2])?.shape(), [2, 3]);
     assert_eq!(x.unsqueeze(0)?.expand(&[5, 2, 3])?.permute(&[2, 0, 1])?.shape(), [3, 5, 2]);
+    // of equal values the first is meant, and gets the gradient
+    let twice = values(&[2, 3], &[1., 5., 5., -6., 5., -6.]).leaf();
+    assert_eq!(read(twice.max(1, Keep::No)), [5., 5.]);
+    assert_eq!(read(twice.min(1, Keep::No)), [1., -6.]);
+    let (largest, least) = (twice.argmax(1, Keep::No)?, twice.argmin(1, Keep::Yes)?);
+    assert_eq!((largest.to_vec_u32()?, largest.shape()), (vec![1, 1], &[2][..]));
+    assert_eq!((least.to_vec_u32()?, least.shape()), (vec![0, 0], &[2, 1][..]));
+    assert_eq!(twice.argmax(0, Keep::No)?.to_vec_u32()?, [0, 0, 0]);
+    for (extreme, expected) in
+        [(twice.max(1, Keep::No)?, [0., 1., 0., 0., 1., 0.]), (twice.min(1, Keep::No)?, [1., 0., 0., 1., 0., 0.])]
+    {
+        assert_eq!(grad(&extreme, &[&twice], None, false)?.remove(0).expect("a gradient").to_vec()?, expected);
+    }
+    says(grad(&largest, &[&twice], None, false), &["grad", "U32"]);
+    says(x.argmax(2, Keep::No), &["argmax", "[2]", "[2, 3]"]);
+    says(x.argmin(2, Keep::No), &["argmin", "[2]", "[2, 3]"]);
+    says(x.min(2, Keep::No), &["min", "[2]", "[2, 3]"]);
+    says(integers(&[3]).argmax(0, Keep::No), &["argmax", "U32"]);
     says(x.squeeze(&[1]), &["squeeze", "dimension 1", "[2, 3]"]);
     says(x.unsqueeze(3), &["unsqueeze", "[2, 3]"]);
     says(x.slice(1, 2..5), &["slice", "[2, 3]"]);

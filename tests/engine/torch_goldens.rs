@@ -204,6 +204,7 @@ fn sgd_steps() {
         let hyper = Sgd {
             lr: 0.01,
             momentum: number("momentum"),
+            dampening: number("dampening"),
             nesterov: options.get("nesterov").is_some(),
             weight_decay: number("weight_decay"),
             clip: 0.0,
@@ -225,13 +226,16 @@ fn groups_of_parameters() {
     let mut worst = Worst::new("groups");
     let start = g.f32("start");
     let names = ["a.weight", "b.bias", "c.weight"];
-    for name in ["groups_sgd", "groups_adamw"] {
+    for name in ["groups_sgd", "groups_dampened", "groups_adamw"] {
         let mut builder = ParamBuilder::new(1);
         names.iter().for_each(|name| builder.param(*name, &[100], Init::Value(0.0)));
         let p = builder.init(gpu()).expect("parameters");
         names.iter().zip(start.chunks(100)).for_each(|(name, values)| p.set(name, values).expect("set"));
         let optimizer = match name {
             "groups_sgd" => Optimizer::sgd(&p, Sgd { lr: 0.01, weight_decay: 0.1, ..Sgd::default() }),
+            "groups_dampened" => {
+                Optimizer::sgd(&p, Sgd { lr: 0.01, dampening: 0.4, weight_decay: 0.1, ..Sgd::default() })
+            }
             _ => Optimizer::new(&p, Hyper { weight_decay: 0.1, decoupled: true, ..Hyper::default() }),
         };
         let group = |lr_factor, weight_decay| Group { lr_factor, weight_decay };
@@ -240,7 +244,8 @@ fn groups_of_parameters() {
             .and_then(|o| o.with_group(&p, "*.bias", group(None, Some(0.0))))
             .expect("groups");
         for step in 0..4 {
-            if matches!(step, 1 | 2) { p.freeze("b.*") } else { p.unfreeze("b.*") }.expect("b.bias");
+            let frozen = if name == "groups_dampened" { step < 2 } else { matches!(step, 1 | 2) };
+            if frozen { p.freeze("b.*") } else { p.unfreeze("b.*") }.expect("b.bias");
             let gradient = g.f32(&format!("grad{step}"));
             let gradients = gradient.chunks(100).map(|g| Tensor::from_f32(gpu(), &[100], g).ok());
             optimizer.step(&p, &gradients.collect::<Vec<_>>(), 0.01).expect("a step");
@@ -277,6 +282,30 @@ fn layers_with_options() {
     for name in ["running_mean", "running_var"] {
         let now = params.get(&format!("bn.{name}")).expect("an estimate");
         worst.tensor(&format!("after.{name}"), &now, &g, 1e-6, 1e-5);
+    }
+    worst.done();
+}
+
+/// An embedding, layer normalisation and a linear layer at each position.
+#[test]
+fn layers_of_tokens() {
+    let g = Golden::open("tokens");
+    let mut worst = Worst::new("tokens");
+    let mut p = ParamBuilder::new(1);
+    let (table, norm) = (p.embedding("table", 7, 6), p.layer_norm("norm", 6).with_eps(1e-3));
+    let head = p.linear("head", 6, 3);
+    let params = p.init(gpu()).expect("parameters");
+    for (name, _) in params.trainable() {
+        params.set(name, &g.f32(name)).expect("set");
+    }
+    let (shape, index) = &g.tensors["index"];
+    let words: Vec<u32> = index.iter().map(|&v| v as u32).collect();
+    let index = Tensor::from_u32(gpu(), shape, &words).expect("uploaded");
+    let y = table.forward(&index).and_then(|x| norm.forward(&x)).and_then(|x| head.forward(&x)).expect("forward");
+    worst.tensor("y", &y, &g, 1e-5, 1e-5);
+    let loss = y.square().and_then(|y| y.sum_all()).expect("a loss");
+    for ((name, _), gradient) in params.trainable().iter().zip(params.gradients(&loss).expect("gradients")) {
+        worst.tensor(&format!("grad.{name}"), &gradient.expect("all are used"), &g, 1e-5, 1e-4);
     }
     worst.done();
 }

@@ -270,6 +270,8 @@ def sgd():
         momentum=dict(momentum=0.9),
         nesterov=dict(momentum=0.8, nesterov=True),
         decay=dict(momentum=0.9, weight_decay=0.1),
+        dampened=dict(momentum=0.9, dampening=0.4, weight_decay=0.1),
+        dampened_plain=dict(momentum=0.0, dampening=0.4),
         all=dict(momentum=0.9, nesterov=True, weight_decay=0.05),
     )
     for name, options in cases.items():
@@ -280,9 +282,13 @@ def sgd():
             opt.step()
             golden.put(f"{name}.", **{f"step{i}": p})
     # the first 100 with a rate of their own, the next 100 without decay, the rest as all; the second
-    # is frozen in steps 1 and 2
+    # is frozen in steps 1 and 2, or, dampened, in the first two, so that its own first step is the third
     for name, kind, options in [
         ("groups_sgd", torch.optim.SGD, dict(lr=0.01, momentum=0.9, weight_decay=0.1)),
+        (
+            "groups_dampened", torch.optim.SGD,
+            dict(lr=0.01, momentum=0.9, dampening=0.4, weight_decay=0.1),
+        ),
         ("groups_adamw", torch.optim.AdamW, dict(lr=0.01, weight_decay=0.1)),
     ]:
         parts = [torch.nn.Parameter(part.clone()) for part in start.split(100)]
@@ -292,9 +298,10 @@ def sgd():
             dict(params=parts[2:]),
         ]
         opt = kind(groups, **options)
+        frozen = (0, 1) if name == "groups_dampened" else (1, 2)
         for i, gradient in enumerate(steps):
             for j, (p, g) in enumerate(zip(parts, gradient.split(100), strict=True)):
-                p.grad = None if j == 1 and i in (1, 2) else g.clone()
+                p.grad = None if j == 1 and i in frozen else g.clone()
             opt.step()
             golden.put(f"{name}.", **{f"step{i}": torch.cat([p.detach() for p in parts])})
     golden.describe(cases=cases, lr=0.01)
@@ -341,6 +348,31 @@ def layers():
         net.train(mode == "train")
         golden.put(**{mode: net(x)})
     golden.put("after.", running_mean=net.bn.running_mean, running_var=net.bn.running_var)
+    return golden
+
+
+class Tokens(torch.nn.Module):
+    """An embedding, layer normalisation over its width, and a linear layer at each position."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(7, 6)
+        self.norm = torch.nn.LayerNorm(6, eps=1e-3)
+        self.head = torch.nn.Linear(6, 3)
+
+    def forward(self, index):
+        return self.head(self.norm(self.table(index)))
+
+
+def tokens():
+    """`Tokens` on numbers of which some come often and one never; gradients of the sum of squares."""
+    golden, net = Golden(9), Tokens().double()
+    net.load_state_dict({k: golden.normal(*v.shape, name=k) for k, v in net.state_dict().items()})
+    index = torch.from_numpy(golden.random.randint(0, 6, (4, 5)))
+    y = net(index)
+    (y**2).sum().backward()
+    golden.put(index=index, y=y)
+    golden.put("grad.", **{name: p.grad for name, p in net.named_parameters()})
     return golden
 
 
@@ -619,7 +651,8 @@ def main():
     torch.set_num_threads(1)
     failed = False
     for make in [
-        conv1d, batch_norm, max_pool, functions, adam, sgd, layers_state, layers, losses,
+        conv1d, batch_norm, max_pool, functions, adam, sgd, layers_state, layers, tokens,
+        losses,
         exgnet_parallel, exgnet_cascade_se_mlp, resnet1d, inceptiontime, cnn,
     ]:
         golden, path = make(), HERE / f"{make.__name__}.safetensors"
