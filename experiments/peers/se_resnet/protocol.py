@@ -11,7 +11,8 @@ CLASSES = 5
 def data(batch, samples):
     """Signals `[batch, 1, samples]` and their classes, to the bits those of `protocol.rs`."""
     i = np.arange(batch * samples, dtype=np.uint32) * np.uint32(2654435761)
-    noise = (((i ^ (i >> np.uint32(15))) * np.uint32(2246822519)) >> np.uint32(8)).astype(np.float32) / 2**24 - np.float32(0.5)
+    i = (i ^ (i >> np.uint32(15))) * np.uint32(2246822519) >> np.uint32(8)
+    noise = i.astype(np.float32) / 2**24 - np.float32(0.5)
     classes = np.arange(batch) % CLASSES
     triangle = np.abs(np.arange(samples) * (classes[:, None] + 1) % 128 - 64).astype(np.float32) / 32 - np.float32(1)
     return (triangle + noise.reshape(batch, samples))[:, None], classes
