@@ -24,7 +24,7 @@ pub struct Trained {
     pub bits: u64,
     /// Sum of the logits' sizes, by the running estimates.
     pub logits: f64,
-    /// Norm of the stem's gradient of the mean square of the loss's gradient at the signals.
+    /// Norm of the stem's gradient of the mean square of the loss's gradient at the signals, after one step.
     pub second: Option<f64>,
 }
 
@@ -69,7 +69,10 @@ pub fn run(e: &Experiment, ours: &PeerConfig, suite: &SuiteConfig, tell: impl Fn
     let mut found = Vec::new();
     for config in &all {
         tell(&config.name);
-        let trained = || trained(&mut config.start(size, suite.threads)?, suite.steps);
+        let start = || config.start(size, suite.threads);
+        // first, as the two that can then have the same parameters; it moves the running estimates, hence a process of its own
+        let second = Some(start()?.ask("second")?).filter(|v| v.is_finite());
+        let trained = || trained(&mut start()?, suite.steps, second);
         found.push((lines(config)?, trained()?, trained()?));
     }
     tell("times");
@@ -92,7 +95,7 @@ pub fn run(e: &Experiment, ours: &PeerConfig, suite: &SuiteConfig, tell: impl Fn
     })
 }
 
-fn trained(peer: &mut Peer, steps: usize) -> Result<Trained> {
+fn trained(peer: &mut Peer, steps: usize, second: Option<f64>) -> Result<Trained> {
     let mut losses = vec![peer.ask("value")?];
     for _ in 1..steps {
         peer.ask("train")?;
@@ -101,8 +104,6 @@ fn trained(peer: &mut Peer, steps: usize) -> Result<Trained> {
     let bits = peer.ask("bits")? as u64;
     peer.ask("infer")?;
     let logits = peer.ask("value")?;
-    // last: it moves the running estimates
-    let second = Some(peer.ask("second")?).filter(|v| v.is_finite());
     Ok(Trained { losses, bits, logits, second })
 }
 

@@ -136,7 +136,6 @@ impl Twin for Training {
         Ok(values.collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// Needs `CANDLE_GRAD_DO_NOT_DETACH=1` in the environment, else gradients have no history.
     fn second_order(&mut self) -> protocol::Result<f64> {
         let x = Var::from_tensor(&self.x)?;
         let loss = loss::cross_entropy(&self.net.forward_t(x.as_tensor(), true)?, &self.y)?;
@@ -149,7 +148,5 @@ impl Twin for Training {
 
 fn main() -> protocol::Result<()> {
     let (batch, samples, path) = arguments();
-    let kept = std::env::var_os("CANDLE_GRAD_DO_NOT_DETACH").map_or("", |_| ", gradients with history");
-    let name = format!("candle 0.11.1 on its CPU backend{kept}");
-    serve(&name, &mut Training::new(&Device::Cpu, batch, samples, &path)?)
+    serve("candle 0.11.1 on its CPU backend", &mut Training::new(&Device::Cpu, batch, samples, &path)?)
 }
