@@ -242,7 +242,7 @@ fn programs_are_compared_with_ours() {
     let dir = tempfile::tempdir().expect("a folder");
     let program = dir.path().join("program.sh");
     let script = "echo ready $1\nwhile read what; do case $what in\n  train) echo $2;;\n  infer) echo 1;;\n  value) echo $3;;\n  \
-                  bits) echo $4;;\n  memory) echo 1048576;;\n  second) echo $5;;\nesac; done\n# counted to here\nnever\n";
+                  bits) echo $4;;\n  memory) echo 1048576;;\n  second) echo $5;;\nesac; done\n# counted to here\ntrue\n";
     std::fs::write(&program, script).expect("written");
     let at = program.display();
     let peer = |table: &str, name: &str, rest: &str| {
