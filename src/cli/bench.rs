@@ -10,8 +10,9 @@ use crate::gpu::{Gpu, ShaderSource};
 use crate::lab::measure::{Arm, Reference, Table, Timing, measure};
 use crate::lab::operations::{OPERATIONS, Operation};
 use crate::lab::subjects::{Subject, layer_subjects};
-use crate::lab::{peers, suite};
+use crate::lab::{peers, suite, twins};
 use clap::Args;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Measure operations: values against f64 first, then times in turn with the adapter's own ceilings
@@ -22,7 +23,8 @@ use std::path::{Path, PathBuf};
                   exgnet bench conv1d --shader-dir mine --version mine --against naive\n  \
                   exgnet bench conv1d --shader-dir mine --against built-in --min-time 10\n  \
                   exgnet bench --list                                operations with their sizes, versions with what changed\n  \
-                  exgnet bench --suite experiments/kernels.toml --out results/kernels\n\n\
+                  exgnet bench --suite experiments/kernels.toml --out results/kernels\n  \
+                  exgnet bench --suite experiments/peers.toml --out results/peers\n\n\
                   A kernel whose values are wrong at the shape that is timed gets WRONG and no time, and the exit code is 1."
 )]
 pub(super) struct BenchArgs {
@@ -205,35 +207,59 @@ fn list(common: &Common) -> Result<()> {
 
 fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let (experiment, config) = suite::read(path, &args.sets)?;
+    let tell = |what: &str| common.say(format!("measuring: {what}"));
+    if let Some(ours) = &config.ours {
+        let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], "twins")?;
+        let found = twins::run(&experiment, ours, &config, tell)?;
+        out.write(common, &found, "cpu", &found.cpu, &found.table())?;
+        print_found(args.json, &found, || print_line(&found.table()));
+        return Ok(());
+    }
     let program =
         std::env::current_exe().map_err(|e| Error::file("exgnet", e.to_string(), "start it by its full path"))?;
     let mut serve = vec![program.display().to_string()];
     serve.extend(common.arguments().iter().map(|a| a.to_string_lossy().into_owned()));
     serve.extend(["bench".into(), "--serve".into(), "--suite".into(), path.display().to_string()]);
     serve.extend(args.sets.iter().flat_map(|s| ["--set".to_owned(), s.clone()]));
-    const FILES: [&str; 2] = ["suite.json", "table.md"];
-    let earlier = args.out.as_ref().and_then(|dir| std::fs::read(dir.join(FILES[0])).ok()).unwrap_or_default();
-    let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
-    if let Some(dir) = args.out.as_ref().filter(|_| earlier.get("layers").is_none()) {
-        // something else: found out before the measurements
-        FILES.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
-    }
-    let report =
-        suite::run(&common.gpu()?, &experiment, &config, &serve, |what| common.say(format!("measuring: {what}")))?;
+    let out = Out::new(args.out.as_deref(), ["suite.json", "table.md"], "layers")?;
+    let report = suite::run(&common.gpu()?, &experiment, &config, &serve, tell)?;
     let tables = format!("{}\n{}", report.goals(), report.peers_table());
-    if let Some(dir) = &args.out {
-        // times measured again on the same adapter
-        if earlier["adapter"] == report.adapter.as_str() {
-            FILES.iter().for_each(|name| guard::replaces(&dir.join(name)));
-        }
-        files::write_json(&dir.join("suite.json"), &report)?;
-        files::write_atomically(&dir.join("table.md"), tables.as_bytes())?;
-        common.say(format!("wrote {}", dir.display()));
-    }
+    out.write(common, &report, "adapter", &report.adapter, &tables)?;
     print_found(args.json, &report, || {
         print_line(&report.adapter);
         table::print(&report.ceilings, &report.layers, common.verbose);
         print_line(&format!("\n{tables}"));
     });
     verdict(report.layers.iter().filter(|r| r.status.is_bad()).count(), report.layers.len())
+}
+
+/// Where a suite's JSON and table go, if anywhere.
+struct Out<'a> {
+    dir: Option<&'a Path>,
+    names: [&'static str; 2],
+    earlier: serde_json::Value,
+}
+
+impl<'a> Out<'a> {
+    /// Refuses a folder with files that are none of a suite of this kind, which has `key`, before the measurements.
+    fn new(dir: Option<&'a Path>, names: [&'static str; 2], key: &str) -> Result<Self> {
+        let earlier = dir.and_then(|dir| std::fs::read(dir.join(names[0])).ok()).unwrap_or_default();
+        let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
+        if let Some(dir) = dir.filter(|_| earlier.get(key).is_none()) {
+            names.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
+        }
+        Ok(Self { dir, names, earlier })
+    }
+
+    /// Times measured again on the same `place` replace the earlier ones.
+    fn write(&self, common: &Common, found: &impl Serialize, key: &str, place: &str, tables: &str) -> Result<()> {
+        let Some(dir) = self.dir else { return Ok(()) };
+        if self.earlier[key] == place {
+            self.names.iter().for_each(|name| guard::replaces(&dir.join(name)));
+        }
+        files::write_json(&dir.join(self.names[0]), found)?;
+        files::write_atomically(&dir.join(self.names[1]), tables.as_bytes())?;
+        common.say(format!("wrote {}", dir.display()));
+        Ok(())
+    }
 }

@@ -252,7 +252,7 @@ impl Measuring<'_> {
         let args: Vec<String> =
             ["bench", "--serve"].into_iter().chain(sets.flat_map(|set| ["--set", set])).map(str::to_owned).collect();
         let start = |name: &str, command: Command| -> Result<(PeerConfig, Peer)> {
-            let config = PeerConfig { name: name.into(), command: Vec::new(), infer: true };
+            let config = PeerConfig { name: name.into(), command: Vec::new(), infer: true, source: None };
             Ok((config, Peer::start(name, command)?))
         };
         let mut both = vec![

@@ -1,6 +1,6 @@
 //! Measurements: [`profile`], where a training step goes; [`measure`], one of the [`operations`] in its versions beside the
 //! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
-//! other engines ([`peers`]); [`gpu_report`], the page about an adapter.
+//! other engines ([`peers`]); [`twins`], one network written with several of them; [`gpu_report`], the page about an adapter.
 
 #[cfg(feature = "app")]
 pub mod ceilings;
@@ -32,6 +32,8 @@ pub mod subjects;
 pub mod suite;
 #[cfg(feature = "app")]
 pub mod tune;
+#[cfg(feature = "app")]
+pub mod twins;
 
 #[cfg(feature = "app")]
 pub use statistics::{Interval, SpeedUp, Spread};

@@ -9,6 +9,7 @@ use crate::experiment::Experiment;
 use crate::gpu::Gpu;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
@@ -23,6 +24,27 @@ pub struct PeerConfig {
     /// Does inference batches too.
     #[serde(default)]
     pub infer: bool,
+    /// Its text, whose lines are counted ([`super::twins`]).
+    #[serde(default)]
+    pub source: Option<PathBuf>,
+}
+
+impl PeerConfig {
+    /// Starts it, with the size of a batch and the threads in the places of its command.
+    pub fn start(&self, (batch, samples): (usize, usize), threads: usize) -> Result<Peer> {
+        let fill = |text: &String| {
+            let text = text.replace("{batch}", &batch.to_string()).replace("{samples}", &samples.to_string());
+            text.replace("{threads}", &threads.to_string())
+        };
+        let mut filled = self.command.iter().map(fill);
+        let Some(program) = filled.next() else {
+            let hint = "give it the program and its arguments: command = [\"program\", \"{batch}\"]";
+            return Err(Error::config(format!("peer '{}': found no command", self.name), hint));
+        };
+        let mut command = Command::new(program);
+        command.args(filled);
+        Peer::start(&self.name, command)
+    }
 }
 
 /// A peer that runs.

@@ -28,13 +28,18 @@ pub struct SuiteConfig {
     pub batches: Vec<usize>,
     /// Threads that peers may use.
     pub threads: usize,
+    /// Ours, where the subject is no network of an experiment but a program: then those are compared alone ([`super::twins`]).
+    pub ours: Option<PeerConfig>,
+    /// Steps after which such programs have to have computed the same.
+    pub steps: usize,
     /// Programs to compare with.
     pub peers: Vec<PeerConfig>,
 }
 
 impl Default for SuiteConfig {
     fn default() -> Self {
-        Self { rounds: 5, lengths: Vec::new(), batches: Vec::new(), threads: 2, peers: Vec::new() }
+        let (lengths, batches, peers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { rounds: 5, lengths, batches, threads: 2, ours: None, steps: 20, peers }
     }
 }
 
@@ -111,15 +116,9 @@ fn conv_kernel(name: &str) -> Option<bool> {
 pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tell: impl Fn(&str)) -> Result<Report> {
     let (batch, samples) = (e.train.batch, e.data.samples());
     tell("peers");
-    let mut all = Vec::new();
-    let ours = PeerConfig { name: "exgnet".into(), command: serve.to_vec(), infer: true };
-    for config in std::iter::once(&ours).chain(&suite.peers) {
-        let filled: Vec<String> = config.command.iter().map(|a| fill(a, batch, samples, suite.threads)).collect();
-        let Some((program, arguments)) = filled.split_first() else { continue };
-        let mut command = Command::new(program);
-        command.args(arguments);
-        all.push((config.clone(), Peer::start(&config.name, command)?));
-    }
+    let ours = PeerConfig { name: "exgnet".into(), command: serve.to_vec(), infer: true, source: None };
+    let start = |config: &PeerConfig| Ok((config.clone(), config.start((batch, samples), suite.threads)?));
+    let mut all = std::iter::once(&ours).chain(&suite.peers).map(start).collect::<Result<Vec<_>>>()?;
     let peers = compare(&mut all, suite.rounds)?;
     drop(all);
     tell("first step");
@@ -164,11 +163,6 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tel
         peers,
         first_step_seconds,
     })
-}
-
-fn fill(text: &str, batch: usize, samples: usize, threads: usize) -> String {
-    let text = text.replace("{batch}", &batch.to_string()).replace("{samples}", &samples.to_string());
-    text.replace("{threads}", &threads.to_string())
 }
 
 fn scaled(gpu: &Gpu, e: &Experiment, (batch, samples): (usize, usize), rounds: usize) -> Result<Scaled> {

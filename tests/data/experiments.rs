@@ -22,7 +22,11 @@ fn every_file_is_an_experiment_or_a_sweep() {
         let content = std::fs::read_to_string(&path).expect("text");
         if content.contains("[suite]") {
             let (experiment, suite) = exgnet::lab::suite::read(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
-            assert!(experiment.data.samples() == 5000 && suite.peers.len() == 2, "{name}");
+            let expected = if suite.ours.is_some() { (2500, 4) } else { (5000, 2) };
+            assert_eq!((experiment.data.samples(), suite.peers.len()), expected, "{name}");
+            for path in suite.ours.iter().chain(&suite.peers).filter_map(|p| p.source.as_ref()) {
+                assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).is_file(), "{}", path.display());
+            }
             continue;
         }
         let dir = if content.contains("[[variant]]") {

@@ -247,3 +247,41 @@ fn a_report_about_the_adapter_tells_what_it_lacks() {
         serde_json::from_slice(&std::fs::read(format!("{out}/report.json")).expect("numbers")).expect("JSON");
     assert_eq!((&found["of"]["small"], &found["parts"][0]["name"]), (&true.into(), &"check".into()));
 }
+
+/// Three programs: ours, one that computes the same, and one whose second process finds other bits and that has no second
+/// order.
+#[cfg(unix)]
+#[test]
+fn programs_are_compared_with_ours() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let program = dir.path().join("program.sh");
+    let script = "echo ready $1\nwhile read what; do case $what in\n  train) echo $2;;\n  infer) echo 1;;\n  value) echo $3;;\n  \
+                  bits) echo $4;;\n  memory) echo 1048576;;\n  second) echo $5;;\nesac; done\n# counted to here\ntrue\n";
+    std::fs::write(&program, script).expect("written");
+    let at = program.display();
+    let peer = |table: &str, name: &str, rest: &str| {
+        let command = format!("[\"sh\", \"-c\", \"sh {at} {name} {rest}\"]");
+        format!("[{table}]\nname = \"{name}\"\ncommand = {command}\ninfer = true\nsource = \"{at}\"\n")
+    };
+    let suite = format!(
+        "[suite]\nrounds = 3\nsteps = 4\n{}{}{}",
+        peer("suite.ours", "a", "2 0.5 77 4"),
+        peer("[suite.peers]", "b", "8 0.5 77 4"),
+        peer("[suite.peers]", "c", "1 0.75 $$ NaN"),
+    );
+    let (file, out) = (dir.path().join("peers.toml"), dir.path().join("out"));
+    std::fs::write(&file, suite).expect("written");
+    let [file, out] = [&file, &out].map(|p| p.to_str().expect("Unicode"));
+    let (found, code) = json(&["bench", "--suite", file, "--out", out, "--json"]);
+    assert_eq!(code, Some(0));
+    let twin = |i: usize, key: &str| found["twins"][i][key].clone();
+    assert_eq!([0, 1, 2].map(|i| twin(i, "train_ratio").as_f64()), [Some(1.0), Some(0.25), Some(2.0)]);
+    assert_eq!([0, 1, 2].map(|i| twin(i, "repeated").as_bool()), [Some(true), Some(true), Some(false)]);
+    assert_eq!(twin(1, "trained")["losses"], serde_json::json!([0.5, 0.5, 0.5, 0.5]));
+    assert_eq!((twin(1, "lines").as_u64(), twin(2, "trained")["second"].is_null()), (Some(9), true));
+    let table = std::fs::read_to_string(Path::new(out).join("table.md")).expect("a table");
+    let row =
+        |name: &str| table.lines().find(|l| l.starts_with(&format!("| {name} |"))).unwrap_or_else(|| panic!("{table}"));
+    assert!(row("b").ends_with("| 1 | 9 | 0e0 | 0e0 | 0e0 | yes | yes (off 0e0) |"), "{table}");
+    assert!(row("c").ends_with("| 1 | 9 | 5e-1 | 5e-1 | 5e-1 | no | no |"), "{table}");
+}
