@@ -1,13 +1,14 @@
 //! Networks and what they are made of: [`network`] (what all have), [`models`] (one file each), [`config`] (kinds, sizes,
-//! presets), [`mod@outline`] (shapes and sizes, found by running one), [`layers`], [`params`] (named leaves in one flat buffer,
-//! and the builder that hands out layers), `fold` (convolutions in evaluation), [`optim`] (optimisers, schedule),
-//! [`model_file`] (safetensors).
+//! presets), [`mod@outline`] (shapes and sizes, found by running one), [`graph`] (the operations of the last block), [`layers`],
+//! [`params`] (named leaves in one flat buffer, and the builder that hands out layers), `fold` (convolutions in evaluation),
+//! [`optim`] (optimisers, schedule), [`model_file`] (safetensors).
 
 mod accumulate;
 pub mod config;
 mod conv1d;
 mod dropout;
 mod fold;
+pub mod graph;
 mod groups;
 pub mod layers;
 mod loader;
@@ -24,6 +25,7 @@ mod tensor_file;
 
 pub use accumulate::Accumulator;
 pub use config::NetworkConfig;
+pub use graph::Graph;
 pub use groups::Group;
 pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Kept, Linear, Mode, Padding};
 pub use loader::{Batch, Loader, LoaderState};

@@ -97,6 +97,19 @@ impl Sizes {
         }
     }
 
+    /// The name of the preset whose stem and blocks these are; else which blocks they have.
+    pub(super) fn told(&self) -> String {
+        let trunk = |sizes: &Self| Self { head: Head::Linear, head_hidden: 0, dropout: 0.0, ..sizes.clone() };
+        let same = |name: &&&str| Self::preset(name).is_ok_and(|preset| trunk(&preset) == trunk(self));
+        PRESETS.iter().find(same).map_or_else(
+            || match self.kind {
+                BlockKind::Parallel => "exgnet (parallel)".into(),
+                BlockKind::Cascade => "exgnet (cascade)".into(),
+            },
+            |name| (*name).to_owned(),
+        )
+    }
+
     /// Checks every size.
     pub(super) fn problem(&self) -> Result<(), Problem> {
         number("stem_channels", self.stem_channels, 1, MOST_CHANNELS, "32 is usual")?;
