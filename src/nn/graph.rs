@@ -316,3 +316,53 @@ impl Reader<'_> {
         Graph { name: name.to_owned(), nodes: nodes.collect(), map: place(map) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{Gpu, ShaderSource};
+    use crate::nn::{Added, ConvOptions, Mode, ParamBuilder};
+    use crate::ops::{self, DropoutState, global_avg_pool};
+
+    #[test]
+    fn operations_are_taken_apart_and_told_by_name() {
+        let gpu = Gpu::of_shapes(None, ShaderSource::default()).expect("a device of shapes");
+        let mut p = ParamBuilder::new(0);
+        let conv = p.conv1d("conv", 4, 6, 3, ConvOptions { bias: true, ..ConvOptions::default() });
+        let (bn, drop) = (p.batch_norm("bn", 6), p.dropout("drop", 0.5));
+        let params = p.init(&gpu).expect("parameters");
+        let state = DropoutState::new(&gpu, 0).expect("a state");
+        let mode = Mode { dropout: Some(&state), ..Mode::EVAL };
+
+        let strip = Tensor::empty(&gpu, &[1, 4, 50], DType::F32).expect("a strip").leaf();
+        let on_the_way = ops::tanh(&strip).expect("a tensor");
+        let before = ops::sigmoid(&on_the_way).expect("a map");
+        let y = conv.forward(&before).expect("a convolution");
+        let y = bn.relu(&y, Added::Nothing, &mode, drop.at(&mode).as_ref()).expect("a pass");
+        let gate = ops::sigmoid(&conv.forward(&on_the_way).expect("a convolution")).expect("a gate");
+        let map = ops::mul(&y, &gate).expect("a map");
+        let e = global_avg_pool(&ops::dropout(&map, 0.1, &state, 9).expect("dropout")).expect("an embedding");
+        let out = Output { logits: e.clone(), embedding: e, maps: vec![before, map] };
+
+        let names = params.trainable().iter().map(|(name, t)| (t.id(), name.as_str())).collect();
+        let graph = Graph::last(&["a".into(), "b".into()], &out, &strip, &names).expect("a graph");
+        let conv = || What::Convolution { channels: [4, 6], kernel: 3, stride: 1, dilation: 1 };
+        let nodes: Vec<(What, Vec<usize>, usize)> =
+            graph.nodes.iter().map(|n| (n.what.clone(), n.inputs.clone(), n.parameters)).collect();
+        let expected = [
+            (What::Input, vec![], 0),
+            (conv(), vec![0], 4 * 6 * 3 + 6),
+            (What::BatchNorm, vec![1], 12),
+            (What::Other("relu"), vec![2], 0),
+            (What::Dropout, vec![3], 0),
+            (What::Earlier, vec![], 0),
+            // its parameters are those of the first
+            (conv(), vec![5], 0),
+            (What::Other("sigmoid"), vec![6], 0),
+            (What::Product, vec![4, 7], 0),
+            (What::Dropout, vec![8], 0),
+            (What::Output, vec![9], 0),
+        ];
+        assert_eq!((nodes.as_slice(), graph.map, graph.name.as_str()), (&expected[..], 8, "b"));
+    }
+}

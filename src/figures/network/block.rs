@@ -57,11 +57,37 @@ impl Shape {
         self.x[1] - self.x[0] - 0.6
     }
 
+    /// What it says where one line is too narrow: lines that do not fit are broken between words.
+    fn tall(&self) -> Vec<String> {
+        let (style, room) = (self.style(), self.room());
+        let mut all = Vec::new();
+        for texts in &self.words.lines {
+            if let Some(text) = texts.iter().find(|text| style.width(text) <= room) {
+                all.push(text.clone());
+                continue;
+            }
+            let from = all.len();
+            for word in texts[0].split(' ') {
+                let joined = all[from..].last().map(|line| format!("{line} {word}"));
+                match joined.filter(|line| style.width(line) <= room) {
+                    Some(line) => *all.last_mut().expect("a line") = line,
+                    None => all.push(word.to_owned()),
+                }
+            }
+        }
+        all.iter().map(|line| style.shorten(line, room)).collect()
+    }
+
     /// How many lines it needs.
     fn needs(&self) -> usize {
         let fits = self.words.short.iter().any(|text| self.style().width(text) <= self.room());
-        if fits { 1 } else { self.words.lines.len().max(1) }
+        if fits { 1 } else { self.tall().len().max(1) }
     }
+}
+
+/// Height of a box of so many lines, mm.
+fn high(lines: usize) -> f64 {
+    BOX + LINE * lines.saturating_sub(1) as f64
 }
 
 /// From and to of every column, and of every one at the side, in `width` mm.
@@ -112,18 +138,22 @@ impl Detail {
         let mut top = 0.0;
         for row in 0..layout.rows() {
             let own: Vec<usize> = (0..boxes.len()).filter(|&i| layout.places[i].row == row).collect();
-            let is_box = |i: &&usize| !is_sign(&graph.nodes[**i]);
-            let most = own.iter().filter(is_box).map(|&i| boxes[i].needs()).max();
-            let height = most.map_or(2.0 * SIGN, |lines| BOX + LINE * (lines - 1) as f64);
+            // what stands at the side may reach down beside the next rows
+            let free = |i: usize| high(boxes[i].needs()) <= BOX + (2.0 * SIGN + SPACE) * layout.rows_below(i) as f64;
+            let is_tall = |i: &usize| !is_sign(&graph.nodes[*i]) && (layout.places[*i].columns.is_some() || !free(*i));
+            let most = own.iter().filter(|i| is_tall(i)).map(|&i| boxes[i].needs()).max();
+            let height = most.map_or(2.0 * SIGN, high);
             for i in own {
                 let shape = &mut boxes[i];
-                let (style, room) = (shape.style(), shape.room());
-                let half = if is_sign(&graph.nodes[i]) { SIGN } else { height / 2.0 };
-                shape.y = [top + height / 2.0 - half, top + height / 2.0 + half];
+                let (lines, tall) = (shape.needs().max(most.unwrap_or(1)), shape.tall());
                 // a row of tall boxes has no single lines where there is more to say
-                shape.lines = match (2..=most.unwrap_or(1)).contains(&shape.words.lines.len()) {
-                    true => shape.words.lines.iter().map(|line| fitting(line, &style, room)).collect(),
-                    false => vec![fitting(&shape.words.short, &style, room)],
+                shape.lines = match (2..=lines).contains(&tall.len()) {
+                    true => tall,
+                    false => vec![fitting(&shape.words.short, &shape.style(), shape.room())],
+                };
+                shape.y = match is_sign(&graph.nodes[i]) {
+                    true => [top + height / 2.0 - SIGN, top + height / 2.0 + SIGN],
+                    false => [top, top + high(lines)],
                 };
             }
             top += height + SPACE;

@@ -79,6 +79,13 @@ impl Layout {
         Self { places: (0..nodes.len()).map(place).collect(), columns, lanes, edges }
     }
 
+    /// Rows below a node at the side that nothing else on its way stands in.
+    pub(super) fn rows_below(&self, node: usize) -> usize {
+        let lane = self.lanes.iter().find(|lane| lane.boxes.contains(&node));
+        let next = lane.and_then(|lane| lane.boxes.iter().skip_while(|&&i| i != node).nth(1).or(Some(&lane.to)));
+        next.map_or(0, |&next| self.places[next].row.saturating_sub(self.places[node].row + 1))
+    }
+
     /// How many rows there are.
     pub(super) fn rows(&self) -> usize {
         self.places.iter().map(|p| p.row + 1).max().unwrap_or(0)

@@ -127,13 +127,16 @@ pub(super) fn told(graph: &Graph, layout: &Layout) -> String {
         text += ", whose outputs are concatenated";
     }
     let shortcuts = layout.lanes.iter().filter(|lane| nodes[lane.to].what == What::Sum);
-    for lane in shortcuts {
-        let source = lane.boxes.first().filter(|_| lane.from.is_empty()).or(lane.from.first());
-        text += &match source.map(|&i| &nodes[i].what) {
-            Some(What::Map(name)) => format!(", with a shortcut from the output of {name}"),
-            Some(What::Strip) => ", with a shortcut from the ECG".into(),
-            _ => ", with a shortcut".into(),
-        };
+    let sources = shortcuts.map(|lane| match lane.from.first().or(lane.boxes.first()).map(|&i| &nodes[i].what) {
+        Some(What::Map(name)) => format!("a shortcut from the output of {name}"),
+        Some(What::Strip) => "a shortcut from the ECG".into(),
+        _ => "a shortcut".to_owned(),
+    });
+    let sources: Vec<String> = sources.collect();
+    match sources.as_slice() {
+        [] => {}
+        [one] => text += &format!(", with {one}"),
+        all => text += &format!(", with {} shortcuts", all.len()),
     }
     text
 }
