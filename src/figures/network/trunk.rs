@@ -288,7 +288,7 @@ mod tests {
         let (all, few) = (rows(&network, 1e9), rows(&network, 110.0));
         assert!(height(&few) <= 110.0 && height(&few) > 100.0, "{}", height(&few));
         let sum = |rows: &[Row]| rows.iter().filter_map(|row| row.parameters).sum::<usize>();
-        assert_eq!((all.len() - few.len(), sum(&few)), (29, sum(&all)));
+        assert_eq!((all.len() - few.len(), sum(&few)), (31, sum(&all)));
         let texts: Vec<&str> = few.iter().map(|row| row.texts[0].as_str()).collect();
         assert!(texts.iter().any(|text| text.ends_with("blocks")) && texts.iter().any(|t| t.starts_with("blocks.39:")));
         let pooled = of(&["network.kind='cnn'"], 5);
