@@ -42,6 +42,11 @@ impl NetworkConfig {
         table["kind"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// What it is called: a preset's name, or its kind.
+    pub fn name(&self) -> String {
+        self.sizes().name().unwrap_or_else(|| self.kind())
+    }
+
     /// Names of its maps, which can be target layers of Grad-CAM, in their order.
     pub fn maps(&self) -> Vec<String> {
         self.sizes().maps()

@@ -27,7 +27,7 @@ pub struct Mode<'a> {
     pub dropout: Option<&'a DropoutState>,
     /// How convolutions keep and multiply what they read.
     pub numbers: Numbers,
-    /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::blocks`].
+    /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::maps`].
     pub kept: Kept,
 }
 

@@ -1,7 +1,7 @@
 //! Networks and what they are made of: [`network`] (what all have), [`models`] (one file each), [`config`] (kinds, sizes,
-//! presets), [`mod@outline`] (shapes and sizes, found by running one), [`layers`], [`params`] (named leaves in one flat buffer,
-//! and the builder that hands out layers), `fold` (convolutions in evaluation), [`optim`] (optimisers, schedule),
-//! [`model_file`] (safetensors).
+//! presets), [`mod@outline`] (shapes and sizes, found by running one), [`graph`] (the operations of the last block), [`layers`],
+//! [`params`] (named leaves in one flat buffer, and the builder that hands out layers), `fold` (convolutions in evaluation),
+//! [`optim`] (optimisers, schedule), [`model_file`] (safetensors).
 
 mod accumulate;
 pub mod config;
@@ -9,6 +9,7 @@ mod conv1d;
 mod dropout;
 mod embedding;
 mod fold;
+pub mod graph;
 mod groups;
 mod layer_norm;
 pub mod layers;
@@ -26,6 +27,7 @@ mod tensor_file;
 
 pub use accumulate::Accumulator;
 pub use config::NetworkConfig;
+pub use graph::Graph;
 pub use groups::Group;
 pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Embedding, Kept, LayerNorm, Linear, Mode, Padding};
 pub use loader::{Batch, Loader, LoaderState};

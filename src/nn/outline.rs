@@ -2,12 +2,13 @@
 //! is its only description.
 
 use super::config::NetworkConfig;
+use super::graph::Graph;
 use super::layers::Mode;
 use super::network::{FEATURES, Model, expected_tensors};
 use crate::autograd::operations;
 use crate::error::Result;
 use crate::gpu::{Gpu, ShaderSource, lock};
-use crate::ops::{About, Branch, MaxPool};
+use crate::ops::{About, Branch, DropoutState, MaxPool};
 use crate::tensor::{DType, Tensor, numel};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -41,6 +42,8 @@ pub struct Outline {
     pub pooled: Vec<([usize; 2], MaxPool)>,
     /// Channels and length of what every normalisation reads.
     pub normalised: Vec<[usize; 2]>,
+    /// What it computes from one of its last two maps to the other.
+    pub last: Option<Graph>,
 }
 
 /// A convolution of a network.
@@ -78,10 +81,13 @@ impl Outline {
     fn of(config: &NetworkConfig, classes: usize, train_only: bool, samples: usize) -> Result<Self> {
         let gpu = Gpu::of_shapes(None, ShaderSource::default())?;
         let model = Model::new(&gpu, config, classes, train_only, 0)?;
+        let x = Tensor::empty(&gpu, &[1, 1, samples], DType::F32)?.leaf();
+        // dropout is on to be seen
+        let dropout = DropoutState::new(&gpu, 0)?;
+        let mode = Mode { dropout: Some(&dropout), ..Mode::EVAL };
         let mut out = None;
         let launched = gpu.launched(|| {
-            let x = Tensor::empty(&gpu, &[1, 1, samples], DType::F32)?.leaf();
-            out = Some(model.forward(&x, &Mode::EVAL)?);
+            out = Some(model.forward(&x, &mode)?);
             Ok(())
         })?;
         let out = out.expect("the forward pass was run");
@@ -94,11 +100,13 @@ impl Outline {
             convolutions: Vec::new(),
             pooled: Vec::new(),
             normalised: Vec::new(),
+            last: None,
         };
-        made.walk(&model, &out.logits);
-        for (name, map) in config.maps().iter().zip(&out.maps) {
-            made.set_output(name, map);
-        }
+        let names = model.params().trainable().iter().map(|(name, t)| (t.id(), name.as_str())).collect();
+        made.walk(&names, &out.logits);
+        let maps = config.maps();
+        maps.iter().zip(&out.maps).for_each(|(name, map)| made.set_output(name, map));
+        made.last = Graph::last(&maps, &out, &x, &names);
         Ok(made)
     }
 
@@ -106,10 +114,8 @@ impl Outline {
         self.parts.iter_mut().filter(|p| p.name == part).for_each(|p| p.output = output.shape()[1..].to_vec());
     }
 
-    /// Goes through the operations that made the logits, in their order.
-    fn walk(&mut self, model: &Model, logits: &Tensor) {
-        let names: BTreeMap<u64, &str> =
-            model.params().trainable().iter().map(|(name, t)| (t.id(), name.as_str())).collect();
+    /// Goes through the operations that made the logits, in their order; `names` are those of the parameters.
+    fn walk(&mut self, names: &BTreeMap<u64, &str>, logits: &Tensor) {
         let mut last: Option<String> = None;
         for t in operations(logits) {
             let Some(history) = t.history() else { continue };

@@ -1,19 +1,21 @@
-//! The diagram of a configured EXGnet: its parts with their shapes and parameters, and one block in detail.
+//! The diagram of a configured network: its parts with their shapes and parameters, and its last block in detail.
 
 mod block;
 pub mod diagram;
+mod layout;
 mod trunk;
+mod words;
 
 use crate::experiment::LossConfig;
 use crate::figures::catalogue::Drawn;
-use crate::nn::models::exgnet::BlockKind;
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, PT_MIN, Rgb};
 use crate::plot::text::grouped;
 use crate::run::cost::Cost;
 use crate::run::set::RunSet;
-use diagram::{Block, Conv, NetworkDiagram, diagram};
+use block::Detail;
+use diagram::{NetworkDiagram, diagram};
 
 /// The diagram of the arm with most parts, which shows them all.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
@@ -48,17 +50,17 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
     let all = look.width() - 2.0 * edge;
     let left = if wide { (all - gap) * 0.52 } else { all };
     let right = if wide { all - gap - left } else { all };
-    let rows = trunk::rows(&config);
     let (heading, line) = (6.0, 3.2);
+    let rows = trunk::rows(&config, look.most_height() - heading - line - 6.0);
     let trunk_height = heading + line + trunk::height(&rows);
-    let last = config.last.clone();
-    let block_height = last.as_ref().map_or(0.0, |b| heading + block::height(b));
+    let detail = Detail::new(&config.last, config.config.sizes().dropout(), right);
+    let block_height = heading + detail.height;
     let both = trunk_height + 5.0 + block_height + 3.0;
     let heights = match wide {
         true => vec![trunk_height.max(block_height)],
         false => vec![trunk_height + if both <= look.most_height() { 5.0 } else { 0.0 }, block_height],
     };
-    let caption = caption(&config, trunk::has_bars(&rows, left));
+    let caption = caption(&config, &detail, trunk::has_bars(&rows, left));
     Figure::pages(look, "network", &caption, (0.0, 3.0), &heights, move |c, parts| {
         let label = Type::new(PT_LABEL);
         let title = |c: &mut Canvas, (x, y): Point, letter: &str, text: &str, room: f64| {
@@ -67,31 +69,26 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
         };
         for &(part, y) in parts {
             if part == 0 {
-                title(c, (edge, y), if last.is_some() { "a" } else { "" }, "network", left);
+                title(c, (edge, y), "a", "network", left);
                 let small = Type::new(PT_MIN).color(INK_SOFT);
                 c.text((edge + 4.0, y + heading + 1.3), &small.shorten(&cost(&config), left - 4.0), &small);
                 trunk::draw(c, &rows, (edge, y + heading + line), left);
             }
-            if let Some(last) = last.as_ref().filter(|_| wide || part == 1) {
+            if wide || part == 1 {
                 let x = if wide { edge + left + gap } else { edge };
-                title(c, (x, y), "b", &format!("{} in detail", last.name), right);
-                block::draw(c, last, config.config.sizes().dropout(), (x, y + heading), right);
+                title(c, (x, y), "b", &format!("{} in detail", config.last.name), right);
+                detail.draw(c, (x, y + heading));
             }
         }
         Ok(())
     })
 }
 
-fn caption(network: &NetworkDiagram, bars: bool) -> String {
+fn caption(network: &NetworkDiagram, detail: &Detail, bars: bool) -> String {
     let [all, inference] = network.parameters;
     let extra = all - inference;
     let n = network.parts.iter().filter(|part| part.name.starts_with("blocks.")).count();
-    let kind = match network.config.exgnet().map(|sizes| sizes.kind) {
-        Some(BlockKind::Cascade) => "each of convolutions one after another, whose outputs are concatenated",
-        Some(BlockKind::Parallel) => "each of parallel convolutions with different kernels",
-        None => "with their kernels",
-    };
-    let multi = if network.config.exgnet().is_some() { "multiresolution " } else { "" };
+    let stem = if network.parts.iter().any(|part| part.name == "stem") { "a stem, " } else { "" };
     let exported = if extra > 0 {
         format!(
             ", of which {} (broken outlines) exist only while training: an exported model has {}",
@@ -111,24 +108,20 @@ fn caption(network: &NetworkDiagram, bars: bool) -> String {
     };
     let bars = if bars { " Bars: parameters, in proportion." } else { "" };
     format!(
-        "Network {}: one ECG lead of {} samples, {n} {multi}{}, {kind}, and the signal head. Shapes are channels × \
+        "Network {}: one ECG lead of {} samples, {stem}{n} {} and the signal head; k: kernel, samples. Shapes are channels × \
          samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
-         trainable parameters{exported}.{time}{bars}{}",
+         trainable parameters{exported}.{time}{bars} Detail: {}; numbers in its boxes are channels and trainable parameters.",
         network.name,
         grouped(network.samples),
         if n == 1 { "block" } else { "blocks" },
         grouped(all),
-        network.last.as_ref().map_or(String::new(), |b| format!(
-            " Detail: {}, from {} to {}; numbers in its boxes are trainable parameters.",
-            b.name,
-            shape(b.shapes[0]),
-            shape(b.shapes[1])
-        ))
+        detail.told(),
     )
 }
 
-fn shape([channels, samples]: [usize; 2]) -> String {
-    format!("{channels} × {samples}")
+/// A shape for one strip.
+fn shown(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ")
 }
 
 /// The first of `texts` that fits in `mm`, or the last one shortened.

@@ -1,6 +1,6 @@
 //! The parts from the strip to the heads, one below the other.
 
-use super::{NetworkDiagram, arrow, corners, fitting, outline, shape};
+use super::{NetworkDiagram, arrow, corners, fitting, outline, shown};
 use crate::nn::network::{FEATURE_WIDTHS, FEATURES};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::style::{INK, INK_SOFT, OKABE_ITO, PT_AXIS, PT_MIN, PT_SMALL, Rgb};
@@ -60,8 +60,8 @@ fn convolutions(n: &NetworkDiagram, part: &str) -> (String, usize) {
     (kernels.join(", "), own.map(|c| c.stride).max().unwrap_or(1))
 }
 
-/// The rows of a network.
-pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
+/// The rows of a network; blocks in the middle share one where all are higher than `most` mm.
+pub(super) fn rows(n: &NetworkDiagram, most: f64) -> Vec<Row> {
     let row = |kind, texts: &[&str], output: String, parameters, samples| Row {
         kind,
         texts: texts.iter().map(|text| (*text).to_owned()).collect(),
@@ -73,7 +73,7 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
         let inputs = n.parts.iter().rev().find(|p| p.output.len() == 2).map_or(0, |p| p.output[0]);
         p.parameters != (inputs + 1) * p.output[0]
     });
-    let mut rows = vec![row(Kind::Input, &["one ECG lead", "ECG"], shape([1, n.samples]), None, [n.samples; 2])];
+    let mut rows = vec![row(Kind::Input, &["one ECG lead", "ECG"], shown(&[1, n.samples]), None, [n.samples; 2])];
     let (mut channels, mut samples) = (1, n.samples);
     for part in &n.parts {
         let (name, parameters) = (part.name.as_str(), Some(part.parameters));
@@ -81,29 +81,28 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
             let lengths = [samples, shorter];
             (channels, samples) = (out, shorter);
             let (kernels, stride) = convolutions(n, name);
-            let (kind, texts) = match (name.starts_with("blocks."), stride) {
+            // what the convolutions leave
+            let pool = lengths[0].div_ceil(stride) / shorter.max(1);
+            let step = |by: usize, word: &str| if by > 1 { format!(", {word} {by}") } else { String::new() };
+            let [strides, long, short] = [step(stride, "stride"), step(pool, "max pool"), step(pool, "pool")];
+            let (kind, texts) = match (name.starts_with("blocks."), stride * pool.max(1)) {
                 (false, _) => {
-                    // what the convolution leaves
-                    let pool = lengths[0].div_ceil(stride) / shorter.max(1);
-                    let [long, short] = match pool {
-                        0 | 1 => [String::new(), String::new()],
-                        n => [format!(", max pool {n}"), format!(", pool {n}")],
-                    };
-                    let texts = [
-                        format!("{name}: conv k {kernels}, stride {stride}{long}"),
-                        format!("{name}: k {kernels}, stride {stride}{short}"),
-                        format!("{name}: k {kernels}"),
-                        name.to_owned(),
-                    ];
-                    (Kind::Stem, texts.to_vec())
+                    let long = format!("{name}: conv k {kernels}{strides}{long}");
+                    let texts = [format!("{name}: k {kernels}{strides}{short}"), format!("{name}: k {kernels}")];
+                    (Kind::Stem, [vec![long], texts.to_vec(), vec![name.to_owned()]].concat())
                 }
                 (true, 1) => (Kind::Block, vec![format!("{name}: k {kernels}"), name.into()]),
-                (true, stride) => {
-                    let long = format!("{name}: k {kernels}, stride {stride}");
-                    (Kind::Block, vec![long, format!("{name}: stride {stride}"), format!("{name} /{stride}")])
+                (true, by) => {
+                    let texts = [
+                        format!("{name}: k {kernels}{strides}{long}"),
+                        format!("{name}: k {kernels}{strides}{short}"),
+                        format!("{name}: {}", format!("{strides}{short}").trim_start_matches(", ")),
+                        format!("{name} /{by}"),
+                    ];
+                    (Kind::Block, texts.to_vec())
                 }
             };
-            rows.push(Row { texts, ..row(kind, &[], shape([out, shorter]), parameters, lengths) });
+            rows.push(Row { texts, ..row(kind, &[], shown(&part.output), parameters, lengths) });
             continue;
         }
         let extra = |embedding, before| Kind::Extra { embedding, before };
@@ -123,7 +122,30 @@ pub(super) fn rows(n: &NetworkDiagram) -> Vec<Row> {
         };
         rows.push(row(kind, texts, part.output[0].to_string(), parameters, [1, 1]));
     }
+    let too_many = ((height(&rows) - most) / (BOX + SPACE)).ceil().max(0.0) as usize;
+    fold(&mut rows, too_many);
     rows
+}
+
+/// Makes one row of so many more of those of the blocks in the middle; the first and the last block stay.
+fn fold(rows: &mut Vec<Row>, too_many: usize) {
+    let blocks: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].kind == Kind::Block).collect();
+    let count = (too_many + 1).min(blocks.len().saturating_sub(2));
+    if too_many == 0 || count < 2 {
+        return;
+    }
+    let from = blocks[0] + (blocks.len() - count).div_ceil(2);
+    let name = |row: &Row| row.texts[0].split([':', ' ']).next().unwrap_or_default().to_owned();
+    let (first, last) = (&rows[from], &rows[from + count - 1]);
+    let short = format!("{} to {}", name(first), name(last).trim_start_matches("blocks."));
+    let one = Row {
+        kind: Kind::Block,
+        texts: vec![format!("{} to {}: {count} blocks", name(first), name(last)), short, format!("{count} blocks")],
+        output: last.output.clone(),
+        parameters: Some(rows[from..from + count].iter().filter_map(|row| row.parameters).sum()),
+        samples: [first.samples[0], last.samples[1]],
+    };
+    rows.splice(from..from + count, [one]);
 }
 
 impl Row {
@@ -252,5 +274,24 @@ pub(super) fn draw(c: &mut Canvas, rows: &[Row], (x, y): Point, width: f64) {
     if let (Some((left, at)), true) = (pool, !before_extra) {
         c.line((x + 1.0, at), (left, at), PT_AXIS, INK);
         c.text((x + 1.6, at + 1.0 + 2.0 * small.drop()), "e", &small);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::network::diagram::tests::of;
+
+    #[test]
+    fn many_blocks_share_a_row() {
+        let network = of(&["network.kind='inceptiontime'", "network.depth=40", "network.filters=2"], 5);
+        let (all, few) = (rows(&network, 1e9), rows(&network, 110.0));
+        assert!(height(&few) <= 110.0 && height(&few) > 100.0, "{}", height(&few));
+        let sum = |rows: &[Row]| rows.iter().filter_map(|row| row.parameters).sum::<usize>();
+        assert_eq!((all.len() - few.len(), sum(&few)), (31, sum(&all)));
+        let texts: Vec<&str> = few.iter().map(|row| row.texts[0].as_str()).collect();
+        assert!(texts.iter().any(|text| text.ends_with("blocks")) && texts.iter().any(|t| t.starts_with("blocks.39:")));
+        let pooled = of(&["network.kind='cnn'"], 5);
+        assert_eq!(rows(&pooled, 1e9)[2].texts[0], "blocks.1: k 9, max pool 2");
     }
 }

@@ -15,6 +15,11 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The sizes of a network: its keys in the `[network]` table.
 pub trait Sizes: std::fmt::Debug {
+    /// What it is called where its kind does not say all.
+    fn name(&self) -> Option<String> {
+        None
+    }
+
     /// Checks every size.
     fn check(&self) -> Result<(), Problem>;
 

@@ -135,6 +135,10 @@ impl Block {
 }
 
 impl models::Sizes for Sizes {
+    fn name(&self) -> Option<String> {
+        Some(self.told())
+    }
+
     fn check(&self) -> Result<(), Problem> {
         self.problem()
     }

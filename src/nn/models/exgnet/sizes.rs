@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::nn::NetworkConfig;
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
-use crate::nn::models::check_blocks;
+use crate::nn::models::{self, check_blocks};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Branches of a parallel block and convolutions of a cascade; the channels of a block are split this way.
@@ -105,6 +105,17 @@ impl Sizes {
     /// Those of `exgnet-small`.
     pub fn small() -> Self {
         Self { widths: vec![16, 16, 32, 32], strides: vec![1, 2, 1, 2], ..Self::default() }
+    }
+
+    /// The name of the preset whose stem and blocks these are; else which blocks they have.
+    pub(super) fn told(&self) -> String {
+        let trunk = |sizes: &Self| Self { head: Head::Linear, head_hidden: 0, dropout: 0.0, ..sizes.clone() };
+        let same = |(_, preset): &(&str, Self)| trunk(preset) == trunk(self);
+        let kind = match self.kind {
+            BlockKind::Parallel => "exgnet (parallel)",
+            BlockKind::Cascade => "exgnet (cascade)",
+        };
+        <Self as models::Sizes>::presets().into_iter().find(same).map_or(kind, |(name, _)| name).to_owned()
     }
 
     /// Checks every size.
