@@ -180,11 +180,14 @@ fn two_texts_are_compared_in_turn() {
     let shaders = dir.path().to_str().expect("utf-8");
     let common = ["bench", "conv1d", "--shape", SHAPE, "--json", "--rounds", "15"];
     let slow = ["--shader-dir", shaders, "--version", "slow", "--against", "naive"];
-    let (found, code) = json(&[&common[..], &slow].concat());
-    let against = &found["rows"][0]["against"];
-    assert_eq!((code, found["rows"].as_array().map(Vec::len)), (Some(0), Some(2)), "{found}");
-    assert!(against["ratio"]["high"].as_f64().is_some_and(|v| v < 1.0), "{against}");
-    assert_eq!(against["within_noise"], false, "{against}");
+    // twelve times the work; where others work on the machine too, noise may hide even that, but not again and again
+    let told = |_| {
+        let (found, code) = json(&[&common[..], &slow].concat());
+        assert_eq!((code, found["rows"].as_array().map(Vec::len)), (Some(0), Some(2)), "{found}");
+        let against = &found["rows"][0]["against"];
+        against["ratio"]["high"].as_f64().is_some_and(|v| v < 1.0) && against["within_noise"] == false
+    };
+    assert!((0..5).any(told), "twelve times the work is not told");
     // the folder's texts of the naive version are the built-in ones; one of twenty such comparisons may find a difference
     let same = ["--version", "naive", "--against", shaders];
     let none = |_| {
