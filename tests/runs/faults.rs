@@ -161,7 +161,7 @@ fn a_full_disk_leaves_the_last_checkpoint_and_figures_as_they_were() {
     let before = files(&run);
     assert!(before.iter().any(|f| f.0 == checkpoint && f.1.len() > 8 * 512), "killed before the end");
     let own = std::env::current_exe().expect("this program");
-    let child = ["--exact", "writes_a_checkpoint_anew", "--ignored", "--nocapture"];
+    let child = ["--exact", "faults::writes_a_checkpoint_anew", "--ignored", "--nocapture"];
     let full = on_a_full_disk(&own, &child, &checkpoint);
     let said = text(&full.stdout);
     assert!(full.status.success(), "{said}{}", text(&full.stderr));
