@@ -33,7 +33,7 @@ pub const QUICKSTART_NAME: &str = "experiments/quickstart.toml (built in)";
 /// use exgnet::experiment::Experiment;
 /// let sets = ["train.epochs=3".to_string(), "network.head=mlp".to_string()];
 /// let experiment = Experiment::parse_with("[network]\npreset = \"exgnet-small\"", "an example", &sets)?;
-/// assert_eq!((experiment.train.epochs, experiment.network.layers()), (3, 4));
+/// assert_eq!((experiment.train.epochs, experiment.network.maps().len()), (3, 5)); // the stem and four blocks
 /// # Ok::<(), exgnet::error::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
