@@ -22,7 +22,7 @@ use std::path::PathBuf;
 pub(super) struct CollectArgs {
     /// Folder of the sweep
     dir: PathBuf,
-    /// Variant that the others are compared with; without it `plain`, or the first
+    /// Variant that the others are compared with, which comes first; without it `plain`, or the first by name
     #[arg(long, value_name = "VARIANT")]
     reference: Option<String>,
     /// Columns of table.tex, by name, also those of times; without it the most important ones that fit the page

@@ -37,6 +37,9 @@ pub(super) struct FiguresArgs {
     /// The runs of this test fold alone
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
+    /// Variant that the others are compared with, which comes first; without it `plain`, or the first by name
+    #[arg(long, value_name = "VARIANT")]
+    reference: Option<String>,
     /// List all kinds and their figures
     #[arg(long)]
     list: bool,
@@ -114,6 +117,9 @@ impl Drawing<'_> {
         let mut found = read_all(paths)?;
         found.restrict(self.args.fold, &self.args.records)?;
         found.complete()?;
+        if let Some(variant) = &self.args.reference {
+            found.begin_with(variant)?;
+        }
         self.damaged = found.undamaged();
         tell(self.common, &found.missing);
         let beside = paths[0].join("figures");

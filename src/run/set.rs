@@ -7,6 +7,24 @@ use crate::run::read::{Found, Run, is_named};
 use crate::stats::Cells;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+impl Found {
+    /// Puts the runs of a variant before all others: comparisons are with the first.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where no run is of it.
+    pub fn begin_with(&mut self, variant: &str) -> Result<()> {
+        if !self.runs.iter().any(|run| run.variant == variant) {
+            let mut there: Vec<&str> = self.runs.iter().map(|run| run.variant.as_str()).collect();
+            there.dedup();
+            let what = format!("no finished run of variant '{variant}'");
+            return Err(Error::data(self.names.join(", "), what, format!("there are {}", there.join(", "))));
+        }
+        // stable: the others keep their order
+        self.runs.sort_by_key(|run| run.variant != variant);
+        Ok(())
+    }
+}
+
 /// Runs, in the order of their variants, and what they have in common.
 #[derive(Debug, Clone, Default)]
 pub struct RunSet<'r> {

@@ -93,7 +93,7 @@ impl Collected {
     }
 }
 
-/// Reads the finished runs of a sweep. The others are compared with the variant `reference`; without one with the first,
+/// Reads the finished runs of a sweep. The others are compared with the variant `reference`, which comes first; without one with the first,
 /// `plain` where there is one.
 ///
 /// # Errors
@@ -112,24 +112,22 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
     }
     found.missing.clear();
     found.on_common_folds()?;
-    let all = of_runs(&found.names[0], &RunSet::new(&found)?, reference)?;
+    if let Some(variant) = reference {
+        found.begin_with(variant)?;
+    }
+    let all = of_runs(&found.names[0], &RunSet::new(&found)?)?;
     let unfinished = unfinished.into_iter().map(|run| run.dir).collect();
     Ok(Collected { unfinished, left_out: found.missing.clone(), ..all })
 }
 
-/// The tables of tested runs of the same classes.
-pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, reference: Option<&str>) -> Result<Collected> {
+/// The tables of tested runs of the same classes; the variants are compared with the first.
+pub(crate) fn of_runs(name: &str, set: &RunSet<'_>) -> Result<Collected> {
     set.check_tests()?;
     check(&set.runs)?;
-    let reference = reference.unwrap_or(&set.variants[0]);
-    if !set.variants.iter().any(|name| name == reference) {
-        let what = format!("no finished run of variant '{reference}'");
-        return Err(Error::data(name, what, format!("there are {}", set.variants.join(", "))));
-    }
     let methods = methods(set);
     Ok(Collected {
         name: name.to_owned(),
-        table: main_table(name, set, &methods, reference)?,
+        table: main_table(name, set, &methods, &set.variants[0])?,
         per_class: class_table(name, set, &methods)?,
         patients: patient_table(name, set)?,
         runs: set.runs.len(),

@@ -70,8 +70,16 @@ fn runs_are_listed_run_skipped_and_gathered() {
     assert!(table.find("| plain ") < table.find("| both "));
     let done = exgnet(&["collect", &out, "--reference", "both"]);
     let table = text(&done.stdout);
-    assert!(table.find("| plain ") < table.find("| both ") && table.contains("the one of both"), "{table}");
-    fails(&["collect", &out, "--reference", "xai"], 1, &["'xai'", "plain, both"]);
+    assert!(table.find("| both ") < table.find("| plain ") && table.contains("the one of both"), "{table}");
+    let figures = at("figures");
+    let only = ["--only", "ablation", "--format", "svg", "--out", &figures];
+    let done = exgnet(&[&["figures", &out, "--reference", "both"][..], &only].concat());
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let caption = std::fs::read_to_string(at("figures/ablation.txt")).expect("a caption");
+    assert!(caption.contains("signed-rank test against both"), "{caption}");
+    for command in ["collect", "figures"] {
+        fails(&[command, &out, "--reference", "xai"], 1, &["'xai'", "plain, both"]);
+    }
     let read = |name: &str| std::fs::read_to_string(at(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     for name in ["runs/table.csv", "runs/table.tex", "runs/per_class.md", "runs/per_class.csv", "runs/per_class.tex"] {
         assert!(read(name).contains("plain") && read(name).contains("dx/dt"), "{name}");
