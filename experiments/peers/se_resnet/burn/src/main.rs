@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig1d};
-use burn::optim::{Adam, AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -116,7 +116,7 @@ impl Training {
     }
 
     fn logits(&self) -> Result<Vec<f32>> {
-        Ok(self.net.valid().forward(self.x.clone().inner()).into_data().into_vec()?)
+        Ok(self.net.valid().forward(self.x.clone().inner()).into_data().try_into_vec::<f32>()?)
     }
 }
 
