@@ -35,6 +35,10 @@ impl Experiment {
                 "an experiment file is TOML: [table] headers and key = value lines, text in \"quotes\"",
             )
         })?;
+        if table.contains_key("variant") {
+            let what = format!("{origin}: is a sweep's file, with [[variant]], expected an experiment");
+            return Err(Error::config(what, format!("run it with `exgnet sweep {origin}`, or give its base")));
+        }
         let mut asked = Table::new();
         sets.iter().try_for_each(|set| apply_set(&mut asked, set))?;
         make_room_for_kind(&mut table, &asked);
@@ -79,17 +83,27 @@ impl Experiment {
     }
 }
 
+/// The network that a kind is an arrangement of, as its place in [`KINDS`].
+fn network_of(kind: &str) -> Option<usize> {
+    KINDS.iter().position(|kinds| kinds.contains(&kind))
+}
+
 /// Where settings ask for another network than the table describes, its sizes are none of that one's: only the dropout, which
 /// all have, stays.
 fn make_room_for_kind(table: &mut Table, asked: &Table) {
     let kind_of = |table: &Table| Some(table.get("network")?.get("kind")?.as_str()?.to_owned());
     let own = kind_of(table).unwrap_or_else(|| KINDS[0][0].to_owned());
-    let network_of = |kind: &str| KINDS.iter().position(|kinds| kinds.contains(&kind));
     if kind_of(asked).is_none_or(|kind| network_of(&kind) == network_of(&own)) {
         return;
     }
     if let Some(Value::Table(network)) = table.get_mut("network") {
-        network.retain(|key, _| key == "dropout");
+        let (kept, left_out): (Table, Table) =
+            std::mem::take(network).into_iter().partition(|(key, _)| key == "dropout");
+        *network = kept;
+        if !left_out.is_empty() {
+            let keys: Vec<&str> = left_out.keys().map(String::as_str).collect();
+            log::info!("another network is asked for: left out of the file's [network]: {}", keys.join(", "));
+        }
     }
 }
 
@@ -134,15 +148,23 @@ fn complete(given: &Table) -> Result<Experiment, Problem> {
     if let Some(Value::Table(network)) = given.get_mut("network") {
         let kind = network.get("kind").and_then(Value::as_str).filter(|kind| KINDS.concat().contains(kind));
         let kind = kind.map(str::to_owned);
-        let network = match network.remove("preset") {
+        let preset = network.remove("preset");
+        let network = match &preset {
             None => NetworkConfig::default(),
             Some(name) => name.as_str().and_then(|name| NetworkConfig::preset(name).ok()).ok_or_else(|| {
                 let known: Vec<&str> = NetworkConfig::presets().into_iter().map(|(known, _)| known).collect();
                 let expected = format!("one of \"{}\"", known.join("\", \""));
                 let hint = "or leave the preset out and give the sizes";
-                Problem::new("network.preset", show(&name), expected, hint)
+                Problem::new("network.preset", show(name), expected, hint)
             })?,
         };
+        if let Some((preset, kind)) = preset.as_ref().zip(kind.as_deref())
+            && network_of(kind) != network_of(&network.kind())
+        {
+            let expected = format!("a preset of {kind}, or none");
+            let hint = "a network without presets has usual sizes; leave network.preset or network.kind out";
+            return Err(Problem::new("network.preset", show(preset), expected, hint));
+        }
         *table_of(&mut base, "network") = defaults(&kind.map_or(network.clone(), |kind| network.of(&kind)));
     }
     let mut known = base.clone();

@@ -182,6 +182,9 @@ fn a_setting_may_ask_for_another_network_than_the_file_has() {
     // what the setting's network does not have stays an error, and so does a file of two minds
     fails(of(&["network.kind=cnn", "network.head=mlp"]), &["network.head"]);
     fails(Experiment::parse("[network]\nkind = 'cnn'\nhead = 'mlp'", "e.toml"), &["e.toml:3", "network.head"]);
+    let two = of(&["network.preset=exgnet-small", "network.kind=resnet1d"]);
+    fails(two, &["network.preset: found \"exgnet-small\"", "a preset of resnet1d"]);
+    fails(parse("base = 'a.toml'\n[[variant]]\nname = 'a'"), &["e.toml", "sweep's file", "exgnet sweep"]);
 }
 
 #[test]

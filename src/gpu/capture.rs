@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use std::sync::Arc;
 use std::thread::ThreadId;
 
-/// Launches that a recording holds at most: their parameters take 1 MiB.
-const MAX_CAPTURED: usize = 4096;
+/// Launches that a recording holds at most, more than a step of the deepest network has: their parameters take 8 MiB.
+const MAX_CAPTURED: usize = 32_768;
 
 /// Memory of recordings. Their tensors share its buffers by lifetime, as all tensors do, and nobody else does:
 /// whatever runs between two replays cannot meet them. Recordings that share one must not run at the same time, which

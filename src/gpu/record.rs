@@ -155,6 +155,15 @@ impl Gpu {
         let mut recorder = lock(&self.0.recorder);
         // Again if another thread filled it meanwhile.
         while recorder.target().is_full() {
+            if recorder.capture.as_ref().is_some_and(Capturing::is_mine) {
+                let most = recorder.target().params.len() as u64 / PARAM_SLOT;
+                return Err(Error::gpu(
+                    format!(
+                        "found more than {most} launches in a step that is being recorded, expected at most so many"
+                    ),
+                    "take fewer blocks or a later target layer, or record a part of the step",
+                ));
+            }
             drop(recorder);
             self.flush()?;
             recorder = lock(&self.0.recorder);
@@ -247,7 +256,7 @@ impl Gpu {
         if recorder.capture.as_ref().is_some_and(Capturing::is_mine) {
             return Err(Error::gpu(
                 "found a wait for the device inside a step that is being recorded, expected launches only",
-                "a step to record may not read its tensors, nor launch more kernels than a recording holds",
+                "a step to record may not read its tensors: read them after its replay",
             ));
         }
         let Recorder { stream, profile, .. } = &mut *recorder;

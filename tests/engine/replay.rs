@@ -149,6 +149,20 @@ fn what_a_capture_cannot_hold_is_an_error_that_says_what_to_do() {
     assert_eq!(found, loss().and_then(|t| t.item()).expect("computed"));
 }
 
+/// A step of a deep network whose first map is guided has more than ten thousand launches.
+#[test]
+fn a_recording_holds_the_longest_step_and_tells_its_end() {
+    let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
+    let x = Tensor::full(&gpu, &[1], 1.0).expect("uploaded");
+    let times = |n: usize| (0..n).try_fold(x.clone(), |y, _| exgnet::ops::add_scalar(&y, 1.0));
+    let (work, y) = gpu.capture(&gpu.arena(), || no_grad(|| times(12_000))).expect("recorded");
+    work.replay().expect("replayed");
+    assert_eq!(y.item().expect("read back"), 12_001.0);
+    let said = gpu.capture(&gpu.arena(), || no_grad(|| times(33_000))).expect_err("too long").to_string();
+    assert!(said.contains("more than 32768 launches") && said.contains("HINT"), "{said}");
+    assert_eq!(exgnet::ops::scale(&x, 2.0).and_then(|y| y.item()).expect("in order"), 2.0);
+}
+
 #[test]
 fn a_replayed_step_is_the_step_itself() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));

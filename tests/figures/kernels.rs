@@ -188,7 +188,7 @@ fn figures_consist_of_what_they_should() {
         let stems: Vec<&str> = figures.iter().map(|f| f.stem.as_str()).collect();
         assert_eq!(stems, ["roofline", "variants", "step-share", "scaling", "ladder-conv1d", "ladder-max_pool"]);
         figures.iter().for_each(|f| compare(f, width_mm));
-        network::network(&small_network(), &look).iter().for_each(|f| compare(f, width_mm));
+        network::network(&small_network(), "network", &look).iter().for_each(|f| compare(f, width_mm));
     }
 }
 
@@ -204,7 +204,7 @@ fn every_theme_and_width_has_room_for_the_real_results() {
             if i % 2 == 1 {
                 sets.extend(["losses.joint=0", "losses.feature=0"].map(String::from));
             }
-            for figure in network::network(&drawn(&sets), &look(case)) {
+            for figure in network::network(&drawn(&sets), "network", &look(case)) {
                 check(&figure, &format!("{} {name} {case:?}", figure.stem));
                 let (most, high) = (if case.0 > 100.0 { 235.1 } else { 120.1 }, figure.page.height_mm);
                 assert!(high < most || case.1.scale() > 1.0, "{name} {case:?}: {high} mm");
@@ -302,7 +302,8 @@ fn figures_of_the_readme_come_from_committed_results() {
     for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else { continue };
         let (results, out) = (root(folder), tmp.path().join(folder));
-        let kind = FIGURES.iter().rev().find(|k| file.starts_with(k.stem)).expect("a kind of figure").stem;
+        let kind = FIGURES.iter().map(|k| k.stem).filter(|stem| file.starts_with(stem)).max_by_key(|stem| stem.len());
+        let kind = kind.expect("a kind of figure");
         let (code, _, told) =
             exgnet(&[results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()]);
         assert_eq!(code, Some(0), "{link}: {told}");
@@ -317,7 +318,7 @@ fn figures_of_the_readme_come_from_committed_results() {
 fn committed_networks_are_there() {
     for (name, sets) in NETWORKS.into_iter().filter(|(name, _)| !name.contains(' ')) {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
-        let mut figure = network::network(&drawn(&sets), &look((180.0, Theme::Paper))).remove(0);
+        let mut figure = network::network(&drawn(&sets), "network", &look((180.0, Theme::Paper))).remove(0);
         figure.stem = name.into();
         let dir = root("results/network");
         if asked("EXGNET_FIGURES") {
@@ -336,7 +337,7 @@ fn figures_to_look_at() {
             let mut all = all(&data, &look(case));
             for (name, sets) in NETWORKS {
                 let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
-                for mut figure in network::network(&drawn(&sets), &look(case)) {
+                for mut figure in network::network(&drawn(&sets), "network", &look(case)) {
                     figure.stem = format!("{}-{}", figure.stem, name.replace(' ', "-"));
                     all.push(figure);
                 }

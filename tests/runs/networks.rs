@@ -72,8 +72,15 @@ fn every_kind_goes_all_the_way() {
     works(&["sweep", &at("sweep.toml"), "--out", &runs]);
     works(&["collect", &runs]);
     let table = std::fs::read_to_string(format!("{runs}/table.md")).expect("a table");
+    // each kind of network is drawn, and the layer that is guided is told
+    let drawn = at("networks");
+    works(&["figures", &runs, "--only", "network", "--format", "svg", "--out", &drawn]);
     for small in SMALL {
         let (kind, layer, _) = small;
+        let caption = std::fs::read_to_string(format!("{drawn}/network-{kind}.txt")).expect("a caption");
+        assert_eq!(caption.contains(&format!("Grad-CAM looks at {layer}.")), layer != "last", "{caption}");
+        let detail = std::fs::read_to_string(format!("{drawn}/network-{kind}.svg")).expect("a figure");
+        assert_eq!(detail.contains("Grad-CAM"), layer == "last", "{kind}");
         assert!(table.contains(&format!("| {kind} ")), "{table}");
         let run = format!("{runs}/{kind}/fold-0-seed-3");
         there(

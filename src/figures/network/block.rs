@@ -119,8 +119,8 @@ fn columns(layout: &Layout, width: f64) -> (Vec<[f64; 2]>, Vec<[f64; 2]>) {
 }
 
 impl Detail {
-    /// Lays a block out in `width` mm; `dropout` is the share that is dropped.
-    pub(super) fn new(graph: &Graph, dropout: f64, width: f64) -> Self {
+    /// Lays a block out in `width` mm; `dropout` is the share that is dropped, `is_target` whether Grad-CAM looks at its map.
+    pub(super) fn new(graph: &Graph, is_target: bool, dropout: f64, width: f64) -> Self {
         let layout = Layout::new(&graph.nodes);
         let (columns, sides) = columns(&layout, width);
         let shape = |(i, place): (usize, &Place)| {
@@ -132,7 +132,7 @@ impl Detail {
                 Some([first, last]) => [columns[first][0], columns[last][1]],
                 None => sides[layout.lanes.iter().find(|l| l.boxes.contains(&i)).map_or(0, |l| l.column)],
             };
-            Shape { x, y: [0.0; 2], words: words(graph, i, dropout), lines: Vec::new() }
+            Shape { x, y: [0.0; 2], words: words(graph, i, is_target, dropout), lines: Vec::new() }
         };
         let mut boxes: Vec<Shape> = layout.places.iter().enumerate().map(shape).collect();
         let mut top = 0.0;
@@ -285,7 +285,7 @@ mod tests {
         for sets in KINDS {
             let graph = of(sets, 5).last;
             for width in [50.7, 79.0, 80.2] {
-                let detail = Detail::new(&graph, 0.1, width);
+                let detail = Detail::new(&graph, true, 0.1, width);
                 for (i, a) in detail.boxes.iter().enumerate() {
                     assert!(a.x[0] >= 0.0 && a.x[0] < a.x[1] && a.x[1] <= width + 1e-9, "{sets:?} {width}");
                     assert!(a.y[1] <= detail.height, "{sets:?} {width}");

@@ -11,6 +11,8 @@ use crate::run::cost::Cost;
 pub struct NetworkDiagram {
     /// See [`NetworkConfig::name`].
     pub name: String,
+    /// The arm that it is of, where others have another network.
+    pub of: Option<String>,
     /// Its sizes.
     pub config: NetworkConfig,
     /// Samples of the input strip, of one lead.
@@ -21,6 +23,8 @@ pub struct NetworkDiagram {
     pub convolutions: Vec<Convolution>,
     /// The last block in detail.
     pub last: Graph,
+    /// The layer that Grad-CAM looks at, where it is not the last block.
+    pub target: Option<String>,
     /// Trainable parameters of all parts, and of an inference.
     pub parameters: [usize; 2],
     /// Multiply-adds of an inference of one strip.
@@ -37,16 +41,18 @@ pub struct NetworkDiagram {
 pub fn diagram(experiment: &Experiment, classes: usize) -> Result<NetworkDiagram> {
     let (c, samples) = (&experiment.network, experiment.data.samples());
     c.validate()?;
-    experiment.losses.layer(c)?;
+    let (maps, target) = (c.maps(), experiment.losses.layer(c)?);
     let outline = Outline::new(c, classes, experiment.losses.train_only(), samples)?;
     let no_map =
         || Error::config("a network without maps, expected one or more", "give the outputs of its blocks as its maps");
     Ok(NetworkDiagram {
         name: c.name(),
+        of: None,
         config: c.clone(),
         samples,
         convolutions: outline.convolutions.concat(),
         last: outline.last.clone().ok_or_else(no_map)?,
+        target: (target + 1 < maps.len()).then(|| maps[target].clone()),
         parts: outline.parts.clone(),
         parameters: [outline.parameters(), outline.parameters_inference()],
         multiply_adds: outline.multiply_adds,

@@ -6,30 +6,45 @@ mod layout;
 mod trunk;
 mod words;
 
-use crate::experiment::LossConfig;
-use crate::figures::catalogue::Drawn;
+use crate::experiment::{Experiment, LossConfig};
+use crate::figures::catalogue::{Drawn, stem};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
 use crate::plot::style::{INK, INK_SOFT, Look, PT_AXIS, PT_LABEL, PT_MIN, Rgb};
 use crate::plot::text::grouped;
 use crate::run::cost::Cost;
+use crate::run::read::Run;
 use crate::run::set::RunSet;
 use block::Detail;
 use diagram::{NetworkDiagram, diagram};
 
-/// The diagram of the arm with most parts, which shows them all.
+/// Of each kind of network the diagram of the arm with most parts, which shows them all.
 pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) {
     let parts =
         |losses: &LossConfig| usize::from(losses.joint > 0.0 || losses.feature > 0.0) + usize::from(losses.xai > 0.0);
-    let experiments = set.runs.iter().filter_map(|r| Some((r, r.experiment.as_ref()?)));
-    let Some((run, experiment)) = experiments.max_by_key(|(_, e)| parts(&e.losses)) else {
+    let mut networks: Vec<(&Run, &Experiment)> = Vec::new();
+    for (run, experiment) in set.runs.iter().filter_map(|r| Some((*r, r.experiment.as_ref()?))) {
+        match networks.iter_mut().find(|(_, other)| other.network.kind() == experiment.network.kind()) {
+            // of several with most parts the last
+            Some(known) if parts(&experiment.losses) >= parts(&known.1.losses) => *known = (run, experiment),
+            Some(_) => {}
+            None => networks.push((run, experiment)),
+        }
+    }
+    if networks.is_empty() {
         return drawn.miss("network", "no run has a config.toml that can be read");
-    };
+    }
     if set.classes.is_empty() {
         return drawn.miss("network", "neither metrics.json nor split.json has the classes: train the run");
     }
-    let made = diagram(experiment, set.classes.len());
-    drawn.add_pages("network", made.map(|d| network(&NetworkDiagram { measured: run.cost.clone(), ..d }, look)));
+    for (run, experiment) in &networks {
+        let name = if networks.len() == 1 { "network".into() } else { stem("network", set, &run.variant) };
+        let others = set.runs.iter().filter_map(|r| r.experiment.as_ref());
+        let of = others.map(|e| &e.network).any(|other| *other != experiment.network).then(|| run.variant.clone());
+        let made = diagram(experiment, set.classes.len())
+            .map(|d| network(&NetworkDiagram { measured: run.cost.clone(), of, ..d }, &name, look));
+        drawn.add_pages(&name, made);
+    }
 }
 
 /// What an inference costs, in words.
@@ -43,7 +58,7 @@ fn cost(network: &NetworkDiagram) -> String {
 }
 
 /// Draws the diagram: beside each other, or one below the other on as many pages as they need, the trunk and its last block.
-pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
+pub fn network(config: &NetworkDiagram, stem: &str, look: &Look) -> Vec<Figure<'static>> {
     let config = config.clone();
     let wide = look.is_wide();
     let (edge, gap) = (3.0, 7.0);
@@ -53,7 +68,7 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
     let (heading, line) = (6.0, 3.2);
     let rows = trunk::rows(&config, look.most_height() - heading - line - 6.0);
     let trunk_height = heading + line + trunk::height(&rows);
-    let detail = Detail::new(&config.last, config.config.sizes().dropout(), right);
+    let detail = Detail::new(&config.last, config.target.is_none(), config.config.sizes().dropout(), right);
     let block_height = heading + detail.height;
     let both = trunk_height + 5.0 + block_height + 3.0;
     let heights = match wide {
@@ -61,7 +76,7 @@ pub fn network(config: &NetworkDiagram, look: &Look) -> Vec<Figure<'static>> {
         false => vec![trunk_height + if both <= look.most_height() { 5.0 } else { 0.0 }, block_height],
     };
     let caption = caption(&config, &detail, trunk::has_bars(&rows, left));
-    Figure::pages(look, "network", &caption, (0.0, 3.0), &heights, move |c, parts| {
+    Figure::pages(look, stem, &caption, (0.0, 3.0), &heights, move |c, parts| {
         let label = Type::new(PT_LABEL);
         let title = |c: &mut Canvas, (x, y): Point, letter: &str, text: &str, room: f64| {
             c.text((x, y + 4.0), letter, &label.bold());
@@ -108,15 +123,16 @@ fn caption(network: &NetworkDiagram, detail: &Detail, bars: bool) -> String {
     };
     let bars = if bars { " Bars: parameters, in proportion." } else { "" };
     format!(
-        "Network {}: one ECG lead of {} samples, {stem}{n} {} and the signal head; k: kernel, samples. Shapes are channels × \
+        "Network {}{}: one ECG lead of {} samples, {stem}{n} {} and the signal head; k: kernel, samples. Shapes are channels × \
          samples of the output for one strip; a box narrows where the strip is shortened (width: logarithm of the length). {} \
          trainable parameters{exported}.{time}{bars} Detail: {}; numbers in its boxes are channels and trainable parameters.",
         network.name,
+        network.of.as_ref().map_or(String::new(), |arm| format!(" of {arm}")),
         grouped(network.samples),
         if n == 1 { "block" } else { "blocks" },
         grouped(all),
         detail.told(),
-    )
+    ) + &network.target.as_ref().map_or(String::new(), |layer| format!(" Grad-CAM looks at {layer}."))
 }
 
 /// A shape for one strip.

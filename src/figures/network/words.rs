@@ -23,7 +23,7 @@ pub(super) struct Words {
 const PLAIN: (Rgb, f64) = (INK, 0.0);
 
 /// The box of a node; `dropout` is the share that is dropped.
-pub(super) fn words(graph: &Graph, node: usize, dropout: f64) -> Words {
+pub(super) fn words(graph: &Graph, node: usize, is_target: bool, dropout: f64) -> Words {
     // a sign has no text: what it gives has
     let is_map = node == graph.map || graph.nodes[node].what == What::Output && is_sign(&graph.nodes[graph.map]);
     let node = &graph.nodes[node];
@@ -91,7 +91,10 @@ pub(super) fn words(graph: &Graph, node: usize, dropout: f64) -> Words {
             (vec![count(&name), name], vec![], PLAIN)
         }
     };
-    if is_map && let Some(text) = short.first().cloned() {
+    if is_map
+        && is_target
+        && let Some(text) = short.first().cloned()
+    {
         short.splice(0..0, [format!("{text} (where Grad-CAM looks)"), format!("{text} (Grad-CAM)")]);
     }
     let fewer = |line: String| {
@@ -147,7 +150,7 @@ mod tests {
 
     fn of(what: What, parameters: usize) -> Words {
         let node = Node { what, inputs: vec![], output: vec![85, 79], parameters };
-        words(&Graph { name: "blocks.0".into(), nodes: vec![node.clone(), node], map: 1 }, 0, 0.1)
+        words(&Graph { name: "blocks.0".into(), nodes: vec![node.clone(), node], map: 1 }, 0, true, 0.1)
     }
 
     #[test]
