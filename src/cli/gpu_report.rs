@@ -125,7 +125,7 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
         common.say(format!("{} of {}: {name} (at most {} minutes)", i + 1, plan.len(), args.limit));
         let part = Measuring { common, work: &work, limit: Duration::from_secs_f64(60.0 * args.limit) }.part(name, how);
         if signals::is_stopped() {
-            common.say("stopped; the same command goes on here".to_owned());
+            common.say("stopped; the same command goes on here");
             return Ok(ExitCode::from(INTERRUPTED));
         }
         if let Some(said) = &part.failed {

@@ -69,18 +69,18 @@ impl GpuReport {
             of("shader_f16"),
             if *small { "small" } else { "large" },
         );
-        let sections: [(&str, fn(&Self) -> Option<String>); 8] = [
-            ("Kernels against f64", Self::check),
-            ("Quick start, twice", Self::quickstart),
-            ("Training step and inference", Self::steps),
-            ("Where a step goes", Self::kernels),
-            ("Beside PyTorch", Self::pytorch),
-            ("Convolutions of the network", Self::layers),
-            ("Versions of the convolution", Self::ladder),
-            ("Tuning", Self::tuning),
+        let sections = [
+            ("Kernels against f64", self.check()),
+            ("Quick start, twice", self.quickstart()),
+            ("Training step and inference", self.steps()),
+            ("Where a step goes", self.kernels()),
+            ("Beside PyTorch", self.pytorch()),
+            ("Convolutions of the network", self.layers()),
+            ("Versions of the convolution", self.ladder()),
+            ("Tuning", self.tuning()),
         ];
-        for (title, section) in sections {
-            let text = section(self).unwrap_or_else(|| "Not measured.\n".into());
+        for (title, text) in sections {
+            let text = text.unwrap_or_else(|| "Not measured.\n".into());
             // writing into a String cannot fail
             let _ = write!(page, "\n## {title}\n\n{text}");
         }
