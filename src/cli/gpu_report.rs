@@ -1,6 +1,7 @@
 //! `exgnet gpu-report`: everything that is to know of an adapter, by one command.
 
 use super::signals::{self, InOrder};
+use super::sweep::POLL;
 use super::{Common, INTERRUPTED, print_line, within};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
@@ -16,8 +17,6 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Between two looks whether a child has ended.
-const POLL: Duration = Duration::from_millis(20);
 /// The network in PyTorch.
 const TWIN: &str = include_str!("../../experiments/peers/torch_twin.py");
 /// Times that both sides are measured.

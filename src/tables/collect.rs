@@ -93,8 +93,8 @@ impl Collected {
     }
 }
 
-/// Reads the finished runs of a sweep. The others are compared with the variant `reference`, which comes first; without one with the first,
-/// `plain` where there is one.
+/// Reads the finished runs of a sweep. The others are compared with the variant `reference`, which comes first; without one
+/// with the first, `plain` where there is one.
 ///
 /// # Errors
 /// [`Error::File`] where there is no run; [`Error::Data`] where a file is damaged, no run is finished, the reference has
