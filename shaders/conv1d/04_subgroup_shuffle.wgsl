@@ -63,7 +63,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> src: array<Quad>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<Words>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
 {%- if relu %}
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
@@ -134,7 +134,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             {%- endfor %}
             {%- endfor %}
             {%- for l in range(loads) %}
-            let w{{ l }} = w[wi + {{ l * lanes }}u];
+            let w{{ l }} = values(w[wi + {{ l * lanes }}u]);
             {%- endfor %}
             {%- for d in range(du) %}
             {%- for j in range(p + tail) %}

@@ -1,5 +1,5 @@
-// Four values of a signal's row, as they are stored: in f32, or (half) in f16, two pairs of bits. Number is what kernels
-// compute with: f32, or (native) f16, of which Quad is then a vector. Included first of all: it may enable f16.
+// Four values as they are stored: in f32, or (half) in f16, two pairs of bits. Number is what kernels compute with: f32, or
+// (native) f16, of which Quad is then a vector. Included first of all: it may enable f16.
 {# defaults: half=0 native=0 #}
 {%- if native is defined and native %}
 enable f16;
@@ -20,9 +20,10 @@ fn packed(v: vec4<f32>) -> Quad {
 }
 {%- else %}
 alias Number = f32;
-alias Quad = vec4<f32>;
+alias Quad = Words;
 
-fn unpacked(q: Quad) -> vec4<f32> { return q; }
+fn unpacked(q: Quad) -> vec4<f32> { return values(q); }
 
-fn packed(v: vec4<f32>) -> Quad { return v; }
+fn packed(v: vec4<f32>) -> Quad { return words(v); }
 {%- endif %}
+{% include "include/words.wgsl" %}

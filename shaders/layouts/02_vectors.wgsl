@@ -56,7 +56,7 @@ struct Weights {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(3) var<storage, read> src: array<Quad>;
-@group(0) @binding(4) var<storage, read_write> v: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> v: array<Words>;
 @group(0) @binding(5) var<storage, read> w: array<f32>;
 @group(0) @binding(6) var<storage, read_write> laid: array<f32>;
 
@@ -128,13 +128,13 @@ fn points(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
     let two_odd = 2.0 * (e3 - e1);
     let size = p_points.rows * p_points.quads;
     let keep = select(0.0, 1.0, inside);
-    v[id] = keep * (e4 - 5.0 * e2 + 4.0 * e0);
-    v[id + size] = keep * (one + one_odd);
-    v[id + 2u * size] = keep * (one - one_odd);
-    v[id + 3u * size] = keep * (two + two_odd);
-    v[id + 4u * size] = keep * (two - two_odd);
-    v[id + 5u * size] = keep * (d5 - 5.0 * d3 + 4.0 * d1);
-    v[id + 6u * size] = keep * (e5 - 5.0 * e3 + 4.0 * e1);
+    v[id] = words(keep * (e4 - 5.0 * e2 + 4.0 * e0));
+    v[id + size] = words(keep * (one + one_odd));
+    v[id + 2u * size] = words(keep * (one - one_odd));
+    v[id + 3u * size] = words(keep * (two + two_odd));
+    v[id + 4u * size] = words(keep * (two - two_odd));
+    v[id + 5u * size] = words(keep * (d5 - 5.0 * d3 + 4.0 * d1));
+    v[id + 6u * size] = words(keep * (e5 - 5.0 * e3 + 4.0 * e1));
 }
 
 // Tap k of the kernel at `row` of w; 0 outside. Negative k wrap to large ones.

@@ -21,13 +21,13 @@ struct Params {
     len: u32, last: u32,                                          // last vec4 of x
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Words>;
 @group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 
 override step: u32 = 1u;
 override WG: u32 = 8u;
 
-fn load(q: i32) -> vec4<f32> { return x[min(u32(max(q, 0)), p.last)]; }
+fn load(q: i32) -> vec4<f32> { return values(x[min(u32(max(q, 0)), p.last)]); }
 
 // Four values from the s-th of a on.
 fn shifted(a: vec4<f32>, b: vec4<f32>, s: u32) -> vec4<f32> {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
                   Keys of the JSON: version, commit (null where it is not known), chosen (the adapter's name that a command\n\
                   would open now; null if there is none), missing (messages, with what to install), adapters: of each name,\n\
                   backend, kind, driver, driver_info, is_software, cpu (its features, where it plays the adapter),\n\
-                  subgroup_size (least and most lanes), subgroups, timestamps, shader_f16, max_binding_bytes, max_buffer_bytes, max_storage_buffers, max_workgroup_threads,\n\
+                  subgroup_size (least and most lanes), subgroups, timestamps, shader_f16, shader_int64, max_binding_bytes, max_buffer_bytes, max_storage_buffers, max_workgroup_threads,\n\
                   max_workgroup_bytes, max_groups_per_dimension, notes. A key keeps its name and meaning; new ones may come.")]
 pub(super) struct InfoArgs {
     /// Print JSON on standard output
@@ -64,6 +64,7 @@ fn print_text(info: &Info) {
         ));
         print_line(&format!("  timestamps          {}", yes(a.timestamps)));
         print_line(&format!("  16-bit floats       {}", yes(a.shader_f16)));
+        print_line(&format!("  64-bit integers     {}", yes(a.shader_int64)));
         print_line(&format!(
             "  largest binding     {} MiB, largest buffer {} MiB",
             mib(a.max_binding_bytes),

@@ -52,6 +52,8 @@ pub struct AdapterReport {
     pub timestamps: bool,
     /// Native 16-bit floats in shaders.
     pub shader_f16: bool,
+    /// 64-bit integers in shaders.
+    pub shader_int64: bool,
     /// Largest storage binding, bytes.
     pub max_binding_bytes: u64,
     /// Largest buffer, bytes.
@@ -113,6 +115,7 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
         subgroups: features.contains(wgpu::Features::SUBGROUP),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         shader_f16: features.contains(wgpu::Features::SHADER_F16),
+        shader_int64: features.contains(wgpu::Features::SHADER_INT64),
         max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_buffer_bytes: limits.max_buffer_size,
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
@@ -168,6 +171,7 @@ impl AdapterReport {
             subgroups: false,
             timestamps: false,
             shader_f16: false,
+            shader_int64: false,
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_buffer_bytes: limits.max_buffer_size,
             max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
@@ -245,8 +249,10 @@ pub(super) fn choose(choice: &AdapterChoice) -> Result<(wgpu::Adapter, AdapterRe
 }
 
 /// What kernels may use where it is there.
-const FEATURES: wgpu::Features =
-    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP).union(wgpu::Features::SHADER_F16);
+const FEATURES: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::SHADER_INT64);
 
 pub(super) fn open(adapter: &wgpu::Adapter, report: &AdapterReport) -> Result<(wgpu::Device, wgpu::Queue)> {
     // The kernels that are built in keep to WebGPU's default limits. Sizes are raised to what the adapter has, so that long

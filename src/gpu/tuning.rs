@@ -140,6 +140,8 @@ pub struct Facts {
     pub subgroups: bool,
     /// 16-bit arithmetic.
     pub f16: bool,
+    /// 64-bit integers.
+    pub int64: bool,
     /// Lanes of a subgroup of one fixed size, or 0.
     pub lanes: usize,
 }
@@ -151,6 +153,7 @@ impl Facts {
             ("software", i64::from(self.software)),
             ("subgroups", self.subgroups.into()),
             ("f16", self.f16.into()),
+            ("int64", self.int64.into()),
             ("lanes", self.lanes as i64),
         ];
         all.into_iter().map(|(name, v)| (name.to_owned(), Number::Int(v))).collect()
@@ -221,7 +224,8 @@ impl Gpu {
     pub(super) fn with_facts(&self, sizes: &Values) -> Values {
         let r = &self.0.report;
         let lanes = self.fixed_lanes().unwrap_or(0);
-        let facts = Facts { software: r.is_software, subgroups: r.subgroups, f16: r.shader_f16, lanes };
+        let (f16, int64) = (r.shader_f16, r.shader_int64);
+        let facts = Facts { software: r.is_software, subgroups: r.subgroups, f16, int64, lanes };
         let mut values = facts.values();
         values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
         values

@@ -18,6 +18,8 @@ pub enum Need {
     Subgroups,
     /// 16-bit arithmetic.
     F16,
+    /// 64-bit integers.
+    Int64,
     /// Storage buffers of a kernel.
     Storage(u32),
     /// Bytes of workgroup memory.
@@ -31,6 +33,7 @@ impl std::fmt::Display for Need {
         match self {
             Self::Subgroups => write!(f, "subgroups"),
             Self::F16 => write!(f, "16-bit arithmetic"),
+            Self::Int64 => write!(f, "64-bit integers"),
             Self::Storage(n) => write!(f, "{n} storage buffers"),
             Self::Shared(n) => write!(f, "{n} bytes of workgroup memory"),
             Self::Threads(n) => write!(f, "workgroups of {n} threads"),
@@ -228,6 +231,7 @@ impl Version {
         let missing = |need: &&Need| match **need {
             Need::Subgroups => !report.subgroups,
             Need::F16 => !report.shader_f16,
+            Need::Int64 => !report.shader_int64,
             Need::Storage(n) => report.max_storage_buffers < n,
             Need::Shared(n) => report.max_workgroup_bytes < n,
             Need::Threads(n) => report.max_workgroup_threads < n,

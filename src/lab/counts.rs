@@ -58,7 +58,10 @@ pub(super) fn validated(text: &str, allowed: Capabilities) -> Result<(Module, Mo
 /// SPIR-V of one entry point as it is written, without bounds checks and without memory that is set to zero first; and the
 /// threads of a workgroup.
 fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Vec<u32>, usize), String> {
-    let allowed = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    let allowed = Capabilities::SUBGROUP
+        | Capabilities::SHADER_FLOAT16
+        | Capabilities::SHADER_FLOAT16_IN_FLOAT32
+        | Capabilities::SHADER_INT64;
     let (module, info) = validated(text, allowed)?;
     let at = naga::ShaderStage::Compute;
     let constants = constants.iter().cloned().collect();

@@ -101,11 +101,12 @@ impl Version {
                     let need = match (what, number.parse()) {
                         ("subgroups", _) => Need::Subgroups,
                         ("f16", _) => Need::F16,
+                        ("int64", _) => Need::Int64,
                         ("storage", Ok(n)) => Need::Storage(n),
                         ("shared", Ok(n)) => Need::Shared(n),
                         ("threads", Ok(n)) => Need::Threads(n),
                         _ => {
-                            let known = "known are subgroups, f16, storage=N, shared=BYTES and threads=N";
+                            let known = "known are subgroups, f16, int64, storage=N, shared=BYTES and threads=N";
                             return Err((format!("'{word}' is nothing that an adapter has"), hint(known)));
                         }
                     };

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 /// Adapters that are supposed: a software one, a wide one, one with nothing.
 const ADAPTERS: [Facts; 3] = [
-    Facts { software: true, subgroups: true, f16: false, lanes: 8 },
-    Facts { software: false, subgroups: true, f16: true, lanes: 32 },
-    Facts { software: false, subgroups: false, f16: false, lanes: 0 },
+    Facts { software: true, subgroups: true, f16: false, int64: true, lanes: 8 },
+    Facts { software: false, subgroups: true, f16: true, int64: false, lanes: 32 },
+    Facts { software: false, subgroups: false, f16: false, int64: false, lanes: 0 },
 ];
 /// Storage buffers of a kernel that every adapter has.
 const STORAGE: usize = 8;
@@ -25,7 +25,7 @@ struct Allowed {
 }
 
 impl Allowed {
-    fn to(needs: &[Need], native: bool) -> Self {
+    fn to(needs: &[Need], native: bool, int64: bool) -> Self {
         // pack2x16float and its inverse are in WebGPU's core
         let mut capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
         let mut storage = STORAGE;
@@ -33,9 +33,14 @@ impl Allowed {
             match *need {
                 Need::Subgroups => capabilities |= Capabilities::SUBGROUP,
                 Need::F16 => capabilities |= Capabilities::SHADER_FLOAT16,
+                Need::Int64 => capabilities |= Capabilities::SHADER_INT64,
                 Need::Storage(n) => storage = n as usize,
                 Need::Shared(_) | Need::Threads(_) => {}
             }
+        }
+        if int64 {
+            // where the adapter has them, words of two values may be moved (include/quad.wgsl)
+            capabilities |= Capabilities::SHADER_INT64;
         }
         if native {
             capabilities |= Capabilities::SHADER_FLOAT16;
@@ -95,7 +100,7 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
                 for entry in all {
                     let text = entry.text(gpu.shaders())?.into_owned();
                     if seen.insert((entry.name().to_owned(), text.clone())) {
-                        let allowed = Allowed::to(&version.needs, native);
+                        let allowed = Allowed::to(&version.needs, native, facts.int64);
                         compile(&version.shown(), &text, Some(entry.name()), allowed)?;
                     }
                 }
@@ -118,7 +123,7 @@ pub(super) fn compile_others(gpu: &Gpu) -> Result<usize> {
             let text = source.text(name)?;
             texts.push(text.clone().into_owned());
             let text = expand(source, name, text, [])?;
-            let mut allowed = Allowed::to(&[Need::Subgroups], true);
+            let mut allowed = Allowed::to(&[Need::Subgroups], true, false);
             allowed.storage = STORAGE;
             compile(&source.shown(name), &text, None, allowed)?;
             n += 1;

@@ -1,0 +1,19 @@
+// Four f32 as they are moved. A CPU that plays the GPU loads and stores lane by lane and word by word, each word behind a
+// test of its own: two f32 to a word of 64 bits are half the work.
+{%- if software and int64 %}
+alias Words = vec2<u64>;
+
+fn values(w: Words) -> vec4<f32> {
+    return bitcast<vec4<f32>>(vec4<u32>(u32(w.x), u32(w.x >> 32u), u32(w.y), u32(w.y >> 32u)));
+}
+
+fn word(low: f32, high: f32) -> u64 { return u64(bitcast<u32>(low)) | (u64(bitcast<u32>(high)) << 32u); }
+
+fn words(v: vec4<f32>) -> Words { return Words(word(v.x, v.y), word(v.z, v.w)); }
+{%- else %}
+alias Words = vec4<f32>;
+
+fn values(w: Words) -> vec4<f32> { return w; }
+
+fn words(v: vec4<f32>) -> Words { return v; }
+{%- endif %}
