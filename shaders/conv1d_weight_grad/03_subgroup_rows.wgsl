@@ -13,14 +13,18 @@
 //   taps     of the window; shift, 0 to 3: values between a vec4 and the window's start
 //   mv, mj   vectors of lanes and taps whose sums are in flight together: 8 in all is what registers hold
 //   swap     a is x
-// A lane loads its own row of a; b's window is loaded once a subgroup, a vec4 a lane (a lane a row where the window is
-// one tap), and broadcast.
+//   fast     seven points, see 05_fast
+// A lane loads its own row of a; b's windows are loaded once a subgroup, a lane a row or, where those are fewer loads, a row
+// by all lanes together, and broadcast.
 //@ alias: tile
 //@ needs: subgroups
 //@ fits: lanes > 0
 //@ layout: x=rows g=rows
 //@ default: software
 //@ knob swap: 1 if up(x_rows, lanes) * 100 // x_rows < up(out_g, lanes) * 100 // out_g else 0 | 0 1
+//@ let fast: 0
+//@ let points: 1
+//@ let x_lead: lead
 //@ let a_rows: x_rows if swap else out_g
 //@ let b_rows: out_g if swap else x_rows
 //@ knob va: 8 if taps == 1 else 4 if taps <= 7 else 2 if taps <= 11 else 1 | 1 2 3 4 6 8
@@ -48,15 +52,15 @@
 //@ let b_blocks: ceil(b_rows, ub)
 //@ let trips: ceil(places, p)
 //@ knob slices: 64 if software else 1024 | 1 4 16 64 256 1024
-//@ let slice: ceil(trips, max(1, min(trips, ceil(slices, a_blocks * b_blocks))))
+//@ let slice: ceil(trips, max(1, min(trips, ceil(slices, points * a_blocks * b_blocks))))
 //@ let slices: ceil(trips, slice)
 //@ let direct: slices == 1
 //@ let a_quads: x_quads if swap else g_quads
 //@ let b_quads: g_quads if swap else x_quads
 //@ let a_first: 0 if swap else first
 //@ let b_first: first if swap else 0
-//@ let a_offset: lead // 4
-//@ let begin: 2 * lead + 1 - window - taps if swap else window
+//@ let a_offset: x_lead // 4 if swap else lead // 4
+//@ let begin: lead + x_lead + 1 - window - taps if swap else window
 //@ let b_offset: begin // 4
 //@ let shift: begin % 4
 //@ let out: out_g
@@ -74,6 +78,7 @@
 {%- set xyzw = ["x", "y", "z", "w"] %}
 {%- set window = p + shift + taps - 1 %}
 {%- set loads = (window + 4 * lanes - 1) // (4 * lanes) %}
+{%- set by_rows = (window + 3) // 4 * ((ub + lanes - 1) // lanes) <= ub * loads %}
 
 {% include "include/quad.wgsl" %}
 
@@ -83,13 +88,14 @@ struct Params {
     a_quads: u32, a_first: u32, a_rows: u32, a_offset: u32, // vec4s of a row, first row, rows, vec4s before the first position
     b_quads: u32, b_first: u32, b_rows: u32, b_offset: u32,
     out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,  // first = j0 - lead
+    {{ 'a_point: u32, b_point: u32, x_rows: u32,' if fast }} // rows of a and b from one point to the next
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<Quad>;
 @group(0) @binding(2) var<storage, read> g: array<Quad>;
 @group(0) @binding(3) var<storage, read_write> {{ part }}: array<f32>;
 
-{% include "include/weight_tap.wgsl" %}
+{% if fast %}{% include "include/weight_points.wgsl" %}{% else %}{% include "include/weight_tap.wgsl" %}{% endif %}
 
 @compute @workgroup_size({{ lanes }})
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -97,18 +103,21 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     if id >= p.n { return; }
     let rb = id % p.b_blocks * {{ ub }}u;
     let ra = id / p.b_blocks % p.a_blocks * {{ va * lanes }}u;
-    let slice = id / p.b_blocks / p.a_blocks;
+    let slice = id / p.b_blocks / p.a_blocks{{ ' % p.slices' if fast }};
+    {%- if fast %}
+    let point = id / p.b_blocks / p.a_blocks / p.slices;
+    {%- endif %}
     // rows past the end read the last one; nobody stores them
     {%- for v in range(va) %}
-    let ar{{ v }} = (p.a_first + min(ra + {{ v * lanes }}u + lane, p.a_rows - 1u)) * p.a_quads + p.a_offset;
+    let ar{{ v }} = ({{ 'point * p.a_point + ' if fast }}p.a_first + min(ra + {{ v * lanes }}u + lane, p.a_rows - 1u)) * p.a_quads + p.a_offset;
     {%- endfor %}
-    {%- if taps == 1 %}
+    {%- if by_rows %}
     {%- for u in range(0, ub, lanes) %}
-    let br{{ u }} = (p.b_first + min(rb + {{ u }}u + lane, p.b_rows - 1u)) * p.b_quads + p.b_offset;
+    let br{{ u }} = ({{ 'point * p.b_point + ' if fast }}p.b_first + min(rb + {{ u }}u + lane, p.b_rows - 1u)) * p.b_quads + p.b_offset;
     {%- endfor %}
     {%- else %}
     {%- for u in range(ub) %}
-    let br{{ u }} = (p.b_first + min(rb + {{ u }}u, p.b_rows - 1u)) * p.b_quads + p.b_offset + lane;
+    let br{{ u }} = ({{ 'point * p.b_point + ' if fast }}p.b_first + min(rb + {{ u }}u, p.b_rows - 1u)) * p.b_quads + p.b_offset + lane;
     {%- endfor %}
     {%- endif %}
 
@@ -123,7 +132,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         let a{{ v }}_{{ i }} = unpacked({{ a }}[ar{{ v }} + at + {{ i }}u]);
         {%- endfor %}
         {%- endfor %}
-        {%- if taps == 1 %}
+        {%- if by_rows %}
         {%- for u in range(0, ub, lanes) %}
         {%- for i in range((window + 3) // 4) %}
         let e{{ u }}_{{ i }} = unpacked({{ b }}[br{{ u }} + at + {{ i }}u]);
@@ -162,10 +171,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     for (var v = 0u; v < {{ va }}u; v++) {
         for (var u = 0u; u < {{ ub }}u; u++) {
             for (var j = 0u; j < {{ taps }}u; j++) {
-                put(slice, ra + v * {{ lanes }}u + lane, rb + u, j, sums[f]);
+                put({{ 'point * p.slices + ' if fast }}slice, ra + v * {{ lanes }}u + lane, rb + u, j, sums[f]);
                 f++;
             }
         }
     }
 }
-{% include "include/slices.wgsl" %}
+{% if not fast %}{% include "include/slices.wgsl" %}{% endif %}

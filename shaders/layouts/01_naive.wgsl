@@ -1,11 +1,13 @@
 // The formulas as loops: one value a thread.
 //   rows:     y[c, r, lead + (b folds + f) pitch + m] = x[b, c, step m + (r + f) every], 0 outside [0, len) and elsewhere
 //   points:   v[t, u, m] = sum over j < 7 of B[t, j] src[u, 4 m + shift + j], of vec4s that lie in src whole
+//   grads:    h[t, u, lead + m] = sum over e < 4 of A[e, t] src[u, 4 (start + m) + e], 0 for m < 0 and outside of src
 //   weights:  laid[t, block, trip, d, j, i] = sum over e < 4 of G[t, e] tap(4 j + e), or without `fast` tap(j)
-// lead, pitch, quads, from_quads count vec4s, in f32; B and G as in 02_vectors.
+// lead, pitch, quads, from_quads count vec4s, in f32; A, B and G as in 02_vectors.
 //@ fits: not half
 //@ threads rows: channels * phases * quads * 4
 //@ threads points: 7 * rows * quads * 4
+//@ threads grads: 7 * rows * quads * 4
 //@ threads weights: (7 if fast else 1) * blocks * trips * row
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 
@@ -13,6 +15,7 @@ struct Rows {
     n: u32, records: u32, channels: u32, quads: u32, pitch: u32, lead: u32, step: u32, every: u32, phases: u32, folds: u32, len: u32,
 }
 struct Points { n: u32, rows: u32, from_quads: u32, quads: u32, shift: u32 }
+struct Grads { n: u32, rows: u32, from_quads: u32, quads: u32, start: i32, lead: i32 }
 struct Weights {
     n: u32, base: u32, row: u32, depth: u32, trips: u32, du: u32, oc: u32, taps: u32, stride: u32, phases: u32, pad: i32,
     first: i32, c_out: u32, c_in: u32, kernel: u32, blocks: u32,
@@ -20,12 +23,14 @@ struct Weights {
 @group(0) @binding(0) var<uniform> p: Rows;
 @group(0) @binding(0) var<uniform> q: Points;
 @group(0) @binding(0) var<uniform> k: Weights;
+@group(0) @binding(0) var<uniform> d: Grads;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<storage, read> src: array<f32>;
 @group(0) @binding(4) var<storage, read_write> v: array<f32>;
 @group(0) @binding(5) var<storage, read> w: array<f32>;
 @group(0) @binding(6) var<storage, read_write> laid: array<f32>;
+@group(0) @binding(7) var<storage, read_write> h: array<f32>;
 
 override transposed: bool = false;
 override fast: bool = false;
@@ -69,6 +74,24 @@ fn points(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
         for (var j = 0u; j < 7u; j++) { sum += B[7u * t + j] * src[4u * (u * q.from_quads + m) + q.shift + j]; }
     }
     v[id] = sum;
+}
+
+@compute @workgroup_size(WG)
+fn grads(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    if id >= d.n { return; }
+    let m = i32(id % (4u * d.quads)) - d.lead;
+    let u = id / (4u * d.quads) % d.rows;
+    let t = id / (4u * d.quads) / d.rows;
+    var sum = 0.0;
+    if m >= 0 && d.start + m < i32(d.from_quads) {
+        let tile = 4u * (u * d.from_quads + u32(d.start + m));
+        if t == 6u { sum = src[tile + 3u];
+        } else {
+            for (var e = 4u; e > 0u; e--) { sum = sum * POWERS[t] + src[tile + e - 1u]; }
+        }
+    }
+    h[id] = sum;
 }
 
 // Tap j of a window: of virtual channel o or c, and the other one.

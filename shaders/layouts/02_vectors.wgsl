@@ -19,6 +19,11 @@
 // sum.
 // src  [rows, 4 from_quads] from rows    v  [7, rows, 4 quads], 0 where src ends
 //
+// grads. For the weight's gradient, which is the transpose of y in the weights: G^T of the sum over tiles of (A^T g) (B x):
+//   h[t, u, lead + m] = sum over e < 4 of A[e, t] src[u, 4 (start + m) + e]
+// with zeros for m < 0 and where src ends; `lead` is a multiple of 4, in tiles, `start` the first position's tile.
+// src  [rows, 4 from_quads] from rows, of the output's gradient    h  [7, rows, 4 quads]
+//
 // weights. Lays the weights of one branch out for the tiles: oc virtual output channels and du rows together, tap by tap.
 //   forward:     v = o,           u = (c, r):  laid[block, trip, d, j, i] = w[v, c, k],  k = S (j + j0 - lead) + r + pad
 //   transposed:  v = (c, r),      u = o:       laid[block, trip, d, j, i] = w[u, c, k],  k = pad + r - S (j + j0 - lead)
@@ -32,6 +37,7 @@
 //@ default: true
 //@ groups rows: channels * phases * records * chunks
 //@ threads points: rows * quads
+//@ threads grads: rows * quads
 //@ groups weights: blocks * trips
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 //@ knob WG_ROWS: 32 if software else 64 | 8 16 32 64 128 256
@@ -45,6 +51,7 @@ struct Rows {
     step: u32, every: u32, phases: u32, folds: u32, len: u32,
 }
 struct Points { n: u32, rows: u32, from_quads: u32, quads: u32 }
+struct Grads { n: u32, rows: u32, from_quads: u32, quads: u32, start: i32, lead: i32 }
 struct Weights {
     n: u32, base: u32, row: u32, depth: u32, trips: u32, du: u32, oc: u32,
     taps: u32, stride: u32, phases: u32, pad: i32, first: i32,   // first = j0 - lead
@@ -53,12 +60,14 @@ struct Weights {
 @group(0) @binding(0) var<uniform> p: Rows;
 @group(0) @binding(0) var<uniform> p_points: Points;
 @group(0) @binding(0) var<uniform> p_weights: Weights;
+@group(0) @binding(0) var<uniform> p_grads: Grads;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(3) var<storage, read> src: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> v: array<Words>;
 @group(0) @binding(5) var<storage, read> w: array<f32>;
 @group(0) @binding(6) var<storage, read_write> laid: array<f32>;
+@group(0) @binding(7) var<storage, read_write> h: array<Words>;
 
 override shift: u32 = 0u;
 override transposed: bool = false;
@@ -135,6 +144,35 @@ fn points(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
     v[id + 4u * size] = words(keep * (two - two_odd));
     v[id + 5u * size] = words(keep * (d5 - 5.0 * d3 + 4.0 * d1));
     v[id + 6u * size] = words(keep * (e5 - 5.0 * e3 + 4.0 * e1));
+}
+
+// Tile m of row u of the gradient; zeros before the first position and behind the row.
+fn tile(u: u32, m: i32) -> vec4<f32> {
+    let inside = m >= 0 && p_grads.start + m < i32(p_grads.from_quads);
+    let v = unpacked(src[select(0u, u * p_grads.from_quads + u32(p_grads.start + m), inside)]);
+    return select(vec4<f32>(), v, inside);
+}
+
+@compute @workgroup_size(WG)
+fn grads(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    if id >= p_grads.n { return; }
+    let u = id / p_grads.quads;
+    let m = i32(id % p_grads.quads * 4u) - p_grads.lead;
+    // column e: value e of four tiles
+    let g = transpose(mat4x4<f32>(tile(u, m), tile(u, m + 1), tile(u, m + 2), tile(u, m + 3)));
+    let even = g[0] + g[2];
+    let odd = g[1] + g[3];
+    let even2 = g[0] + 4.0 * g[2];
+    let odd2 = 2.0 * g[1] + 8.0 * g[3];
+    let size = p_grads.rows * p_grads.quads;
+    h[id] = words(g[0]);
+    h[id + size] = words(even + odd);
+    h[id + 2u * size] = words(even - odd);
+    h[id + 3u * size] = words(even2 + odd2);
+    h[id + 4u * size] = words(even2 - odd2);
+    h[id + 5u * size] = words(g[0] + 0.5 * g[1] + 0.25 * g[2] + 0.125 * g[3]);
+    h[id + 6u * size] = words(g[3]);
 }
 
 // Tap k of the kernel at `row` of w; 0 outside. Negative k wrap to large ones.

@@ -216,7 +216,7 @@ impl Op for WeightGrad {
         let one = ConvSpec::single(self.spec.stride, self.spec.groups, self.spec.branches[self.j]);
         let dx = if s.needs[0] {
             let part = slice(g, 1, first, end)?;
-            Some(input_grad(&one, &part, std::slice::from_ref(grad), x.dim(2), GradRows::new())?)
+            Some(input_grad(&one, &part, std::slice::from_ref(grad), x.dim(2), GradRows::default())?)
         } else {
             None
         };
@@ -318,7 +318,7 @@ pub fn branches_input_grad(g: &Tensor, weights: &[&Tensor], spec: &ConvSpec, len
     let t = spec.check(c_in, len, &shapes(weights))?;
     check_gradient(Pass::InputGrad, g, [g.dim(0), weights.iter().map(|w| w.dim(0)).sum(), t])?;
     let weights: Vec<Tensor> = weights.iter().map(|&w| w.clone()).collect();
-    input_grad(spec, g, &weights, len, GradRows::new())
+    input_grad(spec, g, &weights, len, GradRows::default())
 }
 
 /// Gradient of [`conv1d`] with respect to a weight of shape `weight`, from its input and its output's gradient `g`.

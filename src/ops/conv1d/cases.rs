@@ -72,7 +72,7 @@ pub(crate) fn conv_case(pass: Pass, s: ConvShape) -> Case {
         Pass::InputGrad => Case::new(
             s.label(),
             vec![own(&g, 75), own(&w, 76)],
-            move |x| input_grad(&spec, &x[0], &x[1..], s.len, GradRows::new()),
+            move |x| input_grad(&spec, &x[0], &x[1..], s.len, GradRows::default()),
             move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], s.len),
         )
         .within(s.tolerance(s.c_out / s.groups * s.kernel)),
@@ -99,7 +99,7 @@ pub(crate) fn branches_input_grad_case(spec: &ConvSpec, weights: &[[usize; 3]], 
     Case::new(
         format!("{weights:?}, B {batch} L {len}"),
         inputs.collect(),
-        move |x| input_grad(&spec, &x[0], &x[1..], len, GradRows::new()),
+        move |x| input_grad(&spec, &x[0], &x[1..], len, GradRows::default()),
         move |x| cpu_input_grad(&cpu_spec, &x[0], &x[1..], len),
     )
 }

@@ -70,8 +70,9 @@ pub(super) const WEIGHT_GRAD: Kernel = Kernel {
         ("lead", 4),
         ("window", 2),
         ("phases", 1),
+        ("place", -2),
     ),
-    layouts: &["x=rows", "g=rows"],
+    layouts: &["x=rows", "g=rows", "x=points", "g=points"],
     ..Kernel::of("conv1d_weight_grad")
 };
 
@@ -100,6 +101,14 @@ pub(super) const POINTS: Kernel = Kernel {
     formula: "v[t, u, m] = sum over j < 7 of B[t, j] src[u, 4 m + shift + j]",
     operands: &[("src", "[rows, 4 from_quads]"), ("v", "[7, rows, 4 quads]")],
     sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("shift", 2), ("half", 0)],
+    ..Kernel::of("layouts")
+};
+
+pub(super) const GRADS: Kernel = Kernel {
+    name: "grads",
+    formula: "h[t, u, lead + m] = sum over e < 4 of A[e, t] src[u, 4 (start + m) + e]",
+    operands: &[("src", "[rows, 4 from_quads]"), ("h", "[7, rows, 4 quads]")],
+    sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("start", 1), ("lead", 8), ("half", 0)],
     ..Kernel::of("layouts")
 };
 
@@ -143,6 +152,6 @@ pub(in crate::ops) const WEIGHT_GRAD_FAMILY: Family =
 /// What they read.
 pub(in crate::ops) const LAYOUTS_FAMILY: Family = Family {
     name: "layouts",
-    kernels: &[&ROWS, &POINTS, &WEIGHTS],
+    kernels: &[&ROWS, &POINTS, &GRADS, &WEIGHTS],
     operations: &["layouts", "conv1d", "conv1d_input_grad", "conv1d_weight_grad", "branches"],
 };

@@ -2,7 +2,7 @@
 //! Long kernels are cut into pieces of four taps. See `shaders/layouts/02_vectors.wgsl` for the formulas; the sums at the
 //! seven points are those of the version `subgroup_shuffle`.
 
-use super::family::POINTS as POINTS_KERNEL;
+use super::family::{GRADS, POINTS as POINTS_KERNEL};
 use super::rows::{LONGEST, MOST_POSITIONS, Rows, Window};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -47,6 +47,7 @@ impl Fast {
 }
 
 /// Rows at the seven points.
+#[derive(Debug, Clone)]
 pub(super) struct Transformed {
     pub(super) data: Tensor,
     pub(super) fast: Fast,
@@ -73,6 +74,36 @@ impl Transformed {
     /// Tiles of all records of a row, with those up to a whole vec4.
     pub(super) fn places(rows: &Rows) -> usize {
         (rows.records * rows.geometry.pitch / PIECE).next_multiple_of(4)
+    }
+}
+
+/// Rows of an output's gradient at the seven points, in tiles: what meets [`Transformed`] in the weight's gradient.
+#[derive(Debug, Clone)]
+pub(super) struct Tiles {
+    pub(super) data: Tensor,
+    /// Vec4s of a row.
+    pub(super) quads: usize,
+    /// Tiles before that of the first position, zeros: a multiple of 4, and enough for every window.
+    pub(super) lead: usize,
+}
+
+impl Tiles {
+    pub(super) fn new(gpu: &Gpu, rows: &Rows) -> Result<Self> {
+        let lanes = gpu.fixed_lanes().unwrap_or(64);
+        // a window of `rows.geometry.lead` places and its taps take fewer tiles
+        let lead = rows.geometry.lead + 4;
+        let tail = MOST_POSITIONS + 4 * lanes + LONGEST + 8;
+        let quads = (2 * lead + Transformed::places(rows) + tail).div_ceil(4);
+        let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
+        GRADS
+            .on(gpu, format!("layouts.grads {} x {}", rows.rows, rows.quads))
+            .ints(&[("rows", rows.rows), ("from_quads", rows.quads), ("quads", quads), ("lead", lead)])
+            .ints(&[("start", rows.geometry.lead / PIECE)])
+            .flag("half", rows.half)
+            .bind("src", &rows.data)
+            .bind("h", &data)
+            .run()?;
+        Ok(Self { data, quads, lead })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Oracles and cases of the layouts, each by its formula; in f16 they are checked by way of the convolutions.
 
-use super::family::{POINTS, ROWS, WEIGHTS};
+use super::family::{GRADS, POINTS, ROWS, WEIGHTS};
 use crate::ops::case::{Case, Input};
 use crate::ops::{Array, check_floats};
 use crate::tensor::{DType, Tensor};
@@ -101,6 +101,33 @@ fn points_case([rows, from_quads, quads, shift]: [usize; 4]) -> Case {
     .oracle_only()
 }
 
+fn grads_case([rows, from_quads, quads, from, lead]: [usize; 5]) -> Case {
+    Case::new(
+        format!("grads of [{rows}, {}] from {from} behind {lead}", 4 * from_quads),
+        vec![Input::normal(&[rows, 4 * from_quads], 164)],
+        move |x| {
+            check_floats("layouts", &[&x[0]])?;
+            let h = Tensor::empty(x[0].gpu(), &[7, rows, 4 * quads], DType::F32)?;
+            let call = GRADS.on(x[0].gpu(), "layouts.grads".into()).flag("half", false);
+            let call = call.ints(&[("rows", rows), ("from_quads", from_quads), ("quads", quads)]);
+            call.ints(&[("start", from), ("lead", lead)]).bind("src", &x[0]).bind("h", &h).run()?;
+            Ok(h)
+        },
+        move |x| {
+            Array::from_index(&[7, rows, 4 * quads], |at| {
+                let tile = at[2].checked_sub(lead).map(|m| from + m).filter(|m| *m < from_quads);
+                let Some(m) = tile else { return 0.0 };
+                let value = |e: usize| x[0].broadcast_at(&[at[1], 4 * m + e]);
+                match FINITE.get(at[0]) {
+                    Some(a) => (0..4).map(|e| a.powi(e as i32) * value(e)).sum(),
+                    None => value(3),
+                }
+            })
+        },
+    )
+    .oracle_only()
+}
+
 /// A kernel's weights: channels out and in, taps, stride and phases, padding, taps (or pieces) of the window, place of its
 /// first tap; channels and rows of a block.
 type Laid = [usize; 9];
@@ -188,6 +215,7 @@ pub(in crate::ops) fn layout_cases() -> Vec<Case> {
     all.extend((0..4).map(|shift| points_case([3, 23, 6, shift])));
     // the last place has its input to the end
     all.push(points_case([2, 22, 6, 1]));
+    all.extend([[3, 23, 9, 1, 8], [2, 6, 4, 0, 4], [2, 22, 3, 3, 0]].map(grads_case));
     for transposed in [false, true] {
         for fast in [false, true] {
             all.push(weights_case([7, 3, 21, 1, 10, if fast { 6 } else { 21 }, 10, 4, 2], transposed, fast));

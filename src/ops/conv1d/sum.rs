@@ -59,7 +59,7 @@ impl Part<'_> {
 
 impl Way<'_> {
     /// Windows of a forward pass's branches that read the transform of rows like `r`.
-    fn fast_windows(&self, r: &Reduced, lead: usize, sizes: &[Sizes]) -> Vec<Window> {
+    pub(super) fn fast_windows(&self, r: &Reduced, lead: usize, sizes: &[Sizes]) -> Vec<Window> {
         let same = |j: &usize| self.layout(*j) == "points" && self.reduced[*j].is_some_and(|own| own.same_rows(r));
         (0..sizes.len()).filter(same).map(|j| r.window(sizes[j].kernel, lead, false)).collect()
     }
@@ -188,9 +188,9 @@ impl Way<'_> {
             let mut all = weights.iter().zip(sizes).enumerate();
             return all.try_for_each(|(j, (w, s))| self.plain(gpu, (g, w, None, dx), (j, s)));
         }
-        let rows = if rows.is_empty() { self.grad_rows(gpu, g, &Shared::default(), sizes)? } else { rows };
+        let rows = if rows.rows.is_empty() { self.grad_rows(gpu, g, &Shared::default(), sizes)? } else { rows };
         let mut add = false;
-        for (r, rows) in rows {
+        for (r, rows) in rows.rows {
             let of = (0..sizes.len()).filter_map(|j| Some((j, self.reduced[j].filter(|own| own.same_rows(&r))?)));
             let parts: Vec<Part<'_>> = of
                 .map(|(j, reduced)| Part {

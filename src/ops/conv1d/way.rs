@@ -1,6 +1,7 @@
 //! How a pass goes: the version of each branch, and the rows that those in tiles read.
 
 use super::family::WEIGHT_GRAD;
+use super::fast::{Fast, Tiles, Transformed};
 use super::rows::{Geometry, LONGEST, Reduced, Rows};
 use super::{ConvSpec, Numbers, Pass, Sizes};
 use crate::error::{Error, Result};
@@ -38,8 +39,14 @@ struct SharedState {
 /// Rows that several operations share.
 pub(super) type SharedRows = Arc<Shared>;
 
-/// What the gradients of one convolution read of the output's gradient: its rows, one entry for each way of folding.
-pub(super) type GradRows = Vec<(Reduced, Rows)>;
+/// What the gradients of one convolution share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct GradRows {
+    /// Rows of the output's gradient, one entry for each way of folding.
+    pub(super) rows: Vec<(Reduced, Rows)>,
+    /// Both sides at the points of a fast convolution, by way of folding, made by the first weight that reads them.
+    fast: Arc<Mutex<Vec<(Reduced, Transformed, Tiles)>>>,
+}
 
 impl ConvSpec {
     /// How one pass goes.
@@ -127,7 +134,7 @@ impl Way<'_> {
     /// Rows of the output's gradient `g`, laid out as the input's rows in `shared` are (the weight's gradient goes
     /// along both); none where no version reads them.
     pub(super) fn grad_rows(&self, gpu: &Gpu, g: &Tensor, shared: &Shared, sizes: &[Sizes]) -> Result<GradRows> {
-        let mut all = GradRows::new();
+        let mut all: Vec<(Reduced, Rows)> = Vec::new();
         for (j, s) in sizes.iter().enumerate().filter(|(j, _)| self.layout(*j) != "plain") {
             let r = self.reduced(j)?;
             if all.iter().any(|(other, _)| other.same_rows(r)) {
@@ -140,7 +147,26 @@ impl Way<'_> {
             let geometry = serving.map_or(self.geometry, |x| x.geometry);
             all.push((*r, Rows::pack(gpu, (g, self.half), r, None, geometry)?));
         }
-        Ok(all)
+        Ok(GradRows { rows: all, fast: Arc::default() })
+    }
+
+    /// Both sides of the weights' gradients at the points of a fast convolution, which branches of one way of folding share.
+    fn at_points(
+        &self,
+        gpu: &Gpu,
+        r: &Reduced,
+        (x, g): (&Rows, &Rows),
+        shared: &GradRows,
+        sizes: &[Sizes],
+    ) -> Result<(Transformed, Tiles)> {
+        let mut all = crate::gpu::lock(&shared.fast);
+        if let Some((_, x, g)) = all.iter().find(|(other, ..)| other.same_rows(r)) {
+            return Ok((x.clone(), g.clone()));
+        }
+        let fast = Fast::new(&self.fast_windows(r, x.geometry.lead, sizes));
+        let made = (Transformed::new(gpu, x, fast)?, Tiles::new(gpu, g)?);
+        all.push((*r, made.0.clone(), made.1.clone()));
+        Ok(made)
     }
 
     /// The gradient `dw` of branch `j`'s weight.
@@ -157,8 +183,9 @@ impl Way<'_> {
         }
         let r = self.reduced(j)?;
         let x_rows = self.input_rows(gpu, x, shared, j, s.kernel)?;
-        let grad = if grad.is_empty() { self.grad_rows(gpu, g, shared, sizes)? } else { grad };
-        let g_rows = grad.into_iter().find(|(other, rows)| other.same_rows(r) && rows.geometry == x_rows.geometry);
+        let grad = if grad.rows.is_empty() { self.grad_rows(gpu, g, shared, sizes)? } else { grad };
+        let mut g_rows = grad.rows.iter();
+        let g_rows = g_rows.find(|(other, rows)| other.same_rows(r) && rows.geometry == x_rows.geometry);
         let Some((_, g_rows)) = g_rows else {
             return Err(Error::gpu(
                 format!("{}: found the rows of another convolution, expected its own", WEIGHT_GRAD.name),
@@ -168,22 +195,38 @@ impl Way<'_> {
         let lead = x_rows.geometry.lead;
         let w = r.window(s.kernel, lead, false);
         let [flops, bytes] = s.cost();
-        self.call(gpu, j)
+        let call = self
+            .call(gpu, j)
             .ints(&self.spec.ints(j, s))
             // what is left of them in rows
-            .ints(&[
-                ("stride", r.stride),
-                ("pad", r.pad),
-                ("phases", x_rows.phases),
-                ("taps", w.taps),
-                ("window", w.first),
-            ])
-            .ints(&[("lead", lead), ("x_quads", x_rows.quads), ("g_quads", g_rows.quads), ("x_rows", x_rows.rows)])
-            .ints(&[("places", x_rows.records * x_rows.geometry.pitch)])
-            .bind("x", &x_rows.data)
-            .bind("g", &g_rows.data)
+            .ints(&[("stride", r.stride), ("pad", r.pad), ("phases", x_rows.phases), ("x_rows", x_rows.rows)])
             .bind("dw", dw)
-            .cost(flops, bytes)
+            .cost(flops, bytes);
+        if self.layout(j) != "points" {
+            return call
+                .ints(&[
+                    ("taps", w.taps),
+                    ("window", w.first),
+                    ("lead", lead),
+                    ("places", x_rows.records * x_rows.geometry.pitch),
+                ])
+                .ints(&[("x_quads", x_rows.quads), ("g_quads", g_rows.quads), ("place", 0)])
+                .bind("x", &x_rows.data)
+                .bind("g", &g_rows.data)
+                .run();
+        }
+        let (x, g) = self.at_points(gpu, r, (&x_rows, g_rows), &grad, sizes)?;
+        let pieces = x.fast.window(w);
+        // a window may begin before the first position's tile
+        let places = Transformed::places(&x_rows) + (pieces.first + pieces.taps).next_multiple_of(4);
+        call.ints(&[("taps", pieces.taps), ("window", pieces.first), ("lead", g.lead), ("places", places)])
+            .ints(&[("x_quads", x.quads), ("g_quads", g.quads)])
+            .int("place", x.fast.place(pieces.first) as i64 - lead as i64)
+            // transforms are in f32
+            .flag("half", false)
+            .flag("native", false)
+            .bind("x", &x.data)
+            .bind("g", &g.data)
             .run()
     }
 }
