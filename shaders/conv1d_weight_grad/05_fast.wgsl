@@ -7,6 +7,7 @@
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 4
 //@ layout: x=points g=points
+//@ default: software and ceil(kernel, stride) >= 10 and width >= 32 and depth * width >= 2500
 //@ knob swap: 1 if up(x_rows, lanes) * 100 // x_rows < up(out_g, lanes) * 100 // out_g else 0 | 0 1
 //@ let fast: 1
 //@ let points: 7
@@ -19,18 +20,16 @@
 //@ knob p: 4 if taps == 1 else 8 | 4 8 12 16 20 24 28 32
 //@ let va: even(ceil(a_rows, lanes), va)
 //@ let ub: even(b_rows, ub)
-//@ knob mv: 1 if va == 1 else 4 if taps == 1 else 2 | 1 2 3 4 5 6 7 8
-//@ knob mj: 8 if va == 1 else 1 if taps == 1 else 4 | 1 2 3 4 5 6 7 8
+//@ knob mv: 1 if va == 1 else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4 5 6 7 8
+//@ knob mj: 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0
-//@ try: va=1 ub=4 p=8 mv=1 mj=8 swap=0 if 32 * taps <= 3200
-//@ try: va=1 ub=4 p=8 mv=1 mj=8 swap=1 if 32 * taps <= 3200
-//@ try: va=2 ub=4 p=8 mv=2 mj=4 swap=0 if 64 * taps <= 3200
-//@ try: va=2 ub=4 p=8 mv=2 mj=4 swap=1 if 64 * taps <= 3200
-//@ try: va=2 ub=8 p=12 mv=2 mj=3 swap=0 if 192 * taps <= 3200
-//@ try: va=2 ub=8 p=12 mv=2 mj=3 swap=1 if 192 * taps <= 3200
-//@ try: va=4 ub=8 p=8 mv=2 mj=4 swap=0 if 256 * taps <= 3200
-//@ try: va=4 ub=8 p=8 mv=2 mj=4 swap=1 if 256 * taps <= 3200
+//@ try: va=2 ub=8 p=16 mv=1 mj=6 swap=0 if 256 * taps <= 3200
+//@ try: va=2 ub=8 p=16 mv=1 mj=6 swap=1 if 256 * taps <= 3200
+//@ try: va=4 ub=8 p=8 mv=2 mj=3 swap=0 if 256 * taps <= 3200
+//@ try: va=4 ub=8 p=8 mv=2 mj=3 swap=1 if 256 * taps <= 3200
+//@ try: va=4 ub=8 p=8 mv=1 mj=6 swap=0 if 256 * taps <= 3200
+//@ try: va=4 ub=8 p=8 mv=1 mj=6 swap=1 if 256 * taps <= 3200
 //@ try: va=8 ub=16 p=4 mv=4 mj=1 swap=0 if 512 * taps <= 3200
 //@ try: va=8 ub=16 p=4 mv=4 mj=1 swap=1 if 512 * taps <= 3200
 //@ try: va=4 ub=16 p=8 mv=4 mj=1 swap=0 if 512 * taps <= 3200

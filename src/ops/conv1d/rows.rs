@@ -35,10 +35,14 @@ pub(super) struct Reduced {
 }
 
 impl Reduced {
-    /// `None` where stride and dilation do not go together, or the padding with them.
-    pub(super) fn new(spec: &ConvSpec, j: usize) -> Option<Self> {
-        let (b, every) = (&spec.branches[j], gcd(spec.stride, spec.branches[j].dilation));
-        let (stride, folds) = (spec.stride / every, b.dilation / every);
+    /// Branch `j`, of a kernel of so many taps; `None` where stride and dilation do not go together, or the padding with
+    /// them.
+    pub(super) fn new(spec: &ConvSpec, j: usize, kernel: usize) -> Option<Self> {
+        let b = &spec.branches[j];
+        // a single tap that meets every S-th sample is dilated as one likes: of the input's phases it needs no other
+        let dilation = if kernel == 1 && b.pad_left == 0 { spec.stride } else { b.dilation };
+        let every = gcd(spec.stride, dilation);
+        let (stride, folds) = (spec.stride / every, dilation / every);
         let fits = (stride == 1 || folds == 1) && b.pad_left.is_multiple_of(every * folds);
         fits.then_some(Self { every, stride, folds, pad: b.pad_left / (every * folds) })
     }
@@ -46,11 +50,6 @@ impl Reduced {
     /// Branches that can read the same rows and be summed in one kernel.
     pub(super) fn same_rows(&self, other: &Self) -> bool {
         (self.every, self.stride, self.folds) == (other.every, other.stride, other.folds)
-    }
-
-    /// Phases of the input that taps of a forward convolution meet: all, or one for kernels of a single unpadded tap.
-    pub(super) fn phases(&self, kernel: usize) -> usize {
-        if kernel == 1 && self.pad == 0 { 1 } else { self.stride }
     }
 
     /// Places of a row before a position and behind it that the taps of a kernel take.
@@ -113,6 +112,13 @@ impl Geometry {
     }
 }
 
+/// Which signal of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Input,
+    Output,
+}
+
 /// A signal in padded rows.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
@@ -131,18 +137,19 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Lays `x` `[B, C, L]` out for the input side of a convolution (`phases` of its stride), or, as the output side, in
-    /// one phase.
+    /// Lays `x` `[B, C, L]` out: a convolution's input in the phases of its stride, its output in one.
     pub(super) fn pack(
         gpu: &Gpu,
         (x, half): (&Tensor, bool),
         r: &Reduced,
-        phases: Option<usize>,
+        side: Side,
         geometry: Geometry,
     ) -> Result<Self> {
         let [b, c, len] = [x.dim(0), x.dim(1), x.dim(2)];
-        let (every, step) = if phases.is_some() { (r.every, r.stride * r.folds) } else { (1, r.folds) };
-        let phases = phases.unwrap_or(1);
+        let (every, step, phases) = match side {
+            Side::Input => (r.every, r.stride * r.folds, r.stride),
+            Side::Output => (1, r.folds, 1),
+        };
         let records = b * r.folds;
         let lanes = gpu.fixed_lanes().unwrap_or(64);
         let tail = MOST_POSITIONS * lanes + geometry.lead + 4 * lanes + LONGEST + 8;
@@ -163,19 +170,24 @@ impl Rows {
         Ok(Self { data, geometry, quads, rows: c * phases, phases, records, half, layout: (every, step, r.folds) })
     }
 
-    /// These rows for a branch that asks for `phases` of them and this much room; `None` if they do not serve.
-    pub(super) fn serve(&self, r: &Reduced, phases: usize, geometry: &Geometry, half: bool) -> Option<Self> {
-        let same =
-            self.half == half && self.layout == (r.every, r.stride * r.folds, r.folds) && self.geometry.holds(geometry);
-        if !same || phases > self.phases {
+    /// These rows for the input side of a branch that wants this much room; `None` if they do not serve.
+    pub(super) fn serve(&self, r: &Reduced, geometry: &Geometry, half: bool) -> Option<Self> {
+        if self.half != half || !self.geometry.holds(geometry) {
             return None;
         }
-        if phases == self.phases {
-            return Some(self.clone());
+        let ((every, step, folds), wanted) = (self.layout, (r.every, r.stride * r.folds, r.folds));
+        if self.layout == wanted {
+            return (self.phases == r.stride).then(|| self.clone());
         }
-        let skip = self.phases;
-        // the first phase of every channel
-        (phases == 1).then(|| Self { quads: self.quads * skip, rows: self.rows / skip, phases: 1, ..self.clone() })
+        // the first phase of every channel holds every (every step)-th sample
+        let first = folds == 1 && self.phases == step && wanted == (every * step, 1, 1);
+        first.then(|| Self {
+            quads: self.quads * step,
+            rows: self.rows / step,
+            phases: 1,
+            layout: wanted,
+            ..self.clone()
+        })
     }
 }
 
@@ -211,7 +223,7 @@ mod tests {
     #[test]
     fn strides_and_dilations_reduce() {
         let of = |stride, kernel, dilation| {
-            Reduced::new(&ConvSpec::single(stride, 1, Branch::same(kernel, dilation)), 0)
+            Reduced::new(&ConvSpec::single(stride, 1, Branch::same(kernel, dilation)), 0, kernel)
                 .map(|r| (r.every, r.stride, r.folds, r.pad))
         };
         assert_eq!(of(1, 21, 1), Some((1, 1, 1, 10)));
@@ -219,6 +231,7 @@ mod tests {
         assert_eq!(of(1, 5, 4), Some((1, 1, 4, 2)));
         assert_eq!(of(2, 5, 4), Some((2, 1, 2, 2)));
         assert_eq!(of(4, 5, 2), Some((2, 2, 1, 2)));
+        assert_eq!(of(2, 1, 1), Some((2, 1, 1, 0)), "a single tap");
         assert_eq!(of(2, 5, 3), None, "neither is left");
         assert_eq!(of(1, 4, 2), None, "padding of 3 and dilation 2");
     }

@@ -145,7 +145,7 @@ impl Way<'_> {
                 self.plain(gpu, (x, weight, bias, y), (j, s))?;
                 continue;
             }
-            let rows = self.input_rows(gpu, x, shared, j, s.kernel)?;
+            let rows = self.input_rows(gpu, x, shared, j)?;
             let part = Part { rows, first_row: 0, weight, reduced: *self.reduced(j)?, s };
             let to = Target {
                 dst: y,

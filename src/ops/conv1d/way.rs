@@ -2,7 +2,7 @@
 
 use super::family::WEIGHT_GRAD;
 use super::fast::{Fast, Tiles, Transformed};
-use super::rows::{Geometry, LONGEST, Reduced, Rows};
+use super::rows::{Geometry, LONGEST, Reduced, Rows, Side};
 use super::{ConvSpec, Numbers, Pass, Sizes};
 use crate::error::{Error, Result};
 use crate::gpu::{Chosen, Gpu, Version};
@@ -81,7 +81,7 @@ impl ConvSpec {
     /// Branch `j` as a convolution over rows; `None` where it is left to versions that read none.
     fn in_rows(&self, j: usize, s: &Sizes) -> Option<Reduced> {
         let fits = self.groups == 1 && s.kernel <= LONGEST;
-        Reduced::new(self, j).filter(|r| fits && r.stride <= 4 && r.folds <= 64)
+        Reduced::new(self, j, s.kernel).filter(|r| fits && r.stride <= 4 && r.folds <= 64)
     }
 }
 
@@ -114,19 +114,18 @@ impl Way<'_> {
     }
 
     /// Rows of input `x` for branch `j`: those that are there, or new ones that stay.
-    pub(super) fn input_rows(&self, gpu: &Gpu, x: &Tensor, shared: &Shared, j: usize, kernel: usize) -> Result<Rows> {
+    pub(super) fn input_rows(&self, gpu: &Gpu, x: &Tensor, shared: &Shared, j: usize) -> Result<Rows> {
         let r = self.reduced(j)?;
-        let phases = r.phases(kernel);
         // rows that are there stand for the input: what the launches would check
         x.storage().check_kept()?;
         let mut all = crate::gpu::lock(&shared.0);
         if all.stamp != x.storage().stamp() {
             *all = SharedState { stamp: x.storage().stamp(), rows: Vec::new() };
         }
-        if let Some(rows) = all.rows.iter().find_map(|rows| rows.serve(r, phases, &self.geometry, self.half)) {
+        if let Some(rows) = all.rows.iter().find_map(|rows| rows.serve(r, &self.geometry, self.half)) {
             return Ok(rows);
         }
-        let rows = Rows::pack(gpu, (x, self.half), r, Some(phases), self.geometry)?;
+        let rows = Rows::pack(gpu, (x, self.half), r, Side::Input, self.geometry)?;
         all.rows.push(rows.clone());
         Ok(rows)
     }
@@ -135,17 +134,14 @@ impl Way<'_> {
     /// along both); none where no version reads them.
     pub(super) fn grad_rows(&self, gpu: &Gpu, g: &Tensor, shared: &Shared, sizes: &[Sizes]) -> Result<GradRows> {
         let mut all: Vec<(Reduced, Rows)> = Vec::new();
-        for (j, s) in sizes.iter().enumerate().filter(|(j, _)| self.layout(*j) != "plain") {
+        for j in (0..sizes.len()).filter(|j| self.layout(*j) != "plain") {
             let r = self.reduced(j)?;
             if all.iter().any(|(other, _)| other.same_rows(r)) {
                 continue;
             }
-            let serving = crate::gpu::lock(&shared.0)
-                .rows
-                .iter()
-                .find_map(|x| x.serve(r, r.phases(s.kernel), &self.geometry, self.half));
+            let serving = crate::gpu::lock(&shared.0).rows.iter().find_map(|x| x.serve(r, &self.geometry, self.half));
             let geometry = serving.map_or(self.geometry, |x| x.geometry);
-            all.push((*r, Rows::pack(gpu, (g, self.half), r, None, geometry)?));
+            all.push((*r, Rows::pack(gpu, (g, self.half), r, Side::Output, geometry)?));
         }
         Ok(GradRows { rows: all, fast: Arc::default() })
     }
@@ -182,7 +178,7 @@ impl Way<'_> {
             return self.plain_weight_grad(gpu, [x, g, dw], (j, s));
         }
         let r = self.reduced(j)?;
-        let x_rows = self.input_rows(gpu, x, shared, j, s.kernel)?;
+        let x_rows = self.input_rows(gpu, x, shared, j)?;
         let grad = if grad.rows.is_empty() { self.grad_rows(gpu, g, shared, sizes)? } else { grad };
         let mut g_rows = grad.rows.iter();
         let g_rows = g_rows.find(|(other, rows)| other.same_rows(r) && rows.geometry == x_rows.geometry);
