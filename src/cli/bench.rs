@@ -64,7 +64,7 @@ pub(super) struct BenchArgs {
     /// Measure a network as a whole, as this file says: layers, steps, scaling, other engines
     #[arg(long, value_name = "FILE", conflicts_with_all = ["op", "config"])]
     suite: Option<PathBuf>,
-    /// Folder for what the suite finds
+    /// Folder for what the suite finds; that of a network goes into a folder of the adapter's name in it
     #[arg(long, value_name = "DIR", requires = "suite")]
     out: Option<PathBuf>,
     /// Print JSON on standard output
@@ -221,8 +221,11 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     serve.extend(common.arguments().iter().map(|a| a.to_string_lossy().into_owned()));
     serve.extend(["bench".into(), "--serve".into(), "--suite".into(), path.display().to_string()]);
     serve.extend(args.sets.iter().flat_map(|s| ["--set".to_owned(), s.clone()]));
-    let out = Out::new(args.out.as_deref(), ["suite.json", "table.md"], "layers")?;
-    let report = suite::run(&common.gpu()?, &experiment, &config, &serve, tell)?;
+    let gpu = common.gpu()?;
+    // a folder for each kind of adapter and CPU
+    let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
+    let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], "layers")?;
+    let report = suite::run(&gpu, &experiment, &config, &serve, tell)?;
     let tables = format!("{}\n{}", report.goals(), report.peers_table());
     out.write(common, &report, "adapter", &report.adapter, &tables)?;
     print_found(args.json, &report, || {

@@ -145,6 +145,15 @@ pub fn cpu_features() -> &'static str {
 }
 
 impl AdapterReport {
+    /// The name as that of a file or folder, with the features of the CPU that plays it: what was measured on one kind of
+    /// CPU is no other's. The versions of llvmpipe share one.
+    pub fn slug(&self) -> String {
+        let lower = self.name.to_lowercase();
+        let name = if lower.starts_with("llvmpipe") { "llvmpipe" } else { &lower };
+        let words = name.split(|c: char| !c.is_ascii_alphanumeric()).chain(self.cpu).filter(|w| !w.is_empty());
+        words.collect::<Vec<_>>().join("-")
+    }
+
     /// Its driver with the version.
     pub fn driver_and_version(&self) -> String {
         format!("{} {}", self.driver, self.driver_info)

@@ -55,12 +55,9 @@ pub struct Table {
     pub found: BTreeMap<String, Found>,
 }
 
-/// An adapter's name as a file name, with the features of the CPU that plays it. The versions of llvmpipe share one.
+/// Name of an adapter's table.
 pub fn file_name(report: &AdapterReport) -> String {
-    let lower = report.name.to_lowercase();
-    let name = if lower.starts_with("llvmpipe") { "llvmpipe" } else { &lower };
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).chain(report.cpu).filter(|w| !w.is_empty());
-    format!("{}.json", words.collect::<Vec<_>>().join("-"))
+    format!("{}.json", report.slug())
 }
 
 /// The user's own table for an adapter, in the cache folder ([`cache_dir`]).
