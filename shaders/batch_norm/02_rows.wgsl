@@ -68,9 +68,9 @@ struct BackRowParams { rows: u32, channels: u32, len: u32, chunks: u32, span: u3
 @group(0) @binding(13) var<storage, read> state: array<u32>;
 @group(0) @binding(14) var<storage, read> coefficients: array<f32>;
 @group(0) @binding(15) var<storage, read> g_sums: array<f32>;
-@group(0) @binding(16) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(17) var<storage, read_write> dx: array<vec4<f32>>;
-@group(0) @binding(18) var<storage, read_write> dx2: array<vec4<f32>>;
+@group(0) @binding(16) var<storage, read_write> y: array<Words>;
+@group(0) @binding(17) var<storage, read_write> dx: array<Words>;
+@group(0) @binding(18) var<storage, read_write> dx2: array<Words>;
 {% if drop %}
 {% include "include/philox.wgsl" %}
 {% endif %}
@@ -105,19 +105,19 @@ fn apply_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nw
         {
             let q = 2u * h + {{ k }}u;
             let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
-            var v = (x[q] - select(mean.yyyy, mean.xxxx, own)) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
-            if second == 1u { v += x2[q]; }
+            var v = (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
+            if second == 1u { v += values(x2[q]); }
             if second == 2u {
-                v += (x2[q] - select(mean2.yyyy, mean2.xxxx, own)) * select(gain2.yyyy, gain2.xxxx, own) + select(shift2.yyyy, shift2.xxxx, own);
+                v += (values(x2[q]) - select(mean2.yyyy, mean2.xxxx, own)) * select(gain2.yyyy, gain2.xxxx, own) + select(shift2.yyyy, shift2.xxxx, own);
             }
             v = f(v);
             {%- if drop %}
             v = select(vec4<f32>(), v * pa.scale, keep[{{ k }}]);
             {%- endif %}
             {%- if k == 0 %}
-            y[q] = v;
+            y[q] = words(v);
             {%- else %}
-            if 4u * q < pa.rows * pa.len { y[q] = v; }
+            if 4u * q < pa.rows * pa.len { y[q] = words(v); }
             {%- endif %}
         }
         {%- endfor %}
@@ -133,9 +133,9 @@ fn apply_short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) n
     var all = vec4<f32>();
     for (var k = 0u; k < 4u; k++) {
         let c = (4u * q + k) / pa.len % pa.channels;
-        var v = (x[q][k] - norm[c]) * norm[3u * pa.channels + c] + norm[4u * pa.channels + c];
-        if second == 1u { v += x2[q][k]; }
-        if second == 2u { v += (x2[q][k] - norm2[c]) * norm2[3u * pa.channels + c] + norm2[4u * pa.channels + c]; }
+        var v = (values(x[q])[k] - norm[c]) * norm[3u * pa.channels + c] + norm[4u * pa.channels + c];
+        if second == 1u { v += values(x2[q])[k]; }
+        if second == 2u { v += (values(x2[q])[k] - norm2[c]) * norm2[3u * pa.channels + c] + norm2[4u * pa.channels + c]; }
         all[k] = v;
     }
     all = f(all);
@@ -143,7 +143,7 @@ fn apply_short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) n
     var keep = kept(q / 2u, pa.site, vec3<u32>(state[0], state[1], state[2]), pa.threshold);
     all = select(vec4<f32>(), all * pa.scale, keep[q % 2u]);
     {%- endif %}
-    y[q] = all;
+    y[q] = words(all);
 }
 
 @compute @workgroup_size(WG)
@@ -167,13 +167,13 @@ fn back_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg
     if q >= end { return; }
     loop {
         let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
-        var v = g[q] * pd.scale;
-        if relu { v = select(vec4<f32>(), v, out[q] > vec4<f32>()); }
+        var v = values(g[q]) * pd.scale;
+        if relu { v = select(vec4<f32>(), v, values(out[q]) > vec4<f32>()); }
         let rest = v - select(mass.yyyy, mass.xxxx, own);
-        dx[q] = select(gain.yyyy, gain.xxxx, own) * (rest - (x[q] - select(mean.yyyy, mean.xxxx, own)) * select(slope.yyyy, slope.xxxx, own));
-        if second == 1u { dx2[q] = v; }
+        dx[q] = words(select(gain.yyyy, gain.xxxx, own) * (rest - (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(slope.yyyy, slope.xxxx, own)));
+        if second == 1u { dx2[q] = words(v); }
         if second == 2u {
-            dx2[q] = select(gain2.yyyy, gain2.xxxx, own) * (rest - (x2[q] - select(mean2.yyyy, mean2.xxxx, own)) * select(slope2.yyyy, slope2.xxxx, own));
+            dx2[q] = words(select(gain2.yyyy, gain2.xxxx, own) * (rest - (values(x2[q]) - select(mean2.yyyy, mean2.xxxx, own)) * select(slope2.yyyy, slope2.xxxx, own)));
         }
         q += WG;
         continuing { break if q >= end; }
@@ -184,20 +184,20 @@ fn back_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg
 fn back_short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let q = (wid.y * nwg.x + wid.x) * WG + lid;
     if 4u * q >= pd.rows * pd.len { return; }
-    var v = g[q] * pd.scale;
-    if relu { v = select(vec4<f32>(), v, out[q] > vec4<f32>()); }
+    var v = values(g[q]) * pd.scale;
+    if relu { v = select(vec4<f32>(), v, values(out[q]) > vec4<f32>()); }
     var one = vec4<f32>();
     var two = v;
     for (var k = 0u; k < 4u; k++) {
         let c = (4u * q + k) / pd.len % pd.channels;
         let rest = v[k] - coefficients[3u * pd.pitch + c];
-        one[k] = coefficients[4u * pd.pitch + c] * (rest - (x[q][k] - coefficients[5u * pd.pitch + c]) * coefficients[6u * pd.pitch + c]);
+        one[k] = coefficients[4u * pd.pitch + c] * (rest - (values(x[q])[k] - coefficients[5u * pd.pitch + c]) * coefficients[6u * pd.pitch + c]);
         if second == 2u {
-            two[k] = coefficients[7u * pd.pitch + c] * (rest - (x2[q][k] - coefficients[8u * pd.pitch + c]) * coefficients[9u * pd.pitch + c]);
+            two[k] = coefficients[7u * pd.pitch + c] * (rest - (values(x2[q])[k] - coefficients[8u * pd.pitch + c]) * coefficients[9u * pd.pitch + c]);
         }
     }
-    dx[q] = one;
-    if second != 0u { dx2[q] = two; }
+    dx[q] = words(one);
+    if second != 0u { dx2[q] = words(two); }
 }
 
 @compute @workgroup_size(WG)
@@ -220,8 +220,8 @@ fn grad_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg
     if q >= end { return; }
     loop {
         let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
-        let slope = (x[q] - select(mean.yyyy, mean.xxxx, own)) * select(s1.yyyy, s1.xxxx, own);
-        dx[q] = select(gain.yyyy, gain.xxxx, own) * (g[q] - select(s0.yyyy, s0.xxxx, own) - slope);
+        let slope = (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(s1.yyyy, s1.xxxx, own);
+        dx[q] = words(select(gain.yyyy, gain.xxxx, own) * (values(g[q]) - select(s0.yyyy, s0.xxxx, own) - slope));
         q += WG;
         continuing { break if q >= end; }
     }
@@ -236,8 +236,8 @@ fn grad_short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nw
     for (var k = 0u; k < 4u; k++) {
         let c = (4u * q + k) / pg.len % pg.channels;
         let rstd = norm[pg.channels + c];
-        let slope = (x[q][k] - norm[c]) * rstd * g_sums[pg.channels + c] / n;
-        all[k] = w[c] * rstd * (g[q][k] - g_sums[c] / n - slope);
+        let slope = (values(x[q])[k] - norm[c]) * rstd * g_sums[pg.channels + c] / n;
+        all[k] = w[c] * rstd * (values(g[q])[k] - g_sums[c] / n - slope);
     }
-    dx[q] = all;
+    dx[q] = words(all);
 }
