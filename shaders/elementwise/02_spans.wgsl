@@ -57,8 +57,8 @@ fn unary(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
     }
 }
 
-fn u_at(o: u32) -> f32 { return values(u[o / 4u])[o % 4u]; }
-fn v_at(o: u32) -> f32 { return values(v[o / 4u])[o % 4u]; }
+fn u_at(o: u32) -> f32 { return value(u[o / 4u][o % 4u / PER_WORD], o); }
+fn v_at(o: u32) -> f32 { return value(v[o / 4u][o % 4u / PER_WORD], o); }
 
 fn offsets(i: u32) -> vec2<u32> {
     let i3 = i % q.d3;

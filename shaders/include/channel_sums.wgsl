@@ -44,7 +44,7 @@ fn stats_slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) 
     let first_record = min(id / ps.channels * ps.slice, ps.batch);
     let last_record = min(first_record + ps.slice, ps.batch);
     let start = (min(first_record, ps.batch - 1u) * ps.channels + c) * ps.len;
-    let first = values(x[start / 4u])[start % 4u];
+    let first = value(x[start / 4u][start % 4u / PER_WORD], start);
     var sum = vec4<f32>();
     var squares = vec4<f32>();
     for (var r = first_record; r < last_record; r++) {

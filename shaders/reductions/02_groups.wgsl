@@ -49,7 +49,7 @@ fn columns(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: 
     var total = 0.0;
     for (var r = s * p.chunk; r < end; r++) {
         let place = (o * p.reduce + r) * p.inner + i;
-        let v = values(x[place / 4u])[place % 4u];
+        let v = value(x[place / 4u][place % 4u / PER_WORD], place);
         total += select(v, v * v, square);
     }
     y[id] = total;
