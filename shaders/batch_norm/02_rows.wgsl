@@ -2,8 +2,9 @@
 // sums of a channel are those of many groups, each a tree over its threads, added in order.
 // Formulas and operands as in 01_naive; x, x2, g, out, y, dx, dx2 as vec4s (buffers are padded to whole ones). A row owns the
 // vec4s (in apply pairs of them, as dropout draws eight numbers at a time) that begin in it; the last of them may reach into
-// the next row, which has the next channel. Rows shorter than that go one vec4 a thread (`_short`). Loops end with their
-// test: so the compiler of the software adapter keeps the lanes in step.
+// the next row, which has the next channel. A group goes along the rows of a channel in `lot` records, so that what the channel
+// needs is loaded once. Rows shorter than a vec4 go one vec4 a thread (`_short`). Loops end with their test: so the compiler of
+// the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64 WG_SUMS=64
 //@ alias: wide WG=64 span=256 WG_SUMS=256
 //@ default: true
@@ -20,8 +21,10 @@
 //@ kernel back: back_rows
 //@ kernel grad: grad_short if len < 4
 //@ kernel grad: grad_rows
-//@ groups apply_rows: rows * chunks_of_pairs
-//@ groups back_rows: rows * chunks
+//@ let lot: max(1, min(batch, 4 * span // len)) if software else 1
+//@ let lots: ceil(batch, lot)
+//@ groups apply_rows: lots * channels * chunks_of_pairs
+//@ groups back_rows: lots * channels * chunks
 //@ groups grad_rows: rows * chunks
 //@ threads apply_short: ceil(rows * len, 4)
 //@ threads back_short: ceil(rows * len, 4)
@@ -58,10 +61,10 @@
 {% include "include/channel_sums.wgsl" %}
 
 struct ApplyParams {
-    rows: u32, channels: u32, len: u32, chunks_of_pairs: u32, span: u32, site: u32, threshold: u32, scale: f32,
+    batch: u32, lot: u32, rows: u32, channels: u32, len: u32, chunks_of_pairs: u32, span: u32, site: u32, threshold: u32, scale: f32,
 }
 struct RowParams { rows: u32, channels: u32, len: u32, chunks: u32, span: u32 }
-struct BackRowParams { rows: u32, channels: u32, len: u32, chunks: u32, span: u32, pitch: u32, scale: f32 }
+struct BackRowParams { batch: u32, lot: u32, rows: u32, channels: u32, len: u32, chunks: u32, span: u32, pitch: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> pa: ApplyParams;
 @group(0) @binding(0) var<uniform> pg: RowParams;
 @group(0) @binding(0) var<uniform> pd: BackRowParams;
@@ -82,9 +85,8 @@ fn f(v: vec4<f32>) -> vec4<f32> {
 @compute @workgroup_size(WG)
 fn apply_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let group = wid.y * nwg.x + wid.x;
-    let row = group / pa.chunks_of_pairs;
-    if row >= pa.rows { return; }
-    let c = row % pa.channels;
+    let c = group / pa.chunks_of_pairs % pa.channels;
+    let first_record = group / pa.chunks_of_pairs / pa.channels * pa.lot;
     let d = (c + 1u) % pa.channels;
     let mean = vec2<f32>(norm[c], norm[d]);
     let gain = vec2<f32>(norm[3u * pa.channels + c], norm[3u * pa.channels + d]);
@@ -92,37 +94,40 @@ fn apply_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nw
     let mean2 = vec2<f32>(norm2[c], norm2[d]);
     let gain2 = vec2<f32>(norm2[3u * pa.channels + c], norm2[3u * pa.channels + d]);
     let shift2 = vec2<f32>(norm2[4u * pa.channels + c], norm2[4u * pa.channels + d]);
-    let next = (row + 1u) * pa.len;
-    let first = (row * pa.len + 7u) / 8u + group % pa.chunks_of_pairs * pa.span;
-    let end = min((next + 7u) / 8u, first + pa.span);
-    var h = first + lid;
-    if h >= end { return; }
-    loop {
-        {%- if drop %}
-        let keep = kept(h, pa.site, vec3<u32>(state[0], state[1], state[2]), pa.threshold);
-        {%- endif %}
-        {%- for k in range(2) %}
-        {
-            let q = 2u * h + {{ k }}u;
-            let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
-            var v = (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
-            if second == 1u { v += values(x2[q]); }
-            if second == 2u {
-                v += (values(x2[q]) - select(mean2.yyyy, mean2.xxxx, own)) * select(gain2.yyyy, gain2.xxxx, own) + select(shift2.yyyy, shift2.xxxx, own);
-            }
-            v = f(v);
+    for (var record = first_record; record < min(first_record + pa.lot, pa.batch); record++) {
+        let row = record * pa.channels + c;
+        let next = (row + 1u) * pa.len;
+        let first = (row * pa.len + 7u) / 8u + group % pa.chunks_of_pairs * pa.span;
+        let end = min((next + 7u) / 8u, first + pa.span);
+        var h = first + lid;
+        if h >= end { continue; }
+        loop {
             {%- if drop %}
-            v = select(vec4<f32>(), v * pa.scale, keep[{{ k }}]);
+            let keep = kept(h, pa.site, vec3<u32>(state[0], state[1], state[2]), pa.threshold);
             {%- endif %}
-            {%- if k == 0 %}
-            y[q] = words(v);
-            {%- else %}
-            if 4u * q < pa.rows * pa.len { y[q] = words(v); }
-            {%- endif %}
+            {%- for k in range(2) %}
+            {
+                let q = 2u * h + {{ k }}u;
+                let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
+                var v = (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(gain.yyyy, gain.xxxx, own) + select(shift.yyyy, shift.xxxx, own);
+                if second == 1u { v += values(x2[q]); }
+                if second == 2u {
+                    v += (values(x2[q]) - select(mean2.yyyy, mean2.xxxx, own)) * select(gain2.yyyy, gain2.xxxx, own) + select(shift2.yyyy, shift2.xxxx, own);
+                }
+                v = f(v);
+                {%- if drop %}
+                v = select(vec4<f32>(), v * pa.scale, keep[{{ k }}]);
+                {%- endif %}
+                {%- if k == 0 %}
+                y[q] = words(v);
+                {%- else %}
+                if 4u * q < pa.rows * pa.len { y[q] = words(v); }
+                {%- endif %}
+            }
+            {%- endfor %}
+            h += WG;
+            continuing { break if h >= end; }
         }
-        {%- endfor %}
-        h += WG;
-        continuing { break if h >= end; }
     }
 }
 
@@ -149,9 +154,8 @@ fn apply_short(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) n
 @compute @workgroup_size(WG)
 fn back_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let group = wid.y * nwg.x + wid.x;
-    let row = group / pd.chunks;
-    if row >= pd.rows { return; }
-    let c = row % pd.channels;
+    let c = group / pd.chunks % pd.channels;
+    let first_record = group / pd.chunks / pd.channels * pd.lot;
     let d = (c + 1u) % pd.channels;
     let mass = vec2<f32>(coefficients[3u * pd.pitch + c], coefficients[3u * pd.pitch + d]);
     let gain = vec2<f32>(coefficients[4u * pd.pitch + c], coefficients[4u * pd.pitch + d]);
@@ -160,23 +164,26 @@ fn back_rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg
     let gain2 = vec2<f32>(coefficients[7u * pd.pitch + c], coefficients[7u * pd.pitch + d]);
     let mean2 = vec2<f32>(coefficients[8u * pd.pitch + c], coefficients[8u * pd.pitch + d]);
     let slope2 = vec2<f32>(coefficients[9u * pd.pitch + c], coefficients[9u * pd.pitch + d]);
-    let next = (row + 1u) * pd.len;
-    let first = (row * pd.len + 3u) / 4u + group % pd.chunks * pd.span;
-    let end = min((next + 3u) / 4u, first + pd.span);
-    var q = first + lid;
-    if q >= end { return; }
-    loop {
-        let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
-        var v = values(g[q]) * pd.scale;
-        if relu { v = select(vec4<f32>(), v, values(out[q]) > vec4<f32>()); }
-        let rest = v - select(mass.yyyy, mass.xxxx, own);
-        dx[q] = words(select(gain.yyyy, gain.xxxx, own) * (rest - (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(slope.yyyy, slope.xxxx, own)));
-        if second == 1u { dx2[q] = words(v); }
-        if second == 2u {
-            dx2[q] = words(select(gain2.yyyy, gain2.xxxx, own) * (rest - (values(x2[q]) - select(mean2.yyyy, mean2.xxxx, own)) * select(slope2.yyyy, slope2.xxxx, own)));
+    for (var record = first_record; record < min(first_record + pd.lot, pd.batch); record++) {
+        let row = record * pd.channels + c;
+        let next = (row + 1u) * pd.len;
+        let first = (row * pd.len + 3u) / 4u + group % pd.chunks * pd.span;
+        let end = min((next + 3u) / 4u, first + pd.span);
+        var q = first + lid;
+        if q >= end { continue; }
+        loop {
+            let own = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q < vec4<u32>(next);
+            var v = values(g[q]) * pd.scale;
+            if relu { v = select(vec4<f32>(), v, values(out[q]) > vec4<f32>()); }
+            let rest = v - select(mass.yyyy, mass.xxxx, own);
+            dx[q] = words(select(gain.yyyy, gain.xxxx, own) * (rest - (values(x[q]) - select(mean.yyyy, mean.xxxx, own)) * select(slope.yyyy, slope.xxxx, own)));
+            if second == 1u { dx2[q] = words(v); }
+            if second == 2u {
+                dx2[q] = words(select(gain2.yyyy, gain2.xxxx, own) * (rest - (values(x2[q]) - select(mean2.yyyy, mean2.xxxx, own)) * select(slope2.yyyy, slope2.xxxx, own)));
+            }
+            q += WG;
+            continuing { break if q >= end; }
         }
-        q += WG;
-        continuing { break if q >= end; }
     }
 }
 
