@@ -13,18 +13,19 @@
 
 struct Params { n: u32, site: u32, threshold: u32, scale: f32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Words>;
 @group(0) @binding(2) var<storage, read> state: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<Words>;
 
 override WG: u32 = 64u;
+{% include "include/words.wgsl" %}
 {% include "include/philox.wgsl" %}
 
 fn drop(pair: u32) {
     let keep = kept(pair, p.site, vec3<u32>(state[0], state[1], state[2]), p.threshold);
     let q = 2u * pair;
-    y[q] = select(vec4<f32>(), x[q] * p.scale, keep[0]);
-    if q * 4u + 4u < p.n { y[q + 1u] = select(vec4<f32>(), x[q + 1u] * p.scale, keep[1]); }
+    y[q] = words(select(vec4<f32>(), values(x[q]) * p.scale, keep[0]));
+    if q * 4u + 4u < p.n { y[q + 1u] = words(select(vec4<f32>(), values(x[q + 1u]) * p.scale, keep[1])); }
 }
 
 @compute @workgroup_size(WG)

@@ -3,17 +3,19 @@
 // stats is one pass without cancellation: `slices` leaves (mean, sum of squared deviations) of values minus their first one
 // (a sample of n lies at most sqrt(n) standard deviations from the mean, so little can cancel), and `combine` merges the
 // slices (Chan et al. 1979).
-// x, x2, g, out as vec4s (buffers are padded to whole ones)    part  [slices, channels, 2 or 3]
+// x, x2, g, out as vec4s (buffers are padded to whole ones; see words)    part  [slices, channels, 2 or 3]
+{% include "include/words.wgsl" %}
+
 struct SumParams { batch: u32, channels: u32, len: u32, slice: u32, slices: u32 }
 struct StatsParams { batch: u32, channels: u32, len: u32, slice: u32, slices: u32, eps: f32 }
 struct BackParams { batch: u32, channels: u32, len: u32, slice: u32, slices: u32, pitch: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: SumParams;
 @group(0) @binding(0) var<uniform> ps: StatsParams;
 @group(0) @binding(0) var<uniform> pb: BackParams;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> x2: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> g: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> out: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Words>;
+@group(0) @binding(2) var<storage, read> x2: array<Words>;
+@group(0) @binding(3) var<storage, read> g: array<Words>;
+@group(0) @binding(4) var<storage, read> out: array<Words>;
 @group(0) @binding(5) var<storage, read> norm: array<f32>;
 @group(0) @binding(6) var<storage, read> norm2: array<f32>;
 @group(0) @binding(7) var<storage, read> w: array<f32>;
@@ -42,7 +44,7 @@ fn stats_slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) 
     let first_record = min(id / ps.channels * ps.slice, ps.batch);
     let last_record = min(first_record + ps.slice, ps.batch);
     let start = (min(first_record, ps.batch - 1u) * ps.channels + c) * ps.len;
-    let first = x[start / 4u][start % 4u];
+    let first = value(x[start / 4u][start % 4u / PER_WORD], start);
     var sum = vec4<f32>();
     var squares = vec4<f32>();
     for (var r = first_record; r < last_record; r++) {
@@ -50,7 +52,7 @@ fn stats_slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) 
         let end = begin + ps.len;
         for (var q = begin / 4u + lid; 4u * q < end; q += WG_SUMS) {
             let i = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q;
-            let d = select(vec4<f32>(), x[q] - first, (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
+            let d = select(vec4<f32>(), values(x[q]) - first, (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
             sum += d;
             squares += d * d;
         }
@@ -100,9 +102,9 @@ fn sums_slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) n
         let end = begin + p.len;
         for (var q = begin / 4u + lid; 4u * q < end; q += WG_SUMS) {
             let i = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q;
-            let v = select(vec4<f32>(), g[q], (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
+            let v = select(vec4<f32>(), values(g[q]), (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
             sum += v;
-            products += v * (x[q] - mean);
+            products += v * (values(x[q]) - mean);
         }
     }
     let all = sum2(vec2<f32>(total(sum), total(products)), lid);
@@ -141,11 +143,11 @@ fn back_slices(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) n
         let end = begin + pb.len;
         for (var q = begin / 4u + lid; 4u * q < end; q += WG_SUMS) {
             let i = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q;
-            var v = select(vec4<f32>(), g[q] * pb.scale, (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
-            if relu { v = select(vec4<f32>(), v, out[q] > vec4<f32>()); }
+            var v = select(vec4<f32>(), values(g[q]) * pb.scale, (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
+            if relu { v = select(vec4<f32>(), v, values(out[q]) > vec4<f32>()); }
             sum += v;
-            products += v * (x[q] - mean);
-            if second == 2u { products2 += v * (x2[q] - mean2); }
+            products += v * (values(x[q]) - mean);
+            if second == 2u { products2 += v * (values(x2[q]) - mean2); }
         }
     }
     let all = sum3(vec3<f32>(total(sum), total(products), total(products2)), lid);

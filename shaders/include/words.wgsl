@@ -2,18 +2,29 @@
 // test of its own: two f32 to a word of 64 bits are half the work.
 {%- if software and int64 %}
 alias Words = vec2<u64>;
+alias Pair = u64;
+const PER_WORD: u32 = 2u;
 
 fn values(w: Words) -> vec4<f32> {
     return bitcast<vec4<f32>>(vec4<u32>(u32(w.x), u32(w.x >> 32u), u32(w.y), u32(w.y >> 32u)));
 }
 
-fn word(low: f32, high: f32) -> u64 { return u64(bitcast<u32>(low)) | (u64(bitcast<u32>(high)) << 32u); }
+// f32 number i of an array: of its word w = a[i / 4u][i % 4u / PER_WORD].
+fn value(w: u64, i: u32) -> f32 { return bitcast<f32>(select(u32(w), u32(w >> 32u), (i & 1u) == 1u)); }
 
-fn words(v: vec4<f32>) -> Words { return Words(word(v.x, v.y), word(v.z, v.w)); }
+fn pair(low: f32, high: f32) -> Pair { return u64(bitcast<u32>(low)) | (u64(bitcast<u32>(high)) << 32u); }
+
+fn words(v: vec4<f32>) -> Words { return Words(pair(v.x, v.y), pair(v.z, v.w)); }
 {%- else %}
 alias Words = vec4<f32>;
+alias Pair = vec2<f32>;
+const PER_WORD: u32 = 1u;
 
 fn values(w: Words) -> vec4<f32> { return w; }
+
+fn value(w: f32, i: u32) -> f32 { return w; }
+
+fn pair(low: f32, high: f32) -> Pair { return vec2<f32>(low, high); }
 
 fn words(v: vec4<f32>) -> Words { return v; }
 {%- endif %}

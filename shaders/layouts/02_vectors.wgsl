@@ -39,6 +39,11 @@
 //@ threads points: rows * quads
 //@ threads grads: rows * quads
 //@ groups weights: blocks * trips
+//@ let paired: oc is defined and oc % 2 == 0 and row % 2 == 0 and base % 2 == 0
+//@ kernel weights: weights_paired if paired
+//@ kernel weights: weights
+//@ let last_w: ceil(c_out * c_in * kernel, 4) - 1
+//@ threads weights_paired: blocks * trips * du * oc // 2
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 //@ knob WG_ROWS: 32 if software else 64 | 8 16 32 64 128 256
 //@ let chunks: ceil(pitch, 4 * WG_ROWS)
@@ -55,7 +60,7 @@ struct Grads { n: u32, rows: u32, from_quads: u32, quads: u32, start: i32, lead:
 struct Weights {
     n: u32, base: u32, row: u32, depth: u32, trips: u32, du: u32, oc: u32,
     taps: u32, stride: u32, phases: u32, pad: i32, first: i32,   // first = j0 - lead
-    c_out: u32, c_in: u32, kernel: u32, point: u32,
+    c_out: u32, c_in: u32, kernel: u32, point: u32, last_w: u32,   // last vec4 of w
 }
 @group(0) @binding(0) var<uniform> p: Rows;
 @group(0) @binding(0) var<uniform> p_points: Points;
@@ -65,8 +70,8 @@ struct Weights {
 @group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(3) var<storage, read> src: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> v: array<Words>;
-@group(0) @binding(5) var<storage, read> w: array<f32>;
-@group(0) @binding(6) var<storage, read_write> laid: array<f32>;
+@group(0) @binding(5) var<storage, read> w: array<{{ "Words" if paired else "f32" }}>;
+@group(0) @binding(6) var<storage, read_write> laid: array<{{ "Pair" if paired else "f32" }}>;
 @group(0) @binding(7) var<storage, read_write> h: array<Words>;
 
 override shift: u32 = 0u;
@@ -175,6 +180,98 @@ fn grads(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
     h[id + 6u * size] = words(g[3]);
 }
 
+{% if paired %}
+fn load_w(q: i32) -> vec4<f32> { return values(w[min(u32(max(q, 0)), p_weights.last_w)]); }
+
+// A thread lays two channels' taps out, side by side in a word, and reads them as vec4s along the kernel where they are neighbours.
+@compute @workgroup_size(WG)
+fn weights_paired(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let id = (wid.y * nwg.x + wid.x) * WG + lid;
+    if id >= p_weights.n { return; }
+    let half = p_weights.oc / 2u;
+    let i = id % half;
+    let d = id / half % p_weights.du;
+    let tile = id / half / p_weights.du;
+    let u = tile % p_weights.trips * p_weights.du + d;
+    let step = select(i32(p_weights.stride), -i32(p_weights.stride), transposed);
+    {%- for e in range(2) %}
+    let v{{ e }} = tile / p_weights.trips * p_weights.oc + 2u * i + {{ e }}u;
+    let phased{{ e }} = select(u, v{{ e }}, transposed);
+    let o{{ e }} = select(v{{ e }}, u, transposed);
+    let c{{ e }} = phased{{ e }} / p_weights.phases;
+    let inside{{ e }} = u < p_weights.depth && o{{ e }} < p_weights.c_out && c{{ e }} < p_weights.c_in;
+    let row{{ e }} = select(0u, (o{{ e }} * p_weights.c_in + c{{ e }}) * p_weights.kernel, inside{{ e }});
+    var k{{ e }} = p_weights.pad + i32(phased{{ e }} % p_weights.phases) + step * p_weights.first;
+    {%- if stride == 1 %}
+    // the lowest of four taps, and its place in a vec4
+    let low{{ e }} = i32(row{{ e }}) + k{{ e }} - select(0, 3, transposed);
+    let s{{ e }} = u32(low{{ e }}) & 3u;
+    var q{{ e }} = low{{ e }} >> 2u;
+    var a{{ e }} = load_w(q{{ e }} + select(0, 1, transposed));
+    {%- endif %}
+    {%- endfor %}
+    var at = (p_weights.base + tile * p_weights.row) / 2u + d * p_weights.taps * half + i;
+    let point = p_weights.point / 2u;
+    var j = 0u;
+    loop {
+        {%- for e in range(2) %}
+        {%- if stride == 1 %}
+        let b{{ e }} = load_w(q{{ e }} + select(1, 0, transposed));
+        let four{{ e }} = shifted(select(a{{ e }}, b{{ e }}, transposed), select(b{{ e }}, a{{ e }}, transposed), s{{ e }});
+        a{{ e }} = b{{ e }};
+        q{{ e }} += select(1, -1, transposed);
+        let g{{ e }} = taps(select(four{{ e }}, four{{ e }}.wzyx, transposed), inside{{ e }}, k{{ e }}, step);
+        {%- else %}
+        let g{{ e }} = vec4<f32>(tap(row{{ e }}, inside{{ e }}, k{{ e }}), tap(row{{ e }}, inside{{ e }}, k{{ e }} + step),
+            tap(row{{ e }}, inside{{ e }}, k{{ e }} + 2 * step), tap(row{{ e }}, inside{{ e }}, k{{ e }} + 3 * step));
+        {%- endif %}
+        k{{ e }} += 4 * step;
+        {%- endfor %}
+        {%- for t in range(4) %}
+        let h{{ t }} = vec2<f32>(g0[{{ t }}], g1[{{ t }}]);
+        {%- endfor %}
+        if fast {
+            put(at, -0.5 * h0);
+            put(at + point, (h0 + h2 + (h1 + h3)) * (-1.0 / 3.0));
+            put(at + 2u * point, (h0 + h2 - (h1 + h3)) * (1.0 / 9.0));
+            put(at + 3u * point, (h0 + 4.0 * h2 + (2.0 * h1 + 8.0 * h3)) * (1.0 / 36.0));
+            put(at + 4u * point, (h0 + 4.0 * h2 - (2.0 * h1 + 8.0 * h3)) * (-1.0 / 60.0));
+            put(at + 5u * point, (h0 + 0.5 * h1 + 0.25 * h2 + 0.125 * h3) * (32.0 / 45.0));
+            put(at + 6u * point, h3);
+            at += half;
+            j++;
+        } else {
+            {%- for t in range(4) %}
+            if j + {{ t }}u < p_weights.taps { put(at + {{ t }}u * half, h{{ t }}); }
+            {%- endfor %}
+            at += 4u * half;
+            j += 4u;
+        }
+        continuing { break if j >= p_weights.taps; }
+    }
+    // what is left of the row
+    if d > 0u { return; }
+    let row = (p_weights.base + tile * p_weights.row) / 2u;
+    for (var f = p_weights.du * p_weights.taps * half + i; f < p_weights.row / 2u; f += half) {
+        for (var t = 0u; t < select(1u, 7u, fast); t++) { put(row + f + t * point, vec2<f32>()); }
+    }
+}
+
+fn put(at: u32, v: vec2<f32>) { laid[at] = pair(v.x, v.y); }
+
+// Taps k, k + step, ... where the kernel has them, else 0.
+fn taps(v: vec4<f32>, inside: bool, k: i32, step: i32) -> vec4<f32> {
+    let at = vec4<u32>(vec4<i32>(0, 1, 2, 3) * step + k);
+    return select(vec4<f32>(), v, vec4<bool>(inside) & (at < vec4<u32>(p_weights.kernel)));
+}
+
+fn tap(row: u32, inside: bool, k: i32) -> f32 {
+    let there = inside && u32(k) < p_weights.kernel;
+    let i = row + select(0u, u32(k), there);
+    return select(0.0, value(w[i / 4u][i % 4u / PER_WORD], i), there);
+}
+{% include "include/shifted.wgsl" %}
+{% else %}
 // Tap k of the kernel at `row` of w; 0 outside. Negative k wrap to large ones.
 fn tap(row: u32, inside: bool, k: i32) -> f32 {
     let there = inside && u32(k) < p_weights.kernel;
@@ -225,3 +322,4 @@ fn weights(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: 
         for (var t = 0u; t < select(1u, 7u, fast); t++) { laid[row + f + t * p_weights.point] = 0.0; }
     }
 }
+{% endif %}

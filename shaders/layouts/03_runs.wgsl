@@ -29,12 +29,7 @@ override WG: u32 = 8u;
 
 fn load(q: i32) -> vec4<f32> { return values(x[min(u32(max(q, 0)), p.last)]); }
 
-// Four values from the s-th of a on.
-fn shifted(a: vec4<f32>, b: vec4<f32>, s: u32) -> vec4<f32> {
-    let two = select(a, vec4<f32>(a.zw, b.xy), s >= 2u);
-    let next = select(b.x, b.z, s >= 2u);
-    return select(two, vec4<f32>(two.yzw, next), (s & 1u) == 1u);
-}
+{% include "include/shifted.wgsl" %}
 
 // v where its positions i, i + 1, ... lie in the record, else 0. Negative positions wrap to large ones.
 fn inside(v: vec4<f32>, i: i32) -> vec4<f32> {

@@ -14,14 +14,16 @@
 
 struct Params { n4: u32, span: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> g: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> g: array<Words>;
 @group(0) @binding(2) var<storage, read> norm2: array<f32>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
 @group(0) @binding(4) var<storage, read> s: array<f32>;
-@group(0) @binding(5) var<storage, read_write> w: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> m: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> v: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> w: array<Words>;
+@group(0) @binding(6) var<storage, read_write> m: array<Words>;
+@group(0) @binding(7) var<storage, read_write> v: array<Words>;
 @group(0) @binding(8) var<storage, read> part: array<u32>;
+
+{% include "include/words.wgsl" %}
 
 override WG: u32 = 64u;
 
@@ -42,13 +44,13 @@ fn adam(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         let own = 7u + 2u * part[i / 16u];
         let c1 = hyper[own];
         if c1 > 0.0 {
-            let old = w[i];
-            let grad = g[i] * shrink + hyper[4] * old;
-            let mean = hyper[1] * m[i] + (1.0 - hyper[1]) * grad;
-            let square = hyper[2] * v[i] + (1.0 - hyper[2]) * grad * grad;
-            m[i] = mean;
-            v[i] = square;
-            w[i] = old * keep - lr * (mean / c1) / (sqrt(square / hyper[own + 1u]) + hyper[3]);
+            let old = values(w[i]);
+            let grad = values(g[i]) * shrink + hyper[4] * old;
+            let mean = hyper[1] * values(m[i]) + (1.0 - hyper[1]) * grad;
+            let square = hyper[2] * values(v[i]) + (1.0 - hyper[2]) * grad * grad;
+            m[i] = words(mean);
+            v[i] = words(square);
+            w[i] = words(old * keep - lr * (mean / c1) / (sqrt(square / hyper[own + 1u]) + hyper[3]));
         }
         i += WG;
         continuing { break if i >= end; }

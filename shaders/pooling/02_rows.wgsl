@@ -1,5 +1,6 @@
 // Rows: a group of threads goes along a row, span places of it, and looks only at the windows that reach a place, so that
-// nothing is divided for an element; windows of two samples side by side need no loop.
+// nothing is divided for an element; windows of two samples side by side need no loop, and where they cover whole rows
+// (`_pairs`) four of them lie in two vec4s of x and one of y, whatever row these are in (buffers are padded to whole vec4s).
 // Formulas and operands as in 01_naive. In max_pool_back a thread serves the stride samples
 // [u stride - pad, (u + 1) stride - pad) of segment u, which windows up to u cover. Loops end with their test: so the
 // compiler of the software adapter keeps the lanes in step.
@@ -10,6 +11,15 @@
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 //@ knob span: 512 if software else 256 | 64 128 256 512 1024 2048
 //@ let pairs: kernel == 2 and stride == 2 and pad == 0
+//@ let paired: pairs and len == 2 * out_len and out_len >= 4
+//@ kernel max_pool: max_pool_pairs if paired
+//@ kernel max_pool: max_pool
+//@ kernel max_pool_back: max_pool_back_pairs if paired
+//@ kernel max_pool_back: max_pool_back
+//@ let quads: ceil(rows * out_len, 4)
+//@ let samples: rows * len
+//@ groups max_pool_pairs: ceil(quads, span)
+//@ groups max_pool_back_pairs: ceil(quads, span)
 //@ let segments: ceil(len + pad, stride)
 //@ let reach: ceil(kernel, stride) - 1
 //@ let chunks: ceil(out_len, span)
@@ -29,26 +39,70 @@
 //@ try: WG=256 span=256 if not software
 //@ try: WG=256 span=1024 if not software
 
+{% set numbers = "Words" if paired else "f32" %}{% set integers = "vec4<u32>" if paired else "u32" %}
+{%- include "include/words.wgsl" %}
+
 struct Params { rows: u32, len: u32, out_len: u32, kernel: u32, stride: u32, pad: u32, chunks: u32, span: u32 }
 struct Segments {
     rows: u32, len: u32, out_len: u32, stride: u32, pad: u32, chunks_segments: u32, span: u32, segments: u32, reach: u32,
 }
 struct Back { rows: u32, len: u32, out_len: u32, kernel: u32, stride: u32, pad: u32, chunks_back: u32, span: u32 }
+struct Pairs { quads: u32, span: u32, out_len: u32, samples: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(0) var<uniform> u: Segments;
 @group(0) @binding(0) var<uniform> b: Back;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> g: array<f32>;
-@group(0) @binding(3) var<storage, read> index: array<u32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> at: array<u32>;
-@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<uniform> c: Pairs;
+@group(0) @binding(1) var<storage, read> x: array<{{ numbers }}>;
+@group(0) @binding(2) var<storage, read> g: array<{{ numbers }}>;
+@group(0) @binding(3) var<storage, read> index: array<{{ integers }}>;
+@group(0) @binding(4) var<storage, read_write> y: array<{{ numbers }}>;
+@group(0) @binding(5) var<storage, read_write> at: array<{{ integers }}>;
+@group(0) @binding(6) var<storage, read_write> dx: array<{{ numbers }}>;
 
 override pairs: bool = false;
 override adaptive: bool = false;
 override count_pad: bool = false;
 override WG: u32 = 64u;
 
+{% if paired %}
+@compute @workgroup_size(WG)
+fn max_pool_pairs(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let start = (wid.y * nwg.x + wid.x) * c.span;
+    let end = min(start + c.span, c.quads);
+    var q = start + lid;
+    if q >= end { return; }
+    loop {
+        let a = values(x[2u * q]);
+        let b = values(x[2u * q + 1u]);
+        let one = vec4<f32>(a.xz, b.xz);
+        let two = vec4<f32>(a.yw, b.yw);
+        let t = vec4<u32>(0u, 1u, 2u, 3u) + 4u * q % c.out_len;
+        let place = select(t, t - c.out_len, t >= vec4<u32>(c.out_len));
+        y[q] = words(max(one, two));
+        at[q] = 2u * place + select(vec4<u32>(0u), vec4<u32>(1u), two > one);
+        q += WG;
+        continuing { break if q >= end; }
+    }
+}
+
+@compute @workgroup_size(WG)
+fn max_pool_back_pairs(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let start = (wid.y * nwg.x + wid.x) * c.span;
+    let end = min(start + c.span, c.quads);
+    var q = start + lid;
+    if q >= end { return; }
+    loop {
+        let v = values(g[q]);
+        let odd = (index[q] & vec4<u32>(1u)) == vec4<u32>(1u);
+        let one = select(v, vec4<f32>(), odd);
+        let two = select(vec4<f32>(), v, odd);
+        dx[2u * q] = words(vec4<f32>(one.x, two.x, one.y, two.y));
+        if 8u * q + 4u < c.samples { dx[2u * q + 1u] = words(vec4<f32>(one.z, two.z, one.w, two.w)); }
+        q += WG;
+        continuing { break if q >= end; }
+    }
+}
+{% else %}
 fn window(row: u32, t: u32) {
     let start = t * p.stride;
     let first = select(0u, start - p.pad, start >= p.pad);
@@ -196,3 +250,4 @@ fn avg_pool_back(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups)
         continuing { break if s >= end; }
     }
 }
+{%- endif %}

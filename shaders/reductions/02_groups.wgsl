@@ -29,7 +29,7 @@ fn quads(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
     let end = min(p.reduce, (s + 1u) * p.chunk);
     var total = vec4<f32>();
     for (var r = s * p.chunk; r < end; r++) {
-        let v = x[(o * p.reduce + r) * (p.inner / 4u) + i];
+        let v = values(x[(o * p.reduce + r) * (p.inner / 4u) + i]);
         total += select(v, v * v, square);
     }
     y[4u * id] = total.x;
@@ -49,7 +49,7 @@ fn columns(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: 
     var total = 0.0;
     for (var r = s * p.chunk; r < end; r++) {
         let place = (o * p.reduce + r) * p.inner + i;
-        let v = x[place / 4u][place % 4u];
+        let v = value(x[place / 4u][place % 4u / PER_WORD], place);
         total += select(v, v * v, square);
     }
     y[id] = total;

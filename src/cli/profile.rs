@@ -72,6 +72,7 @@ fn table(p: &Profile) {
         print_line("\n(no kernel times: this adapter has no timestamps)");
         return;
     }
+    by_group(p);
     let total: f64 = p.by_kernel.iter().map(|k| k.ms).sum();
     let c = &p.ceilings;
     print_line(&format!(
@@ -96,6 +97,26 @@ fn table(p: &Profile) {
             or_none(k.gflops.map(|v| format!("{v:.2}"))),
             or_none(k.share.map(percent)),
             k.bound.map_or("-", Bound::name)
+        ));
+    }
+}
+
+fn by_group(p: &Profile) {
+    print_line(&format!(
+        "\n{:<24} {:>10} {:>9} {:>7} {:>9} {:>8} {:>8}",
+        "what for", "dispatches", "ms", "of step", "MB", "GB/s", "of copy"
+    ));
+    for g in &p.by_group {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        print_line(&format!(
+            "{:<24} {:>10} {:>9.3} {:>7} {:>9.1} {:>8} {:>8}",
+            g.group,
+            g.count,
+            g.ms,
+            percent(g.of_step),
+            1e-6 * g.bytes,
+            g.gb_per_s.map_or("-".into(), |v| format!("{v:.1}")),
+            g.of_copy.map_or("-".into(), percent)
         ));
     }
 }

@@ -11,6 +11,8 @@ pub mod gate;
 #[cfg(feature = "app")]
 pub mod gpu_report;
 #[cfg(feature = "app")]
+pub mod groups;
+#[cfg(feature = "app")]
 pub mod ladder;
 #[cfg(feature = "app")]
 pub mod measure;

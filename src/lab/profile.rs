@@ -3,6 +3,7 @@
 //! The batch is noise of the experiment's rate and length; the time of a step does not depend on what it shows.
 
 use super::ceilings::{Bound, Ceilings, Probe};
+use super::groups::{GroupShare, groups};
 use super::read::{list, number};
 use super::subjects::layers;
 use super::{Interval, Spread};
@@ -128,6 +129,9 @@ pub struct Profile {
     /// Kernels by device time, longest first; empty where the device has no timestamps.
     #[serde(deserialize_with = "list")]
     pub by_kernel: Vec<KernelShare>,
+    /// The same by what they are for.
+    #[serde(skip_deserializing)]
+    pub by_group: Vec<GroupShare>,
     /// Most bytes that tensors held.
     pub peak_memory_bytes: u64,
     /// The same by what they are for.
@@ -300,6 +304,7 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         replay,
         by_phase,
         ceilings: most,
+        by_group: groups(&by_kernel, &most),
         by_kernel,
         peak_memory_bytes,
         memory,

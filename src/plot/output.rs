@@ -17,7 +17,7 @@ fn encode_png(out: &mut Vec<u8>, raster: &Raster, dpi: f64) -> Result<(), png::E
     let mut encoder = png::Encoder::new(out, raster.width as u32, raster.height as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::High);
+    encoder.set_compression(png::Compression::Balanced);
     encoder.set_filter(png::Filter::Adaptive);
     let per_metre = (dpi / 0.0254).round() as u32;
     encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit: png::Unit::Meter }));
