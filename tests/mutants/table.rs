@@ -486,8 +486,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d_weight_grad/03_subgroup_rows",
         Header,
         "start of the window in reverse",
-        "//@ let begin: 2 * lead + 1 - window - taps if swap",
-        "//@ let begin: 2 * lead - window - taps if swap",
+        "//@ let begin: lead + x_lead + 1 - window - taps if swap",
+        "//@ let begin: lead + x_lead - window - taps if swap",
     ),
     m(
         "conv1d_weight_grad/03_subgroup_rows",
@@ -552,7 +552,45 @@ pub const MUTANTS: &[Mutant] = &[
         "//@ groups main: slices * a_blocks * b_blocks",
         "//@ groups main: max(1, slices * a_blocks * b_blocks - 1)",
     ),
+    m("include/weight_points", Index, "pieces not turned round", "{{ taps - 1 }}u - i;", "i;")
+        .at("conv1d_weight_grad", "05_fast"),
+    m("include/weight_points", Constant, "weights at 1/2, 1 % of one", "32.0, 16.0, 8.0, 4.0", "32.0, 16.0, 8.08, 4.0")
+        .at("conv1d_weight_grad", "05_fast"),
+    m("include/weight_points", Forgotten, "place in a piece", "G[t][tap % 4u]", "G[t][0]")
+        .at("conv1d_weight_grad", "05_fast"),
+    m(
+        "conv1d_weight_grad/05_fast",
+        Header,
+        "rows from a point to the next",
+        "//@ let b_point: channels if swap",
+        "//@ let b_point: out_g if swap",
+    ),
+    m(
+        "conv1d_weight_grad/05_fast",
+        Header,
+        "first row of a branch",
+        "//@ let b_first: first if swap",
+        "//@ let b_first: 0 if swap",
+    ),
+    // words
+    m("include/words", Index, "second of two in a word", "u32(w.y), u32(w.y >> 32u)", "u32(w.y), u32(w.y)")
+        .at("conv1d", "04_subgroup_shuffle"),
     // layouts
+    m(
+        "layouts/01_naive",
+        Index,
+        "highest coefficient of a gradient's tile",
+        "sum = src[tile + 3u];",
+        "sum = src[tile + 2u];",
+    ),
+    m("layouts/02_vectors", Constant, "a gradient's tile at 2", "2.0 * g[1] + 8.0 * g[3]", "2.0 * g[1] + 4.0 * g[3]"),
+    m(
+        "layouts/02_vectors",
+        Bound,
+        "a gradient's row ends",
+        "p_grads.start + m < i32(p_grads.from_quads)",
+        "p_grads.start + m <= i32(p_grads.from_quads)",
+    ),
     m(
         "layouts/01_naive",
         Padding,
@@ -619,12 +657,13 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     m("layouts/03_runs", Header, "fits where the stride is 3", "step <= 2\n", "step <= 3\n"),
     m(
-        "layouts/03_runs",
+        "include/shifted",
         Index,
         "fourth of four in an odd place",
         "select(b.x, b.z, s >= 2u)",
         "select(b.x, b.y, s >= 2u)",
-    ),
+    )
+    .at("layouts", "03_runs"),
     m(
         "layouts/03_runs",
         Index,
@@ -742,7 +781,7 @@ pub const MUTANTS: &[Mutant] = &[
         "include/channel_sums",
         Constant,
         "squares that cancel",
-        "let first = x[start / 4u][start % 4u];",
+        "let first = value(x[start / 4u][start % 4u / PER_WORD], start);",
         "let first = 0.0;",
     )
     .at("batch_norm", "02_rows"),
@@ -750,8 +789,8 @@ pub const MUTANTS: &[Mutant] = &[
         "include/channel_sums",
         Tail,
         "first value of the next row",
-        "g[q] * pb.scale, (i >= vec4<u32>(begin)) & (i < vec4<u32>(end))",
-        "g[q] * pb.scale, (i >= vec4<u32>(begin)) & (i <= vec4<u32>(end))",
+        "values(g[q]) * pb.scale, (i >= vec4<u32>(begin)) & (i < vec4<u32>(end))",
+        "values(g[q]) * pb.scale, (i >= vec4<u32>(begin)) & (i <= vec4<u32>(end))",
     )
     .at("batch_norm", "02_rows"),
     m(
@@ -902,7 +941,13 @@ pub const MUTANTS: &[Mutant] = &[
         "//@ kernel sum: quads if inner % 4 == 0",
         "//@ kernel sum: quads if inner % 2 == 0",
     ),
-    m("reductions/02_groups", Index, "place in a vec4", "x[place / 4u][place % 4u]", "x[place / 4u][place % 2u]"),
+    m(
+        "reductions/02_groups",
+        Index,
+        "place in a vec4",
+        "x[place / 4u][place % 4u / PER_WORD]",
+        "x[place / 4u][place % 2u / PER_WORD]",
+    ),
     m(
         "reductions/03_subgroup",
         Header,
@@ -972,14 +1017,8 @@ pub const MUTANTS: &[Mutant] = &[
         "select(0.0, x[source] * select(1.0, 1.01, j / pl.inner / pl.extent > 2u), j",
     ),
     m("shaping/01_naive", Index, "stride of another dimension", "(r2 % p.d1) * p.s1 + i2", "(r2 % p.d1) * p.s2 + i2"),
-    m("shaping/02_rows", Index, "third dimension", "(r3 % p.d2) * p.s2", "(r3 / p.d2) * p.s2"),
-    m(
-        "shaping/02_rows",
-        Header,
-        "the last row",
-        "//@ groups strided: d0 * d1 * d2",
-        "//@ groups strided: max(1, d0 * d1 * d2 - 1)",
-    ),
+    m("shaping/02_rows", Index, "third dimension", "(row % p.d2) * p.s2", "(row / p.d2) * p.s2"),
+    m("shaping/02_rows", Header, "the last row", "//@ groups strided: rows", "//@ groups strided: max(1, rows - 1)"),
     m("shaping/02_rows", Header, "fits rows of one", "//@ fits: d3 >= 32", "//@ fits: d3 >= 1")
         .equivalent("the kernel is right for rows of any length: the condition is one of speed"),
     // matmul
@@ -1016,13 +1055,19 @@ pub const MUTANTS: &[Mutant] = &[
         "dropout/02_octets",
         Index,
         "second half of an octet",
-        "x[q + 1u] * p.scale, keep[1]",
-        "x[q + 1u] * p.scale, keep[0]",
+        "values(x[q + 1u]) * p.scale, keep[1]",
+        "values(x[q + 1u]) * p.scale, keep[0]",
     ),
     m("dropout/02_octets", Tail, "second half of the last octet", "if q * 4u + 4u < p.n {", "if q * 4u + 8u < p.n {"),
     m("dropout/02_octets", Header, "the last span", "//@ groups: ceil(n8, span)", "//@ groups: max(1, n8 // span)"),
     m("dropout/02_octets", Span, "second round of a thread", "pair += WG;", "pair += WG + 1u;"),
-    m("dropout/02_octets", OnePercent, "scale of the first half", "x[q] * p.scale", "x[q] * p.scale * 1.01"),
+    m(
+        "dropout/02_octets",
+        OnePercent,
+        "scale of the first half",
+        "values(x[q]) * p.scale",
+        "values(x[q]) * p.scale * 1.01",
+    ),
     // losses
     m("losses/01_naive", Forgotten, "largest logit", "(log(sum) - (x[first + c] - top))", "(log(sum) - x[first + c])"),
     m("losses/01_naive", Forgotten, "mass of the targets", "/ sum * mass - t", "/ sum - t"),
