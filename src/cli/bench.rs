@@ -209,9 +209,9 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let (experiment, config) = suite::read(path, &args.sets)?;
     let tell = |what: &str| common.say(format!("measuring: {what}"));
     if let Some(ours) = &config.ours {
-        let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], "twins")?;
+        let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], ["twins", "cpu"], &twins::cpu())?;
         let found = twins::run(&experiment, ours, &config, tell)?;
-        out.write(common, &found, "cpu", &found.cpu, &found.table())?;
+        out.write(common, &found, &found.table())?;
         print_found(args.json, &found, || print_line(&found.table()));
         return Ok(());
     }
@@ -224,10 +224,10 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let gpu = common.gpu()?;
     // a folder for each kind of adapter and CPU
     let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
-    let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], "layers")?;
+    let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;
     let report = suite::run(&gpu, &experiment, &config, &serve, tell)?;
     let tables = format!("{}\n{}", report.goals(), report.peers_table());
-    out.write(common, &report, "adapter", &report.adapter, &tables)?;
+    out.write(common, &report, &tables)?;
     print_found(args.json, &report, || {
         print_line(&report.adapter);
         table::print(&report.ceilings, &report.layers, common.verbose);
@@ -240,24 +240,27 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
 struct Out<'a> {
     dir: Option<&'a Path>,
     names: [&'static str; 2],
-    earlier: serde_json::Value,
+    /// Whether earlier times were measured on the same adapter or CPU.
+    again: bool,
 }
 
 impl<'a> Out<'a> {
-    /// Refuses a folder with files that are none of a suite of this kind, which has `key`, before the measurements.
-    fn new(dir: Option<&'a Path>, names: [&'static str; 2], key: &str) -> Result<Self> {
+    /// Refuses, before the measurements, a folder with files that are none of a suite of this kind, which has `key`, or of
+    /// another `place`.
+    fn new(dir: Option<&'a Path>, names: [&'static str; 2], [key, at]: [&str; 2], place: &str) -> Result<Self> {
         let earlier = dir.and_then(|dir| std::fs::read(dir.join(names[0])).ok()).unwrap_or_default();
         let earlier: serde_json::Value = serde_json::from_slice(&earlier).unwrap_or_default();
-        if let Some(dir) = dir.filter(|_| earlier.get(key).is_none()) {
+        let again = earlier.get(key).is_some() && earlier[at] == place;
+        if let Some(dir) = dir.filter(|_| !again) {
             names.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
         }
-        Ok(Self { dir, names, earlier })
+        Ok(Self { dir, names, again })
     }
 
-    /// Times measured again on the same `place` replace the earlier ones.
-    fn write(&self, common: &Common, found: &impl Serialize, key: &str, place: &str, tables: &str) -> Result<()> {
+    /// Times measured again on the same adapter or CPU replace the earlier ones.
+    fn write(&self, common: &Common, found: &impl Serialize, tables: &str) -> Result<()> {
         let Some(dir) = self.dir else { return Ok(()) };
-        if self.earlier[key] == place {
+        if self.again {
             self.names.iter().for_each(|name| guard::replaces(&dir.join(name)));
         }
         files::write_json(&dir.join(self.names[0]), found)?;

@@ -130,7 +130,8 @@ fn count(text: &str) -> usize {
     text.lines().map(str::trim).take_while(|line| !line.contains(COUNTED)).filter(code).count()
 }
 
-fn cpu() -> String {
+/// The CPU's name and cores.
+pub fn cpu() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name =
         text.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':')).map_or("", |(_, name)| name.trim());

@@ -72,6 +72,7 @@ fn info_has_stable_keys() {
         "subgroups",
         "timestamps",
         "shader_f16",
+        "shader_int64",
         "max_binding_bytes",
         "max_buffer_bytes",
         "max_storage_buffers",
