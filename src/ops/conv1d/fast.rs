@@ -3,7 +3,7 @@
 //! seven points are those of the version `subgroup_shuffle`.
 
 use super::family::{GRADS, POINTS as POINTS_KERNEL};
-use super::rows::{LONGEST, MOST_POSITIONS, Rows, Window};
+use super::rows::{Rows, Window};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
@@ -57,9 +57,7 @@ pub(super) struct Transformed {
 
 impl Transformed {
     pub(super) fn new(gpu: &Gpu, rows: &Rows, fast: Fast) -> Result<Self> {
-        let lanes = gpu.fixed_lanes().unwrap_or(64);
-        let tail = MOST_POSITIONS * lanes + rows.geometry.lead + 4 * lanes + LONGEST + 8;
-        let quads = (Self::places(rows) + tail).div_ceil(4);
+        let quads = (Self::places(rows) + rows.geometry.tail(gpu)).div_ceil(4);
         let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
         POINTS_KERNEL
             .on(gpu, format!("layouts.points {} x {}", rows.rows, rows.quads))
@@ -89,11 +87,9 @@ pub(super) struct Tiles {
 
 impl Tiles {
     pub(super) fn new(gpu: &Gpu, rows: &Rows) -> Result<Self> {
-        let lanes = gpu.fixed_lanes().unwrap_or(64);
         // a window of `rows.geometry.lead` places and its taps take fewer tiles
         let lead = rows.geometry.lead + 4;
-        let tail = MOST_POSITIONS + 4 * lanes + LONGEST + 8;
-        let quads = (2 * lead + Transformed::places(rows) + tail).div_ceil(4);
+        let quads = (2 * lead + Transformed::places(rows) + rows.geometry.tail(gpu)).div_ceil(4);
         let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
         GRADS
             .on(gpu, format!("layouts.grads {} x {}", rows.rows, rows.quads))

@@ -17,7 +17,7 @@ use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
 
 /// Most positions that one thread of a tile kernel takes: rows are padded for it.
-pub(super) const MOST_POSITIONS: usize = 32;
+const MOST_POSITIONS: usize = 32;
 /// Longest kernel that is unrolled into a tile.
 pub(super) const LONGEST: usize = 64;
 
@@ -107,6 +107,12 @@ impl Geometry {
         Self { lead: reach.next_multiple_of(4), pitch: (samples + reach).next_multiple_of(4) }
     }
 
+    /// Places behind the last record of a row that tiles may read: a thread's positions in every lane, a window.
+    pub(super) fn tail(&self, gpu: &Gpu) -> usize {
+        let lanes = gpu.fixed_lanes().unwrap_or(64);
+        MOST_POSITIONS * lanes + self.lead + 4 * lanes + LONGEST + 8
+    }
+
     fn holds(&self, other: &Self) -> bool {
         self.lead >= other.lead && self.pitch >= other.pitch
     }
@@ -151,9 +157,7 @@ impl Rows {
             Side::Output => (1, r.folds, 1),
         };
         let records = b * r.folds;
-        let lanes = gpu.fixed_lanes().unwrap_or(64);
-        let tail = MOST_POSITIONS * lanes + geometry.lead + 4 * lanes + LONGEST + 8;
-        let quads = (geometry.lead + records * geometry.pitch + tail).div_ceil(4);
+        let quads = (geometry.lead + records * geometry.pitch + geometry.tail(gpu)).div_ceil(4);
         let data = match half {
             true => Tensor::empty(gpu, &[c * phases, 2 * quads], DType::U32)?,
             false => Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?,
