@@ -13,6 +13,7 @@ use exgnet::figures::network::diagram::{NetworkDiagram, diagram};
 use exgnet::figures::{kernels, network};
 use exgnet::plot::{Figure, Format, Look, Theme};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -293,25 +294,31 @@ fn missing_numbers_and_long_names_do_no_harm() {
     assert!(all(&KernelData::default(), &Look::default()).is_empty());
 }
 
-/// Every picture of the README is drawn again from what lies under `results/`, byte for byte.
+/// Every picture of these pages is drawn again from what lies under `results/`, byte for byte.
 #[test]
-fn figures_of_the_readme_come_from_committed_results() {
+fn figures_of_the_pages_come_from_committed_results() {
     let tmp = tempfile::tempdir().unwrap();
-    let readme = std::fs::read_to_string(root("README.md")).unwrap();
-    let mut drawn = 0;
-    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else { continue };
-        let (results, out) = (root(folder), tmp.path().join(folder));
-        let kind = FIGURES.iter().map(|k| k.stem).filter(|stem| file.starts_with(stem)).max_by_key(|stem| stem.len());
-        let kind = kind.expect("a kind of figure");
-        let (code, _, told) =
-            exgnet(&[results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()]);
-        assert_eq!(code, Some(0), "{link}: {told}");
-        let bytes = |path: &Path| std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        assert!(bytes(&out.join(file)) == bytes(&root(link)), "{link}: `exgnet figures {folder}` draws another one");
-        drawn += 1;
+    let mut drawn = BTreeSet::new();
+    for page in ["README.md", "results/README.md", "experiments/README.md", "shaders/README.md"] {
+        let (text, dir) = (std::fs::read_to_string(root(page)).unwrap(), root(page).parent().unwrap().to_path_buf());
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else { continue };
+            let (results, committed) = (dir.join(folder), dir.join(link).canonicalize().unwrap());
+            if !drawn.insert(committed.clone()) {
+                continue;
+            }
+            let out = tmp.path().join(drawn.len().to_string());
+            let kind = FIGURES.iter().map(|k| k.stem).filter(|stem| file.starts_with(stem));
+            let kind = kind.max_by_key(|stem| stem.len()).expect("a kind of figure");
+            let (code, _, told) =
+                exgnet(&[results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()]);
+            assert_eq!(code, Some(0), "{link}: {told}");
+            let bytes = |path: &Path| std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let same = bytes(&out.join(file)) == bytes(&committed);
+            assert!(same, "{page}: {link}: `exgnet figures {}` draws another one", results.display());
+        }
     }
-    assert!(drawn >= 4, "{drawn} figures");
+    assert!(drawn.len() >= 4, "{drawn:?}");
 }
 
 #[test]
