@@ -1,8 +1,10 @@
 //! The command line: one file per command.
 
+mod about;
 mod bench;
 mod check;
 mod collect;
+mod completions;
 mod data;
 mod dry_run;
 mod evaluate;
@@ -14,6 +16,7 @@ mod grads;
 mod info;
 mod ladder;
 mod look;
+mod man;
 mod model;
 mod predict;
 mod prepare;
@@ -226,6 +229,8 @@ commands! {
     Tune: tune::TuneArgs,
     GpuReport: gpu_report::GpuReportArgs,
     Shader: shader::ShaderArgs,
+    Completions: completions::CompletionsArgs,
+    Man: man::ManArgs,
 }
 
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage, 130 when a
@@ -234,6 +239,11 @@ pub fn main() -> ExitCode {
     // a number below zero is told by its range, not as an unknown option
     let negative = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
     let command = Cli::command().mut_subcommands(|command| command.mut_args(negative));
+    if std::env::args_os().len() == 1 {
+        print_line(about::FIRST_STEPS);
+        return ExitCode::SUCCESS;
+    }
+    let command = command.version(about::version());
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit());
     cli.common.log();
     guard::begin(cli.common.force);
