@@ -18,7 +18,8 @@ use std::path::PathBuf;
                   exgnet prepare --source csv:Chapman.csv --out chapman.safetensors\n\n\
                   Sources: mitbih:DIR (long WFDB records with rhythm annotations), wfdb:DIR (10-s WFDB records with the\n\
                   diagnosis in the header), cinc2017:DIR, csv:FILE (one row a strip), muse:DIR (Diagnostics.xlsx and one\n\
-                  CSV file a record), synthetic. Relative paths are also tried below EXGNET_DATA.")]
+                  CSV file a record), table:DIR (WFDB, .npy, .csv or .txt records and labels.csv with the columns\n\
+                  record,start,end,class,patient; table:FILE.csv another table), synthetic. Relative paths are also tried below EXGNET_DATA.")]
 pub(super) struct PrepareArgs {
     /// What to read, KIND:PATH or synthetic; NAME=KIND:PATH names it otherwise than its folder; may be repeated
     #[arg(long = "source", value_name = "[NAME=]KIND:PATH", required = true)]

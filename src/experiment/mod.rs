@@ -66,8 +66,8 @@ impl Experiment {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`; with `NAME=`
-    /// before it under a name of its own.
+    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`,
+    /// `table:PATH`; with `NAME=` before it under a name of its own.
     pub source: SourceList,
     /// A file that `exgnet prepare` wrote; it goes before `source`. Empty: none.
     pub prepared: String,

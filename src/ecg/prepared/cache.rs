@@ -65,7 +65,7 @@ fn description(sources: &[Source], options: &LoadOptions, guidance: &GuidanceCon
 fn state(sources: &[Source]) -> Vec<String> {
     let mut files = Vec::new();
     for source in sources.iter().filter(|s| s.kind != Kind::Synthetic) {
-        let path = sources::resolve(&source.path);
+        let path = source.root();
         match sources::walk(&path, &|_| true) {
             Ok(found) => found.files.keys().for_each(|file| list(file, &mut files)),
             Err(_) => list(&path, &mut files),

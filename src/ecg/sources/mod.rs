@@ -13,6 +13,7 @@ mod muse;
 mod notes;
 mod physionet;
 mod source;
+mod table;
 
 use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
 use super::features;
@@ -124,6 +125,14 @@ impl Context<'_> {
         self.patient_note(record, found)
     }
 
+    /// [`Context::patient`], the record's name in its header asked first.
+    fn patient_of_header(&self, record: &str, name: &str, comments: &[String]) -> (String, Note) {
+        match patients::same_person(name) {
+            Some(person) => self.patient_note(record, Some((person, How::Database))),
+            None => self.patient(record, comments),
+        }
+    }
+
     fn patient_note(&self, record: &str, found: Option<(&str, How)>) -> (String, Note) {
         let (patient, how) = match found {
             Some((patient, how)) => (format!("{}/{patient}", self.source), how),
@@ -193,7 +202,7 @@ pub(crate) fn read_all(
     let patients = PatientNames::parse(&options.patient_pattern)?;
     let claimed = Mutex::default();
     for source in sources {
-        let (name, root) = (source.name(), resolve(&source.path));
+        let (name, root) = (source.name(), source.root());
         let preprocessing = options.preprocessing();
         let (patients, claimed) = (&patients, &claimed);
         let context = Context { options, preprocessing, scheme, source: name, root, watch, patients, claimed };
@@ -208,6 +217,7 @@ pub(crate) fn read_all(
             Kind::Cinc2017 => cinc2017::read(&context, &mut take)?,
             Kind::Csv => csv_file::read(&context, &mut take)?,
             Kind::Muse => muse::read(&context, &mut take)?,
+            Kind::Table => table::read(&context, &table::table_of(&resolve(&source.path)), &mut take)?,
             Kind::Synthetic => generated::read(&context, &mut take)?,
         }
     }
