@@ -2,9 +2,10 @@
 
 use super::recordings::recordings;
 use super::{excluded, kept, read, sample, samples, small, write};
+use exgnet::ecg::fingerprint::Fingerprint;
 use exgnet::ecg::sources::{Kind, Source, load_all};
 use exgnet::ecg::wfdb::{Annotation, Format, RecordToWrite, SignalToWrite, write_annotations, write_record};
-use exgnet::ecg::{Dataset, LoadOptions};
+use exgnet::ecg::{Dataset, GuidanceConfig, Leads, LoadOptions, prepared};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -213,4 +214,81 @@ fn ambulatory_recordings() {
         assert!(set.strips.iter().all(|s| s.expert_beats && s.signal.len() == 2500), "{name}");
         assert!(set.strips[0].id.starts_with(&format!("{name}/")));
     }
+}
+
+#[test]
+fn other_leads_come_with_their_window() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("own");
+    std::fs::create_dir(&root).unwrap();
+    let wave =
+        |gain: f64| (0..400).map(|i| (sample(i, 1).parse::<f64>().unwrap() * gain).round() as i16).collect::<Vec<_>>();
+    let mut half = wave(700.0);
+    half[..200].fill(3);
+    let signals = [("V1", wave(500.0)), ("II", wave(1000.0)), ("V1", half), ("V9", vec![0; 400])];
+    let signal =
+        |(lead, codes): (&str, Vec<i16>)| SignalToWrite { description: lead.into(), gain: 1000.0, baseline: 0, codes };
+    let record = RecordToWrite {
+        name: "a".into(),
+        fs: 100.0,
+        format: Format::F16,
+        signals: signals.map(signal).into(),
+        comments: vec!["Dx: 426783006".into()],
+    };
+    write_record(&root, &record).unwrap();
+    beats(&root, "a.atr", (0..10).map(|k| 20 + 40 * k));
+    write(&root, "labels.csv", "record,class\na,ST\n");
+    let all = LoadOptions { leads: Leads::All, ..small() };
+    let set = read(Kind::Table, &root, &all).unwrap();
+    assert_eq!((set.strips.len(), set.counts()), (4, vec![4]));
+    let others = |i: usize| set.strips[i].others.iter().map(|s| s.id.as_str()).collect::<Vec<_>>();
+    assert_eq!(others(0), ["own/a@0.000#V1"]);
+    assert_eq!(others(3), ["own/a@3.000#V1", "own/a@3.000#V1-3"]);
+    let (window, other) = (&set.strips[3], &set.strips[3].others[0]);
+    assert_eq!((&other.r_peaks, other.expert_beats, other.label), (&window.r_peaks, true, window.label));
+    assert!(window.signal.iter().zip(other.signal.iter()).all(|(a, b)| (a - 2.0 * b).abs() < 0.02));
+    assert_eq!(
+        excluded(&set),
+        [
+            "a@0.000#V1-3: flat line",
+            "a@1.000#V1-3: flat line",
+            "a@0.000#V9: flat line",
+            "a@1.000#V9: flat line",
+            "a@2.000#V9: flat line",
+            "a@3.000#V9: flat line",
+        ]
+    );
+    // a short record is one strip of each
+    let short = read(Kind::Wfdb, &root, &all).unwrap();
+    assert_eq!(
+        (short.strips.len(), short.strips[0].others.len(), &short.strips[0].others[0].id[..]),
+        (1, 1, "own/a#V1")
+    );
+    // with one lead the windows are the same
+    let one = read(Kind::Table, &root, &small()).unwrap();
+    assert!(one.strips.iter().zip(&set.strips).all(|(a, b)| a.signal == b.signal && a.others.is_empty()));
+    // a prepared file keeps them
+    let out = dir.path().join("set.safetensors");
+    let sources = [Source::new(Kind::Table, &root)];
+    prepared::prepare(&sources, &all, &GuidanceConfig::default(), &out, &|_| {}).unwrap();
+    let kept = prepared::read(&out).unwrap();
+    assert_eq!((kept.leads, kept.strips.len()), (Leads::All, 4));
+    for (a, b) in kept.strips.iter().zip(&set.strips) {
+        assert_eq!((&a.id, a.others.len()), (&b.id, b.others.len()));
+        for (a, b) in a.others.iter().zip(&b.others) {
+            assert_eq!((&a.id, &a.signal, &a.r_peaks, a.label), (&b.id, &b.signal, &b.r_peaks, b.label));
+            assert!(a.target.is_some());
+        }
+    }
+    let constants = GuidanceConfig::default();
+    let of = |set: &Dataset| Fingerprint::of(set, &constants);
+    assert!(of(&kept).differences(&of(&set)).is_empty());
+    assert_eq!(of(&one).differences(&of(&set)), ["other leads"]);
+    // a training sees them as strips behind all others
+    let (trained, places) = set.with_leads(&[1, 3]);
+    assert_eq!((trained.strips.len(), places.len(), &places[&1], &places[&3]), (7, 2, &(4..5), &(5..7)));
+    assert_eq!(trained.strips[6].id, "own/a@3.000#V1-3");
+    // and a class needs patients enough
+    let e = read(Kind::Table, &root, &LoadOptions { min_patients: 2, ..all }).unwrap_err().to_string();
+    assert!(e.contains("4 x class ST has fewer than 2 patients"), "{e}");
 }

@@ -1,6 +1,7 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
+use super::leads::{self, Place};
 use super::notes::{Note, count};
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
@@ -47,6 +48,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     if stretches.is_empty() {
         return Err("no rhythm annotation (`+` with a text such as `(N`)".into());
     }
+    let mut windows = Vec::new();
     for stretch in stretches {
         for (start, end) in grid(&stretch, length) {
             let own = beats.inside(start, end);
@@ -69,7 +71,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 }
             };
             match strip {
-                Ok(strip) => out.strips.push(strip),
+                Ok(strip) => {
+                    out.strips.push(strip);
+                    windows.push((start, end));
+                }
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
             }
         }
@@ -77,6 +82,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     if !out.strips.is_empty() {
         out.notes.push(note);
     }
+    leads::add(context, &header, index, &record, &Place::Windows(&windows, fs), &mut out);
     for (reason, n) in left_out {
         out.exclusions.push(Exclusion::new(&record, format!("{}: {reason}", count(n, "window", "windows"))));
     }

@@ -8,6 +8,7 @@ mod cinc2017;
 mod csv_file;
 mod folder;
 mod generated;
+mod leads;
 mod mitbih;
 mod muse;
 mod notes;
@@ -150,7 +151,21 @@ impl Context<'_> {
         let Finished { signal, r_peaks, expert_beats } = self.preprocessing.finish(x, beats)?;
         let features = features::hrv(&r_peaks, self.preprocessing.fs).map(|v| v as f32);
         let (source, signal, marked, target) = (self.source.clone(), signal.into(), None, None);
-        Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target })
+        let (others, tests_only) = (Vec::new(), false);
+        Ok(Strip {
+            id,
+            patient,
+            source,
+            signal,
+            label,
+            r_peaks,
+            expert_beats,
+            marked,
+            features,
+            target,
+            others,
+            tests_only,
+        })
     }
 }
 
@@ -230,7 +245,7 @@ pub(crate) fn read_all(
 }
 
 /// Sources must differ in name, by which records are told apart, and in place.
-fn check_names(sources: &[Source]) -> Result<()> {
+pub(crate) fn check_names(sources: &[Source]) -> Result<()> {
     for (i, source) in sources.iter().enumerate() {
         let name = source.name();
         let place = |s: &Source| folder::real(&resolve(&s.path));
@@ -300,12 +315,13 @@ pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progr
         preprocessing: options.preprocessing(),
         classes: scheme.classes.iter().map(|c| (*c).to_string()).collect(),
         patient_pattern: options.patient_pattern.clone(),
+        leads: options.leads,
         guidance: GuidanceConfig::default(),
         strips,
         exclusions: account.exclusions,
         notes: account.notes,
     };
-    set.without_small_classes(options.min_class)
+    set.without_small_classes(options.min_class, options.min_patients)
 }
 
 #[cfg(test)]

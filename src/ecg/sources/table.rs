@@ -2,6 +2,7 @@
 //! are. The way for labels of one's own, and for databases without rhythm annotations.
 
 use super::folder;
+use super::leads::{self, Place};
 use super::mitbih::{Beats, check_ectopic};
 use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats};
@@ -209,22 +210,19 @@ struct Contents {
     signal: Signal,
     /// Beats of its annotations, where it has some.
     beats: Option<Beats>,
-    /// Comments of its header.
-    comments: Vec<String>,
-    /// The name of its header.
-    name: String,
+    /// Its header, and which of its signals that is; `None` for a file of another format.
+    header: Option<(Header, usize)>,
 }
 
 fn contents(context: &Context, record: &Record, id: &str, out: &mut Outcome) -> Result<Contents, String> {
     let options = context.options;
-    let name = folder::stem(&record.path);
     let FileKind::Wfdb(header) = &record.kind else {
         let mv = record.kind.samples(&record.path).map_err(|e| one_line(&e))?;
         let signal = Signal { mv, fs: options.csv_fs, warnings: Vec::new() };
         let what =
             format!("{}: {} Hz assumed (data.csv_fs), as the file does not say it", context.source, options.csv_fs);
         out.notes.push(Note::Record { record: id.into(), what });
-        return Ok(Contents { signal, beats: None, comments: Vec::new(), name });
+        return Ok(Contents { signal, beats: None, header: None });
     };
     let header = Header::read(header).map_err(|e| one_line(&e))?;
     let wanted = header.lead(&options.lead);
@@ -251,7 +249,7 @@ fn contents(context: &Context, record: &Record, id: &str, out: &mut Outcome) -> 
             }),
         }
     }
-    Ok(Contents { signal, beats, comments: header.comments, name: header.name })
+    Ok(Contents { signal, beats, header: Some((header, index)) })
 }
 
 /// The windows of all rows of a record, which is read once.
@@ -259,8 +257,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
     let id = context.record_id(&record.path);
     let mut out = Outcome::default();
     let mut outcome = || -> Result<(), String> {
-        let Contents { signal: Signal { mv, fs, .. }, beats, comments, name } =
-            contents(context, record, &id, &mut out)?;
+        let Contents { signal: Signal { mv, fs, .. }, beats, header } = contents(context, record, &id, &mut out)?;
         let length = context.options.seconds * fs;
         if length < 2.0 {
             return Err(format!("{} s are less than two samples at {fs} Hz", context.options.seconds));
@@ -277,9 +274,12 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
                 let (source, how) = (context.source.clone(), How::Table);
                 (patient.clone(), Note::Patient { source, record: id.clone(), patient, how })
             }
-            None => context.patient_of_header(&id, &name, &comments),
+            None => match &header {
+                Some((header, _)) => context.patient_of_header(&id, &header.name, &header.comments),
+                None => context.patient(&id, &[]),
+            },
         };
-        let mut taken: Vec<[f64; 2]> = Vec::new();
+        let (mut taken, mut kept) = (Vec::new(), Vec::new());
         for row in &record.rows {
             let at = format!("{table}, line {}", row.line);
             let [start, end] = match stretch(row.span, mv.len(), fs, length, &mut taken) {
@@ -311,13 +311,19 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
                     context.strip(Draft { id, patient, rhythm: row.rhythm, x, beats })
                 };
                 match strip() {
-                    Ok(strip) => out.strips.push(strip),
+                    Ok(strip) => {
+                        out.strips.push(strip);
+                        kept.push((from, to));
+                    }
                     Err(reason) => out.exclusions.push(Exclusion::new(&window, format!("{at}: {reason}"))),
                 }
             }
         }
         if !out.strips.is_empty() {
             out.notes.push(note);
+        }
+        if let Some((header, index)) = &header {
+            leads::add(context, header, *index, &id, &Place::Windows(&kept, fs), &mut out);
         }
         Ok(())
     };
