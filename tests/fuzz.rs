@@ -8,7 +8,7 @@ use exgnet::ecg::sources::{Kind, load};
 use exgnet::ecg::splits::SavedSplit;
 use exgnet::ecg::wfdb::annotation::parse_annotations;
 use exgnet::ecg::wfdb::{Header, read_signal};
-use exgnet::ecg::{GuidanceConfig, LoadOptions, Source, SyntheticOptions, prepared, strip_input};
+use exgnet::ecg::{GuidanceConfig, Leads, LoadOptions, Source, SyntheticOptions, prepared, strip_input};
 use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -280,6 +280,15 @@ fn changed_files_are_read_or_refused() {
     fuzz("reference", &[b"A1,N\nA2,A\nA3,~\n".to_vec()], |bytes| {
         write(&dir, "REFERENCE.csv", bytes);
         load(Kind::Cinc2017, &dir, &options()).is_ok()
+    });
+
+    let dir = folder("table");
+    write(&dir, "a.hea", "a 2 100 500\na.dat 16 1000/mV 16 0 5 0 0 II\na.dat 16 1000/mV 16 0 5 0 0 V1\n");
+    write(&dir, "a.dat", codes(1000));
+    let table = "record,start,end,class,patient\na,0,2,SR,1\n\"a\",2,4.5,AFIB/AFL,1\r\na,,,426177001,\n";
+    fuzz("table", &[table.as_bytes().to_vec()], |bytes| {
+        write(&dir, "labels.csv", bytes);
+        load(Kind::Table, &dir, &LoadOptions { leads: Leads::All, ..options() }).is_ok()
     });
 
     let dir = folder("strips");

@@ -5,8 +5,9 @@ use super::{Common, print_json, print_line};
 use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::experiment::data::{self, batches};
+use crate::experiment::data;
 use crate::explain::target_layers;
+use crate::train::Sampler;
 use crate::train::estimate::Estimate;
 use crate::train::room::{check, with_batch};
 use serde_json::json;
@@ -15,10 +16,12 @@ use serde_json::json;
 pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Result<()> {
     let t = &experiment.train;
     let samples = experiment.data.samples();
-    let (classes, steps_per_epoch) = match at_hand(common, experiment)? {
-        Some((classes, steps)) => (classes, Some(steps)),
-        None => (Scheme::by_name(&experiment.data.classes)?.classes.len(), None),
+    let found = at_hand(common, experiment)?;
+    let classes = match &found {
+        Some(found) => found.classes,
+        None => Scheme::by_name(&experiment.data.classes)?.classes.len(),
     };
+    let (steps_per_epoch, strips) = (found.as_ref().map(|f| f.steps), found.as_ref().map(|f| f.strips));
     // memory differs a little with the versions of the kernels that an adapter runs
     let gpu = match common.gpu() {
         Ok(gpu) => Some(gpu),
@@ -42,7 +45,7 @@ pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Re
             "parameters": estimate.parameters, "parameters_inference": estimate.parameters_inference,
             "multiply_adds": estimate.multiply_adds, "memory_bytes": estimate.memory_bytes(),
             "memory_held": estimate.memory.allocated, "memory_by_phase": phases, "adapter": adapter,
-            "steps_per_epoch": steps_per_epoch, "steps": steps,
+            "strips_per_epoch": strips, "steps_per_epoch": steps_per_epoch, "steps": steps,
         });
         print_json(&found, true);
         return Ok(());
@@ -68,14 +71,24 @@ pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Re
     }
     let [most, held] = [estimate.memory_bytes(), estimate.memory.allocated].map(mega);
     print_line(&format!("  {:<12} {most:>10.1} MB ({held:.1} MB with free buffers)", "at most"));
-    let steps = steps_per_epoch.map_or_else(|| "unknown".to_string(), |n| n.to_string());
-    print_line(&format!("\nsteps per epoch  {steps}, epochs {}   (`exgnet profile` times a step)", t.epochs));
+    let known = |n: Option<usize>| n.map_or_else(|| "unknown".to_string(), |n| n.to_string());
+    let (strips, steps) = (known(strips), known(steps_per_epoch));
+    print_line(&format!("\nstrips per epoch {strips}"));
+    print_line(&format!("steps per epoch  {steps}, epochs {}   (`exgnet profile` times a step)", t.epochs));
     Ok(())
 }
 
-/// Number of classes and of steps an epoch, where the data can be read here.
-fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, usize)>> {
-    let set = match data::load(&experiment.data, &experiment.guidance, &reading(common.quiet)) {
+/// What the data gives.
+struct AtHand {
+    classes: usize,
+    /// In an epoch.
+    steps: usize,
+    strips: usize,
+}
+
+/// Classes, and steps and strips of an epoch, where the data can be read here.
+fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<AtHand>> {
+    let set = match data::load(experiment, &reading(common.quiet)) {
         Ok(set) => set,
         Err(e @ Error::File { .. }) => {
             common.say(format!("data not at hand: {e}"));
@@ -86,6 +99,9 @@ fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<(usize, us
     };
     super::train::tell(common, &set);
     let division = data::divide(experiment, &set)?;
-    let steps = batches(&division.train, experiment.train.batch, experiment.train.seed, 0).len();
-    Ok(Some((set.classes.len(), steps)))
+    let (_, others) = set.with_leads(&division.train);
+    let sampler = Sampler::new(experiment, &set, &division.train, others);
+    let batches = sampler.batches(0);
+    sampler.line().into_iter().for_each(|line| common.say(line));
+    Ok(Some(AtHand { classes: set.classes.len(), steps: batches.len(), strips: batches.iter().map(Vec::len).sum() }))
 }

@@ -98,7 +98,7 @@ pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &Mod
     // whether detected R peaks are there is known when the strips are
     different.retain(|d| d.key != "detector");
     check(&different)?;
-    let set = data::load(&experiment.data, &experiment.guidance, &reading(common.quiet))?;
+    let set = data::load(&experiment, &reading(common.quiet))?;
     check(&set.differences(wanted))?;
     Ok(set)
 }
@@ -167,7 +167,7 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
     tell(common, &set);
     let part =
         args.split.unwrap_or(if args.data.is_none() && args.records.is_empty() { Part::Test } else { Part::All });
-    let origin = origin(common, args, part, &Fingerprint::of(&set, &set.guidance))?;
+    let mut origin = origin(common, args, part, &Fingerprint::of(&set, &set.guidance))?;
     let set = to_model_classes(common, set, &model.info.classes);
     let mut training = None;
     let mut records: Vec<usize> = (0..set.strips.len()).collect();
@@ -194,6 +194,14 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
             ));
         }
         records.retain(|&r| args.records.contains(&set.strips[r].id));
+    }
+    let trained = model.info.trained_on.as_ref();
+    let known = trained.map(|trained| trained.among(records.iter().map(|&r| &set.strips[r])));
+    origin.trained_on = known.filter(|n| *n > 0);
+    if let Some(n) = origin.trained_on {
+        common.say(format!(
+            "note: the model was trained on {n} of the patients that it is tested on: it may know them by heart"
+        ));
     }
     let gpu = common.gpu()?;
     let net = model.network(&gpu)?.folded()?;

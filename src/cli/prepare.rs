@@ -18,7 +18,9 @@ use std::path::PathBuf;
                   exgnet prepare --source csv:Chapman.csv --out chapman.safetensors\n\n\
                   Sources: mitbih:DIR (long WFDB records with rhythm annotations), wfdb:DIR (10-s WFDB records with the\n\
                   diagnosis in the header), cinc2017:DIR, csv:FILE (one row a strip), muse:DIR (Diagnostics.xlsx and one\n\
-                  CSV file a record), synthetic. Relative paths are also tried below EXGNET_DATA.")]
+                  CSV file a record), table:DIR (WFDB, .npy, .csv or .txt records and labels.csv with the columns\n\
+                  record,start,end,class,patient; table:FILE.csv another table), synthetic. Relative paths are also tried\n\
+                  below EXGNET_DATA.")]
 pub(super) struct PrepareArgs {
     /// What to read, KIND:PATH or synthetic; NAME=KIND:PATH names it otherwise than its folder; may be repeated
     #[arg(long = "source", value_name = "[NAME=]KIND:PATH", required = true)]
@@ -53,7 +55,13 @@ pub(super) struct PrepareArgs {
     /// Drop classes with fewer strips
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_class: usize,
-    /// Sampling rate of csv sources, Hz
+    /// Drop classes of fewer patients
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    min_patients: usize,
+    /// Which leads of WFDB records are read: the one of --lead, or all, for trainings with data.leads = "all"
+    #[arg(long, value_enum, default_value_t = Leads::One)]
+    leads: Leads,
+    /// Sampling rate of csv sources, and of the .npy, .csv and .txt files of table sources, Hz
     #[arg(long, value_name = "HZ", default_value_t = 500.0)]
     csv_fs: f64,
     /// How record names give patients: auto (the names of public databases), none, or a pattern with one group
@@ -85,6 +93,12 @@ enum Ectopic {
     Drop,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Leads {
+    One,
+    All,
+}
+
 impl PrepareArgs {
     fn options(&self) -> Result<LoadOptions> {
         let detector: Detector = self.detector.parse()?;
@@ -94,6 +108,11 @@ impl PrepareArgs {
             seconds: self.seconds,
             lead: self.lead.clone(),
             min_class: self.min_class,
+            min_patients: self.min_patients,
+            leads: match self.leads {
+                Leads::One => crate::ecg::Leads::One,
+                Leads::All => crate::ecg::Leads::All,
+            },
             ectopic_keep: self.ectopic == Ectopic::Keep,
             clean: self.clean == Switch::On,
             strict: self.strict,

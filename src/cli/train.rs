@@ -3,7 +3,7 @@
 use super::progress::{Display, reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
 use crate::ecg::prepared::is_prepared;
-use crate::ecg::{Dataset, Source, resolve};
+use crate::ecg::{Dataset, Source, Strip, resolve};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::figures::catalogue::NotDrawn;
@@ -24,7 +24,9 @@ use std::time::Instant;
 #[command(
     after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
                   exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1\n  \
-                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run"
+                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run\n\n\
+                  Sources (data.source, test.sources): mitbih:DIR, wfdb:DIR, cinc2017:DIR, csv:FILE, muse:DIR, table:DIR or\n\
+                  table:FILE.csv (records with a table of labels), synthetic; `exgnet prepare --help` says what each is."
 )]
 pub(super) struct TrainArgs {
     /// Experiment file; without one the built-in quick start (experiments/quickstart.toml)
@@ -197,9 +199,21 @@ const MOST_REASONS: usize = 12;
 
 /// Prints what a data set holds and what was left out.
 pub(super) fn tell(common: &Common, data: &Dataset) {
-    let counts: Vec<String> = data.classes.iter().zip(data.counts()).map(|(c, n)| format!("{c} {n}")).collect();
     let (seconds, fs) = (data.preprocessing.seconds, data.preprocessing.fs);
-    common.say(format!("{} strips of {seconds} s at {fs} Hz: {}", data.strips.len(), counts.join(", ")));
+    let line = |strips: &[Strip], what: &str| {
+        let of = |class: usize| strips.iter().filter(|s| s.label == class).count();
+        let counts: Vec<String> = data.classes.iter().enumerate().map(|(i, c)| format!("{c} {}", of(i))).collect();
+        common.say(format!("{} strips of {seconds} s at {fs} Hz{what}: {}", strips.len(), counts.join(", ")));
+    };
+    let (pool, tests) = data.strips.split_at(data.pool().len());
+    line(pool, "");
+    if !tests.is_empty() {
+        line(tests, " that only test");
+    }
+    let leads: usize = data.strips.iter().map(|s| s.others.len()).sum();
+    if leads > 0 {
+        common.say(format!("{leads} strips of other leads of them"));
+    }
     data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
     let mut reasons: Vec<(String, usize)> = data.exclusions_by_reason().into_iter().collect();
     if reasons.len() > MOST_REASONS {

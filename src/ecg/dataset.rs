@@ -9,8 +9,10 @@ use super::rpeaks::Detector;
 use super::samples::Samples;
 use super::synthetic::SyntheticOptions;
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Range, RangeInclusive};
 
 /// One strip of one lead, ready for the network but not yet z-scored.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,33 @@ pub struct Strip {
     /// The guidance target as a prepared file holds it, as long as the signal; `None` where it is still to be
     /// made from `r_peaks`.
     pub target: Option<Samples>,
+    /// The other leads of the same window, with [`Leads::All`]: strips whose ids are this one's with `#LEAD` added, and whose
+    /// label is this one's. Only a training sees them, see [`Dataset::with_leads`].
+    pub others: Vec<Strip>,
+    /// True for a strip of a source that only tests: it is in no fold and is never trained on. Such strips are the last ones of
+    /// a data set.
+    pub tests_only: bool,
+}
+
+/// Which leads of a window are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leads {
+    /// The one asked for.
+    #[default]
+    One,
+    /// Also every other signal of WFDB records, for a training to choose from.
+    All,
+}
+
+impl Leads {
+    /// The name used in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Something a source holds that did not become a strip, and why.
@@ -77,6 +106,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// How record names gave patients, see [`PatientNames::parse`].
     pub patient_pattern: String,
+    /// Which leads of a window were read.
+    pub leads: Leads,
     /// Constants of the guidance target: those that [`Strip::target`] was made with.
     pub guidance: GuidanceConfig,
     /// The strips, in a fixed order.
@@ -122,10 +153,31 @@ impl Dataset {
         self.strips.iter().map(|s| s.patient.clone()).collect()
     }
 
-    /// Drops the classes of fewer than `min_class` strips (and empty ones), numbers the others again, and says so in
-    /// the notes and the exclusions.
-    pub fn without_small_classes(mut self, min_class: usize) -> Result<Self> {
-        let keep = ClassesKept::of(&self.classes, &self.counts(), min_class);
+    /// The strips that folds are made of: all but those of sources that only test.
+    pub fn pool(&self) -> &[Strip] {
+        &self.strips[..self.strips.iter().position(|s| s.tests_only).unwrap_or(self.strips.len())]
+    }
+
+    /// The set a training works on: the other leads of the strips `windows` follow behind all strips as strips of their own.
+    /// Also gives the place of those of each window that has some.
+    pub fn with_leads(&self, windows: &[usize]) -> (Cow<'_, Self>, BTreeMap<usize, Range<usize>>) {
+        let mut places = BTreeMap::new();
+        if windows.iter().all(|&w| self.strips[w].others.is_empty()) {
+            return (Cow::Borrowed(self), places);
+        }
+        let mut set = self.clone();
+        for &w in windows.iter().filter(|&&w| !self.strips[w].others.is_empty()) {
+            let (start, label) = (set.strips.len(), self.strips[w].label);
+            set.strips.extend(self.strips[w].others.iter().map(|other| Strip { label, ..other.clone() }));
+            places.insert(w, start..set.strips.len());
+        }
+        (Cow::Owned(set), places)
+    }
+
+    /// Drops the classes of fewer than `min_class` strips or `min_patients` patients (and empty ones), numbers the others
+    /// again, and says so in the notes and the exclusions.
+    pub fn without_small_classes(mut self, min_class: usize, min_patients: usize) -> Result<Self> {
+        let keep = ClassesKept::of(&self.classes, self.strips.iter(), min_class, min_patients);
         let mut strips = Vec::with_capacity(self.strips.len());
         for mut strip in self.strips {
             match keep.renumbered[strip.label] {
@@ -159,22 +211,48 @@ pub(crate) struct ClassesKept {
     pub renumbered: Vec<Option<usize>>,
     /// A line for each dropped class.
     pub notes: Vec<String>,
-    min_class: usize,
+    /// What each dropped class, by name, has too few of.
+    too_few: BTreeMap<String, String>,
 }
 
 impl ClassesKept {
-    /// Those with at least `min_class` strips, and at least one.
-    pub fn of(classes: &[String], counts: &[usize], min_class: usize) -> Self {
-        let mut kept = Self { classes: Vec::new(), renumbered: Vec::new(), notes: Vec::new(), min_class };
-        for (name, &count) in classes.iter().zip(counts) {
-            let stays = count >= min_class.max(1);
-            kept.renumbered.push(stays.then_some(kept.classes.len()));
-            if stays {
-                kept.classes.push(name.clone());
-            } else if count == 0 {
-                kept.notes.push(format!("class {name} dropped: no strip"));
-            } else {
-                kept.notes.push(format!("class {name} dropped: {count} strips, fewer than min_class = {min_class}"));
+    /// Those with at least `min_class` strips (and at least one) of at least `min_patients` patients.
+    pub fn of<'a>(
+        classes: &[String],
+        strips: impl Iterator<Item = &'a Strip>,
+        min_class: usize,
+        min_patients: usize,
+    ) -> Self {
+        let mut found = vec![(0, BTreeSet::new()); classes.len()];
+        for strip in strips {
+            if let Some((count, patients)) = found.get_mut(strip.label) {
+                *count += 1;
+                patients.insert(&strip.patient);
+            }
+        }
+        let mut kept =
+            Self { classes: Vec::new(), renumbered: Vec::new(), notes: Vec::new(), too_few: BTreeMap::new() };
+        for (name, (count, patients)) in classes.iter().zip(found) {
+            let patients = patients.len();
+            let (least, dropped) = match count {
+                0 => (String::new(), Some("no strip".to_string())),
+                n if n < min_class => {
+                    (format!("{min_class} strips"), Some(format!("{n} strips, fewer than min_class = {min_class}")))
+                }
+                _ if patients < min_patients => {
+                    let what =
+                        format!("{count} strips of {patients} patients, fewer than min_patients = {min_patients}");
+                    (format!("{min_patients} patients"), Some(what))
+                }
+                _ => (String::new(), None),
+            };
+            kept.renumbered.push(dropped.is_none().then_some(kept.classes.len()));
+            match dropped {
+                None => kept.classes.push(name.clone()),
+                Some(what) => {
+                    kept.notes.push(format!("class {name} dropped: {what}"));
+                    kept.too_few.insert(name.clone(), least);
+                }
             }
         }
         kept
@@ -182,7 +260,8 @@ impl ClassesKept {
 
     /// The exclusion of a strip of a dropped class.
     pub fn exclusion(&self, id: &str, class: &str) -> Exclusion {
-        Exclusion::new(id, format!("class {class} has fewer than {} strips", self.min_class))
+        let least = self.too_few.get(class).map_or("", String::as_str);
+        Exclusion::new(id, format!("class {class} has fewer than {least}"))
     }
 }
 
@@ -221,6 +300,10 @@ pub struct LoadOptions {
     pub lead: String,
     /// Classes with fewer strips are dropped; the drop is told in the notes and the exclusions.
     pub min_class: usize,
+    /// Classes of fewer patients are dropped as well.
+    pub min_patients: usize,
+    /// Which leads of a window are read.
+    pub leads: Leads,
     /// Keep windows with ectopic, paced or unclassifiable beats (long records with beat types only).
     pub ectopic_keep: bool,
     /// Clean every strip with [`super::rpeaks::clean`] after resampling.
@@ -231,7 +314,7 @@ pub struct LoadOptions {
     pub mains: f64,
     /// Finds the R peaks where no expert did.
     pub detector: Detector,
-    /// Rate of `csv` sources, whose files do not say it, Hz.
+    /// Rate of `csv` sources, and of the `.npy`, `.csv` and `.txt` files of `table` sources, which do not say it, Hz.
     pub csv_fs: f64,
     /// How record names give patients, see [`PatientNames::parse`].
     pub patient_pattern: String,
@@ -249,6 +332,8 @@ impl Default for LoadOptions {
             seconds: 10.0,
             lead: "II".into(),
             min_class: 10,
+            min_patients: 0,
+            leads: Leads::One,
             ectopic_keep: true,
             clean: false,
             strict: false,

@@ -27,6 +27,9 @@ pub struct Fingerprint {
     /// The parts in which beats are marked; `None` where that is all of every strip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marked: Option<String>,
+    /// Ids, samples and R peaks of the other leads; `None` where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads: Option<String>,
     /// The 17 features.
     pub features: String,
     /// Guidance targets; `None` where they are to be made from the R peaks.
@@ -49,6 +52,12 @@ impl Fingerprint {
             false => values.iter().for_each(|v| hasher.update(&v.to_le_bytes())),
         };
         let text = |text: &str, hasher: &mut Xxh3| hasher.update(text.as_bytes());
+        let leads = data.strips.iter().any(|s| !s.others.is_empty());
+        let lead = |s: &super::Strip, h: &mut Xxh3| {
+            text(&s.id, h);
+            floats(&s.signal, h);
+            s.r_peaks.iter().for_each(|p| h.update(&p.to_le_bytes()));
+        };
         Self {
             name: sources.join("+"),
             records: data.strips.len(),
@@ -59,6 +68,7 @@ impl Fingerprint {
             r_peaks: hash(data, |s, h| s.r_peaks.iter().for_each(|p| h.update(&p.to_le_bytes()))),
             marked: marked
                 .then(|| hash(data, |s, h| s.marked.iter().flatten().for_each(|v| h.update(&v.to_le_bytes())))),
+            leads: leads.then(|| hash(data, |s, h| s.others.iter().for_each(|other| lead(other, h)))),
             // a feature that is not defined has one bit pattern
             features: hash(data, |s, h| floats(&s.features.map(|v| if v.is_nan() { f32::NAN } else { v }), h)),
             targets: usable.then(|| hash(data, |s, h| s.target.iter().for_each(|t| floats(t, h)))),
@@ -69,7 +79,7 @@ impl Fingerprint {
     pub fn short(&self) -> String {
         let parts = [&self.ids, &self.patients, &self.labels, &self.signals, &self.r_peaks, &self.features];
         let mut all = Xxh3::new();
-        parts.into_iter().chain(&self.marked).for_each(|part| all.update(part.as_bytes()));
+        parts.into_iter().chain(&self.marked).chain(&self.leads).for_each(|part| all.update(part.as_bytes()));
         format!("{:016x}", all.digest())
     }
 
@@ -88,6 +98,7 @@ impl Fingerprint {
             ("signals", self.signals == other.signals),
             ("R peaks", self.r_peaks == other.r_peaks),
             ("marked parts", self.marked == other.marked),
+            ("other leads", self.leads == other.leads),
             ("features", self.features == other.features),
             ("guidance targets", both.is_none_or(|(a, b)| a == b)),
         ];
@@ -137,6 +148,7 @@ mod tests {
         check(&|d| d.strips[0].r_peaks[0] += 1, &["R peaks"]);
         check(&|d| d.strips[1].features[2] += 1.0, &["features"]);
         check(&|d| d.strips[1].marked = Some([10, 900]), &["marked parts"]);
+        check(&|d| d.strips[1].others = vec![d.strips[2].clone()], &["other leads"]);
         check(&|d| d.notes.push("a note".into()), &[]);
         let one_bit = |d: &mut Dataset| {
             let mut signal = d.strips[2].signal.to_vec();

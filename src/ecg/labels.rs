@@ -43,6 +43,9 @@ pub struct Scheme {
     pub name: &'static str,
     /// Class names in their fixed order.
     pub classes: &'static [&'static str],
+    /// Whether its classes of sinus rhythm differ in the rate: a normal rhythm of unknown rate is then of the class of its
+    /// rate. (`N` of `af3` is whatever is called normal.)
+    pub by_rate: bool,
     /// Class of each rhythm, in the order of [`Rhythm`].
     of_rhythm: [Option<usize>; 7],
 }
@@ -51,6 +54,7 @@ pub struct Scheme {
 pub static RHYTHM6: Scheme = Scheme {
     name: "rhythm6",
     classes: &["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"],
+    by_rate: true,
     of_rhythm: [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), None],
 };
 
@@ -58,6 +62,7 @@ pub static RHYTHM6: Scheme = Scheme {
 pub static RHYTHM4: Scheme = Scheme {
     name: "rhythm4",
     classes: &["SB", "AFIB", "GSVT", "SR"],
+    by_rate: true,
     of_rhythm: [Some(3), Some(0), Some(2), Some(3), Some(1), Some(2), None],
 };
 
@@ -66,6 +71,7 @@ pub static RHYTHM4: Scheme = Scheme {
 pub static AF3: Scheme = Scheme {
     name: "af3",
     classes: &["N", "A", "O"],
+    by_rate: false,
     of_rhythm: [Some(0), Some(2), Some(2), Some(2), Some(1), Some(2), Some(2)],
 };
 
@@ -252,6 +258,39 @@ pub fn chapman_acronym(text: &str) -> Option<Rhythm> {
         "SVT" | "AT" | "AVNRT" | "AVRT" | "SAAWR" => Rhythm::Supraventricular,
         _ => return None,
     })
+}
+
+/// The rhythm of a class in a table of labels: a class of `scheme` or of [`RHYTHM6`] or a part of one (`AFIB`, `AFL`), an
+/// acronym of Chapman's, a rhythm in words, a SNOMED CT code. What a scheme merges counts as the first rhythm of its class.
+///
+/// # Errors
+/// What is wrong, in words: the class is not known, or the scheme has none for it.
+pub fn of_table(scheme: &Scheme, text: &str) -> Result<Rhythm, String> {
+    let text = text.trim();
+    let named = |scheme: &Scheme| {
+        let part =
+            |class: &&str| class.eq_ignore_ascii_case(text) || class.split('/').any(|p| p.eq_ignore_ascii_case(text));
+        let class = scheme.classes.iter().position(|class| part(&class))?;
+        let of = |r: &Rhythm| scheme.class_of(*r) == Some(class);
+        PRIORITY.into_iter().filter(of).min()
+    };
+    let code = || match snomed::find(text)?.meaning {
+        Meaning::Is(rhythm) => Some(rhythm),
+        Meaning::Open | Meaning::Not => None,
+    };
+    let words = || rhythm_words(text).or_else(|| class_column(text)).or_else(|| chapman_acronym(text));
+    let Some(rhythm) = named(scheme).or_else(|| named(&RHYTHM6)).or_else(words).or_else(code) else {
+        let shown: String = text.chars().take(60).collect();
+        return Err(format!(
+            "the class `{}` is not known, expected {}, a rhythm in words or its SNOMED CT code",
+            shown.escape_debug(),
+            scheme.classes.join(", ")
+        ));
+    };
+    scheme
+        .class_of(rhythm)
+        .map(|_| rhythm)
+        .ok_or_else(|| format!("the class `{text}` is in no class of {}", scheme.name))
 }
 
 /// The rhythm of a label of the Challenge 2017: `N`, `A` or `O`; `~` (noisy) is none.

@@ -41,7 +41,7 @@ pub mod synthetic;
 pub mod wfdb;
 pub mod zscore;
 
-pub use dataset::{Dataset, Exclusion, LoadOptions, Strip};
+pub use dataset::{Dataset, Exclusion, Leads, LoadOptions, Strip};
 pub use guidance::{Guidance, GuidanceConfig, guidance};
 pub use preprocessing::{Difference, Preprocessing};
 pub use rpeaks::{clean, r_peaks};

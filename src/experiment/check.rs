@@ -27,6 +27,9 @@ impl Experiment {
         self.check_guidance()?;
         self.augment.check(self.data.seconds)?;
         self.train.check(self.data.folds)?;
+        for name in self.test.sources.names() {
+            parse_source("test.sources", name)?;
+        }
         let dir = &self.output.dir;
         Problem::unless(!dir.trim().is_empty() && !dir.contains('\0'), "output.dir", format!("{dir:?}"), || {
             ("the path of a folder".into(), "e.g. dir = \"results/run\"".into())
@@ -54,6 +57,11 @@ impl Experiment {
             Err(Problem::new(key, found.to_string(), expected, "or leave the key out for its default"))
         })
     }
+}
+
+/// A source as a key names it.
+fn parse_source(key: &str, name: &str) -> Result<Source, Problem> {
+    name.parse().map_err(|e| Problem::new(key, format!("\"{name}\""), Source::forms(), hint_of(&e)))
 }
 
 /// The hint of an error.
@@ -88,6 +96,16 @@ impl DataConfig {
             ("the name of a lead".into(), "e.g. lead = \"II\"".into())
         })?;
         whole("data.min_class", self.min_class, 0, 1_000_000, "0 keeps every class")?;
+        whole("data.min_patients", self.min_patients, 0, 1_000_000, "0 asks for none")?;
+        whole("data.per_patient", self.per_patient, 0, 1_000_000, "0 keeps all, 16 is usual with a pool of databases")?;
+        for (source, &weight) in &self.weights {
+            between(
+                &format!("data.weights.{source}"),
+                weight,
+                0.0..=1e6,
+                "1 is usual, 0 leaves the source out of the training",
+            )?;
+        }
         whole("data.folds", self.folds, 2, 1000, "5 is usual")?;
         between("data.mains", self.mains, 40.0..=70.0, "50, or 60 in America")?;
         between("data.csv_fs", self.csv_fs, 20.0..=100_000.0, "the rate in Hz, e.g. 500")?;
@@ -102,9 +120,7 @@ impl DataConfig {
             return Err(Problem::new("data.source", "an empty list", Source::forms(), "name at least one source"));
         }
         for name in names {
-            let source: Source = name
-                .parse()
-                .map_err(|e| Problem::new("data.source", format!("\"{name}\""), Source::forms(), hint_of(&e)))?;
+            let source = parse_source("data.source", name)?;
             // windows of one patient on both sides of a split would be learned by heart
             if source.kind == Kind::Mitbih && self.split != SplitKind::Grouped && self.prepared.is_empty() {
                 return Err(Problem::new(

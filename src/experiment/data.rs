@@ -3,9 +3,9 @@
 use crate::ecg::prepared::{self, through_cache};
 use crate::ecg::preprocessing::Difference;
 use crate::ecg::sources::Progress;
-use crate::ecg::{self, Dataset, GuidanceConfig, Samples, SavedSplit, zscore};
+use crate::ecg::{self, Dataset, Leads, Samples, SavedSplit, Strip, zscore};
 use crate::error::{Error, Result};
-use crate::experiment::{DataConfig, Experiment, Fold};
+use crate::experiment::{DataConfig, Experiment, Fold, test_sources};
 use crate::gpu::Gpu;
 use crate::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
@@ -17,8 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Errors
 /// [`Error::File`], [`Error::Data`], [`Error::Config`] from the sources; [`Error::Config`] where a prepared file is of
-/// another rate, length, lead, scheme or cleaning than the experiment.
-pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
+/// another rate, length, lead, scheme or cleaning than the experiment; [`Error::Data`] where a source that only tests has a
+/// patient, or a strip, of the others.
+pub fn load(experiment: &Experiment, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
+    test_sources::add(experiment, load_pool(experiment, watch)?, watch)
+}
+
+/// What folds are made of.
+fn load_pool(experiment: &Experiment, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
+    let Experiment { data: config, guidance, .. } = experiment;
     if config.prepared.is_empty() {
         let dir = crate::files::cache_dir().filter(|_| config.cache);
         return through_cache(&config.sources()?, &config.load_options(), guidance, dir.as_deref(), watch);
@@ -30,6 +37,10 @@ pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Prog
         let (wanted, found) = (config.patient_pattern.clone(), set.patient_pattern.clone());
         wrong.push(Difference { key: "patient_pattern", wanted, found });
     }
+    if (config.leads, set.leads) == (Leads::All, Leads::One) {
+        let [wanted, found] = [config.leads, set.leads].map(|leads| leads.name().to_string());
+        wrong.push(Difference { key: "leads", wanted, found });
+    }
     if !wrong.is_empty() {
         let told: Vec<String> =
             wrong.iter().map(|d| format!("data.{} is {}, in the file {}", d.data_key(), d.wanted, d.found)).collect();
@@ -39,7 +50,12 @@ pub fn load(config: &DataConfig, guidance: &GuidanceConfig, watch: &(dyn Fn(Prog
             format!("use {}, or prepare it again", sets.join(" ")),
         ));
     }
-    set.without_small_classes(config.min_class)
+    let mut set = set.without_small_classes(config.min_class, config.min_patients)?;
+    if config.leads == Leads::One {
+        set.leads = Leads::One;
+        set.strips.iter_mut().for_each(|s| s.others.clear());
+    }
+    Ok(set)
 }
 
 /// Which records train and which test, as indices into the data set.
@@ -49,9 +65,9 @@ pub struct Division {
     pub train: Vec<usize>,
     /// Records of the training fold that are only watched.
     pub validation: Vec<usize>,
-    /// Records that test; none for fold `all`.
+    /// Records that test: the test fold (none for fold `all`), and those of sources that only test.
     pub test: Vec<usize>,
-    /// The fold of every record; `None` for fold `all`.
+    /// The fold of every record but those that only test; `None` for fold `all`.
     pub folds: Option<SavedSplit>,
 }
 
@@ -61,11 +77,14 @@ pub struct Division {
 /// [`Error::Data`], [`Error::Config`] where the folds cannot be made or part the strips of a patient; [`Error::File`] for a file that has other
 /// records, or another number of folds than `data.folds`.
 pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
-    let ids: Vec<String> = data.strips.iter().map(|s| s.id.clone()).collect();
+    let pool = data.pool();
+    let ids: Vec<String> = pool.iter().map(|s| s.id.clone()).collect();
     if config.split_file.is_empty() {
         let (kind, seed) = (config.split, u64::from(config.split_seed));
-        let fold = ecg::folds(kind, &data.labels(), &data.patients(), config.folds, seed)?;
-        patients_stay_together(data, &fold)?;
+        let labels: Vec<usize> = pool.iter().map(|s| s.label).collect();
+        let patients: Vec<String> = pool.iter().map(|s| s.patient.clone()).collect();
+        let fold = ecg::folds(kind, &labels, &patients, config.folds, seed)?;
+        patients_stay_together(pool, &fold)?;
         return SavedSplit::new(kind, config.folds, seed, ids, fold);
     }
     let path = ecg::resolve(config.split_file.as_ref());
@@ -78,14 +97,14 @@ pub fn folds(config: &DataConfig, data: &Dataset) -> Result<SavedSplit> {
         ));
     }
     let fold = saved.apply(&ids)?;
-    patients_stay_together(data, &fold)?;
+    patients_stay_together(pool, &fold)?;
     SavedSplit::new(saved.kind, saved.k, saved.seed, ids, fold)
 }
 
 /// Strips of one patient on both sides of a split would be learned by heart.
-fn patients_stay_together(data: &Dataset, fold: &[usize]) -> Result<()> {
+fn patients_stay_together(pool: &[Strip], fold: &[usize]) -> Result<()> {
     let mut folds: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for (strip, &fold) in data.strips.iter().zip(fold) {
+    for (strip, &fold) in pool.iter().zip(fold) {
         folds.entry(&strip.patient).or_default().insert(fold);
     }
     let mut apart = folds.iter().filter(|(_, folds)| folds.len() > 1);
@@ -107,9 +126,10 @@ fn patients_stay_together(data: &Dataset, fold: &[usize]) -> Result<()> {
 /// # Errors
 /// [`Error::Data`] where the folds cannot be made, or leave a class without a training record.
 pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
-    let all = 0..data.strips.len();
+    let pool = data.pool().len();
+    let all = 0..pool;
     let d = &experiment.data;
-    let (folds, (test, train)): (_, (Vec<usize>, Vec<usize>)) = match experiment.train.fold {
+    let (folds, (mut test, mut train)): (_, (Vec<usize>, Vec<usize>)) = match experiment.train.fold {
         Fold::All => (None, (Vec::new(), all.collect())),
         Fold::Index(fold) => {
             let split = folds(d, data)?;
@@ -117,16 +137,33 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
             (Some(split), parts)
         }
     };
+    test.extend(pool..data.strips.len());
+    check_weights(d, data)?;
+    let trains = |i: &usize| d.weights.get(&data.strips[*i].source).is_none_or(|w| *w > 0.0);
     let share = experiment.train.validation;
     if share == 0.0 {
+        train.retain(trains);
         return check_division(data, Division { train, validation: Vec::new(), test, folds });
     }
     let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
     let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
     let held = ecg::hold_out(d.split, &labels, &patients, share, u64::from(d.split_seed))?;
     let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| held[i]);
-    let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]).collect();
-    check_division(data, Division { train: pick(rest), validation: pick(inner), test, folds })
+    let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]);
+    let (validation, train) = (pick(inner).collect(), pick(rest).filter(trains).collect());
+    check_division(data, Division { train, validation, test, folds })
+}
+
+/// Weights are of sources that there are.
+fn check_weights(config: &DataConfig, data: &Dataset) -> Result<()> {
+    let sources: BTreeSet<&str> = data.pool().iter().map(|s| s.source.as_str()).collect();
+    match config.weights.keys().find(|name| !sources.contains(name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Error::config(
+            format!("data.weights.{name}: found no such source in the data set"),
+            format!("name one of {}", Vec::from_iter(sources).join(", ")),
+        )),
+    }
 }
 
 /// How many of `records` each class has.
@@ -215,12 +252,22 @@ impl Strips {
 /// The batches of an epoch: all records in an order that depends on seed and epoch alone, cut into `size`; a last batch
 /// of one record is joined to the one before it (BatchNorm needs two).
 pub fn batches(records: &[usize], size: usize, seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+    cut(&shuffled(records, seed, epoch), size)
+}
+
+/// The records in an order that depends on seed and epoch alone.
+pub(crate) fn shuffled(records: &[usize], seed: u64, epoch: usize) -> Vec<usize> {
     let mut order = records.to_vec();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(epoch as u64 + 1);
     for i in (1..order.len()).rev() {
         order.swap(i, rng.random_range(0..=i));
     }
+    order
+}
+
+/// Batches of `size`, a last one of one record joined to the one before it.
+pub(crate) fn cut(order: &[usize], size: usize) -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
     if all.len() > 1
         && all.last().is_some_and(|b| b.len() == 1)

@@ -9,18 +9,20 @@ pub mod data;
 mod losses;
 mod read;
 pub mod sweep;
+mod test_sources;
 mod train;
 
 use crate::ecg::dataset::strip_samples;
 use crate::ecg::rpeaks::Detector;
-use crate::ecg::{GuidanceConfig, LoadOptions, Source, SplitKind, SyntheticOptions};
+use crate::ecg::{GuidanceConfig, Leads, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;
 use crate::nn::config::NetworkConfig;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
 pub use augment::AugmentConfig;
 pub use losses::{LossConfig, XaiGoal};
-pub use train::{Fold, Optimizer, Schedule, Select, TrainConfig};
+pub use train::{Fold, Optimizer, SamplerKind, Schedule, Select, TrainConfig};
 
 /// The experiment that `exgnet train` runs when none is named.
 pub const QUICKSTART: &str = include_str!("../../experiments/quickstart.toml");
@@ -51,6 +53,8 @@ pub struct Experiment {
     pub augment: AugmentConfig,
     /// Optimiser, schedule, length.
     pub train: TrainConfig,
+    /// What is tested on besides the test fold.
+    pub test: TestConfig,
     /// Where the run goes.
     pub output: OutputConfig,
 }
@@ -66,8 +70,8 @@ impl Experiment {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`; with `NAME=`
-    /// before it under a name of its own.
+    /// One or several of `synthetic`, `mitbih:PATH`, `wfdb:PATH`, `cinc2017:PATH`, `csv:PATH`, `muse:PATH`,
+    /// `table:PATH`; with `NAME=` before it under a name of its own.
     pub source: SourceList,
     /// A file that `exgnet prepare` wrote; it goes before `source`. Empty: none.
     pub prepared: String,
@@ -85,6 +89,13 @@ pub struct DataConfig {
     pub clean: bool,
     /// Classes with fewer strips are dropped.
     pub min_class: usize,
+    /// Classes of fewer patients are dropped as well; 0 asks for none.
+    pub min_patients: usize,
+    /// Which leads a training sees: `one`, that of `lead`, or `all`, in each epoch one of each window at random. Validation and
+    /// test are of the first alone.
+    pub leads: Leads,
+    /// Most windows of a patient and class that an epoch sees, drawn again for each; 0 = all.
+    pub per_patient: usize,
     /// What becomes of windows with ectopic, paced or unclassifiable beats (long records only).
     pub ectopic: Ectopic,
     /// A failed integrity check excludes the record instead of being noted.
@@ -93,7 +104,7 @@ pub struct DataConfig {
     pub mains: f64,
     /// Finds the R peaks where no expert did: `gradient` (the published method) or `adaptive`.
     pub detector: Detector,
-    /// Rate of `csv` sources, Hz.
+    /// Rate of `csv` sources, and of the `.npy`, `.csv` and `.txt` files of `table` sources, Hz.
     pub csv_fs: f64,
     /// How record names give patients: `auto`, `none`, or a pattern with one group, see [`PatientNames::parse`].
     ///
@@ -107,6 +118,8 @@ pub struct DataConfig {
     pub folds: usize,
     /// Seed of the split, as scikit-learn's `random_state`.
     pub split_seed: u32,
+    /// Weights of sources by name, for [`SamplerKind::Patients`]; 1 where none is given, and with 0 a source is not trained on.
+    pub weights: BTreeMap<String, f64>,
     /// The generator of synthetic ECG; its rate and length are those above.
     pub synthetic: SyntheticOptions,
 }
@@ -124,6 +137,9 @@ impl Default for DataConfig {
             lead: load.lead,
             clean: load.clean,
             min_class: load.min_class,
+            min_patients: load.min_patients,
+            leads: load.leads,
+            per_patient: 0,
             ectopic: if load.ectopic_keep { Ectopic::Keep } else { Ectopic::Drop },
             strict: load.strict,
             mains: load.mains,
@@ -134,6 +150,7 @@ impl Default for DataConfig {
             split_file: String::new(),
             folds: 5,
             split_seed: 42,
+            weights: BTreeMap::new(),
             synthetic: load.synthetic,
         }
     }
@@ -153,6 +170,8 @@ impl DataConfig {
             seconds: self.seconds,
             lead: self.lead.clone(),
             min_class: self.min_class,
+            min_patients: self.min_patients,
+            leads: self.leads,
             ectopic_keep: self.ectopic == Ectopic::Keep,
             clean: self.clean,
             strict: self.strict,
@@ -219,6 +238,27 @@ pub enum Ectopic {
     Keep,
     /// They are excluded, and counted.
     Drop,
+}
+
+/// The `[test]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TestConfig {
+    /// Sources, as in [`DataConfig::source`], that are tested on and never trained on: they join the test fold.
+    pub sources: SourceList,
+}
+
+impl Default for TestConfig {
+    fn default() -> Self {
+        Self { sources: SourceList::Many(Vec::new()) }
+    }
+}
+
+impl TestConfig {
+    /// The sources; that each is one [`Experiment::validate`] found before.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.sources.names().iter().map(|name| name.parse()).collect()
+    }
 }
 
 /// The `[output]` table.

@@ -200,6 +200,8 @@ fn known_only(given: &Table, known: &Table, path: &mut Vec<String>) -> Result<()
                 let near = nearest(&key, known);
                 return Err(Problem::unknown_key(key, near));
             }
+            // a table of the user's own names, such as [data.weights]
+            (Some(Value::Table(names)), Value::Table(_)) if names.is_empty() => {}
             (Some(Value::Table(_)), Value::Table(inner)) => known_only(inner, known, path)?,
             (Some(Value::Table(_)), other) => {
                 let key = path.join(".");

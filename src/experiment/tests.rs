@@ -68,6 +68,22 @@ fn the_complete_file_parses_back() {
 }
 
 #[test]
+fn a_pool_its_weights_and_its_test_sources() {
+    let text = "[data.weights]\nmitdb = 2\n'a b' = 0.5\n[test]\nsources = 'wfdb:ludb'\n[train]\nsampler = 'patients'";
+    let experiment = parse(text).unwrap();
+    assert_eq!(experiment.data.weights, BTreeMap::from([("mitdb".to_string(), 2.0), ("a b".to_string(), 0.5)]));
+    assert_eq!((experiment.test.sources().unwrap().len(), experiment.train.sampler), (1, SamplerKind::Patients));
+    assert_eq!(parse(&experiment.to_toml()).unwrap(), experiment);
+    assert_eq!(set(&["data.weights.mitdb=3"]).unwrap().data.weights["mitdb"], 3.0);
+    fails(parse("[data.weights]\nmitdb = 'much'"), &["e.toml:2", "data.weights.mitdb", "a number"]);
+    fails(parse("[data.weights]\nmitdb = -1"), &["e.toml:2", "data.weights.mitdb is -1", "from 0"]);
+    fails(parse("[data]\nweights = 1"), &["e.toml:2", "data.weights", "a table"]);
+    fails(parse("[test]\nsources = ['wfdb:a', 'none']"), &["e.toml:2", "test.sources", "table:PATH"]);
+    fails(parse("[data]\nleads = 'both'"), &["e.toml:2", "data.leads", "all"]);
+    fails(parse("[data]\nper_patient = -1"), &["data.per_patient", "whole number"]);
+}
+
+#[test]
 fn an_unknown_key_names_the_nearest_one_and_the_line() {
     fails(parse("\n[train]\nepoch = 5"), &["e.toml:3: unknown key 'train.epoch'; did you mean 'train.epochs'?"]);
     fails(parse("[trian]\nepochs = 5"), &["e.toml:1", "'trian'", "'train'"]);

@@ -31,6 +31,8 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Seed of initial weights, order of records, dropout.
     pub seed: u64,
+    /// How an epoch's windows are chosen.
+    pub sampler: SamplerKind,
     /// Which fold is the test fold.
     pub fold: Fold,
     /// Share of the training fold that is held out to follow the metrics over the epochs, and for `select`; 0 = none.
@@ -60,6 +62,7 @@ impl Default for TrainConfig {
             warmup: 0.03,
             clip: 5.0,
             seed: 1,
+            sampler: SamplerKind::All,
             fold: Fold::Index(0),
             validation: 0.0,
             select: Select::Final,
@@ -88,6 +91,17 @@ pub enum Schedule {
     Cosine,
     /// Stays.
     Constant,
+}
+
+/// How an epoch's windows are chosen, see [`crate::train::Sampler`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SamplerKind {
+    /// Each once (as far as `data.per_patient` leaves it), in random order.
+    All,
+    /// The same number, each drawn: a class, a source that has it by its weight, a patient, a window, the last without
+    /// repetition until all of the patient were drawn.
+    Patients,
 }
 
 /// Which epoch's network a run gives. The test fold has no say in it.

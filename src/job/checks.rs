@@ -29,8 +29,8 @@ pub fn to_resume(dir: &Path) -> Result<()> {
 /// A run in `dir` replaces no file that it is made from: not its experiment, unless that is of the run there, nor its data.
 pub fn keeps_inputs(config: Option<&Path>, experiment: &Experiment, dir: &Path) -> Result<()> {
     let data = &experiment.data;
-    let sources = data.sources()?;
-    let csv = sources.iter().filter(|s| s.kind == Kind::Csv).map(|s| resolve(&s.path));
+    let sources = [data.sources()?, experiment.test.sources()?].concat();
+    let csv = sources.iter().filter(|s| matches!(s.kind, Kind::Csv | Kind::Table)).map(|s| resolve(&s.path));
     let named = [&data.prepared, &data.split_file].into_iter().filter(|p| !p.is_empty()).map(|p| resolve(p.as_ref()));
     let config = config.filter(|_| !RunFolder::is_begun(dir)).map(Path::to_path_buf);
     for path in config.into_iter().chain(named).chain(csv) {

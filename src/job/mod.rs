@@ -23,6 +23,7 @@ use crate::experiment::{Experiment, Select};
 use crate::figures::catalogue::{Cause, FIGURES, NotDrawn, draw_runs};
 use crate::gpu::{Forced, Gpu, ShaderSource};
 use crate::lab::tune;
+use crate::nn::model_file::TrainedOn;
 use crate::nn::{ModelInfo, model_file};
 use crate::plot::{Format, Look};
 use crate::run::folder::EpochLog;
@@ -36,7 +37,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::estimate::map_length;
 use crate::train::fit::{Ended, Observer, Progress, Safety};
 use crate::train::room::with_batch;
-use crate::train::{Targets, Training};
+use crate::train::{Sampler, Targets, Training};
 use checks::{are_same_kernels, is_same_data};
 pub use checks::{keeps_inputs, to_resume};
 use std::path::Path;
@@ -179,7 +180,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     let gpu = host.gpu()?;
     let adapter = gpu.report();
     host.say(adapter.title());
-    let dataset = host.reading(&mut |watch| data::load(&experiment.data, &experiment.guidance, watch))?;
+    let dataset = host.reading(&mut |watch| data::load(experiment, watch))?;
     host.data(&dataset);
     let division = data::divide(experiment, &dataset)?;
     if lock.is_none() {
@@ -222,10 +223,12 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         division.test.len()
     ));
 
-    let strips = Strips::new(&dataset);
+    let (trained, others) = dataset.with_leads(&division.train);
+    let strips = Strips::new(&trained);
+    let sampler = Sampler::new(experiment, &dataset, &division.train, others);
     let Experiment { losses, guidance, .. } = experiment;
     let bins = map_length(experiment, dataset.classes.len(), dataset.samples())?;
-    let targets = Targets::new(&dataset, &division.train, None, losses, guidance, bins);
+    let targets = Targets::new(&trained, &division.train, None, losses, guidance, bins);
     let training = Training {
         gpu: &gpu,
         experiment,
@@ -233,9 +236,11 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         targets: &targets,
         classes: &dataset.classes,
         records: &division.train,
+        sampler: &sampler,
         validation: &division.validation,
         trace: host.traces_nan(),
     };
+    sampler.line().into_iter().for_each(|line| host.say(line));
     if let Some(c) = &checkpoint {
         folder.trim_log(c.epoch)?;
         host.say(format!("resuming after step {} (epoch {})", c.step, c.epoch + 1));
@@ -260,6 +265,9 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         classes: dataset.classes.clone(),
         preprocessing: dataset.preprocessing.clone(),
         features: targets.scale().cloned(),
+        trained_on: Some(TrainedOn::new(
+            division.train.iter().chain(&division.validation).map(|&r| &dataset.strips[r]),
+        )),
     };
     model_file::save(&folder.model(), &net, &info)?;
     let mut metrics = None;

@@ -6,17 +6,19 @@ use super::network::{Model, expected_tensors};
 use super::params::NamedTensor;
 pub use super::tensor_file::safetensors_bytes;
 use super::tensor_file::stored;
-use crate::ecg::Preprocessing;
 use crate::ecg::features::FeatureScale;
+use crate::ecg::{Preprocessing, Strip};
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, guard, open, write_atomically};
 use crate::gpu::Gpu;
 use crate::tensor::numel;
 use half::f16;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-1";
@@ -34,6 +36,41 @@ pub struct ModelInfo {
     pub preprocessing: Preprocessing,
     /// Scale of the features, with the train-only part.
     pub features: Option<FeatureScale>,
+    /// Whose recordings it was trained on; `None` where that is not known.
+    pub trained_on: Option<TrainedOn>,
+}
+
+/// Whose recordings a model was trained on, those that were watched included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainedOn {
+    /// Names of the sources.
+    pub sources: BTreeSet<String>,
+    /// Hashes of the patients' keys: 48 bits each of XXH3, hexadecimal.
+    pub patients: BTreeSet<String>,
+}
+
+impl TrainedOn {
+    /// The sources and patients of these strips.
+    pub fn new<'a>(strips: impl Iterator<Item = &'a Strip>) -> Self {
+        let mut found = Self { sources: BTreeSet::new(), patients: BTreeSet::new() };
+        for strip in strips {
+            if !found.sources.contains(&strip.source) {
+                found.sources.insert(strip.source.clone());
+            }
+            found.patients.insert(Self::key(&strip.patient));
+        }
+        found
+    }
+
+    fn key(patient: &str) -> String {
+        format!("{:012x}", xxh3_64(patient.as_bytes()) >> 16)
+    }
+
+    /// How many patients of these strips are among them.
+    pub fn among<'a>(&self, strips: impl Iterator<Item = &'a Strip>) -> usize {
+        let patients: BTreeSet<&str> = strips.map(|s| s.patient.as_str()).collect();
+        patients.into_iter().filter(|p| self.patients.contains(&Self::key(p))).count()
+    }
 }
 
 impl ModelInfo {
@@ -57,6 +94,9 @@ pub(crate) fn metadata(format: &str, info: &ModelInfo, assumed: &[&str]) -> Vec<
     if let Some(scale) = &info.features {
         let [mean, sd] = [scale.mean, scale.sd].map(|v| json!(v).to_string());
         metadata.extend([("feature_mean", mean), ("feature_sd", sd)]);
+    }
+    if let Some(trained) = &info.trained_on {
+        metadata.push(("trained_on", json!(trained).to_string()));
     }
     metadata
 }
@@ -116,7 +156,9 @@ impl ModelFile {
         };
         let features = list("feature_mean")?.zip(list("feature_sd")?).map(|(mean, sd)| FeatureScale { mean, sd });
         let (preprocessing, assumed) = Preprocessing::from_metadata(|key| file.optional(key), &classes)?;
-        let info = ModelInfo { config, classes, preprocessing, features };
+        let trained_on = file.optional("trained_on").map(serde_json::from_str).transpose();
+        let trained_on = trained_on.map_err(|e| format!("'trained_on' in the metadata: {e}"))?;
+        let info = ModelInfo { config, classes, preprocessing, features, trained_on };
         let train_only = file.names().iter().any(|n| n.starts_with("regressor."));
         let mut values = BTreeMap::new();
         for (name, expected) in expected_tensors(&info.config, info.classes.len(), train_only) {

@@ -55,6 +55,9 @@ pub struct Origin {
     /// whole one.
     #[serde(skip)]
     pub model: Option<String>,
+    /// How many of the tested patients the model was trained on, as far as its file says; `None` for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<usize>,
 }
 
 /// A file's content, and of what it is.
@@ -74,17 +77,19 @@ impl Origin {
         let path = model_file::path_of(model);
         let bytes = std::fs::read(&path)
             .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "give a model file or a run folder"))?;
-        Ok(Self { part, data: data.id(), model: Some(format!("{:016x}", xxh3_64(&bytes))) })
+        Ok(Self { part, data: data.id(), model: Some(format!("{:016x}", xxh3_64(&bytes))), trained_on: None })
     }
 
     /// What a file says of itself; `None` for one that says nothing, as files of earlier versions, or cannot be read.
     fn recorded(path: &Path) -> Option<Self> {
         let parts = |part: &str, data: &str| {
             let part = [Part::Train, Part::Test, Part::All, Part::Records].into_iter().find(|p| p.name() == part)?;
-            Some(Self { part, data: data.into(), model: None })
+            Some(Self { part, data: data.into(), model: None, trained_on: None })
         };
         match path.extension()?.to_str()? {
-            "json" => serde_json::from_slice(&std::fs::read(path).ok()?).ok(),
+            "json" => serde_json::from_slice(&std::fs::read(path).ok()?)
+                .ok()
+                .map(|found: Self| Self { trained_on: None, ..found }),
             "csv" => {
                 let mut csv = csv::Reader::from_path(path).ok()?;
                 let head = csv.headers().ok()?.clone();

@@ -385,7 +385,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         Err(e) => told.push((Some(RECORD), first_line(&e), Some(&train), true)),
     }
     let finished = run.is_finished();
-    let tests = !run.record.as_ref().is_some_and(|r| r.fold == Fold::All);
+    let tests = !run.record.as_ref().is_some_and(|r| r.fold == Fold::All && r.test_records == 0);
     if run.record.is_some() && !finished {
         told.push((None, "the run is not finished: it has no results yet".into(), Some(&resume), false));
     }

@@ -4,11 +4,12 @@ use super::augment::Augment;
 use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, NO_NUMBER, Seen, named_metrics};
 use super::losses::BatchTargets;
+use super::sampler::Sampler;
 use super::step::Stepper;
 use super::targets::Targets;
 use crate::error::{Error, Result};
 use crate::eval::logits_by;
-use crate::experiment::data::{Strips, batches};
+use crate::experiment::data::Strips;
 use crate::experiment::{Experiment, Schedule, Select};
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
@@ -87,8 +88,10 @@ pub struct Training<'a> {
     pub targets: &'a Targets<'a>,
     /// Class names.
     pub classes: &'a [String],
-    /// Records that train.
+    /// Windows that train.
     pub records: &'a [usize],
+    /// Deals them to the epochs.
+    pub sampler: &'a Sampler,
     /// Records whose metrics are computed after each epoch; may be none.
     pub validation: &'a [usize],
     /// Look for the first operation whose output is no number, see [`Stepper::trace`].
@@ -121,7 +124,7 @@ impl Training<'_> {
         stepper.trace = self.trace;
         let augment = Augment::new(self.experiment);
         let mut journal = Journal::new(gpu, t.batch + 1, k, t.log_every)?;
-        let per_epoch = batches(self.records, t.batch, t.seed, 0).len();
+        let per_epoch = self.sampler.batches(0).len();
         let steps = per_epoch * t.epochs;
         let (mut step, mut loss) = (from.as_ref().map_or(0, |c| c.step), f64::NAN);
         let (first, mut skip) = from.as_ref().map_or((0, 0), |c| (c.epoch, c.batch));
@@ -130,7 +133,7 @@ impl Training<'_> {
         for epoch in first..t.epochs {
             let start = Instant::now();
             let mut lr = 0.0;
-            for (i, batch) in batches(self.records, t.batch, t.seed, epoch).into_iter().enumerate().skip(skip) {
+            for (i, batch) in self.sampler.batches(epoch).into_iter().enumerate().skip(skip) {
                 lr = learning_rate(t.lr, step, steps, t.warmup, t.schedule == Schedule::Cosine);
                 let (x, targets) = self.batch(&batch, epoch, augment.as_ref(), &stepper.class_weights)?;
                 let (terms, logits) = stepper.step(&x, &targets, lr)?;

@@ -1,5 +1,5 @@
 //! Training: [`fit`] (the loop), [`step`] (one step of it), [`losses`], [`targets`], [`augment`], [`checkpoint`],
-//! [`estimate`] (what a run will cost), [`room`] (which batch fits).
+//! [`estimate`] (what a run will cost), [`room`] (which batch fits), [`sampler`] (what an epoch sees).
 
 pub mod augment;
 pub mod checkpoint;
@@ -8,8 +8,10 @@ pub mod fit;
 mod journal;
 pub mod losses;
 pub mod room;
+pub mod sampler;
 pub mod step;
 pub mod targets;
 
 pub use fit::{Observer, Training};
+pub use sampler::Sampler;
 pub use targets::Targets;

@@ -7,7 +7,7 @@ use exgnet::experiment::data::Division;
 use exgnet::experiment::data::Strips;
 use exgnet::gpu::Gpu;
 use exgnet::train::estimate::map_length;
-use exgnet::train::{Targets, Training};
+use exgnet::train::{Sampler, Targets, Training};
 
 /// All that a [`Training`] borrows but its device.
 pub struct Prepared {
@@ -16,6 +16,7 @@ pub struct Prepared {
     division: Division,
     strips: Strips,
     targets: Targets<'static>,
+    sampler: Sampler,
 }
 
 impl Prepared {
@@ -24,13 +25,14 @@ impl Prepared {
         let sets: Vec<String> = sets.iter().map(|&s| s.into()).collect();
         // one of each a process: what borrows them can stand beside them
         let experiment: &Experiment = Box::leak(Box::new(Experiment::quickstart(&sets).expect("an experiment")));
-        let dataset = data::load(&experiment.data, &experiment.guidance, &|_| {}).expect("data");
+        let dataset = data::load(experiment, &|_| {}).expect("data");
         let dataset: &Dataset = Box::leak(Box::new(dataset));
         let division = data::divide(experiment, dataset).expect("a division");
         let strips = Strips::new(dataset);
         let bins = map_length(experiment, dataset.classes.len(), dataset.samples()).expect("a block");
         let targets = Targets::new(dataset, &division.train, None, &experiment.losses, &experiment.guidance, bins);
-        Self { experiment, dataset, division, strips, targets }
+        let sampler = Sampler::new(experiment, dataset, &division.train, Default::default());
+        Self { experiment, dataset, division, strips, targets, sampler }
     }
 
     pub fn on<'a>(&'a self, gpu: &'a Gpu) -> Training<'a> {
@@ -41,6 +43,7 @@ impl Prepared {
             targets: &self.targets,
             classes: &self.dataset.classes,
             records: &self.division.train,
+            sampler: &self.sampler,
             validation: &self.division.validation,
             trace: false,
         }

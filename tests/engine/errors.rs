@@ -142,7 +142,7 @@ fn data() -> Vec<Found> {
         exgnet::ecg::folds(exgnet::ecg::SplitKind::Stratified, &[0, 1, 0], &["a", "b", "c"].map(String::from), k, 1)
     };
     vec![
-        failed("no class is large enough", set().and_then(|s| s.without_small_classes(100))),
+        failed("no class is large enough", set().and_then(|s| s.without_small_classes(100, 0))),
         failed("more folds than records", fold(7)),
     ]
 }

@@ -37,6 +37,7 @@ fn model(config: &str) -> ModelFile {
         classes: ["SR", "AF", "odd \"name\""].map(String::from).to_vec(),
         preprocessing: LoadOptions { fs: 101.5, seconds: 2.0, ..LoadOptions::default() }.preprocessing(),
         features: None,
+        trained_on: None,
     };
     assert_eq!(info.samples(), SAMPLES);
     ModelFile { info, assumed: Vec::new(), train_only: false, values }

@@ -12,6 +12,7 @@ mod files;
 mod last_checkpoint;
 mod memory_limit;
 mod networks;
+mod pool;
 mod resume;
 mod room;
 mod sweep;

@@ -35,7 +35,7 @@ fn same(a: &Path, b: &Path) {
 }
 
 /// A whole run and one that is killed again and again, with the settings `sets`; both are below the folder.
-fn killed_and_resumed(sets: &[&str]) -> tempfile::TempDir {
+pub(crate) fn killed_and_resumed(sets: &[&str]) -> tempfile::TempDir {
     let tmp = tempfile::tempdir().expect("a folder");
     let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
     train(&whole, &[&STEPS, sets].concat());

@@ -80,9 +80,12 @@ fn cinc2017_records() {
     write(&root, "REFERENCE.csv", "A1,A\nA2,A\n");
     write(&root, "REFERENCE-v2.csv", "\u{feff}\"A1\",N\r\nA2, A\r\n\r\nA3,O\r\nA4,~\r\nA5,N\r\nA7,N\r\n");
     let set = read(Kind::Cinc2017, &root, &small()).unwrap();
-    assert_eq!(kept(&set), ["A1 SR", "A2 AFIB/AFL"]);
+    assert_eq!(kept(&set), ["A2 AFIB/AFL"]);
+    let by_rate = "training2017: N names a normal rhythm, not its rate";
+    assert!(set.notes.iter().any(|n| n.starts_with(by_rate)), "{:?}", set.notes);
     let expected = [
         "A7: labelled in REFERENCE-v2.csv, but there is no such record to read",
+        "A1: a normal rhythm (N) of fewer than two R peaks, whose rate decides",
         "A3: its rhythm is in no class of rhythm6",
         "A4: noisy (~)",
         "A5: too short: 200 samples at 300 Hz are 0.67 s, expected 1 s (300 samples)",
@@ -90,6 +93,9 @@ fn cinc2017_records() {
         "val/A1: the same record as training2017/A1",
     ];
     assert_eq!(excluded(&set), expected);
+    let af3 = read(Kind::Cinc2017, &root, &LoadOptions { classes: "af3".into(), ..small() }).unwrap();
+    assert_eq!(kept(&af3), ["A1 N", "A2 A", "A3 O"]);
+    assert!(!af3.notes.iter().any(|n| n.starts_with(by_rate)), "{:?}", af3.notes);
     assert!(set.notes.iter().any(|n| n == "2 tables of labels, REFERENCE-v2.csv used"), "{:?}", set.notes);
     assert!(set.notes.iter().any(|n| n.contains("does not tell patients apart")), "{:?}", set.notes);
     // names that RECORDS lists are told once; many labels without a record are one line
@@ -147,7 +153,8 @@ fn cinc2017_recordings() {
     let reasons = set.exclusions_by_reason();
     assert_eq!(reasons.get("noisy (~)"), Some(&27));
     println!("{:#?}", set.exclusions.iter().filter(|e| !e.reason.contains("noisy")).collect::<Vec<_>>());
-    assert_eq!(table(&set), [("SR", 99), ("AFIB/AFL", 32)]);
+    // the 99 of N by their rate
+    assert_eq!(table(&set), [("SR", 85), ("SB", 14), ("AFIB/AFL", 32)]);
     assert_eq!(reasons.get("its rhythm is in no class of rhythm6"), Some(&44));
     let af3 = read(Kind::Cinc2017, &folder, &LoadOptions { classes: "af3".into(), ..options }).unwrap();
     println!("{:?}\n{:#?}", table(&af3), af3.exclusions_by_reason());

@@ -6,6 +6,7 @@
 mod csv;
 mod damage;
 mod folders;
+mod labelled;
 #[path = "../common/recordings.rs"]
 mod recordings;
 #[path = "../common/tables.rs"]

@@ -27,7 +27,7 @@ pub fn through_cache(
         return load_all(sources, options, watch);
     };
     // small classes are dropped after reading: the cache holds them all
-    let whole = LoadOptions { min_class: 0, ..options.clone() };
+    let whole = LoadOptions { min_class: 0, min_patients: 0, ..options.clone() };
     let what = description(sources, &whole, guidance);
     let names: Vec<String> = sources.iter().map(|s| plain(&s.name())).collect();
     let path = dir.join(format!("{}-{:016x}.safetensors", names.join("+"), hash(&what)));
@@ -41,7 +41,7 @@ pub fn through_cache(
         // whatever is wrong with the sources is told by reading them without the cache
         None => return load_all(sources, options, watch),
     };
-    set.without_small_classes(options.min_class)
+    set.without_small_classes(options.min_class, options.min_patients)
 }
 
 /// What a prepared file says of its sources, as they are written, and settings: a file that says the same may be replaced.
@@ -65,7 +65,7 @@ fn description(sources: &[Source], options: &LoadOptions, guidance: &GuidanceCon
 fn state(sources: &[Source]) -> Vec<String> {
     let mut files = Vec::new();
     for source in sources.iter().filter(|s| s.kind != Kind::Synthetic) {
-        let path = sources::resolve(&source.path);
+        let path = source.root();
         match sources::walk(&path, &|_| true) {
             Ok(found) => found.files.keys().for_each(|file| list(file, &mut files)),
             Err(_) => list(&path, &mut files),

@@ -13,6 +13,9 @@
 //! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `patient_pattern`, `guidance`
 //! (the target's constants as JSON), and the settings of [`super::preprocessing::Preprocessing::metadata`]: `scheme`, `fs`,
 //! `seconds`, `lead`, `clean`, `mains`, `detector` (`patient_pattern` and the last two are not in files of version 0.1).
+//!
+//! Of a set with all leads (`leads` is `all`), the other leads of a window are rows behind it, for which `other_leads` (a JSON
+//! list with one entry a row) is true.
 
 mod cache;
 mod reader;

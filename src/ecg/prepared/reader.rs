@@ -1,7 +1,7 @@
 //! Reads a prepared data set by memory map. Nothing in the file is believed before it was checked.
 
 use super::FORMAT;
-use crate::ecg::dataset::{Dataset, Exclusion, Strip};
+use crate::ecg::dataset::{Dataset, Exclusion, Leads, Strip};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::preprocessing::Preprocessing;
 use crate::ecg::samples::Samples;
@@ -154,12 +154,15 @@ impl<'a> File<'a> {
                 marked: marked[i],
                 features: row,
                 target: Some(target),
+                others: Vec::new(),
+                tests_only: false,
             })
         };
         if offsets.first() != Some(&0) || offsets.last().map(|&o| o as usize) != Some(peaks.len()) {
             return Err(self.fault("the offsets of its R peaks do not span them"));
         }
-        let strips = (0..n).into_par_iter().map(strip).collect::<Result<Vec<Strip>>>()?;
+        let rows = (0..n).into_par_iter().map(strip).collect::<Result<Vec<Strip>>>()?;
+        let (strips, leads) = self.windows(rows)?;
         let exclusions: Vec<(String, String)> = self.value("exclusions")?;
         let mut notes: Vec<String> = self.value("notes")?;
         notes.extend(assumed);
@@ -168,11 +171,36 @@ impl<'a> File<'a> {
             classes,
             // before there was this key, names gave none
             patient_pattern: self.metadata.get("patient_pattern").map_or("none", String::as_str).into(),
+            leads,
             guidance: self.guidance()?,
             strips,
             exclusions: exclusions.into_iter().map(|(record, reason)| Exclusion::new(record, reason)).collect(),
             notes,
         })
+    }
+
+    /// Puts the rows that are other leads to their windows.
+    fn windows(&self, rows: Vec<Strip>) -> Result<(Vec<Strip>, Leads)> {
+        match self.metadata.get("leads").map(String::as_str) {
+            None | Some("one") => return Ok((rows, Leads::One)),
+            Some("all") => {}
+            Some(found) => return Err(self.fault(format!("`leads` in its metadata is `{found}`, expected one or all"))),
+        }
+        let others: Vec<bool> = self.per_strip("other_leads", rows.len())?;
+        let mut strips: Vec<Strip> = Vec::new();
+        for (row, other) in rows.into_iter().zip(others) {
+            if !other {
+                strips.push(row);
+                continue;
+            }
+            let window =
+                strips.last_mut().filter(|w| row.label == w.label && row.id.starts_with(&format!("{}#", w.id)));
+            let Some(window) = window else {
+                return Err(self.fault(format!("`{}` is another lead, but its window is not before it", row.id)));
+            };
+            window.others.push(row);
+        }
+        Ok((strips, Leads::All))
     }
 
     /// How the strips were made, and what was assumed of it: files of earlier versions do not say everything.

@@ -1,7 +1,7 @@
 //! Writes a prepared data set strip by strip.
 
 use super::FORMAT;
-use crate::ecg::dataset::{ClassesKept, Exclusion, LoadOptions, Strip, nothing_left};
+use crate::ecg::dataset::{ClassesKept, Exclusion, Leads, LoadOptions, Strip, nothing_left};
 use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;
@@ -21,8 +21,14 @@ const AT_ONCE: usize = 256;
 pub(super) struct Writer {
     out: PathBuf,
     signals: BufWriter<Temporary>,
-    /// The strips without their signals.
-    entries: Vec<Strip>,
+    /// The strips without their signals, other leads behind their window.
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    strip: Strip,
+    /// It is another lead of the last entry that is none.
+    other: bool,
 }
 
 impl Writer {
@@ -38,8 +44,11 @@ impl Writer {
 
     /// Adds a strip; all have the same length.
     pub fn push(&mut self, strip: &Strip) -> Result<()> {
-        write_f32(&mut self.signals, &strip.signal).map_err(|e| unwritable(&self.out, &e))?;
-        self.entries.push(Strip { signal: Vec::new().into(), target: None, ..strip.clone() });
+        for (i, row) in std::iter::once(strip).chain(&strip.others).enumerate() {
+            write_f32(&mut self.signals, &row.signal).map_err(|e| unwritable(&self.out, &e))?;
+            let without = Strip { signal: Vec::new().into(), target: None, others: Vec::new(), ..row.clone() };
+            self.entries.push(Entry { strip: Strip { label: strip.label, ..without }, other: i > 0 });
+        }
         Ok(())
     }
 
@@ -53,16 +62,16 @@ impl Writer {
     ) -> Result<Vec<Exclusion>> {
         let scheme = options.check()?;
         let names: Vec<String> = scheme.classes.iter().map(|c| (*c).to_string()).collect();
-        let mut counts = vec![0; names.len()];
-        self.entries.iter().for_each(|e| counts[e.label] += 1);
-        let kept = ClassesKept::of(&names, &counts, options.min_class);
+        let windows = || self.entries.iter().filter(|e| !e.other).map(|e| &e.strip);
+        let kept = ClassesKept::of(&names, windows(), options.min_class, options.min_patients);
         let Account { mut exclusions, mut notes } = account;
         notes.extend(kept.notes.iter().cloned());
-        for e in self.entries.iter().filter(|e| kept.renumbered[e.label].is_none()) {
+        for e in windows().filter(|e| kept.renumbered[e.label].is_none()) {
             exclusions.push(kept.exclusion(&e.id, &names[e.label]));
         }
-        let strips: Vec<(usize, &Strip)> =
-            self.entries.iter().enumerate().filter(|(_, e)| kept.renumbered[e.label].is_some()).collect();
+        let all = self.entries.iter().map(|e| &e.strip).enumerate();
+        let strips: Vec<(usize, &Strip)> = all.filter(|(_, e)| kept.renumbered[e.label].is_some()).collect();
+        let others: Vec<bool> = strips.iter().map(|(i, _)| self.entries[*i].other).collect();
         if strips.is_empty() {
             return Err(nothing_left(&exclusions));
         }
@@ -91,6 +100,9 @@ impl Writer {
         ]);
         if strips.iter().any(|(_, e)| e.marked.is_some()) {
             metadata.push(("marked", of(&|e| json!(e.marked))));
+        }
+        if options.leads == Leads::All {
+            metadata.extend([("leads", Leads::All.name().into()), ("other_leads", json!(others).to_string())]);
         }
         let (n, len) = (strips.len(), preprocessing.samples());
         let tensors: [(&str, &str, &[usize]); 6] = [

@@ -4,7 +4,7 @@ use super::folder::{self, Label};
 use super::notes::Note;
 use super::{Context, Outcome, Sink, one_line, physionet};
 use crate::ecg::dataset::Exclusion;
-use crate::ecg::labels::{Rhythm, challenge_2017};
+use crate::ecg::labels::{Rhythm, by_rate, challenge_2017};
 use crate::ecg::wfdb::{Header, read_limited};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -45,6 +45,13 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             account.exclusions.push(Exclusion::new(&context.source, format!("{} records: {reason}", unread.len())));
         }
     }
+    if items.iter().any(|(_, label)| label.as_ref().is_ok_and(|rhythm| is_by_rate(context, *rhythm))) {
+        let scheme = context.scheme.name;
+        let what = "N names a normal rhythm, not its rate: its class of";
+        account
+            .notes
+            .push(context.line(format_args!("{what} {scheme} is that of the rate of the R peaks found in the strip")));
+    }
     sink(account)?;
     folder::in_order_labelled(context, &items, |path, rhythm| read_record(context, path, rhythm), sink)
 }
@@ -56,7 +63,21 @@ fn read_record(context: &Context, path: &Path, rhythm: Rhythm) -> Result<Outcome
     // the one signal is named ECG, whatever lead it is
     let index = if header.signals.len() == 1 { Some(0) } else { header.lead(&options.lead) };
     let index = index.ok_or_else(|| header.no_lead(&options.lead))?;
-    physionet::strip(context, &header, record, index, rhythm, false)
+    let mut out = physionet::strip(context, &header, record, index, rhythm, false)?;
+    if is_by_rate(context, rhythm) {
+        for strip in &mut out.strips {
+            let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| p.into()).collect();
+            let rhythm = by_rate(&beats, options.fs)
+                .ok_or("a normal rhythm (N) of fewer than two R peaks, whose rate decides")?;
+            strip.label = context.scheme.class_of(rhythm).ok_or("its rate is of no class")?;
+        }
+    }
+    Ok(out)
+}
+
+/// `N` names a normal rhythm, at whatever rate.
+fn is_by_rate(context: &Context, rhythm: Rhythm) -> bool {
+    context.scheme.by_rate && rhythm == Rhythm::Sinus
 }
 
 /// The `REFERENCE*.csv` of the highest version; says which, if there are several.

@@ -1,11 +1,11 @@
 //! Long records with rhythm annotations (MIT-BIH arrhythmia and its kin): windows without overlap, each
 //! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
-use super::notes::{How, Note, count};
+use super::leads::{self, Place};
+use super::notes::{Note, count};
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
-use crate::ecg::patients;
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
 use std::collections::BTreeMap;
@@ -37,33 +37,26 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
 
     let whole = LongRecord::new(&context.preprocessing, &mv, fs)?;
 
-    let (patient, note) = match patients::same_person(&header.name) {
-        Some(person) => context.patient_note(&record, Some((person, How::Database))),
-        None => context.patient(&record, &header.comments),
-    };
-    let beats: Vec<&Annotation> = annotations.iter().filter(|a| a.is_beat()).collect();
+    let (patient, note) = context.patient_of_header(&record, &header.name, &header.comments);
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let length = options.seconds * fs;
     if length < 2.0 {
         return Err(format!("{} s are less than two samples at {} Hz", options.seconds, fs));
     }
     let stretches = rhythm_stretches(&annotations, mv.len() as i64);
+    let beats = Beats::new(annotations);
     if stretches.is_empty() {
         return Err("no rhythm annotation (`+` with a text such as `(N`)".into());
     }
+    let mut windows = Vec::new();
     for stretch in stretches {
         for (start, end) in grid(&stretch, length) {
-            let inside = |sample: i64| sample >= start && sample < end;
-            let from = beats.partition_point(|b| b.sample < start);
-            let own: Vec<&Annotation> = beats[from..].iter().copied().take_while(|b| inside(b.sample)).collect();
-            let found = classify(&stretch.note, &own, fs).and_then(|rhythm| {
+            let own = beats.inside(start, end);
+            let found = classify(&stretch.note, own, fs).and_then(|rhythm| {
                 if context.scheme.class_of(rhythm).is_none() {
-                    Err(format!("rhythm {} is in no class", stretch.note))
-                } else if !options.ectopic_keep && own.iter().any(|b| !b.is_normal()) {
-                    Err("ectopic, paced or unclassifiable beats".into())
-                } else {
-                    Ok(rhythm)
+                    return Err(format!("rhythm {} is in no class", stretch.note));
                 }
+                check_ectopic(own, options.ectopic_keep).map(|()| rhythm)
             });
             let id = format!("{record}@{:.3}", start as f64 / fs);
             let strip = match found {
@@ -78,7 +71,10 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 }
             };
             match strip {
-                Ok(strip) => out.strips.push(strip),
+                Ok(strip) => {
+                    out.strips.push(strip);
+                    windows.push((start, end));
+                }
                 Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
             }
         }
@@ -86,6 +82,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     if !out.strips.is_empty() {
         out.notes.push(note);
     }
+    leads::add(context, &header, index, &record, &Place::Windows(&windows, fs), &mut out);
     for (reason, n) in left_out {
         out.exclusions.push(Exclusion::new(&record, format!("{}: {reason}", count(n, "window", "windows"))));
     }
@@ -102,9 +99,32 @@ pub(crate) fn rhythm_at(header: &Header, start: f64, seconds: f64) -> Option<Rhy
     let annotations = read_annotations(&header.path.with_extension("atr"), header.fs, fs).ok()?;
     let (first, end) = ((start * fs).round() as i64, ((start + seconds) * fs).round() as i64);
     let stretch = rhythm_stretches(&annotations, i64::MAX).into_iter().find(|s| s.start <= first && end <= s.end)?;
-    let inside = |a: &&Annotation| a.is_beat() && a.sample >= first && a.sample < end;
-    let beats: Vec<&Annotation> = annotations.iter().filter(inside).collect();
-    classify(&stretch.note, &beats, fs).ok()
+    classify(&stretch.note, Beats::new(annotations).inside(first, end), fs).ok()
+}
+
+/// The beats of a record, in order.
+pub(super) struct Beats(Vec<Annotation>);
+
+impl Beats {
+    /// Of all its annotations, ordered by time.
+    pub fn new(mut annotations: Vec<Annotation>) -> Self {
+        annotations.retain(Annotation::is_beat);
+        Self(annotations)
+    }
+
+    /// Those from sample `start` to before `end`.
+    pub fn inside(&self, start: i64, end: i64) -> &[Annotation] {
+        let before = |sample: i64| self.0.partition_point(|b| b.sample < sample);
+        &self.0[before(start)..before(end)]
+    }
+}
+
+/// Refuses a window with beats that are not conducted as usual, where those are not kept.
+pub(super) fn check_ectopic(beats: &[Annotation], keep: bool) -> Result<(), String> {
+    match keep || beats.iter().all(Annotation::is_normal) {
+        true => Ok(()),
+        false => Err("ectopic, paced or unclassifiable beats".into()),
+    }
 }
 
 /// Whether a record has rhythm annotations: then it is read as one of many windows.
@@ -136,7 +156,7 @@ fn grid(stretch: &Stretch, length: f64) -> impl Iterator<Item = (i64, i64)> {
         .take_while(move |&(_, e)| e <= end)
 }
 
-fn classify(note: &str, beats: &[&Annotation], fs: f64) -> Result<Rhythm, String> {
+fn classify(note: &str, beats: &[Annotation], fs: f64) -> Result<Rhythm, String> {
     match labels::rhythm_note(note) {
         NoteRhythm::Named(rhythm) => Ok(rhythm),
         NoteRhythm::ByRate => {
@@ -172,8 +192,7 @@ mod tests {
 
     #[test]
     fn classes_of_windows() {
-        let beats = [(0, 1), (300, 5), (600, 1)].map(|(sample, code)| Annotation::new(sample, code, ""));
-        let own: Vec<&Annotation> = beats.iter().collect();
+        let own = [(0, 1), (300, 5), (600, 1)].map(|(sample, code)| Annotation::new(sample, code, ""));
         assert_eq!(classify("(N", &own, 360.0), Ok(Rhythm::Sinus));
         assert!(classify("(N", &own[..1], 360.0).unwrap_err().contains("two beats"));
         assert_eq!(classify("(P", &own, 360.0), Ok(Rhythm::Other));

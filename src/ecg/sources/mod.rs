@@ -8,11 +8,13 @@ mod cinc2017;
 mod csv_file;
 mod folder;
 mod generated;
+mod leads;
 mod mitbih;
 mod muse;
 mod notes;
 mod physionet;
 mod source;
+mod table;
 
 use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
 use super::features;
@@ -124,6 +126,14 @@ impl Context<'_> {
         self.patient_note(record, found)
     }
 
+    /// [`Context::patient`], the record's name in its header asked first.
+    fn patient_of_header(&self, record: &str, name: &str, comments: &[String]) -> (String, Note) {
+        match patients::same_person(name) {
+            Some(person) => self.patient_note(record, Some((person, How::Database))),
+            None => self.patient(record, comments),
+        }
+    }
+
     fn patient_note(&self, record: &str, found: Option<(&str, How)>) -> (String, Note) {
         let (patient, how) = match found {
             Some((patient, how)) => (format!("{}/{patient}", self.source), how),
@@ -141,7 +151,21 @@ impl Context<'_> {
         let Finished { signal, r_peaks, expert_beats } = self.preprocessing.finish(x, beats)?;
         let features = features::hrv(&r_peaks, self.preprocessing.fs).map(|v| v as f32);
         let (source, signal, marked, target) = (self.source.clone(), signal.into(), None, None);
-        Ok(Strip { id, patient, source, signal, label, r_peaks, expert_beats, marked, features, target })
+        let (others, tests_only) = (Vec::new(), false);
+        Ok(Strip {
+            id,
+            patient,
+            source,
+            signal,
+            label,
+            r_peaks,
+            expert_beats,
+            marked,
+            features,
+            target,
+            others,
+            tests_only,
+        })
     }
 }
 
@@ -193,7 +217,7 @@ pub(crate) fn read_all(
     let patients = PatientNames::parse(&options.patient_pattern)?;
     let claimed = Mutex::default();
     for source in sources {
-        let (name, root) = (source.name(), resolve(&source.path));
+        let (name, root) = (source.name(), source.root());
         let preprocessing = options.preprocessing();
         let (patients, claimed) = (&patients, &claimed);
         let context = Context { options, preprocessing, scheme, source: name, root, watch, patients, claimed };
@@ -208,6 +232,7 @@ pub(crate) fn read_all(
             Kind::Cinc2017 => cinc2017::read(&context, &mut take)?,
             Kind::Csv => csv_file::read(&context, &mut take)?,
             Kind::Muse => muse::read(&context, &mut take)?,
+            Kind::Table => table::read(&context, &table::table_of(&resolve(&source.path)), &mut take)?,
             Kind::Synthetic => generated::read(&context, &mut take)?,
         }
     }
@@ -220,7 +245,7 @@ pub(crate) fn read_all(
 }
 
 /// Sources must differ in name, by which records are told apart, and in place.
-fn check_names(sources: &[Source]) -> Result<()> {
+pub(crate) fn check_names(sources: &[Source]) -> Result<()> {
     for (i, source) in sources.iter().enumerate() {
         let name = source.name();
         let place = |s: &Source| folder::real(&resolve(&s.path));
@@ -290,12 +315,13 @@ pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progr
         preprocessing: options.preprocessing(),
         classes: scheme.classes.iter().map(|c| (*c).to_string()).collect(),
         patient_pattern: options.patient_pattern.clone(),
+        leads: options.leads,
         guidance: GuidanceConfig::default(),
         strips,
         exclusions: account.exclusions,
         notes: account.notes,
     };
-    set.without_small_classes(options.min_class)
+    set.without_small_classes(options.min_class, options.min_patients)
 }
 
 #[cfg(test)]

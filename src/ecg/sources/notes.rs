@@ -35,6 +35,8 @@ pub(super) enum How {
     Header,
     /// The record's name.
     Name,
+    /// The table of labels.
+    Table,
     /// Known of the database.
     Database,
     /// From nowhere: the record is taken as a patient of its own.
@@ -142,6 +144,7 @@ fn patient_line(groups: &[((String, How), Patients)]) -> String {
         let found = match how {
             How::Header => "by their headers",
             How::Name => "by record names",
+            How::Table => "by the table",
             How::Database => "with several records",
             How::Own => return format!("{} each taken as one patient", records(group)),
         };

@@ -1,6 +1,7 @@
 //! Short WFDB records, each one strip with its diagnosis in the header: PhysioNet's ecg-arrhythmia
 //! (Chapman-Shaoxing, Ningbo), Challenge 2020 and 2021, LUDB.
 
+use super::leads::{self, Place};
 use super::notes::Note;
 use super::{Context, Draft, Outcome, one_line, scaled_beats, scaled_span};
 use crate::ecg::dataset::Strip;
@@ -49,7 +50,9 @@ pub(super) fn strip(
     let beats = expert.map(|beats| scaled_beats(&beats, ratio, 0, n));
     let (patient, note) = context.patient(&record, &header.comments);
     let strip = context.strip(Draft { id: record, patient, rhythm, x, beats })?;
+    let record = strip.id.clone();
     out.strips.push(Strip { marked, ..strip });
     out.notes.push(note);
+    leads::add(context, header, index, &record, &Place::First, &mut out);
     Ok(out)
 }

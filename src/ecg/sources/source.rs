@@ -1,5 +1,6 @@
 //! What a user names as a source: `KIND:PATH`, with or without a name.
 
+use super::table::TABLE;
 use super::{folder, resolve};
 use crate::error::{Error, Result};
 use crate::files::guard;
@@ -21,13 +22,16 @@ pub enum Kind {
     Csv,
     /// Chapman's figshare layout: one CSV file per record and `Diagnostics.xlsx`.
     Muse,
+    /// A folder of recordings in any readable format with a table of their labels (`labels.csv`), or such a table.
+    Table,
     /// The built-in generator; it has no path.
     Synthetic,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Mitbih, Self::Wfdb, Self::Cinc2017, Self::Csv, Self::Muse, Self::Synthetic];
+    pub const ALL: [Self; 7] =
+        [Self::Mitbih, Self::Wfdb, Self::Cinc2017, Self::Csv, Self::Muse, Self::Table, Self::Synthetic];
 
     /// The name used in experiment files and on the command line.
     pub fn name(self) -> &'static str {
@@ -37,6 +41,7 @@ impl Kind {
             Self::Cinc2017 => "cinc2017",
             Self::Csv => "csv",
             Self::Muse => "muse",
+            Self::Table => "table",
             Self::Synthetic => "synthetic",
         }
     }
@@ -50,7 +55,7 @@ pub struct Source {
     pub label: Option<String>,
     /// What lies there.
     pub kind: Kind,
-    /// A folder, or a file for `csv`; empty for `synthetic`. Resolved by [`resolve`].
+    /// A folder, or a file for `csv`, or either for `table`; empty for `synthetic`. Resolved by [`resolve`].
     pub path: PathBuf,
 }
 
@@ -82,6 +87,22 @@ impl Source {
     pub(crate) fn protect(&self) {
         if self.kind != Kind::Synthetic {
             guard::reads(&resolve(&self.path));
+            guard::reads(&self.root());
+        }
+    }
+
+    /// Where its recordings are: its path, of a table the folder.
+    pub(crate) fn root(&self) -> PathBuf {
+        let path = resolve(&self.path);
+        match (self.kind, path.parent()) {
+            (Kind::Table, Some(parent)) if !path.is_dir() => {
+                if parent.as_os_str().is_empty() {
+                    PathBuf::from(".")
+                } else {
+                    parent.to_path_buf()
+                }
+            }
+            _ => path,
         }
     }
 
@@ -93,6 +114,16 @@ impl Source {
         match self.kind {
             Kind::Synthetic => "synthetic".into(),
             Kind::Csv => self.path.file_stem().map_or_else(|| "csv".into(), |n| n.to_string_lossy().into_owned()),
+            Kind::Table => {
+                let (path, folder) = (resolve(&self.path), folder::name_of(&self.root()));
+                // several tables of a folder are several sources
+                let table = folder::stem(&path);
+                if path.is_dir() || table == folder::stem(TABLE.as_ref()) {
+                    folder
+                } else {
+                    format!("{folder}-{table}")
+                }
+            }
             _ => folder::name_of(&resolve(&self.path)),
         }
     }

@@ -13,6 +13,7 @@ use super::wfdb::{Header, annotation, read_signal};
 use super::{resample, sources};
 use crate::error::{Error, Result};
 use place::{Kind, Place};
+pub(crate) use place::{Kind as FileKind, record_file};
 use std::path::Path;
 
 pub use folder::expand;
@@ -79,10 +80,9 @@ pub fn read(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording
         let ignored = chosen.map(|lead| format!("{name}: the file has no names of leads, --lead {lead} is not used"));
         Recording { name: name.clone(), signal, notes: ignored.into_iter().collect(), ..Recording::default() }
     };
-    match kind {
-        Kind::Npy => npy::read(&file).map(plain),
-        Kind::Text => text::read(&file).map(plain),
-        Kind::Wfdb(header) => read_wfdb(&header, wanted, chosen, start, name),
+    match &kind {
+        Kind::Wfdb(header) => read_wfdb(header, wanted, chosen, start, name),
+        Kind::Npy | Kind::Text => kind.samples(&file).map(plain),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a path on the command line means: a file, or a record and a time.
 
+use super::{npy, text};
 use crate::ecg::resolve;
 use crate::ecg::sources::stem;
 use crate::ecg::wfdb::with_hea;
@@ -16,7 +17,8 @@ pub(super) struct Place {
     pub name: String,
 }
 
-pub(super) enum Kind {
+#[derive(Debug)]
+pub(crate) enum Kind {
     Npy,
     Text,
     /// The header.
@@ -37,6 +39,30 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// The samples of a file that holds nothing else.
+    pub fn samples(&self, file: &Path) -> Result<Vec<f64>> {
+        match self {
+            Self::Npy => npy::read(file),
+            Self::Text => text::read(file),
+            Self::Wfdb(_) => Err(missing(file)),
+        }
+    }
+}
+
+/// The file of a record by its path with or without the extension; a WFDB record is named by its header, and goes before
+/// others of the same name.
+pub(crate) fn record_file(path: &Path) -> Option<(PathBuf, Kind)> {
+    let with = |extension: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(extension);
+        PathBuf::from(name)
+    };
+    let named = ["", ".hea", ".npy", ".csv", ".txt"].map(with);
+    named.into_iter().find_map(|file| match Kind::of(&file)? {
+        Kind::Wfdb(header) => header.is_file().then(|| (header.clone(), Kind::Wfdb(header))),
+        kind => Some((file, kind)),
+    })
 }
 
 /// Finds the file of a path such as `x.npy`, `201`, `201.hea@120` or `201@2:00`.

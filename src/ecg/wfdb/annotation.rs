@@ -223,6 +223,17 @@ pub fn beats_of_lead(header: &Header, index: usize) -> Result<Option<Vec<i64>>> 
     Ok(Some(beats_of(&annotations)).filter(|beats| beats.len() >= 2))
 }
 
+/// The annotations beside a record in the file of that extension, times in samples of signal `index`; `None` without such a
+/// file or with fewer than two beats in it.
+pub(crate) fn with_beats(header: &Header, index: usize, extension: &str) -> Result<Option<Vec<Annotation>>> {
+    let path = header.path.with_extension(extension);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let annotations = read_annotations(&path, header.fs, header.rate(index))?;
+    Ok(Some(annotations).filter(|a| beats_of(a).len() >= 2))
+}
+
 /// Times of the beats among annotations, each once.
 pub(crate) fn beats_of(annotations: &[Annotation]) -> Vec<i64> {
     let mut beats: Vec<i64> = annotations.iter().filter(|a| a.is_beat()).map(|a| a.sample).collect();

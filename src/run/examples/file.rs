@@ -126,7 +126,7 @@ impl Examples {
             "features": features,
         });
         let mut metadata = vec![("format", FORMAT.to_owned()), ("lists", lists.to_string())];
-        if let Some(Origin { part, data, model }) = origin {
+        if let Some(Origin { part, data, model, .. }) = origin {
             metadata.extend([("part", part.name().to_owned()), ("data", data.clone())]);
             metadata.extend(model.iter().map(|model| ("model", model.clone())));
         }
