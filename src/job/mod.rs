@@ -223,9 +223,8 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     ));
 
     let strips = Strips::new(&dataset);
-    let Experiment { losses, guidance, .. } = experiment;
     let bins = map_length(experiment, dataset.classes.len(), dataset.samples())?;
-    let targets = Targets::new(&dataset, &division.train, None, losses, guidance, bins);
+    let targets = Targets::new(&dataset, &division.train, None, experiment, bins);
     let training = Training {
         gpu: &gpu,
         experiment,

@@ -29,7 +29,7 @@ impl Prepared {
         let division = data::divide(experiment, dataset).expect("a division");
         let strips = Strips::new(dataset);
         let bins = map_length(experiment, dataset.classes.len(), dataset.samples()).expect("a block");
-        let targets = Targets::new(dataset, &division.train, None, &experiment.losses, &experiment.guidance, bins);
+        let targets = Targets::new(dataset, &division.train, None, experiment, bins);
         Self { experiment, dataset, division, strips, targets }
     }
 
