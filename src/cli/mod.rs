@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod baselines;
 mod bench;
 mod check;
 mod collect;
@@ -211,6 +212,7 @@ commands! {
     Synth: synth::SynthArgs,
     Train: train::TrainArgs,
     Sweep: sweep::SweepArgs,
+    Baselines: baselines::BaselinesArgs,
     Collect: collect::CollectArgs,
     Figures: figures::FiguresArgs,
     Report: report::ReportArgs,

@@ -1,5 +1,7 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
+pub mod baselines;
+pub mod boosting;
 mod cost;
 mod examples;
 pub mod feature_classifier;

@@ -11,6 +11,7 @@
 //! # Ok::<(), exgnet::Error>(())
 //! ```
 
+mod baselines;
 mod checks;
 
 use crate::ecg::Dataset;
@@ -38,6 +39,7 @@ use crate::train::fit::{Ended, Observer, Progress, Safety};
 use crate::train::room::with_batch;
 use crate::train::{Targets, Training};
 use checks::{are_same_kernels, is_same_data};
+pub use baselines::run_baselines;
 pub use checks::{keeps_inputs, to_resume};
 use std::path::Path;
 use std::time::Instant;
