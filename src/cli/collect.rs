@@ -17,7 +17,8 @@ use std::path::PathBuf;
                   signed-rank test against it, over fold means where folds are by patient, else over the cells of fold\n\
                   and seed. Below: class prior, the 17 features alone, maps of no use.\n\
                   per_class: the same by class. patients: accuracy of every patient, where patients have several\n\
-                  records. times: what a prediction costs, where runs say (cost.json).\n\
+                  records. by_database: by database and pooled, also differences of each class, seeds averaged, where there\n\
+                  are several databases or seeds; intervals keep a patient's predictions by all seeds together. times: what a prediction costs, where runs say (cost.json).\n\
                   The .tex fit a page of LaTeX's article, and say what they leave out.")]
 pub(super) struct CollectArgs {
     /// Folder of the sweep

@@ -100,7 +100,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
     let lengths = &Outline::new(config, model.info.classes.len(), false, set.samples())?.lengths;
     let bins = lengths[loss.layer(config)?];
     let scale = model.info.features.as_ref();
-    let targets = Targets::new(&set, &records, scale, loss, &experiment.guidance, bins);
+    let targets = Targets::new(&set, &records, scale, &experiment, bins);
     let strips = Strips::new(&set);
     let k = model.info.classes.len();
     let class_weights = Tensor::full(&gpu, &[k], 1.0)?;

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod about;
+mod baselines;
 mod bench;
 mod check;
 mod collect;
@@ -214,6 +215,7 @@ commands! {
     Synth: synth::SynthArgs,
     Train: train::TrainArgs,
     Sweep: sweep::SweepArgs,
+    Baselines: baselines::BaselinesArgs,
     Collect: collect::CollectArgs,
     Figures: figures::FiguresArgs,
     Report: report::ReportArgs,

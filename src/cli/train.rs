@@ -19,16 +19,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Train EXGnet and test it on the held-out fold
+// an experiment, and what is changed of it: a doc comment would take the place of the command's
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
-                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1\n  \
-                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run\n\n\
-                  Sources (data.source, test.sources): mitbih:DIR, wfdb:DIR, cinc2017:DIR, csv:FILE, muse:DIR, table:DIR or\n\
-                  table:FILE.csv (records with a table of labels), synthetic; `exgnet prepare --help` says what each is."
-)]
-pub(super) struct TrainArgs {
+pub(super) struct ExperimentArgs {
     /// Experiment file; without one the built-in quick start (experiments/quickstart.toml)
     config: Option<PathBuf>,
     /// Data instead of the experiment's: a prepared file, or a source such as mitbih:mitdb
@@ -43,6 +36,20 @@ pub(super) struct TrainArgs {
     /// Seed of starting weights, order of records and dropout
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+}
+
+/// Train EXGnet and test it on the held-out fold
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
+                  exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1\n  \
+                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run\n\n\
+                  Sources (data.source, test.sources): mitbih:DIR, wfdb:DIR, cinc2017:DIR, csv:FILE, muse:DIR, table:DIR or\n\
+                  table:FILE.csv (records with a table of labels), synthetic; `exgnet prepare --help` says what each is."
+)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    chosen: ExperimentArgs,
     /// Run folder to write
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -78,26 +85,40 @@ fn data_sets(data: &str) -> Result<Vec<String>> {
     Ok(vec![text("data.prepared", data)])
 }
 
-pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
-    let mut sets = args.sets.clone();
-    // settings by options of their own, and how they were written
-    let mut options: Vec<(String, String)> = Vec::new();
-    if let Some(data) = &args.data {
-        options.extend(data_sets(data)?.into_iter().map(|set| (set, format!("--data {data}"))));
+impl ExperimentArgs {
+    /// Nothing was chosen: the quick start as it is.
+    fn is_untouched(&self) -> bool {
+        let Self { config, data, sets, fold, seed } = self;
+        config.is_none() && data.is_none() && sets.is_empty() && fold.is_none() && seed.is_none()
     }
-    let fold = |k: &String| (format!("train.fold={k}"), format!("--fold {}", k.trim_matches('"')));
-    options.extend(args.fold.iter().map(fold));
-    options.extend(args.seed.iter().map(|s| (format!("train.seed={s}"), format!("--seed {s}"))));
-    sets.extend(options.iter().map(|(set, _)| set.clone()));
-    let as_written = |e| match e {
-        Error::Config { what, hint } => {
-            let written =
-                |text: String, (set, option): &(String, String)| text.replace(&format!("--set {set}"), option);
-            Error::Config { what: options.iter().fold(what, written), hint }
+
+    /// The experiment; an error names an option as it was written.
+    pub(super) fn experiment(&self) -> Result<Experiment> {
+        let mut sets = self.sets.clone();
+        // settings by options of their own, and how they were written
+        let mut options: Vec<(String, String)> = Vec::new();
+        if let Some(data) = &self.data {
+            options.extend(data_sets(data)?.into_iter().map(|set| (set, format!("--data {data}"))));
         }
-        other => other,
-    };
-    let mut experiment = Experiment::load_or_quickstart(args.config.as_deref(), &sets).map_err(as_written)?;
+        let fold = |k: &String| (format!("train.fold={k}"), format!("--fold {}", k.trim_matches('"')));
+        options.extend(self.fold.iter().map(fold));
+        options.extend(self.seed.iter().map(|s| (format!("train.seed={s}"), format!("--seed {s}"))));
+        sets.extend(options.iter().map(|(set, _)| set.clone()));
+        let as_written = |e| match e {
+            Error::Config { what, hint } => {
+                let written =
+                    |text: String, (set, option): &(String, String)| text.replace(&format!("--set {set}"), option);
+                Error::Config { what: options.iter().fold(what, written), hint }
+            }
+            other => other,
+        };
+        Experiment::load_or_quickstart(self.config.as_deref(), &sets).map_err(as_written)
+    }
+}
+
+pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
+    let mut experiment = args.chosen.experiment()?;
+    let ExperimentArgs { config, .. } = &args.chosen;
     if args.dry_run {
         return dry_run::run(common, &experiment, args.json).map(|()| ExitCode::SUCCESS);
     }
@@ -105,13 +126,13 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     if args.resume {
         job::to_resume(&dir)?;
         // whatever run is there
-        if args.config.is_none() && sets.is_empty() && RunFolder::open(&dir).is_ok() {
+        if args.chosen.is_untouched() && RunFolder::open(&dir).is_ok() {
             experiment = RunFolder::open(&dir)?.read_config(&[])?;
         }
     }
-    job::keeps_inputs(args.config.as_deref(), &experiment, &dir)?;
+    job::keeps_inputs(config.as_deref(), &experiment, &dir)?;
     // The quick start is there to be run again and again; any other run is kept unless told otherwise.
-    let again = args.config.is_none() && args.out.is_none();
+    let again = config.is_none() && args.out.is_none();
     let begin = match args.resume {
         true => Begin::Resume,
         false => Begin::New { force: common.force || again },

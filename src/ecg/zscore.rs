@@ -1,6 +1,8 @@
 //! The standard score of a strip: the unit in which the network sees it. The ONNX graph and the Python programs of the
 //! tests compute the same formula.
 
+use super::Strip;
+
 /// What [`zscore()`] adds to the standard deviation at most, in the strip's unit.
 pub const EPS: f64 = 1e-8;
 /// What [`zscore()`] adds to the standard deviation at most, as a share of it: about the precision of f32.
@@ -26,6 +28,15 @@ pub fn zscore(signal: &mut [f32]) {
     let scale = if size > 0.0 { 1.0 / size } else { 0.0 };
     for x in signal {
         *x = ((f64::from(*x) - mean) * scale) as f32;
+    }
+}
+
+impl Strip {
+    /// The signal as the network gets it.
+    pub fn zscored(&self) -> Vec<f32> {
+        let mut x = self.signal.to_vec();
+        zscore(&mut x);
+        x
     }
 }
 

@@ -30,8 +30,9 @@ pub fn by_features(data: &Dataset, train: &[usize], records: &[usize], weighted:
     let rows: Vec<[f32; 17]> = train.iter().map(|&r| scale.apply(&data.strips[r].features)).collect();
     let labels: Vec<usize> = train.iter().map(|&r| data.strips[r].label).collect();
     let counts = class_counts(data, train);
-    let weight = |&n: &usize| if weighted { train.len() as f64 / (counts.len() * n.max(1)) as f64 } else { 1.0 };
-    let net = FeatureClassifier::fit(&rows, &labels, &counts.iter().map(weight).collect::<Vec<_>>(), seed);
+    let weight = |n: usize| if weighted { train.len() as f64 / (counts.len() * n.max(1)) as f64 } else { 1.0 };
+    let weights: Vec<f64> = labels.iter().map(|&c| weight(counts[c])).collect();
+    let net = FeatureClassifier::fit(&rows, &labels, &weights, counts.len(), seed);
     records.iter().map(|&r| net.probabilities(&scale.apply(&data.strips[r].features))).collect()
 }
 
@@ -57,14 +58,14 @@ fn add_scaled(to: &mut [f64], from: &[f64], scale: f64) {
 }
 
 impl FeatureClassifier {
-    /// Trains on standardised `rows` of the classes `labels`; `weights` has one weight a class, and so sets K. Without
-    /// rows the starting values remain.
+    /// Trains on standardised `rows` of the classes `labels`, of `classes`, each with its weight. Without rows the starting
+    /// values remain.
     ///
     /// # Panics
-    /// If there is not one label below K for every row.
-    pub fn fit(rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64], seed: u64) -> Self {
-        assert_eq!(rows.len(), labels.len(), "a label a row");
-        let mut net = Self::new(weights.len(), seed);
+    /// If there is not one label below `classes` and one weight for every row.
+    pub fn fit(rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64], classes: usize, seed: u64) -> Self {
+        assert!(rows.len() == labels.len() && rows.len() == weights.len(), "a label and a weight a row");
+        let mut net = Self::new(classes, seed);
         let records: Vec<usize> = (0..rows.len()).collect();
         let epochs = (MOST_RECORDS / rows.len().max(1)).clamp(1, MOST_EPOCHS);
         let steps = (epochs * rows.len().div_ceil(BATCH)) as f64;
@@ -120,7 +121,7 @@ impl FeatureClassifier {
     /// Gradient of the batch's loss, laid out as the values.
     fn gradient(&self, batch: &[usize], rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64]) -> Vec<f64> {
         let [.., w2, _] = parts(&self.values, self.classes);
-        let total: f64 = batch.iter().map(|&r| weights[labels[r]]).sum();
+        let total: f64 = batch.iter().map(|&r| weights[r]).sum();
         let mut gradient = vec![0.0; self.values.len()];
         let (g1, rest) = gradient.split_at_mut(INPUTS * HIDDEN);
         let (gb1, rest) = rest.split_at_mut(HIDDEN);
@@ -131,7 +132,7 @@ impl FeatureClassifier {
             error[labels[r]] -= 1.0;
             let mut back = [0.0; HIDDEN];
             for (c, e) in error.iter().enumerate() {
-                let e = e * weights[labels[r]] / total;
+                let e = e * weights[r] / total;
                 let of = c * HIDDEN..(c + 1) * HIDDEN;
                 add_scaled(&mut g2[of.clone()], &hidden, e);
                 add_scaled(&mut back, &w2[of], e);
@@ -172,14 +173,14 @@ mod tests {
     #[test]
     fn learns_what_no_line_divides_and_does_it_again() {
         let (rows, labels) = rings(600, 1);
-        let net = FeatureClassifier::fit(&rows, &labels, &[1.0; 3], 5);
+        let net = FeatureClassifier::fit(&rows, &labels, &[1.0; 600], 3, 5);
         let (unseen, truth) = rings(400, 2);
         let share = right(&net, &unseen, &truth);
         assert!(share > 0.93, "{share}");
         let p = net.probabilities(&unseen[0]);
         assert!(p.len() == 3 && (p.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert_eq!(net, FeatureClassifier::fit(&rows, &labels, &[1.0; 3], 5));
-        assert_ne!(net, FeatureClassifier::fit(&rows, &labels, &[1.0; 3], 6));
+        assert_eq!(net, FeatureClassifier::fit(&rows, &labels, &[1.0; 600], 3, 5));
+        assert_ne!(net, FeatureClassifier::fit(&rows, &labels, &[1.0; 600], 3, 6));
     }
 
     #[test]
@@ -187,7 +188,10 @@ mod tests {
         // both classes at the same place: the prior decides, unless the weights undo it
         let rows = [[0.0; INPUTS]; 40];
         let labels: Vec<usize> = (0..40).map(|i| usize::from(i % 4 == 0)).collect();
-        let rare = |weights: &[f64]| FeatureClassifier::fit(&rows, &labels, weights, 1).probabilities(&rows[0])[1];
+        let rare = |weights: &[f64]| {
+            let weights: Vec<f64> = labels.iter().map(|&c| weights[c]).collect();
+            FeatureClassifier::fit(&rows, &labels, &weights, 2, 1).probabilities(&rows[0])[1]
+        };
         assert!((rare(&[1.0, 1.0]) - 0.25).abs() < 0.05, "{}", rare(&[1.0, 1.0]));
         assert!((rare(&[1.0, 3.0]) - 0.5).abs() < 0.05, "{}", rare(&[1.0, 3.0]));
     }
@@ -195,13 +199,13 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_the_loss() {
         let (rows, labels) = rings(9, 3);
-        let weights = [1.0, 0.5, 2.0];
+        let weights: Vec<f64> = labels.iter().map(|&c| [1.0, 0.5, 2.0][c]).collect();
         let net = FeatureClassifier::new(3, 4);
         let batch: Vec<usize> = (0..9).collect();
         let loss = |net: &FeatureClassifier| {
-            let total: f64 = labels.iter().map(|&c| weights[c]).sum();
-            let one = |(row, &c): (_, &usize)| -weights[c] * net.probabilities(row)[c].ln() / total;
-            rows.iter().zip(&labels).map(one).sum::<f64>()
+            let total: f64 = weights.iter().sum();
+            let one = |((row, &c), w): ((_, &usize), &f64)| -w * net.probabilities(row)[c].ln() / total;
+            rows.iter().zip(&labels).zip(&weights).map(one).sum::<f64>()
         };
         let gradient = net.gradient(&batch, &rows, &labels, &weights);
         for i in (0..net.values.len()).step_by(37) {
@@ -213,6 +217,6 @@ mod tests {
             let expected = (moved(1e-6) - moved(-1e-6)) / 2e-6;
             assert!((gradient[i] - expected).abs() < 1e-7, "{i}: {} {expected}", gradient[i]);
         }
-        assert_eq!(FeatureClassifier::fit(&[], &[], &weights, 4), net);
+        assert_eq!(FeatureClassifier::fit(&[], &[], &[], 3, 4), net);
     }
 }

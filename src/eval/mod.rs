@@ -1,5 +1,7 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
 
+pub mod baselines;
+pub mod boosting;
 mod cost;
 mod examples;
 pub mod feature_classifier;
@@ -27,7 +29,7 @@ use crate::run::predictions;
 use crate::run::predictions::{Prediction, short, short_share};
 use crate::run::sanity::{Chance, RANDOM_SEED, Sanity};
 use crate::tensor::Tensor;
-use score::{Scored, Scores, score, zscored};
+use score::{Scored, Scores, score};
 use std::path::Path;
 
 /// Most records of a true class whose prediction is taken apart by deletion and insertion: each costs `2 STEPS` forward
@@ -191,7 +193,7 @@ fn perturb(tested: &Tested<'_>, truth: &[usize], scored: &[Scored]) -> Result<(V
     let chosen = chosen(truth, tested.data.classes.len(), PERTURBED);
     let live: Vec<usize> = chosen.iter().copied().filter(|&i| !is_dead(&scored[i].map)).collect();
     let subject = |&i: &usize| {
-        let signal = zscored(&tested.data.strips[tested.records[i]]);
+        let signal = tested.data.strips[tested.records[i]].zscored();
         Subject { map: resize_map(&scored[i].map, signal.len()), signal, class: truth[i] }
     };
     let subjects: Vec<Subject> = live.iter().map(subject).collect();

@@ -1,7 +1,6 @@
 //! The maps of a batch and their scores.
 
 use crate::ecg::guidance::{marked_bins, pool};
-use crate::ecg::{Strip, zscore};
 use crate::error::Result;
 use crate::eval::Tested;
 use crate::explain::scores::{MapScores, pointing_chance, slope_map, uniform};
@@ -35,13 +34,6 @@ pub(super) struct Scores {
     pub slope: Option<MapScores>,
     /// Of the network with random weights, where there is one.
     pub random: Option<MapScores>,
-}
-
-/// The strip as the network gets it.
-pub(super) fn zscored(strip: &Strip) -> Vec<f32> {
-    let mut x = strip.signal.to_vec();
-    zscore(&mut x);
-    x
 }
 
 /// Maps at place `layer` for `classes`, one a record.
@@ -89,7 +81,7 @@ pub(super) fn score(tested: &Tested<'_>, part: &[usize], layer: usize, random: O
             let (fs, samples) = (data.preprocessing.fs, strip.signal.len());
             let seen = marked_bins(made.marked, samples, bins);
             scores.chance = made.valid.then(|| pointing_chance(fs, samples, &strip.r_peaks, &target, seen));
-            scores.slope = against(&slope_map(&zscored(strip), bins));
+            scores.slope = against(&slope_map(&strip.zscored(), bins));
             scores.random = against(&random[i]);
         }
         let regressed = regressed.as_ref().map(|rows| rows[i * FEATURES..(i + 1) * FEATURES].to_vec());

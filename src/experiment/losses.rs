@@ -22,7 +22,8 @@ pub struct LossConfig {
     pub target_layer: String,
     /// Take the channel weights of the map as constants, for comparison: no gradient of a gradient.
     pub detach_alpha: bool,
-    /// What the map is pulled towards: `mixed` (the target of beats and intervals) or `separate` (a term for each).
+    /// What the map is pulled towards: `mixed` (the target of beats and intervals) or `separate` (a term for each); as controls,
+    /// `other` (the target of another record) or `slope` (`|dx/dt|`).
     pub xai_goal: XaiGoal,
     /// How much more an irregular record weighs in the XAI guidance: `1 + xai_irregular rho`; 0 = all alike.
     pub xai_irregular: f64,
@@ -57,6 +58,20 @@ pub enum XaiGoal {
     Mixed,
     /// `(1 - rho) (1 - NCC(M, B)) + rho (1 - NCC(M, I))`: beats and intervals each in a term of its own.
     Separate,
+    /// A control: `1 - NCC(M, G')` with the `G'` of another training record, of another patient, drawn once by the seed.
+    Other,
+    /// A control: `1 - NCC(M, |dx/dt|)`, see [`crate::explain::scores::slope_curve`]: steep parts, whatever the rhythm.
+    Slope,
+}
+
+impl XaiGoal {
+    /// Terms of the loss that it makes.
+    pub fn terms(self) -> usize {
+        match self {
+            Self::Separate => 2,
+            Self::Mixed | Self::Other | Self::Slope => 1,
+        }
+    }
 }
 
 impl LossConfig {

@@ -217,19 +217,24 @@ pub fn uniform(bins: usize) -> Vec<f32> {
     vec![1.0; bins]
 }
 
-/// The map that detects beats for nothing: `|dx/dt|` of a strip, average-pooled to `bins`. Central differences per
-/// sample, one-sided ones at both ends, so that the slope lies where the signal has it.
-///
-/// A network's map says something about the rhythm only where it scores above this one. Zeros for fewer than two
-/// samples; samples that are not finite make a dead map.
-pub fn slope_map(signal: &[f32], bins: usize) -> Vec<f32> {
+/// `|dx/dt|` of a strip, a value a sample: central differences, one-sided ones at both ends, so that the slope lies where the
+/// signal has it. Zeros for fewer than two samples.
+pub fn slope_curve(signal: &[f32]) -> Vec<f32> {
     let last = signal.len().saturating_sub(1);
     let slope = |i: usize| {
         let (before, after) = (i.saturating_sub(1), (i + 1).min(last));
         let width = (after - before).max(1) as f64;
         ((f64::from(signal[after]) - f64::from(signal[before])) / width).abs() as f32
     };
-    pool(&(0..signal.len()).map(slope).collect::<Vec<_>>(), bins)
+    (0..signal.len()).map(slope).collect()
+}
+
+/// The map that detects beats for nothing: [`slope_curve`], average-pooled to `bins`.
+///
+/// A network's map says something about the rhythm only where it scores above this one. Samples that are not finite make a
+/// dead map.
+pub fn slope_map(signal: &[f32], bins: usize) -> Vec<f32> {
+    pool(&slope_curve(signal), bins)
 }
 
 #[cfg(test)]

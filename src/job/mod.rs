@@ -11,9 +11,11 @@
 //! # Ok::<(), exgnet::Error>(())
 //! ```
 
+mod baselines;
 mod checks;
 
 use crate::ecg::Dataset;
+use crate::ecg::features::FeatureScale;
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::sources::Progress as Reading;
 use crate::error::{Error, Result};
@@ -39,6 +41,7 @@ use crate::train::fit::{Ended, Observer, Progress, Safety};
 use crate::train::room::with_batch;
 use crate::train::{Sampler, Targets, Training};
 use checks::{are_same_kernels, is_same_data};
+pub use baselines::run_baselines;
 pub use checks::{keeps_inputs, to_resume};
 use std::path::Path;
 use std::time::Instant;
@@ -225,10 +228,12 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
 
     let (trained, others) = dataset.with_leads(&division.train);
     let strips = Strips::new(&trained);
-    let sampler = Sampler::new(experiment, &dataset, &division.train, others);
-    let Experiment { losses, guidance, .. } = experiment;
     let bins = map_length(experiment, dataset.classes.len(), dataset.samples())?;
-    let targets = Targets::new(&trained, &division.train, None, losses, guidance, bins);
+    // features are of windows; a target has every lead
+    let scale = FeatureScale::of(division.train.iter().map(|&w| &dataset.strips[w].features));
+    let leads: Vec<usize> = division.train.iter().copied().chain(others.values().cloned().flatten()).collect();
+    let targets = Targets::new(&trained, &leads, Some(&scale), experiment, bins);
+    let sampler = Sampler::new(experiment, &dataset, &division.train, others);
     let training = Training {
         gpu: &gpu,
         experiment,

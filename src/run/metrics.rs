@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::explain::argmax;
+use crate::run::databases::{self, Calibration, Database, by_database};
 use crate::run::predictions::Prediction;
 use crate::stats::{OneClass, absent, accuracy, macro_f1, macro_mean, macro_sensitivity, macro_specificity};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -41,6 +42,12 @@ pub struct Metrics {
     pub baseline: Baseline,
     /// Scores of the Grad-CAM maps.
     pub explanation: Explanation,
+    /// How far probabilities are what they say; `None` where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Results by database, and of all together; empty where all records are of one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Database>,
 }
 
 /// One class against the rest. A ratio 0/0 counts as 0.
@@ -131,6 +138,8 @@ impl Metrics {
             absent_classes: absent(&counted).into_iter().map(|c| classes[c].clone()).collect(),
             baseline: training.map_or_else(Baseline::default, |counts| Baseline::always(most(counts), &counted)),
             explanation: Explanation::default(),
+            calibration: None,
+            databases: Vec::new(),
             per_class: classes.iter().cloned().zip(per_class).collect(),
             confusion,
         })
@@ -178,6 +187,8 @@ impl Metrics {
             deletion_auc: mean(|p| Some(p.areas?.deletion)),
             insertion_auc: mean(|p| Some(p.areas?.insertion)),
         };
+        metrics.calibration = Calibration::of(&predictions.iter().collect::<Vec<_>>());
+        metrics.databases = by_database(classes.len(), predictions);
         Ok(metrics)
     }
 
@@ -358,8 +369,13 @@ pub fn text_table(metrics: &Metrics) -> String {
         format!("{:width$}  no record of {class}, {means}\n", "lacking")
     });
     let absent: String = absent.collect();
+    let calibration = metrics.calibration.map_or(String::new(), |Calibration { ece, brier }| {
+        let what = "(expected calibration error in 15 bins, and Brier score)";
+        format!("{:width$}  ECE {ece:.3}  Brier {brier:.3}  {what}\n", "probs")
+    });
+    let by_database = databases::text_table(&metrics.classes, &metrics.databases);
     format!(
-        "{text}{absent}\n{model}{}  (always the most frequent class of the training fold)\n{maps}",
+        "{text}{absent}\n{model}{}  (always the most frequent class of the training fold)\n{maps}{calibration}{by_database}",
         baseline.trim_end()
     )
 }

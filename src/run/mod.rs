@@ -2,10 +2,12 @@
 //!
 //! - [`folder`]: the files of a run; [`lock`]: one process at a time; [`record`] and [`kernels`]: what ran, where and when
 //! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`examples`], [`cost`]: what a test writes, each with its type
+//! - [`databases`]: results of a test by database
 //! - [`origin`]: of which test a file is
 //! - [`read`]: run folders, read as far as they can be, [`missing`]: and what they do not have; [`set`]: the runs of a sweep in their order
 
 pub mod cost;
+pub mod databases;
 pub mod examples;
 pub mod explanation;
 pub mod folder;

@@ -56,9 +56,7 @@ pub fn bootstrap_patients(
     resamples: usize,
     metric: impl Fn(&[Vec<u64>]) -> f64 + Sync,
 ) -> Result<Bootstrap> {
-    check_cases(cases, classes)?;
-    let patients = by_patient(cases, &index_patients(cases.iter().map(|c| c.patient)));
-    bootstrap(patients.len(), seed, resamples, |drawn| metric(&confusion(&patients, drawn, classes)))
+    bootstrap_seeds(&[cases], &[], classes, seed, resamples, metric)
 }
 
 /// 95 % interval of `metric(a) - metric(b)` of two methods on the same records, both read in the same resamples of
@@ -86,12 +84,34 @@ pub fn bootstrap_difference(
         let what = format!("record {i}: found {} and {}, expected the same", told(&a[i]), told(&b[i]));
         return Err(Error::data("paired bootstrap", what, hint));
     }
-    check_cases(a, classes)?;
-    check_cases(b, classes)?;
-    let index = index_patients(a.iter().map(|c| c.patient));
-    let (a, b) = (by_patient(a, &index), by_patient(b, &index));
-    let of = |cells: &[Vec<(usize, u64)>], drawn: &[u32]| metric(&confusion(cells, drawn, classes));
-    bootstrap(index.len(), seed, resamples, |drawn| of(&a, drawn) - of(&b, drawn))
+    bootstrap_seeds(&[a], &[b], classes, seed, resamples, metric)
+}
+
+/// 95 % interval of the mean of `metric` over `sets`, less its mean over the sets `less`, where there are some. A set is one
+/// seed's predictions; a patient who is drawn comes with all of the records in all sets, as seeds do not make patients. As
+/// [`bootstrap_patients`] otherwise.
+///
+/// # Errors
+/// As [`bootstrap_patients`].
+pub fn bootstrap_seeds(
+    sets: &[&[Case]],
+    less: &[&[Case]],
+    classes: usize,
+    seed: u64,
+    resamples: usize,
+    metric: impl Fn(&[Vec<u64>]) -> f64 + Sync,
+) -> Result<Bootstrap> {
+    sets.iter().chain(less).try_for_each(|cases| check_cases(cases, classes))?;
+    let index = index_patients(sets.iter().chain(less).flat_map(|set| set.iter().map(|c| c.patient)));
+    let cells = |sets: &[&[Case]]| sets.iter().map(|cases| by_patient(cases, &index)).collect::<Vec<_>>();
+    let (sets, less) = (cells(sets), cells(less));
+    let mean = |sets: &[Vec<Vec<(usize, u64)>>], drawn: &[u32]| {
+        sets.iter().map(|cells| metric(&confusion(cells, drawn, classes))).sum::<f64>() / sets.len() as f64
+    };
+    bootstrap(index.len(), seed, resamples, |drawn| match less.is_empty() {
+        true => mean(&sets, drawn),
+        false => mean(&sets, drawn) - mean(&less, drawn),
+    })
 }
 
 /// The bootstrap itself, for anything that can be computed from how often every one of `patients` patients was drawn.
@@ -186,5 +206,33 @@ fn check_cases(cases: &[Case], classes: usize) -> Result<()> {
             "number the classes from 0",
         )),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::accuracy;
+
+    fn cases(right: &[bool]) -> Vec<Case> {
+        let case = |(patient, &right): (usize, &bool)| Case { patient, truth: 0, predicted: usize::from(!right) };
+        right.iter().enumerate().map(case).collect()
+    }
+
+    #[test]
+    fn a_patient_is_drawn_with_all_seeds() {
+        // what one seed gets right the other gets wrong: whoever is drawn, the mean over the seeds is a half
+        let right: Vec<bool> = (0..9).map(|i| i % 3 == 0).collect();
+        let wrong: Vec<bool> = right.iter().map(|r| !r).collect();
+        let (a, b) = (cases(&right), cases(&wrong));
+        let found = bootstrap_seeds(&[&a, &b], &[], 2, 7, 200, accuracy).unwrap();
+        assert_eq!((found.low, found.estimate, found.high), (0.5, 0.5, 0.5));
+        let single = bootstrap_patients(&a, 2, 7, 200, accuracy).unwrap();
+        assert!(single.low < single.estimate && single.estimate < single.high, "{single:?}");
+        // seeds that agree say no more than one
+        assert_eq!(bootstrap_seeds(&[&a, &a], &[&b, &b, &b], 2, 7, 200, accuracy).unwrap(), {
+            bootstrap_difference(&a, &b, 2, 7, 200, accuracy).unwrap()
+        });
+        assert!(bootstrap_seeds(&[&a, &[]], &[], 2, 7, 0, accuracy).is_err());
     }
 }

@@ -82,6 +82,13 @@ pub fn macro_f1(confusion: &[Vec<u64>]) -> f64 {
     macro_mean(confusion, OneClass::f1)
 }
 
+/// Mean of F1 over the classes that are the true one of some record; 0 where there is none.
+pub fn macro_f1_of_true(confusion: &[Vec<u64>]) -> f64 {
+    let classes = (0..confusion.len()).map(|c| OneClass::of(confusion, c)).filter(|class| class.support > 0.0);
+    let (sum, n) = classes.fold((0.0, 0.0), |(sum, n), class| (sum + class.f1(), n + 1.0));
+    ratio(sum, n)
+}
+
 /// Sensitivity, as [`macro_mean`]: scikit-learn's `recall_score(average="macro")`.
 pub fn macro_sensitivity(confusion: &[Vec<u64>]) -> f64 {
     macro_mean(confusion, OneClass::sensitivity)

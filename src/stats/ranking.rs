@@ -187,6 +187,16 @@ pub fn calibration(predictions: &[(f64, bool)], bins: usize) -> Calibration {
     Calibration { bins, ece }
 }
 
+/// Brier score of several classes (Brier 1950): mean over the predictions of the squared distance of the probabilities from 1
+/// for the true class and 0 for others, 0 to 2; NaN without a prediction.
+pub fn brier<'a>(predictions: impl ExactSizeIterator<Item = (&'a [f64], usize)>) -> f64 {
+    let n = predictions.len() as f64;
+    let one = |(p, truth): (&[f64], usize)| {
+        p.iter().enumerate().map(|(c, p)| (p - f64::from(u8::from(c == truth))).powi(2)).sum::<f64>()
+    };
+    predictions.map(one).sum::<f64>() / n
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

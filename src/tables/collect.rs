@@ -1,5 +1,6 @@
 //! Gathers the runs of a sweep into tables, and the tables into files.
 
+use super::by_database::database_table;
 use super::contents::{COSTS, MEASURED, class_table, main_table, patient_table};
 use super::latex::TEXT_WIDTH;
 use super::methods::methods;
@@ -21,6 +22,8 @@ pub struct Collected {
     pub per_class: Table,
     /// A row a patient, where some have several records.
     pub patients: Option<Table>,
+    /// A row for each variant and database, seeds averaged, where there are several of either.
+    pub databases: Option<Table>,
     /// Finished runs.
     pub runs: usize,
     /// Runs that are not finished.
@@ -62,6 +65,11 @@ impl Collected {
             // accuracies, which are last, before numbers of records
             let names: Vec<&str> = patients.names().into_iter().rev().collect();
             tables.push(("patients", patients, self.paper("patients", patients, &names, None)?));
+        }
+        if let Some(table) = &self.databases {
+            let important =
+                ["database", "macro-F1", "difference", "accuracy", "NCC", "pointing", "records", "patients"];
+            tables.push(("by_database", table, self.paper("by_database", table, &important, None)?));
         }
         if !times.names().is_empty() {
             tables.push(("times", &times, self.paper("times", &times, &times.names(), None)?));
@@ -130,6 +138,7 @@ pub(crate) fn of_runs(name: &str, set: &RunSet<'_>) -> Result<Collected> {
         table: main_table(name, set, &methods, &set.variants[0])?,
         per_class: class_table(name, set, &methods)?,
         patients: patient_table(name, set)?,
+        databases: database_table(name, set, &set.variants[0])?,
         runs: set.runs.len(),
         unfinished: Vec::new(),
         left_out: Vec::new(),

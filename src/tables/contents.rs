@@ -100,7 +100,7 @@ const MEANINGS: [(&[&str], &str); 9] = [
 ];
 
 /// Seed of the bootstrap.
-const SEED: u64 = 42;
+pub(super) const SEED: u64 = 42;
 
 /// Name, and what the numbers are of.
 fn titled(name: &str, set: &RunSet<'_>) -> String {
@@ -113,7 +113,7 @@ fn titled(name: &str, set: &RunSet<'_>) -> String {
 }
 
 /// What every table says: of how many runs it is, and what its columns mean.
-fn explain(table: &mut Table, set: &RunSet<'_>) {
+pub(super) fn explain(table: &mut Table, set: &RunSet<'_>) {
     let each: Vec<String> = set.variants.iter().map(|variant| told(set.of(variant))).collect();
     let n = match each.iter().all(|n| *n == each[0]) {
         true => format!("{} of each variant", each[0]),

@@ -4,7 +4,7 @@
 use super::losses::BatchTargets;
 use super::step::Stepper;
 use crate::error::Result;
-use crate::experiment::{Experiment, XaiGoal};
+use crate::experiment::Experiment;
 use crate::gpu::{Gpu, PhaseMemory, PoolStats, ShaderSource};
 use crate::nn::network::FEATURES;
 use crate::nn::{Outline, Part};
@@ -96,10 +96,7 @@ fn noise_batch(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usiz
     let features = if losses.train_only() { Some(noise(&[batch, FEATURES], -spread, spread)?) } else { None };
     let guidance = if losses.xai > 0.0 {
         let bins = map_length(experiment, classes, samples)?;
-        let terms = match losses.xai_goal {
-            XaiGoal::Mixed => 1,
-            XaiGoal::Separate => 2,
-        };
+        let terms = losses.xai_goal.terms();
         let weight = 1.0 / (terms * batch) as f32;
         let term = |_| Ok((noise(&[batch, bins], 0.0, 1.0)?, Tensor::full(gpu, &[batch], weight)?));
         (0..terms).map(term).collect::<Result<_>>()?

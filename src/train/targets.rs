@@ -4,13 +4,17 @@
 use super::augment::shift;
 use super::losses::BatchTargets;
 use crate::ecg::features::FeatureScale;
-use crate::ecg::{Dataset, GuidanceConfig, guidance};
+use crate::ecg::{Dataset, GuidanceConfig, Strip, guidance};
 use crate::error::Result;
 use crate::experiment::data::Strips;
-use crate::experiment::{LossConfig, XaiGoal};
+use crate::experiment::{Experiment, LossConfig, XaiGoal};
+use crate::explain::scores::slope_curve;
 use crate::gpu::Gpu;
 use crate::ops;
 use crate::tensor::Tensor;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -32,6 +36,8 @@ struct Guided<'a> {
     bins: usize,
     /// Some record is marked in a part of it alone, see [`Strip::marked`](crate::ecg::Strip::marked).
     parts: bool,
+    /// The record whose target each is guided by, see [`partners`]; empty where that is its own.
+    partners: Vec<Option<usize>>,
     /// Pooled; `None` where a record is not valid.
     goals: Vec<Option<Goal>>,
 }
@@ -48,27 +54,40 @@ struct Goal {
 }
 
 impl Guided<'_> {
-    /// The goal of a record, its curves one value a sample, moved by `by` samples; `None` where it is not valid.
+    /// The goal of a record, its curves one value a sample, moved by `by` samples; `None` where it is not valid. Controls guide
+    /// the records that `mixed` guides, with the weights that it gives them.
     fn goal(&self, record: usize, by: isize) -> Option<Goal> {
-        let (data, strip) = (self.data, &self.data.strips[record]);
-        let plain = self.losses.xai_goal == XaiGoal::Mixed && self.losses.xai_irregular == 0.0;
-        // that of the prepared file, where it was made with the same constants
-        let mut goal = match strip.target.as_ref().filter(|_| plain && data.guidance == *self.constants) {
-            Some(target) => Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)], inside: 0..0 },
-            None => {
-                let g = guidance(&strip.r_peaks, data.preprocessing.fs, data.samples(), self.constants);
-                let rho = g.irregularity as f32;
-                let curves = match self.losses.xai_goal {
-                    _ if !g.valid => return None,
-                    XaiGoal::Mixed => vec![(g.target, 1.0)],
-                    XaiGoal::Separate => vec![(g.beats, 1.0 - rho), (g.intervals, rho)],
-                };
-                Goal { weight: 1.0 + self.losses.xai_irregular as f32 * rho, curves, inside: 0..0 }
-            }
-        };
+        let mut goal = self.own(record)?;
+        if !self.partners.is_empty() {
+            goal.curves = self.own(self.partners[record]?)?.curves;
+        }
         goal.curves.iter_mut().filter(|_| by != 0).for_each(|(curve, _)| shift(curve, by, [0.0; 2]));
         // a target that was moved out of the strip says nothing
         goal.curves.iter().any(|(curve, _)| curve.iter().any(|v| *v > 0.0)).then_some(goal)
+    }
+
+    /// The goal that a record makes by itself.
+    fn own(&self, record: usize) -> Option<Goal> {
+        let (data, strip) = (self.data, &self.data.strips[record]);
+        let plain = matches!(self.losses.xai_goal, XaiGoal::Mixed | XaiGoal::Other) && self.losses.xai_irregular == 0.0;
+        // that of the prepared file, where it was made with the same constants
+        if let Some(target) = strip.target.as_ref().filter(|_| plain && data.guidance == *self.constants) {
+            return Some(Goal { weight: 1.0, curves: vec![(target.to_vec(), 1.0)], inside: 0..0 });
+        }
+        let g = guidance(&strip.r_peaks, data.preprocessing.fs, data.samples(), self.constants);
+        let rho = g.irregularity as f32;
+        let curves = match self.losses.xai_goal {
+            _ if !g.valid => return None,
+            XaiGoal::Mixed | XaiGoal::Other => vec![(g.target, 1.0)],
+            XaiGoal::Separate => vec![(g.beats, 1.0 - rho), (g.intervals, rho)],
+            XaiGoal::Slope => vec![(slope_curve(&strip.zscored()), 1.0)],
+        };
+        Some(Goal { weight: 1.0 + self.losses.xai_irregular as f32 * rho, curves, inside: 0..0 })
+    }
+
+    /// The record whose part [`Strip::marked`](crate::ecg::Strip::marked) is compared: the one that the curves are of.
+    fn source(&self, record: usize) -> usize {
+        self.partners.get(record).copied().flatten().unwrap_or(record)
     }
 
     /// The same, averaged over `bins` parts. In a data set with records that are marked in a part alone, curves are of mean 0 in
@@ -79,13 +98,29 @@ impl Guided<'_> {
         goal.inside = 0..bins;
         if self.parts {
             let moved = |at: u32| (at as isize + by).clamp(0, samples as isize) as u32;
-            let marked = self.data.strips[record].marked.map(|ends| ends.map(moved));
+            let marked = self.data.strips[self.source(record)].marked.map(|ends| ends.map(moved));
             goal.inside = guidance::marked_bins(marked, samples, bins);
             goal.curves.iter_mut().for_each(|(curve, _)| centre(curve, &goal.inside));
             goal.curves.iter().any(|(curve, _)| curve.iter().any(|v| *v != 0.0)).then_some(())?;
         }
         Some(goal)
     }
+}
+
+/// A record of another patient for each of the records `valid` of `strips`, `None` for all others and where there is none: the
+/// next such in an order that `seed` alone shuffles.
+fn partners(strips: &[Strip], valid: &[usize], seed: u64) -> Vec<Option<usize>> {
+    let mut order = valid.to_vec();
+    // a stream of its own: the seed itself orders batches
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(u64::from_le_bytes(*b"partners"));
+    order.shuffle(&mut rng);
+    let mut partners = vec![None; strips.len()];
+    for (i, &record) in order.iter().enumerate() {
+        let mut next = order[i + 1..].iter().chain(&order[..i]);
+        partners[record] = next.find(|&&other| strips[other].patient != strips[record].patient).copied();
+    }
+    partners
 }
 
 /// Takes the mean of the bins `inside` out of them; the others are 0.
@@ -100,21 +135,28 @@ fn centre(curve: &mut [f32], inside: &Range<usize>) {
 type GoalTensors = Vec<(Tensor, Tensor)>;
 
 impl<'a> Targets<'a> {
-    /// Of `data`, as far as `losses` ask for them. Features are standardised with `scale`, or with that of the records
-    /// `train`; targets are those of the prepared file or made from the R peaks, pooled to `bins`.
+    /// Of `data`, as far as the losses of `experiment` ask for them. Features are standardised with `scale`, or with that of the
+    /// records `train`; targets are those of the prepared file or made from the R peaks, pooled to `bins`. With
+    /// [`XaiGoal::Other`] the records `train` alone have targets: those of each other.
     pub fn new(
         data: &'a Dataset,
         train: &[usize],
         scale: Option<&FeatureScale>,
-        losses: &'a LossConfig,
-        constants: &'a GuidanceConfig,
+        experiment: &'a Experiment,
         bins: usize,
     ) -> Self {
+        let (losses, constants) = (&experiment.losses, &experiment.guidance);
         let own = || FeatureScale::of(train.iter().map(|&r| &data.strips[r].features));
         let scale = losses.train_only().then(|| scale.cloned().unwrap_or_else(own));
         let guided = (losses.xai > 0.0).then(|| {
             let parts = data.strips.iter().any(|s| s.marked.is_some());
-            let mut guided = Guided { data, constants, losses, bins, parts, goals: Vec::new() };
+            let (partners, goals) = (Vec::new(), Vec::new());
+            let mut guided = Guided { data, constants, losses, bins, parts, partners, goals };
+            if losses.xai_goal == XaiGoal::Other {
+                let valid: Vec<bool> = train.par_iter().map(|&r| guided.own(r).is_some()).collect();
+                let valid: Vec<usize> = train.iter().zip(valid).filter_map(|(&r, valid)| valid.then_some(r)).collect();
+                guided.partners = self::partners(&data.strips, &valid, experiment.train.seed);
+            }
             guided.goals = (0..data.strips.len()).into_par_iter().map(|r| guided.pooled(r, 0)).collect();
             guided
         });

@@ -30,7 +30,7 @@ impl Prepared {
         let division = data::divide(experiment, dataset).expect("a division");
         let strips = Strips::new(dataset);
         let bins = map_length(experiment, dataset.classes.len(), dataset.samples()).expect("a block");
-        let targets = Targets::new(dataset, &division.train, None, &experiment.losses, &experiment.guidance, bins);
+        let targets = Targets::new(dataset, &division.train, None, experiment, bins);
         let sampler = Sampler::new(experiment, dataset, &division.train, Default::default());
         Self { experiment, dataset, division, strips, targets, sampler }
     }

@@ -16,7 +16,7 @@ fn a_shift_moves_signal_and_target_together() {
     let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
     let (bins, samples) = (31, data.samples());
     let records: Vec<usize> = (0..data.strips.len()).collect();
-    let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
+    let targets = Targets::new(&data, &records, None, &experiment, bins);
     let strips = Strips::new(&data);
     let ones = Tensor::full(&gpu, &[data.classes.len()], 1.0).expect("uploaded");
     let guided = |shifts: &[isize]| {

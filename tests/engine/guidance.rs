@@ -187,7 +187,7 @@ fn beats_and_intervals_have_terms_of_their_own() {
     let data = synthesize(&experiment.data.synthetic_options()).expect("strips");
     let records: Vec<usize> = (0..data.strips.len()).collect();
     let (bins, ones) = (50, Tensor::full(gpu(), &[data.classes.len()], 1.0).expect("uploaded"));
-    let targets = Targets::new(&data, &records, None, &experiment.losses, &experiment.guidance, bins);
+    let targets = Targets::new(&data, &records, None, &experiment, bins);
     let batch =
         targets.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");
     let [beats, intervals] = &batch.guidance[..] else { panic!("{} terms", batch.guidance.len()) };
@@ -207,6 +207,60 @@ fn beats_and_intervals_have_terms_of_their_own() {
         }
     }
     assert!(made.iter().any(|g| g.irregularity > 0.3) && made.iter().any(|g| g.irregularity < 0.1));
+}
+
+/// Controls guide with the target of another patient's record, the same one at every call, or with `|dx/dt|`, the curve that
+/// `sanity.json` scores; both move with the strip.
+#[test]
+fn controls_guide_with_what_says_nothing_of_the_record() {
+    let experiment = |goal: &str, seed: u64| {
+        let goal = format!("losses.xai_goal={goal}");
+        let sets = [&goal, &format!("train.seed={seed}"), "data.synthetic.records=12", "data.fs=100"];
+        Experiment::quickstart(&sets.map(|s| s.to_string())).expect("an experiment")
+    };
+    let mut data = synthesize(&experiment("mixed", 1).data.synthetic_options()).expect("strips");
+    let n = data.strips.len();
+    data.strips.iter_mut().enumerate().for_each(|(i, s)| s.patient = format!("p{}", i / 3));
+    // no target of its own: neither guided nor anybody's partner
+    data.strips[4].r_peaks.clear();
+    let (bins, records) = (50, (0..n).collect::<Vec<_>>());
+    let ones = Tensor::full(gpu(), &[data.classes.len()], 1.0).expect("uploaded");
+    let curves = |data: &exgnet::ecg::Dataset, experiment: &Experiment, by: isize| {
+        let targets = Targets::new(data, &records, None, experiment, bins);
+        let strips = Strips::new(data);
+        let batch = targets.batch(gpu(), &strips, (&records, &vec![by; n]), &ones, 0.0).expect("targets");
+        let term = batch.guidance.first();
+        term.map(|(curve, weight)| (curve.to_vec().expect("read"), weight.to_vec().expect("read")))
+    };
+    let row = |curve: &[f32], i: usize| curve[i * bins..(i + 1) * bins].to_vec();
+    for by in [0, 37] {
+        let (own, own_weight) = curves(&data, &experiment("mixed", 1), by).expect("guided");
+        let (other, weight) = curves(&data, &experiment("other", 1), by).expect("guided");
+        assert_eq!(weight, own_weight, "by {by}");
+        assert_eq!(weight.iter().position(|w| *w == 0.0), Some(4));
+        let mut partners = Vec::new();
+        for i in (0..n).filter(|&i| i != 4) {
+            let of = (0..n).find(|&j| row(&own, j) == row(&other, i)).expect("the target of some record");
+            assert!(data.strips[of].patient != data.strips[i].patient && of != 4, "{i} by {of}");
+            partners.push(of);
+        }
+        assert_eq!(curves(&data, &experiment("other", 1), by).expect("guided").0, other, "the same again");
+        assert!(curves(&data, &experiment("other", 2), by).expect("guided").0 != other, "the seed draws");
+        let (slope, weight) = curves(&data, &experiment("slope", 1), by).expect("guided");
+        assert_eq!(weight, own_weight);
+        for i in (0..n).filter(|&i| i != 4) {
+            let mut moved = exgnet::explain::scores::slope_curve(&data.strips[i].zscored());
+            exgnet::train::augment::shift(&mut moved, by, [0.0; 2]);
+            assert_eq!(row(&slope, i), exgnet::ecg::guidance::pool(&moved, bins), "{i}");
+        }
+        if by == 0 {
+            assert_eq!(row(&slope, 0), exgnet::explain::scores::slope_map(&data.strips[0].zscored(), bins));
+        }
+    }
+    // one patient has no other
+    data.strips.iter_mut().for_each(|s| s.patient = "p".into());
+    assert!(curves(&data, &experiment("other", 1), 0).is_none());
+    assert!(curves(&data, &experiment("slope", 1), 0).is_some());
 }
 
 #[test]
@@ -238,7 +292,7 @@ fn what_is_not_marked_is_not_taught() {
     for goal in ["mixed", "separate"] {
         let sets =
             [&format!("losses.xai_goal={goal}"), "losses.xai_irregular=1", "data.synthetic.records=8", "data.fs=100"];
-        let experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
+        let mut experiment = Experiment::quickstart(&sets.map(String::from)).expect("an experiment");
         let mut data = synthesize(&experiment.data.synthetic_options()).expect("strips");
         let samples = data.samples() as u32;
         data.strips[0].marked = Some([150, 800]);
@@ -247,7 +301,8 @@ fn what_is_not_marked_is_not_taught() {
         data.strips[2].marked = Some([500, 503]);
         let weights =
             LossConfig { target_layer: "blocks.1".into(), joint: 0.0, feature: 0.0, ..experiment.losses.clone() };
-        let made = Targets::new(&data, &records, None, &weights, &experiment.guidance, bins);
+        experiment.losses = weights.clone();
+        let made = Targets::new(&data, &records, None, &experiment, bins);
         let ones = Tensor::full(gpu(), &[4], 1.0).expect("uploaded");
         let given =
             made.batch(gpu(), &Strips::new(&data), (&records, &vec![0; records.len()]), &ones, 0.0).expect("targets");

@@ -7,6 +7,7 @@ use crate::run::metrics::Metrics;
 use crate::run::predictions::Prediction;
 use crate::run::read::{Found, Run};
 use crate::run::sanity::{Chance, Sanity};
+use crate::tables::by_database::database_table;
 use crate::tables::contents::*;
 use crate::tables::methods::methods;
 
@@ -222,6 +223,60 @@ fn patients_with_several_records() {
     assert_eq!((cell(0, "accuracy, xai"), cell(2, "accuracy, plain")), ("1", "1"));
     let single = [run("plain", (0, 1), &[0, 1], &[0, 1], 1, 0.5), run("plain", (0, 2), &[0, 1], &[0, 1], 1, 0.5)];
     assert!(of(&single, |set, _| patient_table("t", set)).unwrap().is_none());
+}
+
+/// Records of fold 0 are of `b`, of fold 1 of `a`; plain's second seed gets all of fold 0 wrong.
+#[test]
+fn databases_with_seeds_averaged() {
+    let truth = [0, 0, 1, 1];
+    let mut all = runs();
+    all.insert(2, run("plain", (0, 2), &truth, &[1, 1, 0, 0], 2, 0.5));
+    all.insert(3, run("plain", (1, 2), &[0; 4], &[0; 4], 2, 0.25));
+    all.push(run("xai", (0, 2), &truth, &truth, 2, 0.5));
+    all.push(run("xai", (1, 2), &[0; 4], &[0; 4], 2, 0.5));
+    // the second fold has class 0 alone
+    for (at, seed) in [(1, 1), (5, 1)] {
+        let variant = all[at].variant.clone();
+        all[at] = run(&variant, (1, seed), &[0; 4], &[0; 4], 2, 0.75);
+    }
+    let rename = |run: &mut Run| {
+        let database = if run.fold_and_seed().unwrap().0 == 0 { "b" } else { "a" };
+        run.predictions.iter_mut().flatten().for_each(|p| p.record = format!("{database}/{}", p.record));
+    };
+    all.iter_mut().for_each(rename);
+    let table = |runs: &[Run]| of(runs, |set, _| database_table("t", set, "plain")).unwrap();
+    let found = rows(&table(&all).expect("two databases"));
+    let cell = |row: usize, column: &str| found[row][column].as_str();
+    let names: Vec<(&str, &str)> = found.iter().map(|r| (r["variant"].as_str(), r["database"].as_str())).collect();
+    let expected = ["plain", "xai"].map(|v| ["a", "b", "pooled"].map(|d| (v, d))).concat();
+    assert_eq!(names, expected);
+    assert_eq!((cell(2, "records"), cell(2, "patients"), cell(0, "records")), ("8", "4", "4"));
+    // plain on b: accuracy 0.5 and 0 of the two seeds
+    assert_eq!((cell(1, "accuracy"), cell(1, "macro-F1 (95 % CI)"), cell(1, "F1, SR")), ("0.25", "0.25", "0.25"));
+    // a has class SR alone: the mean is over it
+    assert_eq!((cell(0, "macro-F1 (95 % CI)"), cell(0, "F1, AF")), ("1", ""));
+    assert_eq!((cell(4, "difference (95 % CI)"), cell(1, "difference (95 % CI)")), ("0.75", ""));
+    assert_eq!(cell(4, "difference of F1, SR (95 % CI)"), "0.75");
+    // two patients, one of whom has all of SR: some resample has none
+    assert_eq!(cell(4, "difference of F1, SR_low (95 % CI)"), "");
+    assert!(cell(4, "difference_low (95 % CI)").parse::<f64>().is_ok());
+    assert!(table(&all).unwrap().markdown().contains("less that of plain"));
+    // one database and one seed: the main table says all
+    assert!(
+        table(
+            &runs()[..2]
+                .iter()
+                .map(|r| Run {
+                    predictions: r.predictions.clone().map(|mut rows| {
+                        rows.iter_mut().for_each(|p| p.record = format!("a/{}", p.record));
+                        rows
+                    }),
+                    ..r.clone()
+                })
+                .collect::<Vec<_>>()
+        )
+        .is_none()
+    );
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! Results by database, seeds averaged: the predictions of a patient by all seeds stay together where intervals draw patients.
+
+use super::contents::{SEED, explain};
+use super::{Cell, Column, Table};
+use crate::error::Result;
+use crate::run::databases::{Database, MACRO, parts};
+use crate::run::predictions::Prediction;
+use crate::run::set::RunSet;
+use crate::stats::{Bootstrap, Case, OneClass, RESAMPLES, bootstrap_seeds, macro_f1_of_true};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Predictions of a variant on a database, of each seed.
+type Seeds<'a> = Vec<Vec<&'a Prediction>>;
+
+/// A row of every variant and database; `None` where there is one database and one seed, of which the main table says all.
+pub(super) fn database_table(name: &str, set: &RunSet<'_>, against: &str) -> Result<Option<Table>> {
+    let classes = &set.classes;
+    let of: Vec<(&String, BTreeMap<&str, Seeds>)> = set.variants.iter().map(|v| (v, seeds(set, v))).collect();
+    let Some(reference) = of.iter().find(|(v, _)| *v == against).map(|(_, seeds)| seeds) else { return Ok(None) };
+    if reference.len() < 2 && reference.values().all(|seeds| seeds.len() < 2) {
+        return Ok(None);
+    }
+    let mut columns = vec![Column::new("database", 0), Column::new("records", 0), Column::new("patients", 0)];
+    columns.push(Column::new("macro-F1", 3).unit("95 % CI"));
+    columns.push(Column::new("difference", 3).unit("95 % CI"));
+    columns.extend(VALUES.iter().map(|(name, ..)| Column::new(*name, 3)));
+    columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("F1")));
+    columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("difference of F1").unit("95 % CI")));
+    let mut table = Table::new(format!("{name}: results by database, seeds averaged"), "variant", columns);
+    explain(&mut table, set);
+    table.note(format!(
+        "Every number is of the records of all folds together, by seed, and the mean over the seeds. Difference: that of the \
+         variant less that of {against}. CI: confidence interval, of {RESAMPLES} resamples of the patients, in which the \
+         predictions of a patient by all seeds stay together; none where a class is in so few patients that some resample has \
+         none. {MACRO}"
+    ));
+    table.note("ECE: expected calibration error, 15 bins; Brier: mean squared distance of probabilities from the true class, 0 to 2.");
+    let patients = set.patients();
+    for (variant, databases) in &of {
+        for (database, seeds) in databases {
+            let own = cases(seeds, &patients);
+            let other = reference.get(database).filter(|_| *variant != against).map(|seeds| cases(seeds, &patients));
+            let found: Vec<Database> = seeds.iter().map(|rows| Database::of(database, classes.len(), rows)).collect();
+            let mean = |of: &dyn Fn(&Database) -> Option<f64>| {
+                let values: Vec<f64> = found.iter().filter_map(of).collect();
+                if values.is_empty() {
+                    Cell::Missing
+                } else {
+                    Cell::Value(values.iter().sum::<f64>() / values.len() as f64)
+                }
+            };
+            let interval = |other: &[Vec<Case>], metric: &(dyn Fn(&[Vec<u64>]) -> f64 + Sync)| -> Result<Cell> {
+                let Bootstrap { low, high, estimate: value } =
+                    bootstrap_seeds(&slices(&own), &slices(other), classes.len(), SEED, RESAMPLES, metric)?;
+                Ok(Cell::Interval { value, low, high })
+            };
+            let difference = |metric: &(dyn Fn(&[Vec<u64>]) -> f64 + Sync)| {
+                other.as_ref().map_or(Ok(Cell::Missing), |other| interval(other, metric))
+            };
+            let count = |of: fn(&Prediction) -> &str| {
+                let all: HashSet<&str> = seeds.iter().flatten().map(|p| of(p)).collect();
+                Cell::Value(all.len() as f64)
+            };
+            let mut row = vec![Cell::Text((*database).to_owned()), count(|p| &p.record), count(|p| &p.patient)];
+            row.push(interval(&[], &macro_f1_of_true)?);
+            row.push(difference(&macro_f1_of_true)?);
+            row.extend(VALUES.iter().map(|(_, of)| mean(of)));
+            row.extend((0..classes.len()).map(|c| mean(&|d| d.f1[c])));
+            for c in 0..classes.len() {
+                let there = found.iter().any(|d| d.f1[c].is_some());
+                // without a record of the class in a resample there is no F1 of it
+                let f1 = |confusion: &[Vec<u64>]| {
+                    let of = OneClass::of(confusion, c);
+                    if of.support > 0.0 { of.f1() } else { f64::NAN }
+                };
+                row.push(if there { difference(&f1)? } else { Cell::Missing });
+            }
+            table.push(variant.as_str(), row)?;
+        }
+    }
+    Ok(Some(table))
+}
+
+/// Columns beside macro-F1 and F1.
+const VALUES: [(&str, fn(&Database) -> Option<f64>); 5] = [
+    ("accuracy", |d| Some(d.accuracy)),
+    ("NCC", |d| d.ncc),
+    ("pointing", |d| d.pointing),
+    ("ECE", |d| Some(d.calibration?.ece)),
+    ("Brier", |d| Some(d.calibration?.brier)),
+];
+
+/// Predictions of a variant by database and by seed, those of all folds together.
+fn seeds<'r>(set: &RunSet<'r>, variant: &str) -> BTreeMap<&'r str, Seeds<'r>> {
+    let mut by_seed: BTreeMap<u64, Vec<&Prediction>> = BTreeMap::new();
+    for run in set.of(variant) {
+        if let (Some((_, seed)), Some(rows)) = (run.fold_and_seed(), &run.predictions) {
+            by_seed.entry(seed).or_default().extend(rows);
+        }
+    }
+    let mut all: BTreeMap<&str, Seeds> = BTreeMap::new();
+    for rows in by_seed.into_values() {
+        for (name, part) in parts(rows) {
+            all.entry(name).or_default().push(part);
+        }
+    }
+    all
+}
+
+fn cases(seeds: &Seeds, patients: &HashMap<&str, usize>) -> Vec<Vec<Case>> {
+    let case =
+        |p: &&Prediction| Case { patient: patients[p.patient.as_str()], truth: p.truth, predicted: p.predicted() };
+    seeds.iter().map(|rows| rows.iter().map(case).collect()).collect()
+}
+
+fn slices(sets: &[Vec<Case>]) -> Vec<&[Case]> {
+    sets.iter().map(Vec::as_slice).collect()
+}
