@@ -81,8 +81,10 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, against: &str) -> Res
     Ok(Some(table))
 }
 
+/// A number of a database.
+type Of = fn(&Database) -> Option<f64>;
 /// Columns beside macro-F1 and F1.
-const VALUES: [(&str, fn(&Database) -> Option<f64>); 5] = [
+const VALUES: [(&str, Of); 5] = [
     ("accuracy", |d| Some(d.accuracy)),
     ("NCC", |d| d.ncc),
     ("pointing", |d| d.pointing),
