@@ -94,7 +94,8 @@ pub struct NotDrawn {
 /// What keeps a figure from being drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It shows several arms or networks, and there is one: nobody misses it who did not ask for it.
+    /// It shows several arms or networks, and there is one, or what a test writes only where it is asked to: nobody misses it
+    /// who did not ask for it.
     One,
     /// The runs do not have what it needs.
     Lacking,
