@@ -85,9 +85,9 @@ impl Database {
 }
 
 impl Prediction {
-    /// The database of the record.
+    /// The database of the record; empty for an id that names none.
     pub fn database(&self) -> &str {
-        self.record.split_once('/').map_or(self.record.as_str(), |(name, _)| name)
+        self.record.split_once('/').map_or("", |(name, _)| name)
     }
 }
 
@@ -173,6 +173,8 @@ mod tests {
         let calibration = found[1].calibration.expect("predictions");
         assert!((calibration.brier - 0.625).abs() < 1e-12 && (calibration.ece - 0.25).abs() < 1e-12);
         assert!(by_database(3, &rows[..2]).is_empty());
+        let nameless = [row("1", "p", 0, &[1.0, 0.0], None), row("2", "q", 0, &[1.0, 0.0], None)];
+        assert!(by_database(2, &nameless).is_empty(), "ids without a source are of one database");
         let text = text_table(&["SR", "AF", "ST"].map(String::from), &found);
         let lines: Vec<&str> = text.trim().lines().collect();
         assert!(lines[0].starts_with("database  records") && lines[0].ends_with("F1 ST"), "{text}");
