@@ -4,6 +4,7 @@ use super::report::tell;
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
+use crate::tables::by_database::Pool;
 use crate::tables::collect::collect;
 use clap::Args;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 /// Gather the runs of a sweep into tables (Markdown, CSV, LaTeX)
 #[derive(Args)]
 #[command(after_help = "Examples:\n  exgnet collect results/mitbih-ablation\n  \
-                  exgnet collect results/mitbih-ablation --latex-columns macro-F1,NCC,inference\n\n\
+                  exgnet collect results/mitbih-ablation --latex-columns macro-F1,NCC,inference\n  \
+                  exgnet collect results/pool --pool external=ludb+cinc2021\n\n\
                   table: mean and standard deviation over folds; intervals draw patients, from the records of all folds\n\
                   and seeds, also for the difference to the reference; p and effect (rank-biserial) of Wilcoxon's\n\
                   signed-rank test against it, over fold means where folds are by patient, else over the cells of fold\n\
@@ -26,6 +28,9 @@ pub(super) struct CollectArgs {
     /// Variant that the others are compared with, which comes first; without it `plain`, or the first by name
     #[arg(long, value_name = "VARIANT")]
     reference: Option<String>,
+    /// Databases whose records also make a row of by_database together; may be repeated
+    #[arg(long = "pool", value_name = "NAME=DATABASE+DATABASE")]
+    pools: Vec<Pool>,
     /// Columns of table.tex, by name, also those of times; without it the most important ones that fit the page
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     latex_columns: Option<Vec<String>>,
@@ -35,7 +40,7 @@ pub(super) struct CollectArgs {
 }
 
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
-    let found = collect(&args.dir, args.reference.as_deref())?;
+    let found = collect(&args.dir, args.reference.as_deref(), &args.pools)?;
     let files = found.files(args.latex_columns.as_deref(), args.latex_class_columns.as_deref())?;
     // the name of the sweep, which every title begins with
     let name = |text: &str| text.lines().next().and_then(|title| Some(title.split_once(": ")?.0.to_owned()));

@@ -8,13 +8,15 @@ use crate::ecg::prepared::{self, is_prepared};
 use crate::ecg::sources::Kind;
 use crate::ecg::{Dataset, Difference, SplitKind, resolve};
 use crate::error::{Error, Result};
-use crate::eval::{Tested, evaluate};
+use crate::eval::{Tested, evaluate, randomise};
 use crate::experiment::data::{self, Strips};
 use crate::experiment::{Experiment, SourceList};
+use crate::files::write_json;
 use crate::nn::ModelInfo;
 use crate::run::RunFolder;
 use crate::run::metrics::text_table;
 use crate::run::origin::{self, Of, Origin};
+use crate::run::randomised::Randomised;
 use clap::{Args, ValueEnum};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,10 @@ pub(super) struct EvaluateArgs {
     /// Print metrics.json on standard output
     #[arg(long)]
     json: bool,
+    /// Also compare the maps with those of the network as its parts take random weights, from the output backwards, over at
+    /// most 64 records: what does not depend on what was learned stays alike. With --out also randomised.json
+    #[arg(long)]
+    randomise: bool,
     /// Folder for metrics.json, explanation.json, sanity.json, predictions.csv, explanations.safetensors and cost.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -225,7 +231,17 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
     if let Some(dir) = &args.out {
         found.write(dir, &origin)?;
     }
+    let randomised = if args.randomise { Some(randomise(&tested)?) } else { None };
+    if let (Some(dir), Some(content)) = (&args.out, &randomised) {
+        write_json(&dir.join(Randomised::FILE), &Of { content, origin: &origin })?;
+    }
     let metrics = Of { content: &found.metrics, origin: &origin };
     print_found(args.json, &metrics, || print_line(&text_table(&found.metrics)));
+    if let Some(found) = randomised {
+        match args.json {
+            true => common.say(found.text_table().trim_end()),
+            false => print_line(found.text_table().trim_end()),
+        }
+    }
     Ok(())
 }

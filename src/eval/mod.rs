@@ -5,6 +5,7 @@ pub mod boosting;
 mod cost;
 mod examples;
 pub mod feature_classifier;
+mod randomise;
 mod score;
 
 use crate::autograd::no_grad;
@@ -31,6 +32,8 @@ use crate::run::sanity::{Chance, RANDOM_SEED, Sanity};
 use crate::tensor::Tensor;
 use score::{Scored, Scores, score};
 use std::path::Path;
+
+pub use randomise::randomise;
 
 /// Most records of a true class whose prediction is taken apart by deletion and insertion: each costs `2 STEPS` forward
 /// passes.

@@ -4,7 +4,7 @@
 
 use super::{
     ablation, balance, confusion, embedding, features, kernels, maps, network, networks, patients, per_class,
-    perturbation, ranking, regressed, reliability, scores, training,
+    perturbation, randomised, ranking, regressed, reliability, scores, training,
 };
 use crate::error::{Error, Result};
 use crate::files::guard;
@@ -65,6 +65,7 @@ pub const FIGURES: &[Kind] = figures! {
     "gradcam" "gradcam-classes" "Grad-CAM for every class over one strip" Runs(maps::classes::draw);
     "scores" "scores" "Scores of the maps" Runs(scores::draw);
     "scores" "perturbation" "Deletion and insertion" Runs(perturbation::draw);
+    "scores" "randomised" "Maps at random weights" Runs(randomised::draw);
     "features" "features" "Features per class" Runs(features::draw);
     "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
     "features" "embedding" "Map of the embedding" Runs(embedding::draw);
@@ -93,7 +94,8 @@ pub struct NotDrawn {
 /// What keeps a figure from being drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It shows several arms or networks, and there is one: nobody misses it who did not ask for it.
+    /// It shows several arms or networks, and there is one, or what a test writes only where it is asked to: nobody misses it
+    /// who did not ask for it.
     One,
     /// The runs do not have what it needs.
     Lacking,

@@ -28,6 +28,7 @@ mod networks;
 mod patients;
 mod per_class;
 mod perturbation;
+mod randomised;
 mod ranking;
 mod regressed;
 mod reliability;

@@ -97,7 +97,7 @@ pub fn tables(found: &mut Found) -> Result<Tables> {
         let compared: Vec<&Run> = set.runs.iter().copied().filter(|r| !left.contains(&r.dir)).collect();
         let means = match compared.is_empty() {
             true => None,
-            false => Some(RunSet::of_runs(compared).and_then(|set| of_runs(&found.names.join(", "), &set))),
+            false => Some(RunSet::of_runs(compared).and_then(|set| of_runs(&found.names.join(", "), &set, &[]))),
         };
         match means {
             None => {}

@@ -56,6 +56,8 @@ pub struct Database {
     pub ncc: Option<f64>,
     /// Share of maps whose maximum points at a beat or into the target; `None` without a valid target.
     pub pointing: Option<f64>,
+    /// Mean NCC with the intervals I of the maps of every class; `None` without a valid target of it.
+    pub ncc_intervals: Vec<Option<f64>>,
     /// How far probabilities are what they say.
     pub calibration: Option<Calibration>,
 }
@@ -66,7 +68,7 @@ impl Database {
         let mut confusion = vec![vec![0_u64; classes]; classes];
         rows.iter().for_each(|p| confusion[p.truth][p.predicted()] += 1);
         let f1 = |c| Some(OneClass::of(&confusion, c)).filter(|of| of.support > 0.0).map(|of| of.f1());
-        let mean = |of: fn(&Prediction) -> Option<f64>| {
+        let mean = |of: &dyn Fn(&Prediction) -> Option<f64>| {
             let values: Vec<f64> = rows.iter().filter_map(|p| of(p)).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
@@ -77,17 +79,20 @@ impl Database {
             macro_f1: macro_f1_of_true(&confusion),
             accuracy: accuracy(&confusion),
             f1: (0..classes).map(f1).collect(),
-            ncc: mean(|p| Some(p.explanation?.ncc)),
-            pointing: mean(|p| Some(f64::from(u8::from(p.explanation?.pointing)))),
+            ncc: mean(&|p| Some(p.explanation?.ncc)),
+            pointing: mean(&|p| Some(f64::from(u8::from(p.explanation?.pointing)))),
+            ncc_intervals: (0..classes)
+                .map(|c| mean(&|p| p.explanation.filter(|_| p.truth == c).map(|e| e.ncc_intervals)))
+                .collect(),
             calibration: Calibration::of(rows),
         }
     }
 }
 
 impl Prediction {
-    /// The database of the record.
+    /// The database of the record; empty for an id that names none.
     pub fn database(&self) -> &str {
-        self.record.split_once('/').map_or(self.record.as_str(), |(name, _)| name)
+        self.record.split_once('/').map_or("", |(name, _)| name)
     }
 }
 
@@ -173,6 +178,8 @@ mod tests {
         let calibration = found[1].calibration.expect("predictions");
         assert!((calibration.brier - 0.625).abs() < 1e-12 && (calibration.ece - 0.25).abs() < 1e-12);
         assert!(by_database(3, &rows[..2]).is_empty());
+        let nameless = [row("1", "p", 0, &[1.0, 0.0], None), row("2", "q", 0, &[1.0, 0.0], None)];
+        assert!(by_database(2, &nameless).is_empty(), "ids without a source are of one database");
         let text = text_table(&["SR", "AF", "ST"].map(String::from), &found);
         let lines: Vec<&str> = text.trim().lines().collect();
         assert!(lines[0].starts_with("database  records") && lines[0].ends_with("F1 ST"), "{text}");

@@ -5,6 +5,7 @@ use crate::experiment::Experiment;
 use crate::files::{TEMPORARY, guard, temporary, write_atomically, write_json};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
+use crate::run::randomised::Randomised;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub(crate) const EXPLANATION: &str = "explanation.json";
 pub(crate) const SANITY: &str = "sanity.json";
 pub(crate) const PREDICTIONS: &str = "predictions.csv";
 /// All of them, apart from figures.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     RECORD,
     LOG,
     "split.json",
@@ -33,6 +34,7 @@ const FILES: [&str; 13] = [
     PREDICTIONS,
     Examples::FILE,
     Cost::FILE,
+    Randomised::FILE,
     "model.safetensors",
     "checkpoint.safetensors",
     // last: while files are being removed, the folder still counts as that of a run

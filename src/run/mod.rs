@@ -1,7 +1,7 @@
 //! The run folder, the only contract between training and showing: its formats, its lock, its one reader.
 //!
 //! - [`folder`]: the files of a run; [`lock`]: one process at a time; [`record`] and [`kernels`]: what ran, where and when
-//! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`examples`], [`cost`]: what a test writes, each with its type
+//! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`randomised`], [`examples`], [`cost`]: what a test writes, each with its type
 //! - [`databases`]: results of a test by database
 //! - [`origin`]: of which test a file is
 //! - [`read`]: run folders, read as far as they can be, [`missing`]: and what they do not have; [`set`]: the runs of a sweep in their order
@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod missing;
 pub mod origin;
 pub mod predictions;
+pub mod randomised;
 pub mod read;
 pub mod record;
 pub mod sanity;

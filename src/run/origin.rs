@@ -8,6 +8,7 @@ use crate::nn::model_file;
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
 use crate::run::folder::{EXPLANATION, METRICS, PREDICTIONS, RunFolder, SANITY};
+use crate::run::randomised::Randomised;
 use crate::run::record::quoted;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The files that a test writes.
-const FILES: [&str; 6] = [METRICS, EXPLANATION, SANITY, PREDICTIONS, Examples::FILE, Cost::FILE];
+const FILES: [&str; 7] = [METRICS, EXPLANATION, SANITY, PREDICTIONS, Examples::FILE, Cost::FILE, Randomised::FILE];
 
 /// Which records of a data set were tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use crate::run::metrics::Metrics;
 use crate::run::missing::Missing;
 use crate::run::origin::{again, foreign_files};
 use crate::run::predictions::{self, Prediction};
+use crate::run::randomised::Randomised;
 use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
 use crate::run::set::count;
@@ -49,6 +50,8 @@ pub struct Run {
     pub examples: Option<Examples>,
     /// What a prediction costs.
     pub cost: Option<Cost>,
+    /// Its maps as weights become random.
+    pub randomised: Option<Randomised>,
 }
 
 /// All runs of a page.
@@ -218,6 +221,7 @@ impl Run {
             EXPLANATION => self.explanation.is_some(),
             SANITY => self.sanity.is_some(),
             Cost::FILE => self.cost.is_some(),
+            Randomised::FILE => self.randomised.is_some(),
             _ => self.examples.is_some(),
         }
     }
@@ -231,6 +235,7 @@ impl Run {
             EXPLANATION => self.explanation = None,
             SANITY => self.sanity = None,
             Cost::FILE => self.cost = None,
+            Randomised::FILE => self.randomised = None,
             Examples::FILE => self.examples = None,
             _ => {}
         }
@@ -436,6 +441,11 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         if_there(&run.dir.join(Examples::FILE), Examples::read),
         "no strips to look through, no Grad-CAM figures"
     );
+    // made only where it is asked for
+    match json(&run.dir.join(Randomised::FILE)) {
+        Ok(found) => run.randomised = found,
+        Err(e) => told.push((Some(Randomised::FILE), e, command, true)),
+    }
     part!(cost, Cost::FILE, json(&run.dir.join(Cost::FILE)), "no parameters and times of an inference");
     if let (Some(shown), Some(classes)) = (&run.examples, &run.classes)
         && shown.classes != *classes

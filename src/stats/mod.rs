@@ -11,12 +11,14 @@ mod bootstrap;
 mod confusion;
 pub mod projection;
 pub mod ranking;
+mod spearman;
 mod wilcoxon;
 
 pub use bootstrap::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients, bootstrap_seeds};
 pub use confusion::{
     OneClass, absent, accuracy, macro_f1, macro_f1_of_true, macro_mean, macro_sensitivity, macro_specificity,
 };
+pub use spearman::spearman;
 pub use wilcoxon::{Wilcoxon, wilcoxon_signed_rank};
 
 use std::collections::BTreeMap;

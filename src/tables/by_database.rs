@@ -2,20 +2,27 @@
 
 use super::contents::{SEED, explain};
 use super::{Cell, Column, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::databases::{Database, MACRO, parts};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::{Bootstrap, Case, OneClass, RESAMPLES, bootstrap_seeds, macro_f1_of_true};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
 
 /// Predictions of a variant on a database, of each seed.
 type Seeds<'a> = Vec<Vec<&'a Prediction>>;
 
 /// A row of every variant and database; `None` where there is one database and one seed, of which the main table says all.
-pub(super) fn database_table(name: &str, set: &RunSet<'_>, against: &str) -> Result<Option<Table>> {
+pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], against: &str) -> Result<Option<Table>> {
     let classes = &set.classes;
-    let of: Vec<(&String, BTreeMap<&str, Seeds>)> = set.variants.iter().map(|v| (v, seeds(set, v))).collect();
+    let of: Vec<(&String, BTreeMap<&str, Seeds>)> = set.variants.iter().map(|v| (v, seeds(set, pools, v))).collect();
+    if let Some(pool) = pools.iter().find(|pool| of.iter().all(|(_, seeds)| !seeds.contains_key(pool.name.as_str()))) {
+        let known: Vec<&str> = of.iter().flat_map(|(_, seeds)| seeds.keys().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let what = format!("--pool {pool}: found no record of these databases");
+        return Err(Error::config(what, format!("databases: {}", known.join(", "))));
+    }
     let Some(reference) = of.iter().find(|(v, _)| *v == against).map(|(_, seeds)| seeds) else { return Ok(None) };
     if reference.len() < 2 && reference.values().all(|seeds| seeds.len() < 2) {
         return Ok(None);
@@ -26,6 +33,7 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, against: &str) -> Res
     columns.extend(VALUES.iter().map(|(name, ..)| Column::new(*name, 3)));
     columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("F1")));
     columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("difference of F1").unit("95 % CI")));
+    columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("NCC with I")));
     let mut table = Table::new(format!("{name}: results by database, seeds averaged"), "variant", columns);
     explain(&mut table, set);
     table.note(format!(
@@ -75,14 +83,17 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, against: &str) -> Res
                 };
                 row.push(if there { difference(&f1)? } else { Cell::Missing });
             }
+            row.extend((0..classes.len()).map(|c| mean(&|d| d.ncc_intervals[c])));
             table.push(variant.as_str(), row)?;
         }
     }
     Ok(Some(table))
 }
 
+/// A number of a database.
+type Of = fn(&Database) -> Option<f64>;
 /// Columns beside macro-F1 and F1.
-const VALUES: [(&str, fn(&Database) -> Option<f64>); 5] = [
+const VALUES: [(&str, Of); 5] = [
     ("accuracy", |d| Some(d.accuracy)),
     ("NCC", |d| d.ncc),
     ("pointing", |d| d.pointing),
@@ -90,8 +101,38 @@ const VALUES: [(&str, fn(&Database) -> Option<f64>); 5] = [
     ("Brier", |d| Some(d.calibration?.brier)),
 ];
 
-/// Predictions of a variant by database and by seed, those of all folds together.
-fn seeds<'r>(set: &RunSet<'r>, variant: &str) -> BTreeMap<&'r str, Seeds<'r>> {
+/// Databases whose records also make a row together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Name of the row.
+    pub name: String,
+    /// The databases.
+    pub databases: Vec<String>,
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.databases.join("+"))
+    }
+}
+
+impl FromStr for Pool {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, databases) = text.split_once('=').unwrap_or((text, ""));
+        let databases: Vec<String> = databases.split('+').map(|d| d.trim().to_owned()).collect();
+        match name.trim() {
+            name if name.is_empty() || databases.iter().any(String::is_empty) => {
+                Err("expected NAME=DATABASE+DATABASE, such as external=ludb+cinc2021".into())
+            }
+            name => Ok(Self { name: name.to_owned(), databases }),
+        }
+    }
+}
+
+/// Predictions of a variant by database, pools among them, and by seed, those of all folds together.
+fn seeds<'r>(set: &RunSet<'r>, pools: &'r [Pool], variant: &str) -> BTreeMap<&'r str, Seeds<'r>> {
     let mut by_seed: BTreeMap<u64, Vec<&Prediction>> = BTreeMap::new();
     for run in set.of(variant) {
         if let (Some((_, seed)), Some(rows)) = (run.fold_and_seed(), &run.predictions) {
@@ -100,6 +141,13 @@ fn seeds<'r>(set: &RunSet<'r>, variant: &str) -> BTreeMap<&'r str, Seeds<'r>> {
     }
     let mut all: BTreeMap<&str, Seeds> = BTreeMap::new();
     for rows in by_seed.into_values() {
+        for pool in pools {
+            let of = |p: &&&Prediction| pool.databases.iter().any(|d| d == p.database());
+            let part: Vec<&Prediction> = rows.iter().filter(of).copied().collect();
+            if !part.is_empty() {
+                all.entry(&pool.name).or_default().push(part);
+            }
+        }
         for (name, part) in parts(rows) {
             all.entry(name).or_default().push(part);
         }

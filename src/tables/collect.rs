@@ -1,6 +1,6 @@
 //! Gathers the runs of a sweep into tables, and the tables into files.
 
-use super::by_database::database_table;
+use super::by_database::{Pool, database_table};
 use super::contents::{COSTS, MEASURED, class_table, main_table, patient_table};
 use super::latex::TEXT_WIDTH;
 use super::methods::methods;
@@ -102,12 +102,12 @@ impl Collected {
 }
 
 /// Reads the finished runs of a sweep. The others are compared with the variant `reference`, which comes first; without one
-/// with the first, `plain` where there is one.
+/// with the first, `plain` where there is one. Results by database also have a row for each of the `pools`.
 ///
 /// # Errors
 /// [`Error::File`] where there is no run; [`Error::Data`] where a file is damaged, no run is finished, the reference has
 /// none, or runs have different classes, splits or test records.
-pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
+pub fn collect(dir: &Path, reference: Option<&str>, pools: &[Pool]) -> Result<Collected> {
     let mut found = read_all(&[dir.to_path_buf()])?;
     found.undamaged()?;
     let finished = |run: &Run| run.metrics.is_some() && run.record.as_ref().is_some_and(|r| r.end.is_some());
@@ -123,13 +123,13 @@ pub fn collect(dir: &Path, reference: Option<&str>) -> Result<Collected> {
     if let Some(variant) = reference {
         found.begin_with(variant)?;
     }
-    let all = of_runs(&found.names[0], &RunSet::new(&found)?)?;
+    let all = of_runs(&found.names[0], &RunSet::new(&found)?, pools)?;
     let unfinished = unfinished.into_iter().map(|run| run.dir).collect();
     Ok(Collected { unfinished, left_out: found.missing.clone(), ..all })
 }
 
 /// The tables of tested runs of the same classes; the variants are compared with the first.
-pub(crate) fn of_runs(name: &str, set: &RunSet<'_>) -> Result<Collected> {
+pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, pools: &[Pool]) -> Result<Collected> {
     set.check_tests()?;
     check(&set.runs)?;
     let methods = methods(set);
@@ -138,7 +138,7 @@ pub(crate) fn of_runs(name: &str, set: &RunSet<'_>) -> Result<Collected> {
         table: main_table(name, set, &methods, &set.variants[0])?,
         per_class: class_table(name, set, &methods)?,
         patients: patient_table(name, set)?,
-        databases: database_table(name, set, &set.variants[0])?,
+        databases: database_table(name, set, pools, &set.variants[0])?,
         runs: set.runs.len(),
         unfinished: Vec::new(),
         left_out: Vec::new(),

@@ -1,6 +1,6 @@
 //! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 
-mod by_database;
+pub mod by_database;
 pub mod collect;
 pub(crate) mod contents;
 pub mod latex;

@@ -137,6 +137,9 @@ mod tests {
         assert_eq!(full.parts.iter().map(|p| p.parameters).sum::<usize>(), full.parameters);
         let plain = estimate(&["losses.joint=0", "losses.feature=0", "losses.xai=0", "train.batch=2"], 5, 5000);
         assert_eq!(plain.parameters, full.parameters_inference);
+        // with its train-only parts, as the network of 1.82 M that it stands beside
+        let squeezed = estimate(&["network.preset=exgnet-se", "train.batch=2"], 5, 5000);
+        assert_eq!(squeezed.parameters, 1_821_939);
         let phases: Vec<&str> = full.phases.iter().map(|p| p.phase).collect();
         assert_eq!(phases, ["forward", "loss", "backward", "optimizer"]);
     }

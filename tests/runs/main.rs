@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod baselines;
 mod cli;
 mod determinism;
 mod export;

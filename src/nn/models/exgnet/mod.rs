@@ -189,7 +189,7 @@ impl models::Sizes for Sizes {
     }
 
     fn presets() -> Vec<(&'static str, Self)> {
-        vec![("exgnet", Self::default()), ("exgnet-small", Self::small())]
+        vec![("exgnet", Self::default()), ("exgnet-small", Self::small()), ("exgnet-se", Self::squeezed())]
     }
 
     /// The presets' kernels are for parallel branches; a cascade has one.

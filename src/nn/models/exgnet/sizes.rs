@@ -107,6 +107,11 @@ impl Sizes {
         Self { widths: vec![16, 16, 32, 32], strides: vec![1, 2, 1, 2], ..Self::default() }
     }
 
+    /// Those of `exgnet-se`: `exgnet` with squeeze-and-excitation in every block.
+    pub fn squeezed() -> Self {
+        Self { se_reduction: 8, ..Self::default() }
+    }
+
     /// The name of the preset whose stem and blocks these are; else which blocks they have.
     pub(super) fn told(&self) -> String {
         let trunk = |sizes: &Self| Self { head: Head::Linear, head_hidden: 0, dropout: 0.0, ..sizes.clone() };
