@@ -128,7 +128,7 @@ pub(super) fn to_model_classes(common: &Common, mut set: Dataset, classes: &[Str
             common.say(format!("left out: {n:>5}  class {name}, which the model does not know"));
         }
     }
-    set.strips.retain_mut(|s| map[s.label].map(|label| s.label = label).is_some());
+    set.strips.retain_mut(|s| map[s.label].map(|label| s.label_as(label)).is_some());
     set.classes = classes.to_vec();
     set
 }

@@ -40,12 +40,20 @@ pub struct Strip {
     /// The guidance target as a prepared file holds it, as long as the signal; `None` where it is still to be
     /// made from `r_peaks`.
     pub target: Option<Samples>,
-    /// The other leads of the same window, with [`Leads::All`]: strips whose ids are this one's with `#LEAD` added, and whose
-    /// label is this one's. Only a training sees them, see [`Dataset::with_leads`].
+    /// The other leads of the same window, with [`Leads::All`]: strips of the same label whose ids are this one's with `#LEAD`
+    /// added. Only a training sees them, see [`Dataset::with_leads`].
     pub others: Vec<Strip>,
     /// True for a strip of a source that only tests: it is in no fold and is never trained on. Such strips are the last ones of
     /// a data set.
     pub tests_only: bool,
+}
+
+impl Strip {
+    /// Gives the window, with all its leads, another label.
+    pub(crate) fn label_as(&mut self, label: usize) {
+        self.label = label;
+        self.others.iter_mut().for_each(|other| other.label = label);
+    }
 }
 
 /// Which leads of a window are read.
@@ -167,8 +175,8 @@ impl Dataset {
         }
         let mut set = self.clone();
         for &w in windows.iter().filter(|&&w| !self.strips[w].others.is_empty()) {
-            let (start, label) = (set.strips.len(), self.strips[w].label);
-            set.strips.extend(self.strips[w].others.iter().map(|other| Strip { label, ..other.clone() }));
+            let start = set.strips.len();
+            set.strips.extend(self.strips[w].others.iter().cloned());
             places.insert(w, start..set.strips.len());
         }
         (Cow::Owned(set), places)
@@ -182,7 +190,7 @@ impl Dataset {
         for mut strip in self.strips {
             match keep.renumbered[strip.label] {
                 Some(label) => {
-                    strip.label = label;
+                    strip.label_as(label);
                     strips.push(strip);
                 }
                 None => self.exclusions.push(keep.exclusion(&strip.id, &self.classes[strip.label])),

@@ -270,7 +270,7 @@ pub fn of_table(scheme: &Scheme, text: &str) -> Result<Rhythm, String> {
     let named = |scheme: &Scheme| {
         let part =
             |class: &&str| class.eq_ignore_ascii_case(text) || class.split('/').any(|p| p.eq_ignore_ascii_case(text));
-        let class = scheme.classes.iter().position(|class| part(&class))?;
+        let class = scheme.classes.iter().position(part)?;
         let of = |r: &Rhythm| scheme.class_of(*r) == Some(class);
         PRIORITY.into_iter().filter(of).min()
     };

@@ -126,9 +126,10 @@ fn patients_stay_together(pool: &[Strip], fold: &[usize]) -> Result<()> {
 /// # Errors
 /// [`Error::Data`] where the folds cannot be made, or leave a class without a training record.
 pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
+    let d = &experiment.data;
+    check_weights(d, data)?;
     let pool = data.pool().len();
     let all = 0..pool;
-    let d = &experiment.data;
     let (folds, (mut test, mut train)): (_, (Vec<usize>, Vec<usize>)) = match experiment.train.fold {
         Fold::All => (None, (Vec::new(), all.collect())),
         Fold::Index(fold) => {
@@ -138,7 +139,6 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
         }
     };
     test.extend(pool..data.strips.len());
-    check_weights(d, data)?;
     let trains = |i: &usize| d.weights.get(&data.strips[*i].source).is_none_or(|w| *w > 0.0);
     let share = experiment.train.validation;
     if share == 0.0 {

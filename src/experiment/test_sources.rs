@@ -134,7 +134,7 @@ mod tests {
         assert_eq!((all.train.len(), all.test, all.folds), (10, (10..20).collect::<Vec<_>>(), None));
         let fold = one(&["data.folds=2", "data.split=stratified", "train.validation=0"]).unwrap();
         assert_eq!((fold.train.len(), fold.test.len(), fold.folds.unwrap().records.len()), (5, 15, 10));
-        let e = one(&["data.weights.test=2"]).unwrap_err().to_string();
+        let e = one(&["data.weights.test=2", "data.folds=2"]).unwrap_err().to_string();
         assert!(e.contains("data.weights.test") && e.contains("name one of pool"), "{e}");
     }
 

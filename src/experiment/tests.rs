@@ -76,7 +76,7 @@ fn a_pool_its_weights_and_its_test_sources() {
     assert_eq!(parse(&experiment.to_toml()).unwrap(), experiment);
     assert_eq!(set(&["data.weights.mitdb=3"]).unwrap().data.weights["mitdb"], 3.0);
     fails(parse("[data.weights]\nmitdb = 'much'"), &["e.toml:2", "data.weights.mitdb", "a number"]);
-    fails(parse("[data.weights]\nmitdb = -1"), &["e.toml:2", "data.weights.mitdb is -1", "from 0"]);
+    fails(parse("[data.weights]\nmitdb = -1"), &["e.toml:2", "data.weights.mitdb: found -1", "from 0"]);
     fails(parse("[data]\nweights = 1"), &["e.toml:2", "data.weights", "a table"]);
     fails(parse("[test]\nsources = ['wfdb:a', 'none']"), &["e.toml:2", "test.sources", "table:PATH"]);
     fails(parse("[data]\nleads = 'both'"), &["e.toml:2", "data.leads", "all"]);

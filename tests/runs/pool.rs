@@ -129,7 +129,7 @@ fn what_a_dry_run_says_and_what_is_refused() {
         ("data.min_patients=13", &["no strip is left"]),
         ("data.per_patient=-1", &["data.per_patient", "whole number"]),
         ("test.sources=dicom:x", &["test.sources", "table:PATH"]),
-        ("test.source=wfdb:x", &["test.source", "test.sources"]),
+        ("test.source=wfdb:x", &["unknown key 'test.source'"]),
     ] {
         refused(&dry(&["--set", set]), parts);
     }

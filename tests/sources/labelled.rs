@@ -183,8 +183,10 @@ fn several_tables_of_a_folder_share_no_record() {
     assert_eq!(excluded(&set), ["a: more.csv, line 3: the same file as own/a"]);
 }
 
-/// Windows and patients of each class.
-fn table(set: &Dataset) -> Vec<(&str, usize, usize)> {
+/// A class, its windows and their patients.
+type Row = (&'static str, usize, usize);
+
+fn table(set: &Dataset) -> Vec<Row> {
     let patients = |class: usize| {
         set.strips.iter().filter(|s| s.label == class).map(|s| &s.patient).collect::<BTreeSet<_>>().len()
     };
@@ -196,7 +198,7 @@ fn table(set: &Dataset) -> Vec<(&str, usize, usize)> {
 
 #[test]
 fn ambulatory_recordings() {
-    let expected: [(&str, usize, &[(&str, usize, usize)]); 4] = [
+    let expected: [(&str, usize, &[Row]); 4] = [
         ("svdb", 57, &[("SR", 3775, 53), ("SB", 958, 19), ("ST", 128, 7), ("SVT/AT", 76, 3)]),
         ("qtdb", 50, &[("SR", 2131, 36), ("SB", 1162, 23), ("ST", 432, 9)]),
         ("afpdb", 148, &[("SR", 2697, 65), ("SB", 1064, 31), ("ST", 174, 14), ("AFIB/AFL", 450, 15)]),

@@ -47,7 +47,7 @@ impl Writer {
         for (i, row) in std::iter::once(strip).chain(&strip.others).enumerate() {
             write_f32(&mut self.signals, &row.signal).map_err(|e| unwritable(&self.out, &e))?;
             let without = Strip { signal: Vec::new().into(), target: None, others: Vec::new(), ..row.clone() };
-            self.entries.push(Entry { strip: Strip { label: strip.label, ..without }, other: i > 0 });
+            self.entries.push(Entry { strip: without, other: i > 0 });
         }
         Ok(())
     }

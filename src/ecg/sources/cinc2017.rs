@@ -69,7 +69,8 @@ fn read_record(context: &Context, path: &Path, rhythm: Rhythm) -> Result<Outcome
             let beats: Vec<i64> = strip.r_peaks.iter().map(|&p| p.into()).collect();
             let rhythm = by_rate(&beats, options.fs)
                 .ok_or("a normal rhythm (N) of fewer than two R peaks, whose rate decides")?;
-            strip.label = context.scheme.class_of(rhythm).ok_or("its rate is of no class")?;
+            let class = context.scheme.class_of(rhythm).ok_or("its rate is of no class")?;
+            strip.label_as(class);
         }
     }
     Ok(out)
