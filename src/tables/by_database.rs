@@ -19,7 +19,8 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
     let classes = &set.classes;
     let of: Vec<(&String, BTreeMap<&str, Seeds>)> = set.variants.iter().map(|v| (v, seeds(set, pools, v))).collect();
     if let Some(pool) = pools.iter().find(|pool| of.iter().all(|(_, seeds)| !seeds.contains_key(pool.name.as_str()))) {
-        let known: Vec<&str> = of.iter().flat_map(|(_, seeds)| seeds.keys().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let known: Vec<&str> =
+            of.iter().flat_map(|(_, seeds)| seeds.keys().copied()).collect::<BTreeSet<_>>().into_iter().collect();
         let what = format!("--pool {pool}: found no record of these databases");
         return Err(Error::config(what, format!("databases: {}", known.join(", "))));
     }

@@ -302,7 +302,9 @@ fn figures_of_the_pages_come_from_committed_results() {
     for page in ["README.md", "results/README.md", "experiments/README.md", "shaders/README.md"] {
         let (text, dir) = (std::fs::read_to_string(root(page)).unwrap(), root(page).parent().unwrap().to_path_buf());
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else { continue };
+            let Some((folder, file)) = link.split_once("/figures/").filter(|_| link.ends_with(".png")) else {
+                continue;
+            };
             let (results, committed) = (dir.join(folder), dir.join(link).canonicalize().unwrap());
             if !drawn.insert(committed.clone()) {
                 continue;
