@@ -7,7 +7,7 @@ use crate::run::metrics::Metrics;
 use crate::run::predictions::Prediction;
 use crate::run::read::{Found, Run};
 use crate::run::sanity::{Chance, Sanity};
-use crate::tables::by_database::database_table;
+use crate::tables::by_database::{Pool, database_table};
 use crate::tables::contents::*;
 use crate::tables::methods::methods;
 
@@ -244,7 +244,8 @@ fn databases_with_seeds_averaged() {
         run.predictions.iter_mut().flatten().for_each(|p| p.record = format!("{database}/{}", p.record));
     };
     all.iter_mut().for_each(rename);
-    let table = |runs: &[Run]| of(runs, |set, _| database_table("t", set, "plain")).unwrap();
+    let with = |runs: &[Run], pools: &[Pool]| of(runs, |set, _| database_table("t", set, pools, "plain"));
+    let table = |runs: &[Run]| with(runs, &[]).unwrap();
     let found = rows(&table(&all).expect("two databases"));
     let cell = |row: usize, column: &str| found[row][column].as_str();
     let names: Vec<(&str, &str)> = found.iter().map(|r| (r["variant"].as_str(), r["database"].as_str())).collect();
@@ -261,6 +262,19 @@ fn databases_with_seeds_averaged() {
     assert_eq!(cell(4, "difference of F1, SR_low (95 % CI)"), "");
     assert!(cell(4, "difference_low (95 % CI)").parse::<f64>().is_ok());
     assert!(table(&all).unwrap().markdown().contains("less that of plain"));
+    // what is named together is a row, here all there is
+    let pools: [Pool; 2] = ["all=b+a", "other=a"].map(|pool| pool.parse().unwrap());
+    let pooled = rows(&with(&all, &pools).unwrap().expect("two databases"));
+    let row = |database: &str| {
+        let mut row =
+            pooled.iter().find(|r| r["variant"] == "xai" && r["database"] == database).expect(database).clone();
+        row.remove("database");
+        row
+    };
+    assert_eq!((row("all"), row("other")), (row("pooled"), row("a")));
+    let unknown = with(&all, &["x=c".parse().unwrap()]).unwrap_err().to_string();
+    assert!(unknown.contains("--pool x=c: found no record") && unknown.contains("a, b, pooled"), "{unknown}");
+    assert!(["x", "x=", "=a", "x=a+"].iter().all(|text| text.parse::<Pool>().is_err()));
     // one database and one seed: the main table says all
     assert!(
         table(
