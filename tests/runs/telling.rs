@@ -118,3 +118,33 @@ fn a_run_folder_tells_how_it_was_made() {
         assert!(config.lines().any(|l| l == line), "{line}: {config}");
     }
 }
+
+#[test]
+fn first_steps_version_completions_and_man_pages() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let says = |args: &[&str]| {
+        let done = exgnet(args);
+        assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
+        text(&done.stdout)
+    };
+    let first = says(&[]);
+    assert!(first.lines().count() <= 12, "{first}");
+    // every command that it names is one
+    for line in first.lines().filter_map(|l| l.trim().strip_prefix("exgnet ")).filter(|l| !l.starts_with("trains ")) {
+        let command = line.split_whitespace().next().expect("a command");
+        assert!(command.starts_with("--") || exgnet(&[command, "--help"]).status.success(), "{line}");
+    }
+    let version = says(&["--version"]);
+    assert!(version.starts_with(concat!("exgnet ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
+    assert!(version.contains("features: app; backends: "), "{version}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = says(&["completions", shell]);
+        assert!(script.contains("gpu-report") && script.contains("shader-dir"), "{shell}");
+    }
+    assert!(says(&["man"]).contains(".TH exgnet 1"));
+    let pages = path(tmp.path(), "man");
+    says(&["man", "--out", &pages]);
+    let train = std::fs::read_to_string(path(tmp.path(), "man/exgnet-train.1")).expect("a page");
+    assert!(train.contains(".TH exgnet\\-train 1") || train.contains(".TH exgnet-train 1"), "{}", &train[..200]);
+    assert!(train.contains("dry"), "options of the command");
+}
