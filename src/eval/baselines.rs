@@ -3,7 +3,7 @@
 //! beats are those that the experiment's detector finds, as a strip alone gives no others; one is also fitted to the strips'
 //! own features, those of the annotated beats where there are some.
 
-use super::boosting::Boosting;
+use super::boosting::{Boosting, defined};
 use super::feature_classifier::FeatureClassifier;
 use crate::ecg::features::{FeatureScale, hrv};
 use crate::ecg::{Dataset, Strip, rpeaks};
@@ -172,8 +172,7 @@ const CELLS: usize = 7;
 
 /// Values that divide those of a feature into parts of equal size.
 fn quantiles(rows: &[[f32; 17]], feature: usize) -> Vec<f64> {
-    let mut all: Vec<f64> = rows.iter().map(|row| f64::from(row[feature])).filter(|v| v.is_finite()).collect();
-    all.sort_unstable_by(f64::total_cmp);
+    let all = defined(rows, feature);
     let mut cuts: Vec<f64> =
         (1..QUANTILES).filter_map(|q| all.get(q * all.len().saturating_sub(1) / QUANTILES)).copied().collect();
     cuts.dedup();

@@ -6,11 +6,10 @@
 //! without early stopping. Nothing was tuned. What is not defined goes to the side where it fits better, and to the larger one
 //! where training met none.
 
+use super::feature_classifier::INPUTS;
 use crate::explain::softmax;
 use rayon::prelude::*;
 
-/// Number of features.
-const INPUTS: usize = 17;
 const ROUNDS: usize = 100;
 const RATE: f64 = 0.1;
 const MOST_LEAVES: usize = 31;
@@ -72,10 +71,16 @@ impl Binned {
     }
 }
 
-/// Midpoints between distinct values, or equally many values apart where there are more than bins.
-fn thresholds(rows: &[[f32; INPUTS]], feature: usize) -> Vec<f64> {
+/// The values of a feature where it is defined, ascending.
+pub(super) fn defined(rows: &[[f32; INPUTS]], feature: usize) -> Vec<f64> {
     let mut all: Vec<f64> = rows.iter().map(|row| f64::from(row[feature])).filter(|v| v.is_finite()).collect();
     all.sort_unstable_by(f64::total_cmp);
+    all
+}
+
+/// Midpoints between distinct values, or equally many values apart where there are more than bins.
+fn thresholds(rows: &[[f32; INPUTS]], feature: usize) -> Vec<f64> {
+    let all = defined(rows, feature);
     let mut distinct = all.clone();
     distinct.dedup();
     // one bin is of what is not defined

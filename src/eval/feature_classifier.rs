@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Number of features.
-const INPUTS: usize = 17;
+pub(super) const INPUTS: usize = 17;
 /// Width of the hidden layer.
 const HIDDEN: usize = 64;
 /// Records per step.
