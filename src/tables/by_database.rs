@@ -3,7 +3,7 @@
 use super::contents::{SEED, explain};
 use super::{Cell, Column, Table};
 use crate::error::{Error, Result};
-use crate::run::databases::{Database, MACRO, parts};
+use crate::run::databases::{Database, MACRO, POOLED, parts};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::{Bootstrap, Case, OneClass, RESAMPLES, bootstrap_seeds, macro_f1_of_true};
@@ -16,14 +16,9 @@ type Seeds<'a> = Vec<Vec<&'a Prediction>>;
 
 /// A row of every variant and database; `None` where there is one database and one seed, of which the main table says all.
 pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], against: &str) -> Result<Option<Table>> {
+    check_pools(set, pools)?;
     let classes = &set.classes;
     let of: Vec<(&String, BTreeMap<&str, Seeds>)> = set.variants.iter().map(|v| (v, seeds(set, pools, v))).collect();
-    if let Some(pool) = pools.iter().find(|pool| of.iter().all(|(_, seeds)| !seeds.contains_key(pool.name.as_str()))) {
-        let known: Vec<&str> =
-            of.iter().flat_map(|(_, seeds)| seeds.keys().copied()).collect::<BTreeSet<_>>().into_iter().collect();
-        let what = format!("--pool {pool}: found no record of these databases");
-        return Err(Error::config(what, format!("databases: {}", known.join(", "))));
-    }
     let Some(reference) = of.iter().find(|(v, _)| *v == against).map(|(_, seeds)| seeds) else { return Ok(None) };
     if reference.len() < 2 && reference.values().all(|seeds| seeds.len() < 2) {
         return Ok(None);
@@ -130,6 +125,26 @@ impl FromStr for Pool {
             name => Ok(Self { name: name.to_owned(), databases }),
         }
     }
+}
+
+/// Pools are of databases that there are, and have names that no other row has.
+fn check_pools(set: &RunSet<'_>, pools: &[Pool]) -> Result<()> {
+    let predictions = set.runs.iter().flat_map(|run| run.predictions.iter().flatten());
+    let mut rows: BTreeSet<&str> = predictions.map(Prediction::database).collect();
+    let databases = rows.clone();
+    rows.insert(POOLED);
+    for pool in pools {
+        let list = Vec::from_iter(rows.iter().copied()).join(", ");
+        if let Some(unknown) = pool.databases.iter().find(|d| !databases.contains(d.as_str())) {
+            let what = format!("--pool {pool}: found no record of a database {unknown}");
+            return Err(Error::config(what, format!("rows that there are: {list}")));
+        }
+        if !rows.insert(&pool.name) {
+            let what = format!("--pool {pool}: {} is the name of another row", pool.name);
+            return Err(Error::config(what, format!("choose a name that is none of {list}")));
+        }
+    }
+    Ok(())
 }
 
 /// Predictions of a variant by database, pools among them, and by seed, those of all folds together.

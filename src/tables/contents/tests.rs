@@ -274,6 +274,17 @@ fn databases_with_seeds_averaged() {
     assert_eq!((row("all"), row("other")), (row("pooled"), row("a")));
     let unknown = with(&all, &["x=c".parse().unwrap()]).unwrap_err().to_string();
     assert!(unknown.contains("--pool x=c: found no record") && unknown.contains("a, b, pooled"), "{unknown}");
+    // a name that is mistyped, or that another row has
+    for (pools, said) in [
+        (&["x=a+c"][..], "no record of a database c"),
+        (&["a=b"], "a is the name of another row"),
+        (&["pooled=a+b"], "pooled is the name of another row"),
+        (&["x=a", "x=b"], "x is the name of another row"),
+    ] {
+        let pools: Vec<Pool> = pools.iter().map(|pool| pool.parse().unwrap()).collect();
+        let text = with(&all, &pools).unwrap_err().to_string();
+        assert!(text.contains(said), "{text}");
+    }
     assert!(["x", "x=", "=a", "x=a+"].iter().all(|text| text.parse::<Pool>().is_err()));
     // one database and one seed: the main table says all
     assert!(
