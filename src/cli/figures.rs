@@ -134,7 +134,7 @@ impl Drawing<'_> {
             written += 1;
             print_line(&path.display().to_string());
         };
-        let kinds = self.wanted().filter(|kind| matches!(kind.draw, Draw::Runs(_)));
+        let kinds = self.wanted().filter(|kind| !matches!(kind.draw, Draw::Kernels(_)));
         let missing = draw_runs(&found, kinds, &self.look, &self.args.look.format, dir, &mut print)?;
         self.written += written;
         self.missing.extend(missing);

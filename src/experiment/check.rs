@@ -174,7 +174,7 @@ impl TrainConfig {
             between(&format!("train.betas[{i}]"), beta, 0.0..1.0, "[0.9, 0.999] is usual")?;
         }
         between("train.validation", self.validation, 0.0..0.51, "a share of the training fold, 0.1 is usual")?;
-        let watched = self.select == Select::Final || self.validation > 0.0;
+        let watched = self.select != Select::Best || self.validation > 0.0;
         Problem::unless(watched, "train.select", "\"best\" with train.validation = 0", || {
             let hint =
                 "hold out a share of the training fold to select on (validation = 0.1), or use select = \"final\"";

@@ -38,7 +38,7 @@ pub struct TrainConfig {
     /// Share of the training fold that is held out to follow the metrics over the epochs, and for `select`; 0 = none.
     /// Split like the folds (by patient where those are), see [`crate::ecg::hold_out`].
     pub validation: f64,
-    /// Which epoch's network the run gives.
+    /// Which network the run gives.
     pub select: Select,
     /// Steps between two read-backs of the losses.
     pub log_every: usize,
@@ -104,7 +104,7 @@ pub enum SamplerKind {
     Patients,
 }
 
-/// Which epoch's network a run gives. The test fold has no say in it.
+/// Which network a run gives. The test fold has no say in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Select {
@@ -112,6 +112,9 @@ pub enum Select {
     Final,
     /// That of the highest macro-F1 on the validation part of the training fold, the first of equals.
     Best,
+    /// The mean of those at the ends of the epochs of the second half, parameters and running estimates
+    /// (stochastic weight averaging, Izmailov et al. 2018).
+    Average,
 }
 
 /// Which fold is tested on.

@@ -29,11 +29,16 @@ pub struct Kind {
     pub draw: Draw,
 }
 
+/// Draws from runs.
+type OfRuns = for<'a> fn(&mut Drawn<'a>, &'a RunSet<'a>, &Look);
+
 /// What draws a kind.
 #[derive(Debug, Clone, Copy)]
 pub enum Draw {
     /// From runs.
-    Runs(for<'a> fn(&mut Drawn<'a>, &'a RunSet<'a>, &Look)),
+    Runs(OfRuns),
+    /// From the runs of networks: of what baselines do not have.
+    Networks(OfRuns),
     /// From measurements of kernels.
     Kernels(fn(&KernelData, &Look) -> Vec<Figure<'static>>),
 }
@@ -46,8 +51,8 @@ macro_rules! figures {
 
 /// Every kind, in the order of a report.
 pub const FIGURES: &[Kind] = figures! {
-    "training" "losses" "Losses and learning rate" Runs(training::losses);
-    "training" "metrics" "Metrics over the epochs" Runs(training::metrics);
+    "training" "losses" "Losses and learning rate" Networks(training::losses);
+    "training" "metrics" "Metrics over the epochs" Networks(training::metrics);
     "confusion" "confusion" "Confusion matrix" Runs(confusion::draw);
     "confusion" "confusion-folds" "Confusion matrices of the folds" Runs(confusion::folds);
     "confusion" "confusion-arms" "Confusion matrices of the arms" Runs(confusion::arms);
@@ -56,20 +61,20 @@ pub const FIGURES: &[Kind] = figures! {
     "performance" "per-class" "Metrics per class" Runs(per_class::draw);
     "performance" "patients" "Accuracy of every patient" Runs(patients::draw);
     "performance" "ablation" "Arms against each other" Runs(ablation::draw);
-    "performance" "networks" "Networks and their cost" Runs(networks::draw);
+    "performance" "networks" "Networks and their cost" Networks(networks::draw);
     "data" "balance" "Records of every class" Runs(balance::draw);
-    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Runs(maps::gradcam::draw);
-    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Runs(maps::compare::draw);
-    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Runs(maps::aligned::draw);
-    "gradcam" "gradcam-wrong" "Grad-CAM of wrong predictions" Runs(maps::wrong::draw);
-    "gradcam" "gradcam-classes" "Grad-CAM for every class over one strip" Runs(maps::classes::draw);
-    "scores" "scores" "Scores of the maps" Runs(scores::draw);
-    "scores" "perturbation" "Deletion and insertion" Runs(perturbation::draw);
-    "scores" "randomised" "Maps at random weights" Runs(randomised::draw);
-    "features" "features" "Features per class" Runs(features::draw);
-    "features" "features-regressed" "Features regressed and measured" Runs(regressed::draw);
-    "features" "embedding" "Map of the embedding" Runs(embedding::draw);
-    "network" "network" "The network" Runs(network::draw);
+    "gradcam" "gradcam" "Grad-CAM of a strip of each class" Networks(maps::gradcam::draw);
+    "gradcam" "gradcam-compare" "Grad-CAM, two arms on the same strips" Networks(maps::compare::draw);
+    "gradcam" "gradcam-aligned" "Grad-CAM averaged about the R peak" Networks(maps::aligned::draw);
+    "gradcam" "gradcam-wrong" "Grad-CAM of wrong predictions" Networks(maps::wrong::draw);
+    "gradcam" "gradcam-classes" "Grad-CAM for every class over one strip" Networks(maps::classes::draw);
+    "scores" "scores" "Scores of the maps" Networks(scores::draw);
+    "scores" "perturbation" "Deletion and insertion" Networks(perturbation::draw);
+    "scores" "randomised" "Maps at random weights" Networks(randomised::draw);
+    "features" "features" "Features per class" Networks(features::draw);
+    "features" "features-regressed" "Features regressed and measured" Networks(regressed::draw);
+    "features" "embedding" "Map of the embedding" Networks(embedding::draw);
+    "network" "network" "The network" Networks(network::draw);
     "kernels" "roofline" "Roofline" Kernels(|data, look| Vec::from_iter(kernels::roofline(data, look)));
     "kernels" "variants" "Versions of the kernels" Kernels(kernels::variants);
     "kernels" "step-share" "Share of a training step" Kernels(|data, look| Vec::from_iter(kernels::step_share(data, look)));
@@ -185,8 +190,10 @@ impl Kind {
     /// Lays out its figures; what the runs have decides which there are, none for a kind that is not of runs.
     pub fn of_runs<'a>(&self, set: &'a RunSet<'a>, look: &Look) -> Drawn<'a> {
         let mut drawn = Drawn::default();
-        if let Draw::Runs(draw) = self.draw {
-            draw(&mut drawn, set, look);
+        match self.draw {
+            Draw::Runs(draw) => draw(&mut drawn, set, look),
+            Draw::Networks(draw) => draw(&mut drawn, set.networks(), look),
+            Draw::Kernels(_) => {}
         }
         drawn
     }

@@ -4,7 +4,7 @@ use crate::ecg::fingerprint::Fingerprint;
 use crate::error::{Error, Result};
 use crate::eval::baselines::baselines;
 use crate::experiment::data::{self, class_counts};
-use crate::experiment::{Experiment, Fold};
+use crate::experiment::Experiment;
 use crate::files::write_json;
 use crate::job::Host;
 use crate::run::folder::{METRICS, PREDICTIONS};
@@ -19,7 +19,7 @@ use std::time::Instant;
 /// `DIR/NAME/fold-K-seed-S`, as a sweep has it: config, record, split, predictions, metrics. Gives the metrics by name.
 ///
 /// # Errors
-/// [`Error::Config`] for an experiment without a test fold; [`Error::File`] for a folder that holds a run and is not to be
+/// [`Error::Config`] for an experiment that tests nothing; [`Error::File`] for a folder that holds a run and is not to be
 /// replaced; whatever keeps the data from being read.
 pub fn run_baselines(
     host: &dyn Host,
@@ -28,17 +28,17 @@ pub fn run_baselines(
     replace: bool,
 ) -> Result<Vec<(&'static str, Metrics)>> {
     let start = Instant::now();
-    let Fold::Index(fold) = experiment.train.fold else {
-        let what = "train.fold = \"all\": found no test fold, expected one";
-        return Err(Error::config(what, "baselines are tested: give a fold, e.g. --fold 0"));
-    };
     let dataset = host.reading(&mut |watch| data::load(experiment, watch))?;
     host.data(&dataset);
     let division = data::divide(experiment, &dataset)?;
+    if division.test.is_empty() {
+        let what = "train.fold = \"all\" without test.sources: found nothing to test on, expected some records";
+        return Err(Error::config(what, "baselines are tested: give a fold, e.g. --fold 0"));
+    }
     let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
     let counts = class_counts(&dataset, &division.train);
     host.say(format!("fitting on {} strips, testing on {}", division.train.len(), division.test.len()));
-    let place = format!("fold-{fold}-seed-{}", experiment.train.seed);
+    let place = format!("fold-{}-seed-{}", experiment.train.fold, experiment.train.seed);
     // folders first: none is found taken after the work
     let folder = |name: &&'static str| {
         let at = dir.join(name).join(&place);
@@ -63,6 +63,7 @@ pub fn run_baselines(
         let mut record = RunRecord::start(experiment);
         (record.train_records, record.test_records) = (division.train.len(), division.test.len());
         record.data = Some(fingerprint.clone());
+        record.baseline = true;
         folder.write_config(experiment)?;
         folder.write_split(&SplitRecord::new(&dataset, &division))?;
         predictions::write(&folder.dir().join(PREDICTIONS), &dataset.classes, &rows, Some(&origin))?;

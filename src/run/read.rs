@@ -212,6 +212,11 @@ impl Run {
         self.record.as_ref().is_some_and(|r| r.end.is_some())
     }
 
+    /// It is a baseline's, see [`RunRecord::baseline`].
+    pub fn is_baseline(&self) -> bool {
+        self.record.as_ref().is_some_and(|r| r.baseline)
+    }
+
     /// Whether a file told something.
     fn has(&self, file: &str) -> bool {
         match file {
@@ -281,10 +286,10 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
         found.names.push(name);
     }
     found.tell_apart(inputs, &from);
-    // the customary order: nothing, each guidance, both, and then by name
-    const FIRST: [&str; 4] = ["plain", "features", "xai", "both"];
+    // the customary order: nothing, each guidance, both, then by name, and the baselines
+    const FIRST: [&str; 5] = ["plain", "features", "xai", "both", "guided"];
     let rank = |run: &Run| FIRST.iter().position(|name| is_named(&run.variant, name)).unwrap_or(FIRST.len());
-    found.runs.sort_by_key(|run| (rank(run), run.variant.clone(), run.fold_and_seed()));
+    found.runs.sort_by_key(|run| (run.is_baseline(), rank(run), run.variant.clone(), run.fold_and_seed()));
     Ok(found)
 }
 
@@ -375,6 +380,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     let at = quoted(&run.dir.display().to_string());
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
     let train = format!("exgnet train EXPERIMENT.toml --out {at} --force");
+    let fit = "exgnet baselines EXPERIMENT.toml --out DIR --force".to_string();
     let mut told: Vec<(Option<&'static str>, String, Option<&String>, bool)> = Vec::new();
 
     let folder = RunFolder::at(&run.dir);
@@ -395,7 +401,9 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         told.push((None, "the run is not finished: it has no results yet".into(), Some(&resume), false));
     }
     let epochs = run.experiment.as_ref().map(|e| e.train.epochs).filter(|_| finished);
+    let baseline = run.is_baseline();
     match folder.read_log() {
+        Err(_) if baseline => {}
         Ok(log) if epochs.is_some_and(|epochs| epochs != log.len()) => {
             let (found, expected) = (count(log.len(), "epoch"), epochs.unwrap_or_default());
             let what = format!("{LOG} has {found}, expected the {expected} of {CONFIG}: it was cut off");
@@ -410,11 +418,12 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     }
     // an unfinished run is told once, not file by file
     let expected = finished && tests;
-    let command = if expected { Some(&evaluate) } else { None };
+    let command = if expected { Some(if baseline { &fit } else { &evaluate }) } else { None };
     macro_rules! part {
         ($field:ident, $file:expr, $read:expr, $without:literal) => {
             match $read {
-                Ok(None) if expected => told.push((Some($file), format!("no {}: {}", $file, $without), command, false)),
+                // what tells of a test is every run's, the rest a network's
+                Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => told.push((Some($file), format!("no {}: {}", $file, $without), command, false)),
                 Ok(found) => run.$field = found,
                 Err(e) => told.push((Some($file), e, command, true)),
             }

@@ -51,6 +51,9 @@ pub struct RunRecord {
     /// Epoch whose network was kept, from 1, see [`crate::experiment::Select`]; `None` while the run goes on.
     #[serde(default)]
     pub selected_epoch: Option<usize>,
+    /// It is no network's run: it has neither epochs nor maps.
+    #[serde(default)]
+    pub baseline: bool,
 }
 
 impl RunRecord {
@@ -80,6 +83,7 @@ impl RunRecord {
             test_records: 0,
             data: None,
             selected_epoch: None,
+            baseline: false,
         }
     }
 

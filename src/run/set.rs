@@ -28,7 +28,7 @@ impl Found {
 /// Runs, in the order of their variants, and what they have in common.
 #[derive(Debug, Clone, Default)]
 pub struct RunSet<'r> {
-    /// Runs, by variant (`plain` first, `both` last of the customary ones), then fold, then seed.
+    /// Runs, by variant (`plain` first, `both` last of the customary ones, baselines after all), then fold, then seed.
     pub runs: Vec<&'r Run>,
     /// Variants in that order.
     pub variants: Vec<String>,
@@ -36,14 +36,27 @@ pub struct RunSet<'r> {
     pub classes: Vec<String>,
     /// Strips were picked by their records: figures show all of them.
     pub picked: bool,
+    /// The same without baselines, where there are some beside networks.
+    networks: Option<Box<Self>>,
 }
 
 impl<'r> RunSet<'r> {
     /// What was found, see [`RunSet::check_tests`].
     pub fn new(found: &'r Found) -> Result<Self> {
-        let set = Self { picked: !found.picked.is_empty(), ..Self::of_runs(found.runs.iter().collect())? };
-        set.check_tests()?;
-        Ok(set)
+        let picked = !found.picked.is_empty();
+        let set = |runs| Ok::<_, Error>(Self { picked, ..Self::of_runs(runs)? });
+        let mut all = set(found.runs.iter().collect())?;
+        all.check_tests()?;
+        let networks: Vec<&Run> = found.runs.iter().filter(|r| !r.is_baseline()).collect();
+        if !networks.is_empty() && networks.len() < found.runs.len() {
+            all.networks = Some(Box::new(set(networks)?));
+        }
+        Ok(all)
+    }
+
+    /// The runs of networks, as figures of epochs and maps show them; all where there are none.
+    pub fn networks(&self) -> &Self {
+        self.networks.as_deref().unwrap_or(self)
     }
 
     /// These runs, in their order.
@@ -101,11 +114,12 @@ impl<'r> RunSet<'r> {
         self.runs.iter().copied().filter(move |r| r.variant == variant)
     }
 
-    /// The variants that are compared strip by strip: `plain`, or the first, and `both`, or `xai`, or the last.
+    /// The variants that are compared strip by strip: `plain`, or the first, and `both` (`guided`), or `xai`, or the
+    /// last.
     pub(crate) fn pair(&self) -> Option<[&str; 2]> {
         let named = |name: &str| self.variants.iter().find(|v| is_named(v, name));
         let first = named("plain").or(self.variants.first())?;
-        let second = named("both").or(named("xai")).or(self.variants.last())?;
+        let second = named("both").or(named("guided")).or(named("xai")).or(self.variants.last())?;
         (first != second).then_some([first, second])
     }
 

@@ -1,12 +1,13 @@
 //! Where a training stands, in a file: from it the training resumes to the same bytes as one that was never interrupted.
 //!
 //! A `safetensors` file: every parameter and running estimate under its name, `adam.m` and `adam.v`, and in the metadata
-//! the counters, the experiment, and what the current epoch has shown so far; with `train.select = "best"` also the best
-//! epoch's values, as `best.NAME`. The order of the records, augmentation and the dropout masks need no state: they
+//! the counters, the experiment, and what the current epoch has shown so far; where [`Select`] is not the last network
+//! also the selected one's values, as `best.NAME`. The order of the records, augmentation and the dropout masks need no state: they
 //! depend on seed, epoch, record and step alone.
 
 use super::journal::Seen;
 use crate::error::{Error, Result};
+use crate::experiment::Select;
 use crate::files::{Safetensors, write_atomically};
 use crate::gpu::Gpu;
 use crate::nn::Model;
@@ -19,29 +20,55 @@ use std::path::Path;
 const FORMAT: &str = "exgnet-checkpoint-1";
 const MOMENTS: [&str; 2] = ["adam.m", "adam.v"];
 const LOSS_SCALE: &str = "adam.loss_scale";
-/// Before the names of the best epoch's values.
+/// Before the names of the selected values.
 const BEST: &str = "best.";
 
-/// The best epoch so far.
+/// The network that a training would give if it ended now, where that is not the last one, see [`Select`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Best {
-    /// Epoch, from 1.
+pub struct Selected {
+    /// Epoch, from 1; the last one of a mean.
     pub epoch: usize,
-    /// Its macro-F1 on the validation records.
+    /// [`Select::Best`]: macro-F1 on the validation records. [`Select::Average`]: the number of networks in the mean.
     pub score: f64,
     /// Its parameters and running estimates.
     pub values: Vec<NamedTensor>,
 }
 
-impl Best {
-    /// Puts the epoch of `log`, of which `net` is the network, in the place of an earlier one that it beats; the first of
-    /// equals stays.
-    pub(super) fn consider(best: &mut Option<Self>, log: &EpochLog, net: &Model) -> Result<()> {
-        let score = log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
-        if best.as_ref().is_none_or(|b| score > b.score) {
-            *best = Some(Self { epoch: log.epoch, score, values: net.params().read()? });
+impl Selected {
+    /// Takes the network `net` that epoch `log.epoch` of `epochs` ended with into account.
+    pub(super) fn consider(
+        selected: &mut Option<Self>,
+        select: Select,
+        (log, epochs): (&EpochLog, usize),
+        net: &Model,
+    ) -> Result<()> {
+        let epoch = log.epoch;
+        match select {
+            Select::Final => {}
+            Select::Best => {
+                let score = log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
+                // the first of equals stays
+                if selected.as_ref().is_none_or(|best| score > best.score) {
+                    *selected = Some(Self { epoch, score, values: net.params().read()? });
+                }
+            }
+            Select::Average if 2 * epoch <= epochs => {}
+            Select::Average => match selected {
+                None => *selected = Some(Self { epoch, score: 1.0, values: net.params().read()? }),
+                Some(mean) => mean.join(epoch, &net.params().read()?),
+            },
         }
         Ok(())
+    }
+
+    /// Makes the mean one of one network more.
+    fn join(&mut self, epoch: usize, values: &[NamedTensor]) {
+        (self.epoch, self.score) = (epoch, self.score + 1.0);
+        for ((_, _, mean), (_, _, new)) in self.values.iter_mut().zip(values) {
+            for (m, v) in mean.iter_mut().zip(new) {
+                *m += ((f64::from(*v) - f64::from(*m)) / self.score) as f32;
+            }
+        }
     }
 
     /// The network with its values; `last` is the one that the training ended with.
@@ -70,8 +97,8 @@ pub struct Checkpoint {
     pub loss_scale: Option<[f32; 2]>,
     /// What the epoch has shown so far.
     pub(super) seen: Seen,
-    /// The best epoch so far, where one is selected.
-    pub best: Option<Best>,
+    /// What is selected so far.
+    pub selected: Option<Selected>,
 }
 
 impl Checkpoint {
@@ -82,8 +109,8 @@ impl Checkpoint {
             tensors.push(((*name).to_string(), vec![values.len()], values.clone()));
         }
         tensors.extend(self.loss_scale.map(|scale| (LOSS_SCALE.to_string(), vec![2], scale.to_vec())));
-        let best = self.best.iter().flat_map(|b| &b.values);
-        tensors.extend(best.map(|(name, shape, v)| (format!("{BEST}{name}"), shape.clone(), v.clone())));
+        let selected = self.selected.iter().flat_map(|b| &b.values);
+        tensors.extend(selected.map(|(name, shape, v)| (format!("{BEST}{name}"), shape.clone(), v.clone())));
         let mut metadata = vec![
             ("format", FORMAT.to_string()),
             ("epoch", self.epoch.to_string()),
@@ -92,7 +119,7 @@ impl Checkpoint {
             ("experiment", self.experiment.clone()),
             ("seen", serde_json::to_string(&self.seen).expect("numbers always serialise")),
         ];
-        if let Some(best) = &self.best {
+        if let Some(best) = &self.selected {
             metadata.extend([("best_epoch", best.epoch.to_string()), ("best_score", best.score.to_string())]);
         }
         write_atomically(path, &safetensors_bytes(&tensors, &metadata))?;
@@ -119,10 +146,10 @@ impl Checkpoint {
                 None => values.push((name.to_string(), shape, v)),
             }
         }
-        let mut best = None;
+        let mut selected = None;
         if file.optional("best_epoch").is_some() {
             let (epoch, score) = (file.number("best_epoch")?, file.number("best_score")?);
-            best = Some(Best { epoch, score, values: best_values });
+            selected = Some(Selected { epoch, score, values: best_values });
         }
         let mut loss_scale = None;
         if file.names().contains(&LOSS_SCALE) {
@@ -138,7 +165,7 @@ impl Checkpoint {
             moments: [file.tensor(MOMENTS[0])?.1, file.tensor(MOMENTS[1])?.1],
             loss_scale,
             seen: serde_json::from_str(file.text("seen")?).map_err(|e| format!("'seen' in the metadata: {e}"))?,
-            best,
+            selected,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The training loop: one submission a step, losses and logits read back every few steps.
 
 use super::augment::Augment;
-use super::checkpoint::{Best, Checkpoint};
+use super::checkpoint::{Checkpoint, Selected};
 use super::journal::{Journal, NO_NUMBER, Seen, named_metrics};
 use super::losses::BatchTargets;
 use super::sampler::Sampler;
@@ -10,7 +10,7 @@ use super::targets::Targets;
 use crate::error::{Error, Result};
 use crate::eval::logits_by;
 use crate::experiment::data::Strips;
-use crate::experiment::{Experiment, Schedule, Select};
+use crate::experiment::{Experiment, Schedule};
 use crate::explain::probabilities;
 use crate::gpu::Gpu;
 use crate::nn::params::{NamedTensor, Params};
@@ -64,7 +64,7 @@ pub enum Ended {
     Done {
         /// The network.
         net: Box<Model>,
-        /// The epoch that it is of, from 1, see [`Select`].
+        /// The epoch that it is of, from 1, see [`Select`](crate::experiment::Select).
         epoch: usize,
     },
     /// It was told to stop, and wrote a checkpoint after so many steps.
@@ -128,7 +128,7 @@ impl Training<'_> {
         let steps = per_epoch * t.epochs;
         let (mut step, mut loss) = (from.as_ref().map_or(0, |c| c.step), f64::NAN);
         let (first, mut skip) = from.as_ref().map_or((0, 0), |c| (c.epoch, c.batch));
-        let (mut seen, mut best) = from.map_or_else(Default::default, |c| (c.seen, c.best));
+        let (mut seen, mut selected) = from.map_or_else(Default::default, |c| (c.seen, c.selected));
         let mut saved = (step, Instant::now());
         for epoch in first..t.epochs {
             let start = Instant::now();
@@ -152,7 +152,7 @@ impl Training<'_> {
                     if journal.len() > 0 {
                         loss = journal.read(self.strips, &mut seen, step)?;
                     }
-                    self.save(safety.path, &stepper, (epoch, i + 1, step), (&seen, &best))?;
+                    self.save(safety.path, &stepper, (epoch, i + 1, step), (&seen, &selected))?;
                     saved = (step, Instant::now());
                     if stop {
                         return Ok(Ended::Stopped { step, steps });
@@ -166,20 +166,18 @@ impl Training<'_> {
                 .extend(stepper.optimizer.loss_scale()?.map(|[scale, _]| ("loss_scale".into(), f64::from(scale))));
             log.seconds = start.elapsed().as_secs_f64();
             observer.epoch(&log)?;
-            if t.select == Select::Best {
-                Best::consider(&mut best, &log, &stepper.net)?;
-            }
+            Selected::consider(&mut selected, t.select, (&log, t.epochs), &stepper.net)?;
             let stop = (safety.stop)() && step < steps;
             if stop || t.checkpoint_steps > 0 && step - saved.0 >= t.checkpoint_steps {
-                self.save(safety.path, &stepper, (epoch + 1, 0, step), (&seen, &best))?;
+                self.save(safety.path, &stepper, (epoch + 1, 0, step), (&seen, &selected))?;
                 saved = (step, Instant::now());
                 if stop {
                     return Ok(Ended::Stopped { step, steps });
                 }
             }
         }
-        let (net, epoch) = match best {
-            Some(best) => (best.network(gpu, &stepper.net)?, best.epoch),
+        let (net, epoch) = match selected {
+            Some(selected) => (selected.network(gpu, &stepper.net)?, selected.epoch),
             None => (stepper.net, t.epochs),
         };
         sound(net.params(), step)?;
@@ -210,7 +208,7 @@ impl Training<'_> {
         path: &Path,
         stepper: &Stepper,
         (epoch, batch, step): (usize, usize, usize),
-        (seen, best): (&Seen, &Option<Best>),
+        (seen, selected): (&Seen, &Option<Selected>),
     ) -> Result<()> {
         let checkpoint = Checkpoint {
             experiment: self.experiment.to_toml(),
@@ -221,7 +219,7 @@ impl Training<'_> {
             moments: stepper.optimizer.moments()?,
             loss_scale: stepper.optimizer.loss_scale()?,
             seen: seen.clone(),
-            best: best.clone(),
+            selected: selected.clone(),
         };
         checkpoint.write(path)
     }

@@ -1,6 +1,7 @@
 //! Baselines as variants of a sweep, and maps as weights become random.
 
 use crate::common::{exgnet, fails, path, text};
+use std::path::Path;
 
 const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nsplit = 'stratified'\nfolds = 2\n\
     [data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\
@@ -30,7 +31,7 @@ fn baselines_stand_beside_networks() {
     fails(&[&baselines[..], &["1"]].concat(), 1, &["holds a run already", "--force"]);
     works(&[&baselines[..], &["1", "--force", "--threads", "1"]].concat());
     assert_eq!(read("runs/boosting/fold-0-seed-1/predictions.csv"), before, "one thread or several");
-    fails(&["baselines", &base, "--out", &out, "--fold", "all"], 1, &["no test fold"]);
+    fails(&["baselines", &base, "--out", &out, "--fold", "all"], 1, &["nothing to test on", "--fold 0"]);
     works(&[&baselines[..], &["2"]].concat());
 
     let table = works(&["collect", &out, "--quiet"]);
@@ -43,6 +44,14 @@ fn baselines_stand_beside_networks() {
     let averaged = read("runs/by_database.csv");
     assert!(averaged.lines().any(|l| l.starts_with("rule,synthetic,20,20,")), "{averaged}");
     assert!(read("runs/by_database.md").contains("less that of plain"), "{averaged}");
+
+    // figures of tests show both, those of epochs and maps the networks alone; nothing that a baseline cannot have is missed
+    let figures = exgnet(&["figures", &out, "--out", &at("figures"), "--only", "training,ranking,gradcam,embedding,confusion"]);
+    let said = text(&figures.stderr);
+    assert!(figures.status.success() && !said.contains("missing") && !said.contains("not drawn"), "{said}");
+    let drawn = |stem: &str| Path::new(&at("figures")).join(format!("{stem}.png")).exists();
+    assert!(["losses", "reliability", "gradcam", "embedding", "confusion-rule", "confusion-plain"].iter().all(|s| drawn(s)));
+    assert!(!drawn("embedding-rule"));
 }
 
 #[test]

@@ -91,6 +91,29 @@ fn the_best_epoch_survives_an_interruption() {
 }
 
 #[test]
+fn a_mean_of_networks_survives_an_interruption() {
+    let steady = ["--set", "train.schedule=constant", "--set", "train.warmup=0"];
+    let tmp = killed_and_resumed(&[&["--set", "train.select=average"][..], &steady].concat());
+    let values = |dir: &Path| ModelFile::read(&dir.join("model.safetensors")).expect("a model").values;
+    // of the networks of the second half, epochs 3 and 4, which are those of trainings that end there
+    let ends = ["3", "4"].map(|epochs| {
+        let dir = tmp.path().join(epochs);
+        train(&dir, &[&steady[..], &["--set", &format!("train.epochs={epochs}")]].concat());
+        values(&dir)
+    });
+    let mean = values(&tmp.path().join("broken"));
+    for (name, mean) in &mean {
+        let ends = ends.each_ref().map(|values| &values[name]);
+        for (i, m) in mean.iter().enumerate() {
+            let expected = 0.5 * (f64::from(ends[0][i]) + f64::from(ends[1][i]));
+            assert!((f64::from(*m) - expected).abs() <= 1e-7 + 1e-6 * expected.abs(), "{name} {i}: {m} for {expected}");
+        }
+    }
+    assert!(mean.iter().any(|(name, mean)| *mean != ends[1][name]), "the mean is another network than the last");
+    assert_eq!(json(&bytes(&tmp.path().join("broken"), "run.json"))["selected_epoch"], 4);
+}
+
+#[test]
 fn augmented_strips_survive_an_interruption() {
     let sets = ["augment.shift=0.3", "augment.scale=0.2", "augment.wander=0.1", "augment.noise=0.05"];
     killed_and_resumed(&sets.iter().flat_map(|s| ["--set", s]).collect::<Vec<_>>());
