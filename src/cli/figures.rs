@@ -37,6 +37,9 @@ pub(super) struct FiguresArgs {
     /// The runs of this test fold alone
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
+    /// The runs of this seed alone
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
     /// Variant that the others are compared with, which comes first; without it `plain`, or the first by name
     #[arg(long, value_name = "VARIANT")]
     reference: Option<String>,
@@ -115,7 +118,7 @@ impl Drawing<'_> {
     /// Draws runs together: a sweep's folds and arms, or whatever else was named.
     fn runs(&mut self, paths: &[PathBuf]) -> Result<()> {
         let mut found = read_all(paths)?;
-        found.restrict(self.args.fold, &self.args.records)?;
+        found.restrict(self.args.fold, self.args.seed, &self.args.records)?;
         found.complete()?;
         if let Some(variant) = &self.args.reference {
             found.begin_with(variant)?;
@@ -123,7 +126,7 @@ impl Drawing<'_> {
         self.damaged = found.undamaged();
         tell(self.common, &found.missing);
         let beside = paths[0].join("figures");
-        let whole = self.args.fold.is_none() && self.args.records.is_empty();
+        let whole = self.args.fold.is_none() && self.args.seed.is_none() && self.args.records.is_empty();
         if paths.len() == 1 && self.args.out.is_none() && whole {
             // those that the training drew
             guard::owns(&beside);

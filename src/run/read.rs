@@ -17,6 +17,7 @@ use crate::run::sanity::Sanity;
 use crate::run::set::count;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
@@ -72,22 +73,14 @@ pub struct Found {
 }
 
 impl Found {
-    /// Keeps the runs of one test fold and, of their strips, those of some records; what was given says so from then on.
+    /// Keeps the runs of one test fold, of one seed, and, of their strips, those of some records; what was given says so from
+    /// then on.
     ///
     /// # Errors
-    /// [`Error::Data`] where no run is of the fold, or no run keeps a strip of a record.
-    pub fn restrict(&mut self, fold: Option<usize>, records: &[String]) -> Result<()> {
-        let mut of = Vec::new();
-        if let Some(fold) = fold {
-            let folds: BTreeSet<usize> = self.runs.iter().filter_map(|r| Some(r.fold_and_seed()?.0)).collect();
-            if !folds.contains(&fold) {
-                let there: Vec<String> = folds.iter().map(usize::to_string).collect();
-                let what = format!("found no run, expected one of the folds {}", there.join(", "));
-                return Err(Error::data(format!("fold {fold}"), what, "give a fold of these runs with --fold"));
-            }
-            self.runs.retain(|r| r.fold_and_seed().is_some_and(|own| own.0 == fold));
-            of.push(format!("fold {fold}"));
-        }
+    /// [`Error::Data`] where no run is of the fold or seed, or no run keeps a strip of a record.
+    pub fn restrict(&mut self, fold: Option<usize>, seed: Option<u64>, records: &[String]) -> Result<()> {
+        let mut of = self.only("fold", fold, |run| Some(run.fold_and_seed()?.0))?;
+        of.extend(self.only("seed", seed, |run| Some(run.record.as_ref()?.seed))?);
         let mut kept: BTreeSet<String> = BTreeSet::new();
         for strips in self.runs.iter_mut().filter_map(|r| Some(&mut r.examples.as_mut()?.strips)) {
             kept.extend(strips.iter().map(|s| s.record.clone()));
@@ -106,6 +99,25 @@ impl Found {
             *last = format!("{last} ({})", of.join("; "));
         }
         Ok(())
+    }
+
+    /// Keeps the runs of which `of` is `wanted`, a `what`; in words where that is one.
+    fn only<T: Ord + Display>(
+        &mut self,
+        what: &str,
+        wanted: Option<T>,
+        of: impl Fn(&Run) -> Option<T>,
+    ) -> Result<Vec<String>> {
+        let Some(wanted) = wanted else { return Ok(Vec::new()) };
+        let there: BTreeSet<T> = self.runs.iter().filter_map(&of).collect();
+        let named = format!("{what} {wanted}");
+        if !there.contains(&wanted) {
+            let there: Vec<String> = there.iter().map(T::to_string).collect();
+            let found = format!("found no run, expected one of the {what}s {}", there.join(", "));
+            return Err(Error::data(named, found, format!("give a {what} of these runs with --{what}")));
+        }
+        self.runs.retain(|run| of(run).as_ref() == Some(&wanted));
+        Ok(vec![named])
     }
 
     /// Whether every file that is there can be used: a page may leave one out, a table of results may not.
@@ -423,7 +435,9 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         ($field:ident, $file:expr, $read:expr, $without:literal) => {
             match $read {
                 // what tells of a test is every run's, the rest a network's
-                Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => told.push((Some($file), format!("no {}: {}", $file, $without), command, false)),
+                Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => {
+                    told.push((Some($file), format!("no {}: {}", $file, $without), command, false))
+                }
                 Ok(found) => run.$field = found,
                 Err(e) => told.push((Some($file), e, command, true)),
             }

@@ -312,8 +312,14 @@ fn figures_of_the_pages_come_from_committed_results() {
             let out = tmp.path().join(drawn.len().to_string());
             let kind = FIGURES.iter().map(|k| k.stem).filter(|stem| file.starts_with(stem));
             let kind = kind.max_by_key(|stem| stem.len()).expect("a kind of figure");
-            let (code, _, told) =
-                exgnet(&[results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()]);
+            // of one seed or fold where its caption says so
+            let caption = std::fs::read_to_string(committed.with_extension("txt")).unwrap();
+            let part = caption.trim().rsplit_once(" (").and_then(|(_, part)| part.strip_suffix(")."));
+            let part = part.filter(|p| p.starts_with("fold ") || p.starts_with("seed ")).unwrap_or_default();
+            let part = part.split("; ").filter_map(|p| p.split_once(' ')).map(|(what, n)| format!("--{what}={n}"));
+            let args = [results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()];
+            let args: Vec<String> = args.into_iter().map(str::to_owned).chain(part).collect();
+            let (code, _, told) = exgnet(&args.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!(code, Some(0), "{link}: {told}");
             let bytes = |path: &Path| std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             let same = bytes(&out.join(file)) == bytes(&committed);
