@@ -27,7 +27,7 @@ pub fn run_baselines(
     dir: &Path,
     replace: bool,
 ) -> Result<Vec<(&'static str, Metrics)>> {
-    let start = Instant::now();
+    let (start, begun) = (Instant::now(), RunRecord::start(experiment));
     let dataset = host.reading(&mut |watch| data::load(experiment, watch))?;
     host.data(&dataset);
     let division = data::divide(experiment, &dataset)?;
@@ -60,10 +60,13 @@ pub fn run_baselines(
         let rows: Vec<Prediction> = division.test.iter().zip(probabilities).map(row).collect();
         let metrics = Metrics::of(&dataset.classes, &rows, Some(&counts))?;
         let origin = Origin { part: Part::Test, data: fingerprint.id(), model: None, trained_on: None };
-        let mut record = RunRecord::start(experiment);
-        (record.train_records, record.test_records) = (division.train.len(), division.test.len());
-        record.data = Some(fingerprint.clone());
-        record.baseline = true;
+        let mut record = RunRecord {
+            train_records: division.train.len(),
+            test_records: division.test.len(),
+            data: Some(fingerprint.clone()),
+            baseline: true,
+            ..begun.clone()
+        };
         folder.write_config(experiment)?;
         folder.write_split(&SplitRecord::new(&dataset, &division))?;
         predictions::write(&folder.dir().join(PREDICTIONS), &dataset.classes, &rows, Some(&origin))?;
