@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, told for the person who has to mend it.
+/// What can go wrong, described for the person who has to fix it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// An operation was given tensors whose shapes or types do not fit.
@@ -82,7 +82,7 @@ pub enum Error {
 pub enum Room {
     /// Not known: the driver said no.
     Unknown,
-    /// So many bytes for all tensors together.
+    /// This number of bytes for all tensors together.
     Tensors(u64),
     /// A single tensor may have `most` bytes, and needed more.
     Tensor {

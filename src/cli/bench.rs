@@ -49,7 +49,7 @@ pub(super) struct BenchArgs {
     /// Times that each is measured, in turn, at least [default: 5, with --against 20]
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
-    /// Go on with rounds until so many seconds are over
+    /// Continue with rounds for at least this time
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
     min_time: f64,
     /// List operations with their sizes, and versions with what changed
@@ -207,10 +207,10 @@ fn list(common: &Common) -> Result<()> {
 
 fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let (experiment, config) = suite::read(path, &args.sets)?;
-    let tell = |what: &str| common.say(format!("measuring: {what}"));
+    let watch = |what: &str| common.say(format!("measuring: {what}"));
     if let Some(ours) = &config.ours {
         let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], ["twins", "cpu"], &twins::cpu())?;
-        let found = twins::run(&experiment, ours, &config, tell)?;
+        let found = twins::run(&experiment, ours, &config, watch)?;
         out.write(common, &found, &found.table())?;
         print_found(args.json, &found, || print_line(&found.table()));
         return Ok(());
@@ -225,7 +225,7 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     // a folder for each kind of adapter and CPU
     let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
     let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;
-    let report = suite::run(&gpu, &experiment, &config, &serve, tell)?;
+    let report = suite::run(&gpu, &experiment, &config, &serve, watch)?;
     let tables = format!("{}\n{}", report.goals(), report.peers_table());
     out.write(common, &report, &tables)?;
     print_found(args.json, &report, || {

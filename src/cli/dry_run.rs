@@ -97,7 +97,7 @@ fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<AtHand>> {
         }
         Err(e) => return Err(e),
     };
-    super::train::tell(common, &set);
+    super::train::print_data(common, &set);
     let division = data::divide(experiment, &set)?;
     let (_, others) = set.with_leads(&division.train);
     let sampler = Sampler::new(experiment, &set, &division.train, others);

@@ -41,7 +41,7 @@ pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
     print_found(args.json, &info, || print_text(&info));
     match opened {
         Ok(_) => Ok(ExitCode::SUCCESS),
-        // Already in the report; the exit code tells scripts.
+        // Already in the report; the exit code is for scripts.
         Err(Error::NoAdapter { .. }) => Ok(ExitCode::FAILURE),
         Err(e) => Err(e),
     }

@@ -1,4 +1,4 @@
-//! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
+//! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be compared with.
 
 pub mod baselines;
 pub mod boosting;

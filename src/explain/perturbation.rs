@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn what_does_not_fit_is_reported() {
         let message = |signal: &[f32], map: &[f32], steps| {
             let text = deletion_steps(signal, map, steps).unwrap_err().to_string();
             assert_eq!(text, insertion_steps(signal, map, steps).unwrap_err().to_string());

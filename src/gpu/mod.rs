@@ -226,10 +226,10 @@ impl Gpu {
         found.map_or(Ok(()), |what| Err(self.fault(&what)))
     }
 
-    /// The error of what the driver said. Where the device is lost, that is what is told, now and from here on, whatever
-    /// else followed from it.
+    /// The error of what the driver said. Once the device is lost, that is what is reported, now and later, whatever
+    /// else follows from it.
     fn fault(&self, what: &str) -> Error {
-        // the driver tells of a loss when it is asked; should it fail at that too, there is nothing more to know
+        // the driver reports a loss when it is polled; should that fail too, there is nothing more to know
         let _ = self.0.device.poll(wgpu::PollType::Poll);
         let mut kept = lock(&self.0.fault);
         let is_loss = |text: &&str| text.starts_with(LOST);
@@ -256,7 +256,7 @@ impl Gpu {
     }
 }
 
-/// How the fault of a lost device begins.
+/// How the message of a device loss begins.
 const LOST: &str = "device lost";
 
 /// `f` on all of `items`, or on the halves of those that memory does not suffice for, down to single ones.

@@ -17,7 +17,7 @@ pub(super) fn mb(bytes: u64) -> String {
     format!("{:.3} MB", bytes as f64 / 1e6)
 }
 
-/// The error of `what`, which needs so many bytes where `held` are held.
+/// The error of `what`, which needs `bytes` bytes where `held` are held.
 pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error {
     Error::memory(
         format!(
@@ -214,7 +214,7 @@ impl Gpu {
         done.map(|()| phases.unwrap_or_default())
     }
 
-    /// Allows tensors no more than so many bytes together, free buffers of the pool included; `None`: what the device has.
+    /// Limits tensors to `bytes` bytes together, free buffers of the pool included; `None`: what the device has.
     pub fn limit_memory(&self, bytes: Option<u64>) {
         lock(&self.0.pool.stats).limit = bytes;
     }

@@ -16,7 +16,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Of tensors with so many elements each; the host keeps the first `host` of them too.
+    /// Of tensors with `elements` elements each; the host keeps the first `host` of them too.
     pub fn of(elements: &[f64], host: usize) -> Self {
         let bytes = |n: f64| (4.0 * n) as u64;
         let most = elements.iter().copied().fold(0.0, f64::max);

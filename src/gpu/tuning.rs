@@ -134,7 +134,7 @@ pub struct Seen {
 /// What headers may ask for of an adapter, this one or one that is supposed.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
-    /// The CPU plays the GPU.
+    /// A software adapter.
     pub software: bool,
     /// Subgroup operations.
     pub subgroups: bool,

@@ -1,4 +1,4 @@
-//! What `exgnet gpu-report` tells of an adapter: what other commands found there, as one JSON file and as one page.
+//! What `exgnet gpu-report` reports of an adapter: what other commands found there, as one JSON file and as one page.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_tells_what_was_found_and_what_was_not() {
+    fn the_page_shows_what_was_found_and_what_was_not() {
         let case = |same: bool| json!({"same_bits": same, "values": {"ratio": 0.25}, "second": null});
         let step = json!({"batch": 32, "samples": 5000, "train_step": {"median": 16.0, "low": 15.0, "high": 20.0},
             "by_kernel": [{"kernel": "conv1d/05_fast", "ms": 3.0}, {"kernel": "b", "ms": 1.0}], "peak_memory_bytes": 2097152});

@@ -72,14 +72,14 @@ pub struct Reference {
 pub struct Timing {
     /// Times that each is measured, at least.
     pub rounds: usize,
-    /// Rounds go on until so many seconds are over.
+    /// Rounds continue for at least n seconds.
     pub min_seconds: f64,
-    /// A version that would take longer than so many seconds for a run is left out; one that takes long has fewer rounds.
+    /// A version that would take more than n seconds for a run is left out; one that takes long has fewer rounds.
     pub limit_seconds: f64,
 }
 
 impl Timing {
-    /// So many rounds, however long they take.
+    /// n rounds, however long they take.
     pub fn rounds(rounds: usize) -> Self {
         Self { rounds, min_seconds: 0.0, limit_seconds: f64::INFINITY }
     }

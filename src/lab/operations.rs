@@ -1,4 +1,4 @@
-//! Operations that can be measured at any shape, made from their cases, and how their sizes are given and told.
+//! Operations that can be measured at any shape, made from their cases, and how their sizes are given and printed.
 
 use crate::error::{Error, Result, nearest};
 use crate::gpu::{Gpu, Version};

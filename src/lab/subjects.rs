@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     let [batch, c_in, len, out, k, t] = [s.batch, s.c_in, s.len, s.out, s.k, s.out_len()].map(|n| n as f64);
     let (rows, n) = (batch * c_in * len, out * c_in);
-    // of the tensors so many are inputs, and one is the output
+    // the tensors are the inputs and one output
     let (tensors, inputs) = match operation {
         // the padded rows of input and gradient come on top
         "conv1d" | "conv1d_input_grad" | "conv1d_weight_grad" => {

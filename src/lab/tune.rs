@@ -25,11 +25,11 @@ use table::kernels_hash;
 const TOLERANCE: f64 = 1e-4;
 /// A candidate must take at most this share of the rule of thumb's time.
 const WORTH: f64 = 0.85;
-/// A candidate whose first time is so many times that of the best is not timed again.
+/// A candidate whose first time is this many times that of the best is not timed again.
 const BEHIND: f64 = 1.5;
 /// Times that the best candidate is measured in turn with the rule of thumb.
 const DUELS: usize = 5;
-/// Where the settings of a version begin so many times behind the best, no others are tried.
+/// Where the settings of a version begin this many times behind the best, no others are tried.
 const FAR_BEHIND: f64 = 3.0;
 
 /// How to tune.
@@ -113,8 +113,8 @@ fn difference(found: &[f32], truth: &[f32]) -> f64 {
     if found.len() == truth.len() { f64::from(worst) / f64::from(largest) } else { f64::INFINITY }
 }
 
-/// Tunes the kernels of a network, those that take most of a step first, and adds to the table what it finds; `tell` hears of
-/// every shape and may save the table. A batch that does not fit is refused before anything is allocated; a candidate that
+/// Tunes the kernels of a network, those that take most of a step first, and adds to the table what it finds; `watch` is
+/// called after every shape and may save the table. A batch that does not fit is refused before anything is allocated; a candidate that
 /// does not compile is rejected.
 pub fn tune(
     gpu: &Gpu,
@@ -122,7 +122,7 @@ pub fn tune(
     (batch, samples): (usize, usize),
     options: &Options,
     table: &mut Table,
-    tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+    watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
 ) -> Result<Outcome> {
     let layers = layers(network, batch, samples)?;
     let convs = layers.into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| needs(pass.name(), s)));
@@ -135,7 +135,7 @@ pub fn tune(
     let (choices, forced) = (gpu.choices(), gpu.forced());
     gpu.force(Forced::default())?;
     let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, subjects.len()) };
-    let done = tuner.all(&subjects, table, tell);
+    let done = tuner.all(&subjects, table, watch);
     gpu.set_choices(choices);
     gpu.force(forced)?;
     done
@@ -173,7 +173,7 @@ impl Tuner<'_> {
         &mut self,
         subjects: &[Subject],
         table: &mut Table,
-        tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+        watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
     ) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let total: f64 = subjects.iter().map(|s| s.weight).sum();
@@ -204,7 +204,7 @@ impl Tuner<'_> {
                     continue;
                 }
                 self.seen.insert(seen.key.clone());
-                let Some(found) = self.shape(&seen, &run, worth_ms, table, tell)? else { continue };
+                let Some(found) = self.shape(&seen, &run, worth_ms, table, watch)? else { continue };
                 outcome.tuned += 1;
                 outcome.ms[0] += found.rule_ms;
                 outcome.ms[1] += found.ms;
@@ -219,7 +219,7 @@ impl Tuner<'_> {
                     found: Some(&found),
                     left: self.left(),
                 };
-                tell(&progress, table)?;
+                watch(&progress, table)?;
             }
         }
         Ok(outcome)
@@ -265,7 +265,7 @@ impl Tuner<'_> {
         run: &dyn Fn() -> Result<Tensor>,
         worth_ms: f64,
         table: &Table,
-        tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+        watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
     ) -> Result<Option<Found>> {
         let candidates = self.candidates(seen)?;
         if candidates.len() < 2 {
@@ -342,7 +342,7 @@ impl Tuner<'_> {
                 found: None,
                 left: self.left(),
             };
-            tell(&progress, table)?;
+            watch(&progress, table)?;
             using(Some(&choice));
             let usual = choice.settings.is_empty();
             if !run().and_then(|y| y.to_vec()).is_ok_and(|values| difference(&values, &truth) <= TOLERANCE) {

@@ -166,7 +166,7 @@ impl BatchNorm {
         Ok(y)
     }
 
-    /// `max(0, norm + plus)`, and dropout of it, in one pass; of `x`'s shape. What ends a residual block:
+    /// `max(0, norm + plus)`, and dropout of it, in one pass; of `x`'s shape. The fused epilogue of a residual block:
     /// `bn.relu(&y, Added::Tensor(&x), mode, drop.at(mode).as_ref())`.
     pub fn relu(
         &self,

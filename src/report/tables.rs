@@ -150,8 +150,8 @@ fn facts(runs: &[Run]) -> Vec<Fact> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         values.into_iter().for_each(|v| *counts.entry(v).or_default() += 1);
         let several = counts.len() > 1;
-        let told = |(v, n): (String, usize)| if several { format!("{v} ({n} runs)") } else { v };
-        Fact { name, values: counts.into_iter().map(told).collect() }
+        let line = |(v, n): (String, usize)| if several { format!("{v} ({n} runs)") } else { v };
+        Fact { name, values: counts.into_iter().map(line).collect() }
     };
     let split = |s| serde_json::to_value(s).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     vec![

@@ -20,7 +20,7 @@ use crate::tensor::Tensor;
 use std::path::Path;
 use std::time::Instant;
 
-/// Where a training stands, told after each step.
+/// Where a training stands, reported after each step.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     /// Epoch, from 1.
@@ -67,7 +67,7 @@ pub enum Ended {
         /// The epoch that it is of, from 1, see [`Select`](crate::experiment::Select).
         epoch: usize,
     },
-    /// It was told to stop, and wrote a checkpoint after so many steps.
+    /// It was stopped, and wrote a checkpoint after n steps.
     Stopped {
         /// Steps done.
         step: usize,
@@ -94,7 +94,7 @@ pub struct Training<'a> {
     pub sampler: &'a Sampler,
     /// Records whose metrics are computed after each epoch; may be none.
     pub validation: &'a [usize],
-    /// Look for the first operation whose output is no number, see [`Stepper::trace`].
+    /// Look for the first operation with a non-finite output, see [`Stepper::trace`].
     pub trace: bool,
 }
 

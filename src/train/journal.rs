@@ -14,7 +14,7 @@ use crate::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What to do about a loss or a parameter that is no number.
+/// What to do about a loss or a parameter that is not finite.
 pub(super) const NO_NUMBER: &str = "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), \
                                     keep clipping on (train.clip), check the data";
 

@@ -69,7 +69,7 @@ pub fn with_batch(e: Error, experiment: &Experiment, classes: usize, samples: us
             "not even the smallest batch fits: {raise}take shorter strips or a smaller network (network.preset, \
              network.widths)"
         ),
-        None => format!("{hint}; `exgnet train --dry-run` tells what a batch needs"),
+        None => format!("{hint}; `exgnet train --dry-run` prints what a batch needs"),
     };
     Error::Memory { what, room, hint }
 }

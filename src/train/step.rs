@@ -39,7 +39,7 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    /// A new network for as many classes as there are `class_weights`, or one that goes on from a checkpoint.
+    /// A new network with one class for each of `class_weights`, or one that resumes from a checkpoint.
     ///
     /// # Errors
     /// [`Error::Config`] for impossible sizes; [`Error::Shape`] for a checkpoint of another network.

@@ -1,5 +1,5 @@
 //! A test of a network: deletion and insertion against passes one by one, maps for the predicted class, what a network
-//! is held against.
+//! is compared with.
 
 use crate::common::golden::gpu;
 use exgnet::ecg::guidance::guidance;
@@ -65,7 +65,7 @@ fn near(a: &serde_json::Value, b: &serde_json::Value) -> bool {
 }
 
 #[test]
-fn a_network_and_what_it_is_held_against() {
+fn a_network_and_what_it_is_compared_with() {
     let options = SyntheticOptions { records: 80, fs: 100.0, seconds: 4.0, ..SyntheticOptions::default() };
     let data = synthesize(&options).expect("synthetic ECG");
     let (strips, net) = (Strips::new(&data), network(data.classes.len()));

@@ -118,7 +118,7 @@ fn operations_and_versions_are_listed() {
     assert!(said.lines().any(|l| l.trim().starts_with("01_naive  ")), "{said}");
 }
 
-/// More rounds, as many as there is time for.
+/// More rounds, while there is time.
 #[test]
 fn rounds_go_on_for_the_time_asked() {
     let args = ["bench", "add", "--shape", "batch=1,in=2,len=50", "--rounds", "1", "--min-time", "0.5", "--json"];
@@ -181,13 +181,13 @@ fn two_texts_are_compared_in_turn() {
     let common = ["bench", "conv1d", "--shape", SHAPE, "--json", "--rounds", "15"];
     let slow = ["--shader-dir", shaders, "--version", "slow", "--against", "naive"];
     // twelve times the work; where others work on the machine too, noise may hide even that, but not again and again
-    let told = |_| {
+    let reported = |_| {
         let (found, code) = json(&[&common[..], &slow].concat());
         assert_eq!((code, found["rows"].as_array().map(Vec::len)), (Some(0), Some(2)), "{found}");
         let against = &found["rows"][0]["against"];
         against["ratio"]["high"].as_f64().is_some_and(|v| v < 1.0) && against["within_noise"] == false
     };
-    assert!((0..5).any(told), "twelve times the work is not told");
+    assert!((0..5).any(reported), "twelve times the work is not reported");
     // the folder's texts of the naive version are the built-in ones; one of twenty such comparisons may find a difference
     let same = ["--version", "naive", "--against", shaders];
     let none = |_| {
@@ -229,9 +229,9 @@ fn the_ladder_writes_its_tables_and_figure() {
     assert!(done.status.success() && again.join("ladder-conv1d.svg").is_file(), "{}", text(&done.stderr));
 }
 
-/// A part that takes too long is told and left out, the rest stands, and the next start measures again what failed.
+/// A part that takes too long is reported and left out, the rest stands, and the next start measures again what failed.
 #[test]
-fn a_report_about_the_adapter_tells_what_it_lacks() {
+fn a_report_about_the_adapter_names_what_it_lacks() {
     let tmp = tempfile::tempdir().expect("a folder");
     let out = path(tmp.path(), "report");
     let report = |more: &[&str]| exgnet(&[&["gpu-report", "--out", &out][..], more].concat());

@@ -1,7 +1,7 @@
 //! Every kind of error as the text that a person reads: the file or operation, what was found, what was expected, a HINT.
 //!
 //! `tests/goldens/errors/error.txt` is the list, by variant of [`Error`]; `EXGNET_GOLDENS=write cargo test --test engine errors::`
-//! writes it anew. A variant that no message here is of does not pass.
+//! rewrites it. A variant that no message here is of does not pass.
 
 use crate::common::goldens::same_as_golden;
 use exgnet::ecg::{LoadOptions, Source, SyntheticOptions, prepared, synthesize};
@@ -223,8 +223,8 @@ fn every_variant_says_what_where_and_how_to_mend_it() {
             assert!(message.contains(": "), "{what}: neither a file nor an operation: {said}");
             // the system's own words on a file, and the driver's on a kernel or memory, say what was found and nothing more
             let own = !matches!(e, Error::File { .. } | Error::Gpu { .. } | Error::Memory { .. });
-            let told = ["expected", "did you mean"].iter().any(|word| message.contains(word));
-            assert!(!own || told, "{what}: not what was expected: {said}");
+            let helpful = ["expected", "did you mean"].iter().any(|word| message.contains(word));
+            assert!(!own || helpful, "{what}: not what was expected: {said}");
             writeln!(found, "\n# {what}\n{said}").expect("text");
         }
         found.push('\n');

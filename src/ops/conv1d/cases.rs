@@ -146,7 +146,7 @@ const VALUES: [Setting; 41] = [
     [9, 4, 7, 20, 11, 2, 1, 1],
     [33, 1, 2, 9, 3, 1, 1, 1],
     [12, 2, 3, 50, 3, 1, 2, 1],
-    // and so many weights that a slice of their gradient takes several, the last one fewer
+    // and enough weights that a slice of their gradient takes several, the last one fewer
     [10, 64, 40, 30, 3, 1, 1, 1],
     // lengths around a tile of 192, 128 and 64 positions
     [1, 4, 8, 191, 5, 1, 1, 1],

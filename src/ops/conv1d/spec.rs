@@ -47,7 +47,7 @@ impl Numbers {
         }
     }
 
-    /// The name behind sizes, where it is told: f32 goes without saying.
+    /// The name behind sizes, where it is printed: f32 is left out.
     pub(crate) fn behind(self) -> String {
         if self == Self::F32 { String::new() } else { format!(" {}", self.name()) }
     }

@@ -136,7 +136,7 @@ impl Block {
 
 impl models::Sizes for Sizes {
     fn name(&self) -> Option<String> {
-        Some(self.told())
+        Some(self.trunk_name())
     }
 
     fn check(&self) -> Result<(), Problem> {
