@@ -9,7 +9,7 @@ use crate::gpu::{Gpu, Needs};
 use crate::nn::outline::Convolution;
 use crate::nn::{NetworkConfig, Outline};
 use crate::ops::case::Case;
-use crate::ops::{Numbers, Pass};
+use crate::ops::{Pass, Precision};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -150,8 +150,8 @@ pub(super) fn shared_inputs(
     let outline = outline(network, samples)?;
     let shape = |c: &Convolution| {
         let ([c_in, len], [out, _, k]) = (c.input, c.weight);
-        let numbers = Numbers::F32;
-        (c.layer.clone(), Shape { batch, c_in, len, out, k, stride: c.stride, dilation: c.dilation, numbers })
+        let precision = Precision::F32;
+        (c.layer.clone(), Shape { batch, c_in, len, out, k, stride: c.stride, dilation: c.dilation, precision })
     };
     Ok(outline.convolutions.iter().map(|together| together.iter().map(shape).collect()).collect())
 }
@@ -161,7 +161,7 @@ pub fn layer_subjects(
     gpu: &Gpu,
     network: &NetworkConfig,
     (batch, samples): (usize, usize),
-    numbers: Numbers,
+    precision: Precision,
 ) -> Result<Vec<Subject>> {
     let named = layers(network, batch, samples)?;
     // all of them are there at the same time
@@ -172,7 +172,7 @@ pub fn layer_subjects(
     )?;
     let mut all = Vec::new();
     for (name, shape) in named {
-        let shape = Shape { numbers, ..shape };
+        let shape = Shape { precision, ..shape };
         // of the strips, which have one channel
         for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || shape.c_in > 1) {
             all.push(Subject {

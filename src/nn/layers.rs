@@ -4,7 +4,7 @@
 use super::parameter::Parameter;
 use super::params::{Init, ParamBuilder, Params};
 use crate::error::{Error, Result};
-use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Numbers, Plus};
+use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Plus, Precision};
 use crate::tensor::Tensor;
 
 pub use super::conv1d::{Conv1d, ConvOptions, Padding};
@@ -26,7 +26,7 @@ pub struct Mode<'a> {
     /// Draw dropout from this state; `None` switches it off.
     pub dropout: Option<&'a DropoutState>,
     /// How convolutions keep and multiply what they read.
-    pub numbers: Numbers,
+    pub precision: Precision,
     /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::maps`].
     pub kept: Kept,
 }
@@ -57,7 +57,7 @@ impl Kept {
 impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
     pub const EVAL: Self =
-        Self { batch_stats: false, update_running: false, dropout: None, numbers: Numbers::F32, kept: Kept::All };
+        Self { batch_stats: false, update_running: false, dropout: None, precision: Precision::F32, kept: Kept::All };
 
     /// Training without dropout.
     pub const TRAIN: Self = Self { batch_stats: true, update_running: true, ..Self::EVAL };
@@ -98,11 +98,11 @@ impl Convs {
     pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Result<Self> {
         let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect::<Result<_>>()?;
         let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();
-        Ok(Self { spec: ConvSpec { stride, groups: 1, branches, numbers: Numbers::F32 }, weights })
+        Ok(Self { spec: ConvSpec { stride, groups: 1, branches, precision: Precision::F32 }, weights })
     }
 
     pub(super) fn forward(&self, x: &ConvInput<'_>, mode: &Mode<'_>) -> Result<Tensor> {
-        let spec = ConvSpec { numbers: mode.numbers, ..self.spec.clone() };
+        let spec = ConvSpec { precision: mode.precision, ..self.spec.clone() };
         x.branches(&self.weights.iter().collect::<Vec<_>>(), &spec)
     }
 }

@@ -160,7 +160,7 @@ pub use array::Array;
 pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
 pub use batch_norm::{BatchStats, Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
 pub use conv1d::{
-    Branch, ConvInput, ConvSpec, Numbers, Pass, branches, branches_input_grad, conv1d, conv1d_weight_grad,
+    Branch, ConvInput, ConvSpec, Pass, Precision, branches, branches_input_grad, conv1d, conv1d_weight_grad,
 };
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
 pub use dropout::{DropoutAt, DropoutState, dropout, philox};
