@@ -2,7 +2,7 @@
 
 use super::augment::Augment;
 use super::checkpoint::{Checkpoint, Selected};
-use super::journal::{Journal, NO_NUMBER, Seen, named_metrics};
+use super::journal::{Journal, NO_NUMBER, RunningMetrics, named_metrics};
 use super::losses::BatchTargets;
 use super::sampler::Sampler;
 use super::step::Stepper;
@@ -208,7 +208,7 @@ impl Training<'_> {
         path: &Path,
         stepper: &Stepper,
         (epoch, batch, step): (usize, usize, usize),
-        (seen, selected): (&Seen, &Option<Selected>),
+        (seen, selected): (&RunningMetrics, &Option<Selected>),
     ) -> Result<()> {
         let checkpoint = Checkpoint {
             experiment: self.experiment.to_toml(),

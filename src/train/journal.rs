@@ -71,7 +71,7 @@ impl Journal {
     }
 
     /// Reads the ring, after `step` steps in all; returns the mean loss of those in it.
-    pub(super) fn read(&mut self, strips: &Strips, seen: &mut Seen, step: usize) -> Result<f64> {
+    pub(super) fn read(&mut self, strips: &Strips, seen: &mut RunningMetrics, step: usize) -> Result<f64> {
         let values = self.ring.to_vec()?;
         let (n, terms) = (self.notes.len(), self.terms.len());
         let mut total = 0.0;
@@ -104,9 +104,9 @@ impl Journal {
     }
 }
 
-/// What an epoch showed.
+/// Running metrics of an epoch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Seen {
+pub(super) struct RunningMetrics {
     /// Values of each term, by its name.
     losses: BTreeMap<String, Vec<f64>>,
     /// Guided maps, and how many of them were dead (all zero).
@@ -116,7 +116,7 @@ pub(super) struct Seen {
     probabilities: Vec<Vec<f64>>,
 }
 
-impl Seen {
+impl RunningMetrics {
     /// The epoch's line: means of the losses, and the metrics of the training batches as the network saw them (train
     /// mode).
     pub(super) fn log(&self, classes: &[String], epoch: usize, step: usize, lr: f64) -> Result<EpochLog> {
