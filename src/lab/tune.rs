@@ -12,7 +12,7 @@ use super::operations::Shape;
 use super::subjects::{layers, needs, outline};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, Seen};
+use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, ChosenShape};
 use crate::nn::config::NetworkConfig;
 use crate::ops::Pass;
 use crate::ops::case::Case;
@@ -240,7 +240,7 @@ impl Tuner<'_> {
     }
 
     /// What there is to try for a shape: the versions that can run it as their headers say, each with its settings behind it.
-    fn candidates(&self, seen: &Seen) -> Result<Vec<(usize, Choice)>> {
+    fn candidates(&self, seen: &ChosenShape) -> Result<Vec<(usize, Choice)>> {
         let rule = &seen.chosen.version;
         let mut all = Vec::new();
         // the rule of thumb's version first: what it leaves to gain is known early
@@ -261,7 +261,7 @@ impl Tuner<'_> {
     /// Tunes one shape; `None` where there is nothing to choose from.
     fn shape(
         &self,
-        seen: &Seen,
+        seen: &ChosenShape,
         run: &dyn Fn() -> Result<Tensor>,
         worth_ms: f64,
         table: &Table,
