@@ -27,14 +27,14 @@ pub struct Mode<'a> {
     pub dropout: Option<&'a DropoutState>,
     /// How convolutions keep and multiply what they read.
     pub precision: Precision,
-    /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::maps`].
-    pub kept: Kept,
+    /// Blocks whose maps are those before their dropout, see [`super::network::Output::maps`].
+    pub pre_dropout: PreDropout,
 }
 
-/// Blocks whose outputs are kept as they are before dropout; that of the others is part of the block's last pass, to the
+/// Blocks whose outputs before dropout are kept; the dropout of the others is fused into their epilogue, to the
 /// same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum PreDropout {
     /// Every block.
     All,
     /// This one.
@@ -43,8 +43,8 @@ pub enum Kept {
     Nothing,
 }
 
-impl Kept {
-    /// Whether a block is kept.
+impl PreDropout {
+    /// Whether the output of a block before dropout is kept.
     pub fn has(self, block: usize) -> bool {
         match self {
             Self::All => true,
@@ -56,8 +56,13 @@ impl Kept {
 
 impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
-    pub const EVAL: Self =
-        Self { batch_stats: false, update_running: false, dropout: None, precision: Precision::F32, kept: Kept::All };
+    pub const EVAL: Self = Self {
+        batch_stats: false,
+        update_running: false,
+        dropout: None,
+        precision: Precision::F32,
+        pre_dropout: PreDropout::All,
+    };
 
     /// Training without dropout.
     pub const TRAIN: Self = Self { batch_stats: true, update_running: true, ..Self::EVAL };

@@ -7,7 +7,7 @@ use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, LossConfig, Optimizer as Rule};
 use crate::gpu::{Arena, Capture, Gpu};
-use crate::nn::{Kept, Mode, Model, Optimizer};
+use crate::nn::{Mode, Model, Optimizer, PreDropout};
 use crate::ops::{DropoutState, Hyper, Precision, trace, trace_numbers};
 use crate::tensor::Tensor;
 
@@ -199,8 +199,8 @@ impl Stepper {
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let layer = self.losses.layer(self.net.config())?;
-        let kept = if self.losses.guides_map() { Kept::One(layer) } else { Kept::Nothing };
-        let mode = Mode { precision: self.precision, kept, ..Mode::train(&self.dropout) };
+        let pre_dropout = if self.losses.guides_map() { PreDropout::One(layer) } else { PreDropout::Nothing };
+        let mode = Mode { precision: self.precision, pre_dropout, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
