@@ -39,7 +39,7 @@ pub use room::Needs;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
 pub(crate) use template::names as template_names;
 pub use template::{Template, expand, template_defaults};
-pub use tuning::{Choice, Choices, Chosen, Facts, Forced, ChosenShape, Wanted};
+pub use tuning::{Choice, Choices, Chosen, ChosenShape, Facts, Forced, Wanted};
 pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 
 use crate::error::{Error, Result, Room};

@@ -3,7 +3,7 @@
 //! A dropped buffer goes back to the pool at once, also when recorded work
 //! still reads it: whatever reuses it is recorded later, and the queue keeps order.
 
-use super::content::{Content, Kept};
+use super::content::{Content, SavedBy};
 use super::{Gpu, lock};
 use crate::error::{Error, Result, Room};
 use std::collections::HashMap;
@@ -124,7 +124,7 @@ pub struct Storage {
     offset: u64,
     bytes: u64,
     /// The history that means its content as it was.
-    keeper: Option<Arc<Kept>>,
+    keeper: Option<Arc<SavedBy>>,
 }
 
 pub(super) struct Owner {
@@ -158,11 +158,11 @@ impl Storage {
         &self.owner
     }
 
-    pub(super) fn keeper(&self) -> Option<&Kept> {
+    pub(super) fn keeper(&self) -> Option<&SavedBy> {
         self.keeper.as_deref()
     }
 
-    pub(super) fn with_keeper(&self, keeper: Arc<Kept>) -> Self {
+    pub(super) fn with_keeper(&self, keeper: Arc<SavedBy>) -> Self {
         Self { keeper: Some(keeper), ..self.clone() }
     }
 

@@ -12,7 +12,7 @@ use super::operations::Shape;
 use super::subjects::{layers, needs, outline};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, ChosenShape};
+use crate::gpu::{Choice, Choices, ChosenShape, Forced, Gpu, Needs};
 use crate::nn::config::NetworkConfig;
 use crate::ops::Pass;
 use crate::ops::case::Case;
@@ -151,7 +151,7 @@ struct Tuner<'a> {
 }
 
 /// A candidate that gave the right values.
-struct Kept {
+struct TimedChoice {
     choice: Choice,
     times: Vec<f64>,
 }
@@ -317,7 +317,7 @@ impl Tuner<'_> {
             found.rejected += 1;
         }
         let mut best = if rule_is_right { rule_ms } else { f64::INFINITY };
-        let mut kept: Vec<Kept> = Vec::new();
+        let mut kept: Vec<TimedChoice> = Vec::new();
         // versions whose usual settings are wrong or far behind
         let mut given_up = BTreeSet::new();
         if !rule_is_right {
@@ -359,16 +359,16 @@ impl Tuner<'_> {
                 given_up.insert(version);
             }
             best = best.min(ms);
-            kept.push(Kept { choice, times: vec![ms] });
+            kept.push(TimedChoice { choice, times: vec![ms] });
         }
         kept.retain(|k| k.times[0] <= BEHIND * best);
         for _ in 1..self.options.rounds.max(1) {
-            for Kept { choice, times } in &mut kept {
+            for TimedChoice { choice, times } in &mut kept {
                 using(Some(choice));
                 times.push(timed()?);
             }
         }
-        let least = |k: &Kept| Spread::of(k.times.clone()).low;
+        let least = |k: &TimedChoice| Spread::of(k.times.clone()).low;
         for k in &kept {
             log::debug!("{}: {:.3} ms, {}", seen.key, least(k), k.choice.in_words());
         }
