@@ -63,7 +63,7 @@ pub enum Error {
         /// What was needed, and what there is.
         what: String,
         /// What there is, as far as it is known.
-        room: Room,
+        limit: MemoryLimit,
         /// What to try.
         hint: String,
     },
@@ -79,7 +79,7 @@ pub enum Error {
 
 /// How much device memory there is where it does not suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum MemoryLimit {
     /// Not known: the driver said no.
     Unknown,
     /// This number of bytes for all tensors together.
@@ -141,8 +141,8 @@ impl Error {
     }
 
     /// [`Error::Memory`] from its parts.
-    pub fn memory(what: impl Into<String>, room: Room, hint: impl Into<String>) -> Self {
-        Self::Memory { what: what.into(), room, hint: hint.into() }
+    pub fn memory(what: impl Into<String>, limit: MemoryLimit, hint: impl Into<String>) -> Self {
+        Self::Memory { what: what.into(), limit, hint: hint.into() }
     }
 
     /// [`Error::Gpu`] from its parts.

@@ -5,7 +5,7 @@
 
 use super::content::{Content, SavedBy};
 use super::{Gpu, lock};
-use crate::error::{Error, Result, Room};
+use crate::error::{Error, MemoryLimit, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error
             mb(held),
             mb(limit)
         ),
-        Room::Tensors(limit),
+        MemoryLimit::Tensors(limit),
         format!("raise the limit, or {SMALLER}"),
     )
 }
@@ -246,7 +246,7 @@ impl Gpu {
         if bytes > limit {
             return Err(Error::memory(
                 format!("a tensor of {bytes} bytes is over this adapter's limit of {limit}"),
-                Room::Tensor { most: limit, needed: bytes },
+                MemoryLimit::Tensor { most: limit, needed: bytes },
                 SMALLER,
             ));
         }

@@ -1,5 +1,5 @@
 //! What is measured: an operation at a shape, with the inputs, the f64 oracle and the cost that its case brings, and whether
-//! there is room for it; the convolutions of a network.
+//! it fits into memory; the convolutions of a network.
 
 use super::ceilings::Ceilings;
 use super::operations::{Operation, Shape};
@@ -47,14 +47,14 @@ pub(super) fn needs(operation: &str, s: Shape) -> Needs {
 }
 
 /// Refuses a subject that cannot fit, with the batch that does.
-fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
-    let Err(e) = gpu.room_for(operation, needs(operation, s)) else { return Ok(()) };
-    let Error::Memory { what, room, .. } = e else { return Err(e) };
+fn check_fits(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
+    let Err(e) = gpu.check_fits(operation, needs(operation, s)) else { return Ok(()) };
+    let Error::Memory { what, limit, .. } = e else { return Err(e) };
     let refused = |batch: usize| {
         let own = needs(operation, Shape { batch, ..s });
         // the pool rounds up, by a quarter at most
         let own = Needs { tensors: own.tensors.saturating_add(own.tensors / 4), ..own };
-        gpu.room_for(operation, own.and(Ceilings::NEEDS)).is_err()
+        gpu.check_fits(operation, own.and(Ceilings::NEEDS)).is_err()
     };
     // of the batches from 0 (which is none) to this one, which does not fit
     let (mut fits, mut not) = (0, s.batch);
@@ -66,7 +66,7 @@ fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
         0 => "not even a batch of 1 fits: take smaller in, out or len of --shape".to_owned(),
         fits => format!("--shape batch={fits} is the largest batch that fits"),
     };
-    Err(Error::memory(what, room, hint))
+    Err(Error::memory(what, limit, hint))
 }
 
 /// An operation at a shape, with inputs and oracle.
@@ -89,7 +89,7 @@ pub struct Ready<'a> {
 impl Subject {
     /// An operation at sizes that it can have; refused where it does not fit, before anything is allocated.
     pub fn new(gpu: &Gpu, operation: &'static Operation, shape: Shape) -> Result<Self> {
-        check_room(gpu, operation.name, shape)?;
+        check_fits(gpu, operation.name, shape)?;
         Ok(Self { operation, shape, layer: None, case: (operation.case)(&shape) })
     }
 
@@ -166,7 +166,7 @@ pub fn layer_subjects(
     let named = layers(network, batch, samples)?;
     // all of them are there at the same time
     let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
-    gpu.room_for(
+    gpu.check_fits(
         &format!("a benchmark of the network's convolutions at a batch of {batch}"),
         all_needs.fold(Needs::default(), Needs::and),
     )?;

@@ -129,7 +129,7 @@ pub fn tune(
     let normalised = outline(network, samples)?;
     let norms = normalised.normalised.iter().map(|&[c_in, len]| Shape { batch, c_in, len, ..Shape::default() });
     let most = convs.chain(norms.map(|s| needs("batch_norm_relu_grad", s))).fold(Needs::default(), Needs::or);
-    gpu.room_for(&format!("tuning at a batch of {batch}"), most)?;
+    gpu.check_fits(&format!("tuning at a batch of {batch}"), most)?;
     let mut subjects = subjects::subjects(network, (batch, samples))?;
     subjects.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let (choices, forced) = (gpu.choices(), gpu.forced());

@@ -119,7 +119,7 @@ impl Training<'_> {
         let k = self.classes.len();
         let mut real = self.experiment.clone();
         real.train.batch = real.train.batch.min(self.records.len().max(1));
-        super::room::check(gpu, &real, k, self.strips.len_of_strip())?;
+        super::batch_fit::check(gpu, &real, k, self.strips.len_of_strip())?;
         let mut stepper = Stepper::new(gpu, self.experiment, &self.class_weights(), from.as_ref())?;
         stepper.trace = self.trace;
         let augment = Augment::new(self.experiment);

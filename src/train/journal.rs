@@ -27,7 +27,7 @@ pub(super) struct Journal {
     classes: usize,
     slot: usize,
     /// Records that fit into a slot.
-    room: usize,
+    capacity: usize,
     notes: Vec<Note>,
 }
 
@@ -39,12 +39,12 @@ struct Note {
 }
 
 impl Journal {
-    /// For `steps` steps of up to `room` records and `k` classes between two readings.
-    pub(super) fn new(gpu: &Gpu, room: usize, k: usize, steps: usize) -> Result<Self> {
+    /// For `steps` steps of up to `capacity` records and `k` classes between two readings.
+    pub(super) fn new(gpu: &Gpu, capacity: usize, k: usize, steps: usize) -> Result<Self> {
         let terms = LossConfig::terms();
-        let slot = terms.len() + room + room * k;
+        let slot = terms.len() + capacity + capacity * k;
         let ring = Tensor::empty(gpu, &[steps * slot], DType::F32)?;
-        Ok(Self { ring, terms, classes: k, slot, room, notes: Vec::new() })
+        Ok(Self { ring, terms, classes: k, slot, capacity, notes: Vec::new() })
     }
 
     /// Steps that wait to be read.
@@ -65,7 +65,7 @@ impl Journal {
             let sums = no_grad(|| ops::sum(map, &[1]))?;
             self.ring.copy_from(start + self.terms.len(), &sums)?;
         }
-        self.ring.copy_from(start + self.terms.len() + self.room, logits)?;
+        self.ring.copy_from(start + self.terms.len() + self.capacity, logits)?;
         self.notes.push(Note { batch, terms: there, maps: terms.map.is_some() });
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Journal {
                 seen.maps += sums.len();
                 seen.dead += sums.iter().filter(|v| **v == 0.0).count();
             }
-            let logits = &slot[terms + self.room..];
+            let logits = &slot[terms + self.capacity..];
             for (logits, &record) in logits.chunks(self.classes).zip(&note.batch) {
                 seen.truth.push(strips.label(record));
                 seen.probabilities.push(probabilities(logits));

@@ -120,7 +120,7 @@ impl Stepper {
     /// Records a step on batches of these shapes.
     fn record(&self, x: &Tensor, targets: &BatchTargets) -> Result<RecordedStep> {
         let gpu = x.gpu();
-        let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.room()?);
+        let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.empty_like()?);
         let work = Capture::within(gpu, &self.arena, || {
             let (terms, logits) = self.work(&x, &targets)?;
             Ok((terms.detached(), logits.detach()))

@@ -11,8 +11,8 @@ use exgnet::nn::{Linear, NetworkConfig, Optimizer, ParamBuilder, Params};
 use exgnet::ops::{self, Branch, Hyper, MaxPool};
 use exgnet::run::RunFolder;
 use exgnet::tensor::Tensor;
+use exgnet::train::batch_fit::with_batch;
 use exgnet::train::checkpoint::Checkpoint;
-use exgnet::train::room::with_batch;
 use exgnet::{Error, Result, autograd};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -178,7 +178,7 @@ fn memory(gpu: &Gpu) -> Vec<Found> {
         failed("a tensor beyond the adapter's limit", gpu.allocate(1 << 60)),
         ("work that needs more than the limit", {
             gpu.limit_memory(Some(1_000_000));
-            let e = failed("", gpu.room_for("the work", Needs { largest: 1_000_000, tensors: 3_000_000, host: 0 })).1;
+            let e = failed("", gpu.check_fits("the work", Needs { largest: 1_000_000, tensors: 3_000_000, host: 0 })).1;
             gpu.limit_memory(None);
             e
         }),
