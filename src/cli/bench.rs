@@ -9,7 +9,7 @@ use crate::files::{self, guard};
 use crate::gpu::{Gpu, ShaderSource};
 use crate::lab::measure::{Arm, Reference, Table, Timing, measure};
 use crate::lab::operations::{OPERATIONS, Operation};
-use crate::lab::subjects::{Subject, layer_subjects};
+use crate::lab::workloads::{Workload, layer_workloads};
 use crate::lab::{peers, suite, twins};
 use clap::Args;
 use serde::Serialize;
@@ -101,12 +101,12 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     }
     let gpu = common.gpu()?;
     let mut all = Vec::new();
-    for subject in subjects(&gpu, args)? {
-        let arms = arms(&gpu, subject.operation, &args.versions)?;
-        all.push((subject, arms));
+    for workload in workloads(&gpu, args)? {
+        let arms = arms(&gpu, workload.operation, &args.versions)?;
+        all.push((workload, arms));
     }
     let reference = match (&args.against, all.first()) {
-        (Some(name), Some((subject, arms))) => Some(reference(&gpu, subject.operation, arms, name)?),
+        (Some(name), Some((workload, arms))) => Some(reference(&gpu, workload.operation, arms, name)?),
         _ => None,
     };
     let rows: usize = all.iter().map(|(_, arms)| arms.len() + usize::from(reference.is_some())).sum();
@@ -130,7 +130,7 @@ pub(super) fn verdict(bad: usize, of: usize) -> Result<()> {
     Err(Error::gpu(what, "`exgnet check` looks for the smallest case in which a kernel is wrong"))
 }
 
-fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
+fn workloads(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Workload>> {
     if let Some(op) = &args.op {
         if let Some(set) = args.sets.first() {
             return Err(Error::config(
@@ -142,10 +142,10 @@ fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
         }
         let operation = Operation::named(op)?;
         let shape = operation.shape(args.shape.as_deref().unwrap_or(""))?;
-        return Ok(vec![Subject::new(gpu, operation, shape)?]);
+        return Ok(vec![Workload::new(gpu, operation, shape)?]);
     }
     let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
-    layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
+    layer_workloads(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
 }
 
 /// The versions of an operation that are asked for.

@@ -6,7 +6,7 @@ use super::{Common, INTERRUPTED, print_line, within};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::cpu_features;
-use crate::lab::gpu_report::{GpuReport, Part, Subject};
+use crate::lab::gpu_report::{GpuReport, Part, Setup};
 use crate::lab::peers::{Peer, PeerConfig, compare};
 use crate::run::record::commit;
 use clap::Args;
@@ -88,7 +88,7 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
     let adapter = common.gpu()?.report().clone();
     let small = args.small || adapter.is_software;
     let program = [Some(env!("CARGO_PKG_VERSION").to_owned()), commit()].into_iter().flatten().collect::<Vec<_>>();
-    let of = Subject {
+    let of = Setup {
         adapter: serde_json::to_value(&adapter).unwrap_or_default(),
         cpu: cpu_features().into(),
         program: program.join(" "),

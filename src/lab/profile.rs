@@ -5,7 +5,7 @@
 use super::ceilings::{Bound, Ceilings, Probe};
 use super::groups::{GroupShare, groups};
 use super::read::{list, number};
-use super::subjects::layers;
+use super::workloads::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::experiment::{Experiment, LossConfig};

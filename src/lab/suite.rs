@@ -6,7 +6,7 @@ use super::ceilings::Ceilings;
 use super::measure::{Arm, Row, Timing, measure};
 use super::peers::{Compared, Peer, PeerConfig, compare};
 use super::profile::{Bench, Profile, profile};
-use super::subjects::layer_subjects;
+use super::workloads::layer_workloads;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::gpu::Gpu;
@@ -126,10 +126,10 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], wat
     watch("step");
     let step = profile(gpu, e, suite.rounds)?;
     watch("layers");
-    let subjects = layer_subjects(gpu, &e.network, (batch, samples), e.train.precision)?;
-    let subjects: Vec<_> = subjects.into_iter().map(|s| (s, vec![Arm::usual(gpu)])).collect();
-    let (ceilings, layers) = measure(&subjects, None, &Timing::rounds(suite.rounds))?;
-    drop(subjects);
+    let workloads = layer_workloads(gpu, &e.network, (batch, samples), e.train.precision)?;
+    let workloads: Vec<_> = workloads.into_iter().map(|s| (s, vec![Arm::usual(gpu)])).collect();
+    let (ceilings, layers) = measure(&workloads, None, &Timing::rounds(suite.rounds))?;
+    drop(workloads);
     let flops = |pass: Pass| -> f64 {
         let of = layers.iter().filter(|r| r.operation == pass.name());
         of.map(|r| r.flops).sum()

@@ -1,15 +1,15 @@
 //! Which version of a kernel, and which settings of it, suit a shape on this adapter. What there is to try stands in the headers
 //! of the versions, built in or not. Every candidate must give what the naive version gives before its time counts.
 
-mod subjects;
 mod table;
+mod tasks;
 
 pub use table::{Found, Table, built_in, file_name, load, read, user_file};
 
 use super::Spread;
 use super::ceilings::device_seconds;
 use super::operations::Shape;
-use super::subjects::{layers, needs, outline};
+use super::workloads::{layers, needs, outline};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Choices, ChosenShape, Forced, Gpu, Needs};
@@ -89,7 +89,7 @@ pub struct Outcome {
 }
 
 /// An operation at a shape of the network.
-struct Subject {
+struct Task {
     /// The family whose kernels are tuned; `None`: all that it runs.
     family: Option<&'static str>,
     /// Its only shape, where that is known beforehand.
@@ -130,12 +130,12 @@ pub fn tune(
     let norms = normalised.normalised.iter().map(|&[c_in, len]| Shape { batch, c_in, len, ..Shape::default() });
     let most = convs.chain(norms.map(|s| needs("batch_norm_relu_grad", s))).fold(Needs::default(), Needs::or);
     gpu.check_fits(&format!("tuning at a batch of {batch}"), most)?;
-    let mut subjects = subjects::subjects(network, (batch, samples))?;
-    subjects.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let mut tasks = tasks::tasks(network, (batch, samples))?;
+    tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let (choices, forced) = (gpu.choices(), gpu.forced());
     gpu.force(Forced::default())?;
-    let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, subjects.len()) };
-    let done = tuner.all(&subjects, table, watch);
+    let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, tasks.len()) };
+    let done = tuner.all(&tasks, table, watch);
     gpu.set_choices(choices);
     gpu.force(forced)?;
     done
@@ -171,34 +171,34 @@ impl Tuner<'_> {
 
     fn all(
         &mut self,
-        subjects: &[Subject],
+        tasks: &[Task],
         table: &mut Table,
         watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
     ) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        let total: f64 = subjects.iter().map(|s| s.weight).sum();
-        for (i, subject) in subjects.iter().enumerate() {
+        let total: f64 = tasks.iter().map(|s| s.weight).sum();
+        for (i, task) in tasks.iter().enumerate() {
             if self.time_is_up() {
-                outcome.left = subjects.len() - i;
-                outcome.left_share = subjects[i..].iter().map(|s| s.weight).sum::<f64>() / total;
+                outcome.left = tasks.len() - i;
+                outcome.left_share = tasks[i..].iter().map(|s| s.weight).sum::<f64>() / total;
                 break;
             }
             self.at.0 = i + 1;
-            if let (Some(key), Some(family)) = (&subject.key, subject.family)
+            if let (Some(key), Some(family)) = (&task.key, task.family)
                 && !self.wanted(key, family, table, &mut outcome)
             {
                 continue;
             }
-            let usual = if self.gpu.report().is_software { subject.worth_ms } else { 0.0 };
+            let usual = if self.gpu.report().is_software { task.worth_ms } else { 0.0 };
             let worth_ms = self.options.worth_ms.unwrap_or(usual);
             self.gpu.set_choices(Choices::new());
-            let case = (subject.case)();
+            let case = (task.case)();
             let inputs = case.tensors(self.gpu)?;
             let run = || no_grad(|| (case.run)(&inputs));
             let seen = self.gpu.watched(|| run().map(drop))?;
-            for seen in seen.into_iter().filter(|s| subject.family.is_none_or(|family| s.family == family)) {
+            for seen in seen.into_iter().filter(|s| task.family.is_none_or(|family| s.family == family)) {
                 if self.seen.contains(&seen.key)
-                    || (subject.key.as_ref() != Some(&seen.key)
+                    || (task.key.as_ref() != Some(&seen.key)
                         && !self.wanted(&seen.key, &seen.family, table, &mut outcome))
                 {
                     continue;

@@ -28,11 +28,11 @@ pub(super) struct Journal {
     slot: usize,
     /// Records that fit into a slot.
     capacity: usize,
-    notes: Vec<Note>,
+    notes: Vec<Entry>,
 }
 
 /// What a step left in its slot.
-struct Note {
+struct Entry {
     batch: Vec<usize>,
     terms: Vec<bool>,
     maps: bool,
@@ -66,7 +66,7 @@ impl Journal {
             self.ring.copy_from(start + self.terms.len(), &sums)?;
         }
         self.ring.copy_from(start + self.terms.len() + self.capacity, logits)?;
-        self.notes.push(Note { batch, terms: there, maps: terms.map.is_some() });
+        self.notes.push(Entry { batch, terms: there, maps: terms.map.is_some() });
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
 use exgnet::lab::measure::{Arm, Row, Status, Timing, measure};
 use exgnet::lab::operations::{OPERATIONS, Operation};
-use exgnet::lab::subjects::{Subject, layers};
 use exgnet::lab::tune;
+use exgnet::lab::workloads::{Workload, layers};
 use exgnet::ops::Pass;
 use serde_json::Value;
 use std::path::Path;
@@ -18,13 +18,13 @@ fn json(args: &[&str]) -> (Value, Option<i32>) {
     (found.unwrap_or_else(|e| panic!("{args:?}: {e}: {}", text(&done.stderr))), done.status.code())
 }
 
-/// All versions of each subject, and what the device takes.
-fn every_version(gpu: &Gpu, subjects: Vec<Subject>) -> Vec<Row> {
-    let arms = |s: &Subject| -> Vec<Arm> {
+/// All versions of each workload, and what the device takes.
+fn every_version(gpu: &Gpu, workloads: Vec<Workload>) -> Vec<Row> {
+    let arms = |s: &Workload| -> Vec<Arm> {
         let versions = s.operation.versions(gpu).map(|v| Arm::forced(gpu, v));
         std::iter::once(Arm::usual(gpu)).chain(versions).collect()
     };
-    let all: Vec<_> = subjects.into_iter().map(|s| (arms(&s), s)).map(|(arms, s)| (s, arms)).collect();
+    let all: Vec<_> = workloads.into_iter().map(|s| (arms(&s), s)).map(|(arms, s)| (s, arms)).collect();
     measure(&all, None, &Timing::rounds(1)).expect("measured").1
 }
 
@@ -36,14 +36,14 @@ fn kernels_of_a_network_are_right_in_every_version() {
     let e = Experiment::quickstart(&[]).expect("quick start");
     let shapes =
         || layers(&e.network, 2, 600).expect("layers").into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| (pass, s)));
-    let subjects: Vec<Subject> = shapes()
+    let workloads: Vec<Workload> = shapes()
         .map(|(pass, shape)| {
-            Subject::new(&gpu, Operation::named(pass.name()).expect("known"), shape).expect("a subject")
+            Workload::new(&gpu, Operation::named(pass.name()).expect("known"), shape).expect("a workload")
         })
         .collect();
-    let values = |s: &Subject| s.on(&gpu).and_then(|ready| ready.run()?.to_vec()).expect("values");
-    assert!(subjects.iter().all(|s| values(s) == values(s)), "two runs differ");
-    let rows = every_version(&gpu, subjects);
+    let values = |s: &Workload| s.on(&gpu).and_then(|ready| ready.run()?.to_vec()).expect("values");
+    assert!(workloads.iter().all(|s| values(s) == values(s)), "two runs differ");
+    let rows = every_version(&gpu, workloads);
     for row in &rows {
         assert!(row.status != Status::Wrong && row.status != Status::Failed, "{row:?}");
         assert!(row.status == Status::NotRun || row.error < 1e-5, "{row:?}");
@@ -58,12 +58,12 @@ fn kernels_of_a_network_are_right_in_every_version() {
 fn kernels_along_rows_are_right_in_every_version() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let rows = OPERATIONS.iter().filter(|o| !o.name.starts_with("conv1d"));
-    let subject = |o: &'static Operation| {
+    let workload = |o: &'static Operation| {
         let sizes = ["batch=3,in=5,len=4201", "batch=33,in=7", "out=5,in=67,len=131", "len=4201"];
         let shape = sizes.iter().find_map(|sizes| o.shape(sizes).ok()).expect("a shape");
-        Subject::new(&gpu, o, shape).expect("a subject")
+        Workload::new(&gpu, o, shape).expect("a workload")
     };
-    for row in every_version(&gpu, rows.map(subject).collect()) {
+    for row in every_version(&gpu, rows.map(workload).collect()) {
         println!("{} {}: {:?} {:.1e}", row.title, row.variant, row.status, row.error);
         assert!(!row.status.is_bad() && (row.status == Status::NotRun || row.error < 1e-5), "{row:?}");
         assert!(row.kernels.iter().all(|k| k.counts.is_some_and(|c| c.stores > 0)), "{row:?}");

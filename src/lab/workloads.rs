@@ -46,7 +46,7 @@ pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     Needs { host, ..Needs::of(&tensors, 0) }
 }
 
-/// Refuses a subject that cannot fit, with the batch that does.
+/// Refuses a workload that cannot fit, with the batch that does.
 fn check_fits(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
     let Err(e) = gpu.check_fits(operation, needs(operation, s)) else { return Ok(()) };
     let Error::Memory { what, limit, .. } = e else { return Err(e) };
@@ -70,7 +70,7 @@ fn check_fits(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
 }
 
 /// An operation at a shape, with inputs and oracle.
-pub struct Subject {
+pub struct Workload {
     /// The operation.
     pub operation: &'static Operation,
     /// Sizes.
@@ -80,13 +80,13 @@ pub struct Subject {
     pub(super) case: Case,
 }
 
-/// A subject's inputs on a device.
+/// A workload's inputs on a device.
 pub struct Ready<'a> {
-    subject: &'a Subject,
+    workload: &'a Workload,
     inputs: Vec<Tensor>,
 }
 
-impl Subject {
+impl Workload {
     /// An operation at sizes that it can have; refused where it does not fit, before anything is allocated.
     pub fn new(gpu: &Gpu, operation: &'static Operation, shape: Shape) -> Result<Self> {
         check_fits(gpu, operation.name, shape)?;
@@ -112,19 +112,19 @@ impl Subject {
 
     /// Uploads the inputs.
     pub fn on(&self, gpu: &Gpu) -> Result<Ready<'_>> {
-        Ok(Ready { subject: self, inputs: self.case.tensors(gpu)? })
+        Ok(Ready { workload: self, inputs: self.case.tensors(gpu)? })
     }
 }
 
 impl Ready<'_> {
     /// Whether a kernel's time counts.
     pub(super) fn counts(&self, kernel: &str) -> bool {
-        self.subject.operation.counts(kernel)
+        self.workload.operation.counts(kernel)
     }
 
     /// Runs it without keeping a history.
     pub fn run(&self) -> Result<Tensor> {
-        no_grad(|| (self.subject.case.run)(&self.inputs))
+        no_grad(|| (self.workload.case.run)(&self.inputs))
     }
 }
 
@@ -157,12 +157,12 @@ pub(super) fn shared_inputs(
 }
 
 /// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
-pub fn layer_subjects(
+pub fn layer_workloads(
     gpu: &Gpu,
     network: &NetworkConfig,
     (batch, samples): (usize, usize),
     precision: Precision,
-) -> Result<Vec<Subject>> {
+) -> Result<Vec<Workload>> {
     let named = layers(network, batch, samples)?;
     // all of them are there at the same time
     let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
@@ -175,9 +175,9 @@ pub fn layer_subjects(
         let shape = Shape { precision, ..shape };
         // of the strips, which have one channel
         for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || shape.c_in > 1) {
-            all.push(Subject {
+            all.push(Workload {
                 layer: Some(name.clone()),
-                ..Subject::new(gpu, Operation::named(pass.name())?, shape)?
+                ..Workload::new(gpu, Operation::named(pass.name())?, shape)?
             });
         }
     }
