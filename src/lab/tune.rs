@@ -96,7 +96,7 @@ struct Task {
     key: Option<String>,
     /// How much of a step it is, estimated: operations, times a step.
     weight: f64,
-    /// What a candidate must save of the rule of thumb's time where the CPU plays the adapter, ms.
+    /// What a candidate must save of the rule of thumb's time on a software adapter, ms.
     worth_ms: f64,
     /// The operation with its inputs.
     case: Box<dyn Fn() -> Case>,

@@ -48,7 +48,7 @@ pub struct Table {
     pub adapter: String,
     /// Driver and version.
     pub driver: String,
-    /// Features of the CPU that plays the adapter; `None` for hardware, and in tables of earlier versions.
+    /// Features of the CPU of a software adapter; `None` for hardware, and in tables of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
     /// By shape.
