@@ -55,7 +55,11 @@ fn a_network_with_nan_takes_no_checkpoint_s_place() {
     assert_eq!(kept.step, step - 1);
     assert!(kept.values.iter().all(|(_, _, v)| v.iter().all(|v| v.is_finite())));
     // from there the step is taken once more, and its first odd operation named
-    fails(&["train", "--out", &run, "--resume", "--trace-nan"], 1, &[&format!("step {step}, "), "values are not finite"]);
+    fails(
+        &["train", "--out", &run, "--resume", "--trace-nan"],
+        1,
+        &[&format!("step {step}, "), "values are not finite"],
+    );
     assert_eq!(checkpoint(&run), kept);
     assert!(!Path::new(&run).join("model.safetensors").exists());
 }
