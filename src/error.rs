@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, told for the person who has to mend it.
+/// What can go wrong, described for the person who has to fix it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// An operation was given tensors whose shapes or types do not fit.
@@ -63,7 +63,7 @@ pub enum Error {
         /// What was needed, and what there is.
         what: String,
         /// What there is, as far as it is known.
-        room: Room,
+        limit: MemoryLimit,
         /// What to try.
         hint: String,
     },
@@ -79,10 +79,10 @@ pub enum Error {
 
 /// How much device memory there is where it does not suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum MemoryLimit {
     /// Not known: the driver said no.
     Unknown,
-    /// So many bytes for all tensors together.
+    /// This number of bytes for all tensors together.
     Tensors(u64),
     /// A single tensor may have `most` bytes, and needed more.
     Tensor {
@@ -141,8 +141,8 @@ impl Error {
     }
 
     /// [`Error::Memory`] from its parts.
-    pub fn memory(what: impl Into<String>, room: Room, hint: impl Into<String>) -> Self {
-        Self::Memory { what: what.into(), room, hint: hint.into() }
+    pub fn memory(what: impl Into<String>, limit: MemoryLimit, hint: impl Into<String>) -> Self {
+        Self::Memory { what: what.into(), limit, hint: hint.into() }
     }
 
     /// [`Error::Gpu`] from its parts.

@@ -46,7 +46,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_atomically(path, text.as_bytes())
 }
 
-/// A CSV table: a line of heads, and under it rows of as many cells.
+/// A CSV table: a line of heads, and under it rows of the same number of cells.
 #[cfg(feature = "app")]
 pub(crate) fn csv(heads: &str, rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
     let mut csv = csv::Writer::from_writer(Vec::new());
@@ -94,7 +94,7 @@ pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &s
     head
 }
 
-/// A `safetensors` file of ours, read: what is wrong with one is told in words, for whoever knows its name.
+/// A `safetensors` file of ours, read: what is wrong with one is said in words, for the caller that knows its name.
 pub(crate) struct Safetensors<'a> {
     tensors: SafeTensors<'a>,
     metadata: HashMap<String, String>,
@@ -130,7 +130,7 @@ impl<'a> Safetensors<'a> {
 
     /// A metadata value that is a number.
     pub(crate) fn number<T: FromStr>(&self, key: &str) -> Result<T, String> {
-        self.text(key)?.parse().map_err(|_| format!("'{key}' in the metadata is no number"))
+        self.text(key)?.parse().map_err(|_| format!("'{key}' in the metadata is not a number"))
     }
 
     /// All metadata.

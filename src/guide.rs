@@ -18,7 +18,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! Nothing runs before somebody reads: `to_vec` and `item` wait for the device, everything else only tells it what to do.
+//! Nothing runs before somebody reads: `to_vec` and `item` wait for the device, everything else only records what it is to do.
 //!
 //! # Data
 //!
@@ -146,7 +146,7 @@
 //!
 //! # A step that is recorded once
 //!
-//! Of a small network most time goes into telling the device what to do. [`Capture`](crate::gpu::Capture) keeps that: the step is
+//! A small network spends most of its time on describing work to the device. [`Capture`](crate::gpu::Capture) keeps that: the step is
 //! recorded once, and replayed with what is put into its inputs before. Batches are then all of one shape, and rate and dropout
 //! are set before each replay.
 //!

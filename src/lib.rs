@@ -27,7 +27,7 @@
 //! [`prelude`] holds what one needs to write a network and train it. The device does nothing before somebody reads a tensor
 //! back ([`tensor::Tensor::to_vec`]) or calls [`gpu::Gpu::flush`]; until then operations are only recorded. Whatever can go
 //! wrong is an [`Error`] that says how to mend it. That the device fails ([`Error::Gpu`], [`Error::Memory`]), that shapes do not
-//! fit ([`Error::Shape`]), that nothing has a name ([`Error::Config`]), or that a file is damaged, docs tell only where there is
+//! fit ([`Error::Shape`]), that nothing has a name ([`Error::Config`]), or that a file is damaged, docs mention only where there is
 //! more to say.
 //!
 //! ```
@@ -50,7 +50,7 @@
 //! - `own_operation` adds an operation from outside the crate, with a kernel of its own ([`gpu::Launch::from_text`], the trait
 //!   [`ops::Op`]), and puts it through the checks of the engine's own ([`lab::check::check_case`]).
 //!
-//! What happens is told through the `log` crate: the adapter and checkpoints at level info, every kernel that is compiled at
+//! What happens is logged through the `log` crate: the adapter and checkpoints at level info, every kernel that is compiled at
 //! debug, every growth of the pool at trace.
 
 #![deny(unsafe_code, missing_docs, rustdoc::broken_intra_doc_links)]

@@ -12,7 +12,7 @@ use std::path::Path;
 
 const SAMPLES: usize = 5000;
 
-/// Peak memory of this process in bytes, where the system tells it.
+/// Peak memory of this process in bytes, where the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
@@ -63,7 +63,7 @@ fn a_large_table_is_streamed() {
     let (bytes, seconds) = prepare(2500);
     assert!(bytes > 100_000_000);
     let Some(peak) = peak_memory() else {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: this system does not tell the peak memory of a process");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: this system does not report the peak memory of a process");
         return;
     };
     println!("{} MB in {seconds:.1} s, peak memory {} MB", bytes / 1_000_000, peak / 1_000_000);

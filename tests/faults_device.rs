@@ -32,7 +32,7 @@ impl Observer for Thief<'_> {
 }
 
 #[test]
-fn a_lost_device_is_told_and_its_training_goes_on_elsewhere() {
+fn device_loss_is_reported_and_its_training_resumes_elsewhere() {
     let sets = [
         "data.synthetic.records=40",
         "train.validation=0.25",

@@ -1,4 +1,4 @@
-//! Trains a plain 1-D convolutional network to tell three rhythms apart, on synthetic ECG strips of the library's own
+//! Trains a plain 1-D convolutional network to classify three rhythms, on synthetic ECG strips of the library's own
 //! generator, and tests it on strips that it never saw.
 //!
 //! `cargo run --release --example cnn`
@@ -49,7 +49,7 @@ impl Cnn {
     }
 }
 
-/// Trains on four fifths of the strips; returns the share of the others that are told rightly.
+/// Trains on four fifths of the strips; returns the share of the others that it classifies rightly.
 pub fn run(gpu: &Gpu) -> Result<f64> {
     let set: Dataset = synthesize(&SyntheticOptions {
         records: RECORDS,

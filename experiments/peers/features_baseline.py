@@ -1,4 +1,4 @@
-"""How far the 17 features alone tell the classes of a prepared data set: a linear model and a random forest.
+"""How far the 17 features alone separate the classes of a prepared data set: a linear model and a random forest.
 
     pip install numpy scikit-learn
     python features_baseline.py set.safetensors [--json out.json]

@@ -2,8 +2,8 @@
 """The network of preset `exgnet` in PyTorch, as a peer of `exgnet bench --suite`.
 
 It speaks the suite's protocol: one line `ready NAME` when it is built and warm, then for each line on standard input one
-number on standard output: `train` and `infer` do one training step or one inference batch and tell its milliseconds,
-`memory` tells the most bytes that the process held. Same sizes, BatchNorm in the shortcuts, dropout, cross-entropy and
+number on standard output: `train` and `infer` do one training step or one inference batch and print its milliseconds,
+`memory` prints the most bytes that the process held. Same sizes, BatchNorm in the shortcuts, dropout, cross-entropy and
 Adam as ours; noise as input.
 
     python3 torch_twin.py BATCH SAMPLES THREADS [DEVICE]    (pip install torch numpy; the CPU build is enough)

@@ -1,5 +1,5 @@
 // Octets: a thread does the eight values that one draw of random numbers serves, as two vec4s, and a group a span of them.
-// Formula and operands as in 01_naive, with x, y as vec4s (buffers are padded to whole ones). Loops end with their test: so the
+// Formula and operands as in 01_naive, with x, y as vec4s (buffers are padded to whole ones). Loops are do-while: so the
 // compiler of the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64
 //@ alias: tile WG=8 span=512

@@ -2,7 +2,7 @@
 // for a value.
 // Formulas and operands as in 01_naive, with x, u, v, y as vec4s (buffers are padded to whole ones; see words). Operands that are
 // repeated are read one by one through strides, or (`_rows`) by a group for each row of the last dimension, which owns the
-// vec4s that begin in it; the last of them may reach into the next row. Loops end with their test: so the compiler of the
+// vec4s that begin in it; the last of them may reach into the next row. Loops are do-while: so the compiler of the
 // software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64
 //@ alias: tile WG=8 span=512

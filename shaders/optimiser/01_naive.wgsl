@@ -3,10 +3,10 @@
 //          m = b1 m + (1 - b1) g',  v = b2 v + (1 - b2) g'^2
 //          w = (1 - lr decay_decoupled) w - lr (m / c1) / (sqrt(v / c2) + eps)
 //   with c1 = 1 - b1^step, c2 = 1 - b2^step, s the factor that the loss was multiplied with (loss_scale). With s above 1,
-//   gradients that are no numbers change nothing. All that changes from step to step is in hyper, a buffer. Each part of the
+//   non-finite gradients change nothing. All that changes from step to step is in hyper, a buffer. Each part of the
 //   parameters has its own step, and so its own c1 and c2: 0 for one that is not part of this step, which stays as it is.
 //   sgd    m = mu m + share g',  w = w - lr m,  with Nesterov's momentum w - lr (g' + mu m);  decay is part of g'
-//   loss_scale  scale[0] halved after gradients that are no numbers, doubled after 500 steps without; between 1 and 2^24
+//   loss_scale  scale[0] halved after non-finite gradients, doubled after 500 steps without; between 1 and 2^24
 //
 // g, w, m, v  [n]    norm2  [1]: sum of g^2 over all parameters    s  [2]: s first
 // hyper  [7 + 2 P]: lr, b1, b2, eps, decay (coupled), decay (decoupled), clip; c1 and c2 of each of P parts

@@ -1,6 +1,6 @@
 // Spans of vec4s: a thread does four parameters at a time, and a group a span of them, for which the factors that all parameters
 // share are computed once.
-// Formula and operands as in 01_naive, with g, w, m, v as vec4s (buffers are padded to whole ones). Loops end with their test:
+// Formula and operands as in 01_naive, with g, w, m, v as vec4s (buffers are padded to whole ones). Loops are do-while:
 // so the compiler of the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64
 //@ alias: tile WG=8 span=512

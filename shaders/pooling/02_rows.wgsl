@@ -2,7 +2,7 @@
 // nothing is divided for an element; windows of two samples side by side need no loop, and where they cover whole rows
 // (`_pairs`) four of them lie in two vec4s of x and one of y, whatever row these are in (buffers are padded to whole vec4s).
 // Formulas and operands as in 01_naive. In max_pool_back a thread serves the stride samples
-// [u stride - pad, (u + 1) stride - pad) of segment u, which windows up to u cover. Loops end with their test: so the
+// [u stride - pad, (u + 1) stride - pad) of segment u, which windows up to u cover. Loops are do-while: so the
 // compiler of the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64
 //@ alias: tile WG=8 span=512

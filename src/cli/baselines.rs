@@ -1,4 +1,4 @@
-//! `exgnet baselines`: what networks must be held against, on the same division.
+//! `exgnet baselines`: what networks must be compared with, on the same division.
 
 use super::train::{CommandHost, ExperimentArgs};
 use super::{Common, print_line};

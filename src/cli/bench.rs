@@ -9,7 +9,7 @@ use crate::files::{self, guard};
 use crate::gpu::{Gpu, ShaderSource};
 use crate::lab::measure::{Arm, Reference, Table, Timing, measure};
 use crate::lab::operations::{OPERATIONS, Operation};
-use crate::lab::subjects::{Subject, layer_subjects};
+use crate::lab::workloads::{Workload, layer_workloads};
 use crate::lab::{peers, suite, twins};
 use clap::Args;
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(super) struct BenchArgs {
     /// Times that each is measured, in turn, at least [default: 5, with --against 20]
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
-    /// Go on with rounds until so many seconds are over
+    /// Continue with rounds for at least this time
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
     min_time: f64,
     /// List operations with their sizes, and versions with what changed
@@ -101,12 +101,12 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     }
     let gpu = common.gpu()?;
     let mut all = Vec::new();
-    for subject in subjects(&gpu, args)? {
-        let arms = arms(&gpu, subject.operation, &args.versions)?;
-        all.push((subject, arms));
+    for workload in workloads(&gpu, args)? {
+        let arms = arms(&gpu, workload.operation, &args.versions)?;
+        all.push((workload, arms));
     }
     let reference = match (&args.against, all.first()) {
-        (Some(name), Some((subject, arms))) => Some(reference(&gpu, subject.operation, arms, name)?),
+        (Some(name), Some((workload, arms))) => Some(reference(&gpu, workload.operation, arms, name)?),
         _ => None,
     };
     let rows: usize = all.iter().map(|(_, arms)| arms.len() + usize::from(reference.is_some())).sum();
@@ -130,7 +130,7 @@ pub(super) fn verdict(bad: usize, of: usize) -> Result<()> {
     Err(Error::gpu(what, "`exgnet check` looks for the smallest case in which a kernel is wrong"))
 }
 
-fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
+fn workloads(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Workload>> {
     if let Some(op) = &args.op {
         if let Some(set) = args.sets.first() {
             return Err(Error::config(
@@ -142,10 +142,10 @@ fn subjects(gpu: &Gpu, args: &BenchArgs) -> Result<Vec<Subject>> {
         }
         let operation = Operation::named(op)?;
         let shape = operation.shape(args.shape.as_deref().unwrap_or(""))?;
-        return Ok(vec![Subject::new(gpu, operation, shape)?]);
+        return Ok(vec![Workload::new(gpu, operation, shape)?]);
     }
     let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
-    layer_subjects(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
+    layer_workloads(gpu, &e.network, (e.train.batch, e.data.samples()), e.train.precision)
 }
 
 /// The versions of an operation that are asked for.
@@ -207,10 +207,10 @@ fn list(common: &Common) -> Result<()> {
 
 fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let (experiment, config) = suite::read(path, &args.sets)?;
-    let tell = |what: &str| common.say(format!("measuring: {what}"));
+    let watch = |what: &str| common.say(format!("measuring: {what}"));
     if let Some(ours) = &config.ours {
         let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], ["twins", "cpu"], &twins::cpu())?;
-        let found = twins::run(&experiment, ours, &config, tell)?;
+        let found = twins::run(&experiment, ours, &config, watch)?;
         out.write(common, &found, &found.table())?;
         print_found(args.json, &found, || print_line(&found.table()));
         return Ok(());
@@ -225,7 +225,7 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     // a folder for each kind of adapter and CPU
     let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
     let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;
-    let report = suite::run(&gpu, &experiment, &config, &serve, tell)?;
+    let report = suite::run(&gpu, &experiment, &config, &serve, watch)?;
     let tables = format!("{}\n{}", report.goals(), report.peers_table());
     out.write(common, &report, &tables)?;
     print_found(args.json, &report, || {

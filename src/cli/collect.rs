@@ -1,6 +1,6 @@
 //! `exgnet collect`: the runs of a sweep as a table.
 
-use super::report::tell;
+use super::report::print_missing;
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
@@ -57,7 +57,7 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     }
     print_line(files[0].1.trim_end());
     found.unfinished.iter().for_each(|dir| common.say(format!("not finished: {}", dir.display())));
-    tell(common, &found.left_out);
+    print_missing(common, &found.left_out);
     let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
     let (runs, dir) = (found.runs, args.dir.display());
     common.say(format!("{runs} runs; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));

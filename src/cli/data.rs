@@ -1,7 +1,7 @@
 //! `exgnet data`: what a prepared data set holds.
 
 use super::look::LookArgs;
-use super::train::tell;
+use super::train::print_data;
 use super::{Common, print_found, print_line};
 use crate::ecg::features::NAMES;
 use crate::ecg::{Dataset, Strip, prepared, resolve};
@@ -112,7 +112,7 @@ pub(super) fn run(common: &Common, args: &DataArgs) -> Result<()> {
         "classes": rows, "exclusions": set.exclusions_by_reason(), "notes": set.notes,
     });
     print_found(args.json, &found, || {
-        tell(common, &set);
+        print_data(common, &set);
         print_line(&table(&rows, set.strips.len()));
     });
     if let Some(dir) = &args.out {

@@ -8,8 +8,8 @@ use crate::experiment::Experiment;
 use crate::experiment::data;
 use crate::explain::target_layers;
 use crate::train::Sampler;
+use crate::train::batch_fit::{check, with_batch};
 use crate::train::estimate::Estimate;
-use crate::train::room::{check, with_batch};
 use serde_json::json;
 
 /// Checks the experiment and its data where they are at hand, and runs a step on a device of shapes alone.
@@ -97,7 +97,7 @@ fn at_hand(common: &Common, experiment: &Experiment) -> Result<Option<AtHand>> {
         }
         Err(e) => return Err(e),
     };
-    super::train::tell(common, &set);
+    super::train::print_data(common, &set);
     let division = data::divide(experiment, &set)?;
     let (_, others) = set.with_leads(&division.train);
     let sampler = Sampler::new(experiment, &set, &division.train, others);

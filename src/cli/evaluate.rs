@@ -1,7 +1,7 @@
 //! `exgnet evaluate`: a model's metrics on a data set.
 
 use super::progress::reading;
-use super::train::tell;
+use super::train::print_data;
 use super::{Common, model, print_found, print_line};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
@@ -170,7 +170,7 @@ fn origin(common: &Common, args: &EvaluateArgs, part: Part, data: &Fingerprint) 
 pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
     let model = model::load(common, &args.model)?;
     let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
-    tell(common, &set);
+    print_data(common, &set);
     let part =
         args.split.unwrap_or(if args.data.is_none() && args.records.is_empty() { Part::Test } else { Part::All });
     let mut origin = origin(common, args, part, &Fingerprint::of(&set, &set.guidance))?;

@@ -22,7 +22,7 @@ pub(super) struct ExportArgs {
     /// Keep the weights of convolutions and linear layers in 16 bits: half the size, computed with in 32
     #[arg(long)]
     half: bool,
-    /// What to write; where not given, the file's name tells: ONNX if it ends in .onnx
+    /// What to write; where not given, the file's name decides: ONNX if it ends in .onnx
     #[arg(long)]
     format: Option<Format>,
     /// Write ONNX, whatever the file's name

@@ -1,7 +1,7 @@
 //! `exgnet figures`: figures for papers, from folders alone.
 
 use super::look::LookArgs;
-use super::report::tell;
+use super::report::print_missing;
 use super::{Common, print_line};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{self, Cause, Draw, FIGURES, Kind, NotDrawn, draw_runs};
@@ -124,7 +124,7 @@ impl Drawing<'_> {
             found.begin_with(variant)?;
         }
         self.damaged = found.undamaged();
-        tell(self.common, &found.missing);
+        print_missing(self.common, &found.missing);
         let beside = paths[0].join("figures");
         let whole = self.args.fold.is_none() && self.args.seed.is_none() && self.args.records.is_empty();
         if paths.len() == 1 && self.args.out.is_none() && whole {

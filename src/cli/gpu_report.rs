@@ -6,7 +6,7 @@ use super::{Common, INTERRUPTED, print_line, within};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
 use crate::gpu::cpu_features;
-use crate::lab::gpu_report::{GpuReport, Part, Subject};
+use crate::lab::gpu_report::{GpuReport, Part, Setup};
 use crate::lab::peers::{Peer, PeerConfig, compare};
 use crate::run::record::commit;
 use clap::Args;
@@ -25,7 +25,7 @@ const ROUNDS: usize = 5;
 /// Measure everything about an adapter: kernels against f64, ceilings, tuning, layers, steps, a training twice
 #[derive(Args)]
 #[command(after_help = "Example: exgnet gpu-report --out my-gpu\n\n\
-                  report.md is the page, report.json all numbers. The same command goes on where it was stopped, and measures again \
+                  report.md is the page, report.json all numbers. The same command resumes where it was stopped, and measures again \
                   what failed.\nOn a GPU it takes some ten minutes. A software adapter gets the small network.\n\
                   PyTorch is measured beside it where `python3` has it, on CUDA if that is there.")]
 pub(super) struct GpuReportArgs {
@@ -88,7 +88,7 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
     let adapter = common.gpu()?.report().clone();
     let small = args.small || adapter.is_software;
     let program = [Some(env!("CARGO_PKG_VERSION").to_owned()), commit()].into_iter().flatten().collect::<Vec<_>>();
-    let of = Subject {
+    let of = Setup {
         adapter: serde_json::to_value(&adapter).unwrap_or_default(),
         cpu: cpu_features().into(),
         program: program.join(" "),
@@ -124,7 +124,7 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
         common.say(format!("{} of {}: {name} (at most {} minutes)", i + 1, plan.len(), args.limit));
         let part = Measuring { common, work: &work, limit: Duration::from_secs_f64(60.0 * args.limit) }.part(name, how);
         if signals::is_stopped() {
-            common.say("stopped; the same command goes on here");
+            common.say("stopped; the same command resumes here");
             return Ok(ExitCode::from(INTERRUPTED));
         }
         if let Some(said) = &part.failed {

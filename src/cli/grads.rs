@@ -1,7 +1,7 @@
-//! `exgnet grads`: loss terms and gradients of chosen records, to hold this engine against another.
+//! `exgnet grads`: loss terms and gradients of chosen records, to compare this engine with another.
 
 use super::evaluate::{load, run_dir, to_model_classes};
-use super::train::tell;
+use super::train::print_data;
 use super::{Common, model, print_found, print_line};
 use crate::autograd::grad;
 use crate::ecg::Dataset;
@@ -91,7 +91,7 @@ pub(super) fn run(common: &Common, args: &GradsArgs) -> Result<()> {
         (experiment.losses.joint, experiment.losses.feature) = (0.0, 0.0);
     }
     let set = load(common, &args.model, args.data.as_deref(), &model.info)?;
-    tell(common, &set);
+    print_data(common, &set);
     let set = to_model_classes(common, set, &model.info.classes);
     let records = chosen(&set, &args.records)?;
     let gpu = common.gpu()?;

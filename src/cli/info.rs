@@ -13,7 +13,7 @@ use std::process::ExitCode;
 #[command(after_help = "Example: exgnet info --json\n\n\
                   Keys of the JSON: version, commit (null where it is not known), chosen (the adapter's name that a command\n\
                   would open now; null if there is none), missing (messages, with what to install), adapters: of each name,\n\
-                  backend, kind, driver, driver_info, is_software, cpu (its features, where it plays the adapter),\n\
+                  backend, kind, driver, driver_info, is_software, cpu (its features, for a software adapter),\n\
                   subgroup_size (least and most lanes), subgroups, timestamps, shader_f16, shader_int64, max_binding_bytes, max_buffer_bytes, max_storage_buffers, max_workgroup_threads,\n\
                   max_workgroup_bytes, max_groups_per_dimension, notes. A key keeps its name and meaning; new ones may come.")]
 pub(super) struct InfoArgs {
@@ -41,7 +41,7 @@ pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
     print_found(args.json, &info, || print_text(&info));
     match opened {
         Ok(_) => Ok(ExitCode::SUCCESS),
-        // Already in the report; the exit code tells scripts.
+        // Already in the report; the exit code is for scripts.
         Err(Error::NoAdapter { .. }) => Ok(ExitCode::FAILURE),
         Err(e) => Err(e),
     }

@@ -27,7 +27,7 @@ pub(super) struct LadderArgs {
     /// Times that each version is measured, in turn, at least
     #[arg(long, value_name = "N", default_value_t = 7)]
     rounds: usize,
-    /// Go on with rounds until so many seconds are over
+    /// Continue with rounds for at least this time
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
     min_time: f64,
     /// Leave out a version that would take longer than this for one run

@@ -74,7 +74,7 @@ struct Common {
     /// Ignore what `tune` found: rules of thumb choose the kernels
     #[arg(long, global = true)]
     no_tuned: bool,
-    /// Device memory for tensors at most, such as 500M, 2G or 1.5GiB; more is an error, which tells the batch that fits
+    /// Device memory for tensors at most, such as 500M, 2G or 1.5GiB; more is an error, which names the batch that fits
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     memory_limit: Option<u64>,
     /// Use these versions of kernels: FAMILY=VERSION,... or one name for every family that has it, such as tile; a version
@@ -85,7 +85,7 @@ struct Common {
     /// replace an earlier run
     #[arg(long, global = true)]
     force: bool,
-    /// Tell more: every excluded record, the adapter, checkpoints. RUST_LOG=exgnet=debug also tells every kernel that is
+    /// Verbose output: every excluded record, the adapter, checkpoints. RUST_LOG=exgnet=debug also logs every kernel that is
     /// compiled, RUST_LOG=exgnet=trace every growth of memory
     #[arg(short, long, global = true)]
     verbose: bool,
@@ -238,7 +238,7 @@ commands! {
 /// Runs the program; the exit code is 0 when done, 1 when something failed, 2 for wrong usage, 130 when a
 /// signal ended it.
 pub fn main() -> ExitCode {
-    // a number below zero is told by its range, not as an unknown option
+    // a number below zero is refused by its range, not as an unknown option
     let negative = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
     let command = Cli::command().mut_subcommands(|command| command.mut_args(negative));
     if std::env::args_os().len() == 1 {
@@ -266,7 +266,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Refuses the number of an option that is not in `range`, which `expected` tells.
+/// Refuses the number of an option that is not in `range`, which `expected` describes.
 fn within<T: PartialOrd + Display>(
     option: &str,
     value: T,
@@ -294,7 +294,7 @@ fn print_json(value: &impl serde::Serialize, pretty: bool) {
 /// What went wrong with standard output first.
 static PRINT_FAILURE: OnceLock<String> = OnceLock::new();
 
-/// Prints a line on standard output; a closed pipe is no failure. Another fault (a full disk) is told at the end.
+/// Prints a line on standard output; a closed pipe is no failure. Another fault (a full disk) is reported at the end.
 fn print_line(line: &str) {
     match writeln!(stdout(), "{line}").and_then(|()| stdout().flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => drop(PRINT_FAILURE.set(e.to_string())),

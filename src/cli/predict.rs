@@ -85,7 +85,7 @@ pub(super) fn upload(gpu: &crate::gpu::Gpu, signal: &[f32]) -> Result<Tensor> {
 }
 
 /// Runs `f` on each input, and on each recording of one that is a folder, made to what the model takes; the error of one is
-/// printed and the others go on.
+/// printed and the others continue.
 pub(super) fn for_each(
     common: &Common,
     inputs: &[PathBuf],

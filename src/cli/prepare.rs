@@ -1,7 +1,7 @@
 //! `exgnet prepare`: sources to one prepared data set.
 
 use super::progress::reading;
-use super::train::tell;
+use super::train::print_data;
 use super::{Common, print_found, print_line};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::rpeaks::Detector;
@@ -138,7 +138,7 @@ pub(super) fn run(common: &Common, args: &PrepareArgs) -> Result<()> {
     // read back as every other command reads it
     let set = prepared::read(&args.out)?;
     print_found(args.json, &summary(&set), || {
-        tell(common, &set);
+        print_data(common, &set);
         print_line(&table(&set));
     });
     let beside = prepared::exclusions_path(&args.out);

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  exgnet report results/quickstart --out report.html\n  \
                   exgnet report results/mitbih-ablation --out report.html --strips 6\n\n\
-                  The page needs no network and no other file. What a run does not have is told on it, with the\n\
+                  The page needs no network and no other file. What a run lacks is listed on it, with the\n\
                   command that makes it. A click enlarges a figure, arrow keys step through figures and strips, and the\n\
                   page's address takes filters: report.html#true=AFIB/AFL&result=wrong&fold=2&sort=ncc-low, also predicted,\n\
                   record, variant, map (of which class) and at (which strip)")]
@@ -24,7 +24,7 @@ pub(super) struct ReportArgs {
     /// The page
     #[arg(long, value_name = "F.html", default_value = "report.html")]
     out: PathBuf,
-    /// Right strips of each true class and variant, at most, and as many wrong ones (one of 10 s at 500 Hz takes about 20 kB)
+    /// Right strips of each true class and variant, at most, and wrong ones, at most (one of 10 s at 500 Hz takes about 20 kB)
     #[arg(long, value_name = "N", default_value_t = STRIPS)]
     strips: usize,
     /// Print what was written as JSON
@@ -42,7 +42,7 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
         guard::replaces(&args.out);
     }
     write_atomically(&args.out, page.html.as_bytes())?;
-    tell(common, &page.missing);
+    print_missing(common, &page.missing);
     let (shown, kept) = page.strips;
     if args.json {
         let (out, bytes) = (args.out.display().to_string(), page.html.len());
@@ -64,7 +64,7 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
 }
 
 /// Prints what runs do not have.
-pub(super) fn tell(common: &Common, missing: &[Missing]) {
+pub(super) fn print_missing(common: &Common, missing: &[Missing]) {
     for lack in by_kind(missing) {
         common.say(format!("missing: {}: {}", lack.places, lack.what));
         if let Some(command) = lack.commands.first() {

@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Hold the R-peak detectors against expert beats
+/// Compare the R-peak detectors with expert beats
 #[derive(Args)]
 #[command(after_help = "Examples:\n  exgnet rpeaks --source mitbih:mitdb --source wfdb:ludb --out results/rpeaks\n  \
                   exgnet rpeaks --source synthetic\n\n\
@@ -36,7 +36,7 @@ pub(super) struct RpeaksArgs {
     json: bool,
 }
 
-/// More records than this are no longer told apart in a figure.
+/// More records than this cannot be distinguished in a figure.
 const MOST_DRAWN: usize = 64;
 
 pub(super) fn run(common: &Common, args: &RpeaksArgs) -> Result<()> {

@@ -138,14 +138,14 @@ impl<'a> Found<'a> {
             }
         }
         let mut values = version.resolve(values, &knobs)?;
-        // what is set is final, also where the header goes on with it
+        // what is set is final, also where the header computes with it
         values.extend(sets.iter().map(|(n, v)| (n.clone(), *v)));
         let file = version.file();
         let template = template(source, &file, Cow::Owned(version.text.clone()), &values);
         Ok(Self { file, template, version: Some((version, values)), is_part: false })
     }
 
-    /// Values of the override constants; names that nobody gives are told.
+    /// Values of the override constants; unknown names are errors.
     fn constants(&self, source: &ShaderSource) -> Result<PipelineConstants> {
         let mut all = PipelineConstants::default();
         if let Some((version, values)) = &self.version {
@@ -211,7 +211,7 @@ fn list(source: &ShaderSource, only: Option<&str>) -> Result<()> {
             let from = version.path.as_ref().map(|p| format!("  [{}]", p.display())).unwrap_or_default();
             let name = format!("{}{}", version.label(), aliases.concat());
             print_line(&format!("  {name:<30} {}{from}", version.change));
-            version.knobs.iter().for_each(|knob| print_line(&format!("  {:<30}   {}", "", told(knob))));
+            version.knobs.iter().for_each(|knob| print_line(&format!("  {:<30}   {}", "", describe(knob))));
         }
     }
     if only.is_none() {
@@ -233,7 +233,7 @@ fn list(source: &ShaderSource, only: Option<&str>) -> Result<()> {
 }
 
 /// A knob for people: `oc = EXPR, of 1 to 64`.
-fn told(knob: &Knob) -> String {
+fn describe(knob: &Knob) -> String {
     let mut runs: Vec<(i64, i64)> = Vec::new();
     for &v in &knob.values {
         match runs.last_mut() {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_there_are_told() {
+    fn unknown_names_are_reported() {
         let source = ShaderSource::default();
         for (name, set, part) in [
             ("conv1d", "oc=8", "conv1d/01_naive"),

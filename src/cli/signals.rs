@@ -97,12 +97,12 @@ pub(super) fn follow_parent() {
     FOLLOWS.store(true, Ordering::Relaxed);
     std::thread::spawn(|| {
         let mut lines = std::io::stdin().lock().lines();
-        let told = lines.next().is_some_and(|line| line.is_ok());
+        let in_order = lines.next().is_some_and(|line| line.is_ok());
         if IN_ORDER.load(Ordering::Relaxed) == 0 {
             end();
         }
         stop();
-        if told {
+        if in_order {
             lines.for_each(drop);
             end();
         }

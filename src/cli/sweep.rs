@@ -27,7 +27,7 @@ pub(super) const POLL: Duration = Duration::from_millis(20);
                   exgnet sweep experiments/mitbih-ablation.toml --list     the tasks, one a line\n  \
                   exgnet sweep experiments/mitbih-ablation.toml --task 3   one of them\n  \
                   exgnet sweep experiments/mitbih-ablation.toml --jobs 2   two runs at once\n\n\
-                  Finished runs are skipped, interrupted ones go on from their checkpoint."
+                  Finished runs are skipped, interrupted ones resume from their checkpoint."
 )]
 pub(super) struct SweepArgs {
     /// Sweep file
@@ -38,7 +38,7 @@ pub(super) struct SweepArgs {
     /// Run this task only
     #[arg(long, value_name = "N", conflicts_with = "list")]
     task: Option<usize>,
-    /// Runs at once, each in a process of its own; on a software adapter as many as there are cores make the most of them
+    /// Runs at once, each in a process of its own; on a software adapter one for each core makes the most of them
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["list", "task"])]
     jobs: usize,
     /// Folder for the runs, instead of the file's own
@@ -92,7 +92,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
                 tasks.len(),
                 named(&elsewhere)
             ),
-            "the same command tells when they are finished, and goes on with them should they end before that",
+            "the same command says when they are finished, and resumes them should they end before that",
         ));
     }
     if failed.is_empty() {
@@ -110,7 +110,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
     ))
 }
 
-fn told(tasks: &[Task], i: usize) -> String {
+fn title(tasks: &[Task], i: usize) -> String {
     let task = &tasks[i];
     format!("task {i} of {}: {}, fold {}, seed {}", tasks.len(), task.variant, task.fold, task.seed)
 }
@@ -120,7 +120,7 @@ fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
     let mut failed = Vec::new();
     let mut host = CommandHost::new(common);
     for (i, task) in tasks.iter().enumerate() {
-        common.say(told(tasks, i));
+        common.say(title(tasks, i));
         if let Err(e) = job(&host, &task.experiment, &task.dir, Begin::Resume) {
             // should the device be the cause, the next run opens it again
             host = CommandHost::new(common);
@@ -157,7 +157,7 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
             if signals::is_stopped() {
                 break;
             }
-            common.say(told(tasks, i));
+            common.say(title(tasks, i));
             let mut command = Command::new(&program);
             command.args(common.arguments()).arg("sweep").arg(&args.grid).args([
                 "--task",
@@ -186,16 +186,16 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
     Ok(std::mem::take(&mut *lock(&failed)))
 }
 
-/// Waits for a child, and tells it to stop when this process is. The pipe to it stays open until it ends: should this process
+/// Waits for a child, and stops it when this process is stopped. The pipe to it stays open until it ends: should this process
 /// be gone before, the child stops too.
 fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
-    let mut told = false;
+    let mut asked = false;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if signals::is_stopped() && !told {
-            told = true;
+        if signals::is_stopped() && !asked {
+            asked = true;
             // one that has just ended does not read it
             let _ = child.stdin.as_mut().map(|pipe| pipe.write_all(STOP_LINE.as_bytes()));
         }

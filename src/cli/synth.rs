@@ -1,6 +1,6 @@
 //! `exgnet synth`: artificial ECG as files.
 
-use super::train::tell;
+use super::train::print_data;
 use super::{Common, print_line};
 use crate::ecg::labels::RHYTHM6;
 use crate::ecg::sources::Kind;
@@ -65,7 +65,7 @@ pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<()> {
     prepared::prepare(&sources, &options, &GuidanceConfig::default(), &file, &|_| {})?;
     let set = prepared::read(&file)?;
     export::write_wfdb(&args.out, &set)?;
-    tell(common, &set);
+    print_data(common, &set);
     print_line(&format!("written: {} records and {}", set.strips.len(), file.display()));
     Ok(())
 }

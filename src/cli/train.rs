@@ -56,14 +56,14 @@ pub(super) struct TrainArgs {
     /// Resume the run in that folder at its last checkpoint, or from its start where it has none
     #[arg(long, conflicts_with = "force")]
     resume: bool,
-    /// Find where a NaN comes from: after every operation its output is read, and the first that is no number is told with
-    /// its shapes. Slow
+    /// Find where a NaN comes from: after every operation its output is read, and the first that is not finite is reported
+    /// with its shapes. Slow
     #[arg(long, conflicts_with = "dry_run")]
     trace_nan: bool,
-    /// Check the experiment and its data, and tell parameters, memory and time, without training or making a run folder
+    /// Check the experiment and its data, and print parameters, memory and time, without training or making a run folder
     #[arg(long, conflicts_with_all = ["force", "resume"])]
     dry_run: bool,
-    /// Print what a dry run tells as JSON on standard output
+    /// Print what a dry run reports as JSON on standard output
     #[arg(long, requires = "dry_run")]
     json: bool,
 }
@@ -131,7 +131,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         }
     }
     job::keeps_inputs(config.as_deref(), &experiment, &dir)?;
-    // The quick start is there to be run again and again; any other run is kept unless told otherwise.
+    // The quick start is there to be run again and again; any other run is kept without `--force`.
     let again = config.is_none() && args.out.is_none();
     let begin = match args.resume {
         true => Begin::Resume,
@@ -172,7 +172,7 @@ impl Host for CommandHost<'_> {
     }
 
     fn data(&self, data: &Dataset) {
-        tell(self.common, data);
+        print_data(self.common, data);
     }
 
     fn reading(&self, load: &mut job::Load<'_>) -> Result<Dataset> {
@@ -219,7 +219,7 @@ pub(super) fn job(host: &CommandHost, experiment: &Experiment, dir: &Path, begin
 const MOST_REASONS: usize = 12;
 
 /// Prints what a data set holds and what was left out.
-pub(super) fn tell(common: &Common, data: &Dataset) {
+pub(super) fn print_data(common: &Common, data: &Dataset) {
     let (seconds, fs) = (data.preprocessing.seconds, data.preprocessing.fs);
     let line = |strips: &[Strip], what: &str| {
         let of = |class: usize| strips.iter().filter(|s| s.label == class).count();

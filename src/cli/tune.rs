@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Try the kernels' versions and settings on this adapter and keep the fastest that are right
 #[derive(Args)]
 #[command(
-    after_help = "The table is written after every shape; the same command goes on where it was stopped.\n\nExamples:\n  \
+    after_help = "The table is written after every shape; the same command resumes where it was stopped.\n\nExamples:\n  \
                   exgnet tune                                 the quick start's network\n  \
                   exgnet tune experiments/mitbih.toml --rounds 5 --budget 60\n  \
                   exgnet tune --shader-dir mine --only conv1d --again\n  \
@@ -139,7 +139,7 @@ fn in_words(o: &Outcome, path: &Path) -> String {
         format!("{} shapes tuned{known}: {best:.1} ms, by the rules of thumb {rule:.1} ms{rejected}", o.tuned);
     if o.left > 0 {
         all += &format!(
-            "\ntime is up: {} operations, about {:.0} % of a step, keep the rules of thumb; the same command goes on",
+            "\ntime is up: {} operations, about {:.0} % of a step, keep the rules of thumb; the same command resumes",
             o.left,
             100.0 * o.left_share
         );

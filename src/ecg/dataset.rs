@@ -306,7 +306,7 @@ pub struct LoadOptions {
     pub seconds: f64,
     /// Lead name, compared without regard to case; `II` also finds `MLII`.
     pub lead: String,
-    /// Classes with fewer strips are dropped; the drop is told in the notes and the exclusions.
+    /// Classes with fewer strips are dropped; the drop is reported in the notes and the exclusions.
     pub min_class: usize,
     /// Classes of fewer patients are dropped as well.
     pub min_patients: usize,

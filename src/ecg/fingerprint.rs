@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-/// Hashes of a data set's parts (XXH3, 64 bits, hexadecimal), in the order of its records. They tell accidental changes apart,
+/// Hashes of a data set's parts (XXH3, 64 bits, hexadecimal), in the order of its records. They detect accidental changes,
 /// and are no protection against intended ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {

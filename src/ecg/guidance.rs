@@ -1,5 +1,5 @@
 //! The guidance target: where in a strip an explanation should point, from the R peaks alone. A regular
-//! rhythm is told by its beats, an irregular one by the intervals that make it irregular. This construction
+//! rhythm is recognised by its beats, an irregular one by the intervals that make it irregular. This construction
 //! is this project's own; nothing else in the crate knows how it is made.
 
 use super::Strip;

@@ -5,7 +5,7 @@ pub mod snomed;
 use crate::error::{Error, Result};
 use snomed::Meaning;
 
-/// The rhythms that are told apart; every class scheme is a grouping of them.
+/// The rhythms that are distinguished; every class scheme is a grouping of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rhythm {
     /// Sinus rhythm.

@@ -96,7 +96,7 @@ impl From<Error> for Unusable {
     }
 }
 
-const FLAT: &str = "check the electrode or the lead; a rhythm cannot be told from a flat line";
+const FLAT: &str = "check the electrode or the lead; a flat line has no rhythm";
 
 fn check_present(x: &[f64]) -> Result<(), Unusable> {
     x.iter().position(|v| !v.is_finite()).map_or(Ok(()), |i| {

@@ -91,7 +91,7 @@ enum Way {
 impl Way {
     /// To a rate that is `ratio` times that of the signal.
     fn measured(ratio: f64) -> Self {
-        // as many phases as keep the filter as short as that of a fraction
+        // enough phases to keep the filter as short as that of a fraction
         let phases = (MAX_TERM as f64 * ratio.min(1.0)).max(1.0).floor();
         let filter = Polyphase::cached(phases as usize, (phases / ratio).round().max(1.0) as usize);
         Self::Measured(filter, phases / ratio)

@@ -43,7 +43,7 @@ impl SplitKind {
 /// # Errors
 /// [`Error::Config`] for fewer than 2 folds or a seed beyond 32 bits; [`Error::Data`] for lists of
 /// different lengths, for fewer records (patients, if grouped) than folds, and for a stratified split in
-/// which no class has as many records as there are folds.
+/// which every class has fewer records than there are folds.
 pub fn folds(kind: SplitKind, labels: &[usize], groups: &[String], k: usize, seed: u64) -> Result<Vec<usize>> {
     let n = labels.len();
     if groups.len() != n {

@@ -1,4 +1,4 @@
-//! What a network that sees the signal must be held against, fitted on the same training strips and tested on the same test
+//! What a network that sees the signal must be compared with, fitted on the same training strips and tested on the same test
 //! strips, on the CPU: the share of each class, a rule of rate and irregularity, and two classifiers on the 17 features. Their
 //! beats are those that the experiment's detector finds, as a strip alone gives no others; one is also fitted to the strips'
 //! own features, those of the annotated beats where there are some.
@@ -95,7 +95,7 @@ fn weights(data: &Dataset, train: &[usize], balanced: bool) -> Vec<f64> {
 /// A rule of two thresholds of the mean RR interval and one of its irregularity: every one of the six cells has a class.
 #[derive(Debug, Clone, PartialEq)]
 struct Rule {
-    /// Feature that tells irregularity: CVNN or CVSD, which is RMSSD over MeanNN.
+    /// Feature that measures irregularity: CVNN or CVSD, which is RMSSD over MeanNN.
     irregularity: usize,
     threshold: f64,
     /// Of the mean RR interval, ms, ascending.

@@ -77,7 +77,7 @@ pub(super) fn examples(
     })
 }
 
-/// Places of the kept records: of every true class, in order, at most `most` that are predicted right and as many that are
+/// Places of the kept records: of every true class, in order, at most `most` that are predicted right and `most` that are
 /// not. They are taken by their place among the records of the class (the first, then the middle, the quarters, and so on),
 /// so that the variants of a sweep keep the same ones as far as they agree.
 fn kept(truth: &[usize], right: &[bool], classes: usize, most: usize) -> Vec<usize> {

@@ -1,4 +1,4 @@
-//! A small classifier on the 17 features alone: what every network that sees the signal must be held against. On the
+//! A small classifier on the 17 features alone: what every network that sees the signal must be compared with. On the
 //! CPU, in f64, the same bits for the same seed.
 //!
 //! A multilayer perceptron 17 - 64 - K with ReLU, cross-entropy with class weights (a weighted mean divides by the sum

@@ -1,4 +1,4 @@
-//! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be held against.
+//! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be compared with.
 
 pub mod baselines;
 pub mod boosting;
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::eval::feature_classifier::by_features;
 use crate::experiment::Experiment;
 use crate::experiment::data::{Strips, class_counts};
-use crate::explain::perturbation::{Areas, Curves, STEPS, Subject, curves};
+use crate::explain::perturbation::{Areas, Curves, Probe, STEPS, curves};
 use crate::explain::scores::{MapScores, is_dead, summary};
 use crate::explain::{argmax, probabilities, resize_map};
 use crate::files::write_json;
@@ -195,13 +195,13 @@ fn areas(curves: &Curves) -> Areas {
 fn perturb(tested: &Tested<'_>, truth: &[usize], scored: &[Scored]) -> Result<(Vec<usize>, Vec<Option<Curves>>)> {
     let chosen = chosen(truth, tested.data.classes.len(), PERTURBED);
     let live: Vec<usize> = chosen.iter().copied().filter(|&i| !is_dead(&scored[i].map)).collect();
-    let subject = |&i: &usize| {
+    let probe = |&i: &usize| {
         let signal = tested.data.strips[tested.records[i]].zscored();
-        Subject { map: resize_map(&scored[i].map, signal.len()), signal, class: truth[i] }
+        Probe { map: resize_map(&scored[i].map, signal.len()), signal, class: truth[i] }
     };
-    let subjects: Vec<Subject> = live.iter().map(subject).collect();
+    let probes: Vec<Probe> = live.iter().map(probe).collect();
     let mut found = vec![None; truth.len()];
-    for (i, one) in live.into_iter().zip(curves(tested.gpu, tested.net, &subjects, STEPS)?) {
+    for (i, one) in live.into_iter().zip(curves(tested.gpu, tested.net, &probes, STEPS)?) {
         found[i] = Some(one);
     }
     Ok((chosen, found))

@@ -269,7 +269,7 @@ pub struct OutputConfig {
     pub dir: String,
     /// Grad-CAM figures per class.
     pub gradcam: usize,
-    /// Strips that a run keeps of each true class for its figures, at most: so many that are predicted right, and so many that
+    /// Strips that a run keeps of each true class for its figures, at most: n that are predicted right and n that
     /// are not.
     pub examples: usize,
 }

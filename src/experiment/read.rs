@@ -1,4 +1,4 @@
-//! From text to an experiment. Keys are compared with those of a default experiment written out as TOML, so
+//! From text to an experiment. Keys are compared with those of a default experiment as TOML, so
 //! there is no second list of keys; a value of the wrong type is found by setting the keys one by one.
 
 use crate::error::{Error, Result, edits};

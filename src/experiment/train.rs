@@ -1,6 +1,6 @@
 //! The `[train]` table.
 
-use crate::ops::Numbers;
+use crate::ops::Precision;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct TrainConfig {
     pub weight_decay: f64,
     /// How what convolutions read is kept and multiplied while training; in 16 bits the loss is scaled. A trained network is
     /// stored and used in f32.
-    pub precision: Numbers,
+    pub precision: Precision,
     /// Decay of the first and second moment.
     pub betas: [f64; 2],
     /// Learning rate after the warm-up.
@@ -56,7 +56,7 @@ impl Default for TrainConfig {
             lr: 1e-3,
             optimizer: Optimizer::Adam,
             weight_decay: 0.0,
-            precision: Numbers::F32,
+            precision: Precision::F32,
             betas: [0.9, 0.999],
             schedule: Schedule::Cosine,
             warmup: 0.03,

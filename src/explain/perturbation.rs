@@ -63,7 +63,7 @@ pub fn area(probabilities: &[f64]) -> f64 {
 
 /// A strip whose prediction is taken apart.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Subject {
+pub struct Probe {
     /// The z-scored strip `[L]`; the same length for all.
     pub signal: Vec<f32>,
     /// Relevance of each sample `[L]`.
@@ -99,10 +99,10 @@ impl Curves {
 
 /// Curves of `steps` steps of each subject: `net` in evaluation mode, without a history. `2 steps` forward passes a
 /// subject: the curves share their ends.
-pub fn curves(gpu: &Gpu, net: &Model, subjects: &[Subject], steps: usize) -> Result<Vec<Curves>> {
+pub fn curves(gpu: &Gpu, net: &Model, probes: &[Probe], steps: usize) -> Result<Vec<Curves>> {
     let (each, k) = (2 * steps, net.classes());
-    let mut found = Vec::with_capacity(subjects.len());
-    for group in subjects.chunks((STRIPS / each.max(1)).max(1)) {
+    let mut found = Vec::with_capacity(probes.len());
+    for group in probes.chunks((STRIPS / each.max(1)).max(1)) {
         let mut x = Vec::new();
         for s in group {
             x.extend(deletion_steps(&s.signal, &s.map, steps)?);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn what_does_not_fit_is_reported() {
         let message = |signal: &[f32], map: &[f32], steps| {
             let text = deletion_steps(signal, map, steps).unwrap_err().to_string();
             assert_eq!(text, insertion_steps(signal, map, steps).unwrap_err().to_string());

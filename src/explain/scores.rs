@@ -1,4 +1,4 @@
-//! How well a map agrees with the guidance target, and the maps that every such number must be held against.
+//! How well a map agrees with the guidance target, and the maps that every such number must be compared with.
 //!
 //! All scores work at the map's resolution of `T` bins, on targets average-pooled to it by [`pool`]. None of them
 //! panics or errs: a map that cannot be scored is [`is_dead`] and scores 0.
@@ -212,7 +212,7 @@ fn group<'a>(rows: impl Iterator<Item = Option<&'a MapScores>> + Clone) -> Group
 }
 
 /// The map that knows nothing: 1 in every bin. Its NCC is 0, its energy the share of bins inside the target; its
-/// maximum is the first bin, so that [`pointing_chance`] tells more than its pointing.
+/// maximum is the first bin, so that [`pointing_chance`] says more than its pointing.
 pub fn uniform(bins: usize) -> Vec<f32> {
     vec![1.0; bins]
 }

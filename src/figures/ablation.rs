@@ -1,4 +1,4 @@
-//! Arms held against each other, cell by cell of fold and seed.
+//! Arms compared with each other, cell by cell of fold and seed.
 
 use super::shared::{Estimate, Panel, heading, panels, tested, whisker};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ const STEM: &str = "ablation";
 const STAGGER: f64 = 3.2;
 
 type Of = fn(&Metrics) -> Option<f64>;
-/// What to hold a metric against: its name, and the value of a run.
+/// What to compare a metric with: its name, and the value of a run.
 type Reference = Option<(&'static str, fn(&Run) -> Option<f64>)>;
 /// A metric: its name, value and least value, which all but NCC have at 0; and its reference.
 const METRICS: [(&str, Of, f64, Reference); 6] = [
@@ -61,7 +61,7 @@ struct Compared {
     means: Vec<Estimate>,
     /// p value of each arm against the reference; NaN for the reference itself.
     p: Vec<f64>,
-    /// What to hold them against, drawn as a level line.
+    /// What to compare them with, drawn as a level line.
     against: Option<(&'static str, f64)>,
 }
 

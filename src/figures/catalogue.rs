@@ -141,7 +141,7 @@ impl<'a> Drawn<'a> {
         self.missing.push(NotDrawn { figure: figure.to_owned(), why: why.into(), cause: Cause::Lacking });
     }
 
-    /// Notes that a figure holds several against each other, and there is one.
+    /// Notes that a figure compares several, and there is one.
     pub(crate) fn only_one(&mut self, figure: &str, why: impl Into<String>) {
         self.missing.push(NotDrawn { figure: figure.to_owned(), why: why.into(), cause: Cause::One });
     }

@@ -12,7 +12,7 @@ use crate::run::set::RunSet;
 use crate::stats::projection::{neighbours, principal};
 use std::collections::BTreeMap;
 
-/// Points of a map; of more records every so many are taken.
+/// Points of a map; of more records every n-th is taken.
 const MOST: usize = 1000;
 /// Patients that have a colour of their own.
 const PATIENTS: usize = 7;
@@ -42,7 +42,7 @@ fn by_patient(rows: &[&Prediction]) -> Option<Colors> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     rows.iter().for_each(|p| *counts.entry(&p.patient).or_default() += 1);
     let mut largest: Vec<(&str, usize)> = counts.into_iter().collect();
-    // a stable sort: of as many records the first by name
+    // a stable sort: among equal numbers of records the first by name
     largest.sort_by_key(|p| std::cmp::Reverse(p.1));
     if largest.first()?.1 < 2 {
         return None;

@@ -49,7 +49,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         return drawn.miss(STEM, no_predictions(set, &set.variants[0]));
     }
     if arms.iter().all(|arm| arm.patients.values().all(|(_, records)| *records == 1)) {
-        return drawn.miss(STEM, "the data set does not tell patients apart, or each has one record");
+        return drawn.miss(STEM, "the data set does not identify patients, or each has one record");
     }
     // patients by their mean accuracy over the arms, the best above
     let mut patients: BTreeMap<&str, (f64, usize)> = BTreeMap::new();

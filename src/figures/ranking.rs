@@ -13,7 +13,7 @@ use crate::run::set::RunSet;
 use crate::stats::ranking::{Curve, Ranked, Ranking, ranking};
 use std::collections::BTreeSet;
 
-/// Most classes whose bands can be told apart; intervals of the areas stand beside the curves of any.
+/// Most classes whose bands can be distinguished; intervals of the areas stand beside the curves of any.
 const BANDED: usize = 2;
 
 /// The curves of every arm.
@@ -27,7 +27,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     }
 }
 
-fn told(curve: &Curve) -> String {
+fn area_text(curve: &Curve) -> String {
     match curve.interval.0.is_finite() {
         true => format!("{:.3} ({:.3}–{:.3})", curve.area, curve.interval.0, curve.interval.1),
         false => format!("{:.3}", curve.area),
@@ -108,7 +108,7 @@ fn curves<'a>(
                 base += 3.7;
                 let middle = base - small.drop();
                 c.line((frame.x0, middle), (frame.x0 + 5.0, middle), 1.4, *color);
-                let mut text = told(&of(found));
+                let mut text = area_text(&of(found));
                 if k == 1 {
                     text += &format!(" ({:.0} %)", 100.0 * found.positive as f64 / found.records.max(1) as f64);
                 }

@@ -11,7 +11,7 @@ use crate::plot::{Figure, Look};
 use crate::run::set::RunSet;
 
 const STEM: &str = "features-regressed";
-/// Points of a panel; of more every so many are drawn.
+/// Points of a panel; of more every n-th is drawn.
 const MOST: usize = 250;
 /// A correlation below it says that a feature is hardly read from the strip.
 const FLAT: f64 = 0.3;

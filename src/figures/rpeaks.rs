@@ -81,7 +81,7 @@ fn check(rows: &[RPeakRow], detectors: usize, records: usize) -> Result<()> {
         return fail("no row".into(), "compare at least one detector on one record");
     }
     if detectors > OKABE_ITO.len() {
-        let what = format!("{detectors} detectors, at most {} can be told apart", OKABE_ITO.len());
+        let what = format!("{detectors} detectors, at most {} can be distinguished", OKABE_ITO.len());
         return fail(what, "draw fewer of them");
     }
     if records > MOST {

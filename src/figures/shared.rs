@@ -8,7 +8,7 @@ use crate::plot::figure::Figure;
 use crate::plot::panels::{Grid, letter};
 use crate::plot::style::{INK, Look, PT_LABEL, PT_SMALL, Rgb};
 use crate::run::read::Run;
-use crate::run::set::{RunSet, told};
+use crate::run::set::{RunSet, describe};
 use crate::stats::{mean_sd, student};
 
 /// Seed and number of the resamples of intervals and bands.
@@ -17,13 +17,13 @@ pub(super) const RESAMPLES: usize = 1000;
 
 /// Which runs were pooled, in words.
 pub(super) fn pooled<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> String {
-    if runs.clone().count() == 1 { "test fold of n = 1 run".into() } else { format!("pooled over {}", told(runs)) }
+    if runs.clone().count() == 1 { "test fold of n = 1 run".into() } else { format!("pooled over {}", describe(runs)) }
 }
 
 /// How many runs each arm has, in words; of a single one it is said that it is one.
 pub(super) fn runs_of<'a>(arms: impl IntoIterator<Item = (&'a str, usize)>) -> String {
-    let told = |(arm, n)| if n == 1 { format!("{arm}: n = 1 run") } else { format!("{arm}: {n} runs") };
-    arms.into_iter().map(told).collect::<Vec<_>>().join(", ")
+    let of = |(arm, n)| if n == 1 { format!("{arm}: n = 1 run") } else { format!("{arm}: {n} runs") };
+    arms.into_iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a figure of predictions cannot be drawn.

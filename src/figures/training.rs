@@ -13,7 +13,7 @@ use crate::run::set::RunSet;
 
 /// Positive losses that span more than this factor are drawn on a logarithmic axis.
 const LOG_FROM: f64 = 50.0;
-/// Most arms that can be told apart.
+/// Most arms that can be distinguished.
 const MOST: usize = 8;
 /// Epochs up to which every one gets a mark, and marks of a longer curve.
 const MARKED: usize = 20;
@@ -180,7 +180,7 @@ pub(crate) fn losses<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look
     draw(drawn, look, "losses", (&arms, made), [&what, &notes]);
 }
 
-/// The metrics that tell something: sensitivity is nearly accuracy and specificity nearly 1.
+/// The metrics that say something: sensitivity is nearly accuracy and specificity nearly 1.
 const METRICS: [(&str, &str); 3] =
     [("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("dead_maps", "dead maps (share)")];
 
@@ -228,7 +228,7 @@ fn draw<'a>(
     [what, notes]: [&str; 2],
 ) {
     if arms.len() > MOST {
-        let what = format!("{} arms, at most {MOST} can be told apart", arms.len());
+        let what = format!("{} arms, at most {MOST} can be distinguished", arms.len());
         return drawn.add(stem, Err(Error::data(stem, what, "give fewer folders")));
     }
     let epochs = || rows(arms).map(|row| row.epoch);
@@ -239,7 +239,7 @@ fn draw<'a>(
         return drawn.miss(stem, format!("no finite value among the {stem} of log.jsonl"));
     }
     let several = arms.len() > 1;
-    // marks at every epoch where they have room, at some where arms must be told apart without colour
+    // marks at every epoch where they have room, at some where arms must be distinguished without colour
     let few = last - first < MARKED;
     let marked = |i: usize| (few || several).then_some(i);
     let entry = |(i, arm): (usize, &Arm)| Entry { shape: marked(i), ..Entry::line(arm.name, arm.color) };

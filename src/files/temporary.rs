@@ -24,7 +24,7 @@ fn listed() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 pub(crate) fn remove_all() {
     let all = listed();
     for path in all.iter() {
-        // what cannot be removed stays: there is nobody left to tell
+        // what cannot be removed stays: there is nobody left to report it to
         let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     }
     std::mem::forget(all);

@@ -26,7 +26,7 @@ impl AdapterChoice {
     }
 }
 
-/// What `exgnet info` tells of an adapter.
+/// What `exgnet info` prints of an adapter.
 #[derive(Debug, Clone, Serialize)]
 pub struct AdapterReport {
     /// Name as the driver gives it.
@@ -39,7 +39,7 @@ pub struct AdapterReport {
     pub driver: String,
     /// Version of the driver.
     pub driver_info: String,
-    /// True where the CPU plays the GPU.
+    /// True for a software adapter.
     pub is_software: bool,
     /// Features of that CPU which its code generators make a difference of (`avx512`, `avx2`, `x86-64`, or another
     /// architecture); `None` for hardware.

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 /// Before that the device had nothing to compile.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// Bytes of the buffers that kernels are given: they are told that there is nothing to do.
+/// Bytes of the buffers that kernels are given: their parameters leave nothing to do.
 const DUMMY: u64 = 1 << 16;
 
-/// A thread that compiles, until it is done, told to stop, or dropped.
+/// A thread that compiles, until it is done, stopped, or dropped.
 pub(super) struct Ahead {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -56,16 +56,16 @@ impl Gpu {
             }
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let (told, adapter) = (stop.clone(), self.0.adapter.clone());
+        let (stopped, adapter) = (stop.clone(), self.0.adapter.clone());
         let (report, shaders) = (self.0.report.clone(), self.0.shaders.clone());
         let thread = std::thread::spawn(move || {
             let mut waited = Duration::ZERO;
-            while waited < PATIENCE && !told.load(Ordering::Relaxed) {
+            while waited < PATIENCE && !stopped.load(Ordering::Relaxed) {
                 sleep(Duration::from_millis(50));
                 waited += Duration::from_millis(50);
             }
             // a second device that cannot be had is no fault
-            let _ = compile(&adapter, &report, &shaders, &kernels, &told);
+            let _ = compile(&adapter, &report, &shaders, &kernels, &stopped);
         });
         *ahead = Some(Ahead { stop, thread: Some(thread) });
     }

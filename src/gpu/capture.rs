@@ -85,7 +85,7 @@ impl Recording {
     }
 }
 
-/// A step that is recorded once and replayed with other inputs: to the same bits as one that is described anew each time, and
+/// A step that is recorded once and replayed with other inputs: to the same bits as one that is described again each time, and
 /// without the time that describing it takes, which for a small network is most of a step.
 ///
 /// ```
@@ -205,7 +205,7 @@ impl Gpu {
         let capture = lock(&self.0.recorder).capture.take();
         let value = done?;
         let Capturing { stream, mut written, before, .. } = capture.expect("set above");
-        // the rest was let go on the way
+        // the rest was released on the way
         written.retain(Place::lives);
         if !stream.params.is_empty() {
             self.0.queue.write_buffer(&stream.param_buffer, 0, &stream.params);

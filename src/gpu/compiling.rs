@@ -1,5 +1,5 @@
 //! Progress of the compilation on software drivers, which compile a kernel when it first runs: what runs for the first time is
-//! submitted kernel by kernel and waited for. Told as log lines of level info.
+//! submitted kernel by kernel and waited for. Logged at level info.
 
 use super::Gpu;
 use super::kernel::Kernel;
@@ -35,10 +35,10 @@ impl Gpu {
             return commands;
         }
         let (parts, rest) = parts(commands);
-        let mut told = Instant::now();
+        let mut logged = Instant::now();
         for (done, part) in parts.iter().enumerate() {
-            if told.elapsed() >= PAUSE {
-                told = Instant::now();
+            if logged.elapsed() >= PAUSE {
+                logged = Instant::now();
                 log::info!("compiling kernels: {done} of {}", parts.len());
             }
             let poll = wgpu::PollType::Wait { submission_index: Some(submit(part)), timeout: None };

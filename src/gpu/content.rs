@@ -61,8 +61,8 @@ impl Write {
     }
 }
 
-/// Why a history keeps a tensor, and since when.
-pub(super) struct Kept {
+/// What saved a tensor for its backward pass, and when.
+pub(super) struct SavedBy {
     op: &'static str,
     role: &'static str,
     shape: Vec<usize>,
@@ -127,7 +127,7 @@ impl Storage {
     /// The same memory, meant as it was at `stamp`: for the history of operation `op`, whose `role` (`input`, `output`, ...) it
     /// is.
     pub(crate) fn kept(&self, stamp: u64, op: &'static str, role: &'static str, shape: &[usize]) -> Self {
-        self.with_keeper(Arc::new(Kept { op, role, shape: shape.to_vec(), stamp }))
+        self.with_keeper(Arc::new(SavedBy { op, role, shape: shape.to_vec(), stamp }))
     }
 
     /// An error where a history kept it and it was written over since.

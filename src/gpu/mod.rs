@@ -15,12 +15,12 @@ mod content;
 mod expression;
 mod kernel;
 mod launched;
+mod memory;
 mod plan;
 mod pool;
 mod profile;
 mod record;
 mod reflect;
-mod room;
 mod shaders;
 mod template;
 mod tuning;
@@ -31,18 +31,18 @@ pub use capture::{Arena, Capture, Recording};
 pub use expression::{Number, Sizes, Values};
 pub use kernel::Launch;
 pub use launched::Launched;
+pub use memory::Needs;
 pub use plan::{Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
-pub use room::Needs;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
 pub(crate) use template::names as template_names;
 pub use template::{Template, expand, template_defaults};
-pub use tuning::{Choice, Choices, Chosen, Facts, Forced, Seen, Wanted};
+pub use tuning::{Choice, Choices, Chosen, ChosenShape, Facts, Forced, Wanted};
 pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 
-use crate::error::{Error, Result, Room};
+use crate::error::{Error, MemoryLimit, Result};
 use ahead::Ahead;
 use kernel::{Kernel, Key};
 use plan::Plans;
@@ -226,10 +226,10 @@ impl Gpu {
         found.map_or(Ok(()), |what| Err(self.fault(&what)))
     }
 
-    /// The error of what the driver said. Where the device is lost, that is what is told, now and from here on, whatever
-    /// else followed from it.
+    /// The error of what the driver said. Once the device is lost, that is what is reported, now and later, whatever
+    /// else follows from it.
     fn fault(&self, what: &str) -> Error {
-        // the driver tells of a loss when it is asked; should it fail at that too, there is nothing more to know
+        // the driver reports a loss when it is polled; should that fail too, there is nothing more to know
         let _ = self.0.device.poll(wgpu::PollType::Poll);
         let mut kept = lock(&self.0.fault);
         let is_loss = |text: &&str| text.starts_with(LOST);
@@ -256,7 +256,7 @@ impl Gpu {
     }
 }
 
-/// How the fault of a lost device begins.
+/// How the message of a device loss begins.
 const LOST: &str = "device lost";
 
 /// `f` on all of `items`, or on the halves of those that memory does not suffice for, down to single ones.
@@ -276,7 +276,7 @@ fn gpu_fault(what: &str) -> Error {
     let hint = if what.contains("lost") {
         "the device is gone (driver reset or unplugged): start again; the last checkpoint is intact"
     } else if what.to_lowercase().contains("memory") {
-        return Error::memory(what.trim(), Room::Unknown, pool::SMALLER);
+        return Error::memory(what.trim(), MemoryLimit::Unknown, pool::SMALLER);
     } else {
         "a kernel or its launch is wrong: if you edited a shader, compare it with the embedded one; else please report it"
     };

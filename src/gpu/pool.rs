@@ -3,9 +3,9 @@
 //! A dropped buffer goes back to the pool at once, also when recorded work
 //! still reads it: whatever reuses it is recorded later, and the queue keeps order.
 
-use super::content::{Content, Kept};
+use super::content::{Content, SavedBy};
 use super::{Gpu, lock};
-use crate::error::{Error, Result, Room};
+use crate::error::{Error, MemoryLimit, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ pub(super) fn mb(bytes: u64) -> String {
     format!("{:.3} MB", bytes as f64 / 1e6)
 }
 
-/// The error of `what`, which needs so many bytes where `held` are held.
+/// The error of `what`, which needs `bytes` bytes where `held` are held.
 pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error {
     Error::memory(
         format!(
@@ -26,7 +26,7 @@ pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error
             mb(held),
             mb(limit)
         ),
-        Room::Tensors(limit),
+        MemoryLimit::Tensors(limit),
         format!("raise the limit, or {SMALLER}"),
     )
 }
@@ -124,7 +124,7 @@ pub struct Storage {
     offset: u64,
     bytes: u64,
     /// The history that means its content as it was.
-    keeper: Option<Arc<Kept>>,
+    keeper: Option<Arc<SavedBy>>,
 }
 
 pub(super) struct Owner {
@@ -158,11 +158,11 @@ impl Storage {
         &self.owner
     }
 
-    pub(super) fn keeper(&self) -> Option<&Kept> {
+    pub(super) fn keeper(&self) -> Option<&SavedBy> {
         self.keeper.as_deref()
     }
 
-    pub(super) fn with_keeper(&self, keeper: Arc<Kept>) -> Self {
+    pub(super) fn with_keeper(&self, keeper: Arc<SavedBy>) -> Self {
         Self { keeper: Some(keeper), ..self.clone() }
     }
 
@@ -214,7 +214,7 @@ impl Gpu {
         done.map(|()| phases.unwrap_or_default())
     }
 
-    /// Allows tensors no more than so many bytes together, free buffers of the pool included; `None`: what the device has.
+    /// Limits tensors to `bytes` bytes together, free buffers of the pool included; `None`: what the device has.
     pub fn limit_memory(&self, bytes: Option<u64>) {
         lock(&self.0.pool.stats).limit = bytes;
     }
@@ -246,7 +246,7 @@ impl Gpu {
         if bytes > limit {
             return Err(Error::memory(
                 format!("a tensor of {bytes} bytes is over this adapter's limit of {limit}"),
-                Room::Tensor { most: limit, needed: bytes },
+                MemoryLimit::Tensor { most: limit, needed: bytes },
                 SMALLER,
             ));
         }

@@ -77,7 +77,7 @@ impl Command {
 }
 
 impl Stream {
-    /// For so many dispatches.
+    /// For n dispatches.
     pub(super) fn new(device: &wgpu::Device, launches: usize) -> Self {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let param_buffer = buffer(device, "parameters", launches as u64 * PARAM_SLOT, usage);
@@ -159,7 +159,7 @@ impl Gpu {
                 let most = recorder.target().params.len() as u64 / PARAM_SLOT;
                 return Err(Error::gpu(
                     format!(
-                        "found more than {most} launches in a step that is being recorded, expected at most so many"
+                        "found more than {most} launches in a step that is being recorded, expected at most that number"
                     ),
                     "take fewer blocks or a later target layer, or record a part of the step",
                 ));

@@ -289,7 +289,7 @@ impl<'a> Template<'a> {
     fn bad_wgsl(&self, fault: Fault, text: &str, again: &dyn Fn(&str) -> Option<Fault>) -> Error {
         let place = if is_template(&self.text) {
             let marked = self.render(&|name, text| marked(name, &text)).unwrap_or_default();
-            // a marker may change what the template compares; then it is told without a line
+            // a marker may change what the template compares; then the error has no line
             let same = again(&marked).filter(|found| found.what == fault.what);
             same.and_then(|found| marker(&marked, found.at?))
         } else {
@@ -311,17 +311,17 @@ impl<'a> Template<'a> {
         }
         let name = inner.name().unwrap_or(&self.name).trim_end_matches(".wgsl").to_owned();
         let place = inner.line().filter(|line| *line > 0).map(|line| Place { name, line });
-        let told = match inner.detail() {
+        let what = match inner.detail() {
             Some(detail) => format!("{}: {detail}", inner.kind()),
             None => inner.kind().to_string(),
         };
         let known = template_defaults(&self.text);
         let known: BTreeSet<&str> = self.values.keys().chain(known.keys()).map(String::as_str).collect();
-        // what fails for want of a value is not always told so: `range(n)` says that it cannot convert
+        // a missing value is not always reported as one: `range(n)` says that it cannot convert
         let unknown = place.as_ref().and_then(|place| self.undefined(place, &known));
         let Some(unknown) = unknown else {
             let hint = format!("templates are minijinja's; `{}` expands it", self.command());
-            return self.error(place.as_ref(), &told, hint);
+            return self.error(place.as_ref(), &what, hint);
         };
         let near = nearest(&unknown, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
         self.error(

@@ -109,12 +109,12 @@ pub(super) struct Tuning {
     /// What was logged already.
     logged: BTreeSet<String>,
     /// What was asked for since somebody watches.
-    seen: Option<Vec<Seen>>,
+    seen: Option<Vec<ChosenShape>>,
 }
 
 /// A shape that a version was chosen for, see [`Gpu::watched`].
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct ChosenShape {
     /// The family.
     pub family: String,
     /// One of its kernels.
@@ -134,7 +134,7 @@ pub struct Seen {
 /// What headers may ask for of an adapter, this one or one that is supposed.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
-    /// The CPU plays the GPU.
+    /// A software adapter.
     pub software: bool,
     /// Subgroup operations.
     pub subgroups: bool,
@@ -254,7 +254,7 @@ impl Gpu {
     }
 
     /// What versions are chosen for while `f` describes its work, each shape once.
-    pub fn watched(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<Seen>> {
+    pub fn watched(&self, f: impl FnOnce() -> Result<()>) -> Result<Vec<ChosenShape>> {
         lock(&self.0.tuning).seen = Some(Vec::new());
         let done = f();
         let seen = lock(&self.0.tuning).seen.take().unwrap_or_default();
@@ -275,10 +275,10 @@ impl Gpu {
         }
         let mut tuning = lock(&self.0.tuning);
         let Some(all) = &mut tuning.seen else { return Ok(()) };
-        let same = |s: &&mut Seen| s.kernel == wanted.kernel && s.key == wanted.key && s.family == wanted.family;
+        let same = |s: &&mut ChosenShape| s.kernel == wanted.kernel && s.key == wanted.key && s.family == wanted.family;
         match all.iter_mut().find(same) {
             Some(seen) => seen.calls += 1,
-            None => all.push(Seen {
+            None => all.push(ChosenShape {
                 family: wanted.family.to_owned(),
                 kernel: wanted.kernel.to_owned(),
                 key: wanted.key.to_owned(),

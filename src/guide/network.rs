@@ -1,6 +1,6 @@
 use exgnet::prelude::*;
 
-/// Tells three kinds of signals apart, and says where it looked.
+/// Classifies three kinds of signals, and shows where it looked.
 pub struct Net {
     conv: Conv1d,
     norm: BatchNorm,

@@ -83,7 +83,7 @@ pub(super) fn is_finished(host: &dyn Host, experiment: &Experiment, folder: &Run
     if *experiment != folder.read_config(&[])? {
         return Err(Error::file(
             folder.config(),
-            "is another experiment than the one to go on with",
+            "is another experiment than the one to resume",
             "leave the experiment and --set away with --resume, or choose another folder with --out",
         ));
     }

@@ -49,7 +49,7 @@ impl Bound {
     }
 }
 
-/// Seconds of the device for what `f` records; of the clock where the device cannot tell.
+/// Seconds of the device for what `f` records; of the clock where the device has no timestamps.
 pub(super) fn device_seconds(gpu: &Gpu, f: impl FnMut() -> Result<()>) -> Result<f64> {
     device_seconds_of(gpu, &|_| true, f)
 }

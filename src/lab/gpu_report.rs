@@ -1,4 +1,4 @@
-//! What `exgnet gpu-report` tells of an adapter: what other commands found there, as one JSON file and as one page.
+//! What `exgnet gpu-report` reports of an adapter: what other commands found there, as one JSON file and as one page.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub struct Part {
 
 /// Of what a report is: parts of another adapter, program or size are not mixed with these.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Subject {
+pub struct Setup {
     /// The adapter, as `exgnet info --json` lists it.
     pub adapter: Value,
     /// Features of the CPU, which on a software adapter are the adapter's.
@@ -44,7 +44,7 @@ pub struct Subject {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GpuReport {
     /// Of what.
-    pub of: Subject,
+    pub of: Setup,
     /// Its parts, in their order.
     pub parts: Vec<Part>,
 }
@@ -57,7 +57,7 @@ impl GpuReport {
 
     /// The page, in Markdown.
     pub fn page(&self) -> String {
-        let Subject { adapter, cpu, program, small } = &self.of;
+        let Setup { adapter, cpu, program, small } = &self.of;
         let of = |key: &str| words(&adapter[key]);
         let mut page = format!(
             "# {}\n\n{} ({}), {}, subgroups of {}, f16 in shaders: {}; CPU with {cpu}. Program {program}, {} network.\n",
@@ -320,12 +320,12 @@ mod tests {
             found,
         };
         let adapter = json!({"name": "Card", "subgroup_size": [32, 32], "shader_f16": true});
-        let of = Subject { adapter, cpu: "avx2".into(), program: "0.1.0".into(), small: false };
+        let of = Setup { adapter, cpu: "avx2".into(), program: "0.1.0".into(), small: false };
         GpuReport { of, parts: parts.into_iter().map(part).collect() }
     }
 
     #[test]
-    fn the_page_tells_what_was_found_and_what_was_not() {
+    fn the_page_shows_what_was_found_and_what_was_not() {
         let case = |same: bool| json!({"same_bits": same, "values": {"ratio": 0.25}, "second": null});
         let step = json!({"batch": 32, "samples": 5000, "train_step": {"median": 16.0, "low": 15.0, "high": 20.0},
             "by_kernel": [{"kernel": "conv1d/05_fast", "ms": 3.0}, {"kernel": "b", "ms": 1.0}], "peak_memory_bytes": 2097152});

@@ -61,17 +61,17 @@ pub fn groups(kernels: &[KernelShare], most: &Ceilings) -> Vec<GroupShare> {
     let total: f64 = kernels.iter().map(|k| k.ms).sum();
     let of = |name: &'static str| {
         let mut all = GroupShare { group: name, ..GroupShare::default() };
-        let mut told = 0.0;
+        let mut timed = 0.0;
         for k in kernels.iter().filter(|k| group(k) == name) {
             all.count += k.count;
             all.ms += k.ms;
             if let Some(rate) = k.gb_per_s {
                 all.bytes += 1e6 * rate * k.ms;
-                told += k.ms;
+                timed += k.ms;
             }
         }
         all.of_step = all.ms / total;
-        all.gb_per_s = (told > 0.0).then(|| 1e-6 * all.bytes / told);
+        all.gb_per_s = (timed > 0.0).then(|| 1e-6 * all.bytes / timed);
         all.of_copy = all.gb_per_s.map(|rate| rate / most.gb_per_s);
         all
     };

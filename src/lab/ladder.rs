@@ -5,7 +5,7 @@ use super::measure::{Arm, Row, Status, Timing, measure};
 use super::operations::{Operation, Shape};
 use super::read::list;
 use super::statistics::Spread;
-use super::subjects::Subject;
+use super::workloads::Workload;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use serde::{Deserialize, Serialize};
@@ -61,11 +61,11 @@ pub struct Report {
 /// Measures all versions of the kernels of an operation, lowest number first, and what the adapter takes. Wrong values are no
 /// error but a rung that says so.
 pub fn ladder(gpu: &Gpu, operation: &'static Operation, shape: Shape, timing: &Timing) -> Result<Ladder> {
-    let subject = Subject::new(gpu, operation, shape)?;
-    let name = subject.title();
+    let workload = Workload::new(gpu, operation, shape)?;
+    let name = workload.title();
     let mut arms: Vec<Arm> = operation.versions(gpu).map(|v| Arm::forced(gpu, v)).collect();
     arms.push(Arm::usual(gpu));
-    let (ceilings, mut rows) = measure(&[(subject, arms)], None, timing)?;
+    let (ceilings, mut rows) = measure(&[(workload, arms)], None, timing)?;
     let default = rows.pop().map(|row| row.version).unwrap_or_default();
     let rungs: Vec<Rung> = rows.into_iter().map(|row| Rung { name: row.variant.clone(), row }).collect();
     let bound = rungs.first().map_or(Bound::Arithmetic, |r| ceilings.least([r.row.flops, r.row.bytes]).1);

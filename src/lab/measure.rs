@@ -6,7 +6,7 @@ use super::counts::Counts;
 use super::gate::{Gate, gate};
 pub use super::row::{Kernel, Row, Status, Table};
 use super::statistics::{SpeedUp, Spread};
-use super::subjects::{Ready, Subject};
+use super::workloads::{Ready, Workload};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launched, Version};
 use crate::ops::Array;
@@ -72,20 +72,20 @@ pub struct Reference {
 pub struct Timing {
     /// Times that each is measured, at least.
     pub rounds: usize,
-    /// Rounds go on until so many seconds are over.
+    /// Rounds continue for at least n seconds.
     pub min_seconds: f64,
-    /// A version that would take longer than so many seconds for a run is left out; one that takes long has fewer rounds.
+    /// A version that would take more than n seconds for a run is left out; one that takes long has fewer rounds.
     pub limit_seconds: f64,
 }
 
 impl Timing {
-    /// So many rounds, however long they take.
+    /// n rounds, however long they take.
     pub fn rounds(rounds: usize) -> Self {
         Self { rounds, min_seconds: 0.0, limit_seconds: f64::INFINITY }
     }
 }
 
-/// An arm at a subject.
+/// An arm at a workload.
 struct Item<'a> {
     arm: Arm,
     /// Its inputs, once it was found right.
@@ -108,20 +108,20 @@ enum Role {
     Again,
 }
 
-/// Measures every subject in its arms, and in the arm to compare with, where there is one, which becomes a row of its own.
+/// Measures every workload in its arms, and in the arm to compare with, where there is one, which becomes a row of its own.
 /// Wrong values are no error but a row that says so.
 pub fn measure(
-    subjects: &[(Subject, Vec<Arm>)],
+    workloads: &[(Workload, Vec<Arm>)],
     reference: Option<&Reference>,
     timing: &Timing,
 ) -> Result<(Ceilings, Vec<Row>)> {
-    let Some(first) = subjects.iter().find_map(|(_, arms)| arms.first()) else {
+    let Some(first) = workloads.iter().find_map(|(_, arms)| arms.first()) else {
         return Ok((Ceilings::default(), Vec::new()));
     };
     let mut probe = Probe::new(&first.gpu)?;
     let mut all: Vec<Vec<Item<'_>>> = Vec::new();
-    for (subject, arms) in subjects {
-        let mut inputs = Inputs { subject, expected: None, ready: Vec::new() };
+    for (workload, arms) in workloads {
+        let mut inputs = Inputs { workload, expected: None, ready: Vec::new() };
         let own = arms.iter().map(|arm| (arm, Role::Own));
         let other = reference.into_iter().flat_map(|r| [(&r.arm, Role::Reference), (&r.again, Role::Again)]);
         let item = |(arm, role)| Ok(Item { role, ..inputs.item(arm, timing)? });
@@ -142,7 +142,7 @@ pub fn measure(
     Ok((ceilings, rows))
 }
 
-/// Measures everything that is right once a round: the ceilings, and the items of each subject one after the other, beginning
+/// Measures everything that is right once a round: the ceilings, and the items of each workload one after the other, beginning
 /// with another one in every round.
 fn rounds(probe: &mut Probe, all: &mut [Vec<Item<'_>>], timing: &Timing) -> Result<()> {
     /// Rounds that nobody needs more of.
@@ -168,9 +168,9 @@ fn rounds(probe: &mut Probe, all: &mut [Vec<Item<'_>>], timing: &Timing) -> Resu
     Ok(())
 }
 
-/// A subject's oracle and its inputs on the devices, made when they are needed.
+/// A workload's oracle and its inputs on the devices, made when they are needed.
 struct Inputs<'a> {
-    subject: &'a Subject,
+    workload: &'a Workload,
     expected: Option<Array>,
     ready: Vec<(Gpu, Arc<Ready<'a>>)>,
 }
@@ -180,14 +180,14 @@ impl<'a> Inputs<'a> {
         if let Some((_, ready)) = self.ready.iter().find(|(g, _)| g.is(gpu)) {
             return Ok(ready.clone());
         }
-        let ready = Arc::new(self.subject.on(gpu)?);
+        let ready = Arc::new(self.workload.on(gpu)?);
         self.ready.push((gpu.clone(), ready.clone()));
         Ok(ready)
     }
 
     /// Compiles an arm, compares its values, and warms it up.
     fn item(&mut self, arm: &Arm, timing: &Timing) -> Result<Item<'a>> {
-        let row = Row::new(self.subject, arm);
+        let row = Row::new(self.workload, arm);
         let mut item =
             Item { arm: arm.clone(), ready: None, row, first: 0.0, most: 0, times: Vec::new(), role: Role::Own };
         let (found, launched) = match item.first_run(self, timing) {
@@ -201,13 +201,13 @@ impl<'a> Inputs<'a> {
             }
             Err(e) => return Err(e),
         };
-        let subject = self.subject;
-        let expected = self.expected.get_or_insert_with(|| subject.case.expected());
-        let Gate { error, wrong } = gate(&found, expected, subject.case.tolerance);
+        let workload = self.workload;
+        let expected = self.expected.get_or_insert_with(|| workload.case.expected());
+        let Gate { error, wrong } = gate(&found, expected, workload.case.tolerance);
         item.row.error = error;
         item.row.status = if wrong.is_some() { Status::Wrong } else { Status::Right };
         item.row.wrong = wrong;
-        let launched: Vec<Launched> = launched.into_iter().filter(|l| subject.operation.counts(&l.file)).collect();
+        let launched: Vec<Launched> = launched.into_iter().filter(|l| workload.operation.counts(&l.file)).collect();
         item.row.dispatches = launched.len();
         item.row.kernels = kernels(launched);
         item.row.threads = item.row.kernels.iter().map(|k| k.threads).sum();
@@ -231,7 +231,7 @@ impl Item<'_> {
             return Ok(None);
         }
         if timing.limit_seconds.is_finite()
-            && let Some(seconds) = self.arm.with(|| expected_seconds(gpu, inputs.subject))?
+            && let Some(seconds) = self.arm.with(|| expected_seconds(gpu, inputs.workload))?
             && seconds > timing.limit_seconds
         {
             self.row.note = format!("would take {seconds:.0} s a run, more than {:.0} s", timing.limit_seconds);
@@ -243,7 +243,7 @@ impl Item<'_> {
         let mut found = Vec::new();
         let launched = self.arm.with(|| gpu.launched(|| ready.run()?.to_vec().map(|v| found = v)))?;
         self.first = start.elapsed().as_secs_f64();
-        let family = format!("{}/", inputs.subject.operation.family);
+        let family = format!("{}/", inputs.workload.operation.family);
         let mut ran: Vec<&str> = launched.iter().filter_map(|l| l.file.strip_prefix(&family)).collect();
         ran.dedup();
         if let Some(version) = &self.arm.version
@@ -299,8 +299,8 @@ impl Item<'_> {
 }
 
 /// Seconds that a run may take, from one record of it; `None` where the shape is small.
-fn expected_seconds(gpu: &Gpu, subject: &Subject) -> Result<Option<f64>> {
-    let Some((case, times)) = subject.probe() else { return Ok(None) };
+fn expected_seconds(gpu: &Gpu, workload: &Workload) -> Result<Option<f64>> {
+    let Some((case, times)) = workload.probe() else { return Ok(None) };
     let inputs = case.tensors(gpu)?;
     let run = || crate::autograd::no_grad(|| (case.run)(&inputs)).map(drop);
     // the first run compiles

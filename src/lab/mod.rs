@@ -29,13 +29,13 @@ mod row;
 #[cfg(feature = "app")]
 pub mod statistics;
 #[cfg(feature = "app")]
-pub mod subjects;
-#[cfg(feature = "app")]
 pub mod suite;
 #[cfg(feature = "app")]
 pub mod tune;
 #[cfg(feature = "app")]
 pub mod twins;
+#[cfg(feature = "app")]
+pub mod workloads;
 
 #[cfg(feature = "app")]
 pub use statistics::{Interval, SpeedUp, Spread};

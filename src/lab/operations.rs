@@ -1,9 +1,9 @@
-//! Operations that can be measured at any shape, made from their cases, and how their sizes are given and told.
+//! Operations that can be measured at any shape, made from their cases, and how their sizes are given and printed.
 
 use crate::error::{Error, Result, nearest};
 use crate::gpu::{Gpu, Version};
 use crate::ops::case::Case;
-use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, Hyper, MaxPool, Numbers, Pass};
+use crate::ops::{self, Added, AvgPool, Branch, ConvShape, ConvSpec, Hyper, MaxPool, Pass, Precision};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,18 +25,18 @@ pub struct Shape {
     pub stride: usize,
     /// Dilation.
     pub dilation: usize,
-    /// Of a convolution's operands.
-    #[serde(default, skip_serializing_if = "is_f32")]
-    pub numbers: Numbers,
+    /// Precision of a convolution's operands; `numbers` in files and on the command line.
+    #[serde(rename = "numbers", default, skip_serializing_if = "is_f32")]
+    pub precision: Precision,
 }
 
-fn is_f32(numbers: &Numbers) -> bool {
-    *numbers == Numbers::F32
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { batch: 32, c_in: 64, len: 625, out: 64, k: 5, stride: 1, dilation: 1, numbers: Numbers::F32 }
+        Self { batch: 32, c_in: 64, len: 625, out: 64, k: 5, stride: 1, dilation: 1, precision: Precision::F32 }
     }
 }
 
@@ -49,7 +49,7 @@ impl Shape {
 
     /// The convolution of this shape, of one branch.
     pub(super) fn conv_spec(&self) -> ConvSpec {
-        ConvSpec { numbers: self.numbers, ..ConvSpec::single(self.stride, 1, Branch::same(self.k, self.dilation)) }
+        ConvSpec { precision: self.precision, ..ConvSpec::single(self.stride, 1, Branch::same(self.k, self.dilation)) }
     }
 
     fn field(&mut self, name: &str) -> Option<&mut usize> {
@@ -166,8 +166,8 @@ fn avg_pool(s: &Shape) -> AvgPool {
 }
 
 pub(super) fn conv_case(pass: Pass, s: &Shape) -> Case {
-    let Shape { batch, c_in, len, out, k, stride, dilation, numbers } = *s;
-    ops::conv_case(pass, ConvShape { batch, c_in, len, c_out: out, kernel: k, stride, dilation, groups: 1, numbers })
+    let Shape { batch, c_in, len, out, k, stride, dilation, precision } = *s;
+    ops::conv_case(pass, ConvShape { batch, c_in, len, c_out: out, kernel: k, stride, dilation, groups: 1, precision })
 }
 
 impl Operation {
@@ -230,7 +230,7 @@ impl Operation {
         let one = |name: &&str| format!("{name}={}", shape.field(name).map_or(0, |v| *v));
         let mut all: Vec<String> = self.fields().iter().map(one).collect();
         if matches!(self.sizes, Sizes::Conv(_)) {
-            all.push(format!("numbers={}", shape.numbers.name()));
+            all.push(format!("numbers={}", shape.precision.name()));
         }
         all.join(",")
     }
@@ -245,9 +245,9 @@ impl Operation {
             let (name, value) = part.split_once('=').ok_or_else(number)?;
             let (name, value) = (name.trim(), value.trim());
             if name == "numbers" && matches!(self.sizes, Sizes::Conv(_)) {
-                let names = Numbers::ALL.map(Numbers::name).join(", ");
-                let found = Numbers::ALL.into_iter().find(|n| n.name() == value);
-                shape.numbers = found.ok_or_else(|| bad(format!("one of {names}")))?;
+                let names = Precision::ALL.map(Precision::name).join(", ");
+                let found = Precision::ALL.into_iter().find(|n| n.name() == value);
+                shape.precision = found.ok_or_else(|| bad(format!("one of {names}")))?;
                 continue;
             }
             let field = shape.field(name).filter(|_| self.fields().contains(&name));
@@ -267,9 +267,9 @@ impl Operation {
         let Shape { batch, c_in, len, out, k, .. } = s;
         let sizes = match self.sizes {
             Sizes::Conv(_) => {
-                let numbers = s.numbers.behind();
+                let precision = s.precision.behind();
                 let (stride, dilation) = (unlike_1("s", s.stride), unlike_1("d", s.dilation));
-                format!("{batch}x{c_in}x{len} -> {out} k{k}{stride}{dilation}{numbers}")
+                format!("{batch}x{c_in}x{len} -> {out} k{k}{stride}{dilation}{precision}")
             }
             Sizes::Product => format!("{out}x{c_in}x{len}"),
             Sizes::Windows => format!("{batch}x{c_in}x{len} k{k}{}", unlike_1("s", s.stride)),

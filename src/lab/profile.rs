@@ -5,16 +5,16 @@
 use super::ceilings::{Bound, Ceilings, Probe};
 use super::groups::{GroupShare, groups};
 use super::read::{list, number};
-use super::subjects::layers;
+use super::workloads::layers;
 use super::{Interval, Spread};
 use crate::error::Result;
 use crate::experiment::{Experiment, LossConfig};
 use crate::gpu::{Gpu, KernelTime};
 use crate::ops::Pass;
 use crate::tensor::Tensor;
+use crate::train::batch_fit::with_batch;
 use crate::train::estimate::random_batch;
 use crate::train::losses::BatchTargets;
-use crate::train::room::with_batch;
 use crate::train::step::Stepper;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -251,22 +251,22 @@ pub fn profile(gpu: &Gpu, experiment: &Experiment, steps: usize) -> Result<Profi
         bench.step()?;
         benches.push((name, bench, Vec::new()));
     }
-    let (mut train, mut anew, mut infer) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut train, mut fresh, mut infer) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..steps {
         train.push(configured.step()?);
-        anew.push(described.step()?);
+        fresh.push(described.step()?);
         infer.push(configured.infer()?);
         for (_, bench, times) in &mut benches {
             times.push(bench.step()?.step());
         }
     }
     let spread = |times: &[StepTime], part: fn(&StepTime) -> f64| Spread::of(times.iter().map(part).collect());
-    let interval = Interval::of_median(train.iter().zip(&anew).map(|(a, b)| a.step() / b.step()).collect());
+    let interval = Interval::of_median(train.iter().zip(&fresh).map(|(a, b)| a.step() / b.step()).collect());
     let replay = Replayed {
-        described_ms: spread(&anew, StepTime::step),
+        described_ms: spread(&fresh, StepTime::step),
         ratio: interval.median,
         interval,
-        host_ms: [&train, &anew].map(|times| spread(times, |t| t.host).median),
+        host_ms: [&train, &fresh].map(|times| spread(times, |t| t.host).median),
     };
     let plain: Vec<f64> = benches[0].2.clone();
     let guidance = benches

@@ -1,4 +1,4 @@
-//! Files of measurements are read as far as they go: what is no number becomes one that is not, and of a list what fits is kept.
+//! Files of measurements are read as far as they go: what is not a number becomes NaN, and of a list what fits is kept.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};

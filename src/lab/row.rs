@@ -7,7 +7,7 @@ use super::measure::Arm;
 use super::operations::Shape;
 use super::read::number;
 use super::statistics::{SpeedUp, Spread};
-use super::subjects::Subject;
+use super::workloads::Workload;
 use serde::{Deserialize, Serialize};
 
 /// What became of a version.
@@ -173,14 +173,14 @@ impl Default for Row {
 }
 
 impl Row {
-    pub(super) fn new(subject: &Subject, arm: &Arm) -> Self {
-        let [flops, bytes] = subject.cost();
+    pub(super) fn new(workload: &Workload, arm: &Arm) -> Self {
+        let [flops, bytes] = workload.cost();
         let version = arm.version.as_ref();
         Self {
-            layer: subject.layer.clone(),
-            operation: subject.operation.name.to_owned(),
-            title: subject.title(),
-            shape: subject.shape,
+            layer: workload.layer.clone(),
+            operation: workload.operation.name.to_owned(),
+            title: workload.title(),
+            shape: workload.shape,
             variant: arm.name.clone(),
             version: version.map_or_else(String::new, |v| v.label()),
             number: version.map(|v| v.number),

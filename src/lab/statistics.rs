@@ -75,7 +75,7 @@ impl Interval {
 /// How many of `n` sorted values may be left out at either end of an interval of the median: at most 2.5 % of samples have so
 /// few values, or fewer, on one side of it.
 fn cut(n: usize) -> usize {
-    // P(binomial(n, 1/2) <= k), by its logarithm: 2^-n is no number for many rounds
+    // P(binomial(n, 1/2) <= k), by its logarithm: 2^-n underflows for many rounds
     let (mut log_term, mut sum) = (-(n as f64) * std::f64::consts::LN_2, 0.0);
     for k in 0..n / 2 {
         sum += log_term.exp();

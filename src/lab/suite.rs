@@ -6,7 +6,7 @@ use super::ceilings::Ceilings;
 use super::measure::{Arm, Row, Timing, measure};
 use super::peers::{Compared, Peer, PeerConfig, compare};
 use super::profile::{Bench, Profile, profile};
-use super::subjects::layer_subjects;
+use super::workloads::layer_workloads;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::gpu::Gpu;
@@ -112,24 +112,24 @@ fn conv_kernel(name: &str) -> Option<bool> {
     }
 }
 
-/// Measures everything. `tell` hears what comes next.
-pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tell: impl Fn(&str)) -> Result<Report> {
+/// Measures everything. `watch` hears what comes next.
+pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], watch: impl Fn(&str)) -> Result<Report> {
     let (batch, samples) = (e.train.batch, e.data.samples());
-    tell("peers");
+    watch("peers");
     let ours = PeerConfig { name: "exgnet".into(), command: serve.to_vec(), infer: true, source: None };
     let start = |config: &PeerConfig| Ok((config.clone(), config.start((batch, samples), suite.threads)?));
     let mut all = std::iter::once(&ours).chain(&suite.peers).map(start).collect::<Result<Vec<_>>>()?;
     let peers = compare(&mut all, suite.rounds)?;
     drop(all);
-    tell("first step");
+    watch("first step");
     let first_step_seconds = first_step(serve)?;
-    tell("step");
+    watch("step");
     let step = profile(gpu, e, suite.rounds)?;
-    tell("layers");
-    let subjects = layer_subjects(gpu, &e.network, (batch, samples), e.train.precision)?;
-    let subjects: Vec<_> = subjects.into_iter().map(|s| (s, vec![Arm::usual(gpu)])).collect();
-    let (ceilings, layers) = measure(&subjects, None, &Timing::rounds(suite.rounds))?;
-    drop(subjects);
+    watch("layers");
+    let workloads = layer_workloads(gpu, &e.network, (batch, samples), e.train.precision)?;
+    let workloads: Vec<_> = workloads.into_iter().map(|s| (s, vec![Arm::usual(gpu)])).collect();
+    let (ceilings, layers) = measure(&workloads, None, &Timing::rounds(suite.rounds))?;
+    drop(workloads);
     let flops = |pass: Pass| -> f64 {
         let of = layers.iter().filter(|r| r.operation == pass.name());
         of.map(|r| r.flops).sum()
@@ -146,7 +146,7 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], tel
     ];
     let total: f64 = step.by_kernel.iter().map(|k| k.ms).sum();
     let outside = 1.0 - conv.iter().sum::<f64>() / total;
-    tell("scaling");
+    watch("scaling");
     let at = |batch: usize, samples: usize| scaled(gpu, e, (batch, samples), suite.rounds.min(3));
     let mut lengths = suite.lengths.iter().map(|&l| at(batch, l)).collect::<Result<Vec<_>>>()?;
     let mut batches = suite.batches.iter().map(|&b| at(b, samples)).collect::<Result<Vec<_>>>()?;

@@ -1,18 +1,18 @@
 //! Which version of a kernel, and which settings of it, suit a shape on this adapter. What there is to try stands in the headers
 //! of the versions, built in or not. Every candidate must give what the naive version gives before its time counts.
 
-mod subjects;
 mod table;
+mod tasks;
 
 pub use table::{Found, Table, built_in, file_name, load, read, user_file};
 
 use super::Spread;
 use super::ceilings::device_seconds;
 use super::operations::Shape;
-use super::subjects::{layers, needs, outline};
+use super::workloads::{layers, needs, outline};
 use crate::autograd::no_grad;
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Choices, Forced, Gpu, Needs, Seen};
+use crate::gpu::{Choice, Choices, ChosenShape, Forced, Gpu, Needs};
 use crate::nn::config::NetworkConfig;
 use crate::ops::Pass;
 use crate::ops::case::Case;
@@ -25,11 +25,11 @@ use table::kernels_hash;
 const TOLERANCE: f64 = 1e-4;
 /// A candidate must take at most this share of the rule of thumb's time.
 const WORTH: f64 = 0.85;
-/// A candidate whose first time is so many times that of the best is not timed again.
+/// A candidate whose first time is this many times that of the best is not timed again.
 const BEHIND: f64 = 1.5;
 /// Times that the best candidate is measured in turn with the rule of thumb.
 const DUELS: usize = 5;
-/// Where the settings of a version begin so many times behind the best, no others are tried.
+/// Where the settings of a version begin this many times behind the best, no others are tried.
 const FAR_BEHIND: f64 = 3.0;
 
 /// How to tune.
@@ -89,14 +89,14 @@ pub struct Outcome {
 }
 
 /// An operation at a shape of the network.
-struct Subject {
+struct Task {
     /// The family whose kernels are tuned; `None`: all that it runs.
     family: Option<&'static str>,
     /// Its only shape, where that is known beforehand.
     key: Option<String>,
     /// How much of a step it is, estimated: operations, times a step.
     weight: f64,
-    /// What a candidate must save of the rule of thumb's time where the CPU plays the adapter, ms.
+    /// What a candidate must save of the rule of thumb's time on a software adapter, ms.
     worth_ms: f64,
     /// The operation with its inputs.
     case: Box<dyn Fn() -> Case>,
@@ -113,8 +113,8 @@ fn difference(found: &[f32], truth: &[f32]) -> f64 {
     if found.len() == truth.len() { f64::from(worst) / f64::from(largest) } else { f64::INFINITY }
 }
 
-/// Tunes the kernels of a network, those that take most of a step first, and adds to the table what it finds; `tell` hears of
-/// every shape and may save the table. A batch that does not fit is refused before anything is allocated; a candidate that
+/// Tunes the kernels of a network, those that take most of a step first, and adds to the table what it finds; `watch` is
+/// called after every shape and may save the table. A batch that does not fit is refused before anything is allocated; a candidate that
 /// does not compile is rejected.
 pub fn tune(
     gpu: &Gpu,
@@ -122,20 +122,20 @@ pub fn tune(
     (batch, samples): (usize, usize),
     options: &Options,
     table: &mut Table,
-    tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+    watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
 ) -> Result<Outcome> {
     let layers = layers(network, batch, samples)?;
     let convs = layers.into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| needs(pass.name(), s)));
     let normalised = outline(network, samples)?;
     let norms = normalised.normalised.iter().map(|&[c_in, len]| Shape { batch, c_in, len, ..Shape::default() });
     let most = convs.chain(norms.map(|s| needs("batch_norm_relu_grad", s))).fold(Needs::default(), Needs::or);
-    gpu.room_for(&format!("tuning at a batch of {batch}"), most)?;
-    let mut subjects = subjects::subjects(network, (batch, samples))?;
-    subjects.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    gpu.check_fits(&format!("tuning at a batch of {batch}"), most)?;
+    let mut tasks = tasks::tasks(network, (batch, samples))?;
+    tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let (choices, forced) = (gpu.choices(), gpu.forced());
     gpu.force(Forced::default())?;
-    let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, subjects.len()) };
-    let done = tuner.all(&subjects, table, tell);
+    let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, tasks.len()) };
+    let done = tuner.all(&tasks, table, watch);
     gpu.set_choices(choices);
     gpu.force(forced)?;
     done
@@ -151,7 +151,7 @@ struct Tuner<'a> {
 }
 
 /// A candidate that gave the right values.
-struct Kept {
+struct TimedChoice {
     choice: Choice,
     times: Vec<f64>,
 }
@@ -171,40 +171,40 @@ impl Tuner<'_> {
 
     fn all(
         &mut self,
-        subjects: &[Subject],
+        tasks: &[Task],
         table: &mut Table,
-        tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+        watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
     ) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        let total: f64 = subjects.iter().map(|s| s.weight).sum();
-        for (i, subject) in subjects.iter().enumerate() {
+        let total: f64 = tasks.iter().map(|s| s.weight).sum();
+        for (i, task) in tasks.iter().enumerate() {
             if self.time_is_up() {
-                outcome.left = subjects.len() - i;
-                outcome.left_share = subjects[i..].iter().map(|s| s.weight).sum::<f64>() / total;
+                outcome.left = tasks.len() - i;
+                outcome.left_share = tasks[i..].iter().map(|s| s.weight).sum::<f64>() / total;
                 break;
             }
             self.at.0 = i + 1;
-            if let (Some(key), Some(family)) = (&subject.key, subject.family)
+            if let (Some(key), Some(family)) = (&task.key, task.family)
                 && !self.wanted(key, family, table, &mut outcome)
             {
                 continue;
             }
-            let usual = if self.gpu.report().is_software { subject.worth_ms } else { 0.0 };
+            let usual = if self.gpu.report().is_software { task.worth_ms } else { 0.0 };
             let worth_ms = self.options.worth_ms.unwrap_or(usual);
             self.gpu.set_choices(Choices::new());
-            let case = (subject.case)();
+            let case = (task.case)();
             let inputs = case.tensors(self.gpu)?;
             let run = || no_grad(|| (case.run)(&inputs));
             let seen = self.gpu.watched(|| run().map(drop))?;
-            for seen in seen.into_iter().filter(|s| subject.family.is_none_or(|family| s.family == family)) {
+            for seen in seen.into_iter().filter(|s| task.family.is_none_or(|family| s.family == family)) {
                 if self.seen.contains(&seen.key)
-                    || (subject.key.as_ref() != Some(&seen.key)
+                    || (task.key.as_ref() != Some(&seen.key)
                         && !self.wanted(&seen.key, &seen.family, table, &mut outcome))
                 {
                     continue;
                 }
                 self.seen.insert(seen.key.clone());
-                let Some(found) = self.shape(&seen, &run, worth_ms, table, tell)? else { continue };
+                let Some(found) = self.shape(&seen, &run, worth_ms, table, watch)? else { continue };
                 outcome.tuned += 1;
                 outcome.ms[0] += found.rule_ms;
                 outcome.ms[1] += found.ms;
@@ -219,7 +219,7 @@ impl Tuner<'_> {
                     found: Some(&found),
                     left: self.left(),
                 };
-                tell(&progress, table)?;
+                watch(&progress, table)?;
             }
         }
         Ok(outcome)
@@ -240,7 +240,7 @@ impl Tuner<'_> {
     }
 
     /// What there is to try for a shape: the versions that can run it as their headers say, each with its settings behind it.
-    fn candidates(&self, seen: &Seen) -> Result<Vec<(usize, Choice)>> {
+    fn candidates(&self, seen: &ChosenShape) -> Result<Vec<(usize, Choice)>> {
         let rule = &seen.chosen.version;
         let mut all = Vec::new();
         // the rule of thumb's version first: what it leaves to gain is known early
@@ -261,11 +261,11 @@ impl Tuner<'_> {
     /// Tunes one shape; `None` where there is nothing to choose from.
     fn shape(
         &self,
-        seen: &Seen,
+        seen: &ChosenShape,
         run: &dyn Fn() -> Result<Tensor>,
         worth_ms: f64,
         table: &Table,
-        tell: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
+        watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
     ) -> Result<Option<Found>> {
         let candidates = self.candidates(seen)?;
         if candidates.len() < 2 {
@@ -317,7 +317,7 @@ impl Tuner<'_> {
             found.rejected += 1;
         }
         let mut best = if rule_is_right { rule_ms } else { f64::INFINITY };
-        let mut kept: Vec<Kept> = Vec::new();
+        let mut kept: Vec<TimedChoice> = Vec::new();
         // versions whose usual settings are wrong or far behind
         let mut given_up = BTreeSet::new();
         if !rule_is_right {
@@ -342,7 +342,7 @@ impl Tuner<'_> {
                 found: None,
                 left: self.left(),
             };
-            tell(&progress, table)?;
+            watch(&progress, table)?;
             using(Some(&choice));
             let usual = choice.settings.is_empty();
             if !run().and_then(|y| y.to_vec()).is_ok_and(|values| difference(&values, &truth) <= TOLERANCE) {
@@ -359,16 +359,16 @@ impl Tuner<'_> {
                 given_up.insert(version);
             }
             best = best.min(ms);
-            kept.push(Kept { choice, times: vec![ms] });
+            kept.push(TimedChoice { choice, times: vec![ms] });
         }
         kept.retain(|k| k.times[0] <= BEHIND * best);
         for _ in 1..self.options.rounds.max(1) {
-            for Kept { choice, times } in &mut kept {
+            for TimedChoice { choice, times } in &mut kept {
                 using(Some(choice));
                 times.push(timed()?);
             }
         }
-        let least = |k: &Kept| Spread::of(k.times.clone()).low;
+        let least = |k: &TimedChoice| Spread::of(k.times.clone()).low;
         for k in &kept {
             log::debug!("{}: {:.3} ms, {}", seen.key, least(k), k.choice.in_words());
         }

@@ -61,21 +61,21 @@ pub struct Twins {
     pub twins: Vec<Twin>,
 }
 
-/// Measures `ours` and the peers of a suite. `tell` hears what comes next.
-pub fn run(e: &Experiment, ours: &PeerConfig, suite: &SuiteConfig, tell: impl Fn(&str)) -> Result<Twins> {
+/// Measures `ours` and the peers of a suite. `watch` hears what comes next.
+pub fn run(e: &Experiment, ours: &PeerConfig, suite: &SuiteConfig, watch: impl Fn(&str)) -> Result<Twins> {
     let size = (e.train.batch, e.data.samples());
     let all: Vec<&PeerConfig> = std::iter::once(ours).chain(&suite.peers).collect();
     let before = load();
     let mut found = Vec::new();
     for config in &all {
-        tell(&config.name);
+        watch(&config.name);
         let start = || config.start(size, suite.threads);
         // first, as the two that can then have the same parameters; it moves the running estimates, hence a process of its own
         let second = Some(start()?.ask("second")?).filter(|v| v.is_finite());
         let trained = || trained(&mut start()?, suite.steps, second);
         found.push((lines(config)?, trained()?, trained()?));
     }
-    tell("times");
+    watch("times");
     let start = |config: &&PeerConfig| Ok(((*config).clone(), config.start(size, suite.threads)?));
     let compared = compare(&mut all.iter().map(start).collect::<Result<Vec<_>>>()?, suite.rounds)?;
     let twin = |(compared, (lines, trained, again)): (Compared, (usize, Trained, Trained))| Twin {

@@ -23,7 +23,7 @@ use crate::tensor::Tensor;
 ///
 /// let mut sum = Accumulator::new(&params);
 /// for x in [&[1., 2.][..], &[3.][..]] {
-///     sum.add(&gradients(x)?, x.len() as f64)?; // a mean over so many records
+///     sum.add(&gradients(x)?, x.len() as f64)?; // a mean over n records
 /// }
 /// let mean = sum.take()?;
 /// let whole = gradients(&[1., 2., 3.])?;

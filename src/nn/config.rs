@@ -119,17 +119,17 @@ impl Problem {
         Self { key: key.into(), found: found.into(), expected: expected.into(), hint: hint.into() }
     }
 
-    /// An error unless `ok`; `told` gives what was expected and the hint.
+    /// An error unless `ok`; `expectation` gives what was expected and the hint.
     pub(crate) fn unless(
         ok: bool,
         key: impl Into<String>,
         found: impl fmt::Display,
-        told: impl FnOnce() -> (String, String),
+        expectation: impl FnOnce() -> (String, String),
     ) -> Result<(), Self> {
         if ok {
             return Ok(());
         }
-        let (expected, hint) = told();
+        let (expected, hint) = expectation();
         Err(Self::new(key, found.to_string(), expected, hint))
     }
 

@@ -11,9 +11,9 @@ use crate::tensor::Tensor;
 pub enum Padding {
     /// `dilation (K - 1)` in all, so that stride 1 keeps the length; the odd one goes to the right.
     Same,
-    /// So many on each side (PyTorch's `padding`); 0 for none.
+    /// n on each side (PyTorch's `padding`); 0 for none.
     Both(usize),
-    /// So many before and after. `Sides(dilation (K - 1), 0)` is a causal convolution.
+    /// n before and m after. `Sides(dilation (K - 1), 0)` is a causal convolution.
     Sides(usize, usize),
 }
 
@@ -26,7 +26,7 @@ pub struct ConvOptions {
     pub padding: Padding,
     /// Distance of the taps in samples.
     pub dilation: usize,
-    /// Groups of channels that do not see each other; as many as there are channels for a depthwise convolution.
+    /// Groups of channels that do not see each other; one for each channel in a depthwise convolution.
     pub groups: usize,
     /// Whether each output channel has a bias.
     pub bias: bool,
@@ -101,7 +101,7 @@ impl ParamBuilder {
                 "conv1d",
                 format!("'{}' from {c_in} to {c_out} channels, kernel {kernel}, {o:?}", self.full(name)),
                 "kernel, stride, dilation and groups of at least 1, and channels that are multiples of groups",
-                "a depthwise convolution has as many groups as input channels",
+                "a depthwise convolution has one group for each input channel",
             ));
         }
         Conv1d::declare_with(self, name, [c_out, c_in / o.groups.max(1), kernel], o.bias);

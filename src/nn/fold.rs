@@ -112,7 +112,7 @@ impl Folded {
     }
 }
 
-/// The weight `[C, C, 1]` that leaves a signal of as many channels as `like` has values as it is.
+/// The weight `[C, C, 1]` that leaves a signal as it is; `like` has C values.
 fn unchanged(like: &Tensor) -> Result<Tensor> {
     let c = like.numel();
     let mut values = vec![0.0; c * c];

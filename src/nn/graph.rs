@@ -67,7 +67,7 @@ pub enum What {
     MaxPool(MaxPool),
     /// The average over time.
     Average,
-    /// Squeeze-and-excitation with so many hidden units: average, linear, ReLU, linear, sigmoid, and the product with its input.
+    /// Squeeze-and-excitation with n hidden units: average, linear, ReLU, linear, sigmoid, and the product with its input.
     Squeeze(usize),
     /// Dropout, which is there only while training.
     Dropout,
@@ -82,7 +82,7 @@ pub enum What {
 enum Value {
     /// The output of a node.
     Node(usize),
-    /// Made of parameters alone, of which so many are counted nowhere yet.
+    /// Made of parameters alone, of which n are counted nowhere yet.
     Constant(usize),
 }
 
@@ -325,7 +325,7 @@ mod tests {
     use crate::ops::{self, DropoutState, global_avg_pool};
 
     #[test]
-    fn operations_are_taken_apart_and_told_by_name() {
+    fn operations_are_taken_apart_and_named() {
         let gpu = Gpu::of_shapes(None, ShaderSource::default()).expect("a device of shapes");
         let mut p = ParamBuilder::new(0);
         let conv = p.conv1d("conv", 4, 6, 3, ConvOptions { bias: true, ..ConvOptions::default() });

@@ -4,7 +4,7 @@
 use super::parameter::Parameter;
 use super::params::{Init, ParamBuilder, Params};
 use crate::error::{Error, Result};
-use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Numbers, Plus};
+use crate::ops::{self, BatchStats, Branch, ConvInput, ConvSpec, DropoutAt, DropoutState, Norm, Plus, Precision};
 use crate::tensor::Tensor;
 
 pub use super::conv1d::{Conv1d, ConvOptions, Padding};
@@ -26,15 +26,15 @@ pub struct Mode<'a> {
     /// Draw dropout from this state; `None` switches it off.
     pub dropout: Option<&'a DropoutState>,
     /// How convolutions keep and multiply what they read.
-    pub numbers: Numbers,
-    /// Blocks that somebody wants as they are before their dropout, see [`super::network::Output::maps`].
-    pub kept: Kept,
+    pub precision: Precision,
+    /// Blocks whose maps are those before their dropout, see [`super::network::Output::maps`].
+    pub pre_dropout: PreDropout,
 }
 
-/// Blocks whose outputs are kept as they are before dropout; that of the others is part of the block's last pass, to the
+/// Blocks whose outputs before dropout are kept; the dropout of the others is fused into their epilogue, to the
 /// same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum PreDropout {
     /// Every block.
     All,
     /// This one.
@@ -43,8 +43,8 @@ pub enum Kept {
     Nothing,
 }
 
-impl Kept {
-    /// Whether a block is kept.
+impl PreDropout {
+    /// Whether the output of a block before dropout is kept.
     pub fn has(self, block: usize) -> bool {
         match self {
             Self::All => true,
@@ -56,8 +56,13 @@ impl Kept {
 
 impl<'a> Mode<'a> {
     /// Evaluation: running estimates, no dropout.
-    pub const EVAL: Self =
-        Self { batch_stats: false, update_running: false, dropout: None, numbers: Numbers::F32, kept: Kept::All };
+    pub const EVAL: Self = Self {
+        batch_stats: false,
+        update_running: false,
+        dropout: None,
+        precision: Precision::F32,
+        pre_dropout: PreDropout::All,
+    };
 
     /// Training without dropout.
     pub const TRAIN: Self = Self { batch_stats: true, update_running: true, ..Self::EVAL };
@@ -98,11 +103,11 @@ impl Convs {
     pub(super) fn new(p: &Params, names: &[String], stride: usize, dilations: &[usize]) -> Result<Self> {
         let weights: Vec<Tensor> = names.iter().map(|n| p.get(n)).collect::<Result<_>>()?;
         let branches = weights.iter().zip(dilations).map(|(w, &d)| Branch::same(w.dim(2), d)).collect();
-        Ok(Self { spec: ConvSpec { stride, groups: 1, branches, numbers: Numbers::F32 }, weights })
+        Ok(Self { spec: ConvSpec { stride, groups: 1, branches, precision: Precision::F32 }, weights })
     }
 
     pub(super) fn forward(&self, x: &ConvInput<'_>, mode: &Mode<'_>) -> Result<Tensor> {
-        let spec = ConvSpec { numbers: mode.numbers, ..self.spec.clone() };
+        let spec = ConvSpec { precision: mode.precision, ..self.spec.clone() };
         x.branches(&self.weights.iter().collect::<Vec<_>>(), &spec)
     }
 }
@@ -166,7 +171,7 @@ impl BatchNorm {
         Ok(y)
     }
 
-    /// `max(0, norm + plus)`, and dropout of it, in one pass; of `x`'s shape. What ends a residual block:
+    /// `max(0, norm + plus)`, and dropout of it, in one pass; of `x`'s shape. The fused epilogue of a residual block:
     /// `bn.relu(&y, Added::Tensor(&x), mode, drop.at(mode).as_ref())`.
     pub fn relu(
         &self,

@@ -258,7 +258,7 @@ impl<'a> Loader<'a> {
         LoaderState { seed: self.seed, rows, batch, epoch: self.epoch, done: self.done, batches: self.batches }
     }
 
-    /// Goes on from a state, with the seed of the state.
+    /// Resumes from a state, with the seed of the state.
     ///
     /// # Errors
     /// [`Error::Shape`] for a state of other arrays or batches.

@@ -29,7 +29,9 @@ pub use accumulate::Accumulator;
 pub use config::NetworkConfig;
 pub use graph::Graph;
 pub use groups::Group;
-pub use layers::{Added, BatchNorm, Conv1d, ConvOptions, Dropout, Embedding, Kept, LayerNorm, Linear, Mode, Padding};
+pub use layers::{
+    Added, BatchNorm, Conv1d, ConvOptions, Dropout, Embedding, LayerNorm, Linear, Mode, Padding, PreDropout,
+};
 pub use loader::{Batch, Loader, LoaderState};
 #[cfg(feature = "app")]
 pub use model_file::{ModelFile, ModelInfo};

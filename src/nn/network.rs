@@ -28,7 +28,7 @@ pub struct Output {
     /// `[B, E]`: what the head reads, and the train-only part.
     pub embedding: Tensor,
     /// What can be target layer of Grad-CAM, `[B, C, T]` each, in the order of [`NetworkConfig::maps`]. The blocks of EXGnet
-    /// are given before their dropout where [`Mode::kept`] has them (and wherever there is no dropout), after it elsewhere.
+    /// are given before their dropout where [`Mode::pre_dropout`] has them (and wherever there is no dropout), after it elsewhere.
     pub maps: Vec<Tensor>,
 }
 

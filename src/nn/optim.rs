@@ -208,7 +208,7 @@ impl Optimizer {
         lock(&self.counts).steps.clone()
     }
 
-    /// Goes on with the counts that [`Optimizer::counts`] gave.
+    /// Resumes with the counts that [`Optimizer::counts`] gave.
     pub fn with_counts(self, counts: &[u32]) -> Result<Self> {
         self.set_counts(counts)?;
         Ok(self)

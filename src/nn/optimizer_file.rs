@@ -34,7 +34,7 @@ impl Optimizer {
         TensorFile::write(path, &tensors, &metadata)
     }
 
-    /// Reads what [`Optimizer::save`] wrote for the same parameters and kind of optimiser, which goes on from there.
+    /// Reads what [`Optimizer::save`] wrote for the same parameters and kind of optimiser, which resumes there.
     ///
     /// # Errors
     /// [`Error::File`] for a file of another optimiser or network; nothing was replaced then.
@@ -50,7 +50,7 @@ impl Optimizer {
         if text("rule")? != self.rule.name() {
             return Err(bad(format!("is of the optimiser '{}', expected '{}'", text("rule")?, self.rule.name())));
         }
-        let step = text("step")?.parse().map_err(|_| bad("'step' in its metadata is no number".into()))?;
+        let step = text("step")?.parse().map_err(|_| bad("'step' in its metadata is not a number".into()))?;
         let numbers = |key: &str| bad(format!("'{key}' in its metadata is no list of numbers"));
         let counts: Vec<u32> = serde_json::from_str(text("counts")?).map_err(|_| numbers("counts"))?;
         if counts.len() != params.trainable().len() {

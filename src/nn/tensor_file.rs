@@ -31,7 +31,7 @@ pub(super) fn stored(tensors: &[NamedTensor], metadata: &[(&str, String)], half:
 
 /// Value of the metadata key `format` of [`Params::save`].
 const FORMAT: &str = "exgnet-params-1";
-/// So many names are listed in a message.
+/// Names that a message lists at most.
 const LISTED: usize = 4;
 
 /// The content of a safetensors file, whoever wrote it.

@@ -125,7 +125,7 @@ enum Value {
     Node(String),
     /// A parameter that no node has read yet.
     Parameter(String, Vec<usize>),
-    /// The sum of a node over so many samples, and its mean.
+    /// The sum of a node over n samples, and its mean.
     Sum(String, usize),
     Mean(String),
     /// The product of a node with a weight, which a bias will be added to.

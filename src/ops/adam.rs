@@ -29,7 +29,7 @@ const ADAM: Kernel = Kernel {
 
 const LOSS_SCALE: Kernel = Kernel {
     name: "loss_scale",
-    formula: "scale[0] halved where norm2 is no number, doubled after 500 steps without",
+    formula: "scale[0] halved where norm2 is not finite, doubled after 500 steps without",
     operands: &[("norm2", "[1]"), ("scale", "[2]: factor, steps since it last changed")],
     ..Kernel::of("optimiser")
 };
@@ -165,7 +165,7 @@ pub(crate) fn adam_groups(weights: &Tensor, grads: &Tensor, states: &[AdamState]
                 "adam",
                 format!("weights {:?}, gradients {:?}, moments {:?}", weights.shape(), grads.shape(), state.m.shape()),
                 "a gradient and two moments for each weight",
-                "make the state for as many parameters as there are",
+                "make the state for the same number of parameters",
             ));
         }
     }
@@ -188,7 +188,7 @@ pub(crate) fn adam_groups(weights: &Tensor, grads: &Tensor, states: &[AdamState]
 }
 
 /// Moves a loss scale `[2]` (factor, steps since it changed) after a step whose gradients had the squared norm `norm2`
-/// `[1]`: halved where that is no number, doubled after 500 steps without (Micikevicius et al. 2018, section 3.2).
+/// `[1]`: halved where that is not finite, doubled after 500 steps without (Micikevicius et al. 2018, section 3.2).
 pub fn update_loss_scale(scale: &Tensor, norm2: &Tensor) -> Result<()> {
     check_floats("update_loss_scale", &[scale, norm2])?;
     LOSS_SCALE.at(scale.gpu(), &[1]).bind("norm2", norm2).bind("scale", scale).cost(1.0, 20.0).run()
@@ -311,10 +311,10 @@ pub(super) fn cases() -> Vec<Case> {
         ([64.0, 499.0], &[f32::INFINITY]),
     ];
     cases.extend(scales.map(|(first, norms)| loss_scale_case(first, norms)));
-    // a step whose gradients are no numbers changes nothing where the loss is scaled
+    // a step with non-finite gradients changes nothing where the loss is scaled
     cases.push(
         Case::new(
-            "adam, scaled loss, gradients that are no numbers",
+            "adam, scaled loss, non-finite gradients",
             vec![Input::normal(&[77], 153), Input::fixed(&[77], vec![inf; 77])],
             |x| {
                 let (w, hyper) = (super::scale(&x[0], 1.0)?, Hyper::default());

@@ -27,7 +27,7 @@ use super::{About, Forward, Op, Saved, apply, gate, pad, reshape, slice, sum};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, lock};
 use crate::tensor::{DType, Tensor};
-pub use spec::{Branch, ConvSpec, Numbers, Pass};
+pub use spec::{Branch, ConvSpec, Pass, Precision};
 use spec::{Sizes, gcd};
 use std::sync::{Arc, Mutex};
 use way::{GradRows, SharedRows};

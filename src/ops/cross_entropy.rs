@@ -160,7 +160,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
             "cross_entropy",
             format!("logits {:?}, targets {:?}", logits.shape(), targets.shape()),
             "both [B, K]",
-            "make the targets with as many class weights as the network has classes",
+            "make the targets with one weight for each class of the network",
         ));
     }
     apply(CrossEntropy, &[logits, targets])

@@ -116,7 +116,7 @@ impl Dropout {
 }
 
 /// Sets a share `rate` in `[0, 1)` (rounded to 1 / 65536) of the elements to zero and divides the others by the share that is
-/// kept. `site` tells the places of a network apart: each draws numbers of its own.
+/// kept. `site` distinguishes the places of a network: each draws its own random numbers.
 pub fn dropout(x: &Tensor, rate: f32, state: &DropoutState, site: u32) -> Result<Tensor> {
     check_floats("dropout", &[x])?;
     match (DropoutAt { rate, state, site }).op()? {

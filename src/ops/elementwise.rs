@@ -125,7 +125,7 @@ pub(super) fn broadcast_strides(shape: &[usize]) -> [usize; 4] {
     strides
 }
 
-/// `values` behind so many of `fill` that they are four.
+/// `values` behind enough of `fill` to make four.
 pub(super) fn front4(values: &[usize], fill: usize) -> [usize; 4] {
     let mut out = [fill; 4];
     out[4 - values.len()..].copy_from_slice(values);
@@ -264,7 +264,7 @@ binary_functions! {
     maximum = MAXIMUM;
     /// The smaller of `a` and `b`. Where they are equal each gets half of the gradient, as in PyTorch.
     minimum = MINIMUM;
-    /// `a^b`. A negative number has powers of whole `b` only; others are no number, as are their derivatives by `b`.
+    /// `a^b`. A negative number has powers of whole `b` only; others are NaN, as are their derivatives by `b`.
     pow = POW;
 }
 
@@ -294,7 +294,7 @@ comparisons! {
 }
 
 /// `a` where `condition` is not 0, `b` where it is: NumPy's and PyTorch's `where`, which is a word of Rust's. All three
-/// broadcast as in NumPy. What is not taken neither gets a gradient nor spoils the result by being no number.
+/// broadcast as in NumPy. What is not taken gets no gradient, and a NaN in it does not spoil the result.
 ///
 /// ```
 /// use exgnet::prelude::*;
@@ -325,7 +325,7 @@ pub fn add_scalar(x: &Tensor, summand: f32) -> Result<Tensor> {
     unary("add_scalar", x, [summand, 0.0])
 }
 
-/// `x^exponent`. A negative number has powers of whole exponents only; others are no number. Whole exponents from -16 to 16
+/// `x^exponent`. A negative number has powers of whole exponents only; others are NaN. Whole exponents from -16 to 16
 /// are products, and exact where those are.
 pub fn pow_scalar(x: &Tensor, exponent: f32) -> Result<Tensor> {
     unary("pow", x, [exponent, 0.0])

@@ -91,7 +91,7 @@ pub fn embedding(table: &Tensor, index: &Tensor) -> Result<Tensor> {
     linear("embedding", &[table, index], |x| launch(x[0], x[1]), |g, x| collect(g, &x[1], x[0].dim(0)))
 }
 
-/// The gradients `g` `[..., D]` at rows `index` `[...]` of a table of so many rows: `[rows, D]`.
+/// The gradients `g` `[..., D]` at rows `index` `[...]` of a table of `rows` rows: `[rows, D]`.
 fn collect(g: &Tensor, index: &Tensor, rows: usize) -> Result<Tensor> {
     linear("embedding_grad", &[g, index], move |x| launch_grad(x[0], x[1], rows), |g, x| embedding(g, &x[1]))
 }
@@ -117,7 +117,7 @@ pub(crate) fn embedding_case(rows: usize, width: usize, index: &[usize]) -> Case
     .cost(0.0, 4.0 * (numel(index) * (2 * width + 1)) as f64)
 }
 
-/// What is collected for so many rows of `width` from so many positions.
+/// The gradient of `rows` rows of `width`, collected from n positions.
 pub(crate) fn embedding_grad_case(rows: usize, width: usize, positions: usize) -> Case {
     let inputs = vec![Input::normal(&[positions, width], 152), Input::index(&[positions], numbers(rows, positions))];
     Case::new(

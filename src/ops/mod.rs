@@ -53,7 +53,7 @@
 //! - [`silu`] `x sigmoid(x)`, also called swish
 //! - [`sigmoid`] `1 / (1 + exp(-x))`
 //! - [`tanh`] hyperbolic tangent
-//! - [`huber`] a parabola that goes on as lines, beta 1
+//! - [`huber`] a parabola continued by lines, beta 1
 //!
 //! **Comparisons** give 1 or 0, and no gradient
 //! - [`gt`] `a > b`
@@ -101,7 +101,7 @@
 //! **Pooling**
 //! - [`max_pool()`] largest of each window
 //! - [`avg_pool()`] mean of each window
-//! - [`adaptive_avg_pool`] means of so many windows
+//! - [`adaptive_avg_pool`] means of n windows
 //! - [`global_avg_pool`] mean over time
 //!
 //! **Normalisation and dropout**
@@ -129,7 +129,7 @@
 //!
 //! **An operation of one's own** implements [`Op`]
 //! - [`apply`] runs it and keeps its history
-//! - [`trace_numbers`] names the first operation whose output is no number
+//! - [`trace_numbers`] names the first operation with a non-finite output
 
 pub(crate) mod adam;
 mod array;
@@ -160,7 +160,7 @@ pub use array::Array;
 pub use avg_pool::{AvgPool, adaptive_avg_pool, avg_pool, global_avg_pool};
 pub use batch_norm::{BatchStats, Norm, Plus, batch_norm_eval, batch_norm_relu, batch_norm_train, update_running};
 pub use conv1d::{
-    Branch, ConvInput, ConvSpec, Numbers, Pass, branches, branches_input_grad, conv1d, conv1d_weight_grad,
+    Branch, ConvInput, ConvSpec, Pass, Precision, branches, branches_input_grad, conv1d, conv1d_weight_grad,
 };
 pub use cross_entropy::{cross_entropy, cross_entropy_targets, log_softmax, softmax};
 pub use dropout::{DropoutAt, DropoutState, dropout, philox};

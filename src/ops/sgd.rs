@@ -151,7 +151,7 @@ pub(crate) fn sgd_update(weights: &Tensor, grads: &Tensor, states: &[SgdState]) 
                 "sgd",
                 format!("weights {:?}, gradients {:?}, momentum {:?}", weights.shape(), grads.shape(), state.m.shape()),
                 "a gradient and a momentum for each weight",
-                "make the state for as many parameters as there are",
+                "make the state for the same number of parameters",
             ));
         }
     }
@@ -235,10 +235,10 @@ pub(super) fn cases() -> Vec<Case> {
         case("in parts", 64 * 5 + 3, &[0, 64, 192], nesterov, 1.0),
     ];
     cases.extend([1, 3, 65, 4099, 70_003].map(|n| case("with all", n, &[0], nesterov, 1.0)));
-    // a step whose gradients are no numbers changes nothing where the loss is scaled
+    // a step with non-finite gradients changes nothing where the loss is scaled
     cases.push(
         Case::new(
-            "sgd of a scaled loss, gradients that are no numbers",
+            "sgd of a scaled loss, non-finite gradients",
             vec![Input::normal(&[77], 163), Input::fixed(&[77], vec![f32::NAN; 77])],
             |x| {
                 let w = super::scale(&x[0], 1.0)?;

@@ -1,5 +1,5 @@
 //! Finding the operation that a NaN comes from: with a trace on, the output of every operation is read back as soon as it
-//! is launched, and the first that is no finite number is an error which names the operation and its shapes. Slow, as the
+//! is launched, and the first that is not finite is an error which names the operation and its shapes. Slow, as the
 //! device is waited for after each.
 
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::tensor::{DType, Tensor};
 use std::cell::RefCell;
 
 thread_local! {
-    /// What is going on, in words, while operations on this thread are traced.
+    /// What runs, in words, while operations on this thread are traced.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -41,16 +41,16 @@ pub(crate) fn see(name: &str, inputs: &[&Tensor], output: &Tensor) -> Result<()>
     let values = output.to_vec()?;
     let wrong = values.iter().filter(|v| !v.is_finite()).count();
     let Some(first) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
-    let mut told = Vec::new();
+    let mut shapes = Vec::new();
     for input in inputs {
-        told.push(format!("{:?} {}", input.shape(), extent(input)?));
+        shapes.push(format!("{:?} {}", input.shape(), extent(input)?));
     }
-    let from = if told.is_empty() { String::new() } else { format!(" from {}", told.join(", ")) };
+    let from = if shapes.is_empty() { String::new() } else { format!(" from {}", shapes.join(", ")) };
     Err(Error::data(
         place,
         format!(
-            "{name} is the first operation whose output is no number: expected finite values, found {} at element {first} \
-             of {:?} ({wrong} of {} values are none){from}",
+            "{name} is the first operation with a non-finite output: expected finite values, found {} at element {first} \
+             of {:?} ({wrong} of {} values are not finite){from}",
             values[first],
             output.shape(),
             values.len(),

@@ -7,7 +7,7 @@ use crate::plot::style::{
 
 /// Length of a tick, mm.
 const TICK: f64 = 1.0;
-/// Numbers beyond this are no numbers to an axis.
+/// An axis takes numbers beyond this as not finite.
 const HUGE: f64 = 1e300;
 
 /// A scale from data to 0..1, with its ticks.
@@ -62,7 +62,7 @@ impl Axis {
         Self { min, max, log: false, ticks }
     }
 
-    /// A logarithmic axis that holds all positive `values`, or `None` where linear tells more: values that are not
+    /// A logarithmic axis that holds all positive `values`, or `None` where linear shows more: values that are not
     /// positive, or that span less than a factor of `from`.
     pub fn logarithmic(values: impl IntoIterator<Item = f64> + Clone, from: f64) -> Option<Self> {
         let (low, high) = bounds(values)?;
@@ -149,7 +149,7 @@ fn tick_text(v: f64, step: f64) -> String {
         return number(v);
     }
     let least = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-    // a step of 0.25 needs one decimal more than its size tells
+    // a step of 0.25 needs one decimal more than its size suggests
     let whole = |d: &usize| (step * 10f64.powi(*d as i32) - (step * 10f64.powi(*d as i32)).round()).abs() < 1e-6;
     let decimals = (least..least + 3).find(whole).unwrap_or(least);
     format!("{v:.decimals$}").replace('-', "−")
@@ -263,12 +263,12 @@ impl Entry {
         Self { sign: Sign::Bar, ..Self::line(name, color) }
     }
 
-    /// Marks of one of eight shapes that are told apart without colour.
+    /// Marks of one of eight shapes, distinguished without colour.
     pub fn mark(name: impl Into<String>, shape: usize, color: Rgb) -> Self {
         Self { shape: Some(shape), sign: Sign::Mark, ..Self::line(name, color) }
     }
 
-    /// Arm `index` of several as a curve, told apart without colour: by the shapes of its marks, or else by its dashes.
+    /// Arm `index` of several as a curve, distinguished without colour: by the shapes of its marks, or else by its dashes.
     pub fn arm(name: impl Into<String>, index: usize, marks: bool) -> Self {
         let line = Self::line(name, arm_color(index));
         match marks {
@@ -343,7 +343,7 @@ pub fn legend(c: &mut Canvas, entries: &[Entry], (x, y): Point, width: f64) {
     }
 }
 
-/// Draws one of eight shapes that are told apart without colour, `r` mm in half.
+/// Draws one of eight shapes, distinguished without colour, `r` mm in half.
 pub(crate) fn shape(c: &mut Canvas, (x, y): Point, index: usize, r: f64, color: Rgb) {
     let mut polygon = |points: &[Point]| {
         c.convex(&points.iter().map(|p| (x + p.0 * r, y + p.1 * r)).collect::<Vec<_>>(), color);

@@ -419,7 +419,7 @@ mod tests {
         let mm = |i: usize| size.split([' ', ']']).nth(i).unwrap().parse::<f64>().unwrap() / 72.0 * 25.4;
         assert!(text.starts_with("%PDF-1.") && (mm(0) - 85.0).abs() < 1e-3 && (mm(1) - 20.0).abs() < 1e-3);
         assert!(text.contains("/FontFile2") && !text.contains("/CreationDate") && !text.contains("/ID"));
-        // the stream that has a Length1 is a TrueType font of so many bytes
+        // the stream that has a Length1 is a TrueType font of that many bytes
         let find = |from: usize, what: &[u8]| from + file[from..].windows(what.len()).position(|w| w == what).unwrap();
         let number = |at: usize| -> usize {
             let digits = file[at..].iter().skip_while(|b| !b.is_ascii_digit()).take_while(|b| b.is_ascii_digit());

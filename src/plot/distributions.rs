@@ -30,7 +30,7 @@ pub struct Distribution {
     pub name: String,
     /// Groups, from the top.
     pub groups: Vec<Group>,
-    /// Values to hold them against: name and value, drawn as upright lines.
+    /// Values to compare them with: name and value, drawn as upright lines.
     pub lines: Vec<(String, f64)>,
     /// The axis must hold these.
     pub range: Vec<f64>,

@@ -117,7 +117,7 @@ impl<'a> Strip<'a> {
     /// Checks that `values` (0 to 1, called `what`) are those of this strip's samples.
     ///
     /// # Errors
-    /// If they are not as many as samples, or leave 0..1.
+    /// If their number is not that of the samples, or they leave 0..1.
     pub fn check(&self, what: &str, values: &[f32]) -> Result<()> {
         if values.len() != self.signal.len() {
             let found = format!("{what} has {} values, the signal {} samples", values.len(), self.signal.len());

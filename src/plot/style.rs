@@ -195,7 +195,7 @@ const ARM_FOREST: Rgb = [0x24, 0x40, 0x1a];
 const INK_ON: Rgb = [0x1a, 0x1a, 0x1b];
 const WHITE_ON: Rgb = [0xff, 0xff, 0xfe];
 
-/// The colours of Okabe and Ito (2008), told apart by the colour-blind: for what is neither a class nor an arm.
+/// The colours of Okabe and Ito (2008), distinguished by the colour-blind: for what is neither a class nor an arm.
 pub const OKABE_ITO: [Rgb; 8] = [
     SERIES_BLUE,
     [0xd5, 0x5e, 0x00], // vermillion
@@ -208,7 +208,7 @@ pub const OKABE_ITO: [Rgb; 8] = [
 ];
 
 /// Colours of classes. Each of the first six is at least 8 units of lightness (L*) from the others, and 0.12 in Oklab as those see
-/// it who lack one kind of cones (Machado et al., 2009): grey prints and the colour-blind tell them apart.
+/// it who lack one kind of cones (Machado et al., 2009): grey prints and the colour-blind distinguish them.
 const CLASSES: [Rgb; 8] = [
     CLASS_NAVY,
     [0x94, 0xd1, 0xf7], // sky blue

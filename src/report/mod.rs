@@ -54,7 +54,7 @@ struct Page<'a> {
     data: String,
 }
 
-/// Makes the page of run folders, or of folders of a sweep, with at most `per_class` right and as many wrong strips of each
+/// Makes the page of run folders, or of folders of a sweep, with at most `per_class` right and `per_class` wrong strips of each
 /// true class and variant.
 ///
 /// What a run does not have, or has damaged, is said on the page.

@@ -348,7 +348,7 @@
   for (const id in idle) { by("c-" + id).parentNode.hidden = idle[id]; }
   const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const limit = data.maps.length < data.kept ? ` (at most ${data.perClass} right and ${data.perClass} wrong ones of each class and variant; --strips N takes more)` : "";
-  by("strips-told").textContent = `${counted(data.strips.length, "strip")}, seen by ${counted(data.variants.length, "variant")}: ${data.maps.length} of the ${data.kept} results that the runs keep${limit}. They are the first right and the first wrong ones of each run, not the best-looking.`;
+  by("strips-note").textContent = `${counted(data.strips.length, "strip")}, seen by ${counted(data.variants.length, "variant")}: ${data.maps.length} of the ${data.kept} results that the runs keep${limit}. They are the first right and the first wrong ones of each run, not the best-looking.`;
 
   let list = [];
   function render() {

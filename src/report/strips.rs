@@ -64,7 +64,7 @@ pub struct Maps {
     maps: Vec<Option<String>>,
 }
 
-/// Chooses `per_class` right and as many wrong strips of each true class and variant, the first ones of every run before
+/// Chooses `per_class` right and `per_class` wrong strips of each true class and variant, the first ones of every run before
 /// the second ones: what is shown is not picked by its looks. Every run that kept a chosen strip shows what it made of it.
 pub fn strips(runs: &[Run], per_class: usize) -> Strips {
     let kept = || runs.iter().filter_map(|run| Some((run, run.examples.as_ref()?)));

@@ -20,7 +20,7 @@ const LONG: usize = 16;
 #[derive(Debug, Clone, Serialize)]
 pub struct Tables {
     facts: Vec<Fact>,
-    runs: Shown,
+    runs: HtmlTable,
     arms: Vec<Arm>,
     sections: [Section; 3],
 }
@@ -34,7 +34,7 @@ struct Fact {
 
 /// A table as HTML under its summary.
 #[derive(Debug, Clone, Serialize)]
-struct Shown {
+struct HtmlTable {
     title: String,
     open: bool,
     html: String,
@@ -56,10 +56,10 @@ struct Section {
     title: &'static str,
     /// What is said in their stead.
     nothing: &'static str,
-    tables: Vec<Shown>,
+    tables: Vec<HtmlTable>,
 }
 
-impl Shown {
+impl HtmlTable {
     fn new(title: &str, table: &Table) -> Self {
         let rows = table.row_count();
         Self { title: format!("{title} ({rows} rows)"), open: rows <= LONG, html: table.html() }
@@ -73,7 +73,7 @@ impl Section {
 
     fn add(&mut self, title: &str, table: &Table) {
         if table.row_count() > 0 {
-            self.tables.push(Shown::new(title, table));
+            self.tables.push(HtmlTable::new(title, table));
         }
     }
 }
@@ -150,8 +150,8 @@ fn facts(runs: &[Run]) -> Vec<Fact> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         values.into_iter().for_each(|v| *counts.entry(v).or_default() += 1);
         let several = counts.len() > 1;
-        let told = |(v, n): (String, usize)| if several { format!("{v} ({n} runs)") } else { v };
-        Fact { name, values: counts.into_iter().map(told).collect() }
+        let line = |(v, n): (String, usize)| if several { format!("{v} ({n} runs)") } else { v };
+        Fact { name, values: counts.into_iter().map(line).collect() }
     };
     let split = |s| serde_json::to_value(s).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     vec![
@@ -168,7 +168,7 @@ fn facts(runs: &[Run]) -> Vec<Fact> {
 }
 
 /// What each run has by itself.
-fn ran(runs: &[Run]) -> Result<Shown> {
+fn ran(runs: &[Run]) -> Result<HtmlTable> {
     let columns = ["fold", "seed", "train records", "test records", "epochs", "epoch kept", "start (UTC)", "end (UTC)"];
     let mut columns: Vec<Column> = columns.map(|name| Column::new(name, 0)).into();
     columns.push(Column::new("duration", 1).unit("min"));
@@ -192,7 +192,7 @@ fn ran(runs: &[Run]) -> Result<Shown> {
         };
         table.push(run.variant.clone(), cells)?;
     }
-    Ok(Shown::new("Runs", &table))
+    Ok(HtmlTable::new("Runs", &table))
 }
 
 fn arms(runs: &[Run]) -> Vec<Arm> {

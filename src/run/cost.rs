@@ -14,7 +14,7 @@ pub struct Cost {
     pub samples: usize,
     /// The GPU, where it is known.
     pub adapter: Option<String>,
-    /// Measured times of a forward pass, by batch: a single strip, and as many as a test takes at a time.
+    /// Measured times of a forward pass, by batch: a single strip, and the batch of a test.
     pub inference: Vec<Inference>,
 }
 

@@ -72,7 +72,7 @@ impl RunFolder {
             }
             folder.clear()?;
         }
-        // an unwritable folder is told now, not after an hour of training
+        // an unwritable folder is reported now, not after an hour of training
         drop(temporary(dir).map_err(|e| Error::file(dir, format!("cannot be written to: {e}"), OUT_HINT))?);
         Ok(folder)
     }
@@ -247,7 +247,7 @@ impl RunFolder {
         }
     }
 
-    /// Shortens `log.jsonl` to its first `epochs` lines; later ones were written after the checkpoint that a run goes on
+    /// Shortens `log.jsonl` to its first `epochs` lines; later ones were written after the checkpoint that a run resumes
     /// from. Returns the epochs kept.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ impl Prediction {
     }
 }
 
-/// A number to seven digits, as many as single precision has: what is computed further is computed with these.
+/// A number to the seven digits of single precision: what is computed further is computed with these.
 pub(crate) fn short(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }
@@ -103,10 +103,10 @@ pub fn write(path: &Path, classes: &[String], predictions: &[Prediction], origin
 }
 
 /// Reads `predictions.csv` of a run of `classes`; scores that the run did not compute are `None`. Whether a map was dead is
-/// not in the file and told as false.
+/// not in the file and given as false.
 ///
 /// # Errors
-/// [`Error::File`] for a file that is none, or of other classes, and for a cell that is no number.
+/// [`Error::File`] for a file that is none, or of other classes, and for a cell that is not a number.
 pub fn read(path: &Path, classes: &[String]) -> Result<Vec<Prediction>> {
     let bad = |e: String| {
         let hint = "write it again: exgnet evaluate --model RUN --out RUN";
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn what_does_not_fit_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("predictions.csv");
         let classes = ["SR".to_string(), "AFIB/AFL".to_string()];

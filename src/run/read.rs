@@ -1,4 +1,4 @@
-//! Run folders, read as far as they can be: a page about a half-finished sweep tells what is there and what is not.
+//! Run folders, read as far as they can be: a page about a half-finished sweep shows what is there and what is not.
 
 use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ pub struct Run {
     pub config: Option<String>,
     /// The same, read.
     pub experiment: Option<Experiment>,
-    /// Names of its classes, where `metrics.json` or `split.json` tells them.
+    /// Names of its classes, where `metrics.json` or `split.json` has them.
     pub classes: Option<Vec<String>>,
     /// What ran, where and when.
     pub record: Option<RunRecord>,
@@ -45,7 +45,7 @@ pub struct Run {
     pub predictions: Option<Vec<Prediction>>,
     /// Scores of the maps.
     pub explanation: Option<Explanations>,
-    /// What they are held against.
+    /// What they are compared with.
     pub sanity: Option<Sanity>,
     /// Strips, maps, features.
     pub examples: Option<Examples>,
@@ -145,7 +145,7 @@ impl Found {
         let names: BTreeSet<String> = self.runs.iter().map(Run::name).collect();
         let files = self.missing.iter().filter(|m| names.contains(&m.place)).filter_map(|m| m.file);
         let mut files: BTreeSet<&'static str> = files.collect();
-        // predictions are held against the metrics
+        // predictions are compared with the metrics
         if files.contains(METRICS) {
             files.insert(PREDICTIONS);
         }
@@ -229,7 +229,7 @@ impl Run {
         self.record.as_ref().is_some_and(|r| r.baseline)
     }
 
-    /// Whether a file told something.
+    /// Whether a file was read.
     fn has(&self, file: &str) -> bool {
         match file {
             LOG => !self.log.is_empty(),
@@ -243,7 +243,7 @@ impl Run {
         }
     }
 
-    /// Leaves out what a file told.
+    /// Leaves out what a file said.
     fn forget(&mut self, file: &str) {
         match file {
             LOG => self.log.clear(),
@@ -357,7 +357,7 @@ fn variant(dir: &Path, input: &Path) -> String {
 
 /// The run folders at `input` or at most two levels below.
 fn run_folders(input: &Path) -> Result<Vec<PathBuf>> {
-    // one that lost its config.toml is one still, and is told so
+    // one that lost its config.toml is one still, and is reported
     let is_run = |dir: &PathBuf| [CONFIG, RECORD].iter().any(|name| dir.join(name).is_file());
     if !input.is_dir() {
         let what =
@@ -393,24 +393,24 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
     let train = format!("exgnet train EXPERIMENT.toml --out {at} --force");
     let fit = "exgnet baselines EXPERIMENT.toml --out DIR --force".to_string();
-    let mut told: Vec<(Option<&'static str>, String, Option<&String>, bool)> = Vec::new();
+    let mut lacks: Vec<(Option<&'static str>, String, Option<&String>, bool)> = Vec::new();
 
     let folder = RunFolder::at(&run.dir);
     match folder.read_config(&[]) {
         Ok(experiment) => run.experiment = Some(experiment),
-        Err(e) => told.push((Some(CONFIG), first_line(&e), Some(&train), true)),
+        Err(e) => lacks.push((Some(CONFIG), first_line(&e), Some(&train), true)),
     }
     match folder.read_run() {
         Ok(Some(record)) => run.record = Some(record),
         Ok(None) => {
-            told.push((None, "no run.json: what ran, where and when is not known".into(), Some(&resume), false))
+            lacks.push((None, "no run.json: what ran, where and when is not known".into(), Some(&resume), false))
         }
-        Err(e) => told.push((Some(RECORD), first_line(&e), Some(&train), true)),
+        Err(e) => lacks.push((Some(RECORD), first_line(&e), Some(&train), true)),
     }
     let finished = run.is_finished();
     let tests = !run.record.as_ref().is_some_and(|r| r.fold == Fold::All && r.test_records == 0);
     if run.record.is_some() && !finished {
-        told.push((None, "the run is not finished: it has no results yet".into(), Some(&resume), false));
+        lacks.push((None, "the run is not finished: it has no results yet".into(), Some(&resume), false));
     }
     let epochs = run.experiment.as_ref().map(|e| e.train.epochs).filter(|_| finished);
     let baseline = run.is_baseline();
@@ -419,34 +419,34 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         Ok(log) if epochs.is_some_and(|epochs| epochs != log.len()) => {
             let (found, expected) = (count(log.len(), "epoch"), epochs.unwrap_or_default());
             let what = format!("{LOG} has {found}, expected the {expected} of {CONFIG}: it was cut off");
-            told.push((Some(LOG), what, Some(&train), true));
+            lacks.push((Some(LOG), what, Some(&train), true));
         }
         Ok(log) => run.log = log,
         Err(_) if !finished && !run.dir.join(LOG).exists() => {}
-        Err(e) => told.push((Some(LOG), first_line(&e), Some(&train), run.dir.join(LOG).exists())),
+        Err(e) => lacks.push((Some(LOG), first_line(&e), Some(&train), run.dir.join(LOG).exists())),
     }
     if !tests {
-        told.push((None, "it trained on every record: there is no test fold, so no results".into(), None, false));
+        lacks.push((None, "it trained on every record: there is no test fold, so no results".into(), None, false));
     }
-    // an unfinished run is told once, not file by file
+    // an unfinished run is reported once, not file by file
     let expected = finished && tests;
     let command = if expected { Some(if baseline { &fit } else { &evaluate }) } else { None };
     macro_rules! part {
         ($field:ident, $file:expr, $read:expr, $without:literal) => {
             match $read {
-                // what tells of a test is every run's, the rest a network's
+                // results of a test are every run's, the rest a network's
                 Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => {
-                    told.push((Some($file), format!("no {}: {}", $file, $without), command, false))
+                    lacks.push((Some($file), format!("no {}: {}", $file, $without), command, false))
                 }
                 Ok(found) => run.$field = found,
-                Err(e) => told.push((Some($file), e, command, true)),
+                Err(e) => lacks.push((Some($file), e, command, true)),
             }
         };
     }
     part!(metrics, METRICS, json(&run.dir.join(METRICS)), "no results of a test");
     if run.metrics.as_ref().is_some_and(|m| !consistent(m)) {
         let what = format!("{METRICS} has a confusion matrix or classes that do not fit each other");
-        told.push((Some(METRICS), what, command, true));
+        lacks.push((Some(METRICS), what, command, true));
         run.metrics = None;
     }
     let split = || folder.read_split().ok().map(|s| s.classes).filter(|classes| !classes.is_empty());
@@ -457,7 +457,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         part!(predictions, PREDICTIONS, rows, "no probabilities of every record");
     }
     part!(explanation, EXPLANATION, json(&run.dir.join(EXPLANATION)), "no scores of the maps by class");
-    part!(sanity, SANITY, json(&run.dir.join(SANITY)), "nothing that the scores are held against");
+    part!(sanity, SANITY, json(&run.dir.join(SANITY)), "nothing that the scores are compared with");
     part!(
         examples,
         Examples::FILE,
@@ -467,24 +467,24 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     // made only where it is asked for
     match json(&run.dir.join(Randomised::FILE)) {
         Ok(found) => run.randomised = found,
-        Err(e) => told.push((Some(Randomised::FILE), e, command, true)),
+        Err(e) => lacks.push((Some(Randomised::FILE), e, command, true)),
     }
     part!(cost, Cost::FILE, json(&run.dir.join(Cost::FILE)), "no parameters and times of an inference");
     if let (Some(shown), Some(classes)) = (&run.examples, &run.classes)
         && shown.classes != *classes
     {
         let what = format!("{} has the classes {:?}, expected {classes:?}", Examples::FILE, shown.classes);
-        told.push((Some(Examples::FILE), what, command, true));
+        lacks.push((Some(Examples::FILE), what, command, true));
         run.examples = None;
     }
     for (file, what) in foreign_files(&run.dir, run.record.as_ref().and_then(|r| r.data.as_ref())) {
         run.forget(file);
-        told.push((Some(file), what, command, true));
+        lacks.push((Some(file), what, command, true));
     }
     if let (Some(rows), Some(metrics)) = (&run.predictions, &run.metrics)
         && let Err(what) = same_test(rows, metrics)
     {
-        told.push((Some(PREDICTIONS), what, command, true));
+        lacks.push((Some(PREDICTIONS), what, command, true));
         run.predictions = None;
     }
     let place = run.name();
@@ -495,7 +495,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         file,
         damaged,
     };
-    missing.extend(told.into_iter().map(one));
+    missing.extend(lacks.into_iter().map(one));
     run
 }
 

@@ -27,7 +27,7 @@ pub struct RunRecord {
     pub command: String,
     /// Start, RFC 3339 in UTC.
     pub start: String,
-    /// End; `None` while the run goes on, and for ever if it was cut off.
+    /// End; `None` while the run continues, and for ever if it was cut off.
     pub end: Option<String>,
     /// Duration, seconds.
     pub wall_seconds: Option<f64>,
@@ -48,7 +48,7 @@ pub struct RunRecord {
     /// What the data set held; `None` in runs of earlier versions.
     #[serde(default)]
     pub data: Option<Fingerprint>,
-    /// Epoch whose network was kept, from 1, see [`crate::experiment::Select`]; `None` while the run goes on.
+    /// Epoch whose network was kept, from 1, see [`crate::experiment::Select`]; `None` while the run continues.
     #[serde(default)]
     pub selected_epoch: Option<usize>,
     /// It is no network's run: it has neither epochs nor maps.

@@ -1,4 +1,4 @@
-//! What the numbers of a network must be held against, on the same test fold: `sanity.json`.
+//! What the numbers of a network must be compared with, on the same test fold: `sanity.json`.
 
 use crate::explain::scores::Summary;
 use crate::run::metrics::Metrics;

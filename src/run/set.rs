@@ -32,7 +32,7 @@ pub struct RunSet<'r> {
     pub runs: Vec<&'r Run>,
     /// Variants in that order.
     pub variants: Vec<String>,
-    /// Names of the classes, those of the first run that tells them.
+    /// Names of the classes, those of the first run that has them.
     pub classes: Vec<String>,
     /// Strips were picked by their records: figures show all of them.
     pub picked: bool,
@@ -67,9 +67,9 @@ impl<'r> RunSet<'r> {
                 set.variants.push(run.variant.clone());
             }
         }
-        let told = || set.runs.iter().filter_map(|r| Some((r, r.classes.as_ref()?)));
-        if let Some((first, classes)) = told().next() {
-            if let Some((other, found)) = told().find(|(_, found)| *found != classes) {
+        let with_classes = || set.runs.iter().filter_map(|r| Some((r, r.classes.as_ref()?)));
+        if let Some((first, classes)) = with_classes().next() {
+            if let Some((other, found)) = with_classes().find(|(_, found)| *found != classes) {
                 return Err(Error::data(
                     other.dir.display().to_string(),
                     format!("classes {found:?}, expected {classes:?} as in {}", first.dir.display()),
@@ -164,7 +164,7 @@ pub(crate) fn fold(run: &Run) -> String {
 }
 
 /// Which runs, in words: `4 runs (2 folds, 2 seeds)`, or nothing more than `1 run`.
-pub(crate) fn told<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
+pub(crate) fn describe<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let cells: Vec<Option<(usize, u64)>> = runs.map(Run::fold_and_seed).collect();
     let (folds, seeds) = folds_and_seeds(cells.iter().copied().flatten());
     let runs = count(cells.len(), "run");

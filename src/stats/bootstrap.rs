@@ -13,7 +13,7 @@ pub const RESAMPLES: usize = 2000;
 const MOST_CLASSES: usize = 1000;
 const MOST_RESAMPLES: usize = 10_000_000;
 
-/// What becomes of one record. Patients are told apart by any numbers.
+/// What becomes of one record. Patients are distinguished by any numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Case {
     /// Patient.
@@ -37,7 +37,7 @@ pub struct Bootstrap {
 
 /// 95 % interval of a `metric` of confusion matrices (`K x K` records, true class by row), drawing patients.
 ///
-/// Every resample draws as many patients as there are, with replacement, and each comes with all of its records:
+/// Every resample draws the same number of patients, with replacement, and each comes with all of its records:
 /// windows of one patient resemble each other, so that drawing windows would give far too narrow an interval. Give
 /// records of unknown patients a patient each. The percentiles are NumPy's (linear). The interval is NaN for a single
 /// patient, of whom no other patient can be guessed, and where the metric is NaN in a resample. A class whose few
@@ -75,13 +75,13 @@ pub fn bootstrap_difference(
 ) -> Result<Bootstrap> {
     let hint = "give the predictions of both methods for the same test records in the same order";
     if a.len() != b.len() {
-        let what = format!("found {} and {} records, expected as many of both methods", a.len(), b.len());
+        let what = format!("found {} and {} records, expected the same number of both methods", a.len(), b.len());
         return Err(Error::data("paired bootstrap", what, hint));
     }
     let same = |(x, y): (&Case, &Case)| (x.patient, x.truth) == (y.patient, y.truth);
     if let Some(i) = a.iter().zip(b).position(|pair| !same(pair)) {
-        let told = |c: &Case| format!("patient {} of class {}", c.patient, c.truth);
-        let what = format!("record {i}: found {} and {}, expected the same", told(&a[i]), told(&b[i]));
+        let described = |c: &Case| format!("patient {} of class {}", c.patient, c.truth);
+        let what = format!("record {i}: found {} and {}, expected the same", described(&a[i]), described(&b[i]));
         return Err(Error::data("paired bootstrap", what, hint));
     }
     bootstrap_seeds(&[a], &[b], classes, seed, resamples, metric)

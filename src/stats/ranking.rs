@@ -4,7 +4,7 @@
 use crate::stats::bootstrap::{draw, percentile};
 use rayon::prelude::*;
 
-/// Places at which a band is told, from 0 to 1.
+/// Places at which a band is given, from 0 to 1.
 pub const GRID: usize = 101;
 
 /// A curve over 0 to 1.

@@ -15,8 +15,8 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Spearman's rank correlation of two lists of as many values, -1 to 1: SciPy's `spearmanr`. `None` for lists of different
-/// lengths, a value that is no number, and where all values of a list are equal.
+/// Spearman's rank correlation of two lists of equal length, -1 to 1: SciPy's `spearmanr`. `None` for lists of different
+/// lengths, a value that is not finite, and where all values of a list are equal.
 pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     if a.len() != b.len() || a.iter().chain(b).any(|v| v.is_nan()) {
         return None;

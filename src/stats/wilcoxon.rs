@@ -2,7 +2,7 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
-/// Up to so many differences the p-value is exact. The counts of 2^50 sign patterns are exact in 64 bits.
+/// Up to this number of differences the p-value is exact. The counts of 2^50 sign patterns are exact in 64 bits.
 const EXACT: usize = 50;
 
 /// What the test found.

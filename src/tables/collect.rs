@@ -32,7 +32,7 @@ pub struct Collected {
     pub left_out: Vec<Missing>,
 }
 
-/// The columns of the tables for a paper, the most important first: as many as fit.
+/// The columns of the tables for a paper, the most important first: those that fit are taken.
 const IMPORTANT: &str = "macro-F1,accuracy,NCC,p,AUROC,difference,effect,pointing,energy,deletion,insertion,pooled macro-F1,\
                          parameters,multiply-adds,runs,no test record in";
 const IMPORTANT_OF_CLASS: &str =
@@ -157,8 +157,8 @@ fn check(runs: &[&Run]) -> Result<()> {
             return fail("no predictions.csv".into(), format!("write it: {}", again(&run.dir)));
         }
         if run.grouped() != first.grouped() {
-            let told = |run: &Run| if run.grouped() { "folds by patient" } else { "folds by record" };
-            let what = format!("{}, expected {} as in {}", told(run), told(first), first.dir.display());
+            let folds = |run: &Run| if run.grouped() { "folds by patient" } else { "folds by record" };
+            let what = format!("{}, expected {} as in {}", folds(run), folds(first), first.dir.display());
             return fail(what, "compare runs of one data set and one split".into());
         }
     }

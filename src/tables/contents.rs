@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use crate::run::cost::Cost;
 use crate::run::metrics::{ClassMetrics, MACRO};
-use crate::run::set::{RunSet, folds_and_seeds, told};
+use crate::run::set::{RunSet, describe, folds_and_seeds};
 use crate::stats;
 use crate::stats::{Bootstrap, Case, RESAMPLES, bootstrap_difference, bootstrap_patients};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -114,7 +114,7 @@ fn titled(name: &str, set: &RunSet<'_>) -> String {
 
 /// What every table says: of how many runs it is, and what its columns mean.
 pub(super) fn explain(table: &mut Table, set: &RunSet<'_>) {
-    let each: Vec<String> = set.variants.iter().map(|variant| told(set.of(variant))).collect();
+    let each: Vec<String> = set.variants.iter().map(|variant| describe(set.of(variant))).collect();
     let n = match each.iter().all(|n| *n == each[0]) {
         true => format!("{} of each variant", each[0]),
         false => set.variants.iter().zip(&each).map(|(v, n)| format!("{v} {n}")).collect::<Vec<_>>().join("; "),

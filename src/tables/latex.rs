@@ -164,7 +164,7 @@ impl Table {
         text
     }
 
-    /// Rows of each page: about as many on every one, and all that have one label on one.
+    /// Rows of each page: about the same number on every one, and all that have one label on one.
     fn pages(&self) -> Vec<Range<usize>> {
         let all = self.rows.len();
         let each = all.div_ceil(all.div_ceil(PAGE_ROWS).max(1));

@@ -1,4 +1,4 @@
-//! What stands in the rows of the tables: variants, and what they are held against.
+//! What stands in the rows of the tables: variants, and what they are compared with.
 
 use crate::explain::scores::{GroupScores, MeanScores, Summary};
 use crate::run::cost::Cost;
@@ -33,7 +33,7 @@ pub(crate) struct Outcome<'r> {
 /// A row of the main table.
 pub(crate) struct Method<'r> {
     pub name: String,
-    /// Not a variant but something to hold the variants against.
+    /// Not a variant but something to compare the variants with.
     pub baseline: bool,
     /// By fold and seed.
     pub outcomes: BTreeMap<(usize, u64), Outcome<'r>>,

@@ -5,7 +5,7 @@
 //! also the selected one's values, as `best.NAME`. The order of the records, augmentation and the dropout masks need no state: they
 //! depend on seed, epoch, record and step alone.
 
-use super::journal::Seen;
+use super::journal::RunningMetrics;
 use crate::error::{Error, Result};
 use crate::experiment::Select;
 use crate::files::{Safetensors, write_atomically};
@@ -97,7 +97,7 @@ pub struct Checkpoint {
     /// The loss scale and the steps since it changed, where the loss is scaled.
     pub loss_scale: Option<[f32; 2]>,
     /// What the epoch has shown so far.
-    pub(super) seen: Seen,
+    pub(super) seen: RunningMetrics,
     /// What is selected so far.
     pub selected: Option<Selected>,
 }

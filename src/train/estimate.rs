@@ -74,7 +74,7 @@ pub fn random_batch(
     classes: usize,
     samples: usize,
 ) -> Result<(Tensor, BatchTargets)> {
-    super::room::check(gpu, experiment, classes, samples)?;
+    super::batch_fit::check(gpu, experiment, classes, samples)?;
     noise_batch(gpu, experiment, classes, samples)
 }
 

@@ -2,7 +2,7 @@
 
 use super::augment::Augment;
 use super::checkpoint::{Checkpoint, Selected};
-use super::journal::{Journal, NO_NUMBER, Seen, named_metrics};
+use super::journal::{Journal, NO_NUMBER, RunningMetrics, named_metrics};
 use super::losses::BatchTargets;
 use super::sampler::Sampler;
 use super::step::Stepper;
@@ -20,7 +20,7 @@ use crate::tensor::Tensor;
 use std::path::Path;
 use std::time::Instant;
 
-/// Where a training stands, told after each step.
+/// Where a training stands, reported after each step.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     /// Epoch, from 1.
@@ -67,7 +67,7 @@ pub enum Ended {
         /// The epoch that it is of, from 1, see [`Select`](crate::experiment::Select).
         epoch: usize,
     },
-    /// It was told to stop, and wrote a checkpoint after so many steps.
+    /// It was stopped, and wrote a checkpoint after n steps.
     Stopped {
         /// Steps done.
         step: usize,
@@ -94,7 +94,7 @@ pub struct Training<'a> {
     pub sampler: &'a Sampler,
     /// Records whose metrics are computed after each epoch; may be none.
     pub validation: &'a [usize],
-    /// Look for the first operation whose output is no number, see [`Stepper::trace`].
+    /// Look for the first operation with a non-finite output, see [`Stepper::trace`].
     pub trace: bool,
 }
 
@@ -119,7 +119,7 @@ impl Training<'_> {
         let k = self.classes.len();
         let mut real = self.experiment.clone();
         real.train.batch = real.train.batch.min(self.records.len().max(1));
-        super::room::check(gpu, &real, k, self.strips.len_of_strip())?;
+        super::batch_fit::check(gpu, &real, k, self.strips.len_of_strip())?;
         let mut stepper = Stepper::new(gpu, self.experiment, &self.class_weights(), from.as_ref())?;
         stepper.trace = self.trace;
         let augment = Augment::new(self.experiment);
@@ -208,7 +208,7 @@ impl Training<'_> {
         path: &Path,
         stepper: &Stepper,
         (epoch, batch, step): (usize, usize, usize),
-        (seen, selected): (&Seen, &Option<Selected>),
+        (seen, selected): (&RunningMetrics, &Option<Selected>),
     ) -> Result<()> {
         let checkpoint = Checkpoint {
             experiment: self.experiment.to_toml(),

@@ -14,7 +14,7 @@ use crate::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What to do about a loss or a parameter that is no number.
+/// What to do about a loss or a parameter that is not finite.
 pub(super) const NO_NUMBER: &str = "--trace-nan finds the operation it comes from; lower the learning rate (--set train.lr=3e-4), \
                                     keep clipping on (train.clip), check the data";
 
@@ -27,24 +27,24 @@ pub(super) struct Journal {
     classes: usize,
     slot: usize,
     /// Records that fit into a slot.
-    room: usize,
-    notes: Vec<Note>,
+    capacity: usize,
+    notes: Vec<Entry>,
 }
 
 /// What a step left in its slot.
-struct Note {
+struct Entry {
     batch: Vec<usize>,
     terms: Vec<bool>,
     maps: bool,
 }
 
 impl Journal {
-    /// For `steps` steps of up to `room` records and `k` classes between two readings.
-    pub(super) fn new(gpu: &Gpu, room: usize, k: usize, steps: usize) -> Result<Self> {
+    /// For `steps` steps of up to `capacity` records and `k` classes between two readings.
+    pub(super) fn new(gpu: &Gpu, capacity: usize, k: usize, steps: usize) -> Result<Self> {
         let terms = LossConfig::terms();
-        let slot = terms.len() + room + room * k;
+        let slot = terms.len() + capacity + capacity * k;
         let ring = Tensor::empty(gpu, &[steps * slot], DType::F32)?;
-        Ok(Self { ring, terms, classes: k, slot, room, notes: Vec::new() })
+        Ok(Self { ring, terms, classes: k, slot, capacity, notes: Vec::new() })
     }
 
     /// Steps that wait to be read.
@@ -65,13 +65,13 @@ impl Journal {
             let sums = no_grad(|| ops::sum(map, &[1]))?;
             self.ring.copy_from(start + self.terms.len(), &sums)?;
         }
-        self.ring.copy_from(start + self.terms.len() + self.room, logits)?;
-        self.notes.push(Note { batch, terms: there, maps: terms.map.is_some() });
+        self.ring.copy_from(start + self.terms.len() + self.capacity, logits)?;
+        self.notes.push(Entry { batch, terms: there, maps: terms.map.is_some() });
         Ok(())
     }
 
     /// Reads the ring, after `step` steps in all; returns the mean loss of those in it.
-    pub(super) fn read(&mut self, strips: &Strips, seen: &mut Seen, step: usize) -> Result<f64> {
+    pub(super) fn read(&mut self, strips: &Strips, seen: &mut RunningMetrics, step: usize) -> Result<f64> {
         let values = self.ring.to_vec()?;
         let (n, terms) = (self.notes.len(), self.terms.len());
         let mut total = 0.0;
@@ -94,7 +94,7 @@ impl Journal {
                 seen.maps += sums.len();
                 seen.dead += sums.iter().filter(|v| **v == 0.0).count();
             }
-            let logits = &slot[terms + self.room..];
+            let logits = &slot[terms + self.capacity..];
             for (logits, &record) in logits.chunks(self.classes).zip(&note.batch) {
                 seen.truth.push(strips.label(record));
                 seen.probabilities.push(probabilities(logits));
@@ -104,9 +104,9 @@ impl Journal {
     }
 }
 
-/// What an epoch showed.
+/// Running metrics of an epoch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Seen {
+pub(super) struct RunningMetrics {
     /// Values of each term, by its name.
     losses: BTreeMap<String, Vec<f64>>,
     /// Guided maps, and how many of them were dead (all zero).
@@ -116,7 +116,7 @@ pub(super) struct Seen {
     probabilities: Vec<Vec<f64>>,
 }
 
-impl Seen {
+impl RunningMetrics {
     /// The epoch's line: means of the losses, and the metrics of the training batches as the network saw them (train
     /// mode).
     pub(super) fn log(&self, classes: &[String], epoch: usize, step: usize, lr: f64) -> Result<EpochLog> {

@@ -38,8 +38,8 @@ impl BatchTargets {
             .collect()
     }
 
-    /// Room for other targets of the same shapes.
-    pub fn room(&self) -> Result<Self> {
+    /// Empty targets of the same shapes.
+    pub fn empty_like(&self) -> Result<Self> {
         let like = |t: &Tensor| Tensor::empty(t.gpu(), t.shape(), t.dtype());
         Ok(Self {
             classes: like(&self.classes)?,

@@ -1,13 +1,13 @@
 //! Training: [`fit`] (the loop), [`step`] (one step of it), [`losses`], [`targets`], [`augment`], [`checkpoint`],
-//! [`estimate`] (what a run will cost), [`room`] (which batch fits), [`sampler`] (what an epoch sees).
+//! [`estimate`] (what a run will cost), [`batch_fit`] (which batch fits), [`sampler`] (what an epoch sees).
 
 pub mod augment;
+pub mod batch_fit;
 pub mod checkpoint;
 pub mod estimate;
 pub mod fit;
 mod journal;
 pub mod losses;
-pub mod room;
 pub mod sampler;
 pub mod step;
 pub mod targets;

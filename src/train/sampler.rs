@@ -1,5 +1,5 @@
 //! Which strips an epoch of a training sees, and in what order: a function of the seed and the epoch alone, so that a resumed
-//! training goes on as it would have.
+//! training continues as it would have.
 
 use crate::ecg::Dataset;
 use crate::experiment::data::{cut, shuffled};
@@ -122,7 +122,7 @@ impl Sampler {
         left
     }
 
-    /// As many windows as there are in `left`: of a class, a source by its weight, a patient, each drawn alone.
+    /// n windows for the n in `left`: of a class, a source by its weight, a patient, each drawn alone.
     fn drawn(&self, left: &[usize], epoch: usize) -> Vec<usize> {
         let mut rng = generator(self.seed, epoch, Use::Windows);
         let mut classes: BTreeMap<usize, BTreeMap<&str, BTreeMap<&str, Deck>>> = BTreeMap::new();
@@ -295,7 +295,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the pool: as many windows as there are, none of a patient and class twice before all were drawn.
+        /// Whatever the pool: n windows for its n, none of a patient and class twice before all were drawn.
         #[test]
         fn no_window_comes_again_before_all_were_drawn(
             windows in proptest::collection::vec((0..3_usize, 0..2_usize, 0..4_usize), 2..60),

@@ -7,8 +7,8 @@ use crate::autograd::no_grad;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, LossConfig, Optimizer as Rule};
 use crate::gpu::{Arena, Capture, Gpu};
-use crate::nn::{Kept, Mode, Model, Optimizer};
-use crate::ops::{DropoutState, Hyper, Numbers, trace, trace_numbers};
+use crate::nn::{Mode, Model, Optimizer, PreDropout};
+use crate::ops::{DropoutState, Hyper, Precision, trace, trace_numbers};
 use crate::tensor::Tensor;
 
 /// Loss scale of a training in f16 before it adapts itself, and the steps since it changed.
@@ -31,7 +31,7 @@ pub struct Stepper {
     /// and loss only: scaled gradients may overflow, and the optimiser leaves out such a step.
     pub trace: bool,
     seed: u64,
-    numbers: Numbers,
+    precision: Precision,
     losses: LossConfig,
     arena: Arena,
     recorded: Vec<RecordedStep>,
@@ -39,7 +39,7 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    /// A new network for as many classes as there are `class_weights`, or one that goes on from a checkpoint.
+    /// A new network with one class for each of `class_weights`, or one that resumes from a checkpoint.
     ///
     /// # Errors
     /// [`Error::Config`] for impossible sizes; [`Error::Shape`] for a checkpoint of another network.
@@ -60,14 +60,14 @@ impl Stepper {
             Some(c) => Optimizer::resume(net.params(), hyper, &c.moments, c.step as u32)?,
             None => Optimizer::new(net.params(), hyper)?,
         };
-        let numbers = t.precision;
-        if numbers == Numbers::NativeF16 && !gpu.report().shader_f16 {
+        let precision = t.precision;
+        if precision == Precision::NativeF16 && !gpu.report().shader_f16 {
             return Err(Error::config(
-                format!("train.precision={}: found no 16-bit arithmetic on {}", numbers.name(), gpu.report().name),
+                format!("train.precision={}: found no 16-bit arithmetic on {}", precision.name(), gpu.report().name),
                 "train.precision=f16 keeps numbers in 16 bits and multiplies in 32, on every adapter",
             ));
         }
-        if numbers != Numbers::F32 {
+        if precision != Precision::F32 {
             optimizer = optimizer.with_loss_scale(from.and_then(|c| c.loss_scale).unwrap_or(FIRST_LOSS_SCALE))?;
         }
         Ok(Self {
@@ -78,7 +78,7 @@ impl Stepper {
             replay: true,
             trace: false,
             seed: t.seed,
-            numbers,
+            precision,
             losses,
             arena: gpu.arena(),
             recorded: Vec::new(),
@@ -120,7 +120,7 @@ impl Stepper {
     /// Records a step on batches of these shapes.
     fn record(&self, x: &Tensor, targets: &BatchTargets) -> Result<RecordedStep> {
         let gpu = x.gpu();
-        let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.room()?);
+        let (x, targets) = (Tensor::empty(gpu, x.shape(), x.dtype())?, targets.empty_like()?);
         let work = Capture::within(gpu, &self.arena, || {
             let (terms, logits) = self.work(&x, &targets)?;
             Ok((terms.detached(), logits.detach()))
@@ -199,8 +199,8 @@ impl Stepper {
 
     fn forward(&self, x: &Tensor, targets: &BatchTargets) -> Result<(Terms, Tensor)> {
         let layer = self.losses.layer(self.net.config())?;
-        let kept = if self.losses.guides_map() { Kept::One(layer) } else { Kept::Nothing };
-        let mode = Mode { numbers: self.numbers, kept, ..Mode::train(&self.dropout) };
+        let pre_dropout = if self.losses.guides_map() { PreDropout::One(layer) } else { PreDropout::Nothing };
+        let mode = Mode { precision: self.precision, pre_dropout, ..Mode::train(&self.dropout) };
         let gpu = x.gpu();
         gpu.phase("forward");
         let out = self.net.forward(x, &mode)?;
@@ -228,7 +228,7 @@ impl Stepper {
             }
             self.forward(x, targets)
         })?;
-        if self.numbers != Numbers::F32 {
+        if self.precision != Precision::F32 {
             self.backward(&terms)?;
         } else {
             trace_numbers(format!("step {step}, reverse pass"), || self.backward(&terms))?;

@@ -1,4 +1,4 @@
-//! Texts that tests are held against. `EXGNET_GOLDENS=write` writes them anew.
+//! Texts that tests compare with. `EXGNET_GOLDENS=write` rewrites them.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub fn same_as_golden(name: &str, found: &str) {
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     for (i, (is, was)) in found.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(is, was, "line {} of {name}; EXGNET_GOLDENS=write writes it anew", i + 1);
+        assert_eq!(is, was, "line {} of {name}; EXGNET_GOLDENS=write rewrites it", i + 1);
     }
     assert_eq!(found, expected, "{name}");
 }

@@ -40,7 +40,7 @@ pub fn exgnet(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
     // what tests prepare is not for the user's cache
     command.env("EXGNET_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
-    // the program itself knows no folder but the one that it is told
+    // the program itself knows no folder but the one that it is given
     command.envs(recordings::data_root().map(|root| ("EXGNET_DATA", root)));
     command.args(args).output().expect("the program starts")
 }

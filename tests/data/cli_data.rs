@@ -43,9 +43,12 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
     succeeds(&[&args[..], &["--threads", "1"]].concat());
     assert!(bytes == std::fs::read(at("set.safetensors")).expect("a set"), "the same bytes with one thread");
 
-    let (told, _) = succeeds(&["data", &at("set.safetensors"), "--json", "--out", &at("figures")]);
-    let told = json(told.as_bytes());
-    assert_eq!((&told["classes"][1]["class"], &told["classes"][1]["expert_beats"]), (&"AFIB/AFL".into(), &20.into()));
+    let (printed, _) = succeeds(&["data", &at("set.safetensors"), "--json", "--out", &at("figures")]);
+    let printed = json(printed.as_bytes());
+    assert_eq!(
+        (&printed["classes"][1]["class"], &printed["classes"][1]["expert_beats"]),
+        (&"AFIB/AFL".into(), &20.into())
+    );
     for name in ["counts.png", "rates.svg", "strips.png", "guidance.svg"] {
         assert!(Path::new(&at("figures")).join(name).is_file(), "{name}");
     }
@@ -64,7 +67,7 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
     let (metrics, _) = succeeds(&["evaluate", "--model", model, "--json", "--quiet"]);
     assert_eq!(json(metrics.as_bytes())["records"], 8);
 
-    // what does not fit is told with the way out
+    // what does not fit is reported with the way out
     let other = at("other");
     let wrong = ["train", "--data", &at("set.safetensors"), "--out", &other, "--set", "train.epochs=1"];
     fails(&wrong, 1, &["data.fs is 250, in the file 100", "--set data.fs=100"]);
@@ -100,7 +103,7 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
 }
 
 #[test]
-fn detectors_are_held_against_known_beats() {
+fn detectors_are_compared_with_known_beats() {
     let tmp = tempfile::tempdir().expect("a folder");
     let out = path(tmp.path(), "rpeaks");
     let (rows, _) = succeeds(&["rpeaks", "--source", "synthetic", "--json", "--out", &out]);

@@ -129,7 +129,7 @@ fn two_folders_of_one_name_are_two_sources() {
     assert!(said.contains("SR 2") || said.contains("2 strips"), "{said}");
 }
 
-/// The program looks where it is told, and below `EXGNET_DATA`: not in a folder that only happens to be near.
+/// The program looks where it is pointed, and below `EXGNET_DATA`: not in a folder that only happens to be near.
 #[test]
 fn no_folder_is_looked_into_unasked() {
     let tmp = tempfile::tempdir().expect("a folder");

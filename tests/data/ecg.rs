@@ -183,7 +183,7 @@ fn ludb_strips() {
     }
     let outside = set.strips.iter().map(|s| s.marked.map_or(0, |[from, to]| from + 5000 - to)).sum::<u32>();
     println!("ludb: {:.1} % of the samples are outside", f64::from(outside) / 50.0 / set.strips.len() as f64);
-    // dropping small classes is told, and nothing gets lost
+    // dropping small classes is reported, and nothing gets lost
     let small = load(Kind::Wfdb, &folder, |o| o.min_class = 10);
     assert_eq!(small.classes, ["SR", "SB", "AFIB/AFL"]);
     assert_eq!(small.strips.len() + small.exclusions.len(), 135);

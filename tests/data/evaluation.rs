@@ -1,5 +1,5 @@
 //! A test of a network: deletion and insertion against passes one by one, maps for the predicted class, what a network
-//! is held against.
+//! is compared with.
 
 use crate::common::golden::gpu;
 use exgnet::ecg::guidance::guidance;
@@ -8,7 +8,7 @@ use exgnet::eval::Tested;
 use exgnet::eval::evaluate;
 use exgnet::experiment::Experiment;
 use exgnet::experiment::data::Strips;
-use exgnet::explain::perturbation::{Areas, Curves, Subject, area, curves, deletion_steps, insertion_steps};
+use exgnet::explain::perturbation::{Areas, Curves, Probe, area, curves, deletion_steps, insertion_steps};
 use exgnet::explain::scores::{MapScores, slope_map, summary};
 use exgnet::explain::{explain_strips, probabilities};
 use exgnet::nn::models::exgnet::Sizes;
@@ -24,19 +24,19 @@ fn network(classes: usize) -> Model {
 #[test]
 fn areas_equal_those_of_passes_one_by_one() {
     let net = network(3);
-    // two kinds of steps: several subjects a pass, and more subjects than one pass takes
+    // two kinds of steps: several probes a pass, and more probes than one pass takes
     for (steps, n) in [(1, 3), (4, 10)] {
-        let subject = |i: usize| {
+        let probe = |i: usize| {
             let value = |j: usize| (0.1 * j as f32 * (1.0 + i as f32)).sin() + 0.3 * (j % 50) as f32;
             let mut signal: Vec<f32> = (0..200).map(value).collect();
             zscore(&mut signal);
-            Subject { map: slope_map(&signal, 200), signal, class: i % 3 }
+            Probe { map: slope_map(&signal, 200), signal, class: i % 3 }
         };
-        let subjects: Vec<Subject> = (0..n).map(subject).collect();
+        let probes: Vec<Probe> = (0..n).map(probe).collect();
         let found: Vec<Areas> =
-            curves(gpu(), &net, &subjects, steps).expect("curves").iter().map(Curves::areas).collect();
+            curves(gpu(), &net, &probes, steps).expect("curves").iter().map(Curves::areas).collect();
         assert_eq!(found.len(), n);
-        for (s, found) in subjects.iter().zip(&found) {
+        for (s, found) in probes.iter().zip(&found) {
             let curve = |strips: Vec<Vec<f32>>| {
                 let one = |strip: &Vec<f32>| {
                     let x = Tensor::from_f32(gpu(), &[1, 1, 200], strip).expect("uploaded");
@@ -65,7 +65,7 @@ fn near(a: &serde_json::Value, b: &serde_json::Value) -> bool {
 }
 
 #[test]
-fn a_network_and_what_it_is_held_against() {
+fn a_network_and_what_it_is_compared_with() {
     let options = SyntheticOptions { records: 80, fs: 100.0, seconds: 4.0, ..SyntheticOptions::default() };
     let data = synthesize(&options).expect("synthetic ECG");
     let (strips, net) = (Strips::new(&data), network(data.classes.len()));

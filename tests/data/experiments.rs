@@ -58,7 +58,7 @@ fn every_file_is_an_experiment_or_a_sweep() {
     assert!(experiments >= 4 && sweeps >= 6, "{experiments} experiments, {sweeps} sweeps");
 }
 
-/// A table of the published layout with so many rows of each class.
+/// A table of the published layout with n rows of each class.
 fn table(path: &Path, rows: [usize; 6]) {
     let classes = &tables::CLASSES[..6];
     let mut lines = vec![tables::header(5000, classes)];
@@ -102,7 +102,7 @@ fn the_authors_protocol_leaves_five_classes_and_the_published_size() {
 }
 
 #[test]
-fn a_dry_run_tells_what_it_can_and_writes_nothing() {
+fn a_dry_run_reports_what_it_can_and_writes_nothing() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = crate::common::path(tmp.path(), "run");
     let dry = |more: &[&str]| {

@@ -41,8 +41,8 @@ fn signals_equal_wfdb_python() {
         assert_eq!(h.signals.len(), items(record, "signals").len());
         for (i, (spec, expected)) in h.signals.iter().zip(items(record, "signals")).enumerate() {
             formats.insert(spec.format);
-            let told = (spec.description.as_str(), spec.units.as_str());
-            assert_eq!(told, (expected["description"].as_str().unwrap(), expected["units"].as_str().unwrap()));
+            let found = (spec.description.as_str(), spec.units.as_str());
+            assert_eq!(found, (expected["description"].as_str().unwrap(), expected["units"].as_str().unwrap()));
             // strict: initial values and checksums fit
             let mv = read_signal(&h, i, true).unwrap_or_else(|e| panic!("{name} {i}: {e}")).mv;
             let to_mv = spec.millivolts().unwrap();
@@ -289,7 +289,7 @@ fn written_records_are_read_back() {
     let temporary = tempfile::tempdir().unwrap();
     let kept = std::env::var_os("EXGNET_KEEP_WRITTEN").map(PathBuf::from);
     let dir = kept.as_deref().unwrap_or(temporary.path());
-    let mut told = Vec::new();
+    let mut records = Vec::new();
     for (record, annotations) in to_write() {
         write_record(dir, &record).unwrap();
         let path = dir.join(format!("{}.hea", record.name));
@@ -308,8 +308,8 @@ fn written_records_are_read_back() {
             signals.push(json!({ "description": s.description, "units": "mV", "gain": s.gain, "baseline": s.baseline,
                 "format": record.format.number(), "missing": record.format.missing(), "digital": s.codes }));
         }
-        told.push(json!({ "name": record.name, "fs": record.fs, "comments": record.comments, "signals": signals,
+        records.push(json!({ "name": record.name, "fs": record.fs, "comments": record.comments, "signals": signals,
             "annotations": annotations.iter().map(described).collect::<Vec<_>>() }));
     }
-    std::fs::write(dir.join("expected.json"), serde_json::to_string(&told).unwrap()).unwrap();
+    std::fs::write(dir.join("expected.json"), serde_json::to_string(&records).unwrap()).unwrap();
 }

@@ -5,8 +5,8 @@ use exgnet::experiment::Experiment;
 use exgnet::gpu::Gpu;
 use exgnet::lab::measure::{Arm, Row, Status, Timing, measure};
 use exgnet::lab::operations::{OPERATIONS, Operation};
-use exgnet::lab::subjects::{Subject, layers};
 use exgnet::lab::tune;
+use exgnet::lab::workloads::{Workload, layers};
 use exgnet::ops::Pass;
 use serde_json::Value;
 use std::path::Path;
@@ -18,13 +18,13 @@ fn json(args: &[&str]) -> (Value, Option<i32>) {
     (found.unwrap_or_else(|e| panic!("{args:?}: {e}: {}", text(&done.stderr))), done.status.code())
 }
 
-/// All versions of each subject, and what the device takes.
-fn every_version(gpu: &Gpu, subjects: Vec<Subject>) -> Vec<Row> {
-    let arms = |s: &Subject| -> Vec<Arm> {
+/// All versions of each workload, and what the device takes.
+fn every_version(gpu: &Gpu, workloads: Vec<Workload>) -> Vec<Row> {
+    let arms = |s: &Workload| -> Vec<Arm> {
         let versions = s.operation.versions(gpu).map(|v| Arm::forced(gpu, v));
         std::iter::once(Arm::usual(gpu)).chain(versions).collect()
     };
-    let all: Vec<_> = subjects.into_iter().map(|s| (arms(&s), s)).map(|(arms, s)| (s, arms)).collect();
+    let all: Vec<_> = workloads.into_iter().map(|s| (arms(&s), s)).map(|(arms, s)| (s, arms)).collect();
     measure(&all, None, &Timing::rounds(1)).expect("measured").1
 }
 
@@ -36,14 +36,14 @@ fn kernels_of_a_network_are_right_in_every_version() {
     let e = Experiment::quickstart(&[]).expect("quick start");
     let shapes =
         || layers(&e.network, 2, 600).expect("layers").into_iter().flat_map(|(_, s)| Pass::ALL.map(|pass| (pass, s)));
-    let subjects: Vec<Subject> = shapes()
+    let workloads: Vec<Workload> = shapes()
         .map(|(pass, shape)| {
-            Subject::new(&gpu, Operation::named(pass.name()).expect("known"), shape).expect("a subject")
+            Workload::new(&gpu, Operation::named(pass.name()).expect("known"), shape).expect("a workload")
         })
         .collect();
-    let values = |s: &Subject| s.on(&gpu).and_then(|ready| ready.run()?.to_vec()).expect("values");
-    assert!(subjects.iter().all(|s| values(s) == values(s)), "two runs differ");
-    let rows = every_version(&gpu, subjects);
+    let values = |s: &Workload| s.on(&gpu).and_then(|ready| ready.run()?.to_vec()).expect("values");
+    assert!(workloads.iter().all(|s| values(s) == values(s)), "two runs differ");
+    let rows = every_version(&gpu, workloads);
     for row in &rows {
         assert!(row.status != Status::Wrong && row.status != Status::Failed, "{row:?}");
         assert!(row.status == Status::NotRun || row.error < 1e-5, "{row:?}");
@@ -58,12 +58,12 @@ fn kernels_of_a_network_are_right_in_every_version() {
 fn kernels_along_rows_are_right_in_every_version() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let rows = OPERATIONS.iter().filter(|o| !o.name.starts_with("conv1d"));
-    let subject = |o: &'static Operation| {
+    let workload = |o: &'static Operation| {
         let sizes = ["batch=3,in=5,len=4201", "batch=33,in=7", "out=5,in=67,len=131", "len=4201"];
         let shape = sizes.iter().find_map(|sizes| o.shape(sizes).ok()).expect("a shape");
-        Subject::new(&gpu, o, shape).expect("a subject")
+        Workload::new(&gpu, o, shape).expect("a workload")
     };
-    for row in every_version(&gpu, rows.map(subject).collect()) {
+    for row in every_version(&gpu, rows.map(workload).collect()) {
         println!("{} {}: {:?} {:.1e}", row.title, row.variant, row.status, row.error);
         assert!(!row.status.is_bad() && (row.status == Status::NotRun || row.error < 1e-5), "{row:?}");
         assert!(row.kernels.iter().all(|k| k.counts.is_some_and(|c| c.stores > 0)), "{row:?}");
@@ -118,7 +118,7 @@ fn operations_and_versions_are_listed() {
     assert!(said.lines().any(|l| l.trim().starts_with("01_naive  ")), "{said}");
 }
 
-/// More rounds, as many as there is time for.
+/// More rounds, while there is time.
 #[test]
 fn rounds_go_on_for_the_time_asked() {
     let args = ["bench", "add", "--shape", "batch=1,in=2,len=50", "--rounds", "1", "--min-time", "0.5", "--json"];
@@ -181,13 +181,13 @@ fn two_texts_are_compared_in_turn() {
     let common = ["bench", "conv1d", "--shape", SHAPE, "--json", "--rounds", "15"];
     let slow = ["--shader-dir", shaders, "--version", "slow", "--against", "naive"];
     // twelve times the work; where others work on the machine too, noise may hide even that, but not again and again
-    let told = |_| {
+    let reported = |_| {
         let (found, code) = json(&[&common[..], &slow].concat());
         assert_eq!((code, found["rows"].as_array().map(Vec::len)), (Some(0), Some(2)), "{found}");
         let against = &found["rows"][0]["against"];
         against["ratio"]["high"].as_f64().is_some_and(|v| v < 1.0) && against["within_noise"] == false
     };
-    assert!((0..5).any(told), "twelve times the work is not told");
+    assert!((0..5).any(reported), "twelve times the work is not reported");
     // the folder's texts of the naive version are the built-in ones; one of twenty such comparisons may find a difference
     let same = ["--version", "naive", "--against", shaders];
     let none = |_| {
@@ -229,9 +229,9 @@ fn the_ladder_writes_its_tables_and_figure() {
     assert!(done.status.success() && again.join("ladder-conv1d.svg").is_file(), "{}", text(&done.stderr));
 }
 
-/// A part that takes too long is told and left out, the rest stands, and the next start measures again what failed.
+/// A part that takes too long is reported and left out, the rest stands, and the next start measures again what failed.
 #[test]
-fn a_report_about_the_adapter_tells_what_it_lacks() {
+fn a_report_about_the_adapter_names_what_it_lacks() {
     let tmp = tempfile::tempdir().expect("a folder");
     let out = path(tmp.path(), "report");
     let report = |more: &[&str]| exgnet(&[&["gpu-report", "--out", &out][..], more].concat());

@@ -43,7 +43,7 @@ fn every_version_to_second_order() {
 }
 
 #[test]
-fn a_template_without_its_constants_is_told() {
+fn a_template_without_its_constants_is_reported() {
     let text = "{% for i in range(n) %}{% endfor %}";
     let e = expand(&ShaderSource::default(), "conv1d/90_mine", text.into(), []).expect_err("n is missing").to_string();
     assert!(e.contains("conv1d/90_mine.wgsl:1") && e.contains("`n`") && e.contains("HINT"), "{e}");

@@ -1,7 +1,7 @@
 //! Every kind of error as the text that a person reads: the file or operation, what was found, what was expected, a HINT.
 //!
 //! `tests/goldens/errors/error.txt` is the list, by variant of [`Error`]; `EXGNET_GOLDENS=write cargo test --test engine errors::`
-//! writes it anew. A variant that no message here is of does not pass.
+//! rewrites it. A variant that no message here is of does not pass.
 
 use crate::common::goldens::same_as_golden;
 use exgnet::ecg::{LoadOptions, Source, SyntheticOptions, prepared, synthesize};
@@ -11,8 +11,8 @@ use exgnet::nn::{Linear, NetworkConfig, Optimizer, ParamBuilder, Params};
 use exgnet::ops::{self, Branch, Hyper, MaxPool};
 use exgnet::run::RunFolder;
 use exgnet::tensor::Tensor;
+use exgnet::train::batch_fit::with_batch;
 use exgnet::train::checkpoint::Checkpoint;
-use exgnet::train::room::with_batch;
 use exgnet::{Error, Result, autograd};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -178,7 +178,7 @@ fn memory(gpu: &Gpu) -> Vec<Found> {
         failed("a tensor beyond the adapter's limit", gpu.allocate(1 << 60)),
         ("work that needs more than the limit", {
             gpu.limit_memory(Some(1_000_000));
-            let e = failed("", gpu.room_for("the work", Needs { largest: 1_000_000, tensors: 3_000_000, host: 0 })).1;
+            let e = failed("", gpu.check_fits("the work", Needs { largest: 1_000_000, tensors: 3_000_000, host: 0 })).1;
             gpu.limit_memory(None);
             e
         }),
@@ -223,8 +223,8 @@ fn every_variant_says_what_where_and_how_to_mend_it() {
             assert!(message.contains(": "), "{what}: neither a file nor an operation: {said}");
             // the system's own words on a file, and the driver's on a kernel or memory, say what was found and nothing more
             let own = !matches!(e, Error::File { .. } | Error::Gpu { .. } | Error::Memory { .. });
-            let told = ["expected", "did you mean"].iter().any(|word| message.contains(word));
-            assert!(!own || told, "{what}: not what was expected: {said}");
+            let helpful = ["expected", "did you mean"].iter().any(|word| message.contains(word));
+            assert!(!own || helpful, "{what}: not what was expected: {said}");
             writeln!(found, "\n# {what}\n{said}").expect("text");
         }
         found.push('\n');

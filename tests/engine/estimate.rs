@@ -18,13 +18,13 @@ fn compare(samples: usize, sets: &[&str]) -> (f64, f64) {
         assert!(terms.total.item().expect("a loss").is_finite());
     }
     let estimate = Estimate::new(Some(&gpu), &e, 4, samples).expect("an estimate");
-    let (told, held) = (estimate.memory_bytes() as f64, gpu.pool_stats().peak as f64);
-    println!("{sets:?}: estimated {told:.3e}, held {held:.3e}, ratio {:.3}", told / held);
-    (told, held)
+    let (estimated, held) = (estimate.memory_bytes() as f64, gpu.pool_stats().peak as f64);
+    println!("{sets:?}: estimated {estimated:.3e}, held {held:.3e}, ratio {:.3}", estimated / held);
+    (estimated, held)
 }
 
 #[test]
-fn memory_is_as_foretold() {
+fn memory_is_as_estimated() {
     let small = ["train.batch=16", "data.fs=100", "data.seconds=10"];
     let plain = ["losses.joint=0", "losses.feature=0", "losses.xai=0"];
     let mut wrong = Vec::new();
@@ -42,9 +42,9 @@ fn memory_is_as_foretold() {
         &["network.kind=inceptiontime", "network.filters=8"],
         &["network.kind=cnn", "losses.target_layer=blocks.1"],
     ] {
-        let (told, held) = compare(1000, &[&small[..], more].concat());
-        if (told / held - 1.0).abs() > 0.02 {
-            wrong.push(format!("{more:?}: {:.3}", told / held));
+        let (estimated, held) = compare(1000, &[&small[..], more].concat());
+        if (estimated / held - 1.0).abs() > 0.02 {
+            wrong.push(format!("{more:?}: {:.3}", estimated / held));
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
@@ -53,6 +53,6 @@ fn memory_is_as_foretold() {
 /// The preset `exgnet-small` as the quick start trains it.
 #[test]
 fn memory_of_the_quick_start() {
-    let (told, held) = compare(2500, &[]);
-    assert!((told / held - 1.0).abs() < 0.02, "{}", told / held);
+    let (estimated, held) = compare(2500, &[]);
+    assert!((estimated / held - 1.0).abs() < 0.02, "{}", estimated / held);
 }

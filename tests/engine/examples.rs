@@ -83,7 +83,7 @@ fn text(factor: u32) -> &'static str {
 }
 
 #[test]
-fn kernels_from_outside_are_told_apart() {
+fn kernels_from_outside_are_distinguished() {
     let times = |gpu: &Gpu, name: &'static str, text: &'static str| {
         let x = Tensor::from_f32(gpu, &[2], &[1.0, 2.0])?;
         let y = Tensor::empty(gpu, &[2], DType::F32)?;

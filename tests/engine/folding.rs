@@ -6,7 +6,7 @@ use exgnet::experiment::Experiment;
 use exgnet::explain::grad_cam;
 use exgnet::nn::models::exgnet::Sizes;
 use exgnet::nn::network::expected_tensors;
-use exgnet::nn::{Kept, Mode, Model, NetworkConfig, Output};
+use exgnet::nn::{Mode, Model, NetworkConfig, Output, PreDropout};
 use exgnet::ops::{self, DropoutState};
 use exgnet::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
@@ -96,15 +96,15 @@ fn dropout_in_a_blocks_last_pass_is_dropout() {
     let state = DropoutState::new(gpu(), 7).expect("a state");
     let values: Vec<f32> = (0..3 * 500).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
     let x = Tensor::from_f32(gpu(), &[3, 1, 500], &values).expect("strips");
-    let run = |kept| {
-        let mode = Mode { update_running: false, kept, ..Mode::train(&state) };
+    let run = |pre_dropout| {
+        let mode = Mode { update_running: false, pre_dropout, ..Mode::train(&state) };
         let out = net.forward(&x, &mode).expect("a forward pass");
         let loss = ops::sum(&ops::square(&out.logits).expect("a square"), &[0, 1]).expect("a loss");
         let gradients = net.params().gradients(&loss).expect("gradients").into_iter().flatten();
         let gradients: Vec<f32> = gradients.flat_map(|g| g.to_vec().expect("read back")).collect();
         (out.logits.to_vec().expect("read back"), out.maps[1].to_vec().expect("read back"), gradients)
     };
-    let (kept, fused) = (run(Kept::All), run(Kept::Nothing));
+    let (kept, fused) = (run(PreDropout::All), run(PreDropout::Nothing));
     assert_eq!(kept.0, fused.0, "logits");
     let dropped = |v: &[f32]| v.iter().filter(|v| **v == 0.0).count() as f32 / v.len() as f32;
     assert!(dropped(&fused.1) > dropped(&kept.1) + 0.05, "blocks after dropout and before it");

@@ -6,7 +6,7 @@ use exgnet::experiment::Experiment;
 use exgnet::gpu::{Forced, Gpu};
 use exgnet::nn::models::exgnet::Sizes;
 use exgnet::nn::{Model, NetworkConfig, Optimizer};
-use exgnet::ops::{self, Branch, ConvSpec, Hyper, Numbers};
+use exgnet::ops::{self, Branch, ConvSpec, Hyper, Precision};
 use exgnet::tensor::Tensor;
 use exgnet::train::estimate::random_batch;
 use exgnet::train::losses::Terms;
@@ -50,11 +50,11 @@ fn what_f16_holds_gives_the_same_bits() {
             let weights = [exact(&[4, 5, 5], 2), exact(&[3, 5, 4], 3)];
             let weights: Vec<&Tensor> = weights.iter().collect();
             let branches = weights.iter().map(|w| Branch::same(w.dim(2), dilation)).collect();
-            let mut spec = ConvSpec { stride, groups: 1, branches, numbers: Numbers::F32 };
+            let mut spec = ConvSpec { stride, groups: 1, branches, precision: Precision::F32 };
             let t = ops::branches(&x, &weights, &spec).expect("a convolution").dim(2);
             let g = exact(&[3, 7, t], 4);
             let full = all_of(&spec, &x, &weights, &g);
-            spec.numbers = Numbers::F16;
+            spec.precision = Precision::F16;
             let half = all_of(&spec, &x, &weights, &g);
             assert!(full == half, "{version} stride {stride} dilation {dilation}");
             assert!(full.iter().flatten().any(|v| *v != 0.0));
@@ -72,7 +72,7 @@ fn native_f16_is_exact_where_f16_is_and_near_elsewhere() {
         return;
     }
     for (stride, len) in [(1, 61), (2, 150)] {
-        let run = |numbers, whole: bool| {
+        let run = |precision, whole: bool| {
             let of = |shape: &[usize], seed| {
                 let t = exact(shape, seed).to_vec().expect("read back");
                 let t: Vec<f32> = if whole { t.iter().map(|v| (v / 2.0).round()).collect() } else { t };
@@ -81,12 +81,12 @@ fn native_f16_is_exact_where_f16_is_and_near_elsewhere() {
             let (x, weights) = (of(&[3, 5, len], 1), [of(&[4, 5, 5], 2), of(&[3, 5, 4], 3)]);
             let weights: Vec<&Tensor> = weights.iter().collect();
             let branches = weights.iter().map(|w| Branch::same(w.dim(2), 1)).collect();
-            let spec = ConvSpec { stride, groups: 1, branches, numbers };
+            let spec = ConvSpec { stride, groups: 1, branches, precision };
             let t = ops::branches(&x, &weights, &spec).expect("a convolution").dim(2);
             all_of(&spec, &x, &weights, &of(&[3, 7, t], 4))
         };
-        assert!(run(Numbers::F32, true) == run(Numbers::NativeF16, true), "stride {stride}");
-        let (full, native) = (run(Numbers::F32, false), run(Numbers::NativeF16, false));
+        assert!(run(Precision::F32, true) == run(Precision::NativeF16, true), "stride {stride}");
+        let (full, native) = (run(Precision::F32, false), run(Precision::NativeF16, false));
         assert!(full != native, "f16 arithmetic leaves a trace");
         for (full, native) in full.iter().zip(&native) {
             let largest = full.iter().fold(0.0, |m: f32, v| m.max(v.abs()));
@@ -106,7 +106,7 @@ fn what_f16_cannot_hold_is_seen() {
     let w = Tensor::full(gpu(), &[1, 1, 5], 1.0).expect("uploaded");
     for version in ["tile", "wide"] {
         gpu().force(Forced::everywhere(version)).expect("a version");
-        let spec = ConvSpec { numbers: Numbers::F16, ..ConvSpec::single(1, 1, Branch::same(5, 1)) };
+        let spec = ConvSpec { precision: Precision::F16, ..ConvSpec::single(1, 1, Branch::same(5, 1)) };
         let y = ops::branches(&x, &[&w], &spec).expect("a convolution").to_vec().expect("read back");
         assert!(!y[20].is_finite() && y[40] == 5.0, "{}: {} and {}", version, y[20], y[40]);
     }
@@ -133,7 +133,7 @@ fn the_loss_scale_halves_skips_and_doubles() {
     };
     let before = net.params().flat().to_vec().expect("read back");
     let (scale, after) = step(&mut optimizer, f32::INFINITY);
-    assert!(scale == [32.0, 0.0] && after == before, "a step without numbers is skipped");
+    assert!(scale == [32.0, 0.0] && after == before, "a step with non-finite gradients is skipped");
     let (scale, after) = step(&mut optimizer, 1.0);
     assert!(scale == [32.0, 1.0] && after != before && after.iter().all(|v| v.is_finite()));
     for _ in 0..498 {

@@ -279,7 +279,7 @@ fn a_training_resumes_to_the_same_bits() {
 
 /// Only the first step of a parameter is not dampened; a file says which that was, as those from before dampening do.
 #[test]
-fn dampened_momentum_goes_on_from_a_file() {
+fn dampened_momentum_resumes_from_a_file() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("optimizer");
     let built = || {

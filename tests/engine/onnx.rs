@@ -192,7 +192,7 @@ fn the_graph_is_the_network() {
 }
 
 #[test]
-fn weights_that_16_bits_cannot_hold_are_told() {
+fn weights_that_16_bits_cannot_hold_are_reported() {
     let mut model = model(NETWORKS[2]);
     // a variance of any size stays in 32 bits
     model.values.get_mut("stem.bn.running_var").expect("there")[0] = 1e9;

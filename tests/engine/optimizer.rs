@@ -215,7 +215,7 @@ fn a_frozen_part_stays_and_counts_into_no_norm() {
         close(&parts(&p.flat().to_vec().expect("read back")), &truth, |r| &r.w, "value");
     }
     assert_eq!(adam.counts(), [2, 0, 0, 5]);
-    // going on from a checkpoint, with the counts
+    // resuming from a checkpoint, with the counts
     let [m, v] = adam.moments().expect("moments");
     let mut again =
         Optimizer::resume(&p, hyper, &[m, v], 5).and_then(|o| o.with_counts(&[2, 0, 0, 5])).expect("resumed");

@@ -1,4 +1,4 @@
-//! A step that is recorded once and replayed gives the bits of one that is described anew each time. A device of its
+//! A step that is recorded once and replayed gives the bits of one that is described again each time. A device of its
 //! own: nothing else uses its pool.
 
 use exgnet::experiment::Experiment;
@@ -49,8 +49,8 @@ fn a_recorded_inference_follows_the_parameters() {
     for step in 0..3 {
         let found = stepper.infer(&x).expect("inferred").to_vec().expect("read back");
         let net = stepper.net.folded().expect("folded");
-        let anew = no_grad(|| net.forward(&x, &Mode::EVAL)).expect("forward").logits.to_vec().expect("read back");
-        assert_eq!(found, anew, "step {step}");
+        let described = no_grad(|| net.forward(&x, &Mode::EVAL)).expect("forward").logits.to_vec().expect("read back");
+        assert_eq!(found, described, "step {step}");
         assert_ne!(found, before, "step {step}");
         before = found;
         stepper.step(&x, &targets, 1e-2).expect("a step");
@@ -151,7 +151,7 @@ fn what_a_capture_cannot_hold_is_an_error_that_says_what_to_do() {
 
 /// A step of a deep network whose first map is guided has more than ten thousand launches.
 #[test]
-fn a_recording_holds_the_longest_step_and_tells_its_end() {
+fn a_recording_holds_the_longest_step_and_reports_its_end() {
     let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
     let x = Tensor::full(&gpu, &[1], 1.0).expect("uploaded");
     let times = |n: usize| (0..n).try_fold(x.clone(), |y, _| exgnet::ops::add_scalar(&y, 1.0));

@@ -29,7 +29,7 @@ fn operators_are_the_operations() -> Result<()> {
     assert_eq!(read(1.0 - &a), [0., -1., 5.]);
     assert_eq!(read(2.0 * &a), [2., 4., -8.]);
     assert_eq!(read(8.0 / &a), [8., 4., -2.]);
-    // results go on without a reference, in every combination
+    // results stay valid without a reference, in every combination
     assert_eq!(read((&a + &b)? * 2.0), [6., 20., -7.]);
     assert_eq!(read((&a + &b)? - (&a - &b)?), [4., 16., 1.]);
     assert_eq!(read((&a + &b)? / &b), [1.5, 1.25, -7.]);
@@ -137,7 +137,7 @@ fn layers_of_wrong_shapes_are_errors() {
 }
 
 #[test]
-fn a_forgotten_leaf_is_told() -> Result<()> {
+fn a_forgotten_leaf_is_reported() -> Result<()> {
     let x = values(&[2], &[1., 2.]);
     let w = values(&[2], &[3., 4.]).leaf();
     let y = x.mul(&w)?;
@@ -157,7 +157,7 @@ fn a_forgotten_leaf_is_told() -> Result<()> {
 }
 
 #[test]
-fn a_forgotten_graph_is_told() -> Result<()> {
+fn a_forgotten_graph_is_reported() -> Result<()> {
     let x = values(&[2], &[1., 2.]).leaf();
     let gradient = |create_graph| -> Result<Tensor> {
         Ok(grad(&x.pow(3.0)?, &[&x], None, create_graph)?.remove(0).expect("it depends on x"))

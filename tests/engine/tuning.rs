@@ -37,9 +37,9 @@ fn exgnet(cache: &Path, args: &[&str]) -> Output {
 }
 
 /// A drop-in version that is off by a thousandth must not be taken, even where the rule of thumb does; one that is right is
-/// tried like any other. Then: what is in the table is left alone, unless told otherwise.
+/// tried like any other. Then: what is in the table is left alone, unless asked to tune it again.
 #[test]
-fn the_tuner_rejects_wrong_kernels_and_goes_on_where_it_stopped() {
+fn the_tuner_rejects_wrong_kernels_and_resumes_where_it_stopped() {
     let dir = tempfile::tempdir().expect("a folder");
     let naive = embedded("conv1d/01_naive.wgsl");
     let (wrong, default) = (naive.replace("] = sum;", "] = sum * 1.001;"), "//@ default: true\n");
@@ -53,7 +53,7 @@ fn the_tuner_rejects_wrong_kernels_and_goes_on_where_it_stopped() {
         let mut saved = 0;
         let outcome = tune(&gpu, &e.network, (2, 64), options, table, &mut |progress, table| {
             let Some(found) = progress.found else { return Ok(()) };
-            assert_eq!(&table.found[progress.key], found, "told before it is in the table");
+            assert_eq!(&table.found[progress.key], found, "reported before it is in the table");
             saved += 1;
             Ok(())
         });
@@ -81,8 +81,8 @@ fn the_tuner_rejects_wrong_kernels_and_goes_on_where_it_stopped() {
     assert_eq!(table, before);
     let gradients = run(&mut table, &only("conv1d_weight_grad"));
     assert!(gradients.tuned >= 2 && gradients.known == 0 && table.found.len() > before.found.len(), "{gradients:?}");
-    let anew = run(&mut table, &Options { again: true, ..only("conv1d ") });
-    assert_eq!((anew.tuned, anew.known), (first.tuned, 0));
+    let again = run(&mut table, &Options { again: true, ..only("conv1d ") });
+    assert_eq!((again.tuned, again.known), (first.tuned, 0));
 }
 
 /// A table's entry decides which kernel runs.

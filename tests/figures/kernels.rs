@@ -1,6 +1,6 @@
 //! Figures of kernels and of the network: what their SVG consists of, and files that are not as one would wish.
 //!
-//! `EXGNET_GOLDENS=write cargo test --test figures kernels::` writes the expected structures anew;
+//! `EXGNET_GOLDENS=write cargo test --test figures kernels::` rewrites the expected structures;
 //! `EXGNET_FIGURES=write` draws the networks of `results/network` again; `EXGNET_FIGURES_DIR=DIR` draws them there in
 //! every theme and width, to be looked at.
 
@@ -170,7 +170,7 @@ fn small_network() -> NetworkDiagram {
 fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
     let draw = |kind: &Kind| match kind.draw {
         Draw::Kernels(draw) => draw(data, look),
-        Draw::Runs(_) => Vec::new(),
+        Draw::Runs(_) | Draw::Networks(_) => Vec::new(),
     };
     FIGURES.iter().flat_map(draw).collect()
 }
@@ -319,8 +319,8 @@ fn figures_of_the_pages_come_from_committed_results() {
             let part = part.split("; ").filter_map(|p| p.split_once(' ')).map(|(what, n)| format!("--{what}={n}"));
             let args = [results.to_str().unwrap(), "--only", kind, "--format", "png", "--out", out.to_str().unwrap()];
             let args: Vec<String> = args.into_iter().map(str::to_owned).chain(part).collect();
-            let (code, _, told) = exgnet(&args.iter().map(String::as_str).collect::<Vec<_>>());
-            assert_eq!(code, Some(0), "{link}: {told}");
+            let (code, _, said) = exgnet(&args.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(code, Some(0), "{link}: {said}");
             let bytes = |path: &Path| std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             let same = bytes(&out.join(file)) == bytes(&committed);
             assert!(same, "{page}: {link}: `exgnet figures {}` draws another one", results.display());
@@ -377,7 +377,7 @@ fn the_command_draws_what_a_folder_has() {
     let out = dir.path().to_str().unwrap();
     let kernels = root("results/kernels/llvmpipe-avx512");
     let kernels = kernels.to_str().unwrap();
-    let (code, told, _) = exgnet(&[
+    let (code, said, _) = exgnet(&[
         kernels,
         "--only",
         "roofline",
@@ -390,19 +390,19 @@ fn the_command_draws_what_a_folder_has() {
         "--out",
         out,
     ]);
-    assert_eq!((code, told.lines().count()), (Some(0), 2), "{told}");
+    assert_eq!((code, said.lines().count()), (Some(0), 2), "{said}");
     let svg = std::fs::read_to_string(dir.path().join("roofline.svg")).unwrap();
     assert!(svg.contains("width=\"85mm\""), "{}", &svg[..200]);
     let run = root("results/mitbih-ablation/both/fold-2-seed-1");
-    let (code, told, _) = exgnet(&[run.to_str().unwrap(), "--out", out]);
-    assert!(code == Some(0) && told.contains("network.png") && dir.path().join("network.txt").is_file(), "{told}");
+    let (code, said, _) = exgnet(&[run.to_str().unwrap(), "--out", out]);
+    assert!(code == Some(0) && said.contains("network.png") && dir.path().join("network.txt").is_file(), "{said}");
     for (args, word) in [
         (&[kernels, "--width-mm", "NaN", "--out", out][..], "HINT"),
         (&[kernels, "--only", "network", "--out", out], "nothing there"),
         (&["no-such-folder", "--out", out], "HINT"),
         (&[out, "--out", out], "HINT"),
     ] {
-        let (code, _, told) = exgnet(args);
-        assert!(code == Some(1) && told.contains(word) && !told.contains("panicked"), "{args:?}: {told}");
+        let (code, _, said) = exgnet(args);
+        assert!(code == Some(1) && said.contains(word) && !said.contains("panicked"), "{args:?}: {said}");
     }
 }

@@ -240,8 +240,8 @@ fn the_page_is_whole_and_harmless() {
     let order = "macro-F1 accuracy AUROC NCC energy pointing deletion insertion";
     let order = order.split(' ').map(|name| format!("<th scope=\"col\" class=\"n\">{name}</th>")).collect::<String>();
     assert_eq!(page.html.matches(&order).count(), 2, "means over folds, every run");
-    let told: Vec<&str> = page.missing.iter().map(|m| m.what.as_str()).collect();
-    assert!(told.len() == 1 && told[0].contains("no SVG"), "{told:?}");
+    let said_of: Vec<&str> = page.missing.iter().map(|m| m.what.as_str()).collect();
+    assert!(said_of.len() == 1 && said_of[0].contains("no SVG"), "{said_of:?}");
     assert_eq!((page.runs, page.strips), (4, (8, 8)));
 }
 
@@ -302,10 +302,10 @@ fn the_data_are_the_numbers_of_the_runs() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn what_is_missing_is_reported() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = run(&tmp.path().join("one run"), 0, true);
-    let told = |name: &str, content: Option<&str>| {
+    let said_of = |name: &str, content: Option<&str>| {
         let whole = std::fs::read(dir.join(name)).expect("there");
         match content {
             Some(content) => std::fs::write(dir.join(name), content).expect("written"),
@@ -319,27 +319,27 @@ fn what_is_missing_is_told() {
         };
         page.missing.iter().map(all).collect::<Vec<_>>().join("\n")
     };
-    assert_eq!(told("run.json", Some(&std::fs::read_to_string(dir.join("run.json")).expect("there"))), "");
+    assert_eq!(said_of("run.json", Some(&std::fs::read_to_string(dir.join("run.json")).expect("there"))), "");
     let evaluate = format!("exgnet evaluate --model '{0}' --out '{0}'", dir.display());
     for name in ["explanations.safetensors", "explanation.json", "sanity.json", "metrics.json"] {
         for content in [None, Some(""), Some("{\"classes\": [1e999]}")] {
-            let said = told(name, content);
+            let said = said_of(name, content);
             assert!(said.contains(name) && said.contains(&evaluate), "{name} {content:?}: {said}");
         }
     }
     let odd = std::fs::read_to_string(dir.join("metrics.json")).expect("there").replacen("1,", "1, 7,", 1);
-    assert!(told("metrics.json", Some(&odd)).contains("metrics.json"));
-    assert!(told("run.json", None).contains("exgnet train --out"), "how it goes on");
+    assert!(said_of("metrics.json", Some(&odd)).contains("metrics.json"));
+    assert!(said_of("run.json", None).contains("exgnet train --out"), "how it resumes");
     let unfinished = std::fs::read_to_string(dir.join("run.json")).expect("there");
     let mut unfinished: Value = serde_json::from_str(&unfinished).expect("JSON");
     unfinished["end"] = Value::Null;
-    let said = told("run.json", Some(&unfinished.to_string()));
+    let said = said_of("run.json", Some(&unfinished.to_string()));
     assert!(said.contains("not finished") && said.contains("--resume"), "{said}");
     unfinished["end"] = "2026-01-01T00:00:00Z".into();
     unfinished["fold"] = "all".into();
-    assert!(told("run.json", Some(&unfinished.to_string())).contains("there is no test fold"));
-    assert!(told("log.jsonl", Some("{}\n")).contains("log.jsonl"));
-    assert!(told("log.jsonl", None).contains("log.jsonl"));
+    assert!(said_of("run.json", Some(&unfinished.to_string())).contains("there is no test fold"));
+    assert!(said_of("log.jsonl", Some("{}\n")).contains("log.jsonl"));
+    assert!(said_of("log.jsonl", None).contains("log.jsonl"));
 
     // nothing but an experiment
     let bare = tmp.path().join("bare");

@@ -1,5 +1,5 @@
-//! Figures from run folders that the tests write themselves: what is drawn, what is told of what cannot be, and the odd
-//! runs: one epoch, a class missing in a fold, losses that are no number, ten thousand epochs.
+//! Figures from run folders that the tests write themselves: what is drawn, what is reported of what cannot be, and the odd
+//! runs: one epoch, a class missing in a fold, non-finite losses, ten thousand epochs.
 
 use crate::common::drawing::{check, texts};
 use crate::common::goldens::same_as_golden;
@@ -30,7 +30,7 @@ struct Fake {
     epochs: usize,
     /// Classes with test records.
     there: Vec<usize>,
-    /// Losses of these epochs are no number.
+    /// Losses of these epochs are NaN.
     broken: std::ops::Range<usize>,
     explained: bool,
     /// Strips are held out to follow the training.
@@ -207,8 +207,8 @@ fn groups() -> impl Iterator<Item = &'static str> {
 
 /// Figures of a group by name, as SVG.
 fn svgs(name: &str, runs: &Found, look: &Look) -> (BTreeMap<String, String>, Vec<String>) {
-    let material = RunSet::new(runs).expect("material");
-    let Drawn { figures, missing } = draw(name, &material, look);
+    let set = RunSet::new(runs).expect("a set of runs");
+    let Drawn { figures, missing } = draw(name, &set, look);
     let what = format!("at {} mm, {}", look.width_mm, look.theme.name());
     let of = |f: &exgnet::plot::Figure| (f.stem.clone(), check(f, &format!("{} {what}", f.stem)));
     (figures.iter().map(of).collect(), missing.into_iter().map(|m| format!("{}: {}", m.figure, m.why)).collect())
@@ -243,7 +243,7 @@ fn the_structure_of_every_figure_of_a_sweep() {
     let tmp = tempfile::tempdir().expect("a folder");
     sweep(tmp.path());
     let runs = runs(&[tmp.path()]);
-    assert_eq!(RunSet::new(&runs).expect("material").variants, ["plain", "both"]);
+    assert_eq!(RunSet::new(&runs).expect("a set of runs").variants, ["plain", "both"]);
     for kind in groups().filter(|k| *k != "kernels") {
         let (found, missing) = svgs(kind, &runs, &Look::default());
         // these runs have no scores of maps, neither as trained nor with random weights, and one network
@@ -253,8 +253,8 @@ fn the_structure_of_every_figure_of_a_sweep() {
             _ => 0,
         };
         assert_eq!(missing.len(), expected, "{kind:?}: {missing:?}");
-        let told: String = found.iter().map(|(stem, svg)| format!("{stem}: {}", summary(svg))).collect();
-        same_as_golden(&format!("figures/{kind}.txt"), &told);
+        let summaries: String = found.iter().map(|(stem, svg)| format!("{stem}: {}", summary(svg))).collect();
+        same_as_golden(&format!("figures/{kind}.txt"), &summaries);
     }
 }
 
@@ -296,7 +296,7 @@ fn a_plain_run_shows_all_its_losses() {
 }
 
 #[test]
-fn losses_that_are_no_number_are_gaps() {
+fn non_finite_losses_are_gaps() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = Fake { epochs: 30, broken: 10..20, ..Fake::new("both", 0) };
     let dir = run.write(tmp.path());
@@ -328,7 +328,7 @@ fn training_and_validation_share_a_panel_and_rates_a_curve() {
     }
     assert!(!words.iter().any(|w| w.contains("dead maps")), "no map died: {words:?}");
     let found = runs(&[&plain, &both]);
-    let set = RunSet::new(&found).expect("material");
+    let set = RunSet::new(&found).expect("a set of runs");
     let drawn = draw("training", &set, &Look::default()).figures;
     let caption = |stem| drawn.iter().find(|f| f.stem == stem).map_or("", |f| f.caption.as_str());
     assert!(caption("metrics").contains("Dead maps: share of"), "{}", caption("metrics"));
@@ -339,7 +339,7 @@ fn training_and_validation_share_a_panel_and_rates_a_curve() {
 }
 
 #[test]
-fn networks_of_several_sizes_are_held_against_their_cost() {
+fn networks_of_several_sizes_are_compared_with_their_cost() {
     let tmp = tempfile::tempdir().expect("a folder");
     for (variant, widths, ms) in [("small", "[6, 8]", 1.5), ("large", "[24, 32]", 6.0)] {
         let dir = Fake { explained: false, ..Fake::new(variant, 0) }.write(tmp.path());
@@ -387,7 +387,7 @@ fn one_epoch_and_ten_thousand() {
 }
 
 #[test]
-fn a_class_missing_in_a_fold_is_told_and_not_made_up() {
+fn a_class_missing_in_a_fold_is_reported_and_not_made_up() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = Fake { there: vec![0, 2], ..Fake::new("plain", 0) }.write(tmp.path());
     let runs = runs(&[&dir]);
@@ -398,8 +398,8 @@ fn a_class_missing_in_a_fold_is_told_and_not_made_up() {
     let (found, _) = svgs("performance", &runs, &Look::default());
     // no sensitivity, predictive value and F1
     assert_eq!(texts(&found["per-class"]).iter().filter(|w| *w == "–").count(), 3);
-    let material = RunSet::new(&runs).expect("material");
-    let drawn = draw("gradcam", &material, &Look::default());
+    let set = RunSet::new(&runs).expect("a set of runs");
+    let drawn = draw("gradcam", &set, &Look::default());
     let panel = drawn.figures.iter().find(|f| f.stem == "gradcam").expect("strips");
     assert!(panel.caption.contains("No test record of SB"), "{}", panel.caption);
     let aligned = drawn.figures.iter().find(|f| f.stem == "gradcam-aligned").expect("means");
@@ -478,7 +478,7 @@ fn embeddings_are_of_one_network_and_the_same_bytes() {
     // 15 patients of two records: eight of them are grey
     assert!(words.contains(&"8 others (16)".to_owned()) && words.contains(&"SB (10)".to_owned()), "{words:?}");
     assert_eq!(words.iter().filter(|w| w.starts_with("t-SNE")).count(), 4, "{words:?}");
-    // as many rows as predictions, or none
+    // one row for each prediction, or none
     let mut run = found.runs[0].clone();
     run.examples.as_mut().expect("examples").embeddings.pop();
     let cut = Found { runs: vec![run], ..Found::default() };
@@ -514,12 +514,12 @@ fn an_old_run_is_drawn_as_far_as_it_goes() {
     let (found, missing) = svgs("ranking", &runs(&[&dir]), &Look::default());
     assert!(found.is_empty() && missing.iter().all(|m| m.contains("predictions.csv")), "{missing:?}");
     let runs = runs(&[&dir]);
-    let drawn = draw("performance", &RunSet::new(&runs).expect("material"), &Look::default()).figures.len();
+    let drawn = draw("performance", &RunSet::new(&runs).expect("a set of runs"), &Look::default()).figures.len();
     assert_eq!(drawn, 1, "bars from metrics.json");
 }
 
 #[test]
-fn bad_input_is_told() {
+fn bad_input_is_reported() {
     let tmp = tempfile::tempdir().expect("a folder");
     let dir = Fake::new("plain", 0).write(tmp.path());
     let run = dir.to_string_lossy().into_owned();
@@ -541,10 +541,10 @@ fn bad_input_is_told() {
     fails(&["figures", &run, "--only", "kernels"], 1, &["nothing there of what --only names"]);
 }
 
-/// A file that is broken, or cut off at a line and looks whole, is told, and no figure shows some folds as if they were all:
+/// A file that is broken, or cut off at a line and looks whole, is reported, and no figure shows some folds as if they were all:
 /// none of those that need the file is drawn, all others are.
 #[test]
-fn a_damaged_file_is_told_and_costs_its_own_figures() {
+fn a_damaged_file_is_reported_and_costs_its_own_figures() {
     let tmp = tempfile::tempdir().expect("a folder");
     sweep(tmp.path());
     let (root, fold) = (tmp.path().to_string_lossy().into_owned(), tmp.path().join("both/fold-1-seed-1"));
@@ -583,7 +583,7 @@ fn a_damaged_file_is_told_and_costs_its_own_figures() {
     fails(&["figures", &fold.to_string_lossy()], 1, &["config.toml", "cannot be read"]);
 }
 
-/// Arms are compared on the folds that all of them have, and on the same records; what is left out is told.
+/// Arms are compared on the folds that all of them have, and on the same records; what is left out is reported.
 #[test]
 fn arms_are_compared_on_the_same_tests() {
     let tmp = tempfile::tempdir().expect("a folder");
@@ -608,7 +608,7 @@ fn arms_are_compared_on_the_same_tests() {
     // no fold in common
     let pair = ["plain/fold-1-seed-1", "both/fold-0-seed-1"].map(|name| root.join(name).to_string_lossy().into_owned());
     fails(&["figures", &pair[0], &pair[1], "--out", &at("none")], 1, &["found no fold and seed", "HINT"]);
-    // arms of one name are told apart; a run is not counted twice
+    // arms of one name are distinguished; a run is not counted twice
     for name in ["a", "b"] {
         Fake::new("plain", 0).write(&tmp.path().join(name));
     }
@@ -650,8 +650,8 @@ fn files_and_captions_are_written() {
     sweep(tmp.path());
     let runs = runs(&[tmp.path()]);
     let look = Look { width_mm: 85.0, dpi: 100.0, theme: Theme::Paper };
-    let material = RunSet::new(&runs).expect("material");
-    let drawn = draw("performance", &material, &look);
+    let set = RunSet::new(&runs).expect("a set of runs");
+    let drawn = draw("performance", &set, &look);
     let ablation = drawn.figures.iter().find(|f| f.stem == "ablation").expect("an ablation figure");
     let out = tmp.path().join("out");
     let paths = ablation.write(&out, &[Format::Png, Format::Svg]).expect("written");

@@ -224,7 +224,7 @@ pub const MUTANTS: &[Mutant] = &[
     m(
         "conv1d/04_subgroup_shuffle",
         SomeRecords,
-        "goes on to the next record one vec4 late",
+        "steps to the next record one vec4 late",
         "if t >= p.pitch { t = 0u; b++; }",
         "if t > p.pitch { t = 0u; b++; }",
     ),
@@ -313,7 +313,7 @@ pub const MUTANTS: &[Mutant] = &[
     m(
         "conv1d/06_workgroup_tiles",
         Barrier,
-        "before it is staged anew",
+        "before it is staged again",
         "        workgroupBarrier();\n    }\n    {%- endfor %}",
         "    }\n    {%- endfor %}",
     ),
@@ -520,7 +520,7 @@ pub const MUTANTS: &[Mutant] = &[
     m(
         "conv1d_weight_grad/04_workgroup_tiles",
         Barrier,
-        "before they are staged anew",
+        "before they are staged again",
         "        workgroupBarrier();\n    }\n    if id >= p.n { return; }",
         "    }\n    if id >= p.n { return; }",
     ),
@@ -1118,7 +1118,7 @@ pub const MUTANTS: &[Mutant] = &[
     m(
         "optimiser/01_naive",
         OnePercent,
-        "scale after gradients that are no numbers",
+        "scale after non-finite gradients",
         "max(1.0, 0.5 * scale[0])",
         "max(1.0, 0.505 * scale[0])",
     ),

@@ -1,4 +1,4 @@
-//! Faults from outside, each with a clear error and a run that can go on: numbers that are none, memory, a full disk, a
+//! Faults from outside, each with a clear error and a run that can resume: non-finite numbers, memory, a full disk, a
 //! folder that cannot be written to, a second run in the same folder. (The loss of the device: `faults_device.rs`; being
 //! killed: `faults_kill.rs`.)
 
@@ -17,7 +17,7 @@ fn changed_kernel(dir: &Path, name: &str, what: &str, new: &str) {
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_the_training_and_its_origin_is_found() {
+fn a_non_finite_loss_ends_the_training_and_its_origin_is_found() {
     let tmp = tempfile::tempdir().expect("a folder");
     let shaders = path(tmp.path(), "shaders");
     // NaN by its bits, in a way that no compiler foresees
@@ -62,7 +62,7 @@ fn number(said: &str, before: &str) -> String {
 }
 
 #[test]
-fn memory_beyond_the_limit_is_refused_and_the_batch_that_is_told_fits() {
+fn memory_beyond_the_limit_is_refused_and_the_batch_that_is_named_fits() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = path(tmp.path(), "run");
     let limit = ["--memory-limit", "3M", "--set", "train.batch=64", "--set", "train.epochs=1"];
@@ -97,7 +97,7 @@ fn a_second_run_in_the_same_folder_is_refused() {
     for more in ["--force", "--resume"] {
         fails(&[&["train", "--out", &run, more][..], &TINY, &long].concat(), 1, &["under way", &owner, "--out"]);
     }
-    assert!(first.try_wait().expect("a child").is_none(), "the first run goes on");
+    assert!(first.try_wait().expect("a child").is_none(), "the first run continues");
     first.kill().expect("killed");
     first.wait().expect("ended");
     // a dead owner is no hindrance
@@ -133,7 +133,7 @@ fn on_a_full_disk(program: &Path, args: &[&str], checkpoint: &Path) -> std::proc
 /// Not a test of its own: what `a_full_disk_leaves...` runs where files have no room.
 #[test]
 #[ignore = "run by another test"]
-fn writes_a_checkpoint_anew() {
+fn writes_a_checkpoint_again() {
     let path = std::env::var("EXGNET_CHECKPOINT").expect("the path of a checkpoint");
     let mut checkpoint = Checkpoint::read(Path::new(&path)).expect("a checkpoint");
     checkpoint.step += 1;
@@ -161,7 +161,7 @@ fn a_full_disk_leaves_the_last_checkpoint_and_figures_as_they_were() {
     let before = files(&run);
     assert!(before.iter().any(|f| f.0 == checkpoint && f.1.len() > 8 * 512), "killed before the end");
     let own = std::env::current_exe().expect("this program");
-    let child = ["--exact", "faults::writes_a_checkpoint_anew", "--ignored", "--nocapture"];
+    let child = ["--exact", "faults::writes_a_checkpoint_again", "--ignored", "--nocapture"];
     let full = on_a_full_disk(&own, &child, &checkpoint);
     let said = text(&full.stdout);
     assert!(full.status.success(), "{said}{}", text(&full.stderr));
@@ -183,7 +183,7 @@ fn a_full_disk_leaves_the_last_checkpoint_and_figures_as_they_were() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_told_before_the_training() {
+fn a_folder_that_cannot_be_written_to_is_reported_before_the_training() {
     let tmp = tempfile::tempdir().expect("a folder");
     std::fs::write(tmp.path().join("file"), b"a file").expect("written");
     let mut places = vec![path(tmp.path(), "file"), path(tmp.path(), "file/below")];

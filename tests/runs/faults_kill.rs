@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SETS: [&str; 4] = ["--set", "train.checkpoint_steps=1", "--set", "output.gradcam=0"];
-/// What a run is held against, bytes and all.
+/// What a run is compared with, bytes and all.
 const FILES: [&str; 6] =
     ["model.safetensors", "metrics.json", "predictions.csv", "split.json", "folds.json", "config.toml"];
 
@@ -63,6 +63,6 @@ fn killed_at_random_times_it_ends_with_the_same_bytes() {
         assert!(content(&run) == expected, "run {runs}, after {kills} kills in all: it differs from the whole run");
         runs += 1;
     }
-    println!("{kills} kills in {runs} runs; {resumed} left a checkpoint to go on from");
+    println!("{kills} kills in {runs} runs; {resumed} left a checkpoint to resume from");
     assert!(resumed > 0, "no kill fell between the first checkpoint and the end");
 }

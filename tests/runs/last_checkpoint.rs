@@ -31,7 +31,7 @@ fn started(dir: &str) -> Child {
 }
 
 /// Resumes a run, which must end as `whole` did.
-fn goes_on(dir: &str, whole: &str) {
+fn resumes(dir: &str, whole: &str) {
     let done = exgnet(&["train", "--out", dir, "--resume"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(bytes(dir, "model.safetensors") == bytes(whole, "model.safetensors"), "{dir}");
@@ -55,14 +55,18 @@ fn a_network_with_nan_takes_no_checkpoint_s_place() {
     assert_eq!(kept.step, step - 1);
     assert!(kept.values.iter().all(|(_, _, v)| v.iter().all(|v| v.is_finite())));
     // from there the step is taken once more, and its first odd operation named
-    fails(&["train", "--out", &run, "--resume", "--trace-nan"], 1, &[&format!("step {step}, "), "values are none"]);
+    fails(
+        &["train", "--out", &run, "--resume", "--trace-nan"],
+        1,
+        &[&format!("step {step}, "), "values are not finite"],
+    );
     assert_eq!(checkpoint(&run), kept);
     assert!(!Path::new(&run).join("model.safetensors").exists());
 }
 
 #[test]
 #[cfg(unix)]
-fn a_terminated_training_saves_and_goes_on() {
+fn a_terminated_training_saves_and_resumes() {
     let tmp = tempfile::tempdir().expect("a folder");
     let (whole, run) = (path(tmp.path(), "whole"), path(tmp.path(), "run"));
     train(Path::new(&whole), &LONG);
@@ -75,7 +79,7 @@ fn a_terminated_training_saves_and_goes_on() {
     checkpoint(&run);
     // what a process leaves that is killed while it writes
     std::fs::write(Path::new(&run).join(".exgnet-x.tmp"), "half").expect("written");
-    goes_on(&run, &whole);
+    resumes(&run, &whole);
 }
 
 /// A file system of its own, with no room for a second checkpoint beside the first. A limit for the size of files would not
@@ -121,5 +125,5 @@ fn a_full_disk_leaves_the_last_checkpoint() {
         assert!(said.contains(word), "{said}");
     }
     assert_eq!(checkpoint(&full), before);
-    goes_on(&full, &whole);
+    resumes(&full, &whole);
 }

@@ -4,6 +4,7 @@
 mod common;
 
 mod baselines;
+mod batch_fit;
 mod cli;
 mod determinism;
 mod export;
@@ -15,6 +16,5 @@ mod memory_limit;
 mod networks;
 mod pool;
 mod resume;
-mod room;
 mod sweep;
 mod telling;

@@ -38,7 +38,7 @@ fn there(dir: &str, names: &[&str]) {
     }
 }
 
-/// Trains into `dir`, is killed when there is a checkpoint, and goes on.
+/// Trains into `dir`, is killed when there is a checkpoint, and resumes.
 fn killed_and_resumed(base: &str, dir: &str, sets: &[&str]) {
     let args = [&["train", base, "--out", dir], sets].concat();
     let mut child = Command::new(env!("CARGO_BIN_EXE_exgnet"))
@@ -72,7 +72,7 @@ fn every_kind_goes_all_the_way() {
     works(&["sweep", &at("sweep.toml"), "--out", &runs]);
     works(&["collect", &runs]);
     let table = std::fs::read_to_string(format!("{runs}/table.md")).expect("a table");
-    // each kind of network is drawn, and the layer that is guided is told
+    // each kind of network is drawn, and the layer that is guided is named
     let drawn = at("networks");
     works(&["figures", &runs, "--only", "network", "--format", "svg", "--out", &drawn]);
     for small in SMALL {

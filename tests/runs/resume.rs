@@ -1,6 +1,7 @@
-//! A training that is killed or told to stop goes on to the same bytes as one that never was.
+//! A training that is killed or stopped resumes to the same bytes as one that never was.
 
 use crate::common::{TINY, exgnet, fails, json, path, text, train};
+use exgnet::nn::ModelFile;
 use exgnet::run::RunFolder;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -121,7 +122,7 @@ fn augmented_strips_survive_an_interruption() {
 
 #[test]
 #[cfg(unix)]
-fn told_to_stop_it_saves_and_says_how_to_go_on() {
+fn stopped_it_saves_and_says_how_to_resume() {
     let tmp = tempfile::tempdir().expect("a folder");
     let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
     train(&whole, &[]);
@@ -150,7 +151,7 @@ fn told_to_stop_it_saves_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_told() {
+fn a_damaged_checkpoint_is_reported() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = tmp.path().join("run");
     let mut child = start(&run, &[]);
@@ -168,7 +169,7 @@ fn a_damaged_checkpoint_is_told() {
     }
 }
 
-/// A run that was begun with a forced version goes on with it only, and says what it was made with.
+/// A run that was begun with a forced version resumes with it only, and says what it was made with.
 #[test]
 fn other_kernels_are_refused() {
     let tmp = tempfile::tempdir().expect("a folder");
@@ -203,7 +204,7 @@ fn other_kernels_are_refused() {
     let done = exgnet(&[&resume[..], &with].concat());
     let said = text(&done.stderr);
     assert!(done.status.success() && said.contains("config.toml alone"), "{said}");
-    // finished: told of, not to be mistaken for one with other kernels
+    // finished: reported, not to be mistaken for one with other kernels
     fails(&resume, 1, &["other kernels", other]);
     assert!(exgnet(&[&resume[..], &with].concat()).status.success());
 }

@@ -28,7 +28,7 @@ fn runs_are_listed_run_skipped_and_gathered() {
     assert!(list.lines().nth(2).is_some_and(|l| l == "2\tboth\tfold 0\tseed 3\tfinished"), "{list}");
     fails(&["sweep", &grid, "--out", &out, "--task", "4"], 1, &["no task 4"]);
 
-    // one run cannot be begun: the others are, and the failure is told
+    // one run cannot be begun: the others are, and the failure is reported
     std::fs::create_dir_all(at("runs/plain")).expect("made");
     std::fs::write(at("runs/plain/fold-1-seed-3"), b"a file").expect("written");
     let done = sweep(&[]);

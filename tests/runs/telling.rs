@@ -1,4 +1,4 @@
-//! What the program tells of itself: log lines by level, `info --json`, and what a run folder says of its making.
+//! What the program reports of itself: log lines by level, `info --json`, and what a run folder says of its making.
 
 use crate::common::{TINY, exgnet, json, path, text, train};
 use std::process::Command;
@@ -24,13 +24,13 @@ fn log_lines_have_levels() {
         let args = args(&at(out), more);
         logged(level, &args.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    // what is told at each level: the adapter and checkpoints, kernels, memory
-    let told = |said: &str| {
+    // what is logged at each level: the adapter and checkpoints, kernels, memory
+    let counts = |said: &str| {
         ["info: exgnet::gpu: adapter: ", "debug: exgnet::gpu::kernel: kernel compiled: ", "trace: exgnet::gpu::pool: "]
             .map(|part| said.lines().filter(|l| l.starts_with(part)).count())
     };
     let said = run("exgnet=trace", "a", &[]);
-    let [adapter, kernels, growth] = told(&said);
+    let [adapter, kernels, growth] = counts(&said);
     assert!(adapter == 1 && kernels > 5 && growth > 5, "{said}");
     assert!(said.contains("info: exgnet::train::checkpoint: checkpoint after step 2 written: "), "{said}");
     assert!(said.lines().any(|l| l.contains("kernel compiled: optimiser/")), "{said}");
@@ -38,18 +38,18 @@ fn log_lines_have_levels() {
     let mut compiled: Vec<&str> = said.lines().filter(|l| l.contains("kernel compiled: ")).collect();
     compiled.sort_unstable();
     assert!(compiled.windows(2).all(|w| w[0] != w[1]), "{compiled:#?}");
-    let [adapter, kernels, growth] = told(&run("exgnet=debug", "b", &[]));
+    let [adapter, kernels, growth] = counts(&run("exgnet=debug", "b", &[]));
     assert!(adapter == 1 && kernels > 5 && growth == 0);
     // RUST_LOG goes before --verbose, which stands for info, and before --quiet
-    assert_eq!(told(&run("exgnet=error", "c", &["--verbose"])), [0; 3]);
+    assert_eq!(counts(&run("exgnet=error", "c", &["--verbose"])), [0; 3]);
     assert_eq!(run("off", "d", &["--quiet"]), "");
 
     let verbose = exgnet(&[&["train", "--out", &at("e"), "--verbose"][..], &TINY, &steps].concat());
     let said = text(&verbose.stderr);
-    assert!(verbose.status.success() && told(&said) == [1, 0, 0], "{said}");
+    assert!(verbose.status.success() && counts(&said) == [1, 0, 0], "{said}");
     assert!(said.contains("checkpoint after step 2 written"), "{said}");
     let plain = text(&train(&tmp.path().join("f"), &steps).stderr);
-    assert_eq!(told(&plain), [0; 3], "{plain}");
+    assert_eq!(counts(&plain), [0; 3], "{plain}");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn info_has_stable_keys() {
 }
 
 #[test]
-fn a_run_folder_tells_how_it_was_made() {
+fn a_run_folder_records_how_it_was_made() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = tmp.path().join("run");
     train(&run, &["--set", "train.epochs=1", "--set", "output.gradcam=0"]);

@@ -5,7 +5,7 @@ use exgnet::ecg::LoadOptions;
 use exgnet::ecg::sources::Kind;
 use proptest::prelude::*;
 
-/// Peak memory of this process in MB, where the system tells it.
+/// Peak memory of this process in MB, where the system reports it.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();

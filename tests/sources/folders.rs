@@ -54,18 +54,18 @@ fn muse_records() {
 #[test]
 fn muse_folders_that_cannot_be_used() {
     let dir = tempfile::tempdir().unwrap();
-    let told = |part: &str| {
+    let says = |part: &str| {
         let e = read(Kind::Muse, dir.path(), &small()).unwrap_err().to_string();
         assert!(e.contains(part) && e.contains("HINT"), "{e}");
     };
-    told("holds no Diagnostics.xlsx");
+    says("holds no Diagnostics.xlsx");
     write(dir.path(), "Diagnostics.xlsx", b"PK, or not");
-    told("holds no record");
+    says("holds no record");
     write(dir.path(), "MUSE_00.csv", muse_record(600));
-    told("no ZIP archive");
+    says("no ZIP archive");
     let workbook = small_workbook();
     write(dir.path(), "Diagnostics.xlsx", &workbook[..workbook.len() / 2]);
-    told("no ZIP archive");
+    says("no ZIP archive");
     let e = read(Kind::Muse, &dir.path().join("none"), &small()).unwrap_err().to_string();
     assert!(e.contains("no such folder"), "{e}");
 }
@@ -97,8 +97,8 @@ fn cinc2017_records() {
     assert_eq!(kept(&af3), ["A1 N", "A2 A", "A3 O"]);
     assert!(!af3.notes.iter().any(|n| n.starts_with(by_rate)), "{:?}", af3.notes);
     assert!(set.notes.iter().any(|n| n == "2 tables of labels, REFERENCE-v2.csv used"), "{:?}", set.notes);
-    assert!(set.notes.iter().any(|n| n.contains("does not tell patients apart")), "{:?}", set.notes);
-    // names that RECORDS lists are told once; many labels without a record are one line
+    assert!(set.notes.iter().any(|n| n.contains("does not identify patients")), "{:?}", set.notes);
+    // names that RECORDS lists are reported once; many labels without a record are one line
     write(&root, "RECORDS", "A1\nA2\nA7\n");
     write(&root, "REFERENCE-v3.csv", "A1,N\nA1,A\nA2,X\nA7,N\nA8,N\nA9,N\n");
     let e = read(Kind::Cinc2017, &root, &small()).unwrap_err().to_string();

@@ -29,7 +29,7 @@ pub fn arguments() -> (usize, usize, String) {
     }
 }
 
-/// Signals `[batch, 1, samples]`, triangles of a period that tells the class, in noise, and their classes. Every operation
+/// Signals `[batch, 1, samples]`, triangles of a period that gives the class, in noise, and their classes. Every operation
 /// is exact in f32, so that all languages have the same.
 pub fn data(batch: usize, samples: usize) -> (Vec<f32>, Vec<u32>) {
     let noise = |i: usize| {

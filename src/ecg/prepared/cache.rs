@@ -38,7 +38,7 @@ pub fn through_cache(
         None if prepare_marked(sources, &whole, guidance, &path, watch, &mark).is_ok() => {
             File::open(&path)?.dataset()?
         }
-        // whatever is wrong with the sources is told by reading them without the cache
+        // reading the sources without the cache reports whatever is wrong with them
         None => return load_all(sources, options, watch),
     };
     set.without_small_classes(options.min_class, options.min_patients)

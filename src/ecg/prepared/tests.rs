@@ -47,7 +47,7 @@ fn what_is_read_is_what_was_loaded() {
 }
 
 #[test]
-fn small_classes_leave_the_file_and_are_told() {
+fn small_classes_leave_the_file_and_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("sub/set.safetensors");
     let options = LoadOptions { min_class: 3, ..options(5) };
@@ -93,7 +93,7 @@ fn the_cache_is_used_until_something_changes() {
         std::fs::write(file.unwrap().path(), b"no longer").unwrap();
     }
     assert_eq!(load(&options).strips.len(), 2);
-    // without a cache that can be written, reading goes on
+    // without a cache that can be written, reading continues
     std::fs::remove_dir_all(&cache).unwrap();
     std::fs::write(&cache, b"a file").unwrap();
     assert_eq!(load(&options).strips.len(), 2);

@@ -82,7 +82,7 @@ impl Evaluation {
     }
 }
 
-/// Holds detectors against the expert beats of a folder of records, in parallel.
+/// Compares detectors with the expert beats of a folder of records, in parallel.
 ///
 /// Every record is cleaned as a whole at its own rate: for `mitbih` with mains of 60 Hz (American
 /// recordings) and in the lead asked for, or the first signal where it is missing; for `wfdb` with 50 Hz.

@@ -93,7 +93,7 @@ mod tests {
     }
 
     proptest! {
-        /// As many pairs as the best assignment has (by trying all, in order).
+        /// The number of pairs of the best assignment (by trying all, in order).
         #[test]
         fn pairs_as_many_as_possible(mut peaks in proptest::collection::vec(0..60_i64, 0..9), mut beats in proptest::collection::vec(0..60_i64, 0..9)) {
             peaks.sort_unstable();

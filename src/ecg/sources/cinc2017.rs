@@ -34,9 +34,9 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         places.entry(name).or_insert(id);
         items.push((header, label));
     }
-    // those that RECORDS lists and that are missing are told already
-    let told: Vec<&str> = account.exclusions.iter().filter_map(|e| e.record.rsplit('/').next()).collect();
-    let unread: Vec<&String> = labels.keys().filter(|name| !told.contains(&name.as_str())).collect();
+    // those that RECORDS lists and that are missing are excluded already
+    let known: Vec<&str> = account.exclusions.iter().filter_map(|e| e.record.rsplit('/').next()).collect();
+    let unread: Vec<&String> = labels.keys().filter(|name| !known.contains(&name.as_str())).collect();
     let reason = format!("labelled in {table_name}, but there is no such record to read");
     match unread[..] {
         [] => {}

@@ -145,7 +145,7 @@ fn rhythm_stretches(annotations: &[Annotation], samples: i64) -> Vec<Stretch> {
     stretches.filter(|s| s.start < s.end).collect()
 }
 
-/// Windows of `length` samples (it may be fractional) from the start of a stretch, as many as fit.
+/// Windows of `length` samples (it may be fractional) from the start of a stretch, all that fit.
 fn grid(stretch: &Stretch, length: f64) -> impl Iterator<Item = (i64, i64)> {
     let (start, end) = (stretch.start, stretch.end);
     (0_u32..)

@@ -116,7 +116,7 @@ impl Context<'_> {
         if first == record { Ok(()) } else { Err(first.clone()) }
     }
 
-    /// The patient of a record, told by the comments of its header, by its name, or taken to be its own; and the note of
+    /// The patient of a record, from the comments of its header, from its name, or taken to be its own; and the note of
     /// how. A pattern of the user's goes before the header.
     fn patient(&self, record: &str, comments: &[String]) -> (String, Note) {
         let below = record.strip_prefix(&self.source).map_or(record, |r| r.trim_start_matches('/'));
@@ -191,7 +191,7 @@ fn scaled_span(span: (i64, i64), ratio: f64, n: usize) -> Option<[u32; 2]> {
     (part != [0, n as u32]).then_some(part)
 }
 
-/// What was left out of several sources and what is to be told about them.
+/// What was left out of several sources, and notes about them.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     pub exclusions: Vec<Exclusion>,
@@ -244,7 +244,7 @@ pub(crate) fn read_all(
     Ok(account)
 }
 
-/// Sources must differ in name, by which records are told apart, and in place.
+/// Sources must differ in name, which distinguishes their records, and in place.
 pub(crate) fn check_names(sources: &[Source]) -> Result<()> {
     for (i, source) in sources.iter().enumerate() {
         let name = source.name();
@@ -258,7 +258,7 @@ pub(crate) fn check_names(sources: &[Source]) -> Result<()> {
             }
             if other.name() == name {
                 let hint = format!(
-                    "records are told apart by the source's name: write NAME=KIND:PATH for one of them, e.g. {name}-2={}",
+                    "records are distinguished by the source's name: write NAME=KIND:PATH for one of them, e.g. {name}-2={}",
                     Source { label: None, ..source.clone() }
                 );
                 return Err(Error::config(format!("two sources are named `{name}`: {other} and {source}"), hint));
@@ -302,7 +302,7 @@ pub fn load(kind: Kind, path: &Path, options: &LoadOptions) -> Result<Dataset> {
 /// Loads several sources as one set, all of it in memory; `watch` hears how far it is.
 ///
 /// # Errors
-/// As [`load`]; also for no source at all, for two sources of the same name (their patients could not be told apart)
+/// As [`load`]; also for no source at all, for two sources of the same name (their patients could not be distinguished)
 /// and for two of the same recordings.
 pub fn load_all(sources: &[Source], options: &LoadOptions, watch: &(dyn Fn(Progress) + Sync)) -> Result<Dataset> {
     let scheme = options.check()?;

@@ -6,7 +6,7 @@ use std::fmt;
 /// Records that a line names before it counts the rest.
 pub(crate) const NAMED: usize = 5;
 
-/// So many of something: `1 record`, `3 records`.
+/// A number of something: `1 record`, `3 records`.
 pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
@@ -154,7 +154,7 @@ fn patient_line(groups: &[((String, How), Patients)]) -> String {
     let source = groups.first().map_or("", |((source, _), _)| source);
     match groups {
         [((_, How::Own), group)] => {
-            format!("{source}: the data does not tell patients apart: {}, each taken as one patient", records(group))
+            format!("{source}: the data does not identify patients: {}, each taken as one patient", records(group))
         }
         _ => format!("{source}: {}", groups.iter().map(part).collect::<Vec<_>>().join(", ")),
     }
@@ -207,7 +207,7 @@ mod tests {
             of("a", "a/x", "a/x", How::Own),
             of("b", "b/2", "b/2", How::Own),
         ]);
-        let own = "b: the data does not tell patients apart: 2 records, each taken as one patient";
+        let own = "b: the data does not identify patients: 2 records, each taken as one patient";
         let named = "a: 1 patient by record names (2 records; a/p1_1 is of a/p1), 1 record each taken as one patient";
         assert_eq!(lines, [named, own]);
     }

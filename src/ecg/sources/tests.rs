@@ -57,7 +57,7 @@ fn every_record_is_kept_or_accounted_for() {
 }
 
 #[test]
-fn records_file_decides_and_missing_records_are_told() {
+fn records_file_decides_and_missing_records_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("set");
     write_record(&root.join("p"), "a", &wave(100), "#Dx: 426783006");

@@ -4,7 +4,7 @@
 //!
 //! The rates of the classes overlap (fibrillation and irregular sinus rhythm run through those of SR, SB and
 //! ST; flutter with 2:1 block, SVT and ST meet at 150 per minute) and every class has some ectopic beats, so
-//! neither the mean rate nor its variability tells the classes apart: P waves, flutter waves and the pattern
+//! neither the mean rate nor its variability separates the classes: P waves, flutter waves and the pattern
 //! of intervals do.
 
 mod noise;

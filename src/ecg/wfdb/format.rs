@@ -34,7 +34,7 @@ struct Packing {
     number: u32,
     /// Bytes of one group of codes.
     bytes: u64,
-    /// Bytes that 0, 1, ... codes of an incomplete last group take; as many entries as a group has codes.
+    /// Bytes that 0, 1, ... codes of an incomplete last group take; one entry for each code of a group.
     part: &'static [u64],
     missing: Option<i32>,
 }
@@ -132,8 +132,8 @@ impl Format {
     pub(super) fn decode(self, bytes: &[u8], place: Place, frames: usize, out: &mut Vec<i32>) {
         out.clear();
         out.resize(frames * place.per_frame, 0);
-        // The place within a group of 1, 2 or 3 codes is the same in each frame, or it repeats after as many frames
-        // as a group has codes: so many runs, each with one way of decoding and one step in bytes.
+        // The place within a group of 1, 2 or 3 codes is the same in each frame, or it repeats after n frames
+        // for the n codes of a group: n runs, each with one way of decoding and one step in bytes.
         let (group, size) = (self.packing().part.len(), self.packing().bytes as usize);
         let period = if place.frame.is_multiple_of(group) { 1 } else { group };
         let (step, by) = (place.frame * period / group * size, period * place.per_frame);

@@ -67,7 +67,7 @@ pub(super) fn record_line(line: &Line, rest: &[Line]) -> Result<(Header, Option<
 }
 
 /// The record's own name, and its number of segments where `name/3` means that. Some write the record's folder before
-/// its name: `mitdb/100` is record 100 where as many lines as there are signals follow, and all are of signals.
+/// its name: `mitdb/100` is record 100 where one line for each signal follows, and all are of signals.
 fn record_name(line: &Line, text: &str, signals: usize, rest: &[Line]) -> Result<(String, Option<usize>)> {
     let own = |name: &str| name.strip_suffix(".mat").unwrap_or(name).to_string();
     let Some((before, last)) = text.rsplit_once('/') else { return Ok((own(text), None)) };

@@ -39,7 +39,7 @@ impl Header {
         self.segments.first().is_some_and(|s| s.frames == 0)
     }
 
-    /// The signals of a record of several segments, as many as its record line announces.
+    /// The signals of a record of several segments, the number that its record line announces.
     pub(super) fn signals_of_segments(&self) -> Result<Vec<SignalSpec>> {
         let record = self.segments.iter().find_map(|s| s.record.as_deref()).filter(|_| {
             // a layout has to come first

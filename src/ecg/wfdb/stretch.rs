@@ -19,7 +19,7 @@ const CHUNK: u64 = 1 << 18;
 pub(super) enum Storage {
     /// Codes packed in bytes.
     Packed(Format),
-    /// A FLAC stream of codes of at most so many bits.
+    /// A FLAC stream of codes of at most n bits.
     Flac(u32),
 }
 

@@ -135,7 +135,7 @@ mod tests {
         "shape": {"batch": 2, "c_in": 1, "len": 8, "out": 4, "k": 3, "stride": 1, "dilation": 1}, "ms": {"median": 2.0}}"#;
 
     #[test]
-    fn what_is_there_is_read_and_what_is_not_is_no_number() {
+    fn what_is_there_is_read_and_what_is_not_is_nan() {
         let all: Value = serde_json::from_str(&format!(
             r#"{{"adapter": "A", "layers": [{ROW}, {{"operation": 3}}, null, 7], "step": {{"train_step_ms": 5,
                "by_kernel": [{{"phase": "forward", "kernel": "add", "ms": null}}, {{}}]}}, "lengths": [{{"batch": 1}}]}}"#

@@ -52,7 +52,7 @@ fn compared<'a>(
     let (_, run, pair) =
         best.ok_or_else(|| format!("no fold and seed with an {} of both {} and {}", Examples::FILE, arms[0], arms[1]))?;
     let (shown, there) = (pair[0], common(&pair));
-    // the first of each class, then the second, as many as there is room for
+    // the first of each class, then the second, while there is room
     let each = if set.picked { usize::MAX } else { (ROWS / shown.classes.len().max(1)).max(1) };
     let own = |k: usize| there.iter().filter(move |s| s[0].class == k).take(each);
     let row = |strips: &[&'a Example; 2]| {

@@ -1,7 +1,7 @@
 //! A block in detail: its nodes as boxes, with arrows from what they read.
 
 use super::layout::{Lane, Layout, Place, is_sign};
-use super::words::{Words, told, words};
+use super::words::{Words, describe, words};
 use super::{arrow, corners, fitting, outline, shown};
 use crate::nn::graph::{Graph, What};
 use crate::plot::canvas::{Canvas, Point, Type};
@@ -85,7 +85,7 @@ impl Shape {
     }
 }
 
-/// Height of a box of so many lines, mm.
+/// Height of a box of n lines, mm.
 fn high(lines: usize) -> f64 {
     BOX + LINE * lines.saturating_sub(1) as f64
 }
@@ -163,10 +163,10 @@ impl Detail {
     }
 
     /// What it does, for a caption.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let Graph { name, nodes, .. } = &self.graph;
         let [from, to] = [nodes.first(), nodes.last()].map(|n| n.map_or(String::new(), |n| shown(&n.output)));
-        format!("{name}, from {from} to {to}: {}", told(&self.graph, &self.layout))
+        format!("{name}, from {from} to {to}: {}", describe(&self.graph, &self.layout))
     }
 
     /// Draws it below `(x, y)`.

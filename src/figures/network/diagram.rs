@@ -107,7 +107,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn other_networks_are_told_as_they_are() {
+    fn other_networks_are_described_as_they_are() {
         let small = of(&["network.preset='exgnet-small'", "losses.joint=0", "losses.feature=0"], 4);
         assert_eq!((small.name.as_str(), small.parameters[0]), ("exgnet-small", small.parameters[1]));
         let cascade = of(&["network.kind='cascade'", "network.kernels=16", "network.se_reduction=8"], 5);

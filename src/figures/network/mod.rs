@@ -131,7 +131,7 @@ fn caption(network: &NetworkDiagram, detail: &Detail, bars: bool) -> String {
         grouped(network.samples),
         if n == 1 { "block" } else { "blocks" },
         grouped(all),
-        detail.told(),
+        detail.describe(),
     ) + &network.target.as_ref().map_or(String::new(), |layer| format!(" Grad-CAM looks at {layer}."))
 }
 

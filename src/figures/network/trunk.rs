@@ -127,7 +127,7 @@ pub(super) fn rows(n: &NetworkDiagram, most: f64) -> Vec<Row> {
     rows
 }
 
-/// Makes one row of so many more of those of the blocks in the middle; the first and the last block stay.
+/// Makes one row of n more of those of the blocks in the middle; the first and the last block stay.
 fn fold(rows: &mut Vec<Row>, too_many: usize) {
     let blocks: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].kind == Kind::Block).collect();
     let count = (too_many + 1).min(blocks.len().saturating_sub(2));

@@ -107,7 +107,7 @@ pub(super) fn words(graph: &Graph, node: usize, is_target: bool, dropout: f64) -
 }
 
 /// What a block does, in a sentence's part.
-pub(super) fn told(graph: &Graph, layout: &Layout) -> String {
+pub(super) fn describe(graph: &Graph, layout: &Layout) -> String {
     let nodes = &graph.nodes;
     let kernel = |i: &usize| match nodes[*i].what {
         What::Convolution { kernel, .. } => Some(kernel),

@@ -38,7 +38,7 @@ fn template<'a>(source: &'a ShaderSource, text: &str, sets: &[(&str, i64)]) -> T
 }
 
 /// What is said of a wrong text, at this line of it.
-fn told(text: &str, sets: &[(&str, i64)], line: usize) -> String {
+fn message(text: &str, sets: &[(&str, i64)], line: usize) -> String {
     let source = shaders();
     let template = template(&source, text, sets);
     let done = template.module().and_then(|m| template.validate(&m));
@@ -75,7 +75,7 @@ fn a_right_template_is_taken() {
 }
 
 #[test]
-fn an_error_behind_loops_is_told_with_the_line_of_the_template() {
+fn an_error_behind_loops_names_the_line_of_the_template() {
     // the last one parses, but the types do not fit
     for (wrong, words) in [
         ("let b = a{{ i }} + nothing;", "nothing"),
@@ -84,17 +84,17 @@ fn an_error_behind_loops_is_told_with_the_line_of_the_template() {
     ] {
         let text = LOOPS.replace("// BODY", wrong);
         let line = line_of(&text, wrong);
-        let said = told(&text, &[("subgroup", 0), ("parts", 3)], line);
+        let said = message(&text, &[("subgroup", 0), ("parts", 3)], line);
         assert!(said.contains(words) && said.contains(&format!("{line} | {wrong}")), "{said}");
         assert!(said.contains("HINT: `exgnet shader conv1d/90_mine --set parts=3 --set subgroup=0`"), "{said}");
     }
     // behind everything: the last line
     let text = format!("{LOOPS}garbage");
-    told(&text, &[("subgroup", 0)], text.lines().count());
+    message(&text, &[("subgroup", 0)], text.lines().count());
 }
 
 #[test]
-fn an_error_in_an_included_file_is_told_with_that_file() {
+fn an_error_in_an_included_file_names_that_file() {
     let included = shaders().text("include/group_sum").expect("there");
     let refused = |text: &str, sets: &[(&str, i64)]| {
         let source = shaders();
@@ -114,20 +114,20 @@ fn an_error_in_an_included_file_is_told_with_that_file() {
 
 #[test]
 fn plain_text_has_lines_too() {
-    let said = told("fn one() -> f32 {\n    return 1u;\n}\n", &[], 2);
+    let said = message("fn one() -> f32 {\n    return 1u;\n}\n", &[], 2);
     assert!(said.contains("2 | return 1u;"), "{said}");
-    told("fn one() -> f32 { return 1.0; }\nbla bla\n", &[], 2);
-    told("fn one() -> f32 {\n    return 1.0;\n", &[], 2);
+    message("fn one() -> f32 { return 1.0; }\nbla bla\n", &[], 2);
+    message("fn one() -> f32 {\n    return 1.0;\n", &[], 2);
 }
 
 #[test]
 fn a_constant_without_a_value_is_named() {
     let text = LOOPS.replace("range(parts)", "range(prats)");
-    let said = told(&text, &[("subgroup", 0), ("parts", 2)], line_of(&text, "prats"));
+    let said = message(&text, &[("subgroup", 0), ("parts", 2)], line_of(&text, "prats"));
     assert!(said.contains("`prats`") && said.contains("did you mean `parts`?"), "{said}");
     // a template's own mistake
-    told("// One.\n{% for i in range(2) %}\n{% endif %}\n", &[], 3);
-    let said = told("// One.\n{% include \"include/nothing.wgsl\" %}\n", &[], 2);
+    message("// One.\n{% for i in range(2) %}\n{% endif %}\n", &[], 3);
+    let said = message("// One.\n{% include \"include/nothing.wgsl\" %}\n", &[], 2);
     assert!(said.contains("include/nothing"), "{said}");
 }
 

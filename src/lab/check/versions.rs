@@ -227,17 +227,17 @@ impl Checker {
         }
     }
 
-    /// Compiles a version of a target and runs its cases with it; `None`: an operation as it is. `tell` hears what comes next.
+    /// Compiles a version of a target and runs its cases with it; `None`: an operation as it is. `watch` hears what comes next.
     /// What is forced on the device afterwards is what was before.
     ///
     /// # Errors
-    /// Those of the device that make going on pointless; what is wrong with the version stands in the report.
+    /// Those of the device that make continuing pointless; what is wrong with the version stands in the report.
     pub fn check(
         &mut self,
         gpu: &Gpu,
         target: &Target,
         version: Option<&Arc<Version>>,
-        mut tell: impl FnMut(&UnderWay),
+        mut watch: impl FnMut(&UnderWay),
     ) -> Result<VersionReport> {
         let start = Instant::now();
         let before = gpu.forced();
@@ -283,7 +283,7 @@ impl Checker {
         if report.lacks.is_none() && report.problems.is_empty() {
             self.prepare(&target.operations);
             let forced = version.map_or_else(|| before.clone(), |v| Forced::family(target.name, v.label()));
-            let run = self.run(gpu, target, version, &forced, &mut report, &mut tell);
+            let run = self.run(gpu, target, version, &forced, &mut report, &mut watch);
             gpu.force(before)?;
             run?;
             // of an operation alone not every kernel of the family runs
@@ -303,14 +303,14 @@ impl Checker {
         version: Option<&Arc<Version>>,
         forced: &Forced,
         report: &mut VersionReport,
-        tell: &mut impl FnMut(&UnderWay),
+        watch: &mut impl FnMut(&UnderWay),
     ) -> Result<()> {
         let wanted = self.wanted(&target.operations);
         let name = report.name();
         for (i, (operation, prepared)) in wanted.iter().enumerate() {
             let label = &prepared.case.label;
             let case = format!("{operation} {label}");
-            tell(&UnderWay { version: name.clone(), case, at: [i, wanted.len()] });
+            watch(&UnderWay { version: name.clone(), case, at: [i, wanted.len()] });
             // which forgets what ran before
             gpu.force(forced.clone())?;
             let found = prepared.check(gpu, self.fail_fast);

@@ -1,4 +1,4 @@
-//! Tables of what was tuned: a file an adapter, with its driver and, where the CPU plays the GPU, the CPU's features.
+//! Tables of what was tuned: a file an adapter, with its driver and, for a software adapter, the CPU's features.
 
 use crate::error::{Error, Result, nearest};
 use crate::files::cache_dir;
@@ -48,7 +48,7 @@ pub struct Table {
     pub adapter: String,
     /// Driver and version.
     pub driver: String,
-    /// Features of the CPU that plays the adapter; `None` for hardware, and in tables of earlier versions.
+    /// Features of the CPU of a software adapter; `None` for hardware, and in tables of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
     /// By shape.
@@ -131,7 +131,7 @@ impl Table {
         }
     }
 
-    /// Whether it was made on such an adapter, with this driver, and this kind of CPU where it plays the adapter.
+    /// Whether it was made on such an adapter, with this driver, and, for a software adapter, this kind of CPU.
     pub fn is_of(&self, report: &AdapterReport) -> bool {
         self.adapter == report.name && self.driver == report.driver_and_version() && self.cpu.as_deref() == report.cpu
     }
@@ -161,7 +161,7 @@ impl Table {
 }
 
 impl Found {
-    /// Versions of its family, which tables of earlier versions tell by the beginning of the key only.
+    /// Versions of its family, which tables of earlier versions name by the beginning of the key only.
     fn versions<'a>(&self, catalogue: &'a Catalogue, key: &str) -> &'a [Arc<Version>] {
         let kernel = key.split(' ').next().unwrap_or_default();
         let named = |family: &&str| kernel == *family || kernel.starts_with(&format!("{family}_"));

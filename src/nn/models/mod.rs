@@ -56,12 +56,12 @@ pub trait Sizes: std::fmt::Debug {
     }
 }
 
-/// Names of maps: the outputs of so many blocks.
+/// Names of maps: the outputs of `count` blocks.
 fn blocks(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|i| format!("blocks.{i}"))
 }
 
-/// Names of maps: the output of the stem, and those of so many blocks.
+/// Names of maps: the output of the stem, and those of `count` blocks.
 fn stem_and_blocks(count: usize) -> Vec<String> {
     std::iter::once("stem".to_owned()).chain(blocks(count)).collect()
 }

@@ -31,7 +31,7 @@ pub struct Sizes {
     pub stem_kernel: usize,
     /// Stride of the stem's convolution.
     pub stem_stride: usize,
-    /// Output channels of every block; the stem has as many as the first.
+    /// Output channels of every block; the stem has those of the first.
     pub widths: Vec<usize>,
     /// Stride of every block.
     pub strides: Vec<usize>,

@@ -1,7 +1,7 @@
 //! Cases of the convolution family.
 
 use super::oracle::{conv, input_grad as cpu_input_grad, out_len, weight_grad as cpu_weight_grad};
-use super::{Branch, ConvInput, ConvSpec, GradRows, Numbers, Pass, WeightGrad, apply, branches, conv1d, input_grad};
+use super::{Branch, ConvInput, ConvSpec, GradRows, Pass, Precision, WeightGrad, apply, branches, conv1d, input_grad};
 use crate::ops::case::{Case, Input};
 use std::sync::Mutex;
 
@@ -16,13 +16,13 @@ pub(crate) struct ConvShape {
     pub(crate) stride: usize,
     pub(crate) dilation: usize,
     pub(crate) groups: usize,
-    pub(crate) numbers: Numbers,
+    pub(crate) precision: Precision,
 }
 
 impl ConvShape {
     fn spec(&self) -> ConvSpec {
         let one = ConvSpec::single(self.stride, self.groups, Branch::same(self.kernel, self.dilation));
-        ConvSpec { numbers: self.numbers, ..one }
+        ConvSpec { precision: self.precision, ..one }
     }
 
     fn weight(&self) -> [usize; 3] {
@@ -30,27 +30,27 @@ impl ConvShape {
     }
 
     fn label(&self) -> String {
-        let Self { batch, c_in, len, c_out, kernel, stride, dilation, groups, numbers } = self;
-        let numbers = numbers.behind();
-        format!("{c_in}->{c_out} k{kernel} s{stride} d{dilation} g{groups}{numbers}, B {batch} L {len}")
+        let Self { batch, c_in, len, c_out, kernel, stride, dilation, groups, precision } = self;
+        let precision = precision.behind();
+        format!("{c_in}->{c_out} k{kernel} s{stride} d{dilation} g{groups}{precision}, B {batch} L {len}")
     }
 
     /// Largest error of a sum of `n` products of numbers around 1, absolute: what f32 rounds off (in a fast convolution several
     /// times as much as in a direct one, and more the longer the running sum), and what is kept in f16.
     fn tolerance(&self, n: usize) -> f64 {
         let n = n as f64;
-        match self.numbers {
-            Numbers::F32 => 1e-5 + 2e-6 * n.sqrt() + 5e-7 * n,
+        match self.precision {
+            Precision::F32 => 1e-5 + 2e-6 * n.sqrt() + 5e-7 * n,
             // the inputs are what f16 holds; sums at the points of a fast convolution, or of a few products, are not
-            Numbers::F16 | Numbers::NativeF16 => 1e-2 * n.sqrt(),
+            Precision::F16 | Precision::NativeF16 => 1e-2 * n.sqrt(),
         }
     }
 }
 
 /// Values around 0, those that f16 holds where they are kept so.
-fn input(numbers: Numbers, shape: &[usize], seed: u64) -> Input {
+fn input(precision: Precision, shape: &[usize], seed: u64) -> Input {
     let input = Input::normal(shape, seed);
-    if numbers == Numbers::F32 { input } else { input.in_f16() }
+    if precision == Precision::F32 { input } else { input.in_f16() }
 }
 
 /// One pass of a convolution.
@@ -58,7 +58,7 @@ pub(crate) fn conv_case(pass: Pass, s: ConvShape) -> Case {
     let (spec, weight) = (s.spec(), s.weight());
     let t = out_len(&spec, s.len, &weight);
     let [x, w, g] = [vec![s.batch, s.c_in, s.len], weight.to_vec(), vec![s.batch, s.c_out, t]];
-    let own = |shape: &[usize], seed| input(s.numbers, shape, seed);
+    let own = |shape: &[usize], seed| input(s.precision, shape, seed);
     let cpu_spec = spec.clone();
     let depth = weight[1] * weight[2];
     let case = match pass {
@@ -109,7 +109,7 @@ type Setting = [usize; 8];
 
 fn shape(s: &Setting) -> ConvShape {
     let [batch, c_in, c_out, len, kernel, stride, dilation, groups] = *s;
-    ConvShape { batch, c_in, len, c_out, kernel, stride, dilation, groups, numbers: Numbers::F32 }
+    ConvShape { batch, c_in, len, c_out, kernel, stride, dilation, groups, precision: Precision::F32 }
 }
 
 /// To second order: every way that stride, dilation, groups and padding meet.
@@ -146,7 +146,7 @@ const VALUES: [Setting; 41] = [
     [9, 4, 7, 20, 11, 2, 1, 1],
     [33, 1, 2, 9, 3, 1, 1, 1],
     [12, 2, 3, 50, 3, 1, 2, 1],
-    // and so many weights that a slice of their gradient takes several, the last one fewer
+    // and enough weights that a slice of their gradient takes several, the last one fewer
     [10, 64, 40, 30, 3, 1, 1, 1],
     // lengths around a tile of 192, 128 and 64 positions
     [1, 4, 8, 191, 5, 1, 1, 1],
@@ -183,14 +183,14 @@ const VALUES: [Setting; 41] = [
 ];
 
 /// What is kept in f16.
-const HALF: [(Setting, Numbers); 3] = [
-    ([9, 3, 5, 33, 5, 1, 1, 1], Numbers::F16),
-    ([2, 3, 8, 70, 13, 1, 1, 1], Numbers::F16),
-    ([9, 3, 5, 33, 5, 1, 1, 1], Numbers::NativeF16),
+const HALF: [(Setting, Precision); 3] = [
+    ([9, 3, 5, 33, 5, 1, 1, 1], Precision::F16),
+    ([2, 3, 8, 70, 13, 1, 1, 1], Precision::F16),
+    ([9, 3, 5, 33, 5, 1, 1, 1], Precision::NativeF16),
 ];
 
 fn all(pass: Pass) -> Vec<Case> {
-    let half = HALF.iter().map(|(s, numbers)| ConvShape { numbers: *numbers, ..shape(s) });
+    let half = HALF.iter().map(|(s, precision)| ConvShape { precision: *precision, ..shape(s) });
     let values = VALUES.iter().map(shape).chain(half).map(|s| conv_case(pass, s).oracle_only());
     SECOND_ORDER.iter().map(|s| conv_case(pass, shape(s))).chain(values).collect()
 }
@@ -229,16 +229,16 @@ fn three(
     (stride, dilations, groups): (usize, [usize; 3], usize),
     [b, c_in, len]: [usize; 3],
     widths: [usize; 3],
-    numbers: Numbers,
+    precision: Precision,
 ) -> (ConvSpec, Vec<Input>, String) {
     let kernels = [5, 11, 21];
     let branches = kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect();
-    let spec = ConvSpec { numbers, stride, groups, branches };
-    let mut inputs = vec![input(numbers, &[b, c_in, len], 81)];
+    let spec = ConvSpec { precision, stride, groups, branches };
+    let mut inputs = vec![input(precision, &[b, c_in, len], 81)];
     for (i, (&k, width)) in kernels.iter().zip(widths).enumerate() {
-        inputs.push(input(numbers, &[width, c_in / groups, k], 82 + i as u64));
+        inputs.push(input(precision, &[width, c_in / groups, k], 82 + i as u64));
     }
-    let kept = numbers.behind();
+    let kept = precision.behind();
     let label =
         format!("{c_in}->{widths:?} k 5, 11, 21, s{stride}, dilations {dilations:?}, g{groups}{kept}, B {b} L {len}");
     (spec, inputs, label)
@@ -275,7 +275,7 @@ fn branches_relu_case((spec, mut inputs, label): (ConvSpec, Vec<Input>, String))
 
 /// Small ones, to second order.
 fn small(setting: Setting3) -> (ConvSpec, Vec<Input>, String) {
-    three(setting, [2, 2, 15], [2, 2, 4], Numbers::F32)
+    three(setting, [2, 2, 15], [2, 2, 4], Precision::F32)
 }
 
 /// Many records; more channels than a block takes.
@@ -283,15 +283,15 @@ const LARGE: (Setting3, [usize; 3], [usize; 3]) = ((1, [1, 1, 1], 1), [9, 5, 67]
 
 pub(in crate::ops) fn branches_cases() -> Vec<Case> {
     let (setting, x, widths) = LARGE;
-    let large = [Numbers::F32, Numbers::F16].map(|numbers| {
-        let case = branches_case(three(setting, x, widths, numbers));
-        if numbers == Numbers::F32 { case.within(1e-4).along() } else { case.within(0.1).oracle_only() }
+    let large = [Precision::F32, Precision::F16].map(|precision| {
+        let case = branches_case(three(setting, x, widths, precision));
+        if precision == Precision::F32 { case.within(1e-4).along() } else { case.within(0.1).oracle_only() }
     });
     BRANCHES.map(small).map(branches_case).into_iter().chain(large).collect()
 }
 
 pub(in crate::ops) fn branches_relu_cases() -> Vec<Case> {
     let (setting, x, widths) = LARGE;
-    let large = branches_relu_case(three(setting, x, widths, Numbers::F32)).within(1e-4).along();
+    let large = branches_relu_case(three(setting, x, widths, Precision::F32)).within(1e-4).along();
     BRANCHES.map(small).map(branches_relu_case).into_iter().chain([large]).collect()
 }

@@ -31,7 +31,7 @@ fn piece(taps: [f64; 4], t: usize) -> f64 {
     value / others.map(|(_, b)| a - b).product::<f64>()
 }
 
-/// How a signal is laid out: records, channels, samples, phases, folds, every so many of them; pitch and lead in vec4s.
+/// How a signal is laid out: records, channels, samples, phases, folds, every n-th of them; pitch and lead in vec4s.
 type Layout = [usize; 8];
 
 fn rows_case(layout: Layout) -> Case {

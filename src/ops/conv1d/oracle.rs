@@ -154,7 +154,7 @@ pub(super) fn weight_grad(spec: &ConvSpec, j: usize, weights: &[Vec<usize>], x: 
 mod tests {
     use super::*;
     use crate::ops::case::normals;
-    use crate::ops::{Branch, Numbers};
+    use crate::ops::{Branch, Precision};
 
     fn random(shape: &[usize], seed: u64) -> Array {
         let n = shape.iter().product();
@@ -192,7 +192,7 @@ mod tests {
             (1, [1, 1], 2, [33, 3], 5),
         ] {
             let branches = kernels.iter().zip(dilations).map(|(&k, d)| Branch::same(k, d)).collect();
-            let spec = ConvSpec { numbers: Numbers::F32, stride, groups, branches };
+            let spec = ConvSpec { precision: Precision::F32, stride, groups, branches };
             let x = random(&[3, 4, len], 1);
             let ws = [random(&[2, 4 / groups, kernels[0]], 2), random(&[6, 4 / groups, kernels[1]], 3)];
             let shapes: Vec<Vec<usize>> = ws.iter().map(|w| w.shape.clone()).collect();

@@ -24,7 +24,7 @@ pub(super) const LONGEST: usize = 64;
 /// One branch as a convolution of stride 1 over rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reduced {
-    /// Only every so many samples of the input count.
+    /// Only every n-th sample of the input counts.
     pub(super) every: usize,
     /// What is left of the stride: phases of the input.
     pub(super) stride: usize,
@@ -35,7 +35,7 @@ pub(super) struct Reduced {
 }
 
 impl Reduced {
-    /// Branch `j`, of a kernel of so many taps; `None` where stride and dilation do not go together, or the padding with
+    /// Branch `j`, of a kernel of `kernel` taps; `None` where stride and dilation do not go together, or the padding with
     /// them.
     pub(super) fn new(spec: &ConvSpec, j: usize, kernel: usize) -> Option<Self> {
         let b = &spec.branches[j];

@@ -16,25 +16,25 @@ pub struct ConvSpec {
     /// The branches, in the order of their channels in the output.
     pub branches: Vec<Branch>,
     /// How the kernels keep and multiply what they read of signals and of gradients (their padded rows).
-    pub numbers: Numbers,
+    pub precision: Precision,
 }
 
-/// Numbers of a convolution's operands.
+/// Precision of a convolution's operands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Numbers {
+pub enum Precision {
     /// f32 throughout.
     #[default]
     F32,
     /// Kept in f16, half the memory; products and sums are in f32. Versions that read no rows keep f32.
     F16,
     /// Kept in f16, and multiplied and summed in f16 over a few taps or positions, whose sums are added in f32: by
-    /// the version of workgroup tiles, on adapters that have 16-bit arithmetic. Otherwise as [`Numbers::F16`].
+    /// the version of workgroup tiles, on adapters that have 16-bit arithmetic. Otherwise as [`Precision::F16`].
     #[serde(rename = "f16-native")]
     NativeF16,
 }
 
-impl Numbers {
+impl Precision {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::NativeF16];
 
@@ -47,7 +47,7 @@ impl Numbers {
         }
     }
 
-    /// The name behind sizes, where it is told: f32 goes without saying.
+    /// The name behind sizes, where it is printed: f32 is left out.
     pub(crate) fn behind(self) -> String {
         if self == Self::F32 { String::new() } else { format!(" {}", self.name()) }
     }
@@ -113,7 +113,7 @@ pub(super) fn gcd(a: usize, b: usize) -> usize {
 impl ConvSpec {
     /// One branch.
     pub fn single(stride: usize, groups: usize, branch: Branch) -> Self {
-        Self { stride, groups, branches: vec![branch], numbers: Numbers::F32 }
+        Self { stride, groups, branches: vec![branch], precision: Precision::F32 }
     }
 
     pub(super) fn check(&self, c_in: usize, len: usize, weights: &[&[usize]]) -> Result<usize> {
@@ -192,7 +192,7 @@ impl ConvSpec {
                 self.stride,
                 list(&|j| self.branches[j].dilation),
                 self.groups,
-            ) + &self.numbers.behind()
+            ) + &self.precision.behind()
         };
         match pass {
             Pass::InputGrad => vec![name(0..weights.len())],

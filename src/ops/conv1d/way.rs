@@ -3,7 +3,7 @@
 use super::family::WEIGHT_GRAD;
 use super::fast::{Fast, Tiles, Transformed};
 use super::rows::{Geometry, LONGEST, Reduced, Rows, Side};
-use super::{ConvSpec, Numbers, Pass, Sizes};
+use super::{ConvSpec, Pass, Precision, Sizes};
 use crate::error::{Error, Result};
 use crate::gpu::{Chosen, Gpu, Version};
 use crate::ops::family::Call;
@@ -53,8 +53,8 @@ impl ConvSpec {
     pub(super) fn way<'a>(&'a self, gpu: &Gpu, pass: Pass, weights: &[&[usize]], sizes: &[Sizes]) -> Result<Way<'a>> {
         let reduced: Vec<Option<Reduced>> = (0..sizes.len()).map(|j| self.in_rows(j, &sizes[j])).collect();
         let geometry = Geometry::new(reduced.iter().zip(sizes).filter_map(|(r, s)| Some((r.as_ref()?, s))));
-        let half = self.numbers != Numbers::F32;
-        let native = self.numbers == Numbers::NativeF16 && gpu.report().shader_f16;
+        let half = self.precision != Precision::F32;
+        let native = self.precision == Precision::NativeF16 && gpu.report().shader_f16;
         let mut way = Way { spec: self, pass, chosen: Vec::new(), reduced, geometry, half, native };
         let operand = if pass == Pass::WeightGrad { "x" } else { "src" };
         for (i, key) in self.keys(pass, weights).into_iter().enumerate() {

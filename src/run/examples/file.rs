@@ -250,7 +250,7 @@ fn checked(found: Examples) -> Result<Examples, String> {
     }
     let uneven = |a: &&Aligned| [a.map_sd.len(), a.target.len(), a.signal.len()] != [a.map.len(); 3];
     match found.aligned.iter().find(uneven) {
-        Some(a) => Err(format!("means of {} and {} samples, expected as many", a.map.len(), a.target.len())),
+        Some(a) => Err(format!("means of {} and {} samples, expected equal numbers", a.map.len(), a.target.len())),
         None => Ok(found),
     }
 }
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn what_does_not_fit_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(Examples::FILE);
         let said = |change: &dyn Fn(&mut Examples)| {

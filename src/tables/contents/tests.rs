@@ -109,7 +109,7 @@ fn class_rows(runs: &[Run]) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn variants_and_what_they_are_held_against() {
+fn variants_and_what_they_are_compared_with() {
     let found = main_rows(&runs());
     let names: Vec<&str> = found.iter().map(|r| r["variant"].as_str()).collect();
     let expected = ["plain", "xai", "class prior", "17 features alone", "uniform map", "map |dx/dt|", "random weights"];
@@ -321,7 +321,7 @@ fn a_reference_moves_no_row() {
 }
 
 #[test]
-fn baselines_are_never_bold_and_n_is_told() {
+fn baselines_are_never_bold_and_n_is_given() {
     let mut all = runs();
     // the features alone are all right, the maps |dx/dt| better than plain's
     let table = main_of(&all).unwrap().markdown();

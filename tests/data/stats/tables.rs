@@ -56,7 +56,7 @@ fn a_table_in_three_forms() {
     ] {
         assert!(latex.lines().any(|l| l == line), "{line}\n{latex}");
     }
-    // a rule between the best of all and what it is held against
+    // a rule between the best of all and what it is compared with
     assert!(latex.contains("$<0.001$ & - \\\\\n\\midrule\n{[}prior{]}"), "{latex}");
 }
 

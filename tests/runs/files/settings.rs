@@ -1,4 +1,4 @@
-//! Long strips, figures that cannot be drawn, shares that are held out, and what `--resume`, `--fold` and `--data` are told.
+//! Long strips, figures that cannot be drawn, shares that are held out, and what `--resume`, `--fold` and `--data` are given.
 
 use super::{at, unicode};
 use crate::common::{TINY, exgnet, fails, json, path, text, train};

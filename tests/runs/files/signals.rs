@@ -80,7 +80,7 @@ fn running(dir: &Path) -> [std::path::PathBuf; 2] {
 }
 
 #[test]
-fn a_sweep_that_is_told_to_stop_stops_its_children() {
+fn a_stopped_sweep_stops_its_children() {
     let tmp = tempfile::tempdir().expect("a folder");
     let child = sweep(tmp.path());
     // to the parent alone, as `kill PID` does and a scheduler may

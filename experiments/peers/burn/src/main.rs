@@ -1,5 +1,5 @@
 //! The network of preset `exgnet` in burn on its CPU backend (flex), as a peer of `exgnet bench --suite`; the protocol is
-//! told in `../torch_twin.py`.
+//! described in `../torch_twin.py`.
 //!
 //!     cargo run --release -- BATCH SAMPLES
 

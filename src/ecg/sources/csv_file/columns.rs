@@ -74,7 +74,7 @@ impl Columns {
         Ok(Self { kinds, names, samples })
     }
 
-    /// What is to be told about the file.
+    /// What there is to report about the file.
     pub fn notes(&self, whole_rows: bool) -> Vec<String> {
         let mut notes = vec!["the file names neither unit nor patient: samples are taken as mV".to_string()];
         let names = features::NAMES.iter().zip(0..);

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn what_is_wrong_is_reported() {
         let without = SHEET.replace("<v>1</v>", "<v>2</v>");
         for (strings, sheet, part) in [
             (STRINGS, without.as_str(), "no column Rhythm"),

@@ -136,7 +136,7 @@ impl Block {
 
 impl models::Sizes for Sizes {
     fn name(&self) -> Option<String> {
-        Some(self.told())
+        Some(self.trunk_name())
     }
 
     fn check(&self) -> Result<(), Problem> {
@@ -219,7 +219,7 @@ impl Network for Exgnet {
         let mut maps = vec![y.clone()];
         for (i, block) in self.blocks.iter().enumerate() {
             let (rate, site) = (self.sizes.dropout, BLOCK_SITE + i as u32);
-            if mode.kept.has(maps.len()) || !block.ends_in_one_pass(mode) {
+            if mode.pre_dropout.has(maps.len()) || !block.ends_in_one_pass(mode) {
                 maps.push(block.forward(&y, mode, None)?);
                 y = mode.drop(&maps[i + 1], rate, site)?;
             } else {

@@ -113,7 +113,7 @@ impl Sizes {
     }
 
     /// The name of the preset whose stem and blocks these are; else which blocks they have.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn trunk_name(&self) -> String {
         let trunk = |sizes: &Self| Self { head: Head::Linear, head_hidden: 0, dropout: 0.0, ..sizes.clone() };
         let same = |(_, preset): &(&str, Self)| trunk(preset) == trunk(self);
         let kind = match self.kind {

@@ -1,8 +1,8 @@
-//! Whether there is room for some work, before any of it is allocated.
+//! Whether some work fits into memory, before any of it is allocated.
 
 use super::Gpu;
 use super::pool::{SMALLER, mb, over_limit};
-use crate::error::{Error, Result, Room};
+use crate::error::{Error, MemoryLimit, Result};
 
 /// Bytes that some work takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Of tensors with so many elements each; the host keeps the first `host` of them too.
+    /// Of tensors with `elements` elements each; the host keeps the first `host` of them too.
     pub fn of(elements: &[f64], host: usize) -> Self {
         let bytes = |n: f64| (4.0 * n) as u64;
         let most = elements.iter().copied().fold(0.0, f64::max);
@@ -59,7 +59,7 @@ fn host_memory() -> Option<u64> {
 impl Gpu {
     /// Refuses work that cannot fit: into the limit of [`Gpu::limit_memory`], the adapter's largest tensor, or this machine's
     /// memory (which a software adapter's tensors lie in too). `what` names the work.
-    pub fn room_for(&self, what: &str, needs: Needs) -> Result<()> {
+    pub fn check_fits(&self, what: &str, needs: Needs) -> Result<()> {
         let held = self.pool_stats().in_use;
         if let Some(limit) = self.memory_limit().filter(|&limit| needs.tensors.saturating_add(held) > limit) {
             return Err(over_limit(what, needs.tensors, held, limit));
@@ -75,7 +75,7 @@ impl Gpu {
                     report.name,
                     mb(most)
                 ),
-                Room::Tensor { most, needed: needs.largest },
+                MemoryLimit::Tensor { most, needed: needs.largest },
                 SMALLER,
             ));
         }
@@ -83,7 +83,7 @@ impl Gpu {
         match host_memory().filter(|&free| on_host > free) {
             Some(free) => Err(Error::memory(
                 format!("{what} needs {} of this machine's memory, {} are free", mb(on_host), mb(free)),
-                Room::Tensors(free.saturating_sub(needs.host)),
+                MemoryLimit::Tensors(free.saturating_sub(needs.host)),
                 SMALLER,
             )),
             None => Ok(()),

@@ -1,7 +1,7 @@
 //! Which batch fits into memory: what an error about memory is to say of a training.
 
 use super::estimate::Estimate;
-use crate::error::{Error, Result, Room};
+use crate::error::{Error, MemoryLimit, Result};
 use crate::experiment::Experiment;
 use crate::gpu::{Gpu, Needs};
 use crate::tensor::numel;
@@ -38,29 +38,31 @@ pub fn check(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize)
     let outputs = estimate.parts.iter().map(|part| (batch * numel(&part.output)) as f64);
     let outputs: Vec<f64> = outputs.chain([(batch * samples) as f64]).collect();
     let needs = Needs { tensors: estimate.memory_bytes(), host: 0, ..Needs::of(&outputs, 0) };
-    gpu.room_for(&format!("a training step at a batch of {batch}"), needs)
+    gpu.check_fits(&format!("a training step at a batch of {batch}"), needs)
 }
 
 /// Puts into an error about memory what a step of the training needs by the estimate, and which batch would fit; other
 /// errors stay as they are.
 pub fn with_batch(e: Error, experiment: &Experiment, classes: usize, samples: usize) -> Error {
-    let Error::Memory { what, room, hint } = e else { return e };
+    let Error::Memory { what, limit, hint } = e else { return e };
     let Ok(estimate) = Estimate::new(None, experiment, classes, samples) else {
-        return Error::Memory { what, room, hint };
+        return Error::Memory { what, limit, hint };
     };
     let batch = experiment.train.batch;
     let what =
         format!("{what}; a step at train.batch={batch} needs about {:.1} MB", estimate.memory_bytes() as f64 / 1e6);
-    let fitting = match room {
-        Room::Tensors(bytes) => Some((batch_within(experiment, classes, samples, bytes), "the estimate a batch of")),
+    let fitting = match limit {
+        MemoryLimit::Tensors(bytes) => {
+            Some((batch_within(experiment, classes, samples, bytes), "the estimate a batch of"))
+        }
         // tensors grow with the batch
-        Room::Tensor { most, needed } => {
+        MemoryLimit::Tensor { most, needed } => {
             let n = (batch as u128 * u128::from(most) / u128::from(needed.max(1))) as usize;
             Some(((n > 1).then_some(n), "the size of that tensor a batch of at most"))
         }
-        Room::Unknown => None,
+        MemoryLimit::Unknown => None,
     };
-    let raise = if matches!(room, Room::Tensors(_)) { "raise the limit, or " } else { "" };
+    let raise = if matches!(limit, MemoryLimit::Tensors(_)) { "raise the limit, or " } else { "" };
     let hint = match fitting {
         Some((Some(fitting), by)) => {
             format!("by {by} {fitting} fits: --set train.batch={fitting}; or {raise}shorten the strips")
@@ -69,7 +71,7 @@ pub fn with_batch(e: Error, experiment: &Experiment, classes: usize, samples: us
             "not even the smallest batch fits: {raise}take shorter strips or a smaller network (network.preset, \
              network.widths)"
         ),
-        None => format!("{hint}; `exgnet train --dry-run` tells what a batch needs"),
+        None => format!("{hint}; `exgnet train --dry-run` prints what a batch needs"),
     };
-    Error::Memory { what, room, hint }
+    Error::Memory { what, limit, hint }
 }

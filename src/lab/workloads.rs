@@ -1,5 +1,5 @@
 //! What is measured: an operation at a shape, with the inputs, the f64 oracle and the cost that its case brings, and whether
-//! there is room for it; the convolutions of a network.
+//! it fits into memory; the convolutions of a network.
 
 use super::ceilings::Ceilings;
 use super::operations::{Operation, Shape};
@@ -9,7 +9,7 @@ use crate::gpu::{Gpu, Needs};
 use crate::nn::outline::Convolution;
 use crate::nn::{NetworkConfig, Outline};
 use crate::ops::case::Case;
-use crate::ops::{Numbers, Pass};
+use crate::ops::{Pass, Precision};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     let [batch, c_in, len, out, k, t] = [s.batch, s.c_in, s.len, s.out, s.k, s.out_len()].map(|n| n as f64);
     let (rows, n) = (batch * c_in * len, out * c_in);
-    // of the tensors so many are inputs, and one is the output
+    // the tensors are the inputs and one output
     let (tensors, inputs) = match operation {
         // the padded rows of input and gradient come on top
         "conv1d" | "conv1d_input_grad" | "conv1d_weight_grad" => {
@@ -46,15 +46,15 @@ pub(super) fn needs(operation: &str, s: Shape) -> Needs {
     Needs { host, ..Needs::of(&tensors, 0) }
 }
 
-/// Refuses a subject that cannot fit, with the batch that does.
-fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
-    let Err(e) = gpu.room_for(operation, needs(operation, s)) else { return Ok(()) };
-    let Error::Memory { what, room, .. } = e else { return Err(e) };
+/// Refuses a workload that cannot fit, with the batch that does.
+fn check_fits(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
+    let Err(e) = gpu.check_fits(operation, needs(operation, s)) else { return Ok(()) };
+    let Error::Memory { what, limit, .. } = e else { return Err(e) };
     let refused = |batch: usize| {
         let own = needs(operation, Shape { batch, ..s });
         // the pool rounds up, by a quarter at most
         let own = Needs { tensors: own.tensors.saturating_add(own.tensors / 4), ..own };
-        gpu.room_for(operation, own.and(Ceilings::NEEDS)).is_err()
+        gpu.check_fits(operation, own.and(Ceilings::NEEDS)).is_err()
     };
     // of the batches from 0 (which is none) to this one, which does not fit
     let (mut fits, mut not) = (0, s.batch);
@@ -66,11 +66,11 @@ fn check_room(gpu: &Gpu, operation: &str, s: Shape) -> Result<()> {
         0 => "not even a batch of 1 fits: take smaller in, out or len of --shape".to_owned(),
         fits => format!("--shape batch={fits} is the largest batch that fits"),
     };
-    Err(Error::memory(what, room, hint))
+    Err(Error::memory(what, limit, hint))
 }
 
 /// An operation at a shape, with inputs and oracle.
-pub struct Subject {
+pub struct Workload {
     /// The operation.
     pub operation: &'static Operation,
     /// Sizes.
@@ -80,16 +80,16 @@ pub struct Subject {
     pub(super) case: Case,
 }
 
-/// A subject's inputs on a device.
+/// A workload's inputs on a device.
 pub struct Ready<'a> {
-    subject: &'a Subject,
+    workload: &'a Workload,
     inputs: Vec<Tensor>,
 }
 
-impl Subject {
+impl Workload {
     /// An operation at sizes that it can have; refused where it does not fit, before anything is allocated.
     pub fn new(gpu: &Gpu, operation: &'static Operation, shape: Shape) -> Result<Self> {
-        check_room(gpu, operation.name, shape)?;
+        check_fits(gpu, operation.name, shape)?;
         Ok(Self { operation, shape, layer: None, case: (operation.case)(&shape) })
     }
 
@@ -112,19 +112,19 @@ impl Subject {
 
     /// Uploads the inputs.
     pub fn on(&self, gpu: &Gpu) -> Result<Ready<'_>> {
-        Ok(Ready { subject: self, inputs: self.case.tensors(gpu)? })
+        Ok(Ready { workload: self, inputs: self.case.tensors(gpu)? })
     }
 }
 
 impl Ready<'_> {
     /// Whether a kernel's time counts.
     pub(super) fn counts(&self, kernel: &str) -> bool {
-        self.subject.operation.counts(kernel)
+        self.workload.operation.counts(kernel)
     }
 
     /// Runs it without keeping a history.
     pub fn run(&self) -> Result<Tensor> {
-        no_grad(|| (self.subject.case.run)(&self.inputs))
+        no_grad(|| (self.workload.case.run)(&self.inputs))
     }
 }
 
@@ -150,34 +150,34 @@ pub(super) fn shared_inputs(
     let outline = outline(network, samples)?;
     let shape = |c: &Convolution| {
         let ([c_in, len], [out, _, k]) = (c.input, c.weight);
-        let numbers = Numbers::F32;
-        (c.layer.clone(), Shape { batch, c_in, len, out, k, stride: c.stride, dilation: c.dilation, numbers })
+        let precision = Precision::F32;
+        (c.layer.clone(), Shape { batch, c_in, len, out, k, stride: c.stride, dilation: c.dilation, precision })
     };
     Ok(outline.convolutions.iter().map(|together| together.iter().map(shape).collect()).collect())
 }
 
 /// Every convolution of a network in its three passes; nobody asks for the gradient of the strips.
-pub fn layer_subjects(
+pub fn layer_workloads(
     gpu: &Gpu,
     network: &NetworkConfig,
     (batch, samples): (usize, usize),
-    numbers: Numbers,
-) -> Result<Vec<Subject>> {
+    precision: Precision,
+) -> Result<Vec<Workload>> {
     let named = layers(network, batch, samples)?;
     // all of them are there at the same time
     let all_needs = named.iter().flat_map(|(_, shape)| Pass::ALL.map(|pass| needs(pass.name(), *shape)));
-    gpu.room_for(
+    gpu.check_fits(
         &format!("a benchmark of the network's convolutions at a batch of {batch}"),
         all_needs.fold(Needs::default(), Needs::and),
     )?;
     let mut all = Vec::new();
     for (name, shape) in named {
-        let shape = Shape { numbers, ..shape };
+        let shape = Shape { precision, ..shape };
         // of the strips, which have one channel
         for pass in Pass::ALL.into_iter().filter(|p| *p != Pass::InputGrad || shape.c_in > 1) {
-            all.push(Subject {
+            all.push(Workload {
                 layer: Some(name.clone()),
-                ..Subject::new(gpu, Operation::named(pass.name())?, shape)?
+                ..Workload::new(gpu, Operation::named(pass.name())?, shape)?
             });
         }
     }

@@ -1,10 +1,10 @@
 //! What there is to tune in a network: its convolutions, each shape once in its passes, and the kernels that go along rows and
 //! sum them, which are found by running them.
 
-use super::Subject;
+use super::Task;
 use crate::error::Result;
 use crate::lab::operations::{Shape, conv_case};
-use crate::lab::subjects::{outline, shared_inputs};
+use crate::lab::workloads::{outline, shared_inputs};
 use crate::nn::config::NetworkConfig;
 use crate::ops::case::Case;
 use crate::ops::{self, Added, Branch, ConvSpec, Pass};
@@ -18,7 +18,7 @@ const ROWS_WORTH_MS: f64 = 0.3;
 const LOAD: f64 = 100.0;
 
 /// Everything that a step of the network runs.
-pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)) -> Result<Vec<Subject>> {
+pub(super) fn tasks(network: &NetworkConfig, (batch, samples): (usize, usize)) -> Result<Vec<Task>> {
     let mut all = Vec::new();
     for (i, layers) in shared_inputs(network, batch, samples)?.into_iter().enumerate() {
         let shapes: Vec<Shape> = layers.into_iter().map(|(_, shape)| shape).collect();
@@ -54,26 +54,26 @@ pub(super) fn subjects(network: &NetworkConfig, (batch, samples): (usize, usize)
 }
 
 /// Adds a pass of convolutions of one input, or their weight where the shape is there already.
-fn add_conv(all: &mut Vec<Subject>, pass: Pass, shapes: &[Shape]) {
+fn add_conv(all: &mut Vec<Task>, pass: Pass, shapes: &[Shape]) {
     let first = shapes[0];
     let branches = shapes.iter().map(|s| Branch::same(s.k, s.dilation)).collect();
     let spec = ConvSpec { branches, ..first.conv_spec() };
     let weights: Vec<[usize; 3]> = shapes.iter().map(|s| [s.out, s.c_in, s.k]).collect();
     let key = spec.keys(pass, &weights.iter().map(<[usize; 3]>::as_slice).collect::<Vec<_>>()).swap_remove(0);
     let weight = shapes.iter().map(|s| (s.batch * s.out_len() * s.out * s.c_in * s.k) as f64).sum();
-    if let Some(subject) = all.iter_mut().find(|s| s.key.as_ref() == Some(&key)) {
-        subject.weight += weight;
+    if let Some(task) = all.iter_mut().find(|s| s.key.as_ref() == Some(&key)) {
+        task.weight += weight;
         return;
     }
     let case: Box<dyn Fn() -> Case> = match shapes.len() {
         1 => Box::new(move || conv_case(pass, &first)),
         _ => Box::new(move || ops::branches_input_grad_case(&spec, &weights, first.batch, first.len)),
     };
-    all.push(Subject { family: Some(pass.name()), key: Some(key), weight, worth_ms: CONV_WORTH_MS, case });
+    all.push(Task { family: Some(pass.name()), key: Some(key), weight, worth_ms: CONV_WORTH_MS, case });
 }
 
 /// An operation that goes `passes` times over its elements.
-fn along_rows(shape: Shape, passes: f64, case: impl Fn(&Shape) -> Case + 'static) -> Subject {
+fn along_rows(shape: Shape, passes: f64, case: impl Fn(&Shape) -> Case + 'static) -> Task {
     let weight = LOAD * passes * shape.rows().iter().product::<usize>() as f64;
-    Subject { family: None, key: None, weight, worth_ms: ROWS_WORTH_MS, case: Box::new(move || case(&shape)) }
+    Task { family: None, key: None, weight, worth_ms: ROWS_WORTH_MS, case: Box::new(move || case(&shape)) }
 }

@@ -19,7 +19,7 @@ fn a_benchmark_that_cannot_fit_is_refused() {
     for op in ["conv1d", "conv1d_input_grad", "conv1d_weight_grad", "batch_norm_relu_grad", "sum", "dropout", "add"] {
         refused(&["bench", op, "--shape", "batch=100000,in=64,len=625"], &[op, "needs a tensor of 16000.000 MB"]);
     }
-    // the batch that is told fits
+    // the batch that is named fits
     let limit = ["--memory-limit", "300M"];
     let said = fails(&[&["bench", "add", "--shape", "batch=4096"][..], &limit].concat(), 1, &["--shape batch="]);
     let batch: String =
