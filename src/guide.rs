@@ -231,3 +231,7 @@
 //! - an operation that is missing is a file with a kernel of its own: `experiments/examples/own_operation.rs`, and
 //!   [`lab::check::check_case`](crate::lab::check::check_case) checks its values and derivatives;
 //! - `experiments/examples/own_network.rs` is this chapter as one program, with a loss that differentiates a gradient.
+//! - what a new version changes, and what stays: [`releases`].
+
+#[doc = include_str!("guide/releases.md")]
+pub mod releases {}

@@ -60,6 +60,7 @@ struct Cli {
 
 /// Options of every command.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Common {
     /// GPU adapter: a part of its name or its number in `exgnet info` [env: EXGNET_ADAPTER]
     #[arg(long, global = true, value_name = "NAME|INDEX")]

@@ -5,7 +5,7 @@
 
 use super::boosting::{Boosting, defined};
 use super::feature_classifier::FeatureClassifier;
-use crate::ecg::features::{FeatureScale, hrv};
+use crate::ecg::features::{FeatureScale, NAMES, hrv};
 use crate::ecg::{Dataset, Strip, rpeaks};
 use crate::experiment::Experiment;
 use crate::experiment::data::{Division, class_counts};
@@ -13,8 +13,24 @@ use crate::stats::macro_f1_of_true;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Names of the baselines.
-pub const BASELINES: [&str; 5] = ["prior", "rule", "mlp", "boosting", "mlp-annotated"];
+/// A baseline: its name, and how it is fitted and what it then says of the test records.
+pub struct Baseline {
+    /// Its name.
+    pub name: &'static str,
+    fit: fn(&Fit<'_>) -> Vec<Vec<f64>>,
+}
+
+/// The baselines in their order.
+pub const BASELINES: [Baseline; 5] = [
+    Baseline { name: "prior", fit: |fit| fit.prior() },
+    Baseline { name: "rule", fit: |fit| fit.rule() },
+    Baseline { name: "mlp", fit: |fit| fit.mlp(&fit.rows, &fit.unseen) },
+    Baseline { name: "boosting", fit: |fit| fit.boosting() },
+    Baseline { name: "mlp-annotated", fit: |fit| fit.mlp_annotated() },
+];
+
+/// The features of a record.
+type Features = [f32; NAMES.len()];
 
 /// Places of irregularity and mean RR in the features, see [`crate::ecg::features::NAMES`].
 const MEAN_NN: usize = 1;
@@ -22,48 +38,74 @@ const IRREGULARITY: [usize; 2] = [5, 6];
 /// Thresholds that the rule tries: quantiles of the training strips.
 const QUANTILES: usize = 24;
 
-/// Probability of every class for every test record by a baseline, in the order of [`BASELINES`]. Training records weigh alike,
-/// or, with `losses.class_weights`, first all patients of a class alike and then all classes.
-pub fn baselines(experiment: &Experiment, data: &Dataset, division: &Division) -> Vec<(&'static str, Vec<Vec<f64>>)> {
-    let (train, test) = (&division.train, &division.test);
-    let classes = data.classes.len();
-    let labels: Vec<usize> = train.iter().map(|&r| data.strips[r].label).collect();
-    let weights = weights(data, train, experiment.losses.class_weights);
-    let of = |records: &[usize], row: &(dyn Fn(&Strip) -> [f32; 17] + Sync)| -> Vec<[f32; 17]> {
-        records.par_iter().map(|&r| row(&data.strips[r])).collect()
-    };
-    let found = |strip: &Strip| detected(strip, data, experiment);
-    let (rows, unseen) = (of(train, &found), of(test, &found));
-    let mlp = |rows: &[[f32; 17]], unseen: &[[f32; 17]]| {
+/// What baselines are fitted on and tested on.
+struct Fit<'a> {
+    experiment: &'a Experiment,
+    data: &'a Dataset,
+    division: &'a Division,
+    /// Class and weight of every training record.
+    labels: Vec<usize>,
+    weights: Vec<f64>,
+    /// Features of detected beats of the training records, and of the test records.
+    rows: Vec<Features>,
+    unseen: Vec<Features>,
+}
+
+impl Fit<'_> {
+    fn classes(&self) -> usize {
+        self.data.classes.len()
+    }
+
+    fn prior(&self) -> Vec<Vec<f64>> {
+        let train = &self.division.train;
+        let shares = class_counts(self.data, train).into_iter().map(|n| n as f64 / train.len() as f64).collect();
+        vec![shares; self.division.test.len()]
+    }
+
+    fn rule(&self) -> Vec<Vec<f64>> {
+        let rule = Rule::fit(&self.rows, &self.labels, &self.weights, self.classes());
+        self.unseen.iter().map(|row| rule.probabilities(row).to_vec()).collect()
+    }
+
+    fn boosting(&self) -> Vec<Vec<f64>> {
+        let trees = Boosting::fit(&self.rows, &self.labels, &self.weights, self.classes());
+        self.unseen.iter().map(|row| trees.probabilities(row)).collect()
+    }
+
+    fn mlp(&self, rows: &[Features], unseen: &[Features]) -> Vec<Vec<f64>> {
         let scale = FeatureScale::of(rows.iter());
-        let rows: Vec<[f32; 17]> = rows.iter().map(|row| scale.apply(row)).collect();
-        let net = FeatureClassifier::fit(&rows, &labels, &weights, classes, experiment.train.seed);
+        let rows: Vec<Features> = rows.iter().map(|row| scale.apply(row)).collect();
+        let seed = self.experiment.train.seed;
+        let net = FeatureClassifier::fit(&rows, &self.labels, &self.weights, self.classes(), seed);
         unseen.iter().map(|row| net.probabilities(&scale.apply(row))).collect()
+    }
+
+    fn mlp_annotated(&self) -> Vec<Vec<f64>> {
+        let of = |records: &[usize]| records.iter().map(|&r| self.data.strips[r].features).collect::<Vec<_>>();
+        self.mlp(&of(&self.division.train), &of(&self.division.test))
+    }
+}
+
+/// Name and probability of every class for every test record of each of the [`BASELINES`]. Training records weigh alike, or, with
+/// `losses.class_weights`, first all patients of a class alike and then all classes.
+pub fn baselines(experiment: &Experiment, data: &Dataset, division: &Division) -> Vec<(&'static str, Vec<Vec<f64>>)> {
+    let detected = |records: &[usize]| -> Vec<Features> {
+        records.par_iter().map(|&r| detected(&data.strips[r], data, experiment)).collect()
     };
-    let fitted = |name: &'static str| {
-        let probabilities: Vec<Vec<f64>> = match name {
-            "prior" => {
-                let shares = class_counts(data, train).into_iter().map(|n| n as f64 / train.len() as f64).collect();
-                vec![shares; test.len()]
-            }
-            "rule" => {
-                let rule = Rule::fit(&rows, &labels, &weights, classes);
-                unseen.iter().map(|row| rule.probabilities(row).to_vec()).collect()
-            }
-            "boosting" => {
-                let trees = Boosting::fit(&rows, &labels, &weights, classes);
-                unseen.iter().map(|row| trees.probabilities(row)).collect()
-            }
-            "mlp" => mlp(&rows, &unseen),
-            _ => mlp(&of(train, &|s| s.features), &of(test, &|s| s.features)),
-        };
-        (name, probabilities)
+    let fit = Fit {
+        experiment,
+        data,
+        division,
+        labels: division.train.iter().map(|&r| data.strips[r].label).collect(),
+        weights: weights(data, &division.train, experiment.losses.class_weights),
+        rows: detected(&division.train),
+        unseen: detected(&division.test),
     };
-    BASELINES.par_iter().map(|name| fitted(name)).collect()
+    BASELINES.par_iter().map(|baseline| (baseline.name, (baseline.fit)(&fit))).collect()
 }
 
 /// The features of the beats that the experiment's detector finds in the strip's signal.
-fn detected(strip: &Strip, data: &Dataset, experiment: &Experiment) -> [f32; 17] {
+fn detected(strip: &Strip, data: &Dataset, experiment: &Experiment) -> Features {
     let fs = data.preprocessing.fs;
     let detect = || {
         let x: Vec<f64> = strip.signal.iter().map(|&v| f64::from(v)).collect();
@@ -106,7 +148,7 @@ struct Rule {
 
 impl Rule {
     /// The rule of best macro-F1 on the training rows, its thresholds among quantiles of theirs; the first of equals.
-    fn fit(rows: &[[f32; 17]], labels: &[usize], weights: &[f64], classes: usize) -> Self {
+    fn fit(rows: &[Features], labels: &[usize], weights: &[f64], classes: usize) -> Self {
         let rates = quantiles(rows, MEAN_NN);
         let mut best: Option<(f64, Self)> = None;
         for irregularity in IRREGULARITY {
@@ -131,7 +173,7 @@ impl Rule {
     }
 
     /// Fills the cells and gives the macro-F1 of their most frequent classes, records counted by weight.
-    fn fill(&mut self, rows: &[[f32; 17]], labels: &[usize], weights: &[f64], classes: usize) -> f64 {
+    fn fill(&mut self, rows: &[Features], labels: &[usize], weights: &[f64], classes: usize) -> f64 {
         let mut counts = vec![vec![0.0; classes]; CELLS];
         let mut whole = vec![0.0; classes];
         for ((row, &label), w) in rows.iter().zip(labels).zip(weights) {
@@ -154,7 +196,7 @@ impl Rule {
         macro_f1_of_true(&confusion)
     }
 
-    fn cell(&self, row: &[f32; 17]) -> usize {
+    fn cell(&self, row: &Features) -> usize {
         let [mean, irregular] = [row[MEAN_NN], row[self.irregularity]].map(f64::from);
         if !mean.is_finite() || !irregular.is_finite() {
             return CELLS - 1;
@@ -162,7 +204,7 @@ impl Rule {
         self.rates.iter().filter(|rate| mean > **rate).count() + 3 * usize::from(irregular > self.threshold)
     }
 
-    fn probabilities(&self, row: &[f32; 17]) -> &[f64] {
+    fn probabilities(&self, row: &Features) -> &[f64] {
         &self.cells[self.cell(row)]
     }
 }
@@ -171,7 +213,7 @@ impl Rule {
 const CELLS: usize = 7;
 
 /// Values that divide those of a feature into parts of equal size.
-fn quantiles(rows: &[[f32; 17]], feature: usize) -> Vec<f64> {
+fn quantiles(rows: &[Features], feature: usize) -> Vec<f64> {
     let all = defined(rows, feature);
     let mut cuts: Vec<f64> =
         (1..QUANTILES).filter_map(|q| all.get(q * all.len().saturating_sub(1) / QUANTILES)).copied().collect();
@@ -185,7 +227,7 @@ mod tests {
     use crate::ecg::synthesize;
     use crate::experiment::data;
 
-    fn row(mean: f32, irregular: f32) -> [f32; 17] {
+    fn row(mean: f32, irregular: f32) -> Features {
         std::array::from_fn(|j| match j {
             MEAN_NN => mean,
             5 => irregular,
@@ -198,7 +240,7 @@ mod tests {
     fn the_rule_finds_rate_and_irregularity() {
         // slow, normal and fast regular rhythms, and one that is irregular at any rate
         let class = |i: usize| i % 4;
-        let rows: Vec<[f32; 17]> = (0..400)
+        let rows: Vec<Features> = (0..400)
             .map(|i| {
                 let by = (i / 4) as f32;
                 match class(i) {
@@ -211,7 +253,7 @@ mod tests {
             .collect();
         let labels: Vec<usize> = (0..400).map(class).collect();
         let rule = Rule::fit(&rows, &labels, &[1.0; 400], 4);
-        let predicted = |row: &[f32; 17]| crate::explain::argmax(rule.probabilities(row));
+        let predicted = |row: &Features| crate::explain::argmax(rule.probabilities(row));
         let hits = rows.iter().zip(&labels).filter(|(row, label)| predicted(row) == **label).count();
         assert!(hits > 390, "{hits} {rule:?}");
         assert_eq!((rule.irregularity, predicted(&row(f32::NAN, 0.1))), (5, 0));

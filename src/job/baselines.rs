@@ -2,7 +2,7 @@
 
 use crate::ecg::fingerprint::Fingerprint;
 use crate::error::{Error, Result};
-use crate::eval::baselines::baselines;
+use crate::eval::baselines::{BASELINES, Baseline, baselines};
 use crate::experiment::Experiment;
 use crate::experiment::data::{self, class_counts};
 use crate::files::write_json;
@@ -40,11 +40,11 @@ pub fn run_baselines(
     host.say(format!("fitting on {} strips, testing on {}", division.train.len(), division.test.len()));
     let place = format!("fold-{}-seed-{}", experiment.train.fold, experiment.train.seed);
     // folders first: none is found taken after the work
-    let folder = |name: &&'static str| {
-        let at = dir.join(name).join(&place);
+    let folder = |baseline: &Baseline| {
+        let at = dir.join(baseline.name).join(&place);
         Ok((RunFolder::lock(&at)?, RunFolder::create(&at, replace)?))
     };
-    let folders = crate::eval::baselines::BASELINES.iter().map(folder).collect::<Result<Vec<_>>>()?;
+    let folders = BASELINES.iter().map(folder).collect::<Result<Vec<_>>>()?;
     let fitted = baselines(experiment, &dataset, &division);
     let mut all = Vec::with_capacity(fitted.len());
     for ((name, probabilities), (_lock, folder)) in fitted.into_iter().zip(&folders) {

@@ -4,7 +4,7 @@
 //! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`randomised`], [`examples`], [`cost`]: what a test writes, each with its type
 //! - [`databases`]: results of a test by database
 //! - [`origin`]: of which test a file is
-//! - [`read`]: run folders, read as far as they can be, [`missing`]: and what they do not have; [`set`]: the runs of a sweep in their order
+//! - [`read`]: run folders, read as far as they can be, [`missing`]: and what they do not have; [`select`]: which of them are shown together; [`set`]: the runs of a sweep in their order
 
 pub mod cost;
 pub mod databases;
@@ -21,6 +21,7 @@ pub mod randomised;
 pub mod read;
 pub mod record;
 pub mod sanity;
+pub mod select;
 pub mod set;
 
 pub use folder::RunFolder;

@@ -16,8 +16,7 @@ use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
 use crate::run::set::count;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
@@ -72,129 +71,6 @@ pub struct Found {
     pub left_out: Vec<&'static str>,
 }
 
-impl Found {
-    /// Keeps the runs of one test fold, of one seed, and, of their strips, those of some records; what was given says so from
-    /// then on.
-    ///
-    /// # Errors
-    /// [`Error::Data`] where no run is of the fold or seed, or no run keeps a strip of a record.
-    pub fn restrict(&mut self, fold: Option<usize>, seed: Option<u64>, records: &[String]) -> Result<()> {
-        let mut of = self.only("fold", fold, |run| Some(run.fold_and_seed()?.0))?;
-        of.extend(self.only("seed", seed, |run| Some(run.record.as_ref()?.seed))?);
-        let mut kept: BTreeSet<String> = BTreeSet::new();
-        for strips in self.runs.iter_mut().filter_map(|r| Some(&mut r.examples.as_mut()?.strips)) {
-            kept.extend(strips.iter().map(|s| s.record.clone()));
-            strips.retain(|s| records.is_empty() || records.contains(&s.record));
-        }
-        if let Some(record) = records.iter().find(|r| !kept.contains(*r)) {
-            let (n, some): (_, Vec<String>) = (kept.len(), kept.into_iter().take(6).collect());
-            let what = format!("no run keeps a strip of it; they keep {n} records, such as {}", some.join(", "));
-            let hint = "name kept ones; a training keeps output.examples of each class, right and wrong";
-            return Err(Error::data(record, what, hint));
-        }
-        if !records.is_empty() {
-            self.picked = records.to_vec();
-        }
-        if let (Some(last), false) = (self.names.last_mut(), of.is_empty()) {
-            *last = format!("{last} ({})", of.join("; "));
-        }
-        Ok(())
-    }
-
-    /// Keeps the runs of which `of` is `wanted`, a `what`; in words where that is one.
-    fn only<T: Ord + Display>(
-        &mut self,
-        what: &str,
-        wanted: Option<T>,
-        of: impl Fn(&Run) -> Option<T>,
-    ) -> Result<Vec<String>> {
-        let Some(wanted) = wanted else { return Ok(Vec::new()) };
-        let there: BTreeSet<T> = self.runs.iter().filter_map(&of).collect();
-        let named = format!("{what} {wanted}");
-        if !there.contains(&wanted) {
-            let there: Vec<String> = there.iter().map(T::to_string).collect();
-            let found = format!("found no run, expected one of the {what}s {}", there.join(", "));
-            return Err(Error::data(named, found, format!("give a {what} of these runs with --{what}")));
-        }
-        self.runs.retain(|run| of(run).as_ref() == Some(&wanted));
-        Ok(vec![named])
-    }
-
-    /// Whether every file that is there can be used: a page may leave one out, a table of results may not.
-    ///
-    /// # Errors
-    /// [`Error::Data`] for the first one that is damaged, or of another test than its run's.
-    pub fn undamaged(&self) -> Result<()> {
-        self.missing.iter().find(|m| m.damaged).map_or(Ok(()), |m| Err(m.error()))
-    }
-
-    /// Leaves out what only some of the runs have, since a figure of those would pass for one of all: a file that one of them
-    /// lacks or has damaged, and runs under way beside finished ones. What they lack stays in [`Found::missing`].
-    ///
-    /// # Errors
-    /// [`Error::Data`] where a run does not say what it is: `config.toml` or `run.json` is damaged.
-    pub fn complete(&mut self) -> Result<()> {
-        let nameless = |m: &&Missing| m.damaged && matches!(m.file, Some(CONFIG | RECORD));
-        if let Some(missing) = self.missing.iter().find(nameless) {
-            return Err(missing.error());
-        }
-        if self.runs.iter().any(Run::is_finished) {
-            self.runs.retain(Run::is_finished);
-        }
-        self.on_common_folds()?;
-        let names: BTreeSet<String> = self.runs.iter().map(Run::name).collect();
-        let files = self.missing.iter().filter(|m| names.contains(&m.place)).filter_map(|m| m.file);
-        let mut files: BTreeSet<&'static str> = files.collect();
-        // predictions are compared with the metrics
-        if files.contains(METRICS) {
-            files.insert(PREDICTIONS);
-        }
-        // what none has is not left out
-        let there = |file: &&'static str| {
-            self.missing.iter().any(|m| m.damaged && m.file == Some(*file)) || self.runs.iter().any(|run| run.has(file))
-        };
-        self.left_out = files.into_iter().filter(there).collect();
-        for file in &self.left_out {
-            self.runs.iter_mut().for_each(|run| run.forget(file));
-        }
-        Ok(())
-    }
-
-    /// Of several arms, keeps the runs of folds and seeds that all of them have, and notes the others: arms are compared on the
-    /// same test folds.
-    ///
-    /// # Errors
-    /// [`Error::Data`] where they have none in common.
-    pub fn on_common_folds(&mut self) -> Result<()> {
-        let left = off_common_folds(&self.runs)?;
-        let mut index = 0..;
-        self.runs.retain(|_| !left.contains_key(&index.next().unwrap_or_default()));
-        self.missing.extend(left.into_values());
-        Ok(())
-    }
-
-    /// Puts the folder above before the names of arms of different inputs that have runs of the same fold and seed, and before
-    /// names of inputs that are alike.
-    fn tell_apart(&mut self, inputs: &[PathBuf], from: &[usize]) {
-        let cells: Vec<_> = self.runs.iter().map(|r| (r.variant.clone(), r.fold_and_seed())).zip(from).collect();
-        let twice = |(one, place): &((String, _), &usize)| cells.iter().any(|(other, at)| other == one && at != place);
-        let doubled: BTreeSet<String> = cells.iter().filter(|one| twice(one)).map(|one| one.0.0.clone()).collect();
-        for run in self.runs.iter_mut().filter(|run| doubled.contains(&run.variant)) {
-            let of_sweep = named(&run.dir).starts_with("fold-");
-            let arm = if of_sweep { run.dir.parent() } else { Some(run.dir.as_path()) };
-            if let Some(above) = arm.and_then(Path::parent).filter(|above| !above.as_os_str().is_empty()) {
-                run.variant = format!("{}/{}", named(above), run.variant.rsplit('/').next().unwrap_or_default());
-            }
-        }
-        let alike = |name: &String| self.names.iter().filter(|other| *other == name).count() > 1;
-        let full = |(name, input): (&String, &PathBuf)| match input.parent().filter(|_| alike(name)) {
-            Some(above) if !above.as_os_str().is_empty() => format!("{}/{name}", named(above)),
-            _ => name.clone(),
-        };
-        self.names = self.names.iter().zip(inputs).map(full).collect();
-    }
-}
-
 impl Run {
     /// Fold and seed, in words.
     pub fn cell(&self) -> String {
@@ -230,7 +106,7 @@ impl Run {
     }
 
     /// Whether a file was read.
-    fn has(&self, file: &str) -> bool {
+    pub(super) fn has(&self, file: &str) -> bool {
         match file {
             LOG => !self.log.is_empty(),
             METRICS => self.metrics.is_some(),
@@ -244,7 +120,7 @@ impl Run {
     }
 
     /// Leaves out what a file said.
-    fn forget(&mut self, file: &str) {
+    pub(super) fn forget(&mut self, file: &str) {
         match file {
             LOG => self.log.clear(),
             METRICS => self.metrics = None,
@@ -305,31 +181,6 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
     Ok(found)
 }
 
-/// By their places the runs of folds and seeds that not all of several arms have, with what is to be said of each.
-///
-/// # Errors
-/// [`Error::Data`] where the arms have none in common.
-pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
-    let arms: BTreeSet<&str> = runs.iter().map(|r| r.variant.as_str()).collect();
-    let cells: Option<Vec<(usize, u64)>> = runs.iter().map(Run::fold_and_seed).collect();
-    let Some(cells) = cells.filter(|_| arms.len() > 1) else { return Ok(BTreeMap::new()) };
-    let of = |arm: &&str| -> BTreeSet<(usize, u64)> {
-        runs.iter().zip(&cells).filter(|(r, _)| r.variant == *arm).map(|(_, cell)| *cell).collect()
-    };
-    let all: Vec<BTreeSet<(usize, u64)>> = arms.iter().map(of).collect();
-    if all.iter().cloned().reduce(|a, b| &a & &b).is_some_and(|common| common.is_empty()) {
-        let what = "found no fold and seed that all of them have runs of, expected one or more";
-        let hint = "arms are compared on the same test folds: draw those of other folds by themselves";
-        return Err(Error::data(Vec::from_iter(arms).join(", "), what, hint));
-    }
-    let lacks = |cell: &(usize, u64)| arms.iter().zip(&all).find(|(_, own)| !own.contains(cell)).map(|(arm, _)| *arm);
-    let left = |(i, (run, cell)): (usize, (&Run, &(usize, u64)))| {
-        let what = format!("left out of comparisons: no finished run of {} on this fold and seed", lacks(cell)?);
-        Some((i, Missing::new(run.name(), what)))
-    };
-    Ok(runs.iter().zip(&cells).enumerate().filter_map(left).collect())
-}
-
 /// Whether a variant, of whatever sweep, has this name.
 pub(crate) fn is_named(variant: &str, name: &str) -> bool {
     variant.rsplit('/').next() == Some(name)
@@ -341,7 +192,7 @@ pub fn has_runs(path: &Path) -> bool {
 }
 
 /// Last part of a path, also of `.` and `..`.
-fn named(path: &Path) -> String {
+pub(super) fn named(path: &Path) -> String {
     let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     last(path).or_else(|| last(&std::fs::canonicalize(path).ok()?)).unwrap_or_else(|| "runs".into())
 }
