@@ -216,19 +216,19 @@ fn first_step(serve: &[String]) -> Result<[f64; 2]> {
     Ok([warm, cold?])
 }
 
-/// A row of the table of goals; `less` is better, or more.
-struct Goal {
+/// A row of the table of targets; `less` is better, or more.
+struct Target {
     name: &'static str,
     found: Option<f64>,
     unit: &'static str,
-    goal: f64,
-    aim: f64,
+    target: f64,
+    stretch: f64,
     less: bool,
 }
 
 impl Report {
-    /// The goals and what was measured, as a Markdown table.
-    pub fn goals(&self) -> String {
+    /// The targets and what was measured, as a Markdown table.
+    pub fn targets(&self) -> String {
         let of = |name: &str| self.peers.iter().find(|p| p.name.starts_with(name));
         let torch = of("PyTorch");
         let guided = self.step.guidance.iter().find(|g| g.name == "xai").map(|g| 100.0 * (g.ratio - 1.0));
@@ -241,8 +241,8 @@ impl Report {
         let conv = self.conv_gflops.map(Some);
         let [warm, cold] = self.first_step_seconds.map(Some);
         let share = Some(100.0 * self.conv_gflops[0] / self.ceilings.gflops);
-        let at_most = |name, found, unit, goal, aim| Goal { name, found, unit, goal, aim, less: true };
-        let at_least = |name, found, unit, goal, aim| Goal { name, found, unit, goal, aim, less: false };
+        let at_most = |name, found, unit, target, stretch| Target { name, found, unit, target, stretch, less: true };
+        let at_least = |name, found, unit, target, stretch| Target { name, found, unit, target, stretch, less: false };
         let burn = of("burn").map(|b| b.train_ratio);
         let rows = [
             at_most("training step against PyTorch CPU", torch.map(|t| t.train_ratio), "x", 1.5, 1.0),
@@ -259,18 +259,18 @@ impl Report {
             at_most("peak memory of the process against PyTorch's", memory, "x", 0.8, 0.6),
             at_most("time per sample at larger batches and lengths", Some(grown), "x", 1.05, 1.0),
         ];
-        let mut text = String::from("| | measured | goal | then | met |\n|---|---|---|---|---|\n");
-        for Goal { name, found, unit, goal, aim, less } in rows {
+        let mut text = String::from("| | measured | target | stretch target | met |\n|---|---|---|---|---|\n");
+        for Target { name, found, unit, target, stretch, less } in rows {
             let bound = if less { "at most" } else { "at least" };
             let (cell, met) = match found {
                 Some(v) if v.is_finite() => {
-                    let met = if less { v <= goal } else { v >= goal };
+                    let met = if less { v <= target } else { v >= target };
                     (format!("{v:.2}{unit}"), if met { "yes" } else { "no" })
                 }
                 _ => ("-".to_owned(), "-"),
             };
             // writing into a String cannot fail
-            let _ = writeln!(text, "| {name} | {cell} | {bound} {goal}{unit} | {aim}{unit} | {met} |");
+            let _ = writeln!(text, "| {name} | {cell} | {bound} {target}{unit} | {stretch}{unit} | {met} |");
         }
         text
     }
