@@ -291,7 +291,7 @@ mod tests {
         let all = |set: &Dataset| baselines(&experiment, set, &division);
         let before = all(&set);
         let names: Vec<&str> = before.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, BASELINES);
+        assert_eq!(names, BASELINES.map(|baseline| baseline.name));
         assert!(before.iter().all(|(_, rows)| rows.len() == division.test.len()));
         assert_eq!(before, all(&set), "nothing is drawn twice");
         // annotations that say nothing change what is fitted to them alone
