@@ -14,6 +14,7 @@ use crate::nn::Model;
 use crate::nn::model_file::safetensors_bytes;
 use crate::nn::params::NamedTensor;
 use crate::run::folder::EpochLog;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Value of the metadata key `format`.
@@ -56,17 +57,18 @@ impl Selected {
             Select::Average if 2 * epoch <= epochs => {}
             Select::Average => match selected {
                 None => *selected = Some(Self { epoch, score: 1.0, values: net.params().read()? }),
-                Some(mean) => mean.join(epoch, &net.params().read()?),
+                Some(mean) => mean.join(epoch, net.params().read()?),
             },
         }
         Ok(())
     }
 
-    /// Makes the mean one of one network more.
-    fn join(&mut self, epoch: usize, values: &[NamedTensor]) {
+    /// Makes the mean one of one network more; values are found by name, as a file has them in an order of its own.
+    fn join(&mut self, epoch: usize, values: Vec<NamedTensor>) {
         (self.epoch, self.score) = (epoch, self.score + 1.0);
-        for ((_, _, mean), (_, _, new)) in self.values.iter_mut().zip(values) {
-            for (m, v) in mean.iter_mut().zip(new) {
+        let values: HashMap<String, Vec<f32>> = values.into_iter().map(|(name, _, v)| (name, v)).collect();
+        for (name, _, mean) in &mut self.values {
+            for (m, v) in mean.iter_mut().zip(&values[name]) {
                 *m += ((f64::from(*v) - f64::from(*m)) / self.score) as f32;
             }
         }
