@@ -16,5 +16,6 @@ mod networks;
 mod pool;
 mod resume;
 mod room;
+mod schemas;
 mod sweep;
 mod telling;

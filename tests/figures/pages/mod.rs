@@ -259,7 +259,9 @@ impl Sentence {
         for claim in &self.holds {
             match files.holds(&place, claim) {
                 Ok(None) => {}
-                Ok(Some(found)) => all.fail(at, &format!("found {found}, which does not hold; the sentence claims {claim} ({place})")),
+                Ok(Some(found)) => {
+                    all.fail(at, &format!("found {found}, which does not hold; the sentence claims {claim} ({place})"))
+                }
                 Err(e) => all.fail(at, &e),
             }
         }
