@@ -3,8 +3,8 @@
 use crate::ecg::fingerprint::Fingerprint;
 use crate::error::{Error, Result};
 use crate::eval::baselines::baselines;
-use crate::experiment::data::{self, class_counts};
 use crate::experiment::Experiment;
+use crate::experiment::data::{self, class_counts};
 use crate::files::write_json;
 use crate::job::Host;
 use crate::run::folder::{METRICS, PREDICTIONS};

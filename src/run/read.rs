@@ -423,7 +423,9 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         ($field:ident, $file:expr, $read:expr, $without:literal) => {
             match $read {
                 // what tells of a test is every run's, the rest a network's
-                Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => told.push((Some($file), format!("no {}: {}", $file, $without), command, false)),
+                Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => {
+                    told.push((Some($file), format!("no {}: {}", $file, $without), command, false))
+                }
                 Ok(found) => run.$field = found,
                 Err(e) => told.push((Some($file), e, command, true)),
             }

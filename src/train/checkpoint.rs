@@ -46,7 +46,8 @@ impl Selected {
         match select {
             Select::Final => {}
             Select::Best => {
-                let score = log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
+                let score =
+                    log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
                 // the first of equals stays
                 if selected.as_ref().is_none_or(|best| score > best.score) {
                     *selected = Some(Self { epoch, score, values: net.params().read()? });

@@ -170,7 +170,7 @@ fn small_network() -> NetworkDiagram {
 fn all(data: &KernelData, look: &Look) -> Vec<Figure<'static>> {
     let draw = |kind: &Kind| match kind.draw {
         Draw::Kernels(draw) => draw(data, look),
-        Draw::Runs(_) => Vec::new(),
+        Draw::Runs(_) | Draw::Networks(_) => Vec::new(),
     };
     FIGURES.iter().flat_map(draw).collect()
 }
