@@ -1,6 +1,7 @@
 //! A training that is killed or told to stop goes on to the same bytes as one that never was.
 
 use crate::common::{TINY, exgnet, fails, json, path, text, train};
+use exgnet::nn::ModelFile;
 use exgnet::run::RunFolder;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
