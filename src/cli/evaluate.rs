@@ -26,7 +26,13 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "Examples:\n  exgnet evaluate --model results/quickstart                     its own test fold\n  \
                   exgnet evaluate --model results/mitbih --data wfdb:ludb --json\n  \
-                  exgnet evaluate --model results/mitbih --out results/mitbih    all the files that `train` writes of a test"
+                  exgnet evaluate --model results/mitbih --out results/mitbih    all the files that `train` writes of a test\n\n\
+                  Keys of metrics.json: classes, records, confusion (true classes in rows), accuracy, macro_f1, macro_sensitivity, \
+                  macro_specificity, macro_auroc, absent_classes, per_class (by class: sensitivity, specificity, ppv, f1, auroc, support, \
+                  training), baseline (accuracy, macro_f1), explanation (ncc, energy, pointing, deletion_auc, insertion_auc), calibration \
+                  (ece, brier), databases (where there are several: name, records, patients, macro_f1, accuracy, f1, ncc, pointing, \
+                  ncc_intervals, calibration), part, data, trained_on (patients that training had too; not there for none). What was \
+                  not computed is null. A key keeps its name and meaning; new ones may come."
 )]
 pub(super) struct EvaluateArgs {
     /// Model file or run folder

@@ -20,7 +20,10 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  exgnet predict --model results/quickstart strip.npy --fs 500\n  \
                   exgnet predict --model results/mitbih mitdb/201@120 mitdb/201@2:10 --json\n  \
-                  exgnet predict --model results/clinical ludb --lead V5")]
+                  exgnet predict --model results/clinical ludb --lead V5\n\n\
+                  Keys of the JSON, one object a line: input, class, probabilities (by class), logits (in the order of the model's classes), \
+                  lead (null where the file names none), lead_substituted (whether it is another than the model's; null without a \
+                  lead), notes. A key keeps its name and meaning; new ones may come.")]
 pub(super) struct PredictArgs {
     /// Model file or run folder
     #[arg(long)]

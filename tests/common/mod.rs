@@ -6,6 +6,7 @@ pub mod drawing;
 pub mod engine;
 pub mod golden;
 pub mod goldens;
+pub mod markdown;
 pub mod onnx;
 pub mod recordings;
 pub mod tables;

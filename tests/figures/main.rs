@@ -4,5 +4,6 @@
 mod common;
 
 mod kernels;
+mod pages;
 mod report;
 mod runs;

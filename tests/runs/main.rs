@@ -16,5 +16,6 @@ mod memory_limit;
 mod networks;
 mod pool;
 mod resume;
+mod schemas;
 mod sweep;
 mod telling;

@@ -1,6 +1,7 @@
 //! A pool of recordings with all that goes with it: a table of labels, all leads, a sampler, sources that only test.
 
 use super::resume::killed_and_resumed;
+use super::schemas::follows;
 use crate::common::{exgnet, fails, json, path, text};
 use exgnet::ecg::wfdb::{Format, RecordToWrite, SignalToWrite, write_record};
 use exgnet::ecg::{SyntheticOptions, synthesize};
@@ -70,6 +71,9 @@ fn a_pool_is_trained_resumed_tested_and_remembered() {
     assert!(tested.iter().any(|id| id.starts_with("pool/")));
     assert_eq!(read("folds.json")["records"].as_object().expect("records").len(), 48);
     assert_eq!(read("metrics.json")["records"], tested.len());
+    // of several databases; and below with patients that training had
+    assert!(read("metrics.json")["databases"].is_array());
+    follows("metrics", "metrics.json", &read("metrics.json"));
     // the model says whose strips it has seen
     let trained = ModelFile::read(&run).expect("a model").info.trained_on.expect("its sources");
     assert_eq!(Vec::from_iter(&trained.sources), ["pool"]);
@@ -82,6 +86,7 @@ fn a_pool_is_trained_resumed_tested_and_remembered() {
     let all = exgnet(&["evaluate", "--model", dir, "--data", &pool, "--json"]);
     assert!(all.status.success(), "{}", text(&all.stderr));
     assert_eq!(json(&all.stdout)["trained_on"], trained.patients.len());
+    follows("metrics", "evaluate --json", &json(&all.stdout));
     let note = format!("the model was trained on {} of the patients", trained.patients.len());
     assert!(text(&all.stderr).contains(&note), "{}", text(&all.stderr));
     let unseen = exgnet(&["evaluate", "--model", dir, "--data", &test, "--json"]);

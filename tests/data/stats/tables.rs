@@ -1,5 +1,6 @@
 //! Tables in three forms.
 
+use crate::common::markdown;
 use exgnet::tables::latex::TEXT_WIDTH;
 use exgnet::tables::{Best, Cell, Column, Table};
 use proptest::prelude::*;
@@ -162,17 +163,6 @@ fn what_is_missing_is_never_a_number() {
     assert!(t.csv().ends_with("r,-0.001,,\n"));
 }
 
-/// Text between unescaped `|`.
-fn markdown_cells(line: &str) -> usize {
-    let mut escaped = false;
-    let mut bars = 0_usize;
-    for c in line.chars() {
-        bars += usize::from(c == '|' && !escaped);
-        escaped = c == '\\' && !escaped;
-    }
-    bars.saturating_sub(1)
-}
-
 fn any_cell() -> impl Strategy<Value = Cell> {
     let v = || prop_oneof![any::<f64>(), -2.0..2.0_f64, Just(-0.0), Just(f64::NAN)];
     prop_oneof![
@@ -200,7 +190,7 @@ proptest! {
         let markdown = t.markdown();
         let lines: Vec<&str> = markdown.lines().skip_while(|l| !l.starts_with('|')).collect();
         prop_assert_eq!(lines.len(), rows.len() + 2);
-        prop_assert!(lines.iter().all(|l| markdown_cells(l) == 3), "{}", markdown);
+        prop_assert!(lines.iter().all(|l| markdown::cells(l).len() == 3), "{}", markdown);
         // every line of the body ends its row, with three cells
         let latex = t.latex("t");
         let body = latex.lines().skip_while(|l| *l != r"\toprule").filter(|l| l.ends_with(r" \\"));
