@@ -2,7 +2,7 @@
 
 use super::report::print_missing;
 use super::{Common, print_line};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::{guard, write_atomically};
 use crate::tables::by_database::Pool;
 use crate::tables::collect::collect;
@@ -13,7 +13,8 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  exgnet collect results/mitbih-ablation\n  \
                   exgnet collect results/mitbih-ablation --latex-columns macro-F1,NCC,inference\n  \
-                  exgnet collect results/pool --pool external=ludb+cinc2021\n\n\
+                  exgnet collect results/pool --pool external=ludb+cinc2021\n  \
+                  exgnet collect results/pool --reference mlp --out results/pool/against-mlp\n\n\
                   table: mean and standard deviation over folds; intervals draw patients, from the records of all folds\n\
                   and seeds, also for the difference to the reference; p and effect (rank-biserial) of Wilcoxon's\n\
                   signed-rank test against it, over fold means where folds are by patient, else over the cells of fold\n\
@@ -31,6 +32,9 @@ pub(super) struct CollectArgs {
     /// Databases whose records also make a row of by_database together; may be repeated
     #[arg(long = "pool", value_name = "NAME=DATABASE+DATABASE")]
     pools: Vec<Pool>,
+    /// Folder to write; without it that of the sweep
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Columns of table.tex, by name, also those of times; without it the most important ones that fit the page
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     latex_columns: Option<Vec<String>>,
@@ -42,10 +46,15 @@ pub(super) struct CollectArgs {
 pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     let found = collect(&args.dir, args.reference.as_deref(), &args.pools)?;
     let files = found.files(args.latex_columns.as_deref(), args.latex_class_columns.as_deref())?;
+    let dir = args.out.as_ref().unwrap_or(&args.dir);
+    if args.out.is_some() {
+        std::fs::create_dir_all(dir)
+            .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written"))?;
+    }
     // the name of the sweep, which every title begins with
     let name = |text: &str| text.lines().next().and_then(|title| Some(title.split_once(": ")?.0.to_owned()));
     for (file, text) in &files {
-        let path = args.dir.join(file);
+        let path = dir.join(file);
         if file.ends_with(".md") {
             // tables that an earlier call made of this sweep
             let old = std::fs::read_to_string(&path).unwrap_or_default();
@@ -59,7 +68,7 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     found.unfinished.iter().for_each(|dir| common.say(format!("not finished: {}", dir.display())));
     print_missing(common, &found.left_out);
     let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
-    let (runs, dir) = (found.runs, args.dir.display());
+    let (runs, dir) = (found.runs, dir.display());
     common.say(format!("{runs} runs; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));
     Ok(())
 }

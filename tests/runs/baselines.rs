@@ -44,6 +44,10 @@ fn baselines_stand_beside_networks() {
     let averaged = read("runs/by_database.csv");
     assert!(averaged.lines().any(|l| l.starts_with("rule,synthetic,20,20,")), "{averaged}");
     assert!(read("runs/by_database.md").contains("less that of plain"), "{averaged}");
+    // against another one, beside those
+    works(&["collect", &out, "--reference", "mlp", "--out", &at("against/mlp"), "--quiet"]);
+    assert!(read("against/mlp/by_database.md").contains("less that of mlp"));
+    assert!(read("runs/by_database.md").contains("less that of plain"));
 
     // figures of tests show both, those of epochs and maps the networks alone; nothing that a baseline cannot have is missed
     let figures =
