@@ -173,7 +173,7 @@ fn reference(gpu: &Gpu, operation: &Operation, arms: &[Arm], name: &str) -> Resu
         _ => {
             let Error::Config { what, hint } = unknown else { return Err(unknown) };
             let what = format!("--against {name}: neither a version nor a folder; {what}");
-            return Err(Error::config(what, format!("{hint} `built-in` compares with the built-in texts")));
+            return Err(Error::config(what, format!("{hint}; `built-in` compares with the built-in texts")));
         }
     };
     // the version that is measured, if the other texts have it

@@ -11,6 +11,7 @@ use crate::run::RunFolder;
 use clap::Args;
 use std::ffi::OsStr;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -39,8 +40,8 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "N", conflicts_with = "list")]
     task: Option<usize>,
     /// Runs at once, each in a process of its own; on a software adapter one for each core makes the most of them
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["list", "task"])]
-    jobs: usize,
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with_all = ["list", "task"])]
+    jobs: NonZeroUsize,
     /// Folder for the runs, instead of the file's own
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -73,7 +74,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         return job(&CommandHost::new(common), &task.experiment, &task.dir, Begin::Resume);
     }
     let (elsewhere, failed): (Vec<_>, Vec<_>) =
-        (if args.jobs > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
+        (if args.jobs.get() > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
             .into_iter()
             .partition(|&i| RunFolder::is_under_way(&tasks[i].dir));
     if signals::is_stopped() {
@@ -182,7 +183,7 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
             }
         }
     };
-    std::thread::scope(|scope| (0..args.jobs.min(todo.len())).for_each(|_| drop(scope.spawn(worker))));
+    std::thread::scope(|scope| (0..args.jobs.get().min(todo.len())).for_each(|_| drop(scope.spawn(worker))));
     Ok(std::mem::take(&mut *lock(&failed)))
 }
 

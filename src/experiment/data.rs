@@ -183,11 +183,14 @@ fn check_division(data: &Dataset, division: Division) -> Result<Division> {
     }
     match class_counts(data, &division.train).iter().position(|&n| n == 0) {
         None => Ok(division),
-        Some(c) => Err(Error::data(
-            "the training fold",
-            format!("no record of class {}", data.classes[c]),
-            "use another fold or split, or raise data.min_class so that the class is dropped",
-        )),
+        Some(c) => {
+            let watched = division.validation.iter().any(|&r| data.strips[r].label == c);
+            let hint = match watched {
+                true => "those of the fold are watched: use train.validation=0, another fold, or more records",
+                false => "use another fold or split, or raise data.min_class so that the class is dropped",
+            };
+            Err(Error::data("the training fold", format!("no record of class {}", data.classes[c]), hint))
+        }
     }
 }
 

@@ -70,6 +70,12 @@ impl Sweep {
         if sweep.folds.is_empty() || sweep.seeds.is_empty() || sweep.variants.is_empty() {
             return Err(bad("has no fold, no seed or no variant".into()));
         }
+        if let Some(fold) = twice(&sweep.folds) {
+            return Err(bad(format!("folds: {fold} is there twice")));
+        }
+        if let Some(seed) = twice(&sweep.seeds) {
+            return Err(bad(format!("seeds: {seed} is there twice")));
+        }
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
         for (i, v) in sweep.variants.iter().enumerate() {
             if v.name.is_empty() || v.name.starts_with('.') || !v.name.chars().all(plain) {
@@ -99,6 +105,11 @@ impl Sweep {
         }
         Ok((sweep, tasks))
     }
+}
+
+/// The first value that an earlier one equals: two runs would have one folder.
+fn twice<T: PartialEq + Copy>(values: &[T]) -> Option<T> {
+    values.iter().enumerate().find(|(i, v)| values[..*i].contains(v)).map(|(_, v)| *v)
 }
 
 #[cfg(test)]
@@ -131,6 +142,8 @@ mod tests {
         for (from, to, part) in [
             ("seeds = [7]", "seeds = []", "no seed"),
             ("'guided'", "'plain'", "twice"),
+            ("folds = [0, 1]", "folds = [0, 1, 0]", "folds: 0 is there twice"),
+            ("seeds = [7]", "seeds = [7, 7]", "seeds: 7 is there twice"),
             ("'guided'", "'../x'", "folder"),
             ("folds = [0, 1]", "folds = [9]", "train.fold"),
             ("losses.xai=0", "losses.xia=0", "losses.xia"),

@@ -28,6 +28,10 @@ pub fn run_baselines(
     replace: bool,
 ) -> Result<Vec<(&'static str, Metrics)>> {
     let (start, begun) = (Instant::now(), RunRecord::start(experiment));
+    if RunFolder::is_begun(dir) {
+        let hint = "baselines are variants beside others: give the folder of a sweep, or a new one";
+        return Err(Error::file(dir, "is a run folder, expected the folder of a sweep", hint));
+    }
     let dataset = host.reading(&mut |watch| data::load(experiment, watch))?;
     host.data(&dataset);
     let division = data::divide(experiment, &dataset)?;

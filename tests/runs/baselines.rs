@@ -32,6 +32,8 @@ fn baselines_stand_beside_networks() {
     works(&[&baselines[..], &["1", "--force", "--threads", "1"]].concat());
     assert_eq!(read("runs/boosting/fold-0-seed-1/predictions.csv"), before, "one thread or several");
     fails(&["baselines", &base, "--out", &out, "--fold", "all"], 1, &["nothing to test on", "--fold 0"]);
+    let run = at("runs/plain/fold-0-seed-1");
+    fails(&["baselines", &base, "--out", &run], 1, &["is a run folder", "HINT"]);
     works(&[&baselines[..], &["2"]].concat());
 
     let table = works(&["collect", &out, "--quiet"]);

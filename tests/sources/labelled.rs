@@ -135,6 +135,18 @@ fn rows_become_windows_and_every_other_row_has_its_reason() {
     }
 }
 
+/// A misspelt `end` labels the rest of the record: that is said.
+#[test]
+fn a_table_with_one_of_start_and_end_says_so() {
+    for (head, part) in
+        [("record,start,stop,class", "no column `end`: all rows end with"), ("record,end,class", "no column `start`")]
+    {
+        let row = if head.contains("start") { "a,0,1,SR" } else { "a,1,SR" };
+        let set = with(&format!("{head}\n{row}\n")).expect("a set");
+        assert!(set.notes.iter().any(|n| n.contains(part)), "{head}: {:#?}", set.notes);
+    }
+}
+
 #[test]
 fn rows_that_overlap_and_lengths_within_half_a_sample() {
     let text = "record,start,end,class\na,0,1,SR\na,0.5,1.5,SR\na,1.0,1.996,ST\na,3,4,SR\na,2.0,3.2,SR\n";

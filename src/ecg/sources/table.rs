@@ -95,6 +95,11 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
     if !others.is_empty() {
         out.notes.push(context.line(format_args!("{name}: columns not used: {}", others.join(", "))));
     }
+    if let (Some(_), None) | (None, Some(_)) = (start, end) {
+        let (lacks, rows) =
+            if end.is_none() { ("end", "end with their record") } else { ("start", "begin with their record") };
+        out.notes.push(context.line(format_args!("{name}: no column `{lacks}`: all rows {rows}")));
+    }
     let mut places: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut records: Vec<Record> = Vec::new();
     let mut line = csv::ByteRecord::new();
