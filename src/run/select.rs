@@ -53,7 +53,11 @@ impl Found {
             let found = format!("found no run, expected one of the {what}s {}", there.join(", "));
             return Err(Error::data(named, found, format!("give a {what} of these runs with --{what}")));
         }
-        self.runs.retain(|run| of(run).as_ref() == Some(&wanted));
+        let (kept, others): (Vec<Run>, Vec<Run>) =
+            std::mem::take(&mut self.runs).into_iter().partition(|run| of(run).as_ref() == Some(&wanted));
+        self.runs = kept;
+        let others: BTreeSet<String> = others.iter().map(Run::name).collect();
+        self.missing.retain(|missing| !others.contains(&missing.place));
         Ok(vec![named])
     }
 

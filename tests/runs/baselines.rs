@@ -52,13 +52,21 @@ fn baselines_stand_beside_networks() {
     assert!(read("runs/by_database.md").contains("less that of plain"));
 
     // figures of tests show both, those of epochs and maps the networks alone; nothing that a baseline cannot have is missed
-    let figures =
-        exgnet(&["figures", &out, "--out", &at("figures"), "--only", "training,ranking,gradcam,embedding,confusion"]);
+    let figures = exgnet(&[
+        "figures",
+        &out,
+        "--out",
+        &at("figures"),
+        "--only",
+        "training,ranking,gradcam-aligned,embedding,confusion",
+    ]);
     let said = text(&figures.stderr);
     assert!(figures.status.success() && !said.contains("missing") && !said.contains("not drawn"), "{said}");
     let drawn = |stem: &str| Path::new(&at("figures")).join(format!("{stem}.png")).exists();
     assert!(
-        ["losses", "reliability", "gradcam", "embedding", "confusion-rule", "confusion-plain"].iter().all(|s| drawn(s))
+        ["losses", "reliability", "gradcam-aligned", "embedding", "confusion-rule", "confusion-plain"]
+            .iter()
+            .all(|s| drawn(s))
     );
     assert!(!drawn("embedding-rule"));
 }
