@@ -175,8 +175,11 @@ impl Files {
     }
 }
 
+/// The least or the largest of two.
+type Take = fn(f64, f64) -> f64;
+
 fn json_text(value: &Value, pointer: &str) -> Result<String, String> {
-    let (take, pointer): (Option<fn(f64, f64) -> f64>, &str) = match pointer.split_once(' ') {
+    let (take, pointer): (Option<Take>, &str) = match pointer.split_once(' ') {
         Some(("min", rest)) => (Some(f64::min), rest),
         Some(("max", rest)) => (Some(f64::max), rest),
         _ => (None, pointer),
