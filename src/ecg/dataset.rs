@@ -1,6 +1,7 @@
 //! What every source delivers: strips of one lead with a rhythm label, and an
 //! account of everything that was left out.
 
+use super::features::Features;
 use super::guidance::GuidanceConfig;
 use super::labels::Scheme;
 use super::patients::{AUTO, PatientNames};
@@ -36,7 +37,7 @@ pub struct Strip {
     pub marked: Option<[u32; 2]>,
     /// The 17 features of [`super::features::NAMES`], not standardised; NaN where one is not defined. Those of
     /// `r_peaks`, or what the source publishes.
-    pub features: [f32; 17],
+    pub features: Features,
     /// The guidance target as a prepared file holds it, as long as the signal; `None` where it is still to be
     /// made from `r_peaks`.
     pub target: Option<Samples>,

@@ -9,6 +9,9 @@ pub const NAMES: [&str; 17] = [
     "Prc20NN", "Prc80NN", "MinNN", "MaxNN", "HTI",
 ];
 
+/// The features of a record, in the order of [`NAMES`].
+pub type Features = [f32; NAMES.len()];
+
 /// What the names stand for, in words.
 pub const MEANINGS: &str = "NN: interval between beats, of any rhythm here; bpm: beats per minute; SDNN: standard deviation of the \
     intervals; SDSD and RMSSD: standard deviation and root mean square of the differences of successive intervals; CVNN and \
@@ -156,7 +159,7 @@ pub struct FeatureScale {
 
 impl FeatureScale {
     /// Of these rows; NaN is left out. A feature without any value has mean 0 and sd 1.
-    pub fn of<'a>(rows: impl Iterator<Item = &'a [f32; 17]> + Clone) -> Self {
+    pub fn of<'a>(rows: impl Iterator<Item = &'a Features> + Clone) -> Self {
         let mut scale = Self { mean: [0.0; 17], sd: [1.0; 17] };
         for j in 0..17 {
             let known: Vec<f64> = rows.clone().map(|r| f64::from(r[j])).filter(|v| v.is_finite()).collect();
@@ -171,7 +174,7 @@ impl FeatureScale {
     }
 
     /// Standardised features; NaN becomes 0, the mean.
-    pub fn apply(&self, row: &[f32; 17]) -> [f32; 17] {
+    pub fn apply(&self, row: &Features) -> Features {
         std::array::from_fn(|j| {
             let v = (f64::from(row[j]) - self.mean[j]) / self.sd[j];
             if v.is_finite() { v as f32 } else { 0.0 }

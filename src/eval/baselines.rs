@@ -5,7 +5,7 @@
 
 use super::boosting::{Boosting, defined};
 use super::feature_classifier::FeatureClassifier;
-use crate::ecg::features::{FeatureScale, NAMES, hrv};
+use crate::ecg::features::{FeatureScale, Features, hrv};
 use crate::ecg::{Dataset, Strip, rpeaks};
 use crate::experiment::Experiment;
 use crate::experiment::data::{Division, class_counts};
@@ -28,9 +28,6 @@ pub const BASELINES: [Baseline; 5] = [
     Baseline { name: "boosting", fit: |fit| fit.boosting() },
     Baseline { name: "mlp-annotated", fit: |fit| fit.mlp_annotated() },
 ];
-
-/// The features of a record.
-type Features = [f32; NAMES.len()];
 
 /// Places of irregularity and mean RR in the features, see [`crate::ecg::features::NAMES`].
 const MEAN_NN: usize = 1;

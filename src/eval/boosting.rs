@@ -7,6 +7,7 @@
 //! where training met none.
 
 use super::feature_classifier::INPUTS;
+use crate::ecg::features::Features;
 use crate::explain::softmax;
 use rayon::prelude::*;
 
@@ -37,7 +38,7 @@ enum Node {
 }
 
 impl Tree {
-    fn value(&self, row: &[f32; INPUTS]) -> f64 {
+    fn value(&self, row: &Features) -> f64 {
         let mut at = 0;
         loop {
             match self.0[at] {
@@ -60,7 +61,7 @@ struct Binned {
 }
 
 impl Binned {
-    fn new(rows: &[[f32; INPUTS]]) -> Self {
+    fn new(rows: &[Features]) -> Self {
         let thresholds: Vec<Vec<f64>> = (0..INPUTS).map(|j| thresholds(rows, j)).collect();
         let bin = |j: usize, x: f32| match x.is_finite() {
             true => thresholds[j].partition_point(|t| *t < f64::from(x)) as u8,
@@ -72,14 +73,14 @@ impl Binned {
 }
 
 /// The values of a feature where it is defined, ascending.
-pub(super) fn defined(rows: &[[f32; INPUTS]], feature: usize) -> Vec<f64> {
+pub(super) fn defined(rows: &[Features], feature: usize) -> Vec<f64> {
     let mut all: Vec<f64> = rows.iter().map(|row| f64::from(row[feature])).filter(|v| v.is_finite()).collect();
     all.sort_unstable_by(f64::total_cmp);
     all
 }
 
 /// Midpoints between distinct values, or equally many values apart where there are more than bins.
-fn thresholds(rows: &[[f32; INPUTS]], feature: usize) -> Vec<f64> {
+fn thresholds(rows: &[Features], feature: usize) -> Vec<f64> {
     let all = defined(rows, feature);
     let mut distinct = all.clone();
     distinct.dedup();
@@ -244,7 +245,7 @@ impl Boosting {
     ///
     /// # Panics
     /// If there is not one label below `classes` and one weight for every row.
-    pub fn fit(rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64], classes: usize) -> Self {
+    pub fn fit(rows: &[Features], labels: &[usize], weights: &[f64], classes: usize) -> Self {
         assert!(rows.len() == labels.len() && rows.len() == weights.len(), "a label and a weight a row");
         let binned = Binned::new(rows);
         let mut shares = vec![0.0; classes];
@@ -265,7 +266,7 @@ impl Boosting {
                 Grower { binned: &binned, steps: &steps }.grow()
             };
             let trees: Vec<Tree> = (0..classes).into_par_iter().map(tree).collect();
-            let add = |(row, logits): (&[f32; INPUTS], &mut Vec<f64>)| {
+            let add = |(row, logits): (&Features, &mut Vec<f64>)| {
                 logits.iter_mut().zip(&trees).for_each(|(l, tree)| *l += tree.value(row));
             };
             rows.iter().zip(&mut logits).for_each(add);
@@ -275,7 +276,7 @@ impl Boosting {
     }
 
     /// Probability of every class.
-    pub fn probabilities(&self, row: &[f32; INPUTS]) -> Vec<f64> {
+    pub fn probabilities(&self, row: &Features) -> Vec<f64> {
         let mut logits = self.base.clone();
         for trees in &self.rounds {
             logits.iter_mut().zip(trees).for_each(|(l, tree)| *l += tree.value(row));
@@ -303,7 +304,7 @@ mod tests {
         log_loss: f64,
     }
 
-    fn rows(of: &[Vec<Option<f32>>]) -> Vec<[f32; INPUTS]> {
+    fn rows(of: &[Vec<Option<f32>>]) -> Vec<Features> {
         of.iter().map(|row| std::array::from_fn(|j| row[j].unwrap_or(f32::NAN))).collect()
     }
 
@@ -332,7 +333,7 @@ mod tests {
     #[test]
     fn many_values_are_binned_and_unknown_classes_stay_unlikely() {
         let row = |i: usize| std::array::from_fn(|j| if j == 3 { i as f32 } else { f32::NAN });
-        let train: Vec<[f32; INPUTS]> = (0..1000).map(row).collect();
+        let train: Vec<Features> = (0..1000).map(row).collect();
         assert!(thresholds(&train, 3).len() < MOST_BINS && thresholds(&train, 0).is_empty());
         let labels: Vec<usize> = (0..1000).map(|i| usize::from((300..600).contains(&i))).collect();
         let net = Boosting::fit(&train, &labels, &[1.0; 1000], 3);

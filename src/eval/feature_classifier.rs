@@ -5,14 +5,14 @@
 //! of the weights), Adam (beta 0.9, 0.999) in batches of 64, learning rate 3e-3 with a cosine to 0. Nothing was tuned.
 
 use crate::ecg::Dataset;
-use crate::ecg::features::FeatureScale;
+use crate::ecg::features::{FeatureScale, Features, NAMES};
 use crate::experiment::data::{batches, class_counts};
 use crate::explain::softmax;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Number of features.
-pub(super) const INPUTS: usize = 17;
+pub(super) const INPUTS: usize = NAMES.len();
 /// Width of the hidden layer.
 const HIDDEN: usize = 64;
 /// Records per step.
@@ -27,7 +27,7 @@ const MOST_RECORDS: usize = 600_000;
 /// features standardised by them, and with classes weighed by `N / (K n_c)` where `weighted`.
 pub fn by_features(data: &Dataset, train: &[usize], records: &[usize], weighted: bool, seed: u64) -> Vec<Vec<f64>> {
     let scale = FeatureScale::of(train.iter().map(|&r| &data.strips[r].features));
-    let rows: Vec<[f32; 17]> = train.iter().map(|&r| scale.apply(&data.strips[r].features)).collect();
+    let rows: Vec<Features> = train.iter().map(|&r| scale.apply(&data.strips[r].features)).collect();
     let labels: Vec<usize> = train.iter().map(|&r| data.strips[r].label).collect();
     let counts = class_counts(data, train);
     let weight = |n: usize| if weighted { train.len() as f64 / (counts.len() * n.max(1)) as f64 } else { 1.0 };
@@ -63,7 +63,7 @@ impl FeatureClassifier {
     ///
     /// # Panics
     /// If there is not one label below `classes` and one weight for every row.
-    pub fn fit(rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64], classes: usize, seed: u64) -> Self {
+    pub fn fit(rows: &[Features], labels: &[usize], weights: &[f64], classes: usize, seed: u64) -> Self {
         assert!(rows.len() == labels.len() && rows.len() == weights.len(), "a label and a weight a row");
         let mut net = Self::new(classes, seed);
         let records: Vec<usize> = (0..rows.len()).collect();
@@ -100,12 +100,12 @@ impl FeatureClassifier {
     }
 
     /// Probability of every class.
-    pub fn probabilities(&self, row: &[f32; INPUTS]) -> Vec<f64> {
+    pub fn probabilities(&self, row: &Features) -> Vec<f64> {
         softmax(&self.forward(row).1)
     }
 
     /// Hidden values and logits.
-    fn forward(&self, row: &[f32; INPUTS]) -> ([f64; HIDDEN], Vec<f64>) {
+    fn forward(&self, row: &Features) -> ([f64; HIDDEN], Vec<f64>) {
         let [w1, b1, w2, b2] = parts(&self.values, self.classes);
         let mut hidden = [0.0; HIDDEN];
         hidden.copy_from_slice(b1);
@@ -119,7 +119,7 @@ impl FeatureClassifier {
     }
 
     /// Gradient of the batch's loss, laid out as the values.
-    fn gradient(&self, batch: &[usize], rows: &[[f32; INPUTS]], labels: &[usize], weights: &[f64]) -> Vec<f64> {
+    fn gradient(&self, batch: &[usize], rows: &[Features], labels: &[usize], weights: &[f64]) -> Vec<f64> {
         let [.., w2, _] = parts(&self.values, self.classes);
         let total: f64 = batch.iter().map(|&r| weights[r]).sum();
         let mut gradient = vec![0.0; self.values.len()];
@@ -154,10 +154,10 @@ mod tests {
     use crate::explain::argmax;
 
     /// Two features in `+-2`, three classes: inside a circle, and outside it left or right. No line divides them.
-    fn rings(n: usize, seed: u64) -> (Vec<[f32; INPUTS]>, Vec<usize>) {
+    fn rings(n: usize, seed: u64) -> (Vec<Features>, Vec<usize>) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let one = |_| {
-            let row: [f32; INPUTS] =
+            let row: Features =
                 std::array::from_fn(|j| if j < 2 { 4.0 * rng.random::<f32>() - 2.0 } else { rng.random::<f32>() });
             let outside = row[0].hypot(row[1]) > 1.2;
             (row, if !outside { 0 } else { 1 + usize::from(row[0] > 0.0) })
@@ -165,7 +165,7 @@ mod tests {
         (0..n).map(one).unzip()
     }
 
-    fn right(net: &FeatureClassifier, rows: &[[f32; INPUTS]], labels: &[usize]) -> f64 {
+    fn right(net: &FeatureClassifier, rows: &[Features], labels: &[usize]) -> f64 {
         let hits = rows.iter().zip(labels).filter(|(row, label)| argmax(&net.probabilities(row)) == **label).count();
         hits as f64 / rows.len() as f64
     }

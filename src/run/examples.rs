@@ -8,6 +8,7 @@ mod aligned;
 mod file;
 mod packed;
 
+use crate::ecg::features::Features;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use aligned::{AFTER, Aligned, BEFORE, Beats, aligned};
@@ -105,7 +106,7 @@ pub struct ExampleFeatures {
     /// True class, an index.
     pub class: usize,
     /// Measured from the R peaks; NaN where a feature is not defined.
-    pub measured: [f32; 17],
+    pub measured: Features,
     /// What the regressor made of the strip, in the units of the measured ones; `None` for a network without one.
-    pub regressed: Option<[f32; 17]>,
+    pub regressed: Option<Features>,
 }

@@ -14,6 +14,7 @@
 
 use super::packed::{pack, pack_signals, steps, unpack, unpack_signals};
 use super::{Aligned, Example, ExampleCurves, ExampleFeatures, Examples};
+use crate::ecg::features::Features;
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, safetensors_head, write_atomically};
 use crate::run::origin::Origin;
@@ -199,7 +200,7 @@ fn parse(file: &Safetensors<'_>, lists: Lists) -> Result<Examples, String> {
     let curve = |(&class, (deletion, insertion))| ExampleCurves { class, deletion, insertion };
     let curves = curves.iter().zip(both).map(curve).collect();
     let has = |name: &str| file.names().contains(&name);
-    let of = |name: &str| -> Result<Vec<[f32; 17]>, String> {
+    let of = |name: &str| -> Result<Vec<Features>, String> {
         let one = |row: Vec<f32>| {
             row.try_into().map_err(|row: Vec<f32>| format!("'{name}' has rows of {} values, expected 17", row.len()))
         };
