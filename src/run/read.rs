@@ -266,7 +266,6 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     let epochs = run.experiment.as_ref().map(|e| e.train.epochs).filter(|_| finished);
     let baseline = run.is_baseline();
     match folder.read_log() {
-        Err(_) if baseline => {}
         Ok(log) if epochs.is_some_and(|epochs| epochs != log.len()) => {
             let (found, expected) = (count(log.len(), "epoch"), epochs.unwrap_or_default());
             let what = format!("{LOG} has {found}, expected the {expected} of {CONFIG}: it was cut off");
@@ -285,8 +284,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     macro_rules! part {
         ($field:ident, $file:expr, $read:expr, $without:literal) => {
             match $read {
-                // results of a test are every run's, the rest a network's
-                Ok(None) if expected && (!baseline || [METRICS, PREDICTIONS].contains(&$file)) => {
+                Ok(None) if expected => {
                     lacks.push((Some($file), format!("no {}: {}", $file, $without), command, false))
                 }
                 Ok(found) => run.$field = found,
@@ -337,6 +335,10 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     {
         lacks.push((Some(PREDICTIONS), what, command, true));
         run.predictions = None;
+    }
+    if baseline {
+        // results of a test are every run's, the rest a network's
+        lacks.retain(|(file, .., damaged)| *damaged || matches!(file, None | Some(METRICS | PREDICTIONS)));
     }
     let place = run.name();
     let one = |(file, what, command, damaged): (_, _, Option<&String>, _)| Missing {
