@@ -2,7 +2,7 @@
 
 use super::report::print_missing;
 use super::{Common, print_line};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::{guard, write_atomically};
 use crate::tables::by_database::Pool;
 use crate::tables::collect::collect;
@@ -47,10 +47,6 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     let found = collect(&args.dir, args.reference.as_deref(), &args.pools)?;
     let files = found.files(args.latex_columns.as_deref(), args.latex_class_columns.as_deref())?;
     let dir = args.out.as_ref().unwrap_or(&args.dir);
-    if args.out.is_some() {
-        std::fs::create_dir_all(dir)
-            .map_err(|e| Error::file(dir, e.to_string(), "give a folder that can be written"))?;
-    }
     // the name of the sweep, which every title begins with
     let name = |text: &str| text.lines().next().and_then(|title| Some(title.split_once(": ")?.0.to_owned()));
     for (file, text) in &files {
