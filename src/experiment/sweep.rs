@@ -77,13 +77,12 @@ impl Sweep {
             return Err(bad(format!("seeds: {seed} is there twice")));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-        for (i, v) in sweep.variants.iter().enumerate() {
-            if v.name.is_empty() || v.name.starts_with('.') || !v.name.chars().all(plain) {
-                return Err(bad(format!("variant `{}`: the name is that of a folder", v.name)));
-            }
-            if sweep.variants[..i].iter().any(|w| w.name == v.name) {
-                return Err(bad(format!("variant `{}` is there twice", v.name)));
-            }
+        let names: Vec<&str> = sweep.variants.iter().map(|v| v.name.as_str()).collect();
+        if let Some(name) = names.iter().find(|n| n.is_empty() || n.starts_with('.') || !n.chars().all(plain)) {
+            return Err(bad(format!("variant `{name}`: the name is that of a folder")));
+        }
+        if let Some(name) = twice(&names) {
+            return Err(bad(format!("variant `{name}` is there twice")));
         }
         let base = path.parent().unwrap_or(Path::new("")).join(&sweep.base);
         let mut tasks = Vec::new();
