@@ -12,7 +12,7 @@ pub mod recordings;
 pub mod tables;
 pub mod training;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A training of seconds: four blocks are not needed to see the loop work.
@@ -36,6 +36,11 @@ pub const TINY: [&str; 18] = [
     "--set",
     "train.validation=0.2",
 ];
+
+/// A path of the repository.
+pub fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
 
 pub fn exgnet(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));

@@ -6,6 +6,7 @@
 
 use crate::common::drawing::{check, texts};
 use crate::common::goldens::{asked, same_as_golden};
+use crate::common::root;
 use exgnet::experiment::Experiment;
 use exgnet::figures::catalogue::{Draw, FIGURES, Kind};
 use exgnet::figures::kernels::KernelData;
@@ -16,10 +17,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-
-fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 const LOOKS: [(f64, Theme); 6] = [
     (85.0, Theme::Paper),

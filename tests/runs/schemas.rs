@@ -1,11 +1,10 @@
 //! JSON that scripts read has the keys and types of `goldens/schemas`: a key that goes or gets another name fails here.
 
-use crate::common::{exgnet, json, path, text, train};
+use crate::common::{exgnet, json, path, root, text, train};
 use serde_json::{Value, json};
-use std::path::Path;
 
 fn schema(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/schemas").join(format!("{name}.json"));
+    let path = root(&format!("tests/goldens/schemas/{name}.json"));
     json(&std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 

@@ -6,12 +6,12 @@ mod source;
 
 use crate::common::goldens::asked;
 use crate::common::markdown;
+use crate::common::root;
 use regex_lite::Regex;
 use serde::Deserialize;
 use source::{Files, NUMBER, Part, Place, parts};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 const PAGES: [&str; 5] =
     ["README.md", "results/README.md", "experiments/README.md", "shaders/README.md", "tests/README.md"];
@@ -266,10 +266,6 @@ impl Sentence {
             }
         }
     }
-}
-
-fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 fn page(name: &str) -> String {

@@ -1,11 +1,11 @@
 //! Values of the files that pages state: rows of CSV files and of Markdown tables, and JSON.
 
 use crate::common::markdown;
+use crate::common::root;
 use regex_lite::Regex;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 
 /// A number as it is printed: sign, thousands, decimals.
@@ -89,7 +89,7 @@ impl Files {
         if let Some(file) = self.read.borrow().get(name) {
             return Ok(file.clone());
         }
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
+        let text = std::fs::read_to_string(root(path));
         let text = text.map_err(|e| format!("{path}: {e}"))?;
         let bad = |e: String| format!("{path}: {e}");
         let file = match path.rsplit_once('.') {
