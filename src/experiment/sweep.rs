@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// out = "results/mitbih-ablation"   # the runs go to out/VARIANT/fold-K-seed-S
 /// folds = [0, 1, 2, 3, 4]
 /// seeds = [1, 2]
+/// set = ["train.epochs=20"]         # settings of every variant; those of a variant go after them
 /// [[variant]]
 /// name = "plain"
 /// set = ["losses.joint=0", "losses.feature=0", "losses.xai=0"]
@@ -27,6 +28,9 @@ pub struct Sweep {
     folds: Vec<usize>,
     /// Seeds of the training.
     seeds: Vec<u64>,
+    /// Settings of every variant, as for `--set`; a variant's own go after them.
+    #[serde(default)]
+    set: Vec<String>,
     /// What is compared, the reference first.
     #[serde(rename = "variant")]
     variants: Vec<Variant>,
@@ -90,7 +94,7 @@ impl Sweep {
             for &fold in &sweep.folds {
                 for &seed in &sweep.seeds {
                     let dir = sweep.out.join(&variant.name).join(format!("fold-{fold}-seed-{seed}"));
-                    let mut sets = variant.set.clone();
+                    let mut sets = [sweep.set.as_slice(), &variant.set].concat();
                     let dir_text = toml::Value::from(dir.to_string_lossy().into_owned());
                     sets.extend([
                         format!("train.fold={fold}"),
@@ -134,6 +138,17 @@ mod tests {
         assert_eq!(names, expected.map(|n| format!("runs/{n}")));
         assert_eq!((tasks[0].experiment.losses.xai, tasks[3].experiment.losses.xai), (0.0, 0.5));
         assert_eq!((tasks[1].experiment.train.seed, &tasks[1].experiment.output.dir), (7, &names[1]));
+    }
+
+    #[test]
+    fn settings_of_the_sweep_go_before_those_of_a_variant() {
+        let tasks = load(&SWEEP.replace(
+            "[[variant]]\nname = 'plain'",
+            "set = ['losses.xai=2', 'losses.joint=3']\n[[variant]]\nname = 'plain'",
+        ));
+        let losses: Vec<_> =
+            tasks.unwrap().iter().map(|t| (t.experiment.losses.xai, t.experiment.losses.joint)).collect();
+        assert_eq!(losses, [(0.0, 3.0), (0.0, 3.0), (2.0, 3.0), (2.0, 3.0)]);
     }
 
     #[test]
