@@ -52,9 +52,9 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
     for (file, text) in &files {
         let path = dir.join(file);
         if file.ends_with(".md") {
-            // tables that an earlier call made of this sweep
+            // tables that an earlier call made of this sweep, in its folder under whatever name that had
             let old = std::fs::read_to_string(&path).unwrap_or_default();
-            if name(&old).is_some() && name(&old) == name(text) {
+            if name(&old).is_some() && (*dir == args.dir || name(&old) == name(text)) {
                 ["md", "csv", "tex"].iter().for_each(|end| guard::replaces(&path.with_extension(end)));
             }
         }

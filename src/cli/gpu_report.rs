@@ -8,6 +8,7 @@ use crate::files::{self, guard};
 use crate::gpu::cpu_features;
 use crate::lab::gpu_report::{GpuReport, Part, Setup};
 use crate::lab::peers::{Peer, PeerConfig, compare};
+use crate::ops::Precision;
 use crate::run::record::commit;
 use clap::Args;
 use serde_json::{Value, json};
@@ -53,8 +54,8 @@ enum How {
     Torch([usize; 2]),
 }
 
-/// All parts in their order.
-fn plan(work: &Path, small: bool) -> Vec<(String, How)> {
+/// All parts in their order; 16-bit arithmetic is measured where the adapter has it.
+fn plan(work: &Path, small: bool, native_f16: bool) -> Vec<(String, How)> {
     let network: &[&str] = match small {
         true => &["--set", "network.preset=exgnet-small", "--set", "data.fs=250"],
         false => &["--set", "network.preset=exgnet", "--set", "data.fs=500"],
@@ -70,7 +71,8 @@ fn plan(work: &Path, small: bool) -> Vec<(String, How)> {
     for run in ["quickstart-1", "quickstart-2"] {
         all.push((run.into(), How::Train(work.join(run))));
     }
-    for precision in ["f32", "f16", "f16-native"] {
+    let precisions = [Precision::F32, Precision::F16, Precision::NativeF16].map(|precision| precision.name());
+    for precision in &precisions[..if native_f16 { 3 } else { 2 }] {
         for batch in batches {
             let (set, batch) = (format!("train.precision={precision}"), batch.to_string());
             let args = [network, &["--batch", &batch, "--set", &set]].concat();
@@ -95,7 +97,7 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
         small,
     };
     let (file, page, work) = (args.out.join("report.json"), args.out.join("report.md"), args.out.join("work"));
-    let plan = plan(&work, small);
+    let plan = plan(&work, small, adapter.shader_f16);
     if let Some(name) = args.only.iter().find(|name| plan.iter().all(|(known, _)| known != *name)) {
         let known: Vec<&str> = plan.iter().map(|(name, _)| name.as_str()).collect();
         return Err(Error::config(
@@ -116,12 +118,12 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
     std::fs::create_dir_all(&work)
         .map_err(|e| Error::file(&work, format!("cannot be made: {e}"), "give --out a folder that can be written"))?;
     let _in_order = InOrder::new();
-    let asked = |name: &String| args.only.is_empty() || args.only.contains(name);
-    for (i, (name, how)) in plan.iter().enumerate().filter(|(_, (name, _))| asked(name)) {
+    let asked: Vec<_> = plan.iter().filter(|(name, _)| args.only.is_empty() || args.only.contains(name)).collect();
+    for (i, (name, how)) in asked.iter().enumerate() {
         if report.parts.iter().any(|p| p.name == *name && p.failed.is_none()) {
             continue;
         }
-        common.say(format!("{} of {}: {name} (at most {} minutes)", i + 1, plan.len(), args.limit));
+        common.say(format!("{} of {}: {name} (at most {} minutes)", i + 1, asked.len(), args.limit));
         let part = Measuring { common, work: &work, limit: Duration::from_secs_f64(60.0 * args.limit) }.part(name, how);
         if signals::is_stopped() {
             common.say("stopped; the same command resumes here");
@@ -140,7 +142,12 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
     }
     print_line(&page.display().to_string());
     let failed = report.parts.iter().filter(|p| p.failed.is_some()).count();
-    common.say(format!("{} of {} parts failed; {} has all numbers", failed, plan.len(), file.display()));
+    let measured = report.parts.len() - failed;
+    common.say(format!(
+        "{measured} of {} parts measured, {failed} failed; {} has all numbers",
+        plan.len(),
+        file.display()
+    ));
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

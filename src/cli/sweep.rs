@@ -63,6 +63,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    sweep.write_list(&tasks)?;
     if args.follow {
         signals::follow_parent();
     }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::files::{csv, guard, write_atomically};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -62,7 +63,21 @@ pub struct Task {
     pub experiment: Experiment,
 }
 
+/// File in the sweep's folder: variant, fold and seed of every run that it has, begun or not.
+const LIST: &str = "sweep.csv";
+
 impl Sweep {
+    /// Writes the list of all runs into the sweep's folder, for [`not_begun`].
+    ///
+    /// # Errors
+    /// [`Error::File`] where it cannot be written.
+    pub fn write_list(&self, tasks: &[Task]) -> Result<()> {
+        let path = self.out.join(LIST);
+        guard::replaces(&path);
+        let row = |task: &Task| vec![task.variant.clone(), task.fold.to_string(), task.seed.to_string()];
+        write_atomically(&path, &csv("variant,fold,seed", tasks.iter().map(row)))
+    }
+
     /// Reads a sweep file and makes its tasks: by variant, then fold, then seed. `out` goes before the file's own.
     pub fn load(path: &Path, out: Option<&Path>) -> Result<(Self, Vec<Task>)> {
         let bad = |what: String| Error::file(path, what, "a sweep has base, out, folds, seeds and [[variant]] tables");
@@ -93,7 +108,7 @@ impl Sweep {
         for variant in &sweep.variants {
             for &fold in &sweep.folds {
                 for &seed in &sweep.seeds {
-                    let dir = sweep.out.join(&variant.name).join(format!("fold-{fold}-seed-{seed}"));
+                    let dir = run_dir(&sweep.out, &variant.name, fold, seed);
                     let mut sets = [sweep.set.as_slice(), &variant.set].concat();
                     let dir_text = toml::Value::from(dir.to_string_lossy().into_owned());
                     sets.extend([
@@ -108,6 +123,27 @@ impl Sweep {
         }
         Ok((sweep, tasks))
     }
+}
+
+/// Variant, fold and seed of the runs that a sweep's folder lists and does not have; none where it has no list.
+///
+/// # Errors
+/// [`Error::File`] for a list that cannot be read.
+pub fn not_begun(out: &Path) -> Result<Vec<(String, usize, u64)>> {
+    let path = out.join(LIST);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bad = |e: csv::Error| Error::file(&path, format!("cannot be read: {e}"), "`exgnet sweep` writes it again");
+    let rows = csv::Reader::from_path(&path).map_err(bad)?.into_deserialize();
+    let mut tasks = rows.collect::<std::result::Result<Vec<_>, _>>().map_err(bad)?;
+    tasks.retain(|(variant, fold, seed): &(String, usize, u64)| !run_dir(out, variant, *fold, *seed).exists());
+    Ok(tasks)
+}
+
+/// The folder of a run.
+fn run_dir(out: &Path, variant: &str, fold: usize, seed: u64) -> PathBuf {
+    out.join(variant).join(format!("fold-{fold}-seed-{seed}"))
 }
 
 /// The first value that an earlier one equals: two runs would have one folder.
@@ -138,6 +174,24 @@ mod tests {
         assert_eq!(names, expected.map(|n| format!("runs/{n}")));
         assert_eq!((tasks[0].experiment.losses.xai, tasks[3].experiment.losses.xai), (0.0, 0.5));
         assert_eq!((tasks[1].experiment.train.seed, &tasks[1].experiment.output.dir), (7, &names[1]));
+    }
+
+    #[test]
+    fn what_was_not_begun_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("base.toml"), "").unwrap();
+        let (file, out) = (dir.path().join("sweep.toml"), dir.path().join("runs"));
+        std::fs::write(&file, SWEEP).unwrap();
+        let (sweep, tasks) = Sweep::load(&file, Some(&out)).unwrap();
+        assert_eq!(not_begun(&out).unwrap(), [], "no list");
+        sweep.write_list(&tasks).unwrap();
+        for task in &tasks[..3] {
+            std::fs::create_dir_all(&task.dir).unwrap();
+        }
+        assert_eq!(not_begun(&out).unwrap(), [("guided".to_owned(), 1, 7)]);
+        std::fs::write(out.join(LIST), "variant,fold\nplain,x\n").unwrap();
+        let e = not_begun(&out).unwrap_err().to_string();
+        assert!(e.contains(LIST) && e.contains("HINT"), "{e}");
     }
 
     #[test]

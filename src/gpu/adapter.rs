@@ -156,7 +156,8 @@ impl AdapterReport {
 
     /// Its driver with the version.
     pub fn driver_and_version(&self) -> String {
-        format!("{} {}", self.driver, self.driver_info)
+        // some drivers have no version
+        format!("{} {}", self.driver, self.driver_info).trim().to_owned()
     }
 
     /// What a measurement says it was made on: name, driver, and the CPU that plays it.

@@ -72,6 +72,8 @@ struct Inner {
     fault: Arc<Mutex<Option<String>>>,
     tuning: Mutex<Tuning>,
     ahead: Mutex<Option<Ahead>>,
+    /// What runs for the first time just now.
+    first_run: Mutex<Option<Arc<kernel::Kernel>>>,
     /// In the place of every buffer, on a device of shapes alone.
     placeholder: Option<wgpu::Buffer>,
 }
@@ -168,6 +170,7 @@ impl Gpu {
             fault,
             tuning: Mutex::default(),
             ahead: Mutex::default(),
+            first_run: Mutex::default(),
             placeholder: None,
         }))
     }

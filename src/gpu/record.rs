@@ -1,6 +1,7 @@
 //! Recording work in order, submitting it in batches, reading back.
 
 use super::capture::Capturing;
+use super::compiling::LATE;
 use super::kernel::{Kernel, PARAM_SLOT};
 use super::launched::Watched;
 use super::pool::buffer;
@@ -300,8 +301,7 @@ impl Gpu {
     }
 
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index, timeout: None };
-        self.0.device.poll(poll).map_err(|e| self.fault(&format!("waiting for the device: {e}")))?;
+        self.wait_for(submission_index, LATE).map_err(|e| self.fault(&format!("waiting for the device: {e}")))?;
         if let Some(ahead) = &*lock(&self.0.ahead) {
             ahead.stop();
         }

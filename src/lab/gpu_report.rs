@@ -59,11 +59,14 @@ impl GpuReport {
     pub fn page(&self) -> String {
         let Setup { adapter, cpu, program, small } = &self.of;
         let of = |key: &str| words(&adapter[key]);
+        let driver: Vec<&str> = ["driver", "driver_info"]
+            .iter()
+            .filter_map(|key| adapter[key].as_str().filter(|said| !said.is_empty()))
+            .collect();
         let mut page = format!(
-            "# {}\n\n{} ({}), {}, subgroups of {}, f16 in shaders: {}; CPU with {cpu}. Program {program}, {} network.\n",
+            "# {}\n\n{}, {}, subgroups of {}, f16 in shaders: {}; CPU with {cpu}. Program {program}, {} network.\n",
             of("name"),
-            of("driver"),
-            of("driver_info"),
+            driver.join(" "),
             of("backend"),
             of("subgroup_size"),
             of("shader_f16"),
@@ -131,10 +134,14 @@ impl GpuReport {
             let of = |key: &str| number(&p.found[key], 3);
             vec![p.name.clone(), format!("{:.1}", p.seconds), of("macro_f1"), of("accuracy"), words(&p.found["model"])]
         };
-        let [a, b] = runs.as_slice() else { return None };
-        let same = if a.found["model"] == b.found["model"] { "the same bits" } else { "DIFFERENT BITS" };
+        let same = match runs.as_slice() {
+            [] => return None,
+            [a, b] if a.found["model"] == b.found["model"] => "Twice the same bits.",
+            [_, _] => "Twice DIFFERENT BITS.",
+            _ => "One run alone: whether the bits repeat is not known.",
+        };
         let head = ["run", "seconds", "macro-F1", "accuracy", "hash of the model"];
-        Some(format!("{}\nTwice {same}.\n", table(&head, runs.iter().map(row).collect())))
+        Some(format!("{}\n{same}\n", table(&head, runs.iter().map(row).collect())))
     }
 
     /// Parts that `exgnet profile` found.
@@ -351,6 +358,8 @@ mod tests {
         }
         report.parts[3].found = run("a");
         assert!(report.page().contains("the same bits"));
+        report.parts[3].found = Value::Null;
+        assert!(report.page().contains("One run alone") && report.page().contains("| quickstart-1 |"));
         report.parts[3].failed = Some("error: a | b\nmore".into());
         assert!(report.page().contains("| error: a / b |"), "{}", report.page());
     }

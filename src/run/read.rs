@@ -2,6 +2,7 @@
 
 use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
+use crate::experiment::sweep::not_begun;
 use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
@@ -18,6 +19,9 @@ use crate::run::set::count;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// What is missing of a run that its sweep lists alone.
+pub(crate) const NOT_BEGUN: &str = "never begun: `exgnet sweep` with the sweep's file runs it";
 
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
 
@@ -156,6 +160,8 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
         let dirs = run_folders(input)?;
         if dirs.iter().any(|dir| dir.parent().and_then(Path::parent) == Some(input)) {
             found.sweeps.push(input.clone());
+            let lacks = |(variant, fold, seed)| Missing::new(format!("{variant}, fold {fold}, seed {seed}"), NOT_BEGUN);
+            found.missing.extend(not_begun(input)?.into_iter().map(lacks));
         }
         for dir in dirs {
             // a run that is named twice, alone and in its sweep, is one run

@@ -7,7 +7,7 @@ use super::methods::methods;
 use crate::error::{Error, Result};
 use crate::run::missing::Missing;
 use crate::run::origin::again;
-use crate::run::read::{Run, read_all};
+use crate::run::read::{NOT_BEGUN, Run, read_all};
 use crate::run::set::RunSet;
 use crate::tables::Table;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub struct Collected {
     pub runs: usize,
     /// Runs that are not finished.
     pub unfinished: Vec<PathBuf>,
-    /// Finished ones that are left out, as another variant has none of their fold and seed.
+    /// What the tables leave out: runs that were never begun, and those whose fold and seed another variant lacks.
     pub left_out: Vec<Missing>,
 }
 
@@ -118,7 +118,7 @@ pub fn collect(dir: &Path, reference: Option<&str>, pools: &[Pool]) -> Result<Co
         let at = dir.display().to_string();
         return Err(Error::data(at, what, "give the folder that `exgnet sweep` writes its runs to"));
     }
-    found.missing.clear();
+    found.missing.retain(|missing| missing.what == NOT_BEGUN);
     found.on_common_folds()?;
     if let Some(variant) = reference {
         found.begin_with(variant)?;

@@ -54,12 +54,14 @@ impl Watch {
     }
 }
 
-/// Names the case and the kernels that were launched last. A device that does not come back cannot be recovered.
+/// Names the case and the kernel that is compiled and run for the first time, or else all that were launched last. A device that
+/// does not come back cannot be recovered.
 fn give_up(gpu: &Gpu, under_way: &UnderWay, limit: f64) -> ! {
     let UnderWay { version, case, .. } = under_way;
     eprintln!("error: GPU: {version}, case '{case}': not done after {limit} seconds");
-    let kernels: Vec<String> =
-        gpu.planned().iter().map(|(kernel, plan)| format!("{} {kernel}", plan.chosen.version.file())).collect();
+    let launched =
+        || gpu.planned().iter().map(|(kernel, plan)| format!("{} {kernel}", plan.chosen.version.file())).collect();
+    let kernels: Vec<String> = gpu.first_run().map_or_else(launched, |kernel| vec![kernel]);
     eprintln!("under way: {}", kernels.join(", "));
     eprintln!("HINT: a loop of the kernel does not end, or all of them are slow here: --limit SECONDS waits longer");
     exit(1)
