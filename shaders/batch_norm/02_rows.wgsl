@@ -3,8 +3,8 @@
 // Formulas and operands as in 01_naive; x, x2, g, out, y, dx, dx2 as vec4s (buffers are padded to whole ones). A row owns the
 // vec4s (in apply pairs of them, as dropout draws eight numbers at a time) that begin in it; the last of them may reach into
 // the next row, which has the next channel. A group goes along the rows of a channel in `lot` records, so that what the channel
-// needs is loaded once. Rows shorter than a vec4 go one vec4 a thread (`_short`). Loops end with their test: so the compiler of
-// the software adapter keeps the lanes in step.
+// needs is loaded once. Rows shorter than a vec4 go one vec4 a thread (`_short`). Loops have do-while form, in which the
+// compiler of the software adapter keeps the lanes in step.
 //@ alias: plain WG=64 span=64 WG_SUMS=64
 //@ alias: wide WG=64 span=256 WG_SUMS=256
 //@ default: true

@@ -1,9 +1,9 @@
-// Subgroup shuffle: a lane loads its own stretch of the signal once and hands the window's tail to its neighbour, as a
+// Subgroup shuffle: a lane loads its own stretch of the signal once and passes the window's tail to its neighbour, as a
 // shuffle costs a tenth of a load on a software adapter; one subgroup is the workgroup, so that nothing waits.
 //   dst[v, n] = sum over parts i, rows u of part i, taps j of  w_i[v, u, j] src[u, n + first_i + j]
 // Signals lie in padded rows (layouts.rows): both directions of a strided or dilated convolution are then this sum of stride
 // 1, with the phases of the strided side as virtual channels v; n runs over all records one behind the other. The input
-// gradient of several branches is one sum of as many parts.
+// gradient of several branches is one sum with a part for each.
 //
 // src  from layouts.rows    w  from layouts.weights    dst  [batch, channels, len]    bias  [channels]
 // A template (minijinja). Its constants:
@@ -17,7 +17,7 @@
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
 // The unrolled body (taps oc p multiply-adds) must fit the instruction cache, and every weight and sample serve as many of
-// them as may be: the defaults below. A load costs as much as a hundred multiply-adds there, a broadcast as much as ten.
+// them as possible: the defaults below. A load costs as much as a hundred multiply-adds there, a broadcast as much as ten.
 //@ alias: tile
 //@ needs: subgroups
 //@ fits: lanes > 0
@@ -99,7 +99,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let next = (lane + 1u) % {{ lanes }}u;
     let last = lane == {{ lanes - 1 }}u;
 
-    // sums go through an array and loops: stores written out take longer to compile than all the rest
+    // sums go through an array and loops: unrolled stores take longer to compile than all the rest
     var sums: array<f32, {{ oc * p * each }}>;
     {%- if fast %}
     for (var point = 0u; point < 7u; point++) {

@@ -1,8 +1,8 @@
-// Subgroup rows: a lane keeps a row of one side and a subgroup hands the other side's window round, so that a load serves a
-// whole subgroup; in parts over the positions that are added in order.
+// Subgroup rows: a lane keeps a row of one side and a subgroup passes the other side's window from lane to lane, so that a load
+// serves a whole subgroup; in parts over the positions that are added in order.
 //   part[s, o, c, k] = sum over n in slice s of g[first + o, n] x[(c, r), n + j0 + j],  k = S (j + j0 - lead) + r + pad
 //   dw = sum over s of part[s]
-// The signal of one side stays in its lanes (a), the other's window is handed round (b): a = g and b = x, or, where that
+// The signal of one side stays in its lanes (a), the other's window moves (b): a = g and b = x, or, where that
 // leaves fewer lanes idle, a = x and b = g with the taps in reverse (swap).
 //
 // x, g  from layouts.rows (x in phases r, u = (c, r); g in one), n over all records    dw  [out_g, c_in, kernel]
@@ -164,7 +164,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         continuing { break if at >= end; }
     }
 
-    // by way of an array and in loops: stores written out take longer to compile than all the rest
+    // by way of an array and in loops: unrolled stores take longer to compile than all the rest
     var sums: array<f32, {{ va * ub * taps }}>;
     {%- for v in range(va) %}{% for u in range(ub) %}
     {% for j in range(taps) %}sums[{{ (v * ub + u) * taps + j }}] = s{{ v }}_{{ u }}_{{ j }}; {% endfor %}

@@ -4,7 +4,7 @@
 //
 // x  [B, C, L]    y  [C, step, 4 quads]; lead, pitch, quads in vec4s
 // step  stride and phases, 1 or 2
-// Places of records go on behind the last one, to the end of the row.
+// Places of records continue behind the last one, to the end of the row.
 //@ fits: folds == 1 and every == 1 and step == phases and step <= 2
 //@ default: software
 //@ let runs: ceil(pitch, 16)

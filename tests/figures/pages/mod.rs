@@ -2,6 +2,7 @@
 //!
 //! `EXGNET_PAGES=write cargo test --release --test figures pages::` writes the files' numbers into the pages.
 
+mod commands;
 mod source;
 
 use crate::common::goldens::asked;
