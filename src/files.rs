@@ -1,4 +1,6 @@
 //! Writing files so that nobody ever meets half of one, and nothing is lost that somebody wants to keep.
+//!
+//! May use: `error`.
 
 pub(crate) mod guard;
 mod temporary;

@@ -1,5 +1,7 @@
 //! The reverse pass. Backward rules are written in operations of the engine, so
 //! the derivative of a derivative needs nothing special: recording is left on.
+//!
+//! May use: `error`, `ops`, `tensor`.
 
 use crate::error::{Error, Result};
 use crate::ops::{self, Saved};

@@ -1,4 +1,6 @@
 //! The command line: one file per command.
+//!
+//! May use: anything.
 
 mod about;
 mod baselines;

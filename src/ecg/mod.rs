@@ -1,5 +1,7 @@
 //! Everything that knows about hearts and nothing about GPUs.
 //!
+//! May use: `error`, `files`.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`dataset`], [`samples`] | [`Strip`], [`Dataset`], [`LoadOptions`] |

@@ -1,4 +1,6 @@
 //! A network on records it is tested on: predictions, metrics, scores of its maps, and what those must be compared with.
+//!
+//! May use: `autograd`, `ecg`, `error`, `experiment`, `explain`, `files`, `gpu`, `nn`, `run`, `stats`, `tensor`.
 
 pub mod baselines;
 pub mod boosting;

@@ -1,5 +1,7 @@
 //! Experiment files: everything that a run needs, in one TOML file, with a default for every key.
 //!
+//! May use: `ecg`, `error`, `explain`, `files`, `gpu`, `nn`, `ops`, `tensor`.
+//!
 //! This file holds the tables and their defaults; `read.rs` turns text and `--set` values into them,
 //! `check.rs` knows which values make sense.
 

@@ -1,5 +1,7 @@
 //! Grad-CAM: where in the strip the network looked; [`scores`]: how well such maps agree with the guidance target;
 //! [`perturbation`]: deletion and insertion.
+//!
+//! May use: `autograd`, `ecg`, `error`, `gpu`, `nn`, `ops`, `tensor`.
 
 pub mod perturbation;
 pub mod scores;

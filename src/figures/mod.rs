@@ -1,5 +1,7 @@
 //! Figures for papers and for the README, drawn from plain data: slices, names and numbers, never tensors.
 //!
+//! May use: `ecg`, `error`, `experiment`, `explain`, `files`, `lab`, `nn`, `ops`, `plot`, `run`, `stats`.
+//!
 //! A PNG carries its resolution, an SVG and a PDF are in millimetres: all print at their true size. Every file is written
 //! beside its place and then renamed, so a reader never meets half a figure.
 //!

@@ -1,6 +1,8 @@
 //! The GPU, and the only module that names wgpu: choice of adapter, pooled
 //! buffers, compiled kernels, recording and submitting, read-back.
 //!
+//! May use: `error`.
+//!
 //! A [`Gpu`] records work in order and submits it in batches ([`Gpu::flush`]);
 //! whoever reads a tensor back waits for it. What repeats is recorded once and
 //! replayed ([`Capture`]). Faults of the driver (validation,

@@ -1,6 +1,8 @@
 //! A whole run, from an experiment to its finished folder: lock, split, training, test, files, figures. What `exgnet train`
 //! and `exgnet sweep` do; a program makes a run folder with [`run`] and whatever [`Host`] it has, a [`Gpu`] being enough.
 //!
+//! May use: `ecg`, `error`, `eval`, `experiment`, `figures`, `files`, `gpu`, `lab`, `nn`, `plot`, `run`, `train`.
+//!
 //! ```no_run
 //! use exgnet::experiment::Experiment;
 //! use exgnet::gpu::Gpu;

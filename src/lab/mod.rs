@@ -1,6 +1,8 @@
 //! Measurements: [`profile`], where a training step goes; [`measure`], one of the [`operations`] in its versions beside the
 //! adapter's ceilings ([`ceilings`]); [`tune`], which version and settings suit a shape; [`suite`], all of it for the tables, beside
 //! other engines ([`peers`]); [`twins`], one network written with several of them; [`gpu_report`], the page about an adapter.
+//!
+//! May use: `autograd`, `error`, `experiment`, `files`, `gpu`, `nn`, `ops`, `tensor`, `train`.
 
 #[cfg(feature = "app")]
 pub mod ceilings;

@@ -2,6 +2,8 @@
 //! presets), [`mod@outline`] (shapes and sizes, found by running one), [`graph`] (the operations of the last block), [`layers`],
 //! [`params`] (named leaves in one flat buffer, and the builder that hands out layers), `fold` (convolutions in evaluation),
 //! [`optim`] (optimisers, schedule), [`model_file`] (safetensors).
+//!
+//! May use: `autograd`, `ecg`, `error`, `files`, `gpu`, `ops`, `tensor`.
 
 mod accumulate;
 pub mod config;

@@ -1,5 +1,7 @@
 //! The inference network as an ONNX file (operator set 17), for other programs to run.
 //!
+//! May use: `autograd`, `ecg`, `error`, `files`, `gpu`, `nn`, `ops`, `tensor`.
+//!
 //! In the graph: the z-scoring of every strip, the network with BatchNorm's running estimates, and the softmax. Not in
 //! it: reading, resampling to the model's rate, cutting to its length and cleaning, which `exgnet predict` does before.
 //! The weights are initialisers under their names in the model file, so that whoever edits one finds it in the other.

@@ -2,6 +2,8 @@
 //! backward rule, f64 oracle and the cases from which the harness derives its
 //! tests ([`crate::lab::check`]).
 //!
+//! May use: `autograd`, `error`, `gpu`, `tensor`.
+//!
 //! Most are methods of tensors too, and `+ - * /` are operators, of tensors and numbers. Each gives a [`Result`], as shapes may
 //! not fit:
 //!

@@ -1,5 +1,7 @@
 //! Drawing: nothing here knows of runs, networks or kernels.
 //!
+//! May use: `error`, `files`.
+//!
 //! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
 //! - [`canvas`]: lines, areas and text in millimetres, as bitmap, SVG or PDF (underneath: [`raster`], [`text`], `output`, `pdf`)
 //! - [`axes`]: ticks, frames, legends, colour bars; [`panels`]: small multiples, their lines and bands

@@ -1,6 +1,8 @@
 //! One page about one or several runs: tables, figures, and strips that can be looked through. The page holds all that it
 //! shows (no network, no other file), and is written from run folders alone.
 //!
+//! May use: `error`, `explain`, `figures`, `plot`, `run`, `tables`.
+//!
 //! - [`tables`]: what ran, metrics, classes, explanation scores
 //! - [`figures`]: every kind of the figure catalogue, and other drawings of the folders
 //! - [`svg`]: drawings made harmless and fit to stand beside others

@@ -1,5 +1,7 @@
 //! The run folder, the only contract between training and showing: its formats, its lock, its one reader.
 //!
+//! May use: `ecg`, `error`, `experiment`, `explain`, `files`, `gpu`, `nn`, `stats`.
+//!
 //! - [`folder`]: the files of a run; [`lock`]: one process at a time; [`record`] and [`kernels`]: what ran, where and when
 //! - [`metrics`], [`predictions`], [`explanation`], [`sanity`], [`randomised`], [`examples`], [`cost`]: what a test writes, each with its type
 //! - [`databases`]: results of a test by database

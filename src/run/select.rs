@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::run::folder::{CONFIG, METRICS, PREDICTIONS, RECORD};
 use crate::run::missing::Missing;
-use crate::run::read::{Found, Run, named};
+use crate::run::read::{Found, NOT_BEGUN, Run, named};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,11 @@ impl Found {
             std::mem::take(&mut self.runs).into_iter().partition(|run| of(run).as_ref() == Some(&wanted));
         self.runs = kept;
         let others: BTreeSet<String> = others.iter().map(Run::name).collect();
-        self.missing.retain(|missing| !others.contains(&missing.place));
+        // a run that was never begun has its place in the list of its sweep alone
+        let is_other = |m: &Missing| {
+            others.contains(&m.place) || m.what == NOT_BEGUN && !m.place.split(", ").any(|part| part == named)
+        };
+        self.missing.retain(|missing| !is_other(missing));
         Ok(vec![named])
     }
 
@@ -159,4 +163,33 @@ pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
         Some((i, Missing::new(run.name(), what)))
     };
     Ok(runs.iter().zip(&cells).enumerate().filter_map(left).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::{Experiment, Fold};
+    use crate::run::record::RunRecord;
+
+    #[test]
+    fn what_runs_of_other_seeds_lack_is_not_reported() {
+        let run = |seed| {
+            let record = RunRecord { seed, fold: Fold::Index(0), ..RunRecord::start(&Experiment::default()) };
+            Run { variant: "plain".into(), record: Some(record), ..Run::default() }
+        };
+        let mut found = Found { names: vec!["sweep".into()], runs: vec![run(1), run(2)], ..Found::default() };
+        let lacks = |place: &str, what: &str| Missing::new(place, what);
+        found.missing = vec![
+            lacks("plain, fold 0, seed 1", "no map"),
+            lacks("plain, fold 0, seed 2", "no map"),
+            lacks("both, fold 0, seed 1", NOT_BEGUN),
+            lacks("both, fold 0, seed 12", NOT_BEGUN),
+        ];
+        found.restrict(None, Some(1), &[]).unwrap();
+        let places: Vec<&str> = found.missing.iter().map(|m| m.place.as_str()).collect();
+        assert_eq!(places, ["plain, fold 0, seed 1", "both, fold 0, seed 1"]);
+        assert_eq!((found.runs.len(), found.names[0].as_str()), (1, "sweep (seed 1)"));
+        let e = found.restrict(None, Some(2), &[]).unwrap_err().to_string();
+        assert!(e.contains("seeds 1") && e.contains("HINT"), "{e}");
+    }
 }

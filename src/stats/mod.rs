@@ -1,6 +1,8 @@
 //! Statistics of cross-validated runs: mean and sd over folds, differences of two methods by fold and seed,
 //! [`wilcoxon_signed_rank`], [`bootstrap_patients`]. Plain numbers in, plain numbers out.
 //!
+//! May use: `error`.
+//!
 //! A NaN that goes in comes out: nothing is left out silently. Only [`differences`] drops cells.
 //!
 //! Training sets of different folds overlap and seeds of one fold share their test records, so that cells are not

@@ -1,5 +1,7 @@
 //! Tensors: a shape, a part of device memory, and the history that autograd
 //! walks. No kernels here.
+//!
+//! May use: `error`, `gpu`, `ops`.
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, PendingRead, Storage};

@@ -29,8 +29,8 @@ const BEST: &str = "best.";
 pub struct Selected {
     /// Epoch, from 1; the last one of a mean.
     pub epoch: usize,
-    /// [`Select::Best`]: macro-F1 on the validation records. [`Select::Average`]: the number of networks in the mean.
-    pub score: f64,
+    /// Macro-F1 on the validation records, where the best is selected.
+    pub score: Option<f64>,
     /// Its parameters and running estimates.
     pub values: Vec<NamedTensor>,
 }
@@ -50,26 +50,27 @@ impl Selected {
                 let score =
                     log.metrics.iter().find(|(name, _)| name == "validation_macro_f1").map_or(f64::NAN, |m| m.1);
                 // the first of equals stays
-                if selected.as_ref().is_none_or(|best| score > best.score) {
-                    *selected = Some(Self { epoch, score, values: net.params().read()? });
+                if selected.as_ref().and_then(|best| best.score).is_none_or(|best| score > best) {
+                    *selected = Some(Self { epoch, score: Some(score), values: net.params().read()? });
                 }
             }
             Select::Average if 2 * epoch <= epochs => {}
             Select::Average => match selected {
-                None => *selected = Some(Self { epoch, score: 1.0, values: net.params().read()? }),
-                Some(mean) => mean.join(epoch, net.params().read()?),
+                None => *selected = Some(Self { epoch, score: None, values: net.params().read()? }),
+                Some(mean) => mean.join(epoch, epoch - epochs / 2, net.params().read()?),
             },
         }
         Ok(())
     }
 
-    /// Makes the mean one of one network more; values are found by name, as a file has them in an order of its own.
-    fn join(&mut self, epoch: usize, values: Vec<NamedTensor>) {
-        (self.epoch, self.score) = (epoch, self.score + 1.0);
+    /// Makes it the mean of `networks`, of which this is the last; values are found by name, as a file has them in an order of
+    /// its own.
+    fn join(&mut self, epoch: usize, networks: usize, values: Vec<NamedTensor>) {
+        self.epoch = epoch;
         let values: HashMap<String, Vec<f32>> = values.into_iter().map(|(name, _, v)| (name, v)).collect();
         for (name, _, mean) in &mut self.values {
             for (m, v) in mean.iter_mut().zip(&values[name]) {
-                *m += ((f64::from(*v) - f64::from(*m)) / self.score) as f32;
+                *m += ((f64::from(*v) - f64::from(*m)) / networks as f64) as f32;
             }
         }
     }
@@ -123,7 +124,8 @@ impl Checkpoint {
             ("seen", serde_json::to_string(&self.seen).expect("numbers always serialise")),
         ];
         if let Some(best) = &self.selected {
-            metadata.extend([("best_epoch", best.epoch.to_string()), ("best_score", best.score.to_string())]);
+            metadata.push(("best_epoch", best.epoch.to_string()));
+            metadata.extend(best.score.map(|score| ("best_score", score.to_string())));
         }
         write_atomically(path, &safetensors_bytes(&tensors, &metadata))?;
         log::info!("checkpoint after step {} written: {}", self.step, path.display());
@@ -151,7 +153,8 @@ impl Checkpoint {
         }
         let mut selected = None;
         if file.optional("best_epoch").is_some() {
-            let (epoch, score) = (file.number("best_epoch")?, file.number("best_score")?);
+            let score = file.optional("best_score").map(|_| file.number("best_score")).transpose()?;
+            let epoch = file.number("best_epoch")?;
             selected = Some(Selected { epoch, score, values: best_values });
         }
         let mut loss_scale = None;

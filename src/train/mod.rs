@@ -1,5 +1,7 @@
 //! Training: [`fit`] (the loop), [`step`] (one step of it), [`losses`], [`targets`], [`augment`], [`checkpoint`],
 //! [`estimate`] (what a run will cost), [`batch_fit`] (which batch fits), [`sampler`] (what an epoch sees).
+//!
+//! May use: `autograd`, `ecg`, `error`, `eval`, `experiment`, `explain`, `files`, `gpu`, `nn`, `ops`, `run`, `tensor`.
 
 pub mod augment;
 pub mod batch_fit;

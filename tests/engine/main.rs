@@ -11,6 +11,7 @@ mod examples;
 mod folding;
 mod guidance;
 mod half;
+mod layers;
 mod library;
 mod memory;
 mod misuse;
