@@ -6,12 +6,13 @@ use crate::ecg::preprocessing::{Difference, Preprocessing};
 use crate::error::{Error, Result};
 use crate::nn::ModelFile;
 use crate::run::RunFolder;
+use crate::run::record::quoted;
 use std::path::Path;
 
 /// Reads the model file that `--model` names. What a file of an earlier version does not say is taken from the run
 /// folder that it lies in; of one that lies alone, what is assumed is printed.
 pub(super) fn load(common: &Common, path: &Path) -> Result<ModelFile> {
-    let mut model = ModelFile::read(path)?;
+    let mut model = ModelFile::read(path).map_err(|e| unfinished(path).unwrap_or(e))?;
     if model.assumed.is_empty() {
         return Ok(model);
     }
@@ -24,6 +25,16 @@ pub(super) fn load(common: &Common, path: &Path) -> Result<ModelFile> {
     }
     assumption(&model).iter().for_each(|note| common.say(format!("note: {note}")));
     Ok(model)
+}
+
+/// The error of a run that has no model yet.
+fn unfinished(path: &Path) -> Option<Error> {
+    let folder = RunFolder::open(path).ok()?;
+    if folder.is_finished().unwrap_or(true) || folder.model().exists() {
+        return None;
+    }
+    let resume = format!("resume it: exgnet train --out {} --resume", quoted(&path.display().to_string()));
+    Some(Error::file(path, "the run is not finished: it has no model yet", resume))
 }
 
 /// What is assumed of a model whose file does not say everything.

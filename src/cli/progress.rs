@@ -48,6 +48,7 @@ pub(super) struct Display {
 impl Display {
     pub(super) fn new(quiet: bool) -> Self {
         let bar = bar(quiet, "{bar:32} {pos}/{len} steps, {msg}, {elapsed} gone, {eta} left");
+        bar.iter().for_each(|bar| bar.set_message("begins"));
         Self { _in_order: InOrder::new(), bar, quiet, start: Instant::now(), steps: 1 }
     }
 }
@@ -58,7 +59,9 @@ impl Observer for Display {
         if let Some(bar) = &self.bar {
             bar.set_length(p.steps as u64);
             bar.set_position(p.step as u64);
-            bar.set_message(format!("epoch {}, loss {:.4}, rate {:.2e}", p.epoch, p.loss, p.lr));
+            // no loss was read yet
+            let loss = if p.loss.is_nan() { "-".into() } else { format!("{:.4}", p.loss) };
+            bar.set_message(format!("epoch {}, loss {loss}, rate {:.2e}", p.epoch, p.lr));
         }
     }
 

@@ -168,6 +168,7 @@ fn a_full_disk_leaves_the_last_checkpoint_and_figures_as_they_were() {
     for word in ["checkpoint.safetensors: cannot be written", "HINT", "disk is not full"] {
         assert!(said.contains(word), "no '{word}' in: {said}");
     }
+    fails(&["evaluate", "--model", dir], 1, &["the run is not finished", "--resume", "HINT"]);
     assert!(files(&run) == before, "files have changed");
     let done = exgnet(&["train", "--out", dir, "--resume"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
