@@ -2,7 +2,7 @@
 //!
 //! - [`style`]: page, sizes in points, class colours, colour maps; what a figure looks like is decided there
 //! - [`canvas`]: lines, areas and text in millimetres, as bitmap, SVG or PDF (underneath: [`raster`], [`text`], `output`, `pdf`)
-//! - [`axes`]: ticks, frames, legends, colour bars; [`panels`]: small multiples, their lines and bands
+//! - [`axes`]: ticks, frames, colour bars; [`legend`]: series and their legends; [`panels`]: small multiples, their lines and bands
 //! - [`ecg_paper`]: strips on ECG paper; [`heading`]: the text above them; [`figure`]: a drawing with its caption, written in several formats
 
 pub mod axes;
@@ -11,6 +11,7 @@ pub mod distributions;
 pub mod ecg_paper;
 pub mod figure;
 pub mod heading;
+pub mod legend;
 mod output;
 pub mod panels;
 mod pdf;
