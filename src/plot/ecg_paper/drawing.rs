@@ -3,8 +3,9 @@
 use super::{Scale, Trace};
 use crate::plot::axes::{Frame, color_bar, nice, number};
 use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::color_maps::viridis;
 use crate::plot::heading::mark;
-use crate::plot::style::{INK, PAPER, PAPER_LARGE, PAPER_SMALL, PT_AXIS, PT_SMALL, Rgb, class_color, mix, viridis};
+use crate::plot::style::{INK, PAPER, PAPER_LARGE, PAPER_SMALL, PT_AXIS, PT_SMALL, Rgb, class_color, mix};
 use crate::plot::thin::{simplified, thinned};
 use std::ops::Range;
 
