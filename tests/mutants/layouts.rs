@@ -1,4 +1,4 @@
-//! Mutants of what the convolutions read: words and layouts.
+//! Mutants of what the convolutions read: words, layouts and f16.
 
 use super::Kind::*;
 use super::{Mutant, m};
@@ -111,4 +111,7 @@ pub const MUTANTS: &[Mutant] = &[
         "//@ let last: max(1, records * channels * len // 4) - 1",
     ),
     m("layouts/03_runs", Bound, "place behind the last record", "place >= p.records);", "place > p.records);"),
+    // f16
+    m("include/quad", Index, "second pair of four", "unpack2x16float(q.y)", "unpack2x16float(q.x)")
+        .at("conv1d", "04_subgroup_shuffle"),
 ];

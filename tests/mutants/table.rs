@@ -1,9 +1,10 @@
 //! The mutants: a file below `shaders/`, what is changed in it, and where it shows.
 
 mod conv1d;
+mod elementwise;
 mod layouts;
-mod others;
 mod sums;
+mod training;
 mod weight_grad;
 
 /// A change of one file.
@@ -80,6 +81,13 @@ impl Mutant {
 
 /// All of them, family after family.
 pub fn mutants() -> Vec<&'static Mutant> {
-    let families = [conv1d::MUTANTS, weight_grad::MUTANTS, layouts::MUTANTS, sums::MUTANTS, others::MUTANTS];
+    let families = [
+        conv1d::MUTANTS,
+        weight_grad::MUTANTS,
+        layouts::MUTANTS,
+        sums::MUTANTS,
+        elementwise::MUTANTS,
+        training::MUTANTS,
+    ];
     families.into_iter().flatten().collect()
 }
