@@ -2,9 +2,9 @@
 
 use super::shared::{FILL, legend_above};
 use crate::figures::catalogue::{Drawn, EVALUATE};
-use crate::plot::axes::Entry;
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::Entry;
 use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, class_color, text_on};
 use crate::plot::text::grouped;
 use crate::run::metrics::Metrics;

@@ -1,8 +1,9 @@
 //! A map of what the classifier is given of each test record: principal components and t-SNE, by class and by patient.
 
 use crate::figures::catalogue::{Drawn, EVALUATE, stem};
-use crate::plot::axes::{Entry, Frame, legend, legend_height};
+use crate::plot::axes::Frame;
 use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::letter;
 use crate::plot::style::{NONE, PT_SMALL, Rgb, class_color, series_color};
 use crate::plot::{Figure, Look};

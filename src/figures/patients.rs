@@ -2,10 +2,11 @@
 
 use super::shared::{legend_above, no_predictions, runs_of};
 use crate::figures::catalogue::Drawn;
-use crate::plot::axes::{Axis, Entry, Frame, shape};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::Type;
 use crate::plot::distributions::{Distribution, Group, Shape, distributions};
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, shape};
 use crate::plot::panels::bottom_axis;
 use crate::plot::style::{INK_SOFT, Look, NONE, PT_AXIS, PT_MIN, Rgb, arm_color};
 use crate::run::set::{RunSet, count};

@@ -5,8 +5,9 @@ use super::shared::{
 };
 use crate::error::Error;
 use crate::figures::catalogue::{Drawn, EVALUATE};
-use crate::plot::axes::{Axis, Entry, Frame};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Type};
+use crate::plot::legend::Entry;
 use crate::plot::panels::Grid;
 use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, Rgb, arm_color, class_color};
 use crate::run::metrics::counts;

@@ -2,8 +2,9 @@
 
 use super::shared::Estimate;
 use crate::figures::catalogue::{Drawn, EVALUATE, count};
-use crate::plot::axes::{Axis, Entry, legend, legend_height};
+use crate::plot::axes::Axis;
 use crate::plot::canvas::Canvas;
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::{Grid, Line, band, letter, line, title};
 use crate::plot::style::{Rgb, arm_color, class_color, series_dash};
 use crate::plot::{Figure, Look};

@@ -3,7 +3,8 @@
 use super::shared::{heading, legend_above, panels, runs_of};
 use crate::figures::catalogue::Drawn;
 use crate::plot::Look;
-use crate::plot::axes::{Axis, Entry};
+use crate::plot::axes::Axis;
+use crate::plot::legend::Entry;
 use crate::plot::panels::{Grid, Line, line};
 use crate::run::randomised::{Layer, Randomised};
 use crate::run::read::Run;

@@ -3,8 +3,9 @@
 use super::features::{named, of};
 use crate::ecg::features::{MEANINGS, NAMES};
 use crate::figures::catalogue::{Drawn, count};
-use crate::plot::axes::{Axis, Entry, legend, legend_height, nice};
+use crate::plot::axes::{Axis, nice};
 use crate::plot::canvas::{Canvas, Type};
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::{Grid, Line, letter, line, remark};
 use crate::plot::style::{GRID, INK_SOFT, PT_LABEL, PT_MIN, PT_SMALL, class_color};
 use crate::plot::{Figure, Look};

@@ -3,9 +3,10 @@
 use super::shared::{no_predictions, pooled};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::Drawn;
-use crate::plot::axes::{Axis, Frame, shape};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::shape;
 use crate::plot::panels::{Line, letter, line};
 use crate::plot::style::{GRID, INK, Look, PT_AXIS, PT_SMALL, Rgb, WHITE, arm_color};
 use crate::run::predictions::Prediction;

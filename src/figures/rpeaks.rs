@@ -1,9 +1,10 @@
 //! How well detectors find R peaks: sensitivity and positive predictive value of every record.
 
 use crate::error::{Error, Result};
-use crate::plot::axes::{Entry, Frame, MARK, legend, legend_height};
+use crate::plot::axes::Frame;
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, MARK, legend, legend_height};
 use crate::plot::panels::letter;
 use crate::plot::style::{
     GRID, INK, INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_GRID, PT_LABEL, PT_SMALL, WHITE, mix, series_color,

@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use crate::figures::catalogue::EVALUATE;
-use crate::plot::axes::{Entry, Frame, Sign, legend, legend_height};
+use crate::plot::axes::Frame;
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, Sign, legend, legend_height};
 use crate::plot::panels::{Grid, letter};
 use crate::plot::style::{INK, Look, PT_LABEL, PT_SMALL, Rgb};
 use crate::run::read::Run;

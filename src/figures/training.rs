@@ -4,8 +4,9 @@
 use super::shared::{heading, legend_above, panels, runs_of};
 use crate::error::Error;
 use crate::figures::catalogue::Drawn;
-use crate::plot::axes::{Axis, Entry, shape};
+use crate::plot::axes::Axis;
 use crate::plot::canvas::Type;
+use crate::plot::legend::{Entry, shape};
 use crate::plot::panels::{Grid, Line, band, line};
 use crate::plot::style::{INK_SOFT, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_MIN, Rgb, arm_color};
 use crate::run::folder::EpochLog;

@@ -1,7 +1,7 @@
 //! The lines of text above strips: facts beside each other, in as many lines as they need.
 
-use crate::plot::axes::{LINE, flow};
 use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::legend::{LINE, flow};
 use crate::plot::style::{INK, INK_SOFT, MM_PER_PT, PT_LABEL, PT_SMALL, PT_TITLE, Rgb, WHITE, class_color};
 
 /// Between the pieces of a fact, mm.

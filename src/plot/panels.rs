@@ -1,7 +1,8 @@
 //! Small multiples: where panels stand, and the lines and bands in them.
 
-use crate::plot::axes::{Axis, Entry, Frame, curve, shape};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Point, Type};
+use crate::plot::legend::{Entry, curve, shape};
 use crate::plot::style::{INK_SOFT, MM_PER_PT, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, Rgb};
 use crate::plot::thin::thinned;
 

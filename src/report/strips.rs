@@ -3,7 +3,8 @@
 //! Numbers are base64: a signal of little-endian 16-bit integers times a unit (-32768: a gap), a target or a map of bytes
 //! over 254 (255: a gap). A strip that several runs have is there once, with the maps of each.
 
-use crate::plot::style::{Rgb, class_color, viridis};
+use crate::plot::color_maps::viridis;
+use crate::plot::style::{Rgb, class_color};
 use crate::run::examples::{Example, Examples};
 use crate::run::read::Run;
 use serde::Serialize;

@@ -5,9 +5,10 @@ use super::{KernelData, adapter_note, drawable, intensity, missing_note, pass, p
 use crate::figures::network::fitting;
 use crate::lab::ceilings::Ceilings;
 use crate::lab::measure::{Row, Table};
-use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::style::{INK, INK_SOFT, Look, PT_CURVE, PT_LABEL, PT_MIN, PT_SMALL, series_color};
 
 /// Most passes with a mark of their own.

@@ -4,9 +4,10 @@ use super::marks::log_axis;
 use super::{KernelData, adapter_note, drawable, missing_note};
 use crate::lab::Spread;
 use crate::lab::suite::Scaled;
-use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height, number};
+use crate::plot::axes::{Axis, Frame, number};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::letter;
 use crate::plot::style::{INK_SOFT, Look, OKABE_ITO, PT_AXIS, PT_CURVE, PT_SMALL};
 

@@ -4,9 +4,10 @@ use super::families::{family, is_convolution};
 use super::{KernelData, adapter_note, drawable, three};
 use crate::figures::network::fitting;
 use crate::lab::profile::Profile;
-use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::Type;
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::style::{INK, Look, OKABE_ITO, PT_AXIS, PT_LABEL, PT_SMALL, Rgb, WHITE};
 
 /// Most families with a bar of their own; the smaller ones share one.

@@ -3,9 +3,10 @@
 use super::marks::log_axis;
 use super::{KernelData, adapter_note, drawable, layer, missing_note, name, pass, passes, sizes, three};
 use crate::lab::measure::{Row, Table};
-use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height};
+use crate::plot::axes::{Axis, Frame};
 use crate::plot::canvas::{Canvas, Point, Type};
 use crate::plot::figure::Figure;
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::letter;
 use crate::plot::style::{INK, INK_SOFT, Look, NONE, PT_AXIS, PT_LABEL, PT_MIN, PT_SMALL, series_color};
 

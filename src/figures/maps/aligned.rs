@@ -2,8 +2,9 @@
 
 use super::no_file;
 use crate::figures::catalogue::{Drawn, count};
-use crate::plot::axes::{Axis, Entry, Frame, legend, legend_height, nice};
+use crate::plot::axes::{Axis, Frame, nice};
 use crate::plot::canvas::{Canvas, Type};
+use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::{Grid, Line, band, letter, line, title};
 use crate::plot::style::{INK, INK_SOFT, NONE, PT_AXIS, PT_LABEL, PT_SMALL, Rgb, TARGET, arm_color, class_color};
 use crate::plot::{Figure, Look};
