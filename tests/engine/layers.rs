@@ -41,7 +41,9 @@ fn named(code: &str, own: &str) -> BTreeSet<String> {
         let listed = found.get(2).map_or("", |m| m.as_str()).split(',').filter_map(|p| p.trim().split("::").next());
         all.extend(one.into_iter().chain(listed).map(str::to_owned));
     }
-    let is_module = |name: &str| root(&format!("src/{name}")).is_dir() || root(&format!("src/{name}.rs")).is_file();
+    let is_module = |name: &str| {
+        !name.is_empty() && (root(&format!("src/{name}")).is_dir() || root(&format!("src/{name}.rs")).is_file())
+    };
     all.retain(|name| name != own && is_module(name));
     all
 }
