@@ -2,12 +2,13 @@
 
 use super::look::LookArgs;
 use super::train::print_data;
-use super::{Common, print_found, print_line};
+use super::{Common, print_found, print_line, within};
 use crate::ecg::features::NAMES;
+use crate::ecg::sources::count;
 use crate::ecg::{Dataset, Strip, prepared, resolve};
 use crate::error::Result;
 use crate::figures::dataset::{ClassSummary, ExampleStrip, counts, rates, strips};
-use crate::figures::guidance::{GuidanceFigure, guidance};
+use crate::figures::guidance::{GuidanceFigure, MOST, guidance};
 use crate::plot::ecg_paper::Strip as EcgStrip;
 use crate::plot::{Format, Look, Page};
 use clap::Args;
@@ -104,6 +105,14 @@ fn table(rows: &[Row], strips: usize) -> String {
 
 pub(super) fn run(common: &Common, args: &DataArgs) -> Result<()> {
     let set = prepared::read(&resolve(&args.file))?;
+    if args.out.is_some() {
+        let most = MOST / set.classes.len().max(1);
+        let expected = format!(
+            "0 to {most}, as a figure holds {MOST} strips and the set has {}",
+            count(set.classes.len(), "class", "classes")
+        );
+        within("--examples", args.examples, 0..=most, &expected, "draw fewer strips of each class")?;
+    }
     let rows: Vec<Row> = (0..set.classes.len()).map(|c| row(&set, c)).collect();
     let made = &set.preprocessing;
     let found = serde_json::json!({

@@ -5,7 +5,7 @@ use super::train::print_data;
 use super::{Common, model, print_found, print_line};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
-use crate::ecg::sources::Kind;
+use crate::ecg::sources::{Kind, count};
 use crate::ecg::{Dataset, Difference, SplitKind, resolve};
 use crate::error::{Error, Result};
 use crate::eval::{Tested, evaluate, randomise};
@@ -131,7 +131,10 @@ pub(super) fn to_model_classes(common: &Common, mut set: Dataset, classes: &[Str
     let map: Vec<Option<usize>> = set.classes.iter().map(|c| classes.iter().position(|m| m == c)).collect();
     for ((name, n), known) in set.classes.iter().zip(set.counts()).zip(&map) {
         if known.is_none() && n > 0 {
-            common.say(format!("left out: {n:>5}  class {name}, which the model does not know"));
+            common.say(format!(
+                "left out: {:>10}  class {name}, which the model does not know",
+                count(n, "strip", "strips")
+            ));
         }
     }
     set.strips.retain_mut(|s| map[s.label].map(|label| s.label_as(label)).is_some());

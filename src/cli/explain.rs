@@ -87,6 +87,11 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
         }
         let mut all = explain_strips(&net, &upload(&gpu, &strip.signal)?, layer, class)?;
         let Explained { logits, class: target, map } = all.pop().expect("one strip, one map");
+        if map.len() < 2 && written.len() == 1 {
+            common.say(format!(
+                "warning: maps of {name} are 1 sample long and show no place: --layer names an earlier one"
+            ));
+        }
         let dead = is_dead(&map);
         let map = resize_map(&map, strip.signal.len());
         let p = probabilities(&logits);

@@ -1,7 +1,7 @@
 //! `exgnet export`: a model without what only its training needed, for this program or for others.
 
 use super::{Common, model};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::onnx;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub(super) struct ExportArgs {
     /// Keep the weights of convolutions and linear layers in 16 bits: half the size, computed with in 32
     #[arg(long)]
     half: bool,
-    /// What to write; where not given, the file's name decides: ONNX if it ends in .onnx
+    /// What to write; where not given, the file's name decides, which then ends in .safetensors or .onnx
     #[arg(long)]
     format: Option<Format>,
     /// Write ONNX, whatever the file's name
@@ -46,13 +46,29 @@ enum Format {
     Onnx,
 }
 
+impl ExportArgs {
+    /// The format asked for, else the one that the file's name ends in.
+    fn format(&self) -> Result<Format> {
+        let ending = self.out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let by_name = || Format::from_str(ending.as_deref().unwrap_or_default(), false).ok();
+        let asked = self.format.or(self.onnx.then_some(Format::Onnx));
+        asked.or_else(by_name).ok_or_else(|| {
+            let what = "is the name of no known format, expected one that ends in .safetensors or .onnx";
+            Error::file(
+                &self.out,
+                what,
+                "let the name end so, or write the format: --format safetensors or --format onnx",
+            )
+        })
+    }
+}
+
 pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
+    let format = args.format()?;
     let model = model::load(common, &args.model)?;
-    let by_name = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
-    let onnx = args.onnx || args.format.map_or(by_name, |f| f == Format::Onnx);
-    match onnx {
-        true => onnx::export(&model, args.half, args.input == OnnxInput::Cleaned, &args.out)?,
-        false => model.export(&args.out, args.half)?,
+    match format {
+        Format::Onnx => onnx::export(&model, args.half, args.input == OnnxInput::Cleaned, &args.out)?,
+        Format::Safetensors => model.export(&args.out, args.half)?,
     }
     common.say(format!("{} values: {}", model.inference_values(), args.out.display()));
     Ok(())

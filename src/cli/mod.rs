@@ -39,14 +39,18 @@ use crate::files::{self, guard};
 use crate::gpu::{AdapterChoice, Forced, Gpu, ShaderSource};
 use crate::lab::tune as tune_table;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stdout};
+use std::num::{IntErrorKind, ParseIntError};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
 use std::sync::OnceLock;
 
+/// Exit code of wrong usage.
+const USAGE: u8 = 2;
 /// Exit code of a command that a signal ended.
 const INTERRUPTED: u8 = 130;
 
@@ -243,13 +247,16 @@ commands! {
 pub fn main() -> ExitCode {
     // a number below zero is refused by its range, not as an unknown option
     let negative = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
-    let command = Cli::command().mut_subcommands(|command| command.mut_args(negative));
+    let command = Cli::command().mut_args(negative).mut_subcommands(|command| command.mut_args(negative));
     if std::env::args_os().len() == 1 {
         print_line(about::FIRST_STEPS);
         return ExitCode::SUCCESS;
     }
     let command = command.version(about::version());
-    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit());
+    let cli = match command.try_get_matches().and_then(|found| Cli::from_arg_matches(&found)) {
+        Ok(cli) => cli,
+        Err(e) => return refused(&e),
+    };
     cli.common.log();
     guard::begin(cli.common.force);
     if let Some(dir) = files::cache_dir() {
@@ -267,6 +274,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints why the arguments cannot be used, or the help they ask for. Of a text that is no count the parser only knows its
+/// first wrong digit: what was expected is said in the place of that.
+fn refused(e: &clap::Error) -> ExitCode {
+    let cause = e.source().and_then(|cause| cause.downcast_ref::<ParseIntError>());
+    let Some(cause) = cause else { e.exit() };
+    let expected = match cause.kind() {
+        IntErrorKind::PosOverflow => "expected a smaller whole number",
+        _ => "expected a whole number, 0 or more",
+    };
+    let _ = write!(std::io::stderr(), "{}", e.to_string().replace(&cause.to_string(), expected));
+    ExitCode::from(USAGE)
 }
 
 /// Refuses the number of an option that is not in `range`, which `expected` describes.

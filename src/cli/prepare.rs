@@ -3,9 +3,10 @@
 use super::progress::reading;
 use super::train::print_data;
 use super::{Common, print_found, print_line};
+use crate::ecg::dataset::in_units;
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::rpeaks::Detector;
-use crate::ecg::{Dataset, LoadOptions, Source, SyntheticOptions, prepared};
+use crate::ecg::{Dataset, Exclusion, LoadOptions, Source, SyntheticOptions, prepared};
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -151,18 +152,17 @@ fn table(set: &Dataset) -> String {
     let sources = source_names(set);
     let width = sources.iter().map(|s| s.len()).max().unwrap_or(0).max(6);
     let mut lines = vec![String::new()];
-    let mut row = |name: &str, counts: &[String]| {
+    let mut row = |name: &str, counts: &[String], left_out: &str| {
         let cells: Vec<String> = counts.iter().map(|c| format!("{c:>9}")).collect();
-        lines.push(format!("{name:<width$}{}", cells.concat()));
+        lines.push(format!("{name:<width$}{}  {left_out}", cells.concat()));
     };
-    let head: Vec<String> = set.classes.iter().cloned().chain(["kept".into(), "left out".into()]).collect();
-    row("source", &head);
+    let head: Vec<String> = set.classes.iter().cloned().chain(["strips".into()]).collect();
+    row("source", &head, "left out");
     for source in &sources {
         let counts = counts_of(set, source);
         let kept: usize = counts.iter().sum();
-        let out = left_out(set, source);
-        let numbers: Vec<String> = counts.iter().chain([&kept, &out]).map(ToString::to_string).collect();
-        row(source, &numbers);
+        let numbers: Vec<String> = counts.iter().chain([&kept]).map(ToString::to_string).collect();
+        row(source, &numbers, &in_units(excluded(set, source)));
     }
     lines.join("\n")
 }
@@ -185,9 +185,12 @@ fn counts_of(set: &Dataset, source: &str) -> Vec<usize> {
     counts
 }
 
+fn excluded<'a>(set: &'a Dataset, source: &str) -> impl Iterator<Item = &'a Exclusion> {
+    set.exclusions.iter().filter(move |e| e.record.split('/').next() == Some(source))
+}
+
 fn left_out(set: &Dataset, source: &str) -> usize {
-    let of = set.exclusions.iter().filter(|e| e.record.split('/').next() == Some(source));
-    of.map(|e| e.counted().0).sum()
+    excluded(set, source).map(|e| e.counted().0).sum()
 }
 
 /// The summary that `--json` prints.

@@ -1,7 +1,8 @@
 //! `exgnet report`: one page about runs.
 
 use super::{Common, print_json, print_line};
-use crate::error::Result;
+use crate::ecg::sources::count;
+use crate::error::{Error, Result};
 use crate::files::{guard, write_atomically};
 use crate::report::{STRIPS, report};
 use crate::run::missing::{Missing, by_kind};
@@ -33,6 +34,17 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
+    // a file that is there already is judged by what it holds
+    if !args.out.exists()
+        && !args.out.extension().is_some_and(|e| ["html", "htm"].iter().any(|h| e.eq_ignore_ascii_case(h)))
+    {
+        let what = "is no name of a page, expected one that ends in .html";
+        return Err(Error::file(
+            &args.out,
+            what,
+            "let the name end in .html; tables as CSV are written by exgnet collect",
+        ));
+    }
     let page = report(&args.runs, args.strips)?;
     // a page of the same runs is brought up to date
     let title =
@@ -53,11 +65,12 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
         print_json(&found, false);
     } else {
         print_line(&format!(
-            "{}: {:.2} MB; {} runs, {} figures, {shown} of {kept} maps",
+            "{}: {:.2} MB; {}, {}, {shown} of {}",
             args.out.display(),
             page.html.len() as f64 / 1e6,
-            page.runs,
-            page.figures
+            count(page.runs, "run", "runs"),
+            count(page.figures, "figure", "figures"),
+            count(kept, "map", "maps")
         ));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::train::print_data;
 use super::{Common, print_line};
 use crate::ecg::labels::RHYTHM6;
-use crate::ecg::sources::Kind;
+use crate::ecg::sources::{Kind, count};
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SyntheticOptions, export, prepared};
 use crate::error::Result;
 use crate::files::guard;
@@ -66,6 +66,6 @@ pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<()> {
     let set = prepared::read(&file)?;
     export::write_wfdb(&args.out, &set)?;
     print_data(common, &set);
-    print_line(&format!("written: {} records and {}", set.strips.len(), file.display()));
+    print_line(&format!("written: {} and {}", count(set.strips.len(), "record", "records"), file.display()));
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use super::progress::{Display, reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
+use crate::ecg::dataset::in_units;
 use crate::ecg::prepared::is_prepared;
-use crate::ecg::{Dataset, Source, Strip, resolve};
+use crate::ecg::sources::count;
+use crate::ecg::{Dataset, Exclusion, Source, Strip, resolve};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::figures::catalogue::NotDrawn;
@@ -15,6 +17,7 @@ use crate::run::record::quoted;
 use crate::train::Observer;
 use clap::Args;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -224,7 +227,8 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
     let line = |strips: &[Strip], what: &str| {
         let of = |class: usize| strips.iter().filter(|s| s.label == class).count();
         let counts: Vec<String> = data.classes.iter().enumerate().map(|(i, c)| format!("{c} {}", of(i))).collect();
-        common.say(format!("{} strips of {seconds} s at {fs} Hz{what}: {}", strips.len(), counts.join(", ")));
+        let all = count(strips.len(), "strip", "strips");
+        common.say(format!("{all} of {seconds} s at {fs} Hz{what}: {}", counts.join(", ")));
     };
     let (pool, tests) = data.strips.split_at(data.pool().len());
     line(pool, "");
@@ -233,19 +237,23 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
     }
     let leads: usize = data.strips.iter().map(|s| s.others.len()).sum();
     if leads > 0 {
-        common.say(format!("{leads} strips of other leads of them"));
+        common.say(format!("{} of other leads of them", count(leads, "strip", "strips")));
     }
     data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
-    let mut reasons: Vec<(String, usize)> = data.exclusions_by_reason().into_iter().collect();
+    let mut reasons: BTreeMap<&str, Vec<&Exclusion>> = BTreeMap::new();
+    data.exclusions.iter().for_each(|e| reasons.entry(e.counted().1).or_default().push(e));
+    let mut reasons: Vec<(&str, Vec<&Exclusion>)> = reasons.into_iter().collect();
     if reasons.len() > MOST_REASONS {
-        reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        reasons.sort_by_key(|(_, of)| std::cmp::Reverse(of.iter().map(|e| e.counted().0).sum::<usize>()));
     }
-    for (reason, n) in reasons.iter().take(MOST_REASONS) {
-        common.say(format!("left out: {n:>5}  {reason}"));
+    let rest = reasons.split_off(reasons.len().min(MOST_REASONS));
+    for (reason, of) in reasons {
+        common.say(format!("left out: {:>10}  {reason}", in_units(of.into_iter())));
     }
-    if let Some(rest) = reasons.get(MOST_REASONS..).filter(|rest| !rest.is_empty()) {
-        let n: usize = rest.iter().map(|(_, n)| n).sum();
-        common.say(format!("left out: {n:>5}  for {} other reasons (-v lists every record)", rest.len()));
+    if !rest.is_empty() {
+        let why = count(rest.len(), "other reason", "other reasons");
+        let all = in_units(rest.into_iter().flat_map(|(_, of)| of));
+        common.say(format!("left out: {all:>10}  for {why} (-v lists every record)"));
     }
     if common.verbose {
         data.exclusions.iter().for_each(|e| common.say(format!("left out: {}: {}", e.record, e.reason)));

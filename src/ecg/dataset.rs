@@ -8,6 +8,7 @@ use super::patients::{AUTO, PatientNames};
 use super::preprocessing::{Difference, Preprocessing};
 use super::rpeaks::Detector;
 use super::samples::Samples;
+use super::sources::count;
 use super::synthetic::SyntheticOptions;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,28 @@ impl Exclusion {
         }
         (1, &self.reason)
     }
+
+    /// What [`Exclusion::counted`] counts: `strip` (a window of a record, or one of its leads), `row` of a table of labels, or
+    /// `record`.
+    pub fn unit(&self) -> &'static str {
+        let (_, reason) = self.counted();
+        let counted = self.reason.strip_suffix(reason).unwrap_or_default();
+        let of_row =
+            || reason.split_once(", line ").is_some_and(|(_, at)| at.starts_with(|c: char| c.is_ascii_digit()));
+        match () {
+            () if counted.contains("window") || self.record.contains(['@', '#']) => "strip",
+            () if !counted.contains("record") && of_row() => "row",
+            () => "record",
+        }
+    }
+}
+
+/// Numbers of exclusions by unit, in words: `3 rows, 1 strip`.
+pub(crate) fn in_units<'a>(exclusions: impl Iterator<Item = &'a Exclusion>) -> String {
+    let mut units: BTreeMap<&str, usize> = BTreeMap::new();
+    exclusions.for_each(|e| *units.entry(e.unit()).or_default() += e.counted().0);
+    let words: Vec<String> = units.into_iter().map(|(unit, n)| count(n, unit, &format!("{unit}s"))).collect();
+    if words.is_empty() { "nothing".into() } else { words.join(", ") }
 }
 
 /// A labelled set of strips.
@@ -232,26 +255,28 @@ impl ClassesKept {
         min_class: usize,
         min_patients: usize,
     ) -> Self {
+        let (strips_in, people) = (strips, |n: usize| count(n, "patient", "patients"));
+        let strips = |n: usize| count(n, "strip", "strips");
         let mut found = vec![(0, BTreeSet::new()); classes.len()];
-        for strip in strips {
-            if let Some((count, patients)) = found.get_mut(strip.label) {
-                *count += 1;
+        for strip in strips_in {
+            if let Some((number, patients)) = found.get_mut(strip.label) {
+                *number += 1;
                 patients.insert(&strip.patient);
             }
         }
         let mut kept =
             Self { classes: Vec::new(), renumbered: Vec::new(), notes: Vec::new(), too_few: BTreeMap::new() };
-        for (name, (count, patients)) in classes.iter().zip(found) {
+        for (name, (number, patients)) in classes.iter().zip(found) {
             let patients = patients.len();
-            let (least, dropped) = match count {
+            let (least, dropped) = match number {
                 0 => (String::new(), Some("no strip".to_string())),
                 n if n < min_class => {
-                    (format!("{min_class} strips"), Some(format!("{n} strips, fewer than min_class = {min_class}")))
+                    (strips(min_class), Some(format!("{}, fewer than min_class = {min_class}", strips(n))))
                 }
-                _ if patients < min_patients => {
+                n if patients < min_patients => {
                     let what =
-                        format!("{count} strips of {patients} patients, fewer than min_patients = {min_patients}");
-                    (format!("{min_patients} patients"), Some(what))
+                        format!("{} of {}, fewer than min_patients = {min_patients}", strips(n), people(patients));
+                    (people(min_patients), Some(what))
                 }
                 _ => (String::new(), None),
             };
@@ -282,7 +307,7 @@ pub(crate) fn nothing_left(exclusions: &[Exclusion]) -> Error {
     Error::data(
         "data set",
         format!("no strip is left, expected at least one; most were left out for: {}", most.join("; ")),
-        "check lead, seconds, min_class and the kind of source",
+        "mend what the reasons name: the records, their labels, or lead, seconds, min_class and the kind of source",
     )
 }
 
@@ -425,5 +450,21 @@ mod tests {
         ] {
             assert_eq!(Exclusion::new("r", reason).counted(), counted);
         }
+    }
+
+    #[test]
+    fn exclusions_have_their_units() {
+        let all = [
+            ("own/a", "labels.csv, line 3: names no record", "row"),
+            ("own/a@1.000", "labels.csv, line 3: flat line", "strip"),
+            ("own/a#V1", "flat line", "strip"),
+            ("own/a", "12 windows: ectopic", "strip"),
+            ("own", "2 records: labelled in x, line by line", "record"),
+            ("own/b", "line 2 has 3 cells", "record"),
+        ];
+        let all = all.map(|(record, reason, unit)| (Exclusion::new(record, reason), unit));
+        all.iter().for_each(|(e, unit)| assert_eq!(e.unit(), *unit, "{e:?}"));
+        assert_eq!(in_units(all.iter().map(|(e, _)| e)), "3 records, 1 row, 14 strips");
+        assert_eq!(in_units([].iter()), "nothing");
     }
 }

@@ -173,6 +173,17 @@ impl FeatureScale {
         scale
     }
 
+    /// A warning of the features that none of these rows has a value of: nothing can be learned of them.
+    pub fn warning<'a>(rows: impl Iterator<Item = &'a Features> + Clone) -> Option<String> {
+        let unknown = |j: &usize| rows.clone().all(|row| !row[*j].is_finite());
+        let names: Vec<&str> = (0..NAMES.len()).filter(unknown).map(|j| NAMES[j]).collect();
+        (!names.is_empty()).then(|| {
+            let names = names.join(", ");
+            format!("warning: features without a value in any training strip: {names}; they are 0 (the mean) everywhere, nothing \
+                     is learned of them")
+        })
+    }
+
     /// Standardised features; NaN becomes 0, the mean.
     pub fn apply(&self, row: &Features) -> Features {
         std::array::from_fn(|j| {
@@ -212,6 +223,9 @@ mod tests {
         assert_eq!((scale.mean[0], scale.sd[0], scale.sd[1]), (2.0, 1.0, 1.0));
         assert_eq!((scale.apply(&rows[0])[0], scale.apply(&rows[1])[0]), (-1.0, 0.0));
         assert!(scale.apply(&rows[0])[1].abs() < 1e-6);
+        assert_eq!(FeatureScale::warning(rows.iter()), None);
+        let warning = FeatureScale::warning([row(f32::NAN, 0.1), row(f32::NAN, f32::NAN)].iter()).expect("a warning");
+        assert!(warning.contains("in any training strip: bpm; they are 0"), "{warning}");
         let none = FeatureScale::of([row(f32::NAN, f32::NAN)].iter());
         assert_eq!(none.apply(&rows[0])[0], 1.0);
     }

@@ -18,7 +18,7 @@ const TOLERANCE: f64 = 1e-6;
 const MAX_DRIFT: f64 = 0.05;
 /// Rates further apart than this factor are taken for a mistake: a header's rate must not decide how much memory
 /// the result takes.
-const MAX_FACTOR: f64 = 100.0;
+pub(super) const MAX_FACTOR: f64 = 100.0;
 const KAISER_BETA: f64 = 5.0;
 
 /// Checks that a signal can be brought from `fs_in` to `fs_out` (Hz): both above 0, within a factor of 100.

@@ -140,6 +140,12 @@ pub fn evaluate(tested: &Tested<'_>, sanity: bool) -> Result<Evaluation> {
     for part in records.chunks(BATCH) {
         scored.extend(in_halves(part, &mut |part| score(tested, part, layer, random.as_ref()))?);
     }
+    if scored.iter().any(|s| s.map.len() < 2) {
+        let name = &net.config().maps()[layer];
+        log::warn!(
+            "maps of {name} are 1 sample long: their scores say nothing; losses.target_layer names an earlier layer"
+        );
+    }
     let truth: Vec<usize> = records.iter().map(|&r| data.strips[r].label).collect();
     let (chosen, found) = perturb(tested, &truth, &scored)?;
     let fitted = train.filter(|t| sanity && !t.is_empty());

@@ -1,7 +1,7 @@
 //! Sources that a run is tested on besides its test fold.
 
 use crate::ecg::prepared::through_cache;
-use crate::ecg::sources::{Progress, check_names};
+use crate::ecg::sources::{Progress, check_names, count};
 use crate::ecg::{Dataset, Exclusion, Leads, LoadOptions, Strip};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -34,8 +34,10 @@ fn join(mut pool: Dataset, test: Dataset) -> Result<Dataset> {
     let map: Vec<Option<usize>> = test.classes.iter().map(|c| pool.classes.iter().position(|p| p == c)).collect();
     let counts = test.counts();
     for ((class, n), _) in test.classes.iter().zip(counts).zip(&map).filter(|(_, known)| known.is_none()) {
-        pool.notes
-            .push(format!("test sources: class {class} left out ({n} strips), of which the training pool has none"));
+        pool.notes.push(format!(
+            "test sources: class {class} left out ({}), of which the training pool has none",
+            count(n, "strip", "strips")
+        ));
     }
     let same_targets = pool.guidance == test.guidance;
     let mut strips = Vec::new();

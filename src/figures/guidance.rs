@@ -10,7 +10,7 @@ use crate::plot::style::{GRID, INK, INK_SOFT, Look, NONE, PT_AXIS, PT_GRID, PT_L
 use crate::plot::thin::{simplified, thinned};
 
 /// Most strips of a figure.
-const MOST: usize = 12;
+pub(crate) const MOST: usize = super::strips::MOST;
 /// Page left and right, and between two columns, mm.
 const MARGIN: f64 = 3.0;
 /// Left of the paper: letters and numbers of the tracks, mm.
@@ -62,7 +62,7 @@ impl<'a> GuidanceFigure<'a> {
 /// is wide and there is more than one. Of strips longer than 10 s (6 s in a column) the beginning is drawn.
 ///
 /// # Errors
-/// Without a strip, with more than 12, if one cannot be drawn (no finite sample, no sampling rate, R peaks outside), or if B, I
+/// Without a strip, with more than 120, if one cannot be drawn (no finite sample, no sampling rate, R peaks outside), or if B, I
 /// or G are not as long as the signal or leave 0..1.
 pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Figure<'a>>> {
     if figs.is_empty() || figs.len() > MOST {
@@ -244,6 +244,6 @@ mod tests {
         let fig = figure(&[0.0; 3], &[0.0; 3], &[]);
         assert!(said(GuidanceFigure { strip: Strip { fs: 0.0, ..fig.strip }, ..fig }).contains("sampling rate"));
         let many = |n| guidance(&Look::default(), vec![figure(&signal, &signal, &[]); n]).map(|f| f.len());
-        assert!(many(0).unwrap_err().to_string().contains("0 strips") && many(13).is_err());
+        assert!(many(0).unwrap_err().to_string().contains("0 strips") && many(MOST + 1).is_err());
     }
 }

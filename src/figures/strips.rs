@@ -7,8 +7,8 @@ use crate::plot::figure::Figure;
 use crate::plot::heading::{Fact, Heading};
 use crate::plot::style::{INK, INK_SOFT, Look};
 
-/// Most strips of one figure.
-const MOST: usize = 24;
+/// Most strips of one figure, on as many pages as they take.
+pub(crate) const MOST: usize = 120;
 /// Page left and right of the paper, mm.
 const MARGIN: f64 = 3.0;
 
@@ -38,7 +38,7 @@ impl ExampleStrip<'_> {
 /// page), takes the width of the page. Of longer strips the beginning is drawn.
 ///
 /// # Errors
-/// Without a strip, with more than 24, or if one cannot be drawn (no finite sample, no sampling rate, R peaks outside).
+/// Without a strip, with more than 120, or if one cannot be drawn (no finite sample, no sampling rate, R peaks outside).
 pub fn strips<'a>(look: &Look, examples: Vec<ExampleStrip<'a>>) -> Result<Vec<Figure<'a>>> {
     if examples.is_empty() || examples.len() > MOST {
         let what = format!("{} strips, expected 1 to {MOST}", examples.len());

@@ -1,6 +1,8 @@
 //! Baselines as runs: folders that tables and figures read beside those of networks.
 
+use crate::ecg::features::FeatureScale;
 use crate::ecg::fingerprint::Fingerprint;
+use crate::ecg::sources::count;
 use crate::error::{Error, Result};
 use crate::eval::baselines::{BASELINES, Baseline, baselines};
 use crate::experiment::Experiment;
@@ -41,7 +43,13 @@ pub fn run_baselines(
     }
     let fingerprint = Fingerprint::of(&dataset, &experiment.guidance);
     let counts = class_counts(&dataset, &division.train);
-    host.say(format!("fitting on {} strips, testing on {}", division.train.len(), division.test.len()));
+    host.say(format!(
+        "fitting on {}, testing on {}",
+        count(division.train.len(), "strip", "strips"),
+        division.test.len()
+    ));
+    let features = division.train.iter().map(|&r| &dataset.strips[r].features);
+    FeatureScale::warning(features).into_iter().for_each(|line| host.say(line));
     let place = format!("fold-{}-seed-{}", experiment.train.fold, experiment.train.seed);
     // folders first: none is found taken after the work
     let folder = |baseline: &Baseline| {

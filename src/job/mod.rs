@@ -19,7 +19,7 @@ mod checks;
 use crate::ecg::Dataset;
 use crate::ecg::features::FeatureScale;
 use crate::ecg::fingerprint::Fingerprint;
-use crate::ecg::sources::Progress as Reading;
+use crate::ecg::sources::{Progress as Reading, count};
 use crate::error::{Error, Result};
 use crate::eval::{Tested, evaluate};
 use crate::experiment::data::{self, Strips};
@@ -188,6 +188,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     let dataset = host.reading(&mut |watch| data::load(experiment, watch))?;
     host.data(&dataset);
     let division = data::divide(experiment, &dataset)?;
+    let bins = map_length(experiment, dataset.classes.len(), dataset.samples())?;
     if lock.is_none() {
         lock = Some(take(host, dir)?);
     }
@@ -222,17 +223,21 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         folds.write(&folder.folds())?;
     }
     host.say(format!(
-        "training on {} strips, watching {}, testing on {}",
-        division.train.len(),
+        "training on {}, watching {}, testing on {}",
+        count(division.train.len(), "strip", "strips"),
         division.validation.len(),
         division.test.len()
     ));
 
     let (trained, others) = dataset.with_leads(&division.train);
     let strips = Strips::new(&trained);
-    let bins = map_length(experiment, dataset.classes.len(), dataset.samples())?;
     // features are of windows; a target has every lead
-    let scale = FeatureScale::of(division.train.iter().map(|&w| &dataset.strips[w].features));
+    let features = division.train.iter().map(|&w| &dataset.strips[w].features);
+    let scale = FeatureScale::of(features.clone());
+    FeatureScale::warning(features)
+        .filter(|_| experiment.losses.train_only())
+        .into_iter()
+        .for_each(|line| host.say(line));
     let leads: Vec<usize> = division.train.iter().copied().chain(others.values().cloned().flatten()).collect();
     let targets = Targets::new(&trained, &leads, Some(&scale), experiment, bins);
     let sampler = Sampler::new(experiment, &dataset, &division.train, others);

@@ -3,7 +3,7 @@
 
 use super::losses::BatchTargets;
 use super::step::Stepper;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::gpu::{Gpu, PhaseMemory, PoolStats, ShaderSource};
 use crate::nn::network::FEATURES;
@@ -108,9 +108,24 @@ fn noise_batch(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usiz
 }
 
 /// Resolution of the guided map.
+///
+/// # Errors
+/// [`Error::Config`] for a map that a loss is to guide and that has one bin: it is the same wherever the network looks.
 pub fn map_length(experiment: &Experiment, classes: usize, samples: usize) -> Result<usize> {
     let outline = Outline::new(&experiment.network, classes, false, samples)?;
-    Ok(outline.lengths[experiment.losses.layer(&experiment.network)?])
+    let (losses, layer) = (&experiment.losses, experiment.losses.layer(&experiment.network)?);
+    let bins = outline.lengths[layer];
+    if bins < 2 && (losses.xai > 0.0 || losses.entropy > 0.0) {
+        let name = &experiment.network.maps()[layer];
+        return Err(Error::config(
+            format!(
+                "losses.target_layer: the map of {name} is {bins} sample long at strips of {samples}, expected 2 or more"
+            ),
+            "guide an earlier layer (losses.target_layer), take smaller network.strides or longer strips, or set losses.xai and \
+             losses.entropy to 0",
+        ));
+    }
+    Ok(bins)
 }
 
 #[cfg(test)]
@@ -121,6 +136,29 @@ mod tests {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_string()).collect();
         let e = Experiment::parse_with("", "e.toml", &sets).expect("an experiment");
         Estimate::new(None, &e, classes, samples).expect("an estimate")
+    }
+
+    #[test]
+    fn a_map_of_one_bin_is_not_guided() {
+        let of = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|s| (*s).to_string()).collect();
+            map_length(&Experiment::parse_with("", "e.toml", &sets).expect("an experiment"), 5, 64)
+        };
+        let short = ["network.kind=cnn", "network.widths=[4,4]", "network.strides=[16,2]"];
+        let e = of(&[&short[..], &["losses.xai=1"]].concat()).expect_err("one bin").to_string();
+        assert!(e.contains("map of blocks.1 is 1 sample long at strips of 64") && e.contains("network.strides"), "{e}");
+        assert!(of(&[&short[..], &["losses.xai=0", "losses.entropy=1"]].concat()).is_err());
+        assert_eq!(of(&[&short[..], &["losses.xai=0"]].concat()).expect("not guided"), 1);
+        assert_eq!(of(&[&short[..], &["losses.xai=1", "losses.target_layer=blocks.0"]].concat()).expect("4 bins"), 4);
+    }
+
+    /// Every block of a `cnn` but the first halves the length: the one that cannot is named.
+    #[test]
+    fn a_cnn_too_deep_for_its_strips_names_the_block() {
+        let sets = ["network.kind=cnn", "network.widths=[4,4,4,4]", "network.strides=[16,2,2,1]"].map(String::from);
+        let e = Experiment::parse_with("", "e.toml", &sets).expect("an experiment");
+        let e = map_length(&e, 5, 64).expect_err("no samples left").to_string();
+        assert!(e.contains("blocks.2") && e.contains("1 sample") && e.contains("network.widths"), "{e}");
     }
 
     #[test]

@@ -38,7 +38,9 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
         (&summary["strips"], &summary["counts"]["SR"], &summary["counts"]["AFIB/AFL"]),
         (&40.into(), &20.into(), &20.into())
     );
-    assert!(std::fs::read_to_string(at("set.exclusions.csv")).expect("a table").starts_with("record,strips,reason"));
+    assert!(
+        std::fs::read_to_string(at("set.exclusions.csv")).expect("a table").starts_with("record,count,unit,reason")
+    );
     let bytes = std::fs::read(at("set.safetensors")).expect("a set");
     succeeds(&[&args[..], &["--threads", "1"]].concat());
     assert!(bytes == std::fs::read(at("set.safetensors")).expect("a set"), "the same bytes with one thread");
@@ -95,6 +97,26 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
     }
     fails(&["prepare", "--out", &at("x.txt"), "--source", &source], 1, &[".safetensors"]);
     fails(&["prepare", "--out", &at("x.safetensors")], 2, &["--source"]);
+    let many = ["data", &at("set.safetensors"), "--out", &at("many"), "--examples"];
+    fails(&[&many[..], &["61"]].concat(), 1, &["--examples 61: expected 0 to 60", "2 classes"]);
+    assert!(!Path::new(&at("many")).exists(), "before any work");
+    succeeds(&[&many[..], &["8", "--format", "svg"]].concat());
+    assert!(Path::new(&at("many")).join("guidance-2.svg").is_file(), "on several pages");
+    fails(&[&many[..], &["-1"]].concat(), 2, &["'-1' for '--examples <N>': expected a whole number, 0 or more"]);
+    fails(&["synth", "--out", &at("s"), "--n=-3"], 2, &["'-3' for '--n <N>': expected a whole number, 0 or more"]);
+    fails(&["--threads", "-1", "info"], 2, &["'-1' for '--threads <N>': expected a whole number, 0 or more"]);
+    fails(&["train", "--fold", "-1"], 2, &["expected a number from 0, or all"]);
+    // beside the records lie tables of the program's own
+    std::fs::write(at("synth/labels.csv"), "record,class\n000000,SR\n").expect("written");
+    let (predicted, noted) = succeeds(&["predict", "--model", model, &at("synth")]);
+    assert!(predicted.lines().count() == 40 && !noted.contains("not a strip"), "{noted}");
+    std::fs::write(at("strip.txt"), "1\n2\n").expect("written");
+    fails(&["predict", "--model", model, "--fs", "0", &at("strip.txt")], 1, &["--fs 0: expected the rate of strip"]);
+    for out in ["x.pt", "x"] {
+        let words = [out, "expected one that ends in .safetensors or .onnx", "--format onnx"];
+        fails(&["export", "--model", model, "--out", &at(out)], 1, &words);
+    }
+    fails(&["report", model, "--out", &at("x.csv")], 1, &["x.csv", "expected one that ends in .html"]);
     fails(&["data", &at("run/config.toml")], 1, &["config.toml", "safetensors"]);
     fails(&["data", &at("run/model.safetensors")], 1, &["exgnet-data-1"]);
     fails(&["synth", "--out", &at("s"), "--n", "0"], 1, &["0 synthetic records"]);

@@ -55,7 +55,7 @@ fn csv_rows_are_kept_or_accounted_for() {
     let published: Vec<f32> = (1..=17).map(|f| f as f32 + 0.5).collect();
     assert_eq!(set.strips[0].features, published[..]);
     assert!(set.strips[3].features[2].is_nan() && set.strips[3].features[3] == 4.5);
-    assert!(set.notes.iter().any(|n| n.starts_with("1 records carry labels")), "{:?}", set.notes);
+    assert!(set.notes.iter().any(|n| n.starts_with("1 record carries labels")), "{:?}", set.notes);
     assert!(set.notes.iter().any(|n| n.contains("neither unit nor patient")));
     let wanted: Vec<f32> = (0..100).map(|i| sample(i, 0).parse().unwrap()).collect();
     assert!(set.strips[0].signal.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-6), "as in the file");
@@ -96,7 +96,7 @@ fn csv_columns_go_by_name_and_forms_of_text_do_not_matter() {
     assert_eq!(bare.strips[0].signal, set.strips[0].signal);
     let own = features::hrv(&bare.strips[0].r_peaks, 100.0).map(|v| (v as f32).to_bits());
     assert_eq!(bare.strips[0].features.map(f32::to_bits), own);
-    assert!(bare.notes.iter().any(|n| n.contains("1 unknown columns not read: `age`")), "{:?}", bare.notes);
+    assert!(bare.notes.iter().any(|n| n.contains("1 unknown column not read: `age`")), "{:?}", bare.notes);
     assert!(bare.notes.iter().any(|n| n.contains("detected R peaks: bpm, MeanNN")), "{:?}", bare.notes);
 }
 

@@ -164,19 +164,77 @@ fn rows_that_overlap_and_lengths_within_half_a_sample() {
 #[test]
 fn a_table_that_is_none_is_refused() {
     for (text, part) in [
-        ("", "no column `record`"),
+        ("", "is empty"),
+        ("\u{feff}\r\n", "is empty"),
+        ("record;start;end;class\na;0;1;SR\n", "separated by semicolons, expected commas"),
+        ("record\tclass\na\tSR\n", "separated by tabs, expected commas"),
         ("record,start,end\na,0,1\n", "no column `class` in its header row, found `record,start,end`"),
         ("record,class,class\na,SR,SR\n", "two columns `class`"),
         ("record,class\n", "holds no row"),
         ("record,class\nnone,SR\n", "no strip is left"),
+        ("record,class\nnone,SR\n", "HINT: mend what the reasons name: the records, their labels"),
     ] {
         let e = with(text).unwrap_err();
         assert!(e.contains(part) && e.contains("HINT"), "{text:?}: {e}");
     }
     let dir = tempfile::tempdir().unwrap();
     let e = read(Kind::Table, dir.path(), &small()).unwrap_err().to_string();
-    assert!(e.contains("labels.csv") && e.contains("table of labels"), "{e}");
-    assert!(read(Kind::Table, &dir.path().join("none"), &small()).is_err());
+    assert!(e.contains("labels.csv: there is no table of labels") && e.contains("`record,start,end,class"), "{e}");
+    let e = read(Kind::Table, &dir.path().join("none"), &small()).unwrap_err().to_string();
+    assert!(e.contains("none: no such folder of recordings") && e.contains("EXGNET_DATA"), "{e}");
+}
+
+/// What stands behind the last column may be a shifted cell: a class of another row, a decimal comma.
+#[test]
+fn a_row_longer_than_the_header_is_excluded() {
+    let set = with("record,start,end,class\na,0,1,SR,,\na,1,5,2,5,SR\na,3,4,SR,ann\n").unwrap();
+    assert_eq!(kept(&set), ["a@0.000 SR"]);
+    let expected = [(3, 6), (4, 5)]
+        .map(|(line, cells)| format!("a: labels.csv, line {line}: {cells} cells, expected 4 as in the header row"));
+    assert_eq!(excluded(&set), expected);
+}
+
+#[test]
+fn files_of_one_name_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("own");
+    std::fs::create_dir(&root).unwrap();
+    record(&root, "a", 100);
+    write(&root, "a.csv", samples(200, 3));
+    let rows = |text: &str| {
+        write(&root, "labels.csv", format!("record,class\n{text}\n"));
+        read(Kind::Table, &root, &small()).unwrap()
+    };
+    // the header goes first, and that is said
+    let set = rows("a,SR");
+    assert_eq!(kept(&set), ["a@0.000 SR"]);
+    let note = "own: files of one name, the first is read: write the extension to name another: own/a (a.hea, a.csv)";
+    assert!(set.notes.iter().any(|n| n == note), "{:#?}", set.notes);
+    // who writes the extension is given that file, and nothing is to be said
+    let set = rows("a.csv,SR");
+    assert_eq!(kept(&set), ["a@0.000 SR", "a@1.000 SR"]);
+    assert!(!set.notes.iter().any(|n| n.contains("of one name")), "{:#?}", set.notes);
+    // both would have the same ids
+    let set = rows("a.hea,SR\na.csv,ST");
+    assert_eq!(kept(&set), ["a@0.000 SR"]);
+    assert_eq!(
+        excluded(&set),
+        ["a.csv: labels.csv, line 3: a.csv has the name of the record a.hea: rename one of them"]
+    );
+}
+
+/// One person under two names would be in training and in test.
+#[test]
+fn patients_that_differ_by_case_alone_are_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("own");
+    std::fs::create_dir(&root).unwrap();
+    ["a", "b", "c"].iter().for_each(|name| record(&root, name, 100));
+    write(&root, "labels.csv", "record,class,patient\na,SR,p1\nb,SR,P1 \nc,SR,p2\n");
+    let set = read(Kind::Table, &root, &small()).unwrap();
+    let warned =
+        |n: &String| n.starts_with("warning: names of patients") && n.contains("`P1` and `p1`") && !n.contains("p2");
+    assert!(set.notes.iter().any(warned), "{:#?}", set.notes);
 }
 
 #[test]

@@ -74,18 +74,21 @@ fn prepare_marked(
     writer.finish(options, guidance, account, mark)
 }
 
+/// What the name of a table of exclusions ends in, behind that of its set.
+pub(crate) const EXCLUSIONS: &str = "exclusions.csv";
+
 /// `set.exclusions.csv` of `set.safetensors`.
 pub fn exclusions_path(out: &Path) -> PathBuf {
-    out.with_extension("exclusions.csv")
+    out.with_extension(EXCLUSIONS)
 }
 
-/// Writes the table of exclusions: record, how many strips (windows) of it, reason.
+/// Writes the table of exclusions: record, how many of what (see [`Exclusion::unit`]), reason.
 pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<()> {
     let rows = exclusions.iter().map(|e| {
         let (count, reason) = e.counted();
-        vec![e.record.clone(), count.to_string(), reason.to_string()]
+        vec![e.record.clone(), count.to_string(), e.unit().to_string(), reason.to_string()]
     });
-    write_atomically(path, &files::csv("record,strips,reason", rows))
+    write_atomically(path, &files::csv("record,count,unit,reason", rows))
 }
 
 #[cfg(test)]

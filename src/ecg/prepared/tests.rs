@@ -38,7 +38,7 @@ fn what_is_read_is_what_was_loaded() {
         let target = crate::ecg::guidance(&a.r_peaks, 100.0, 400, &GuidanceConfig::default()).target;
         assert_eq!(a.target.as_deref(), Some(target.as_slice()));
     }
-    assert_eq!(std::fs::read_to_string(dir.path().join("set.exclusions.csv")).unwrap(), "record,strips,reason\n");
+    assert_eq!(std::fs::read_to_string(dir.path().join("set.exclusions.csv")).unwrap(), "record,count,unit,reason\n");
     // the same bytes twice, and nothing else is left in the folder
     let first = std::fs::read(&out).unwrap();
     made(dir.path(), 300);
@@ -57,7 +57,7 @@ fn small_classes_leave_the_file_and_are_reported() {
     let loaded = load_all(&synthetic(), &options, &|_| {}).unwrap();
     assert_eq!(set.strips[2].signal, loaded.strips[2].signal);
     let table = std::fs::read_to_string(dir.path().join("sub/set.exclusions.csv")).unwrap();
-    assert!(table.contains("synthetic/000001,1,class AFIB/AFL has fewer than 3 strips"), "{table}");
+    assert!(table.contains("synthetic/000001,1,record,class AFIB/AFL has fewer than 3 strips"), "{table}");
     let none = LoadOptions { min_class: 9, ..options.clone() };
     let e = prepare(&synthetic(), &none, &GuidanceConfig::default(), &out, &|_| {}).unwrap_err().to_string();
     assert!(e.contains("no strip is left") && read(&out).unwrap().strips.len() == 3, "the old file stays: {e}");

@@ -32,8 +32,9 @@ use std::sync::{Mutex, PoisonError};
 pub use folder::{data_root, resolve};
 pub(crate) use folder::{stem, walk};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
-pub(crate) use notes::NAMED;
+pub(crate) use notes::{NAMED, count};
 pub use source::{Kind, Source};
+pub(crate) use table::TABLE;
 
 /// How far reading has come, for progress bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +174,12 @@ impl Context<'_> {
 pub(crate) fn one_line(e: &Error) -> String {
     let text = e.to_string();
     text.split("\nHINT").next().unwrap_or(&text).replace('\n', " ")
+}
+
+/// What separates the cells of a header row where it is not commas.
+fn separated_by(head: &str) -> Option<&'static str> {
+    let more = |sign: &char| head.matches(*sign).count() > head.matches(',').count();
+    [(';', "semicolons"), ('\t', "tabs")].into_iter().find(|(sign, _)| more(sign)).map(|(_, name)| name)
 }
 
 /// Beats at a strip's rate, those inside its `n` samples from sample `at` of the record at that rate.

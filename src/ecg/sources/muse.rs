@@ -85,9 +85,9 @@ fn one_file_each(context: &Context, files: BTreeSet<PathBuf>, out: &mut Outcome)
         chosen.insert(name, path);
     }
     if !several.is_empty() {
-        let n = several.len();
-        let what = format_args!("{n} records have several files, that in {PREFERRED} (else the first) is read");
-        out.notes.push(context.line(what));
+        let records = count(several.len(), "record has", "records have");
+        out.notes
+            .push(context.line(format_args!("{records} several files, that in {PREFERRED} (else the first) is read")));
     }
     chosen
 }

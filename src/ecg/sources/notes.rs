@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) const NAMED: usize = 5;
 
 /// A number of something: `1 record`, `3 records`.
-pub(super) fn count(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
@@ -113,8 +113,23 @@ impl Notes {
         self.patients.keys().any(|(_, how)| *how == How::Name)
     }
 
+    /// Names of patients that differ by case or blanks alone: most often one person, written in two ways.
+    fn written_twice(&self) -> Some5 {
+        let mut spellings: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
+        for patient in self.patients.values().flat_map(|group| &group.patients) {
+            let bare = patient.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+            spellings.entry(bare).or_default().insert(patient);
+        }
+        let mut found = Some5::default();
+        for names in spellings.into_values().filter(|names| names.len() > 1) {
+            found.push(names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and "));
+        }
+        found
+    }
+
     /// The notes as lines.
     pub fn words(self, lead: &str) -> Vec<String> {
+        let twice = self.written_twice();
         let mut lines = self.lines;
         for (used, records) in self.leads {
             lines.push(format!("lead {lead} is missing, {used} used instead: {records}"));
@@ -122,11 +137,17 @@ impl Notes {
         lines.extend(self.by_what.into_iter().map(|(what, records)| format!("{what}: {records}")));
         let groups: Vec<_> = self.patients.into_iter().collect();
         lines.extend(groups.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(patient_line));
+        if twice.count > 0 {
+            lines.push(format!(
+                "warning: names of patients that differ by case or blanks alone are taken as different patients, of whom one \
+                 may be in training and the other in test: {twice}; write one person in one way"
+            ));
+        }
         if self.conflicts > 0 {
             lines.push(format!(
-                "{} records carry labels of more than one rhythm; one outside the classes (ventricular, paced, ...), SVT/AT, \
+                "{} labels of more than one rhythm; one outside the classes (ventricular, paced, ...), SVT/AT, \
                  AFIB/AFL, ST, SB, SI, SR decide in this order",
-                self.conflicts
+                count(self.conflicts, "record carries", "records carry")
             ));
         }
         if self.integrity.count > 0 {
@@ -190,6 +211,24 @@ mod tests {
         let mut five = Some5::default();
         (0..5).for_each(|i| five.push(name(i)));
         assert_eq!(five.to_string(), "r000, r001, r002, r003, r004");
+    }
+
+    /// Whoever names the patients: headers, record names, tables.
+    #[test]
+    fn names_that_differ_by_case_or_blanks_are_warned_of() {
+        let of = |patient: &str, how| Note::Patient {
+            source: "a".into(),
+            record: format!("a/{patient}"),
+            patient: patient.into(),
+            how,
+        };
+        let warning = |notes: Vec<Note>| words(notes).into_iter().find(|line| line.starts_with("warning"));
+        let found =
+            warning(vec![of("p1", How::Table), of("P1", How::Header), of("Ann B", How::Name), of("annb", How::Name)]);
+        let found = found.expect("a warning");
+        assert!(found.contains("test: `Ann B` and `annb`, `P1` and `p1`; write"), "{found}");
+        // records of their own are no names of patients
+        assert_eq!(warning(vec![of("p1", How::Table), of("p2", How::Table), of("P1", How::Own)]), None);
     }
 
     #[test]

@@ -5,18 +5,21 @@ use super::folder;
 use super::leads::{self, Place};
 use super::mitbih::{Beats, check_ectopic};
 use super::notes::{How, Note, count};
-use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats};
+use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats, separated_by};
 use crate::ecg::dataset::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
 use crate::ecg::preprocessing::LongRecord;
-use crate::ecg::strip_input::{FileKind, record_file};
+use crate::ecg::strip_input::{FileKind, record_files};
 use crate::ecg::wfdb::{Annotation, Header, Signal, annotation, read_limited, read_signal};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The table of a source that names its folder.
-pub(super) const TABLE: &str = "labels.csv";
+pub(crate) const TABLE: &str = "labels.csv";
+/// What a table is to look like.
+const LAYOUT: &str = "expected a header row `record,start,end,class,patient` (start, end and patient may be left away) and a row \
+                      for every labelled stretch, times in seconds";
 /// The largest table that is read, in bytes.
 const MAX_TABLE: u64 = 1 << 28;
 /// Annotation files that may hold a record's beats, the first that has some decides: audited ones before automatic ones.
@@ -48,6 +51,11 @@ struct Record {
 
 pub(super) fn read(context: &Context, table: &Path, sink: &mut Sink) -> Result<()> {
     folder::check_root(&context.root)?;
+    match table.exists() {
+        true => {}
+        false if table.ends_with(TABLE) => return Err(Error::file(table, "there is no table of labels", LAYOUT)),
+        false => return Err(Error::file(table, "no such folder of recordings or table of labels", folder::MISSING)),
+    }
     let name = table.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut account = Outcome::default();
     let records = read_table(context, table, &name, &mut account)?;
@@ -68,13 +76,17 @@ pub(super) fn read(context: &Context, table: &Path, sink: &mut Sink) -> Result<(
 /// error.
 fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> Result<Vec<Record>> {
     let bytes = read_limited(path, MAX_TABLE, "table of labels")?;
-    let hint = "expected a header row `record,start,end,class,patient` (start, end and patient may be left away) and a row \
-                for every labelled stretch, times in seconds";
-    let fault = |what: String| Error::file(path, what, hint);
+    let fault = |what: String| Error::file(path, what, LAYOUT);
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    if text.trim_ascii().is_empty() {
+        return Err(fault("is empty".into()));
+    }
     let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text);
     let head = csv.byte_headers().map_err(|e| fault(format!("has no header row: {e}")))?.clone();
     let head: Vec<String> = head.iter().map(|cell| String::from_utf8_lossy(cell).to_lowercase()).collect();
+    if let Some(sign) = separated_by(&head.join(",")) {
+        return Err(fault(format!("its cells are separated by {sign}, expected commas")));
+    }
     let column = |wanted: &str| {
         let mut places = head.iter().enumerate().filter(|(_, cell)| *cell == wanted).map(|(i, _)| i);
         match (places.next(), places.next()) {
@@ -102,6 +114,7 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
     }
     let mut places: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut records: Vec<Record> = Vec::new();
+    let mut named: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut line = csv::ByteRecord::new();
     let (mut any, mut lines) = (false, Lines { text, at: 0, line: 1 });
     while csv.read_byte_record(&mut line).map_err(|e| fault(format!("cannot be read: {e}")))? {
@@ -116,7 +129,11 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
             let id = format!("{}/{}", context.source, record.escape_debug());
             out.exclusions.push(Exclusion::new(id, format!("{name}, line {number}: {reason}")));
         };
-        let (path, kind) = match find_record(&context.root, &record) {
+        if line.iter().skip(head.len()).any(|cell| !cell.is_empty()) {
+            exclude(format!("{} cells, expected {} as in the header row", line.len(), head.len()));
+            continue;
+        }
+        let (path, kind, others) = match find_record(&context.root, &record) {
             Ok(found) => found,
             Err(reason) => {
                 exclude(reason);
@@ -137,12 +154,25 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
                 continue;
             }
         };
-        let real = folder::real(&path);
-        if let Err(first) = context.claim(real.clone(), &context.record_id(&path)) {
+        let (real, id) = (folder::real(&path), context.record_id(&path));
+        let first = named.entry(id.clone()).or_insert_with(|| path.clone());
+        if *first != path {
+            let [own, first] = [&path, &*first].map(|p| p.file_name().unwrap_or_default().display().to_string());
+            exclude(format!("{own} has the name of the record {first}: rename one of them"));
+            continue;
+        }
+        if let Err(first) = context.claim(real.clone(), &id) {
             exclude(format!("the same file as {first}"));
             continue;
         }
         let place = *places.entry(real).or_insert_with(|| {
+            if !others.is_empty() {
+                let what = format!(
+                    "{}: files of one name, the first is read: write the extension to name another",
+                    context.source
+                );
+                out.notes.push(Note::Record { record: format!("{id} ({})", others.join(", ")), what });
+            }
             records.push(Record { path, kind, rows: Vec::new() });
             records.len() - 1
         });
@@ -180,8 +210,8 @@ impl Lines<'_> {
     }
 }
 
-/// The file of a record that a row names, with or without its extension.
-fn find_record(root: &Path, name: &str) -> Result<(PathBuf, FileKind), String> {
+/// The file of a record that a row names, with or without its extension; and where several may be meant, their names.
+fn find_record(root: &Path, name: &str) -> Result<(PathBuf, FileKind, Vec<String>), String> {
     let below = Path::new(name);
     if name.is_empty() {
         return Err("names no record".into());
@@ -192,9 +222,13 @@ fn find_record(root: &Path, name: &str) -> Result<(PathBuf, FileKind), String> {
     // rebuilt from its parts so that `./a` and `a` are one record
     let parts = below.components().filter(|c| *c != Component::CurDir);
     let path: PathBuf = root.components().chain(parts).collect();
-    record_file(&path).ok_or_else(|| {
+    let found = record_files(&path);
+    let file_name = |(file, _): &(PathBuf, FileKind)| file.file_name().unwrap_or_default().display().to_string();
+    let several = if found.len() > 1 { found.iter().map(file_name).collect() } else { Vec::new() };
+    let (path, kind) = found.into_iter().next().ok_or_else(|| {
         format!("there is no record {}, expected a WFDB record or a .npy, .csv or .txt file", name.escape_debug())
-    })
+    })?;
+    Ok((path, kind, several))
 }
 
 /// A time of the table.

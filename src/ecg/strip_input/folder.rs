@@ -2,6 +2,7 @@
 
 use super::place::Kind;
 use super::text;
+use crate::ecg::prepared::EXCLUSIONS;
 use crate::ecg::resolve;
 use crate::ecg::sources::{self, Source};
 use crate::ecg::wfdb::with_hea;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// of their paths. Also gives lines worth printing.
 ///
 /// WFDB records are those that the folder's `RECORDS` lists, or all. Beside records, text files are often about them: one
-/// that holds other things than numbers is left out with a note.
+/// that holds other things than numbers is left out with a note; the program's own, a table of labels or of exclusions, are no
+/// recordings and not mentioned.
 pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let folder = resolve(path);
     // `dir/100` is the record where there is a folder of that name as well
@@ -24,7 +26,12 @@ pub fn expand(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
         let below = file.strip_prefix(&folder).unwrap_or(file);
         below.components().any(|part| part.as_os_str().to_string_lossy().starts_with('.'))
     };
-    let files: Vec<PathBuf> = sources::walk(&folder, &|file| !hidden(file))?.files.into_values().collect();
+    let own = |file: &Path| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        name == sources::TABLE || name.split_once('.').is_some_and(|(_, ending)| ending.ends_with(EXCLUSIONS))
+    };
+    let files: Vec<PathBuf> =
+        sources::walk(&folder, &|file| !hidden(file) && !own(file))?.files.into_values().collect();
     let mut notes = Vec::new();
     let mut found: Vec<PathBuf> = Vec::new();
     if files.iter().any(|f| f.extension().is_some_and(|e| e.eq_ignore_ascii_case("hea"))) {

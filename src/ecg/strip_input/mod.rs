@@ -13,7 +13,7 @@ use super::wfdb::{Header, annotation, read_signal};
 use super::{resample, sources};
 use crate::error::{Error, Result};
 use place::{Kind, Place};
-pub(crate) use place::{Kind as FileKind, record_file};
+pub(crate) use place::{Kind as FileKind, record_files};
 use std::path::Path;
 
 pub use folder::expand;
@@ -161,10 +161,19 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
     let fs = match (recording.fs, fs_given) {
         (Some(own), Some(given)) if (own - given).abs() > 1e-6 * own => {
             let what = format!("its file says {own} Hz, but {given} Hz was given");
-            return Err(Error::data(name, what, "leave the rate away"));
+            return Err(Error::data(name, what, "leave the rate (--fs) away"));
         }
         (Some(own), _) => own,
-        (None, Some(given)) => given,
+        (None, Some(given)) => {
+            let most = resample::MAX_FACTOR;
+            let fits = format!(
+                "--fs {given}: expected the rate of {name} in Hz, within a factor of {most} of the model's {}",
+                to.fs
+            );
+            let hint = "give the rate at which the strip was recorded, e.g. --fs 500";
+            resample::check(given, to.fs).map_err(|_| Error::config(fits, hint))?;
+            given
+        }
         (None, None) => {
             notes.push(format!("{name}: no rate given, {} Hz assumed", to.fs));
             to.fs

@@ -50,19 +50,22 @@ impl Kind {
     }
 }
 
-/// The file of a record by its path with or without the extension; a WFDB record is named by its header, and goes before
-/// others of the same name.
-pub(crate) fn record_file(path: &Path) -> Option<(PathBuf, Kind)> {
+/// The files that a record's path, with or without the extension, may mean; the first is meant. A WFDB record is named by its
+/// header, and goes before others of the same name.
+pub(crate) fn record_files(path: &Path) -> Vec<(PathBuf, Kind)> {
     let with = |extension: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(extension);
         PathBuf::from(name)
     };
-    let named = ["", ".hea", ".npy", ".csv", ".txt"].map(with);
-    named.into_iter().find_map(|file| match Kind::of(&file)? {
+    let found = |file: PathBuf| match Kind::of(&file)? {
         Kind::Wfdb(header) => header.is_file().then(|| (header.clone(), Kind::Wfdb(header))),
         kind => Some((file, kind)),
-    })
+    };
+    match found(path.to_path_buf()) {
+        Some(file) => vec![file],
+        None => [".hea", ".npy", ".csv", ".txt"].map(with).into_iter().filter_map(found).collect(),
+    }
 }
 
 /// Finds the file of a path such as `x.npy`, `201`, `201.hea@120` or `201@2:00`.

@@ -33,8 +33,10 @@ fn prepares_and_refuses() {
         (recording(&[1.0; 100], None), None, 100.0, "flat"),
         (recording(&[], None), None, 100.0, "no sample"),
         (recording(&wave(100), Some(360.0)), Some(500.0), 100.0, "360 Hz"),
-        (recording(&wave(100), None), Some(0.0), 100.0, "positive rates"),
-        (recording(&wave(100), None), Some(f64::NAN), 100.0, "positive rates"),
+        (recording(&wave(100), Some(360.0)), Some(0.0), 100.0, "leave the rate (--fs) away"),
+        (recording(&wave(100), None), Some(0.0), 100.0, "--fs 0: expected the rate of s in Hz, within a factor of 100"),
+        (recording(&wave(100), None), Some(-5.0), 100.0, "--fs -5: expected the rate"),
+        (recording(&wave(100), None), Some(f64::NAN), 100.0, "--fs NaN: expected the rate"),
         (recording(&wave(100), None), None, -1.0, "-1 Hz"),
     ] {
         let e = prepare(&s, given, &to(fs, 1.0)).unwrap_err().to_string();

@@ -2,7 +2,7 @@
 //! on the global average.
 
 use super::AverageHead;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::config::{MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL, Problem, dropout, number};
 use crate::nn::fold::ConvNorm;
 use crate::nn::layers::{BatchNorm, Convs, Mode};
@@ -93,6 +93,14 @@ impl Network for Cnn {
         let mut maps = Vec::with_capacity(self.blocks.len());
         for (i, block) in self.blocks.iter().enumerate() {
             if i > 0 {
+                if x.dim(2) < 2 {
+                    return Err(Error::shape(
+                        format!("blocks.{i} of the cnn"),
+                        format!("{} sample to pool in twos", x.dim(2)),
+                        "2 or more: every block but the first halves the length, and its stride divides it",
+                        "take fewer blocks (network.widths and network.strides), smaller strides or longer strips",
+                    ));
+                }
                 x = ops::max_pool(&x, MaxPool { kernel: 2, stride: 2, pad: 0 })?;
             }
             x = block.forward(&ConvInput::new(&x), mode)?;

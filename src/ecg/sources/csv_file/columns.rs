@@ -2,7 +2,8 @@
 
 use crate::ecg::features;
 use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::sources::notes::Some5;
+use crate::ecg::sources::notes::{Some5, count};
+use crate::ecg::sources::separated_by;
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -46,6 +47,10 @@ impl Columns {
         let kinds: Vec<Column> = names.iter().map(|name| kind(name)).collect();
         let samples = kinds.iter().filter(|k| matches!(k, Column::Sample(_))).count();
         let first: Vec<String> = names.iter().take(3).map(|n| shown(n)).collect();
+        if let Some(sign) = separated_by(text) {
+            let hint = "write the file with commas between the cells, and decimals with a point";
+            return Err(Error::file(path, format!("its cells are separated by {sign}, expected commas"), hint));
+        }
         if samples == 0 {
             return Err(fail(format!("no column is named 0, 1, 2, ...; the first are {}", first.join(", "))));
         }
@@ -90,7 +95,7 @@ impl Columns {
         let mut some = Some5::default();
         unknown.for_each(|(_, name)| some.push(shown(name)));
         if some.count > 0 {
-            notes.push(format!("{} unknown columns not read: {some}", some.count));
+            notes.push(format!("{} not read: {some}", count(some.count, "unknown column", "unknown columns")));
         }
         notes
     }
