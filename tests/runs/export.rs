@@ -61,7 +61,7 @@ fn the_exported_part_says_the_same() {
     evaluate(&half);
     map(&half, "maps-half");
 
-    fails(&["export", "--model", &at("strip.txt"), "--out", &at("x")], 1, &["no safetensors file"]);
+    fails(&["export", "--model", &at("strip.txt"), "--out", &at("x.safetensors")], 1, &["no safetensors file"]);
     fails(
         &["export", "--model", &run, "--out", &path(Path::new(&run), "model.safetensors")],
         1,

@@ -41,7 +41,7 @@ fn muse_records() {
         ]
     );
     assert_eq!(set.exclusions[0].counted(), (4, "listed in Diagnostics.xlsx, but there is no file"));
-    assert!(set.notes.iter().any(|n| n.contains("1 records have several files")), "{:?}", set.notes);
+    assert!(set.notes.iter().any(|n| n.contains("1 record has several files")), "{:?}", set.notes);
     // lead II is the second column, in microvolt
     let at_rate = LoadOptions { fs: 500.0, ..small() };
     let set = read(Kind::Muse, &root, &at_rate).unwrap();

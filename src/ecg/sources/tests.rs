@@ -48,7 +48,7 @@ fn every_record_is_kept_or_accounted_for() {
     for (found, (name, reason)) in set.exclusions.iter().zip(expected) {
         assert!(found.record == format!("set/{name}") && found.reason.contains(reason), "{found:?} / {reason}");
     }
-    assert!(set.notes.iter().any(|n| n.starts_with("1 records carry labels")), "{:?}", set.notes);
+    assert!(set.notes.iter().any(|n| n.starts_with("1 record carries labels")), "{:?}", set.notes);
     assert!(set.notes.iter().any(|n| n.contains("checksum")));
     assert!(set.notes.iter().any(|n| n.starts_with("class SB dropped: no strip")));
     // strict: the failed checksum leaves no record at all

@@ -169,7 +169,7 @@ mod tests {
         ];
         assert_eq!((c.kinds.as_slice(), c.samples), (&expected[..], 2));
         let notes = c.notes(true).join("\n");
-        assert!(notes.contains("1 unknown columns not read: `age`") && notes.contains("SDNN"), "{notes}");
+        assert!(notes.contains("1 unknown column not read: `age`") && notes.contains("SDNN"), "{notes}");
         assert!(!notes.contains("MeanNN"), "{notes}");
         assert!(c.notes(false).join("\n").contains("not whole rows"));
         let bpm = ["bpm", "BPM", "HeartRate", "ECG_bpm"].map(feature);
