@@ -50,7 +50,9 @@ impl ExportArgs {
     /// The format asked for, else the one that the file's name ends in.
     fn format(&self) -> Result<Format> {
         let ending = self.out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        let by_name = || Format::from_str(ending.as_deref().unwrap_or_default(), false).ok();
+        // a folder is refused as such where it would be written over
+        let of_folder = || self.out.is_dir().then_some(Format::Safetensors);
+        let by_name = || Format::from_str(ending.as_deref().unwrap_or_default(), false).ok().or_else(of_folder);
         let asked = self.format.or(self.onnx.then_some(Format::Onnx));
         asked.or_else(by_name).ok_or_else(|| {
             let what = "is the name of no known format, expected one that ends in .safetensors or .onnx";
