@@ -1,4 +1,4 @@
-//! How the figures look: page, sizes, colours. Nothing else in `figures` names a size in points or a colour.
+//! How the figures look: page, sizes, colours. Nothing else in `plot` and `figures` names a size in points or a colour.
 
 /// A colour, sRGB.
 pub type Rgb = [u8; 3];
