@@ -1,11 +1,11 @@
 //! `exgnet report`: one page about runs.
 
 use super::{Common, print_json, print_line};
-use crate::ecg::sources::count;
 use crate::error::{Error, Result};
 use crate::files::{guard, write_atomically};
 use crate::report::{STRIPS, report};
 use crate::run::missing::{Missing, by_kind};
+use crate::run::set::count;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -68,9 +68,9 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
             "{}: {:.2} MB; {}, {}, {shown} of {}",
             args.out.display(),
             page.html.len() as f64 / 1e6,
-            count(page.runs, "run", "runs"),
-            count(page.figures, "figure", "figures"),
-            count(kept, "map", "maps")
+            count(page.runs, "run"),
+            count(page.figures, "figure"),
+            count(kept, "map")
         ));
     }
     Ok(())

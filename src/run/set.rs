@@ -1,5 +1,6 @@
 //! The runs that figures are drawn of.
 
+use crate::ecg::sources;
 use crate::error::{Error, Result};
 use crate::run::metrics::lacking_by_fold;
 use crate::run::predictions::Prediction;
@@ -182,5 +183,5 @@ pub(crate) fn folds_and_seeds(cells: impl Iterator<Item = (usize, u64)>) -> (usi
 
 /// How many, in words: `1 run`, `3 runs`.
 pub(crate) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+    sources::count(n, what, &format!("{what}s"))
 }
