@@ -6,7 +6,7 @@ use crate::ecg::preprocessing::{Difference, Preprocessing};
 use crate::error::{Error, Result};
 use crate::nn::ModelFile;
 use crate::run::RunFolder;
-use crate::run::record::quoted;
+use crate::run::origin::resume;
 use std::path::Path;
 
 /// Reads the model file that `--model` names. What a file of an earlier version does not say is taken from the run
@@ -33,8 +33,8 @@ fn unfinished(path: &Path) -> Option<Error> {
     if folder.is_finished().unwrap_or(true) || folder.model().exists() {
         return None;
     }
-    let resume = format!("resume it: exgnet train --out {} --resume", quoted(&path.display().to_string()));
-    Some(Error::file(path, "the run is not finished: it has no model yet", resume))
+    let what = "the run is not finished: it has no model yet";
+    Some(Error::file(path, what, format!("resume it: {}", resume(path))))
 }
 
 /// What is assumed of a model whose file does not say everything.

@@ -163,6 +163,11 @@ pub fn foreign_files(dir: &Path, data: Option<&Fingerprint>) -> Vec<(&'static st
     FILES.into_iter().filter_map(wrong).collect()
 }
 
+/// The command that resumes a run.
+pub fn resume(dir: &Path) -> String {
+    format!("exgnet train --out {} --resume", quoted(&dir.display().to_string()))
+}
+
 /// The command that writes the files of a run's test.
 pub fn again(dir: &Path) -> String {
     let at = quoted(&dir.display().to_string());

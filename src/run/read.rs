@@ -10,7 +10,7 @@ use crate::run::explanation::Explanations;
 use crate::run::folder::{self, CONFIG, EXPLANATION, EpochLog, LOG, METRICS, PREDICTIONS, RECORD, RunFolder, SANITY};
 use crate::run::metrics::Metrics;
 use crate::run::missing::Missing;
-use crate::run::origin::{again, foreign_files};
+use crate::run::origin::{again, foreign_files, resume};
 use crate::run::predictions::{self, Prediction};
 use crate::run::randomised::Randomised;
 use crate::run::record::{RunRecord, quoted};
@@ -247,7 +247,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
     folder::protect(&dir);
     let mut run = Run { config: std::fs::read_to_string(dir.join(CONFIG)).ok(), dir, variant, ..Run::default() };
     let at = quoted(&run.dir.display().to_string());
-    let (evaluate, resume) = (again(&run.dir), format!("exgnet train --out {at} --resume"));
+    let (evaluate, resume) = (again(&run.dir), resume(&run.dir));
     let train = format!("exgnet train EXPERIMENT.toml --out {at} --force");
     let fit = "exgnet baselines EXPERIMENT.toml --out DIR --force".to_string();
     let mut lacks: Vec<(Option<&'static str>, String, Option<&String>, bool)> = Vec::new();
