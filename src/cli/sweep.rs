@@ -63,9 +63,11 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    sweep.write_list(&tasks)?;
     if args.follow {
         signals::follow_parent();
+    } else {
+        // the sweep that started a following process has written it
+        sweep.write_list(&tasks)?;
     }
     if let Some(i) = args.task {
         let task = tasks.get(i).ok_or_else(|| {
