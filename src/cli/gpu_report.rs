@@ -71,8 +71,8 @@ fn plan(work: &Path, small: bool, native_f16: bool) -> Vec<(String, How)> {
     for run in ["quickstart-1", "quickstart-2"] {
         all.push((run.into(), How::Train(work.join(run))));
     }
-    let precisions = [Precision::F32, Precision::F16, Precision::NativeF16].map(|precision| precision.name());
-    for precision in &precisions[..if native_f16 { 3 } else { 2 }] {
+    let precisions = [Precision::F32, Precision::F16, Precision::NativeF16].into_iter();
+    for precision in precisions.filter(|p| native_f16 || *p != Precision::NativeF16).map(Precision::name) {
         for batch in batches {
             let (set, batch) = (format!("train.precision={precision}"), batch.to_string());
             let args = [network, &["--batch", &batch, "--set", &set]].concat();

@@ -113,10 +113,12 @@ impl Exclusion {
         let counted = self.reason.strip_suffix(reason).unwrap_or_default();
         let of_row =
             || reason.split_once(", line ").is_some_and(|(_, at)| at.starts_with(|c: char| c.is_ascii_digit()));
-        match () {
-            () if counted.contains("window") || self.record.contains(['@', '#']) => "strip",
-            () if !counted.contains("record") && of_row() => "row",
-            () => "record",
+        if counted.contains("window") || self.record.contains(['@', '#']) {
+            "strip"
+        } else if !counted.contains("record") && of_row() {
+            "row"
+        } else {
+            "record"
         }
     }
 }
@@ -255,10 +257,10 @@ impl ClassesKept {
         min_class: usize,
         min_patients: usize,
     ) -> Self {
-        let (strips_in, people) = (strips, |n: usize| count(n, "patient", "patients"));
-        let strips = |n: usize| count(n, "strip", "strips");
+        let n_strips = |n| count(n, "strip", "strips");
+        let n_patients = |n| count(n, "patient", "patients");
         let mut found = vec![(0, BTreeSet::new()); classes.len()];
-        for strip in strips_in {
+        for strip in strips {
             if let Some((number, patients)) = found.get_mut(strip.label) {
                 *number += 1;
                 patients.insert(&strip.patient);
@@ -271,12 +273,12 @@ impl ClassesKept {
             let (least, dropped) = match number {
                 0 => (String::new(), Some("no strip".to_string())),
                 n if n < min_class => {
-                    (strips(min_class), Some(format!("{}, fewer than min_class = {min_class}", strips(n))))
+                    (n_strips(min_class), Some(format!("{}, fewer than min_class = {min_class}", n_strips(n))))
                 }
                 n if patients < min_patients => {
-                    let what =
-                        format!("{} of {}, fewer than min_patients = {min_patients}", strips(n), people(patients));
-                    (people(min_patients), Some(what))
+                    let (found, of) = (n_strips(n), n_patients(patients));
+                    let what = format!("{found} of {of}, fewer than min_patients = {min_patients}");
+                    (n_patients(min_patients), Some(what))
                 }
                 _ => (String::new(), None),
             };
