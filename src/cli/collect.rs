@@ -4,6 +4,7 @@ use super::report::print_missing;
 use super::{Common, print_line};
 use crate::error::Result;
 use crate::files::{guard, write_atomically};
+use crate::run::set::count;
 use crate::tables::by_database::Pool;
 use crate::tables::collect::collect;
 use clap::Args;
@@ -61,10 +62,9 @@ pub(super) fn run(common: &Common, args: &CollectArgs) -> Result<()> {
         write_atomically(&path, text.as_bytes())?;
     }
     print_line(files[0].1.trim_end());
-    found.unfinished.iter().for_each(|dir| common.say(format!("not finished: {}", dir.display())));
     print_missing(common, &found.left_out);
     let stems: Vec<&str> = files.iter().filter_map(|(file, _)| file.strip_suffix(".md")).collect();
-    let (runs, dir) = (found.runs, dir.display());
-    common.say(format!("{runs} runs; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));
+    let (runs, dir) = (count(found.runs, "run"), dir.display());
+    common.say(format!("{runs}; written to {dir}: {} (.md, .csv, .tex)", stems.join(", ")));
     Ok(())
 }

@@ -59,13 +59,19 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
     if args.json {
         let (out, bytes) = (args.out.display().to_string(), page.html.len());
         let strips = json!({"shown": shown, "kept": kept});
-        let (runs, figures, missing) = (page.runs, page.figures, page.missing.len());
-        let found =
-            json!({"out": out, "bytes": bytes, "runs": runs, "figures": figures, "maps": strips, "missing": missing});
+        let (runs, unfinished, figures, missing) = (page.runs, page.unfinished, page.figures, page.missing.len());
+        let found = json!({
+            "out": out, "bytes": bytes, "runs": runs, "unfinished": unfinished, "figures": figures, "maps": strips,
+            "missing": missing,
+        });
         print_json(&found, false);
     } else {
+        let under_way = match page.unfinished {
+            0 => String::new(),
+            n => format!(" ({n} not finished)"),
+        };
         print_line(&format!(
-            "{}: {:.2} MB; {}, {}, {shown} of {}",
+            "{}: {:.2} MB; {}{under_way}, {}, {shown} of {}",
             args.out.display(),
             page.html.len() as f64 / 1e6,
             count(page.runs, "run"),

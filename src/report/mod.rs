@@ -33,6 +33,8 @@ pub struct Report {
     pub html: String,
     /// Runs on the page.
     pub runs: usize,
+    /// Those of them that are not finished.
+    pub unfinished: usize,
     /// Figures on the page.
     pub figures: usize,
     /// Maps that can be looked through, and those that the runs kept.
@@ -84,6 +86,7 @@ pub fn report(inputs: &[PathBuf], per_class: usize) -> Result<Report> {
     Ok(Report {
         html,
         runs: found.runs.len(),
+        unfinished: found.runs.iter().filter(|run| !run.is_finished()).count(),
         figures: figures.len(),
         strips: (strips.maps.len(), strips.kept),
         missing: found.missing,

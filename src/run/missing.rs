@@ -16,12 +16,31 @@ pub struct Missing {
     pub file: Option<&'static str>,
     /// It is there and cannot be used.
     pub damaged: bool,
+    /// Why a table of results does without a run, where that is what is said.
+    pub left_out: Option<LeftOut>,
+}
+
+/// Why a table of results does without a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Its sweep lists it, with this fold and seed, and it has no folder.
+    NeverBegun(usize, u64),
+    /// It has no results of a test, yet.
+    Untested,
+    /// Another variant has no finished run of its fold and seed.
+    Alone,
 }
 
 impl Missing {
     /// Something that is not there, and no command makes it.
     pub fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into(), command: None, file: None, damaged: false }
+        Self { place: place.into(), what: what.into(), command: None, file: None, damaged: false, left_out: None }
+    }
+
+    /// The same, of a run that tables of results do without.
+    #[must_use]
+    pub fn leaves_out(self, why: LeftOut) -> Self {
+        Self { left_out: Some(why), ..self }
     }
 
     /// As an error.

@@ -9,7 +9,7 @@ use crate::run::examples::Examples;
 use crate::run::explanation::Explanations;
 use crate::run::folder::{self, CONFIG, EXPLANATION, EpochLog, LOG, METRICS, PREDICTIONS, RECORD, RunFolder, SANITY};
 use crate::run::metrics::Metrics;
-use crate::run::missing::Missing;
+use crate::run::missing::{LeftOut, Missing};
 use crate::run::origin::{again, foreign_files, resume};
 use crate::run::predictions::{self, Prediction};
 use crate::run::randomised::Randomised;
@@ -19,9 +19,6 @@ use crate::run::set::count;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-/// What is missing of a run that its sweep lists alone.
-pub(crate) const NOT_BEGUN: &str = "never begun: `exgnet sweep` with the sweep's file runs it";
 
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
 
@@ -160,7 +157,11 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
         let dirs = run_folders(input)?;
         if dirs.iter().any(|dir| dir.parent().and_then(Path::parent) == Some(input)) {
             found.sweeps.push(input.clone());
-            let lacks = |(variant, fold, seed)| Missing::new(format!("{variant}, fold {fold}, seed {seed}"), NOT_BEGUN);
+            let lacks = |(variant, fold, seed)| {
+                let what = "never begun: `exgnet sweep` with the sweep's file runs it";
+                Missing::new(format!("{variant}, fold {fold}, seed {seed}"), what)
+                    .leaves_out(LeftOut::NeverBegun(fold, seed))
+            };
             found.missing.extend(not_begun(input)?.into_iter().map(lacks));
         }
         for dir in dirs {
@@ -353,6 +354,7 @@ fn read(dir: PathBuf, variant: String, missing: &mut Vec<Missing>) -> Run {
         command: command.cloned(),
         file,
         damaged,
+        left_out: matches!(file, None | Some(METRICS)).then_some(LeftOut::Untested),
     };
     missing.extend(lacks.into_iter().map(one));
     run

@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 use crate::run::folder::{CONFIG, METRICS, PREDICTIONS, RECORD};
-use crate::run::missing::Missing;
-use crate::run::read::{Found, NOT_BEGUN, Run, named};
+use crate::run::missing::{LeftOut, Missing};
+use crate::run::read::{Found, Run, named};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ impl Found {
     /// # Errors
     /// [`Error::Data`] where no run is of the fold or seed, or no run keeps a strip of a record.
     pub fn restrict(&mut self, fold: Option<usize>, seed: Option<u64>, records: &[String]) -> Result<()> {
-        let mut of = self.only("fold", fold, |run| Some(run.fold_and_seed()?.0))?;
-        of.extend(self.only("seed", seed, |run| Some(run.record.as_ref()?.seed))?);
+        let mut of = self.only("fold", fold, |run| Some(run.fold_and_seed()?.0), |fold, _| fold)?;
+        of.extend(self.only("seed", seed, |run| Some(run.record.as_ref()?.seed), |_, seed| seed)?);
         let mut kept: BTreeSet<String> = BTreeSet::new();
         for strips in self.runs.iter_mut().filter_map(|r| Some(&mut r.examples.as_mut()?.strips)) {
             kept.extend(strips.iter().map(|s| s.record.clone()));
@@ -38,12 +38,14 @@ impl Found {
         Ok(())
     }
 
-    /// Keeps the runs of which `of` is `wanted`, a `what`; in words where that is one.
+    /// Keeps the runs of which `of` is `wanted`, a `what`; in words where that is one. `of_cell` is the same of a run's fold and
+    /// seed.
     fn only<T: Ord + Display>(
         &mut self,
         what: &str,
         wanted: Option<T>,
         of: impl Fn(&Run) -> Option<T>,
+        of_cell: impl Fn(usize, u64) -> T,
     ) -> Result<Vec<String>> {
         let Some(wanted) = wanted else { return Ok(Vec::new()) };
         let there: BTreeSet<T> = self.runs.iter().filter_map(&of).collect();
@@ -57,9 +59,9 @@ impl Found {
             std::mem::take(&mut self.runs).into_iter().partition(|run| of(run).as_ref() == Some(&wanted));
         self.runs = kept;
         let others: BTreeSet<String> = others.iter().map(Run::name).collect();
-        // a run that was never begun has its place in the list of its sweep alone
-        let is_other = |m: &Missing| {
-            others.contains(&m.place) || m.what == NOT_BEGUN && !m.place.split(", ").any(|part| part == named)
+        let is_other = |m: &Missing| match m.left_out {
+            Some(LeftOut::NeverBegun(fold, seed)) => of_cell(fold, seed) != wanted,
+            _ => others.contains(&m.place),
         };
         self.missing.retain(|missing| !is_other(missing));
         Ok(vec![named])
@@ -140,16 +142,19 @@ impl Found {
     }
 }
 
-/// By their places the runs of folds and seeds that not all of several arms have, with what is to be said of each.
+/// By their places the runs of folds and seeds that not all of several arms have finished, with what is to be said of each. Runs
+/// under way are of no fold where others are finished.
 ///
 /// # Errors
 /// [`Error::Data`] where the arms have none in common.
 pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
-    let arms: BTreeSet<&str> = runs.iter().map(|r| r.variant.as_str()).collect();
-    let cells: Option<Vec<(usize, u64)>> = runs.iter().map(Run::fold_and_seed).collect();
+    let some_finished = runs.iter().any(Run::is_finished);
+    let counted = || runs.iter().enumerate().filter(|(_, run)| run.is_finished() || !some_finished);
+    let arms: BTreeSet<&str> = counted().map(|(_, run)| run.variant.as_str()).collect();
+    let cells: Option<Vec<(usize, u64)>> = counted().map(|(_, run)| run.fold_and_seed()).collect();
     let Some(cells) = cells.filter(|_| arms.len() > 1) else { return Ok(BTreeMap::new()) };
     let of = |arm: &&str| -> BTreeSet<(usize, u64)> {
-        runs.iter().zip(&cells).filter(|(r, _)| r.variant == *arm).map(|(_, cell)| *cell).collect()
+        counted().zip(&cells).filter(|((_, run), _)| run.variant == *arm).map(|(_, cell)| *cell).collect()
     };
     let all: Vec<BTreeSet<(usize, u64)>> = arms.iter().map(of).collect();
     if all.iter().cloned().reduce(|a, b| &a & &b).is_some_and(|common| common.is_empty()) {
@@ -158,11 +163,11 @@ pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
         return Err(Error::data(Vec::from_iter(arms).join(", "), what, hint));
     }
     let lacks = |cell: &(usize, u64)| arms.iter().zip(&all).find(|(_, own)| !own.contains(cell)).map(|(arm, _)| *arm);
-    let left = |(i, (run, cell)): (usize, (&Run, &(usize, u64)))| {
+    let left = |((i, run), cell): ((usize, &Run), &(usize, u64))| {
         let what = format!("left out of comparisons: no finished run of {} on this fold and seed", lacks(cell)?);
-        Some((i, Missing::new(run.name(), what)))
+        Some((i, Missing::new(run.name(), what).leaves_out(LeftOut::Alone)))
     };
-    Ok(runs.iter().zip(&cells).enumerate().filter_map(left).collect())
+    Ok(counted().zip(&cells).filter_map(left).collect())
 }
 
 #[cfg(test)]
@@ -178,12 +183,14 @@ mod tests {
             Run { variant: "plain".into(), record: Some(record), ..Run::default() }
         };
         let mut found = Found { names: vec!["sweep".into()], runs: vec![run(1), run(2)], ..Found::default() };
-        let lacks = |place: &str, what: &str| Missing::new(place, what);
+        let never = |seed| {
+            Missing::new(format!("both, fold 0, seed {seed}"), "never begun").leaves_out(LeftOut::NeverBegun(0, seed))
+        };
         found.missing = vec![
-            lacks("plain, fold 0, seed 1", "no map"),
-            lacks("plain, fold 0, seed 2", "no map"),
-            lacks("both, fold 0, seed 1", NOT_BEGUN),
-            lacks("both, fold 0, seed 12", NOT_BEGUN),
+            Missing::new("plain, fold 0, seed 1", "no map"),
+            Missing::new("plain, fold 0, seed 2", "no map"),
+            never(1),
+            never(12),
         ];
         found.restrict(None, Some(1), &[]).unwrap();
         let places: Vec<&str> = found.missing.iter().map(|m| m.place.as_str()).collect();

@@ -5,12 +5,12 @@ use super::contents::{COSTS, MEASURED, class_table, main_table, patient_table};
 use super::latex::TEXT_WIDTH;
 use super::methods::methods;
 use crate::error::{Error, Result};
-use crate::run::missing::Missing;
+use crate::run::missing::{Missing, by_kind};
 use crate::run::origin::again;
-use crate::run::read::{NOT_BEGUN, Run, read_all};
+use crate::run::read::{Run, read_all};
 use crate::run::set::RunSet;
 use crate::tables::Table;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What [`collect`] found.
 pub struct Collected {
@@ -26,9 +26,8 @@ pub struct Collected {
     pub databases: Option<Table>,
     /// Finished runs.
     pub runs: usize,
-    /// Runs that are not finished.
-    pub unfinished: Vec<PathBuf>,
-    /// What the tables leave out: runs that were never begun, and those whose fold and seed another variant lacks.
+    /// What the tables leave out, as their notes say: runs that were never begun or are not finished, and those whose fold and
+    /// seed another variant lacks.
     pub left_out: Vec<Missing>,
 }
 
@@ -81,6 +80,11 @@ impl Collected {
         Ok(tables.into_iter().flat_map(three).collect())
     }
 
+    /// All tables.
+    fn tables(&mut self) -> impl Iterator<Item = &mut Table> {
+        [&mut self.table, &mut self.per_class].into_iter().chain(&mut self.patients).chain(&mut self.databases)
+    }
+
     /// A table for a paper, with what it leaves out in a comment.
     fn paper(&self, stem: &str, table: &Table, important: &[&str], chosen: Option<&[String]>) -> Result<String> {
         let shown = chosen.map_or_else(|| Ok(table.fitted(important.iter().copied())), |names| table.select(names))?;
@@ -111,21 +115,25 @@ pub fn collect(dir: &Path, reference: Option<&str>, pools: &[Pool]) -> Result<Co
     let mut found = read_all(&[dir.to_path_buf()])?;
     found.undamaged()?;
     let finished = |run: &Run| run.metrics.is_some() && run.record.as_ref().is_some_and(|r| r.end.is_some());
-    let (finished, unfinished) = std::mem::take(&mut found.runs).into_iter().partition(finished);
-    found.runs = finished;
+    let begun = found.runs.len();
+    found.runs.retain(finished);
     if found.runs.is_empty() {
-        let what = format!("no finished run, {} unfinished", unfinished.len());
+        let what = format!("no finished run, {begun} unfinished");
         let at = dir.display().to_string();
         return Err(Error::data(at, what, "give the folder that `exgnet sweep` writes its runs to"));
     }
-    found.missing.retain(|missing| missing.what == NOT_BEGUN);
+    found.missing.retain(|missing| missing.left_out.is_some());
     found.on_common_folds()?;
     if let Some(variant) = reference {
         found.begin_with(variant)?;
     }
-    let all = of_runs(&found.names[0], &RunSet::new(&found)?, pools)?;
-    let unfinished = unfinished.into_iter().map(|run| run.dir).collect();
-    Ok(Collected { unfinished, left_out: found.missing.clone(), ..all })
+    let mut all = of_runs(&found.names[0], &RunSet::new(&found)?, pools)?;
+    for lack in by_kind(&found.missing) {
+        let note = format!("Left out: {}: {}.", lack.places, lack.what);
+        all.tables().for_each(|table| table.note(&note));
+    }
+    all.left_out = found.missing;
+    Ok(all)
 }
 
 /// The tables of tested runs of the same classes; the variants are compared with the first.
@@ -140,7 +148,6 @@ pub(crate) fn of_runs(name: &str, set: &RunSet<'_>, pools: &[Pool]) -> Result<Co
         patients: patient_table(name, set)?,
         databases: database_table(name, set, pools, &set.variants[0])?,
         runs: set.runs.len(),
-        unfinished: Vec::new(),
         left_out: Vec::new(),
     })
 }

@@ -126,6 +126,27 @@ fn arms_are_compared_on_the_same_tests() {
     let done = exgnet(&["collect", &shown]);
     let (table, said) = (text(&done.stdout), text(&done.stderr));
     assert!(table.contains("over 2 folds") && said.contains("left out of comparisons"), "{table}{said}");
+    assert!(table.contains("Left out: plain, fold 2, seed 1: left out of comparisons"), "{table}");
+    // a run under way has no results, so that its fold is left out too, and says how it goes on
+    let record = root.join("both/fold-1-seed-1/run.json");
+    let whole = std::fs::read_to_string(&record).expect("a file");
+    let mut under_way: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    under_way["end"] = serde_json::Value::Null;
+    std::fs::write(&record, under_way.to_string()).expect("written");
+    let page = at("page.html");
+    for args in [&["collect", &shown][..], &["report", &shown, "--out", &page]] {
+        let done = exgnet(args);
+        let (found, said) = (text(&done.stdout), text(&done.stderr));
+        let left = "plain, fold 1, seed 1; plain, fold 2, seed 1: left out of comparisons: no finished run of both";
+        for part in [left, "both, fold 1, seed 1: the run is not finished", "--resume"] {
+            assert!(said.contains(part), "{args:?}: {part}: {said}");
+        }
+        assert!(
+            found.contains("5 runs (1 not finished)") || said.contains("2 runs; written"),
+            "{args:?}: {found}{said}"
+        );
+    }
+    std::fs::write(&record, whole).expect("written");
     // no fold in common
     let pair = ["plain/fold-1-seed-1", "both/fold-0-seed-1"].map(|name| root.join(name).to_string_lossy().into_owned());
     fails(&["figures", &pair[0], &pair[1], "--out", &at("none")], 1, &["found no fold and seed", "HINT"]);
