@@ -64,3 +64,18 @@ fn collect_writes_the_committed_tables() {
     }
     assert_eq!(gathered, sweeps(), "sweeps with a command, and all");
 }
+
+/// What a reader of the README makes is no change of the checkout.
+#[test]
+fn what_the_readme_writes_is_ignored() {
+    let read = |path: &str| std::fs::read_to_string(root(path)).unwrap();
+    let (readme, ignored) = (read("README.md"), read(".gitignore"));
+    let written = Regex::new(r"--out ([\w./-]+)").unwrap();
+    let written: BTreeSet<String> = written.captures_iter(&readme).map(|c| c[1].to_owned()).collect();
+    assert!(written.len() > 5, "{written:?}");
+    for path in written {
+        let stem = path.split_once('.').map_or(&*path, |(stem, _)| stem);
+        let lines = [format!("/{path}"), format!("/{path}/"), format!("/{stem}.*")];
+        assert!(lines.iter().any(|line| ignored.lines().any(|l| l == line)), "{path}: no line in .gitignore");
+    }
+}
