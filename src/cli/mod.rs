@@ -43,7 +43,7 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stdout};
-use std::num::{IntErrorKind, ParseIntError};
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
@@ -276,18 +276,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Prints why the arguments cannot be used, or the help they ask for. Of a text that is no count the parser only knows its
-/// first wrong digit: what was expected is said in the place of that.
+/// Prints why the arguments cannot be used, or the help they ask for. Of a text that is no number the parser only knows what is
+/// wrong with it: what was expected is said in the place of that.
 fn refused(e: &clap::Error) -> ExitCode {
-    let cause = e.source().and_then(|cause| cause.downcast_ref::<ParseIntError>());
-    let Some(cause) = cause else { e.exit() };
-    let expected = match cause.kind() {
-        IntErrorKind::PosOverflow => "expected a smaller whole number",
-        _ => "expected a whole number, 0 or more",
-    };
-    let _ = write!(std::io::stderr(), "{}", e.to_string().replace(&cause.to_string(), expected));
+    if !e.use_stderr() {
+        e.exit()
+    }
+    let mut said = e.to_string().replace("For more information, try '--help'.", HELP_HINT);
+    if let Some(cause) = e.source() {
+        let count = cause.downcast_ref::<ParseIntError>().map(|cause| match cause.kind() {
+            IntErrorKind::PosOverflow => "expected a smaller whole number",
+            _ => "expected a whole number, 0 or more",
+        });
+        let expected = count.or_else(|| cause.is::<ParseFloatError>().then_some("expected a number"));
+        said = expected.map_or(said.clone(), |expected| said.replace(&cause.to_string(), expected));
+    }
+    let _ = write!(std::io::stderr(), "{said}");
     ExitCode::from(USAGE)
 }
+
+/// Below every complaint about arguments.
+const HELP_HINT: &str = "HINT: --help behind the command lists its options, with examples";
 
 /// Refuses the number of an option that is not in `range`, which `expected` describes.
 fn within<T: PartialOrd + Display>(
