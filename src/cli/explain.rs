@@ -29,7 +29,7 @@ pub(super) struct ExplainArgs {
     /// Strips, as for `predict`
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Folder for `<input stem>.npy` (f32, one value a sample, 0 to 1) and the figure of that name
+    /// Folder for `<input stem>.npy` (f32, a value for each sample at the model's rate, the largest is 1) and the figure
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Class to explain; the predicted one where not given

@@ -42,7 +42,7 @@ pub struct GradCamFigure<'a> {
 impl GradCamFigure<'_> {
     fn facts(&self, trace: &Trace) -> Vec<Fact> {
         let truth = self.true_class.map(|class| Fact::class("true", class, ""));
-        let layer = format!("from layer {}", self.layer);
+        let layer = format!("from layer {}, scaled to a maximum of 1", self.layer);
         let mut all = vec![Fact::title(self.strip.record)];
         all.extend(truth);
         all.push(Fact::predicted(self.predicted, self.probability));
@@ -54,9 +54,9 @@ impl GradCamFigure<'_> {
     }
 }
 
-/// One strip, all that is known of it above (there is no caption), at true scale where the page has room: of up to 12 s in one row, of a longer one in rows of 10 s, and in
-/// shorter rows where the paper would be smaller than 45 % of its true size. Of a strip of more than 120 s the first 120 s are
-/// drawn, which the figure says.
+/// One strip, all that is known of it above (there is no caption), at true scale where the page has room: of up to 12 s in one
+/// row, of a longer one in rows of 10 s, and in shorter rows where the paper would be smaller than 45 % of its true size. Of a
+/// strip of more than 120 s the first 120 s are drawn, which the figure says.
 ///
 /// # Errors
 /// If the strip cannot be drawn (no finite sample, a map of another length or outside 0..1, R peaks outside of the strip).
