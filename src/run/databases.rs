@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashSet};
 const BINS: usize = 15;
 
 /// What macro-F1 of a database is, for the notes of tables.
-pub const MACRO: &str = "Macro-F1 is over the classes that the database has a record of, as F1 is given of those alone: databases of \
-                         different classes do not compare.";
+pub const MACRO: &str = "Macro-F1 is over the classes that the database has a record of, as F1 is given of those alone (that of a whole \
+                         test counts predicted classes too): databases of different classes do not compare.";
 
 /// Name of the row of all databases together.
 pub const POOLED: &str = "pooled";

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::run::databases::{Database, MACRO, POOLED, parts};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
-use crate::stats::{Bootstrap, Case, OneClass, RESAMPLES, bootstrap_seeds, macro_f1_of_true};
+use crate::stats::{Bootstrap, Case, OneClass, RESAMPLES, bootstrap_seeds, macro_f1_of_true, mean_sd};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,9 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
     }
     let mut columns = vec![Column::new("database", 0), Column::new("records", 0), Column::new("patients", 0)];
     columns.push(Column::new("macro-F1", 3).unit("95 % CI"));
+    columns.push(Column::new(SEEDS_SD, 3).group("macro-F1"));
     columns.push(Column::new("difference", 3).unit("95 % CI"));
+    columns.push(Column::new(SEEDS_SD, 3).group("difference"));
     columns.extend(VALUES.iter().map(|(name, ..)| Column::new(*name, 3)));
     columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("F1")));
     columns.extend(classes.iter().map(|c| Column::new(c.clone(), 3).group("difference of F1").unit("95 % CI")));
@@ -36,7 +38,7 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
         "Every number is of the records of all folds together, by seed, and the mean over the seeds. Difference: that of the \
          variant less that of {against}. CI: confidence interval, of {RESAMPLES} resamples of the patients, in which the \
          predictions of a patient by all seeds stay together; none where a class is in so few patients that some resample has \
-         none. {MACRO}"
+         none. It is of the networks of these seeds: how far others may differ says the standard deviation over the seeds. {MACRO}"
     ));
     table.note("ECE: expected calibration error, 15 bins; Brier: mean squared distance of probabilities from the true class, 0 to 2.");
     let patients = set.patients();
@@ -44,7 +46,11 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
         for (database, seeds) in databases {
             let own = cases(seeds, &patients);
             let other = reference.get(database).filter(|_| *variant != against).map(|seeds| cases(seeds, &patients));
-            let found: Vec<Database> = seeds.iter().map(|rows| Database::of(database, classes.len(), rows)).collect();
+            let each = |seeds: &Seeds| -> Vec<Database> {
+                seeds.iter().map(|rows| Database::of(database, classes.len(), rows)).collect()
+            };
+            let (found, compared) = (each(seeds), reference.get(database).map(each).unwrap_or_default());
+            let sd = |values: Vec<f64>| if values.len() < 2 { Cell::Missing } else { Cell::Value(mean_sd(&values).1) };
             let mean = |of: &dyn Fn(&Database) -> Option<f64>| {
                 let values: Vec<f64> = found.iter().filter_map(of).collect();
                 if values.is_empty() {
@@ -67,7 +73,10 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
             };
             let mut row = vec![Cell::Text((*database).to_owned()), count(|p| &p.record), count(|p| &p.patient)];
             row.push(interval(&[], &macro_f1_of_true)?);
+            row.push(sd(found.iter().map(|d| d.macro_f1).collect()));
             row.push(difference(&macro_f1_of_true)?);
+            let differences = found.iter().zip(&compared).map(|(own, other)| own.macro_f1 - other.macro_f1);
+            row.push(if *variant == against { Cell::Missing } else { sd(differences.collect()) });
             row.extend(VALUES.iter().map(|(_, of)| mean(of)));
             row.extend((0..classes.len()).map(|c| mean(&|d| d.f1[c])));
             for c in 0..classes.len() {
@@ -85,6 +94,9 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
     }
     Ok(Some(table))
 }
+
+/// Name of the column of a standard deviation.
+const SEEDS_SD: &str = "sd over seeds";
 
 /// A number of a database.
 type Of = fn(&Database) -> Option<f64>;

@@ -254,6 +254,11 @@ fn databases_with_seeds_averaged() {
     assert_eq!((cell(2, "records"), cell(2, "patients"), cell(0, "records")), ("8", "4", "4"));
     // plain on b: accuracy 0.5 and 0 of the two seeds
     assert_eq!((cell(1, "accuracy"), cell(1, "macro-F1 (95 % CI)"), cell(1, "F1, SR")), ("0.25", "0.25", "0.25"));
+    // macro-F1 0.5 and 0 of the two seeds, of 1 and 1 by xai
+    let sd = |row: usize, of: &str| cell(row, &format!("{of}, sd over seeds")).parse::<f64>().ok();
+    let near = |found: Option<f64>, expected: f64| found.is_some_and(|found| (found - expected).abs() < 1e-9);
+    assert!(near(sd(1, "macro-F1"), 0.125f64.sqrt()) && near(sd(4, "difference"), 0.125f64.sqrt()), "{:?}", found[1]);
+    assert!(near(sd(4, "macro-F1"), 0.0) && sd(1, "difference").is_none());
     // a has class SR alone: the mean is over it
     assert_eq!((cell(0, "macro-F1 (95 % CI)"), cell(0, "F1, AF")), ("1", ""));
     assert_eq!((cell(4, "difference (95 % CI)"), cell(1, "difference (95 % CI)")), ("0.75", ""));
