@@ -226,7 +226,13 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
     let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;
     let report = suite::run(&gpu, &experiment, &config, &serve, watch)?;
-    let tables = format!("{}\n{}", report.targets(), report.peers_table());
+    let tables = format!(
+        "Measured on {}.\n\n{}\n{}\n{}",
+        report.adapter,
+        report.targets(),
+        report.peers_table(),
+        report.step_table()
+    );
     out.write(common, &report, &tables)?;
     print_found(args.json, &report, || {
         print_line(&report.adapter);

@@ -126,12 +126,14 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
-/// Features of this CPU that a code generator makes a difference of.
+/// Features of this CPU that a code generator makes a difference of. `avx2-code`: a CPU with AVX-512 for which Mesa is told to
+/// generate none of it (`GALLIUM_OVERRIDE_CPU_CAPS=avx`), which shows what 16 vector registers do.
 pub fn cpu_features() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
+        let told = std::env::var_os("GALLIUM_OVERRIDE_CPU_CAPS").is_some_and(|caps| caps == "avx");
         if std::is_x86_feature_detected!("avx512f") {
-            "avx512"
+            if told { "avx2-code" } else { "avx512" }
         } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
             "avx2"
         } else {

@@ -64,12 +64,16 @@ impl GpuReport {
             .filter_map(|key| adapter[key].as_str().filter(|said| !said.is_empty()))
             .collect();
         let mut page = format!(
-            "# {}\n\n{}, {}, subgroups of {}, f16 in shaders: {}; CPU with {cpu}. Program {program}, {} network.\n",
+            "# {}\n\n{}, {}, subgroups of {}, f16 in shaders: {}; a workgroup has at most {} threads and {} bytes, a binding {} \
+             bytes; CPU with {cpu}. Program {program}, {} network.\n",
             of("name"),
             driver.join(" "),
             of("backend"),
             of("subgroup_size"),
             of("shader_f16"),
+            of("max_workgroup_threads"),
+            of("max_workgroup_bytes"),
+            of("max_binding_bytes"),
             if *small { "small" } else { "large" },
         );
         let sections = [
@@ -157,7 +161,11 @@ impl GpuReport {
                 _ => "-".into(),
             };
             let xai = found["guidance"].as_array().into_iter().flatten().find(|g| g["name"] == "xai");
-            let xai = xai.and_then(|g| Some(format!("{:+.1} %", 100.0 * (g["ratio"].as_f64()? - 1.0))));
+            let more = |ratio: &Value| Some(100.0 * (ratio.as_f64()? - 1.0));
+            let xai = xai.and_then(|g| {
+                let [low, high] = ["low", "high"].map(|end| more(&g["interval"][end]));
+                Some(format!("{:+.1} % ({:+.1} to {:+.1})", more(&g["ratio"])?, low?, high?))
+            });
             let memory = found["peak_memory_bytes"].as_f64().map_or("-".into(), |b| format!("{:.0}", b / 1_048_576.0));
             let precision = p.name.trim_start_matches("step-").rsplit_once('-').map_or("", |(precision, _)| precision);
             vec![
@@ -184,7 +192,8 @@ impl GpuReport {
             "XAI guidance adds",
             "memory, MiB",
         ];
-        (!rows.is_empty()).then(|| format!("{}\nMedian (least to most).\n", table(&head, rows)))
+        let note = "Median (least to most; of what XAI guidance adds, its 95 % interval).";
+        (!rows.is_empty()).then(|| format!("{}\n{note}\n", table(&head, rows)))
     }
 
     fn kernels(&self) -> Option<String> {
@@ -199,8 +208,8 @@ impl GpuReport {
                 words(&k["count"]),
                 number(&k["ms"], 3),
                 k["ms"].as_f64().map_or("-".into(), |ms| format!("{:.1} %", 100.0 * ms / total)),
-                number(&k["gflops"], 0),
-                number(&k["gb_per_s"], 0),
+                number(&k["gflops"], 1),
+                number(&k["gb_per_s"], 1),
             ]
         };
         let head = ["phase", "kernel", "shape", "dispatches", "ms", "of the step", "GFLOP/s", "GB/s"];
@@ -210,8 +219,8 @@ impl GpuReport {
             all.len().min(KERNELS),
             all.len(),
             part.name,
-            number(&ceilings["gflops"], 0),
-            number(&ceilings["gb_per_s"], 0),
+            number(&ceilings["gflops"], 1),
+            number(&ceilings["gb_per_s"], 1),
             table(&head, all.iter().take(KERNELS).map(row).collect())
         ))
     }
@@ -335,6 +344,7 @@ mod tests {
     fn the_page_shows_what_was_found_and_what_was_not() {
         let case = |same: bool| json!({"same_bits": same, "values": {"ratio": 0.25}, "second": null});
         let step = json!({"batch": 32, "samples": 5000, "train_step": {"median": 16.0, "low": 15.0, "high": 20.0},
+            "guidance": [{"name": "xai", "ratio": 1.02, "interval": {"low": 0.99, "high": 1.05}}],
             "by_kernel": [{"kernel": "conv1d/05_fast", "ms": 3.0}, {"kernel": "b", "ms": 1.0}], "peak_memory_bytes": 2097152});
         let run = |model: &str| json!({"macro_f1": 0.9, "accuracy": 0.8, "model": model});
         let mut report = report(vec![
@@ -351,6 +361,7 @@ mod tests {
             "values 0.25",
             "DIFFERENT BITS",
             "| f16-native | 32 | 5000 | 16.00 (15.00 to 20.00) | 2000 |",
+            "+2.0 % (-1.0 to +5.0)",
             "75.0 %",
             "## Tuning\n\nNot measured.",
         ] {
