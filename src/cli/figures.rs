@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
                   exgnet figures results/mitbih-ablation --out paper --width-mm 85   folds and variants, one column wide\n  \
                   exgnet figures run-a run-b --only gradcam-compare                  two runs on the same strips\n  \
                   exgnet figures results/mitbih-ablation --only gradcam --fold 1 --records mitdb/105@0.186 --out strips\n  \
-                  exgnet figures results/kernels/llvmpipe-avx512 --only roofline --format svg --theme dark\n\n\
+                  exgnet figures results/kernels/llvmpipe-amd-avx512 --only roofline --format svg --theme dark\n\n\
                   `--list` prints the kinds and their figures; those of kernels come from what bench --suite, bench --json, ladder and\n\
                   profile --json wrote.\n\
                   Beside every figure lies its caption, STEM.txt. Neither a GPU nor the model or the data set is needed."

@@ -5,7 +5,7 @@ use super::sweep::POLL;
 use super::{Common, INTERRUPTED, print_line, within};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
-use crate::gpu::cpu_features;
+use crate::gpu::cpu_kind;
 use crate::lab::gpu_report::{GpuReport, Part, Setup};
 use crate::lab::peers::{Peer, PeerConfig, compare};
 use crate::ops::Precision;
@@ -92,7 +92,7 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
     let program = [Some(env!("CARGO_PKG_VERSION").to_owned()), commit()].into_iter().flatten().collect::<Vec<_>>();
     let of = Setup {
         adapter: serde_json::to_value(&adapter).unwrap_or_default(),
-        cpu: cpu_features().into(),
+        cpu: cpu_kind().into(),
         program: program.join(" "),
         small,
     };

@@ -18,7 +18,7 @@ use std::time::Duration;
                   exgnet tune                                 the quick start's network\n  \
                   exgnet tune experiments/mitbih.toml --rounds 5 --budget 60\n  \
                   exgnet tune --shader-dir mine --only conv1d --again\n  \
-                  exgnet tune --out results/tuning/llvmpipe-avx512.json    the table that is built in"
+                  exgnet tune --out results/tuning/llvmpipe-amd-avx512.json    the table that is built in"
 )]
 pub(super) struct TuneArgs {
     /// Experiment file; without one the built-in quick start

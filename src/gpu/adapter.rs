@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use serde::Serialize;
+use std::sync::OnceLock;
 
 const INSTALL_HINT: &str = "run ./setup.sh; on Debian or Ubuntu that installs libvulkan1 and mesa-vulkan-drivers \
      (a software Vulkan driver); elsewhere install your GPU vendor's Vulkan driver. `exgnet info` lists what is found";
@@ -41,8 +42,7 @@ pub struct AdapterReport {
     pub driver_info: String,
     /// True for a software adapter.
     pub is_software: bool,
-    /// Features of that CPU which its code generators make a difference of (`avx512`, `avx2`, `x86-64`, or another
-    /// architecture); `None` for hardware.
+    /// Kind of that CPU ([`cpu_kind`]); `None` for hardware.
     pub cpu: Option<&'static str>,
     /// Smallest and largest subgroup (lanes that run in step).
     pub subgroup_size: [u32; 2],
@@ -110,7 +110,7 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
         driver: info.driver,
         driver_info: info.driver_info,
         is_software,
-        cpu: is_software.then(cpu_features),
+        cpu: is_software.then(cpu_kind),
         subgroup_size: [info.subgroup_min_size, info.subgroup_max_size],
         subgroups: features.contains(wgpu::Features::SUBGROUP),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
@@ -126,9 +126,21 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
-/// Features of this CPU that a code generator makes a difference of. `avx2-code`: a CPU with AVX-512 for which Mesa is told to
-/// generate none of it (`GALLIUM_OVERRIDE_CPU_CAPS=avx`), which shows what 16 vector registers do.
-pub fn cpu_features() -> &'static str {
+/// Kind of this CPU: its vendor, where the system says, and the features that a code generator makes a difference of, such as
+/// `intel-avx512`. `avx2-code`: a CPU with AVX-512 for which Mesa is told to generate none of it
+/// (`GALLIUM_OVERRIDE_CPU_CAPS=avx`), which shows what 16 vector registers do.
+pub fn cpu_kind() -> &'static str {
+    static KIND: OnceLock<String> = OnceLock::new();
+    let vendor = || {
+        let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+        let id = text.lines().find_map(|line| line.strip_prefix("vendor_id")?.split(':').nth(1))?;
+        let id = id.trim().to_lowercase();
+        Some(id.strip_prefix("genuine").or(id.strip_prefix("authentic")).unwrap_or(&id).to_owned())
+    };
+    KIND.get_or_init(|| vendor().map_or(cpu_features().into(), |vendor| format!("{vendor}-{}", cpu_features())))
+}
+
+fn cpu_features() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
         let told = std::env::var_os("GALLIUM_OVERRIDE_CPU_CAPS").is_some_and(|caps| caps == "avx");
@@ -147,7 +159,7 @@ pub fn cpu_features() -> &'static str {
 }
 
 impl AdapterReport {
-    /// The name as that of a file or folder, with the features of the CPU that plays it: what was measured on one kind of
+    /// The name as that of a file or folder, with the kind of CPU that plays it: what was measured on one kind of
     /// CPU is no other's. The versions of llvmpipe share one.
     pub fn slug(&self) -> String {
         let lower = self.name.to_lowercase();
@@ -164,7 +176,7 @@ impl AdapterReport {
 
     /// What a measurement says it was made on: name, driver, and the CPU that plays it.
     pub fn title(&self) -> String {
-        let cpu = self.cpu.map_or(String::new(), |cpu| format!(", CPU with {cpu}"));
+        let cpu = self.cpu.map_or(String::new(), |cpu| format!(", CPU: {cpu}"));
         format!("{} ({}){cpu}", self.name, self.driver_and_version())
     }
 

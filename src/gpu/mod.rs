@@ -28,7 +28,7 @@ mod template;
 mod tuning;
 mod version;
 
-pub use adapter::{AdapterChoice, AdapterReport, cpu_features, list_adapters};
+pub use adapter::{AdapterChoice, AdapterReport, cpu_kind, list_adapters};
 pub use capture::{Arena, Capture, Recording};
 pub use expression::{Number, Sizes, Values};
 pub use kernel::Launch;

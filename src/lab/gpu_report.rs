@@ -32,7 +32,7 @@ pub struct Part {
 pub struct Setup {
     /// The adapter, as `exgnet info --json` lists it.
     pub adapter: Value,
-    /// Features of the CPU, which on a software adapter are the adapter's.
+    /// Kind of the CPU, which on a software adapter is the adapter's.
     pub cpu: String,
     /// Version and commit.
     pub program: String,
@@ -65,7 +65,7 @@ impl GpuReport {
             .collect();
         let mut page = format!(
             "# {}\n\n{}, {}, subgroups of {}, f16 in shaders: {}; a workgroup has at most {} threads and {} bytes, a binding {} \
-             bytes; CPU with {cpu}. Program {program}, {} network.\n",
+             bytes; CPU: {cpu}. Program {program}, {} network.\n",
             of("name"),
             driver.join(" "),
             of("backend"),

@@ -114,7 +114,7 @@ fn figures_consist_of_what_they_should() {
 
 #[test]
 fn every_theme_and_width_has_room_for_the_real_results() {
-    let data = kernels::read(root("results/kernels/llvmpipe-avx512")).unwrap();
+    let data = kernels::read(root("results/kernels/llvmpipe-amd-avx512")).unwrap();
     for (i, case) in LOOKS.into_iter().enumerate() {
         for figure in all(&data, &look(case)) {
             check(&figure, &format!("{} {case:?}", figure.stem));
@@ -267,7 +267,7 @@ fn committed_networks_are_there() {
 fn figures_to_look_at() {
     if let Ok(dir) = std::env::var("EXGNET_FIGURES_DIR") {
         for case in LOOKS {
-            let data = kernels::read(root("results/kernels/llvmpipe-avx512")).unwrap();
+            let data = kernels::read(root("results/kernels/llvmpipe-amd-avx512")).unwrap();
             let mut all = all(&data, &look(case));
             for (name, sets) in NETWORKS {
                 let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
@@ -294,7 +294,7 @@ fn exgnet(args: &[&str]) -> (Option<i32>, String, String) {
 fn the_command_draws_what_a_folder_has() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().to_str().unwrap();
-    let kernels = root("results/kernels/llvmpipe-avx512");
+    let kernels = root("results/kernels/llvmpipe-amd-avx512");
     let kernels = kernels.to_str().unwrap();
     let (code, said, _) = exgnet(&[
         kernels,

@@ -138,7 +138,7 @@ fn a_run_and_what_is_made_of_it() {
 
     let files = both(&places, &["figures", "run", "--out", "drawn", "--dpi", "80"], &["drawn"]);
     has(&files, &["drawn/network.png", "drawn/network.svg"]);
-    let kernels = concat!(env!("CARGO_MANIFEST_DIR"), "/results/kernels/llvmpipe-avx512");
+    let kernels = concat!(env!("CARGO_MANIFEST_DIR"), "/results/kernels/llvmpipe-amd-avx512");
     let files = both(&places, &["figures", kernels, "--out", "kernels", "--dpi", "80"], &["kernels"]);
     has(&files, &["kernels/roofline.png", "kernels/scaling.svg"]);
     has(&both(&places, &["report", "run", "--out", "report.html"], &["report.html"]), &["report.html"]);

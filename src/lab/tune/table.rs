@@ -1,4 +1,4 @@
-//! Tables of what was tuned: a file an adapter, with its driver and, for a software adapter, the CPU's features.
+//! Tables of what was tuned: a file an adapter, with its driver and, for a software adapter, the kind of CPU.
 
 use crate::error::{Error, Result, nearest};
 use crate::files::cache_dir;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// The committed tables by [`file_name`], of any version of the driver.
 const BUILT_IN: [(&str, &str); 1] =
-    [("llvmpipe-avx512.json", include_str!("../../../results/tuning/llvmpipe-avx512.json"))];
+    [("llvmpipe-amd-avx512.json", include_str!("../../../results/tuning/llvmpipe-amd-avx512.json"))];
 /// What to do about a table that cannot be used.
 const HINT: &str = "name another file with --out; a table that was damaged is made again once it is deleted; --no-tuned ignores tables";
 
@@ -48,7 +48,7 @@ pub struct Table {
     pub adapter: String,
     /// Driver and version.
     pub driver: String,
-    /// Features of the CPU of a software adapter; `None` for hardware, and in tables of earlier versions.
+    /// Kind of the CPU of a software adapter; `None` for hardware, and in tables of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
     /// By shape.
@@ -199,8 +199,7 @@ mod tests {
             let chosen = table.found.values().filter(|f| f.choice.is_some()).count();
             assert_eq!(choices.len(), chosen, "{name}: a choice is of no version that there is");
             assert!(!table.found.is_empty(), "{name}");
-            let cpu = name.trim_end_matches(".json").rsplit('-').next();
-            assert_eq!(table.cpu.as_deref(), cpu, "{name}");
+            assert_eq!(table.cpu.map(|cpu| format!("llvmpipe-{cpu}.json")).as_deref(), Some(name));
         }
     }
 
