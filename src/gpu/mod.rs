@@ -40,7 +40,7 @@ pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
-pub(crate) use template::names as template_names;
+pub(crate) use template::{Given, names as template_names};
 pub use template::{Template, expand, template_defaults};
 pub use tuning::{Choice, Choices, Chosen, ChosenShape, Facts, Forced, Wanted};
 pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};

@@ -1,7 +1,9 @@
-//! What somebody meets who writes a version of their own: a loop that does not end.
+//! What somebody meets who writes a version of their own: names that nobody gives, mistakes in templates, a loop
+//! that does not end.
 
 use crate::common::{exgnet, text};
-use exgnet::gpu::embedded_shaders;
+use exgnet::gpu::{Gpu, ShaderSource, embedded_shaders};
+use exgnet::lab::check::{Checker, Target};
 use std::path::Path;
 
 fn embedded(name: &str) -> &'static str {
@@ -22,6 +24,77 @@ fn changed(text: &str, from: &str, to: &str) -> String {
     let all: String = text.lines().map(line).collect();
     assert_ne!(all, text, "{from}");
     all
+}
+
+/// The line of a text, from 1, that begins so.
+fn line_of(text: &str, begin: &str) -> usize {
+    1 + text.lines().position(|line| line.trim().starts_with(begin)).unwrap_or_else(|| panic!("no {begin} in {text}"))
+}
+
+/// What is wrong with a text before anything runs; empty: nothing.
+fn problems(text: &str) -> String {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), text);
+    let shaders = ShaderSource::folder(dir.path()).expect("a folder");
+    let gpu = Gpu::of_shapes(None, shaders).expect("no driver is needed");
+    let target = Target::named("conv1d").expect("a family").swap_remove(0);
+    let mine = target.versions(&gpu, Some("90")).expect("a version").swap_remove(0);
+    let mut checker = Checker::new();
+    checker.case = Some("a case that does not exist".into());
+    let report = checker.check(&gpu, &target, Some(&mine), |_| ()).expect("checked");
+    report.problems.join("\n").replace(&dir.path().display().to_string(), "mine")
+}
+
+#[test]
+fn a_name_that_nobody_gives_is_named_with_its_line_and_the_nearest() {
+    let naive = embedded("conv1d/01_naive.wgsl");
+    let tile = embedded("conv1d/04_subgroup_shuffle.wgsl").replace("//@ alias: tile\n", "");
+    for (text, from, to, line, words) in [
+        // the declaration and its uses
+        (naive, "relu", "rleu", "override relu", &["override `rleu`", "did you mean `relu`?"][..]),
+        (naive, "out_g", "outg", "n: u32", &["parameter `outg`", "did you mean `out_g`?"]),
+        (
+            naive,
+            " bias",
+            " baas",
+            "@group(0) @binding(3)",
+            &["buffer `baas`", "`bias`?", "Given here are src, w, bias, dst"],
+        ),
+        (&tile, "if relu", "if rleu", "{%- if relu", &["constant `rleu`", "did you mean `relu`?"]),
+        // the declaration alone
+        (naive, "override relu", "override rleu", "if relu", &["declare it as `relu` (line 19)"]),
+        (naive, "out_g: u32", "outg: u32", "let o =", &["`out_g`", "declare it as `out_g` (line 10)"]),
+        (naive, "read> w:", "read> ww:", "sum +=", &["`w`", "did you mean `ww`?"]),
+        // used, and not declared
+        (naive, "override relu: bool = false;", "", "if relu", &["the host gives `relu`: declare it"]),
+    ] {
+        let said = problems(&changed(text, from, to));
+        let place = format!("mine/conv1d/90_mine.wgsl:{}: ", line_of(text, line));
+        assert!(said.starts_with(&place) && said.contains("HINT"), "{from} -> {to}: no {place} in {said}");
+        words.iter().for_each(|word| assert!(said.contains(word), "{from} -> {to}: no {word} in {said}"));
+    }
+    let said = problems(&changed(naive, "fn main", "fn mian"));
+    for word in ["mine/conv1d/90_mine.wgsl: ", "found the entry points mian, expected `main`", "HINT: is it `mian`?"] {
+        assert!(said.contains(word), "{said}");
+    }
+    // constants of its own
+    let own = "const TILE = 4u;\noverride TWICE: u32 = 2u * WG;\noverride WG";
+    assert_eq!(problems(&changed(naive, "override WG", own)), "");
+}
+
+/// What naga finds out behind the parser has the line of the file, too.
+#[test]
+fn every_error_of_naga_names_the_line_of_the_file() {
+    for name in ["conv1d/01_naive.wgsl", "conv1d/04_subgroup_shuffle.wgsl"] {
+        let text = embedded(name).replace("//@ alias: tile\n", "");
+        let twice = changed(&text, "@binding(2)", "@binding(1)");
+        let said = problems(&twice);
+        let first = "mine/conv1d/90_mine.wgsl:";
+        let lines = [1, 2].map(|i| format!("{first}{}: ", line_of(&text, &format!("@group(0) @binding({i})"))));
+        assert!(lines.iter().any(|line| said.starts_with(line)), "{name}: {said}");
+        assert!(said.contains("conflict") && said.contains("exgnet shader conv1d/90_mine"), "{name}: {said}");
+        assert_eq!(said.matches("90_mine.wgsl").count(), 1, "{name}: {said}");
+    }
 }
 
 /// The device is not waited for without an end, and the message names the kernel.
