@@ -3,10 +3,14 @@
 use super::progress::bar;
 use super::watch::{self, Watch};
 use super::{Common, print_json, print_line};
+use crate::ecg::sources::count;
 use crate::error::{Error, Result};
 use crate::lab::check::{CaseReport, Checker, Deviation, Ran, Report, Target, UnderWay, VersionReport};
 use clap::Args;
 use indicatif::ProgressBar;
+
+/// Wrong cases of a version that are printed, unless more are asked for.
+const SHOWN: usize = 3;
 
 /// Check kernels in all their versions on this adapter: values, first and second derivatives, equal bits when run twice
 #[derive(Args)]
@@ -138,25 +142,38 @@ fn print_row(row: &VersionReport, verbose: bool) {
     for said in &row.problems {
         said.lines().for_each(|line| print_line(&format!("    {line}")));
     }
-    for case in row.cases.iter().filter(|c| verbose || !c.passed()) {
-        print_case(case, cell);
+    let mut shown: Vec<&CaseReport> = row.cases.iter().filter(|c| verbose || !c.passed()).collect();
+    if !verbose {
+        // the smallest are the easiest to understand
+        shown.sort_by_key(|c| c.elements);
+    }
+    let more = if verbose { 0 } else { shown.len().saturating_sub(SHOWN) };
+    shown.truncate(shown.len() - more);
+    let mut before = None;
+    for case in shown {
+        print_case(case, before, cell);
+        before = case.said();
+    }
+    if more > 0 {
+        print_line(&format!("    and {} wrong (-v lists them)", count(more, "more is", "more are")));
     }
 }
 
-fn print_case(case: &CaseReport, cell: impl Fn(Option<f64>) -> String) {
+/// Prints a case; an error that is the one `before` it is not repeated.
+fn print_case(case: &CaseReport, before: Option<&str>, cell: impl Fn(Option<f64>) -> String) {
     let label = format!("{} {}", case.operation, case.label());
     let verdict = if case.passed() { "ok" } else { "FAILED" };
-    match (&case.report, &case.error) {
+    match (&case.report, case.said()) {
         (Some(r), _) => print_line(&format!(
             "    {label:<64} {:>9} {:>9} {:>9}  {verdict}",
             cell(Some(r.values.error)),
             cell(r.gradient.map(|d| d.error)),
             cell(r.second.map(|d| d.error)),
         )),
-        (None, error) => {
+        (None, said) => {
             print_line(&format!("    {label:<64} {verdict}"));
-            let said = error.iter().flat_map(|[_, said]| said.lines());
-            said.for_each(|line| print_line(&format!("        {line}")));
+            let said = if said == before { Some("the same error") } else { said };
+            said.unwrap_or_default().lines().for_each(|line| print_line(&format!("        {line}")));
         }
     }
     if case.passed() {

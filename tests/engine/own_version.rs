@@ -1,4 +1,4 @@
-//! What somebody meets who writes a version of their own: names that nobody gives, mistakes in templates, a loop
+//! What somebody meets who writes a version of their own: names that nobody gives, mistakes in templates, wrong values, a loop
 //! that does not end.
 
 use crate::common::{exgnet, text};
@@ -94,6 +94,43 @@ fn every_error_of_naga_names_the_line_of_the_file() {
         assert!(lines.iter().any(|line| said.starts_with(line)), "{name}: {said}");
         assert!(said.contains("conflict") && said.contains("exgnet shader conv1d/90_mine"), "{name}: {said}");
         assert_eq!(said.matches("90_mine.wgsl").count(), 1, "{name}: {said}");
+    }
+}
+
+fn check(dir: &Path, more: &[&str]) -> (String, String) {
+    let dir = dir.to_str().expect("Unicode");
+    let done = exgnet(&[&["check", "conv1d", "--shader-dir", dir, "--version", "mine"], more].concat());
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+    (text(&done.stdout), text(&done.stderr))
+}
+
+#[test]
+fn the_smallest_wrong_cases_are_printed_and_an_error_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let naive = embedded("conv1d/01_naive.wgsl");
+    write(dir.path(), &changed(naive, "] = sum;", "] = sum + 1.0;"));
+    let wrong = |said: &str| said.lines().filter(|l| l.starts_with("    ") && l.ends_with("FAILED")).count();
+    let found: serde_json::Value = serde_json::from_str(&check(dir.path(), &["--json"]).0).expect("JSON");
+    let cases = found[0]["cases"].as_array().expect("cases");
+    let (all, (few, said)) = (check(dir.path(), &["-v"]).0, check(dir.path(), &[]));
+    assert_eq!((wrong(&all), wrong(&few)), (cases.len(), 3), "{few}");
+    assert!(few.contains(&format!("    and {} more are wrong (-v lists them)", cases.len() - 3)), "{few}");
+    assert!(few.lines().count() < 20, "{few}");
+    // only those that fit no other way are left to the rule, which is expected here
+    assert!(!said.contains("rule of thumb"), "{said}");
+    let elements = |case: &serde_json::Value| case["elements"].as_u64().expect("a count");
+    let mut sizes: Vec<u64> = cases.iter().map(elements).collect();
+    sizes.sort_unstable();
+    for case in cases.iter().filter(|case| elements(case) < sizes[3]) {
+        let label = case["label"].as_str().expect("a label");
+        assert!(few.contains(label), "no {label} in {few}");
+    }
+    // what only the driver refuses
+    write(dir.path(), &changed(naive, "@group(0) @binding(2)", "@group(1) @binding(2)"));
+    for more in [&[][..], &["-v"]] {
+        let said = check(dir.path(), more).0;
+        assert_eq!(said.matches("Caused by").count(), 1, "{said}");
+        assert!(said.matches("the same error").count() >= 2, "{said}");
     }
 }
 
