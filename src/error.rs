@@ -98,20 +98,21 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     known.min_by_key(|k| edits(name, k))
 }
 
-/// Levenshtein's distance, in letters.
+/// Levenshtein's distance, in letters; a swap of two neighbours is one edit.
 pub(crate) fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
+    let [a, b]: [Vec<char>; 2] = [a, b].map(|text| text.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let change = rows[i][j] + usize::from(a[i] != b[j]);
+            let swap = i > 0 && j > 0 && (a[i - 1], a[i]) == (b[j], b[j - 1]);
+            let swap = if swap { rows[i - 1][j - 1] + 1 } else { usize::MAX };
+            row.push(change.min(rows[i][j + 1] + 1).min(row[j] + 1).min(swap));
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 impl Error {

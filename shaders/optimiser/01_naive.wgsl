@@ -30,7 +30,7 @@ struct Params { n: u32 }
 @group(0) @binding(8) var<storage, read> part: array<u32>;
 @group(0) @binding(9) var<storage, read_write> scale: array<f32>;
 
-override GROWTH: f32 = 500.0;
+const GROWTH: f32 = 500.0;
 override WG: u32 = 64u;
 
 // By bits: compilers may take it that there are no infinities.

@@ -2,6 +2,7 @@
 
 pub(super) mod table;
 
+use super::watch::{self, Watch};
 use super::{Common, print_found, print_line, within};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -52,6 +53,9 @@ pub(super) struct BenchArgs {
     /// Continue with rounds for at least this time
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
     min_time: f64,
+    /// Give up, and name the kernel, where the device does not answer for this time
+    #[arg(long, value_name = "SECONDS", default_value_t = watch::LIMIT.as_secs_f64())]
+    limit: f64,
     /// List operations with their sizes, and versions with what changed
     #[arg(long)]
     list: bool,
@@ -86,6 +90,7 @@ pub(super) fn timing(rounds: usize, min_seconds: f64, limit_seconds: f64) -> Res
 pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     let usual = if args.against.is_some() { 20 } else { 5 };
     let timing = timing(args.rounds.unwrap_or(usual), args.min_time, f64::INFINITY)?;
+    watch::limit(args.limit)?;
     if args.list {
         return list(common);
     }
@@ -94,12 +99,13 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
             (Some(path), _) => suite::read(path, &args.sets)?.0,
             (None, path) => Experiment::load_or_quickstart(path.as_deref(), &args.sets)?,
         };
-        return peers::serve(&common.gpu()?, &experiment);
+        let (gpu, _watch) = open(common, args)?;
+        return peers::serve(&gpu, &experiment);
     }
     if let Some(path) = &args.suite {
         return whole(common, args, path);
     }
-    let gpu = common.gpu()?;
+    let (gpu, _watch) = open(common, args)?;
     let mut all = Vec::new();
     for workload in workloads(&gpu, args)? {
         let arms = arms(&gpu, workload.operation, &args.versions)?;
@@ -119,6 +125,13 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
         table::print(&found.ceilings, &found.rows, common.verbose || args.op.is_some());
     });
     verdict(bad, found.rows.len())
+}
+
+/// The device, given up where it does not answer.
+fn open(common: &Common, args: &BenchArgs) -> Result<(Gpu, Watch)> {
+    let gpu = common.gpu()?;
+    let watch = Watch::new(&gpu, watch::limit(args.limit)?, watch::LONGER);
+    Ok((gpu, watch))
 }
 
 /// Success, if nothing is wrong.
@@ -219,9 +232,17 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
         std::env::current_exe().map_err(|e| Error::file("exgnet", e.to_string(), "start it by its full path"))?;
     let mut serve = vec![program.display().to_string()];
     serve.extend(common.arguments().iter().map(|a| a.to_string_lossy().into_owned()));
-    serve.extend(["bench".into(), "--serve".into(), "--suite".into(), path.display().to_string()]);
+    let limit = args.limit.to_string();
+    serve.extend([
+        "bench".into(),
+        "--serve".into(),
+        "--limit".into(),
+        limit,
+        "--suite".into(),
+        path.display().to_string(),
+    ]);
     serve.extend(args.sets.iter().flat_map(|s| ["--set".to_owned(), s.clone()]));
-    let gpu = common.gpu()?;
+    let (gpu, _watch) = open(common, args)?;
     // a folder for each kind of adapter and CPU
     let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
     let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;

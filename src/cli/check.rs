@@ -1,12 +1,16 @@
 //! `exgnet check`: every version of every kernel against f64 oracles on this adapter, to second order.
 
-mod watch;
-
-use super::{Common, print_json, print_line, within};
+use super::progress::bar;
+use super::watch::{self, Watch};
+use super::{Common, print_json, print_line};
+use crate::ecg::sources::count;
 use crate::error::{Error, Result};
-use crate::lab::check::{CaseReport, Checker, Deviation, Ran, Report, Target, VersionReport};
+use crate::lab::check::{CaseReport, Checker, Deviation, Ran, Report, Target, UnderWay, VersionReport};
 use clap::Args;
-use watch::Watch;
+use indicatif::ProgressBar;
+
+/// Wrong cases of a version that are printed, unless more are asked for.
+const SHOWN: usize = 3;
 
 /// Check kernels in all their versions on this adapter: values, first and second derivatives, equal bits when run twice
 #[derive(Args)]
@@ -27,7 +31,7 @@ pub(super) struct CheckArgs {
     /// Stop at the first case that is wrong
     #[arg(long)]
     fail_fast: bool,
-    /// Give up, and name the kernels, where a case takes longer than this
+    /// Give up, and name case and kernel, where the device does not answer for this time
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     limit: f64,
     /// Print JSON on standard output
@@ -36,8 +40,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<()> {
-    let hint = "60 is usual: the first run of a kernel compiles it";
-    within("--limit", args.limit, f64::MIN_POSITIVE..=1e6, "seconds, more than 0", hint)?;
+    let limit = watch::limit(args.limit)?;
     let targets = match args.names.is_empty() {
         true => Target::all(),
         false => args.names.iter().map(|name| Target::named(name)).collect::<Result<Vec<_>>>()?.concat(),
@@ -50,10 +53,6 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<()> {
             versions => plan.extend(versions.iter().map(|v| (target, Some(v.clone())))),
         }
     }
-    // a case that a version does not fit is left to the rule: expected here, where every version meets every case
-    if !common.verbose && std::env::var_os("RUST_LOG").is_none() {
-        log::set_max_level(log::LevelFilter::Error);
-    }
     common.say(format!("checking on {}", gpu.report().title()));
     if !args.json {
         print_line(&format!(
@@ -64,11 +63,15 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<()> {
     let mut checker = Checker::new();
     checker.case.clone_from(&args.case);
     checker.fail_fast = args.fail_fast;
-    let watch = Watch::new(args.limit, &gpu, common.quiet || args.json);
+    let watch = Watch::new(&gpu, limit, watch::LONGER);
+    let bar = bar(common.quiet || args.json, "{msg} {bar:24} {pos}/{len}");
     let mut rows = Vec::new();
     for (target, version) in plan {
-        let row = checker.check(&gpu, target, version.as_ref(), |under_way| watch.begins(under_way))?;
-        watch.rests();
+        let row = checker.check(&gpu, target, version.as_ref(), |under_way| {
+            bar.iter().for_each(|bar| show(bar, under_way));
+            watch.begins(format!("{}, case '{}'", under_way.version, under_way.case));
+        })?;
+        bar.iter().for_each(ProgressBar::finish_and_clear);
         end_of_row(&mut rows, row, common, args);
         if args.fail_fast && rows.iter().any(|r: &VersionReport| !r.passed()) {
             break;
@@ -97,6 +100,13 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<()> {
         format!("{} of {} are wrong on this adapter: {}", failed.len(), rows.len(), failed.join(", ")),
         "do not train with them; if you edited a shader, look there first (-v lists the cases)",
     ))
+}
+
+fn show(bar: &ProgressBar, under_way: &UnderWay) {
+    let UnderWay { version, case, at: [done, all] } = under_way;
+    bar.set_length(*all as u64);
+    bar.set_position(*done as u64);
+    bar.set_message(format!("{version}: {case}"));
 }
 
 fn end_of_row(rows: &mut Vec<VersionReport>, row: VersionReport, common: &Common, args: &CheckArgs) {
@@ -132,25 +142,38 @@ fn print_row(row: &VersionReport, verbose: bool) {
     for said in &row.problems {
         said.lines().for_each(|line| print_line(&format!("    {line}")));
     }
-    for case in row.cases.iter().filter(|c| verbose || !c.passed()) {
-        print_case(case, cell);
+    let mut shown: Vec<&CaseReport> = row.cases.iter().filter(|c| verbose || !c.passed()).collect();
+    if !verbose {
+        // the smallest are the easiest to understand
+        shown.sort_by_key(|c| c.elements);
+    }
+    let more = if verbose { 0 } else { shown.len().saturating_sub(SHOWN) };
+    shown.truncate(shown.len() - more);
+    let mut before = None;
+    for case in shown {
+        print_case(case, before, cell);
+        before = case.said();
+    }
+    if more > 0 {
+        print_line(&format!("    and {} wrong (-v lists them)", count(more, "more is", "more are")));
     }
 }
 
-fn print_case(case: &CaseReport, cell: impl Fn(Option<f64>) -> String) {
+/// Prints a case; an error that is the one `before` it is not repeated.
+fn print_case(case: &CaseReport, before: Option<&str>, cell: impl Fn(Option<f64>) -> String) {
     let label = format!("{} {}", case.operation, case.label());
     let verdict = if case.passed() { "ok" } else { "FAILED" };
-    match (&case.report, &case.error) {
+    match (&case.report, case.said()) {
         (Some(r), _) => print_line(&format!(
             "    {label:<64} {:>9} {:>9} {:>9}  {verdict}",
             cell(Some(r.values.error)),
             cell(r.gradient.map(|d| d.error)),
             cell(r.second.map(|d| d.error)),
         )),
-        (None, error) => {
+        (None, said) => {
             print_line(&format!("    {label:<64} {verdict}"));
-            let said = error.iter().flat_map(|[_, said]| said.lines());
-            said.for_each(|line| print_line(&format!("        {line}")));
+            let said = if said == before { Some("the same error") } else { said };
+            said.unwrap_or_default().lines().for_each(|line| print_line(&format!("        {line}")));
         }
     }
     if case.passed() {

@@ -1,6 +1,7 @@
 //! `exgnet ladder`: the versions of a family in their order, and what each step brought.
 
 use super::bench::{timing, verdict};
+use super::watch::{self, Watch};
 use super::{Common, print_json, print_line, within};
 use crate::error::{Error, Result, nearest};
 use crate::figures::{catalogue, kernels};
@@ -74,6 +75,7 @@ pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<()> {
         TABLES.iter().try_for_each(|name| guard::check(&dir.join(name), None))?;
     }
     let gpu = common.gpu()?;
+    let _watch = Watch::new(&gpu, watch::LIMIT, "--shape takes a smaller one");
     let mut ladders = Vec::new();
     for (operation, shape) in all {
         common.say(format!("measuring: {}", operation.title(shape)));

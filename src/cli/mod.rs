@@ -33,6 +33,7 @@ mod sweep;
 mod synth;
 mod train;
 mod tune;
+mod watch;
 
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
@@ -175,10 +176,10 @@ impl Common {
         all
     }
 
-    /// Sends log lines to standard error: those that RUST_LOG asks for, else those of level info with `--verbose`, and
-    /// warnings.
-    fn log(&self) {
-        let level = if self.verbose { "exgnet=info" } else { "exgnet=warn,exgnet::gpu::compiling=info" };
+    /// Sends log lines to standard error: those that RUST_LOG asks for, else those of level info with `--verbose`, and else those
+    /// that are `usual`.
+    fn log(&self, usual: &str) {
+        let level = if self.verbose { "exgnet=info" } else { usual };
         let env = env_logger::Env::default().default_filter_or(if self.quiet { "exgnet=error" } else { level });
         let line = |out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>| {
             writeln!(out, "{}: {}: {}", record.level().as_str().to_lowercase(), record.target(), record.args())
@@ -212,6 +213,17 @@ macro_rules! commands {
             }
         }
     };
+}
+
+impl Command {
+    /// What it logs, where nobody asks for more: warnings, and how far compilation is.
+    fn log(&self) -> &'static str {
+        match self {
+            // a case that a version does not fit is left to the rule: expected here, where every version meets every case
+            Self::Check(_) => "exgnet=warn,exgnet::gpu::tuning=error",
+            _ => "exgnet=warn,exgnet::gpu::compiling=info",
+        }
+    }
 }
 
 commands! {
@@ -257,7 +269,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return refused(&e),
     };
-    cli.common.log();
+    cli.common.log(cli.command.log());
     guard::begin(cli.common.force);
     if let Some(dir) = files::cache_dir() {
         guard::owns(&dir);

@@ -162,9 +162,9 @@ const ADAPTER: Facts = Facts { software: true, subgroups: true, f16: true, int64
 
 fn template<'a>(source: &'a ShaderSource, name: &str, text: Cow<'static, str>, values: &Values) -> Template<'a> {
     let used = template_names(source, &text);
-    let values: BTreeMap<String, minijinja::Value> =
+    let used_values: BTreeMap<String, minijinja::Value> =
         values.iter().filter(|(name, _)| used.contains(*name)).map(|(name, v)| (name.clone(), v.value())).collect();
-    Template::new(source, name, text, values)
+    Template::new(source, name, text, used_values).given(values.keys())
 }
 
 /// Refuses what is set and nobody knows.

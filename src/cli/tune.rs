@@ -1,5 +1,6 @@
 //! `exgnet tune`: finds the kernels that suit a network on this adapter.
 
+use super::watch::{self, Watch};
 use super::{Common, print_found, print_line, progress, within};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -64,6 +65,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
     }
     let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
     let gpu = common.gpu()?;
+    let _watch = Watch::new(&gpu, watch::LIMIT, "--set train.batch=N takes a smaller batch");
     let report = gpu.report();
     let path = args.out.clone().or_else(|| user_file(report)).ok_or_else(|| {
         Error::config("no cache folder: neither XDG_CACHE_HOME nor HOME is set", "name a file with --out")

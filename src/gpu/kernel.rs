@@ -168,7 +168,8 @@ impl Gpu {
         if let Some(kernel) = lock(&self.0.kernels).get(&key) {
             return Ok(kernel.clone());
         }
-        let made = self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
+        let compile = || self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
+        let made = self.noted(Some(label(&key)), compile);
         let kernel = Arc::new(made.and_then(|built| built).map_err(|e| self.refused(&key, e))?);
         if !self.has_shapes_alone() {
             log::debug!("kernel compiled: {}", kernel.label);

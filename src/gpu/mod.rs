@@ -30,6 +30,7 @@ mod version;
 
 pub use adapter::{AdapterChoice, AdapterReport, cpu_kind, list_adapters};
 pub use capture::{Arena, Capture, Recording};
+pub use compiling::Wait;
 pub use expression::{Number, Sizes, Values};
 pub use kernel::Launch;
 pub use launched::Launched;
@@ -39,13 +40,14 @@ pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
-pub(crate) use template::names as template_names;
+pub(crate) use template::{Given, names as template_names};
 pub use template::{Template, expand, template_defaults};
 pub use tuning::{Choice, Choices, Chosen, ChosenShape, Facts, Forced, Wanted};
 pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 
 use crate::error::{Error, MemoryLimit, Result};
 use ahead::Ahead;
+use compiling::Waits;
 use kernel::{Kernel, Key};
 use plan::Plans;
 use pool::Pool;
@@ -72,10 +74,9 @@ struct Inner {
     /// Held by the thread that captures.
     capturing: Mutex<()>,
     fault: Arc<Mutex<Option<String>>>,
+    waits: Waits,
     tuning: Mutex<Tuning>,
     ahead: Mutex<Option<Ahead>>,
-    /// What runs for the first time just now.
-    first_run: Mutex<Option<Arc<kernel::Kernel>>>,
     /// In the place of every buffer, on a device of shapes alone.
     placeholder: Option<wgpu::Buffer>,
 }
@@ -112,7 +113,7 @@ impl Gpu {
             // in the place of whatever followed from it
             *lock(&sink) = Some(format!("{LOST}: {message} ({reason:?})"));
         });
-        Ok(Self::with((adapter, device, queue), report, fault, (shaders, catalogue)))
+        Ok(Self::with((adapter, device, queue), report, (fault, Waits::default()), (shaders, catalogue)))
     }
 
     /// A device of shapes alone: whatever runs on it is described as on an adapter with this report, or on one that has no more
@@ -131,7 +132,7 @@ impl Gpu {
             max_buffer_bytes: u64::MAX,
             ..like.unwrap_or_else(AdapterReport::least)
         };
-        let mut gpu = Self::with(opened, report, Arc::default(), (shaders, catalogue));
+        let mut gpu = Self::with(opened, report, Default::default(), (shaders, catalogue));
         Arc::get_mut(&mut gpu.0).expect("made here").placeholder = Some(placeholder);
         Ok(gpu)
     }
@@ -153,7 +154,7 @@ impl Gpu {
     fn with(
         (adapter, device, queue): (wgpu::Adapter, wgpu::Device, wgpu::Queue),
         report: AdapterReport,
-        fault: Arc<Mutex<Option<String>>>,
+        (fault, waits): (Arc<Mutex<Option<String>>>, Waits),
         (shaders, catalogue): (ShaderSource, Catalogue),
     ) -> Self {
         let recorder = Mutex::new(Recorder::new(&device));
@@ -170,9 +171,9 @@ impl Gpu {
             recorder,
             capturing: Mutex::default(),
             fault,
+            waits,
             tuning: Mutex::default(),
             ahead: Mutex::default(),
-            first_run: Mutex::default(),
             placeholder: None,
         }))
     }
@@ -184,9 +185,9 @@ impl Gpu {
     /// [`Error::File`] for a version whose header cannot be read; [`Error::Config`] where the texts lack a forced version.
     pub fn beside(&self, shaders: ShaderSource) -> Result<Self> {
         let catalogue = shaders.catalogue()?;
-        let Inner { adapter, device, queue, report, fault, .. } = &*self.0;
+        let Inner { adapter, device, queue, report, fault, waits, .. } = &*self.0;
         let opened = (adapter.clone(), device.clone(), queue.clone());
-        let other = Self::with(opened, report.clone(), fault.clone(), (shaders, catalogue));
+        let other = Self::with(opened, report.clone(), (fault.clone(), waits.clone()), (shaders, catalogue));
         other.set_choices(self.choices());
         other.force(self.forced())?;
         other.limit_memory(self.memory_limit());

@@ -4,13 +4,12 @@
 use super::expression::{Number, Sizes, Values};
 use super::kernel::{Kernel, Key, Source, fold};
 use super::record::StandsFor;
-use super::reflect::{self, Scalar};
-use super::template::names;
+use super::reflect::{self, Default as InFile, Scalar};
+use super::template::{Given, Template, names};
 use super::tuning::{Chosen, Wanted};
 use super::version::{Geometry, Version};
 use super::{Gpu, ShaderSource, Storage, lock};
-use crate::error::{Error, Result, nearest};
-use std::borrow::Cow;
+use crate::error::Result;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,6 +21,8 @@ pub struct Entry {
     /// Words of the parameters.
     params: Vec<u32>,
     key: Key,
+    /// Override constants that nobody gives, so that the default of the file holds.
+    unset: Vec<String>,
 }
 
 impl Entry {
@@ -35,9 +36,14 @@ impl Entry {
         self.key.overrides()
     }
 
-    /// The WGSL that it is compiled from.
-    pub fn text(&self, shaders: &ShaderSource) -> Result<Cow<'static, str>> {
-        self.key.template(shaders)?.expand()
+    /// Its override constants that nobody gives: the default that the file has holds.
+    pub fn unset(&self) -> &[String] {
+        &self.unset
+    }
+
+    /// The text that it is compiled from.
+    pub fn template<'a>(&self, shaders: &'a ShaderSource) -> Result<Template<'a>> {
+        self.key.template(shaders)
     }
 }
 
@@ -45,7 +51,7 @@ impl Entry {
 #[derive(Debug)]
 struct Declared {
     params: Vec<(String, Scalar)>,
-    overrides: Vec<(String, bool)>,
+    overrides: Vec<(String, InFile)>,
 }
 
 /// A version's hash, an entry, template variables.
@@ -62,12 +68,11 @@ pub(super) struct Texts {
 type Parsed = Option<naga::Module>;
 
 impl Texts {
-    fn declared(&mut self, shaders: &ShaderSource, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
+    fn declared(&mut self, template: &Template<'_>, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
         let of = (hash, key.entry.clone(), key.settings.clone());
         if let Some(declared) = self.declared.get(&of) {
             return Ok((declared.clone(), None));
         }
-        let template = key.template(shaders)?;
         let module = template.module()?;
         let params = reflect::params(&module, &key.entry).map_err(|e| template.about(e))?;
         let declared = Arc::new(Declared { params, overrides: reflect::overrides(&module) });
@@ -121,34 +126,25 @@ impl Texts {
                 constants: Vec::new(),
                 settings: settings.clone(),
             };
-            let (declared, module) = self.declared(shaders, &key, version.hash)?;
-            let unknown = |what: &str, name: &str| {
-                if let Some(e) = version.why_unknown(name, values) {
-                    return e;
-                }
-                let near = nearest(name, values.keys().map(String::as_str)).unwrap_or_default();
-                Error::gpu(
-                    format!(
-                        "{}: found {what} `{name}`, expected a size, a knob or a number of the header",
-                        version.shown()
-                    ),
-                    format!(
-                        "did you mean `{near}`? Known here are {}",
-                        values.keys().cloned().collect::<Vec<_>>().join(", ")
-                    ),
-                )
+            let template = key.template(shaders)?.given(values.keys());
+            let (declared, module) = self.declared(&template, &key, version.hash)?;
+            let unknown = |kind: Given, name: &str| {
+                let why = version.why_unknown(name, values);
+                why.unwrap_or_else(|| template.not_given(kind, name, values.keys().map(String::as_str)))
             };
-            for (name, has_default) in &declared.overrides {
-                match values.get(name) {
-                    Some(v) => key.constants.push((name.clone(), *v)),
-                    None if *has_default => {}
-                    None => return Err(unknown("the override", name)),
+            let mut unset = Vec::new();
+            for (name, in_file) in &declared.overrides {
+                match (values.get(name), in_file) {
+                    (Some(v), _) => key.constants.push((name.clone(), *v)),
+                    (None, InFile::Missing) => return Err(unknown(Given::Override, name)),
+                    (None, InFile::Value) => unset.push(name.clone()),
+                    (None, InFile::Computed) => {}
                 }
             }
             let mut params = Vec::new();
             for (name, scalar) in &declared.params {
                 let value = values.get(name).copied().or((name == "n").then_some(Number::Int(n as i64)));
-                let value = value.ok_or_else(|| unknown("the parameter", name))?;
+                let value = value.ok_or_else(|| unknown(Given::Parameter, name))?;
                 let word = match (scalar, value) {
                     (Scalar::Float, v) => Some((v.float() as f32).to_bits()),
                     (Scalar::Uint, Number::Int(v)) => u32::try_from(v).ok(),
@@ -160,7 +156,7 @@ impl Texts {
                     version.wrong(name, &what)
                 })?);
             }
-            Ok((Entry { groups, params, key }, module))
+            Ok((Entry { groups, params, key, unset }, module))
         };
         version.entries(kernel, values)?.into_iter().map(one).collect()
     }
@@ -299,19 +295,11 @@ impl Gpu {
             let bound = stage.kernel.slots.iter().map(|slot| {
                 let found = buffers.iter().find(|(name, _)| *name == slot.name);
                 found.map(|(_, storage)| *storage).ok_or_else(|| {
-                    let names: Vec<&str> = buffers.iter().map(|(name, _)| *name).collect();
-                    let near = nearest(&slot.name, names.iter().copied()).unwrap_or_default();
-                    Error::gpu(
-                        format!(
-                            "{}: found the buffer `{}`, expected one of {}",
-                            plan.chosen.version.shown(),
-                            slot.name,
-                            names.join(", ")
-                        ),
-                        format!(
-                            "did you mean `{near}`? A buffer of its own stands in the header: `//@ scratch NAME: SIZE`"
-                        ),
-                    )
+                    let names = buffers.iter().map(|(name, _)| *name);
+                    match stage.kernel.key.template(&self.0.shaders) {
+                        Ok(template) => template.not_given(Given::Buffer, &slot.name, names),
+                        Err(e) => e,
+                    }
                 })
             });
             let bound = bound.collect::<Result<Vec<_>>>()?;

@@ -301,7 +301,7 @@ impl Gpu {
     }
 
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        self.wait_for(submission_index, LATE).map_err(|e| self.fault(&format!("waiting for the device: {e}")))?;
+        self.wait_for(submission_index, None, LATE).map_err(|e| self.fault(&format!("waiting for the device: {e}")))?;
         if let Some(ahead) = &*lock(&self.0.ahead) {
             ahead.stop();
         }

@@ -1,6 +1,6 @@
 //! What a WGSL text declares: parameters, buffers, constants; read off naga's module.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use naga::{AddressSpace, Expression, Function, Handle, Module, ScalarKind, Statement, StorageAccess, TypeInner};
 use std::collections::HashSet;
 
@@ -41,10 +41,11 @@ fn used(module: &Module, function: &Function, seen: &mut HashSet<Handle<Function
 /// Global variables that an entry uses.
 fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
     let Some(point) = module.entry_points.iter().find(|e| e.name == entry) else {
-        let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+        let names = || module.entry_points.iter().map(|e| e.name.as_str());
+        let near = nearest(entry, names()).map_or_else(String::new, |near| format!("is it `{near}`? "));
         return Err(Error::gpu(
-            format!("found no entry point '{entry}', expected it beside {}", names.join(", ")),
-            "an entry is a function with @compute; the header names it",
+            format!("found the entry points {}, expected `{entry}`", names().collect::<Vec<_>>().join(", ")),
+            format!("{near}An entry is a function with @compute, called `main`, as its kernel, or as the header says"),
         ));
     };
     let mut all = HashSet::new();
@@ -111,10 +112,23 @@ pub(super) fn params(module: &Module, entry: &str) -> Result<Vec<(String, Scalar
 
 const HINT: &str = "parameters are `struct Params { n: u32, ... }` at binding 0, filled by the names of their fields";
 
-/// Names of override constants, and whether they have a default.
-pub(super) fn overrides(module: &Module) -> Vec<(String, bool)> {
-    let all = module.overrides.iter();
-    all.filter_map(|(_, o)| Some((o.name.clone()?, o.init.is_some()))).collect()
+/// What an override constant is where nobody gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Default {
+    Missing,
+    Value,
+    /// Made from others.
+    Computed,
+}
+
+/// Names of override constants, and their defaults.
+pub(super) fn overrides(module: &Module) -> Vec<(String, Default)> {
+    let default = |init: Option<Handle<Expression>>| match init.map(|init| &module.global_expressions[init]) {
+        None => Default::Missing,
+        Some(Expression::Literal(_)) => Default::Value,
+        Some(_) => Default::Computed,
+    };
+    module.overrides.iter().filter_map(|(_, o)| Some((o.name.clone()?, default(o.init)))).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +143,7 @@ mod tests {
             @group(0) @binding(1) var<storage, read_write> y: array<f32>;
             override WG: u32 = 64u;
             override RELU: bool;
+            override TWICE: u32 = 2u * WG;
             fn at(i: u32) -> f32 { return x[i]; }
             @compute @workgroup_size(WG) fn main(@builtin(global_invocation_id) id: vec3<u32>) { if RELU { y[id.x] = f32(p.n); } }
             @compute @workgroup_size(WG) fn both(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = at(id.x); }";
@@ -142,6 +157,7 @@ mod tests {
         let names = ["n", "pad", "scale"].map(str::to_owned);
         let params = params(&module, "main").expect("scalars");
         assert_eq!(params, names.into_iter().zip([Scalar::Uint, Scalar::Int, Scalar::Float]).collect::<Vec<_>>());
-        assert_eq!(overrides(&module), [("WG".to_owned(), true), ("RELU".to_owned(), false)]);
+        let defaults = [("WG", Default::Value), ("RELU", Default::Missing), ("TWICE", Default::Computed)];
+        assert_eq!(overrides(&module), defaults.map(|(name, default)| (name.to_owned(), default)));
     }
 }

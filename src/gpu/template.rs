@@ -1,6 +1,10 @@
 //! Kernel texts: templates with their constants filled in, what naga makes of them, and where an error is: in the file and
 //! line that somebody wrote, not in the expansion.
 
+mod names;
+
+pub(crate) use names::Given;
+
 use super::ShaderSource;
 use crate::error::{Error, Result, nearest};
 use minijinja::{Environment, UndefinedBehavior, Value};
@@ -24,6 +28,8 @@ pub struct Template<'a> {
     name: String,
     text: Cow<'static, str>,
     values: BTreeMap<String, Value>,
+    /// Names that could have values here, see [`Template::given`].
+    given: BTreeSet<String>,
 }
 
 /// A line of a file.
@@ -183,8 +189,8 @@ fn parsed(text: &str) -> Result<naga::Module, Fault> {
     naga::front::wgsl::parse_str(text).map_err(|e| Fault::of_parse(&e, text))
 }
 
-fn validated(module: &naga::Module, text: &str) -> Result<ModuleInfo, Fault> {
-    let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
+fn validated(module: &naga::Module, text: &str, allowed: Capabilities) -> Result<ModuleInfo, Fault> {
+    let mut validator = Validator::new(ValidationFlags::all(), allowed);
     validator.validate(module).map_err(|e| Fault::of_validation(&e, text))
 }
 
@@ -202,7 +208,7 @@ impl<'a> Template<'a> {
         text: Cow<'static, str>,
         values: BTreeMap<String, Value>,
     ) -> Self {
-        Self { source, name: name.into(), text, values }
+        Self { source, name: name.into(), text, values, given: BTreeSet::new() }
     }
 
     /// The WGSL.
@@ -221,9 +227,14 @@ impl<'a> Template<'a> {
 
     /// What naga's validation finds out about [`Template::module`].
     pub fn validate(&self, module: &naga::Module) -> Result<ModuleInfo> {
+        self.validate_for(module, CAPABILITIES)
+    }
+
+    /// The same for an adapter of these capabilities.
+    pub fn validate_for(&self, module: &naga::Module, allowed: Capabilities) -> Result<ModuleInfo> {
         let text = self.expand()?;
-        validated(module, &text).map_err(|fault| {
-            self.bad_wgsl(fault, &text, &|marked| parsed(marked).and_then(|m| validated(&m, marked)).err())
+        validated(module, &text, allowed).map_err(|fault| {
+            self.bad_wgsl(fault, &text, &|marked| parsed(marked).and_then(|m| validated(&m, marked, allowed)).err())
         })
     }
 
@@ -235,7 +246,7 @@ impl<'a> Template<'a> {
     }
 
     /// An error about the whole text, with its path.
-    pub(super) fn about(&self, e: Error) -> Error {
+    pub(crate) fn about(&self, e: Error) -> Error {
         match e {
             Error::Gpu { what, hint } => Error::gpu(format!("{}: {what}", self.source.shown(&self.name)), hint),
             other => other,
@@ -298,7 +309,9 @@ impl<'a> Template<'a> {
             let last = text.lines().count().max(1);
             fault.at.map(|at| Place { name: self.name.clone(), line: line(at).min(last) })
         };
-        self.error(place.as_ref(), &fault.what, format!("`{}` prints what is compiled and checks it", self.command()))
+        let advice = self.advice(&fault.what, text).map_or_else(String::new, |advice| format!("{advice} "));
+        let hint = format!("{advice}`{}` prints what is compiled and checks it", self.command());
+        self.error(place.as_ref(), &fault.what, hint)
     }
 
     /// The error of a template that cannot be expanded.
@@ -323,7 +336,8 @@ impl<'a> Template<'a> {
             let hint = format!("templates are minijinja's; `{}` expands it", self.command());
             return self.error(place.as_ref(), &what, hint);
         };
-        let near = nearest(&unknown, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+        let could = known.iter().copied().chain(self.given.iter().map(String::as_str));
+        let near = nearest(&unknown, could).map(|near| format!("did you mean `{near}`? "));
         self.error(
             place.as_ref(),
             &format!("found no value for the constant `{unknown}`"),

@@ -174,6 +174,11 @@ impl Version {
         self.layouts.iter().find(|(o, _)| o == operand).map_or("plain", |(_, layout)| layout)
     }
 
+    /// Buffers of its own.
+    pub fn scratch(&self) -> impl Iterator<Item = &str> {
+        self.scratch.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Kernels of its family that it implements.
     pub fn kernels(&self) -> Vec<&str> {
         let staged = self.stages.iter().flat_map(|s| &s.entries).collect::<Vec<_>>();

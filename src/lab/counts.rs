@@ -47,7 +47,7 @@ impl Counts {
 }
 
 /// What naga makes of a text, checked; or what it says of one that is wrong.
-pub(super) fn validated(text: &str, allowed: Capabilities) -> Result<(Module, ModuleInfo), String> {
+fn validated(text: &str, allowed: Capabilities) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
     let mut validator = Validator::new(ValidationFlags::all(), allowed);
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());

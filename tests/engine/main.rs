@@ -17,6 +17,7 @@ mod memory;
 mod misuse;
 mod onnx;
 mod optimizer;
+mod own_version;
 mod replay;
 mod tensor_methods;
 mod torch_goldens;

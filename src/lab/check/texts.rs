@@ -1,8 +1,7 @@
 //! Texts of kernels compiled by naga, for this adapter and for others that are supposed.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Chosen, Facts, Gpu, Need, Number, Values, Version, embedded_shaders, entries, expand};
-use crate::lab::counts::validated;
+use crate::gpu::{Chosen, Facts, Given, Gpu, Need, Number, Template, Values, Version, embedded_shaders, entries};
 use crate::ops::family::Kernel;
 use naga::valid::Capabilities;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,21 +48,25 @@ impl Allowed {
     }
 }
 
-/// Compiles a text; `entry` is checked for its buffers.
-fn compile(shown: &str, text: &str, entry: Option<&str>, allowed: Allowed) -> Result<()> {
-    let hint = "`exgnet shader` prints the text that was compiled; compare it with the embedded one";
-    let bad = |what: String| Error::gpu(format!("{shown}: {}", what.trim()), hint);
-    let (module, info) = validated(text, allowed.capabilities).map_err(bad)?;
+/// Compiles a text. Of `entry`, or of all entries, the number of buffers is checked, and that they are among `given`.
+fn compile(template: &Template<'_>, entry: Option<&str>, given: Option<&[&str]>, allowed: Allowed) -> Result<()> {
+    let module = template.module()?;
+    let info = template.validate_for(&module, allowed.capabilities)?;
     for (i, point) in module.entry_points.iter().enumerate().filter(|(_, p)| entry.is_none_or(|e| e == p.name)) {
         let buffers = module.global_variables.iter().filter(|(handle, v)| {
             matches!(v.space, naga::AddressSpace::Storage { .. }) && !info.get_entry_point(i)[*handle].is_empty()
         });
-        let n = buffers.count();
+        let buffers: Vec<&str> = buffers.filter_map(|(_, v)| v.name.as_deref()).collect();
+        let n = buffers.len();
         if n > allowed.storage {
-            return Err(bad(format!(
-                "entry {}: found {n} storage buffers, expected at most {} (or a line `//@ needs: storage={n}`)",
-                point.name, allowed.storage
+            let (name, most) = (&point.name, allowed.storage);
+            return Err(template.about(Error::gpu(
+                format!("entry {name}: found {n} storage buffers, expected at most {most}"),
+                format!("bind fewer, or say what the adapter must have: `//@ needs: storage={n}`"),
             )));
+        }
+        if let Some((given, name)) = given.and_then(|g| Some((g, buffers.iter().find(|name| !g.contains(name))?))) {
+            return Err(template.not_given(Given::Buffer, name, given.iter().copied()));
         }
     }
     Ok(())
@@ -84,7 +87,11 @@ fn samples(kernel: &Kernel) -> Vec<Values> {
 pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static Kernel]) -> Result<usize> {
     let chosen = Chosen { version: version.clone(), settings: BTreeMap::new() };
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    // overrides that some kernel gives, and the error of those that one does not
+    let (mut set, mut unset) = (BTreeSet::new(), BTreeMap::new());
     for kernel in kernels.iter().filter(|k| version.has(k.name)) {
+        let operands = kernel.operands.iter().map(|(name, _)| *name);
+        let given: Vec<&str> = operands.chain(version.scratch()).collect();
         for (i, sample) in samples(kernel).into_iter().enumerate() {
             for facts in ADAPTERS {
                 let mut sizes = sample.clone();
@@ -98,16 +105,24 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
                 };
                 let native = matches!(values.get("native"), Some(Number::Int(1)));
                 for entry in all {
-                    let text = entry.text(gpu.shaders())?.into_owned();
-                    if seen.insert((entry.name().to_owned(), text.clone())) {
+                    let template = entry.template(gpu.shaders())?;
+                    if seen.insert((entry.name().to_owned(), template.expand()?.into_owned())) {
                         let allowed = Allowed::to(&version.needs, native, facts.int64);
-                        compile(&version.shown(), &text, Some(entry.name()), allowed)?;
+                        // where a flag is set that no launch of this kernel sets, there may be none of its buffers
+                        let given = (i == 0).then_some(given.as_slice());
+                        compile(&template, Some(entry.name()), given, allowed)?;
+                    }
+                    set.extend(entry.constants().into_iter().map(|(name, _)| name));
+                    for name in entry.unset() {
+                        let known = values.keys().map(String::as_str);
+                        unset.entry(name.clone()).or_insert_with(|| template.not_given(Given::Override, name, known));
                     }
                 }
             }
         }
     }
-    Ok(seen.len())
+    // what no kernel of the family gives is misspelt, and would stay as the file has it
+    unset.into_iter().find(|(name, _)| !set.contains(name)).map_or(Ok(seen.len()), |(_, e)| Err(e))
 }
 
 /// Compiles what belongs to no version: the kernels of the measurements. And text that versions share must be shared.
@@ -122,10 +137,8 @@ pub(super) fn compile_others(gpu: &Gpu) -> Result<usize> {
         if name.starts_with("lab/") || !name.contains('/') {
             let text = source.text(name)?;
             texts.push(text.clone().into_owned());
-            let text = expand(source, name, text, [])?;
-            let mut allowed = Allowed::to(&[Need::Subgroups], true, false);
-            allowed.storage = STORAGE;
-            compile(&source.shown(name), &text, None, allowed)?;
+            let template = Template::new(source, name, text, BTreeMap::new());
+            compile(&template, None, None, Allowed::to(&[Need::Subgroups], true, false))?;
             n += 1;
         } else if name.starts_with("include/") {
             texts.push(source.text(name)?.into_owned());

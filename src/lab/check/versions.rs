@@ -5,6 +5,7 @@ use crate::error::{Error, Result, nearest};
 use crate::gpu::{Forced, Gpu, Number, Plan, Version};
 use crate::ops::family::Family;
 use crate::ops::{FAMILIES, REGISTRY, Registered};
+use crate::tensor::numel;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Ran {
 pub struct CaseReport {
     /// Name of the operation.
     pub operation: &'static str,
+    /// Elements of its inputs.
+    pub elements: usize,
     /// What was found.
     #[serde(flatten)]
     pub report: Option<Report>,
@@ -52,6 +55,11 @@ impl CaseReport {
     /// Whether it ran, and everything is within tolerance.
     pub fn passed(&self) -> bool {
         self.error.is_none() && self.report.as_ref().is_some_and(Report::passed)
+    }
+
+    /// The error of one that could not be run.
+    pub fn said(&self) -> Option<&str> {
+        self.error.as_ref().map(|[_, said]| said.as_str())
     }
 
     /// The case's label.
@@ -286,9 +294,10 @@ impl Checker {
             let run = self.run(gpu, target, version, &forced, &mut report, &mut watch);
             gpu.force(before)?;
             run?;
-            // of an operation alone not every kernel of the family runs
+            // of an operation alone not every kernel of the family runs, and of one that could not be launched none
             let whole = target.family.is_some_and(|f| f.operations.len() == target.operations.len());
-            if whole && self.case.is_none() && (report.passed() || !self.fail_fast) {
+            let launched = report.cases.iter().all(|c| c.error.is_none());
+            if whole && launched && self.case.is_none() && (report.passed() || !self.fail_fast) {
                 idle(&mut report, version);
             }
         }
@@ -319,7 +328,8 @@ impl Checker {
             for (kernel, count) in &mut report.ran {
                 *count += usize::from(own.iter().any(|(k, _)| k == kernel));
             }
-            let mut case = CaseReport { operation, report: None, error: None, ran: Vec::new() };
+            let elements = prepared.case.inputs.iter().map(|input| numel(&input.shape)).sum();
+            let mut case = CaseReport { operation, elements, report: None, error: None, ran: Vec::new() };
             match found {
                 Ok(found) => case.report = Some(found),
                 // whatever follows would say the same

@@ -1,0 +1,159 @@
+//! What somebody meets who writes a version of their own: names that nobody gives, mistakes in templates, wrong values, a loop
+//! that does not end.
+
+use crate::common::{exgnet, text};
+use exgnet::gpu::{Gpu, ShaderSource, embedded_shaders};
+use exgnet::lab::check::{Checker, Target};
+use std::path::Path;
+
+fn embedded(name: &str) -> &'static str {
+    embedded_shaders().iter().find(|(n, _)| *n == name).expect("embedded").1
+}
+
+fn write(dir: &Path, changed: &str) {
+    std::fs::create_dir_all(dir.join("conv1d")).expect("made");
+    std::fs::write(dir.join("conv1d/90_mine.wgsl"), changed).expect("written");
+}
+
+/// A text whose code, without the comments, is changed.
+fn changed(text: &str, from: &str, to: &str) -> String {
+    let line = |line: &str| match line.split_once("//") {
+        Some((code, comment)) if !line.contains("{{") => format!("{}//{comment}\n", code.replace(from, to)),
+        _ => format!("{}\n", line.replace(from, to)),
+    };
+    let all: String = text.lines().map(line).collect();
+    assert_ne!(all, text, "{from}");
+    all
+}
+
+/// The line of a text, from 1, that begins so.
+fn line_of(text: &str, begin: &str) -> usize {
+    1 + text.lines().position(|line| line.trim().starts_with(begin)).unwrap_or_else(|| panic!("no {begin} in {text}"))
+}
+
+/// What is wrong with a text before anything runs; empty: nothing.
+fn problems(text: &str) -> String {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), text);
+    let shaders = ShaderSource::folder(dir.path()).expect("a folder");
+    let gpu = Gpu::of_shapes(None, shaders).expect("no driver is needed");
+    let target = Target::named("conv1d").expect("a family").swap_remove(0);
+    let mine = target.versions(&gpu, Some("90")).expect("a version").swap_remove(0);
+    let mut checker = Checker::new();
+    checker.case = Some("a case that does not exist".into());
+    let report = checker.check(&gpu, &target, Some(&mine), |_| ()).expect("checked");
+    report.problems.join("\n").replace(&dir.path().display().to_string(), "mine")
+}
+
+#[test]
+fn a_name_that_nobody_gives_is_named_with_its_line_and_the_nearest() {
+    let naive = embedded("conv1d/01_naive.wgsl");
+    let tile = embedded("conv1d/04_subgroup_shuffle.wgsl").replace("//@ alias: tile\n", "");
+    for (text, from, to, line, words) in [
+        // the declaration and its uses
+        (naive, "relu", "rleu", "override relu", &["override `rleu`", "did you mean `relu`?"][..]),
+        (naive, "out_g", "outg", "n: u32", &["parameter `outg`", "did you mean `out_g`?"]),
+        (
+            naive,
+            " bias",
+            " baas",
+            "@group(0) @binding(3)",
+            &["buffer `baas`", "`bias`?", "Given here are src, w, bias, dst"],
+        ),
+        (&tile, "if relu", "if rleu", "{%- if relu", &["constant `rleu`", "did you mean `relu`?"]),
+        // the declaration alone
+        (naive, "override relu", "override rleu", "if relu", &["declare it as `relu` (line 19)"]),
+        (naive, "out_g: u32", "outg: u32", "let o =", &["`out_g`", "declare it as `out_g` (line 10)"]),
+        (naive, "read> w:", "read> ww:", "sum +=", &["`w`", "did you mean `ww`?"]),
+        // used, and not declared
+        (naive, "override relu: bool = false;", "", "if relu", &["the host gives `relu`: declare it"]),
+    ] {
+        let said = problems(&changed(text, from, to));
+        let place = format!("mine/conv1d/90_mine.wgsl:{}: ", line_of(text, line));
+        assert!(said.starts_with(&place) && said.contains("HINT"), "{from} -> {to}: no {place} in {said}");
+        words.iter().for_each(|word| assert!(said.contains(word), "{from} -> {to}: no {word} in {said}"));
+    }
+    let said = problems(&changed(naive, "fn main", "fn mian"));
+    for word in ["mine/conv1d/90_mine.wgsl: ", "found the entry points mian, expected `main`", "HINT: is it `mian`?"] {
+        assert!(said.contains(word), "{said}");
+    }
+    // constants of its own
+    let own = "const TILE = 4u;\noverride TWICE: u32 = 2u * WG;\noverride WG";
+    assert_eq!(problems(&changed(naive, "override WG", own)), "");
+}
+
+/// What naga finds out behind the parser has the line of the file, too.
+#[test]
+fn every_error_of_naga_names_the_line_of_the_file() {
+    for name in ["conv1d/01_naive.wgsl", "conv1d/04_subgroup_shuffle.wgsl"] {
+        let text = embedded(name).replace("//@ alias: tile\n", "");
+        let twice = changed(&text, "@binding(2)", "@binding(1)");
+        let said = problems(&twice);
+        let first = "mine/conv1d/90_mine.wgsl:";
+        let lines = [1, 2].map(|i| format!("{first}{}: ", line_of(&text, &format!("@group(0) @binding({i})"))));
+        assert!(lines.iter().any(|line| said.starts_with(line)), "{name}: {said}");
+        assert!(said.contains("conflict") && said.contains("exgnet shader conv1d/90_mine"), "{name}: {said}");
+        assert_eq!(said.matches("90_mine.wgsl").count(), 1, "{name}: {said}");
+    }
+}
+
+fn check(dir: &Path, more: &[&str]) -> (String, String) {
+    let dir = dir.to_str().expect("Unicode");
+    let done = exgnet(&[&["check", "conv1d", "--shader-dir", dir, "--version", "mine"], more].concat());
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+    (text(&done.stdout), text(&done.stderr))
+}
+
+#[test]
+fn the_smallest_wrong_cases_are_printed_and_an_error_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let naive = embedded("conv1d/01_naive.wgsl");
+    write(dir.path(), &changed(naive, "] = sum;", "] = sum + 1.0;"));
+    let wrong = |said: &str| said.lines().filter(|l| l.starts_with("    ") && l.ends_with("FAILED")).count();
+    let found: serde_json::Value = serde_json::from_str(&check(dir.path(), &["--json"]).0).expect("JSON");
+    let cases = found[0]["cases"].as_array().expect("cases");
+    let (all, (few, said)) = (check(dir.path(), &["-v"]).0, check(dir.path(), &[]));
+    assert_eq!((wrong(&all), wrong(&few)), (cases.len(), 3), "{few}");
+    assert!(few.contains(&format!("    and {} more are wrong (-v lists them)", cases.len() - 3)), "{few}");
+    assert!(few.lines().count() < 20, "{few}");
+    // only those that fit no other way are left to the rule, which is expected here
+    assert!(!said.contains("rule of thumb"), "{said}");
+    let elements = |case: &serde_json::Value| case["elements"].as_u64().expect("a count");
+    let mut sizes: Vec<u64> = cases.iter().map(elements).collect();
+    sizes.sort_unstable();
+    for case in cases.iter().filter(|case| elements(case) < sizes[3]) {
+        let label = case["label"].as_str().expect("a label");
+        assert!(few.contains(label), "no {label} in {few}");
+    }
+    // what only the driver refuses
+    write(dir.path(), &changed(naive, "@group(0) @binding(2)", "@group(1) @binding(2)"));
+    for more in [&[][..], &["-v"]] {
+        let said = check(dir.path(), more).0;
+        assert_eq!(said.matches("Caused by").count(), 1, "{said}");
+        assert!(said.matches("the same error").count() >= 2, "{said}");
+    }
+}
+
+/// The device is not waited for without an end, and the message names the kernel.
+#[test]
+fn a_loop_that_does_not_end_is_given_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let endless = "var sum = 0.0;\n    while p.n > 0u { sum += src[0]; }";
+    write(dir.path(), &changed(embedded("conv1d/01_naive.wgsl"), "var sum = 0.0;", endless));
+    let dir = dir.path().to_str().expect("Unicode");
+    let mine = ["--shader-dir", dir, "--version", "mine", "--limit", "5"];
+    for (command, more) in [("check", &[][..]), ("bench", &["--shape", "batch=1,in=2,out=2,len=50"])] {
+        let done = exgnet(&[&[command, "conv1d"], &mine[..], more].concat());
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{command}: {said}");
+        let (error, hint) = said.split_once("\nHINT: a loop of the kernel does not end").expect("a hint");
+        let error = error.lines().last().unwrap_or_default();
+        assert!(error.starts_with("error: GPU: ") && hint.contains("--limit SECONDS"), "{command}: {said}");
+        for word in ["has not answered for 5 seconds", "under way: conv1d/90_mine"] {
+            assert!(error.contains(word), "{command}: no {word} in {error}");
+        }
+        assert_eq!(error.contains("conv1d/90_mine, case 'conv1d "), command == "check", "{error}");
+        let refused = exgnet(&[command, "conv1d", "--limit", "0"]);
+        assert!(text(&refused.stderr).contains("--limit 0: expected seconds, more than 0"), "{command}");
+    }
+}
