@@ -3,7 +3,7 @@
 use super::progress::reading;
 use super::train::print_data;
 use super::{Common, print_found, print_line};
-use crate::ecg::dataset::in_units;
+use crate::ecg::exclusions::in_units;
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{Dataset, Exclusion, LoadOptions, Source, SyntheticOptions, prepared};

@@ -2,7 +2,7 @@
 
 use super::progress::{Display, reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
-use crate::ecg::dataset::in_units;
+use crate::ecg::exclusions::in_units;
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::sources::count;
 use crate::ecg::{Dataset, Exclusion, Source, Strip, resolve};

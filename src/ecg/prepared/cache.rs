@@ -2,7 +2,7 @@
 
 use super::prepare_marked;
 use super::reader::File;
-use crate::ecg::dataset::{Dataset, LoadOptions};
+use crate::ecg::{Dataset, LoadOptions};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::sources::{self, Kind, Progress, Source, load_all};
 use crate::error::Result;

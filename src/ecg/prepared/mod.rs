@@ -21,7 +21,7 @@ mod cache;
 mod reader;
 mod writer;
 
-use super::dataset::{Exclusion, LoadOptions};
+use super::{Exclusion, LoadOptions};
 use super::guidance::GuidanceConfig;
 use super::sources::{self, Progress, Source};
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Reads a prepared data set by memory map. Nothing in the file is believed before it was checked.
 
 use super::FORMAT;
-use crate::ecg::dataset::{Dataset, Exclusion, Leads, Strip};
+use crate::ecg::{Dataset, Exclusion, Leads, Strip};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::preprocessing::Preprocessing;
 use crate::ecg::samples::Samples;

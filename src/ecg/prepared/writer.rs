@@ -1,7 +1,9 @@
 //! Writes a prepared data set strip by strip.
 
 use super::FORMAT;
-use crate::ecg::dataset::{ClassesKept, Exclusion, Leads, LoadOptions, Strip, nothing_left};
+use crate::ecg::dataset::ClassesKept;
+use crate::ecg::exclusions::nothing_left;
+use crate::ecg::{Exclusion, Leads, LoadOptions, Strip};
 use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;

@@ -2,7 +2,7 @@
 
 use super::score::Score;
 use super::{Detector, clean, detect, without_gaps};
-use crate::ecg::dataset::{Exclusion, Strip};
+use crate::ecg::{Exclusion, Strip};
 use crate::ecg::labels::{Rhythm, header_label};
 use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};

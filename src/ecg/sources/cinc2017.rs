@@ -3,7 +3,7 @@
 use super::folder::{self, Label};
 use super::notes::Note;
 use super::{Context, Outcome, Sink, one_line, physionet};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{Rhythm, by_rate, challenge_2017};
 use crate::ecg::wfdb::{Header, read_limited};
 use crate::error::{Error, Result};

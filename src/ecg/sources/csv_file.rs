@@ -8,7 +8,7 @@ mod columns;
 
 use super::notes::Note;
 use super::{Context, Draft, Outcome, Progress, Sink, folder};
-use crate::ecg::dataset::{check_range, strip_samples};
+use crate::ecg::options::{check_range, strip_samples};
 use crate::ecg::labels::{self, Rhythm};
 use crate::error::{Error, Result};
 use columns::{Column, Columns};

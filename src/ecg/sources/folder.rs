@@ -2,7 +2,7 @@
 
 use super::notes::count;
 use super::{Context, Outcome, Progress, Sink};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::Rhythm;
 use crate::ecg::wfdb::{headers_of_segments, with_hea};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! The other leads of a record: what a training may see in the place of the one asked for.
 
 use super::{Context, Outcome, one_line};
-use crate::ecg::dataset::{Exclusion, Leads, Strip};
+use crate::ecg::{Exclusion, Leads, Strip};
 use crate::ecg::features;
 use crate::ecg::preprocessing::{Finished, LongRecord};
 use crate::ecg::wfdb::{Header, Signal, read_signal};

@@ -4,7 +4,7 @@
 use super::leads::{self, Place};
 use super::notes::{Note, count};
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};

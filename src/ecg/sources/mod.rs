@@ -16,7 +16,7 @@ mod physionet;
 mod source;
 mod table;
 
-use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
+use super::{Dataset, Exclusion, LoadOptions, Strip};
 use super::features;
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};

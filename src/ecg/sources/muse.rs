@@ -6,7 +6,7 @@ mod xlsx;
 use super::folder::{self, Label};
 use super::notes::count;
 use super::{Context, Draft, Outcome, Sink, one_line};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{Rhythm, chapman_acronym};
 use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};

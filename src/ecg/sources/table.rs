@@ -6,7 +6,7 @@ use super::leads::{self, Place};
 use super::mitbih::{Beats, check_ectopic};
 use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats, separated_by};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::strip_input::{FileKind, record_files};

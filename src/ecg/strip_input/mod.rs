@@ -155,7 +155,7 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
 /// (first index), never changes, or has a rate other than `fs_given`. [`Error::Config`] for rates and
 /// lengths that cannot be used.
 pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing) -> Result<InputStrip> {
-    let samples = super::dataset::check_rate_and_length(to.fs, to.seconds)?;
+    let samples = super::options::check_rate_and_length(to.fs, to.seconds)?;
     let mut notes = recording.notes.clone();
     let name = &recording.name;
     let fs = match (recording.fs, fs_given) {
@@ -183,7 +183,7 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
     let left = recording.signal.len().saturating_sub(recording.start);
     let found = finished(recording, fs, to, samples).map_err(|e| Error::data(name, e.what, e.hint))?;
     let Finished { signal, r_peaks, expert_beats } = found;
-    if left > super::dataset::strip_samples(fs, to.seconds) {
+    if left > super::options::strip_samples(fs, to.seconds) {
         let (all, seconds) = (left as f64 / fs, to.seconds);
         notes.push(format!("{name}: the first {seconds} s of {all:.3} s are used"));
     }
