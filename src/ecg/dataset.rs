@@ -1,7 +1,7 @@
 //! What every source delivers: strips of one lead with a rhythm label, and an
 //! account of everything that was left out.
 
-use super::exclusions::{Exclusion, by_reason, nothing_left};
+use super::exclusions::{Exclusion, by_reason, nothing_left, total};
 use super::features::Features;
 use super::guidance::GuidanceConfig;
 use super::options::Leads;
@@ -155,9 +155,9 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Exclusions counted by reason: the leading count of a row (`"12 windows: ..."`) is read as that many.
+    /// How many were left out for each reason.
     pub fn exclusions_by_reason(&self) -> BTreeMap<String, usize> {
-        by_reason(&self.exclusions)
+        by_reason(&self.exclusions).into_iter().map(|(reason, of)| (reason.to_owned(), total(of))).collect()
     }
 }
 
@@ -221,6 +221,6 @@ impl ClassesKept {
     /// The exclusion of a strip of a dropped class.
     pub fn exclusion(&self, id: &str, class: &str) -> Exclusion {
         let least = self.too_few.get(class).map_or("", String::as_str);
-        Exclusion::new(id, format!("class {class} has fewer than {least}"))
+        Exclusion::strip(id, format!("class {class} has fewer than {least}"))
     }
 }

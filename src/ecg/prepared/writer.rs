@@ -3,10 +3,10 @@
 use super::FORMAT;
 use crate::ecg::dataset::ClassesKept;
 use crate::ecg::exclusions::nothing_left;
-use crate::ecg::{Exclusion, Leads, LoadOptions, Strip};
 use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;
+use crate::ecg::{Exclusion, Leads, LoadOptions, Strip};
 use crate::error::{Error, Result};
 use crate::files::{Temporary, safetensors_head, temporary};
 use rayon::prelude::*;
@@ -83,7 +83,6 @@ impl Writer {
         for (_, e) in &strips {
             offsets.push(offsets[offsets.len() - 1] + e.r_peaks.len() as i32);
         }
-        let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
         let of = |f: &dyn Fn(&Strip) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
         let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
         let preprocessing = options.preprocessing();
@@ -96,7 +95,7 @@ impl Writer {
             ("patient_ids", of(&|e| json!(e.patient))),
             ("sources", of(&|e| json!(e.source))),
             ("expert_beats", of(&|e| json!(e.expert_beats))),
-            ("exclusions", json!(excluded).to_string()),
+            ("exclusions", json!(exclusions).to_string()),
             ("notes", json!(notes).to_string()),
             ("mark", mark.to_string()),
         ]);

@@ -16,12 +16,12 @@ mod physionet;
 mod source;
 mod table;
 
-use super::{Dataset, Exclusion, LoadOptions, Strip};
 use super::features;
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
 use super::patients::{self, PatientNames};
 use super::preprocessing::{Finished, Preprocessing};
+use super::{Dataset, Exclusion, LoadOptions, Strip};
 use crate::error::{Error, Result};
 use notes::{How, Note, Notes};
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ struct Outcome {
 
 impl Outcome {
     fn excluded(record: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { exclusions: vec![Exclusion::new(record, reason)], ..Self::default() }
+        Self { exclusions: vec![Exclusion::record(record, reason)], ..Self::default() }
     }
 }
 

@@ -51,9 +51,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     }
     items.sort_by(|a, b| a.0.cmp(&b.0));
     if !labels.is_empty() {
-        let records = count(labels.len(), "record", "records");
-        let reason = format!("{records}: listed in {TABLE}, but there is no file");
-        account.exclusions.push(Exclusion::new(&context.source, reason));
+        let reason = format!("listed in {TABLE}, but there is no file");
+        account.exclusions.push(Exclusion::record(&context.source, reason).times(labels.len()));
     }
     sink(account)?;
     let lead = find_lead(LEADS, &context.options.lead);

@@ -127,7 +127,7 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
         let record = cell(Some(record));
         let mut exclude = |reason: String| {
             let id = format!("{}/{}", context.source, record.escape_debug());
-            out.exclusions.push(Exclusion::new(id, format!("{name}, line {number}: {reason}")));
+            out.exclusions.push(Exclusion::row(id, format!("{name}, line {number}: {reason}")));
         };
         if line.iter().skip(head.len()).any(|cell| !cell.is_empty()) {
             exclude(format!("{} cells, expected {} as in the header row", line.len(), head.len()));
@@ -324,7 +324,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
             let [start, end] = match stretch(row.span, mv.len(), fs, length, &mut taken) {
                 Ok(stretch) => stretch,
                 Err(reason) => {
-                    out.exclusions.push(Exclusion::new(&id, format!("{at}: {reason}")));
+                    out.exclusions.push(Exclusion::row(&id, format!("{at}: {reason}")));
                     continue;
                 }
             };
@@ -354,7 +354,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
                         out.strips.push(strip);
                         kept.push((from, to));
                     }
-                    Err(reason) => out.exclusions.push(Exclusion::new(&window, format!("{at}: {reason}"))),
+                    Err(reason) => out.exclusions.push(Exclusion::strip(&window, format!("{at}: {reason}"))),
                 }
             }
         }
@@ -368,7 +368,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
     };
     if let Err(reason) = outcome() {
         let rows = record.rows.iter().map(|row| format!("{table}, line {}: {reason}", row.line));
-        out.exclusions = rows.map(|reason| Exclusion::new(&id, reason)).collect();
+        out.exclusions = rows.map(|reason| Exclusion::row(&id, reason)).collect();
         out.strips.clear();
     }
     out
