@@ -8,7 +8,7 @@ use super::options::Leads;
 use super::preprocessing::{Difference, Preprocessing};
 use super::samples::Samples;
 use super::sources::count;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -147,11 +147,11 @@ impl Dataset {
             }
         }
         self.strips = strips;
+        if self.strips.is_empty() {
+            return Err(keep.nothing_left(&self.exclusions));
+        }
         self.notes.extend(keep.notes);
         self.classes = keep.classes;
-        if self.strips.is_empty() {
-            return Err(nothing_left(&self.exclusions));
-        }
         Ok(self)
     }
 
@@ -159,6 +159,21 @@ impl Dataset {
     pub fn exclusions_by_reason(&self) -> BTreeMap<String, usize> {
         by_reason(&self.exclusions).into_iter().map(|(reason, of)| (reason.to_owned(), total(of))).collect()
     }
+}
+
+/// The settings that keep classes which are dropped with these; a hint.
+pub(crate) fn keeping_small(min_class: usize, min_patients: usize) -> String {
+    let mut ways = Vec::new();
+    if min_class > 1 {
+        ways.push(format!(
+            "--set data.min_class=1 keeps classes of fewer than {min_class} strips (prepare: --min-class 1)"
+        ));
+    }
+    if min_patients > 1 {
+        ways.push(format!("--set data.min_patients=0 keeps those of fewer than {min_patients} patients"));
+    }
+    ways.push("or use more recordings".into());
+    ways.join("; ")
 }
 
 /// Which classes stay when small ones are dropped.
@@ -171,6 +186,8 @@ pub(crate) struct ClassesKept {
     pub notes: Vec<String>,
     /// What each dropped class, by name, has too few of.
     too_few: BTreeMap<String, String>,
+    /// What keeps small classes, see [`keeping_small`].
+    keeping: String,
 }
 
 impl ClassesKept {
@@ -190,8 +207,13 @@ impl ClassesKept {
                 patients.insert(&strip.patient);
             }
         }
-        let mut kept =
-            Self { classes: Vec::new(), renumbered: Vec::new(), notes: Vec::new(), too_few: BTreeMap::new() };
+        let mut kept = Self {
+            classes: Vec::new(),
+            renumbered: Vec::new(),
+            notes: Vec::new(),
+            too_few: BTreeMap::new(),
+            keeping: keeping_small(min_class, min_patients),
+        };
         for (name, (number, patients)) in classes.iter().zip(found) {
             let patients = patients.len();
             let (least, dropped) = match number {
@@ -216,6 +238,13 @@ impl ClassesKept {
             }
         }
         kept
+    }
+
+    /// The error where no strip is left.
+    pub fn nothing_left(&self, exclusions: &[Exclusion]) -> Error {
+        let small = self.too_few.values().any(|least| !least.is_empty());
+        let others = "mend what the reasons name: the records, their labels, or lead, seconds and the kind of source";
+        nothing_left(exclusions, if small { &self.keeping } else { others })
     }
 
     /// The exclusion of a strip of a dropped class.

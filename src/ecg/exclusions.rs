@@ -95,13 +95,13 @@ pub(crate) fn most_first(exclusions: &[Exclusion]) -> Vec<(&str, Vec<&Exclusion>
 }
 
 /// The error for a data set without a strip.
-pub(crate) fn nothing_left(exclusions: &[Exclusion]) -> Error {
+pub(crate) fn nothing_left(exclusions: &[Exclusion], hint: &str) -> Error {
     let reasons = most_first(exclusions).into_iter().take(3);
     let most: Vec<String> = reasons.map(|(reason, of)| format!("{} x {reason}", total(of))).collect();
     Error::data(
         "data set",
         format!("no strip is left, expected at least one; most were left out for: {}", most.join("; ")),
-        "mend what the reasons name: the records, their labels, or lead, seconds, min_class and the kind of source",
+        hint,
     )
 }
 

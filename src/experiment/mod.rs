@@ -13,6 +13,7 @@ mod read;
 pub mod sweep;
 mod test_sources;
 mod train;
+mod unknown_key;
 
 use crate::ecg::options::strip_samples;
 use crate::ecg::rpeaks::Detector;

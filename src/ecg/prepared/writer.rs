@@ -2,7 +2,6 @@
 
 use super::FORMAT;
 use crate::ecg::dataset::ClassesKept;
-use crate::ecg::exclusions::nothing_left;
 use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;
@@ -75,7 +74,7 @@ impl Writer {
         let strips: Vec<(usize, &Strip)> = all.filter(|(_, e)| kept.renumbered[e.label].is_some()).collect();
         let others: Vec<bool> = strips.iter().map(|(i, _)| self.entries[*i].other).collect();
         if strips.is_empty() {
-            return Err(nothing_left(&exclusions));
+            return Err(kept.nothing_left(&exclusions));
         }
         let labels: Vec<i32> = strips.iter().filter_map(|(_, e)| kept.renumbered[e.label]).map(|l| l as i32).collect();
         let peaks: Vec<i32> = strips.iter().flat_map(|(_, e)| e.r_peaks.iter().map(|&p| p as i32)).collect();
