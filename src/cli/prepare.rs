@@ -62,7 +62,7 @@ pub(super) struct PrepareArgs {
     /// Which leads of WFDB records are read: the one of --lead, or all, for trainings with data.leads = "all"
     #[arg(long, value_enum, default_value_t = Leads::One)]
     leads: Leads,
-    /// Sampling rate of csv sources, and of the .npy, .csv and .txt files of table sources, Hz
+    /// Sampling rate of files that state none, Hz: csv sources, and the .npy, .csv and .txt files of table sources
     #[arg(long, value_name = "HZ", default_value_t = 500.0)]
     csv_fs: f64,
     /// How record names give patients: auto (the names of public databases), none, or a pattern with one group

@@ -243,7 +243,8 @@ impl ClassesKept {
     /// The error where no strip is left.
     pub fn nothing_left(&self, exclusions: &[Exclusion]) -> Error {
         let small = self.too_few.values().any(|least| !least.is_empty());
-        let others = "mend what the reasons name: the records, their labels, or lead, seconds and the kind of source";
+        let others =
+            "mend what the reasons name: the records, their labels, or lead, seconds, --csv-fs and the kind of source";
         nothing_left(exclusions, if small { &self.keeping } else { others })
     }
 

@@ -317,6 +317,33 @@ pub(crate) fn cut(order: &[usize], size: usize) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecg::SyntheticOptions;
+
+    /// Six strips of SR and SB in turn, each of a patient.
+    #[test]
+    fn a_training_fold_that_lacks_something_says_where_it_is() {
+        let classes = ["SR", "SB"].map(String::from).to_vec();
+        let options = SyntheticOptions { records: 6, classes, fs: 100.0, seconds: 4.0, ..SyntheticOptions::default() };
+        let data = ecg::synthesize(&options).expect("six strips");
+        let fails = |train: &[usize], validation: &[usize], test: &[usize], parts: &[&str]| {
+            let [train, validation, test] = [train, validation, test].map(<[usize]>::to_vec);
+            let division = Division { train, validation, test, folds: None };
+            let e = check_division(&DataConfig::default(), &data, division).expect_err("an error").to_string();
+            parts.iter().for_each(|part| assert!(e.contains(part), "`{part}` is not in: {e}"));
+        };
+        let lacks = "found no strip of class SB (its 3 strips of 3 patients: 2 in the test fold, ";
+        let dropping = "; --set data.min_class=4 drops the class";
+        fails(
+            &[0, 2, 4],
+            &[1],
+            &[3, 5],
+            &[lacks, "1 in the validation part)", "HINT: --set train.validation=0", dropping],
+        );
+        fails(&[0, 2, 4], &[], &[3, 5], &[lacks, "1 of sources with data.weights of 0)", "a weight above 0", dropping]);
+        fails(&[0, 2, 4], &[], &[1, 3, 5], &["patients: 3 in the test fold)", "HINT: another train.fold", dropping]);
+        let few = "found 1 strip of 2 classes (SR, SB), expected at least 2 strips of 2 classes";
+        fails(&[0], &[], &[1], &[few, "HINT: --set data.min_class=1 keeps classes of fewer than 10 strips"]);
+    }
 
     #[test]
     fn every_record_once_and_no_batch_of_one() {

@@ -59,7 +59,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             })?;
             let header = Columns::parse(path, header)?;
             let notes = header.notes(uses_whole_row(context, &header));
-            let notes = notes.into_iter().map(|text| context.line(text)).collect();
+            let notes = notes.into_iter().map(|text| context.line(text)).chain([Note::Line(context.rate_note())]);
+            let notes = notes.collect();
             sink(Outcome { notes, ..Outcome::default() })?;
             (columns, lines) = (Some(header), rest);
         }

@@ -258,9 +258,7 @@ fn contents(context: &Context, record: &Record, id: &str, out: &mut Outcome) -> 
     let FileKind::Wfdb(header) = &record.kind else {
         let mv = record.kind.samples(&record.path).map_err(|e| one_line(&e))?;
         let signal = Signal { mv, fs: options.csv_fs, warnings: Vec::new() };
-        let what =
-            format!("{}: {} Hz assumed (data.csv_fs), as the file does not say it", context.source, options.csv_fs);
-        out.notes.push(Note::Record { record: id.into(), what });
+        out.notes.push(Note::Record { record: id.into(), what: context.rate_note() });
         return Ok(Contents { signal, beats: None, header: None });
     };
     let header = Header::read(header).map_err(|e| one_line(&e))?;
@@ -393,7 +391,7 @@ fn stretch(
     }
     if end - start + 0.5 < length {
         let (have, seconds) = ((end - start) / fs, length / fs);
-        return Err(format!("too short: {have:.3} s, expected {seconds} s"));
+        return Err(format!("too short: {have:.3} s at {fs} Hz, expected {seconds} s"));
     }
     let place = taken.partition_point(|t| t[0] < start);
     let overlaps = |t: &[f64; 2]| start + 0.5 < t[1] && t[0] + 0.5 < end;
