@@ -99,9 +99,10 @@ fn an_unknown_key_names_the_nearest_one_and_the_line() {
     fails(set(&["data.synthetc.records=3"]), &["configuration: --set data.synthetc.records=3", "'data.synthetic'"]);
     fails(set(&["epochs=3"]), &["configuration: --set epochs=3: unknown key 'epochs'", "'train.epochs'"]);
     // a setting that makes no sense with what the file has elsewhere
+    let both = "network.widths = [6, 8]\nnetwork.strides = [1, 2]";
     fails(
-        Experiment::parse_with("network.strides = [1, 2]", "e.toml", &["network.widths=[6, 8, 8]".into()]),
-        &["configuration: --set network.widths=[6, 8, 8] with e.toml:1: network.strides", "network.strides=[1,2,2]"],
+        Experiment::parse_with(both, "e.toml", &["network.widths=[6, 8, 8]".into()]),
+        &["configuration: --set network.widths=[6, 8, 8] with e.toml:2: network.strides", "network.strides=[1,2,2]"],
     );
     fails(set(&["\u{e4}=3"]), &["unknown key '\u{e4}'"]);
 }

@@ -53,7 +53,7 @@ fn log_lines_have_levels() {
     assert!(!plain.contains("warning: "), "{plain}");
 }
 
-/// Strips of a second have too few beats for most features, and strides of 32 leave a map of one sample.
+/// Strips of a second have too few beats for all features, and strides of 32 leave a map of one sample.
 #[test]
 fn strips_too_short_for_features_and_maps_are_warned_of() {
     let tmp = tempfile::tempdir().expect("a folder");
