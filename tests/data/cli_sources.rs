@@ -66,7 +66,7 @@ fn own_data_of_few_strips_are_told_how_to_be_used() {
     let own = tmp.path().join("own");
     let row = |i: usize| {
         record(&own, &format!("r{i}"), "");
-        format!("r{i},{},p{i}\n", if i % 2 == 0 { "SR" } else { "ST" })
+        format!("r{i},{},p{i}\n", if i.is_multiple_of(2) { "SR" } else { "ST" })
     };
     let rows: String = (0..6).map(row).collect();
     std::fs::write(own.join("labels.csv"), format!("record,class,patient\n{rows}")).expect("written");
