@@ -5,7 +5,7 @@ use super::train::print_data;
 use super::{Common, model, print_found, print_line};
 use crate::ecg::fingerprint::Fingerprint;
 use crate::ecg::prepared::{self, is_prepared};
-use crate::ecg::sources::{Kind, count};
+use crate::ecg::sources::count;
 use crate::ecg::{Dataset, Difference, SplitKind, resolve};
 use crate::error::{Error, Result};
 use crate::eval::{Tested, evaluate, randomise};
@@ -93,10 +93,6 @@ pub(super) fn load(common: &Common, model: &Path, data: Option<&str>, info: &Mod
             (data.fs, data.seconds) = (wanted.fs, wanted.seconds);
             (data.clean, data.mains, data.detector) = (wanted.clean, wanted.mains, wanted.detector);
             e.validate()?;
-            if e.data.sources()?.iter().any(|s| s.kind == Kind::Csv) {
-                let hint = "an experiment file with data.csv_fs, or a prepared file, says another";
-                common.say(format!("note: {text}: {} Hz assumed, as csv files do not say it; {hint}", e.data.csv_fs));
-            }
             e
         }
     };

@@ -2,7 +2,7 @@
 
 use super::{Common, model, print_json, print_line};
 use crate::autograd::no_grad;
-use crate::ecg::sources::NAMED;
+use crate::ecg::sources::Some5;
 use crate::ecg::{InputStrip, resolve, strip_input, zscore};
 use crate::error::{Error, Result};
 use crate::explain::{argmax, probabilities};
@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 use clap::Args;
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,32 +50,28 @@ pub(super) struct ReadArgs {
     pub json: bool,
 }
 
-/// How many notes of each kind there were, and the first that was not printed: a folder may hold hundreds of records.
+/// The notes of each kind, those that differ in numbers only: the first one, which is printed at once, and the other inputs that
+/// have one, as a folder may hold hundreds of records.
 #[derive(Default)]
-struct Notes(RefCell<BTreeMap<String, (usize, String)>>);
+struct Notes(RefCell<BTreeMap<String, (String, Some5)>>);
 
 impl Notes {
-    /// Prints a note of the input `name`, if it is among the first of its kind: notes that differ in names and numbers only.
-    fn print(&self, common: &Common, name: &str, note: &str) {
-        let text = note.replace(name, "");
-        let kind = text.split(|c: char| c.is_ascii_digit() || c == '.').filter(|part| !part.is_empty()).collect();
-        let mut kinds = self.0.borrow_mut();
-        let (count, next) = kinds.entry(kind).or_default();
-        *count += 1;
-        match *count {
-            n if n <= NAMED => common.say(format!("note: {note}")),
-            n if n == NAMED + 1 => *next = note.to_string(),
-            _ => {}
+    /// Prints a note of an input, if it is the first of its kind.
+    fn print(&self, common: &Common, input: &Path, note: &str) {
+        let kind = note.split(|c: char| c.is_ascii_digit() || c == '.').filter(|part| !part.is_empty()).collect();
+        match self.0.borrow_mut().entry(kind) {
+            Entry::Vacant(first) => {
+                let first = &first.insert((format!("{}: {note}", input.display()), Some5::default())).0;
+                common.say(format!("note: {first}"));
+            }
+            Entry::Occupied(mut kind) => kind.get_mut().1.push(input.display().to_string()),
         }
     }
 
-    /// Says how many notes were not printed.
-    fn count(&self, common: &Common) {
-        for (count, next) in self.0.borrow().values().filter(|(count, _)| *count > NAMED) {
-            match count - NAMED {
-                1 => common.say(format!("note: {next}")),
-                n => common.say(format!("note: {n} more like these: {next}; ... (--json has them all)")),
-            }
+    /// Names the inputs whose notes were not printed.
+    fn others(&self, common: &Common) {
+        for (first, others) in self.0.borrow().values().filter(|(_, others)| others.count > 0) {
+            common.say(format!("note: {first}; likewise (--json has every note): {others}"));
         }
     }
 }
@@ -100,7 +96,7 @@ pub(super) fn for_each(
     let mut one = |path: &Path| {
         let recording = strip_input::read(path, &info.preprocessing.lead, read.lead.as_deref())?;
         let strip = strip_input::prepare(&recording, read.fs, &info.preprocessing)?;
-        strip.notes.iter().for_each(|n| kinds.print(common, &strip.name, n));
+        strip.notes.iter().for_each(|n| kinds.print(common, path, n));
         f(path, strip)
     };
     let mut code = ExitCode::SUCCESS;
@@ -120,7 +116,7 @@ pub(super) fn for_each(
             }
         }
     }
-    kinds.count(common);
+    kinds.others(common);
     code
 }
 

@@ -3,7 +3,7 @@
 use super::progress::reading;
 use super::train::print_data;
 use super::{Common, print_found, print_line};
-use crate::ecg::dataset::in_units;
+use crate::ecg::exclusions::{in_units, total};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{Dataset, Exclusion, LoadOptions, Source, SyntheticOptions, prepared};
@@ -62,7 +62,7 @@ pub(super) struct PrepareArgs {
     /// Which leads of WFDB records are read: the one of --lead, or all, for trainings with data.leads = "all"
     #[arg(long, value_enum, default_value_t = Leads::One)]
     leads: Leads,
-    /// Sampling rate of csv sources, and of the .npy, .csv and .txt files of table sources, Hz
+    /// Sampling rate of files that state none, Hz: csv sources, and the .npy, .csv and .txt files of table sources
     #[arg(long, value_name = "HZ", default_value_t = 500.0)]
     csv_fs: f64,
     /// How record names give patients: auto (the names of public databases), none, or a pattern with one group
@@ -189,10 +189,6 @@ fn excluded<'a>(set: &'a Dataset, source: &str) -> impl Iterator<Item = &'a Excl
     set.exclusions.iter().filter(move |e| e.record.split('/').next() == Some(source))
 }
 
-fn left_out(set: &Dataset, source: &str) -> usize {
-    excluded(set, source).map(|e| e.counted().0).sum()
-}
-
 /// The summary that `--json` prints.
 fn summary(set: &Dataset) -> serde_json::Value {
     let counts: serde_json::Map<_, _> =
@@ -202,7 +198,7 @@ fn summary(set: &Dataset) -> serde_json::Value {
         .map(|s| {
             let counts: serde_json::Map<_, _> =
                 set.classes.iter().zip(counts_of(set, s)).map(|(c, n)| (c.clone(), n.into())).collect();
-            (s.to_string(), json!({"counts": counts, "left_out": left_out(set, s)}))
+            (s.to_string(), json!({"counts": counts, "left_out": total(excluded(set, s))}))
         })
         .collect();
     let made = &set.preprocessing;

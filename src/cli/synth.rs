@@ -2,10 +2,10 @@
 
 use super::train::print_data;
 use super::{Common, print_line};
-use crate::ecg::labels::RHYTHM6;
 use crate::ecg::sources::{Kind, count};
 use crate::ecg::{GuidanceConfig, LoadOptions, Source, SyntheticOptions, export, prepared};
 use crate::error::Result;
+use crate::experiment::Experiment;
 use crate::files::guard;
 use clap::Args;
 use std::path::PathBuf;
@@ -24,8 +24,8 @@ pub(super) struct SynthArgs {
     /// Seed: record i of a seed is the same however many are made
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Rhythms, separated by commas
-    #[arg(long, value_delimiter = ',', default_values_t = RHYTHM6.classes.iter().map(|c| (*c).to_string()))]
+    /// Rhythms, separated by commas, among SR, SB, ST, SI, AFIB/AFL, SVT/AT; by default those that the quick start knows
+    #[arg(long, value_delimiter = ',', default_values_t = quick_start())]
     classes: Vec<String>,
     /// Sampling rate, Hz
     #[arg(long, value_name = "HZ", default_value_t = 500.0)]
@@ -42,6 +42,11 @@ pub(super) struct SynthArgs {
     /// How much the rates of ST and SVT/AT overlap, 0 to 1
     #[arg(long, default_value_t = 1.0)]
     overlap: f64,
+}
+
+/// The classes of the model that `exgnet train` makes.
+fn quick_start() -> Vec<String> {
+    Experiment::quickstart(&[]).map(|e| e.data.synthetic.classes).expect("the built-in experiment is valid")
 }
 
 pub(super) fn run(common: &Common, args: &SynthArgs) -> Result<()> {

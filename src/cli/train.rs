@@ -2,10 +2,10 @@
 
 use super::progress::{Display, reading};
 use super::{Common, INTERRUPTED, dry_run, print_line, signals};
-use crate::ecg::dataset::in_units;
+use crate::ecg::exclusions::{in_units, most_first};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::sources::count;
-use crate::ecg::{Dataset, Exclusion, Source, Strip, resolve};
+use crate::ecg::{Dataset, Source, Strip, resolve};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::figures::catalogue::NotDrawn;
@@ -17,7 +17,6 @@ use crate::run::record::quoted;
 use crate::train::Observer;
 use clap::Args;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -240,15 +239,10 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
         common.say(format!("{} of other leads of them", count(leads, "strip", "strips")));
     }
     data.notes.iter().for_each(|n| common.say(format!("note: {n}")));
-    let mut reasons: BTreeMap<&str, Vec<&Exclusion>> = BTreeMap::new();
-    data.exclusions.iter().for_each(|e| reasons.entry(e.counted().1).or_default().push(e));
-    let mut reasons: Vec<(&str, Vec<&Exclusion>)> = reasons.into_iter().collect();
-    if reasons.len() > MOST_REASONS {
-        reasons.sort_by_key(|(_, of)| std::cmp::Reverse(of.iter().map(|e| e.counted().0).sum::<usize>()));
-    }
+    let mut reasons = most_first(&data.exclusions);
     let rest = reasons.split_off(reasons.len().min(MOST_REASONS));
     for (reason, of) in reasons {
-        common.say(format!("left out: {:>10}  {reason}", in_units(of.into_iter())));
+        common.say(format!("left out: {:>10}  {reason}", in_units(of)));
     }
     if !rest.is_empty() {
         let why = count(rest.len(), "other reason", "other reasons");
@@ -256,6 +250,8 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
         common.say(format!("left out: {all:>10}  for {why} (-v lists every record)"));
     }
     if common.verbose {
-        data.exclusions.iter().for_each(|e| common.say(format!("left out: {}: {}", e.record, e.reason)));
+        data.exclusions
+            .iter()
+            .for_each(|e| common.say(format!("left out: {} ({}): {}", e.record, in_units([e]), e.reason)));
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`dataset`], [`samples`] | [`Strip`], [`Dataset`], [`LoadOptions`] |
+//! | [`dataset`], [`samples`] | [`Strip`], [`Dataset`] |
+//! | [`options`], [`exclusions`] | [`LoadOptions`]: what is read and how; [`Exclusion`]: what was left out, and why |
 //! | [`mod@zscore`] | [`zscore()`]: a strip in the unit of the network |
 //! | [`preprocessing`] | [`Preprocessing`]: from a recording to the network's input |
 //! | [`sources`] | [`Source`], [`load`], [`load_all`]: recordings to a [`Dataset`]; [`data_root`], [`resolve`] |
@@ -24,12 +25,14 @@
 
 pub mod dataset;
 pub mod ecgsyn;
+pub mod exclusions;
 pub mod export;
 pub mod features;
 pub mod filter;
 pub mod fingerprint;
 pub mod guidance;
 pub mod labels;
+pub mod options;
 pub mod patients;
 pub mod prepared;
 pub mod preprocessing;
@@ -43,8 +46,10 @@ pub mod synthetic;
 pub mod wfdb;
 pub mod zscore;
 
-pub use dataset::{Dataset, Exclusion, Leads, LoadOptions, Strip};
+pub use dataset::{Dataset, Strip};
+pub use exclusions::Exclusion;
 pub use guidance::{Guidance, GuidanceConfig, guidance};
+pub use options::{Leads, LoadOptions};
 pub use preprocessing::{Difference, Preprocessing};
 pub use rpeaks::{clean, r_peaks};
 pub use samples::Samples;

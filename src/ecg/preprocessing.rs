@@ -5,7 +5,7 @@ use super::labels::Scheme;
 use super::rpeaks::{self, Detector};
 use super::wfdb::same_lead;
 use super::zscore::{FLOOR, mean_and_sd};
-use super::{dataset, resample};
+use super::{options, resample};
 use crate::error::{Error, Result};
 use std::fmt;
 
@@ -122,7 +122,7 @@ pub struct Finished {
 impl Preprocessing {
     /// Samples of a strip.
     pub fn samples(&self) -> usize {
-        dataset::strip_samples(self.fs, self.seconds)
+        options::strip_samples(self.fs, self.seconds)
     }
 
     /// Checks rate, length, lead, mains and class scheme.
@@ -133,11 +133,11 @@ impl Preprocessing {
 
     /// [`Preprocessing::check`] but for the scheme.
     fn check_signal(&self) -> Result<()> {
-        dataset::check_rate_and_length(self.fs, self.seconds)?;
+        options::check_rate_and_length(self.fs, self.seconds)?;
         if self.lead.trim().is_empty() {
             return Err(Error::config("the lead name is empty", "name a lead such as II, V1 or MLII"));
         }
-        dataset::check_range("mains", self.mains, 40.0..=70.0, " Hz", "give 50, or 60 in America")
+        options::check_range("mains", self.mains, 40.0..=70.0, " Hz", "give 50, or 60 in America")
     }
 
     /// The settings in which `found` differs from this, the one that is wanted. The frequency of the mains matters
@@ -221,7 +221,7 @@ impl Preprocessing {
         if x.is_empty() {
             return Err(Unusable::new("holds no sample", "give a strip of the model's length"));
         }
-        check_changing(&x[..x.len().min(dataset::strip_samples(fs, seconds))])?;
+        check_changing(&x[..x.len().min(options::strip_samples(fs, seconds))])?;
         let mut x = resample::resample_centred(x, fs, self.fs)?;
         if x.len() < self.samples() {
             return Err(too_short(found, fs, seconds));
@@ -277,7 +277,7 @@ fn in_f32(x: &[f64]) -> Result<Vec<f32>, Unusable> {
 }
 
 fn too_short(found: usize, fs: f64, seconds: f64) -> Unusable {
-    let needed = dataset::strip_samples(fs, seconds);
+    let needed = options::strip_samples(fs, seconds);
     let have = found as f64 / fs;
     Unusable::new(
         format!("too short: {found} samples at {fs} Hz are {have:.2} s, expected {seconds} s ({needed} samples)"),
@@ -340,7 +340,7 @@ impl<'a> LongRecord<'a> {
     /// The strip of the strips' length that begins at sample `first`.
     pub fn strip_from(&self, first: usize) -> Result<(usize, Vec<f64>), Unusable> {
         let left = self.x.len().saturating_sub(first);
-        let needed = dataset::strip_samples(self.fs, self.to.seconds);
+        let needed = options::strip_samples(self.fs, self.to.seconds);
         if left < needed {
             return Err(too_short(left, self.fs, self.to.seconds));
         }

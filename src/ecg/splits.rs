@@ -5,6 +5,7 @@ mod hold_out;
 mod mt19937;
 mod saved;
 
+use crate::ecg::sources::count;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -131,8 +132,10 @@ fn stratified(labels: &[usize], k: usize, rng: &mut Mt19937) -> Result<Vec<usize
 fn grouped(labels: &[usize], groups: &[String], k: usize, rng: &mut Mt19937) -> Result<Vec<usize>> {
     let (patient, patients) = encode(groups);
     if patients < k {
-        let what = format!("{patients} patients for {k} folds");
-        return Err(Error::data("grouped split", what, "use fewer folds or recordings of more patients"));
+        let found = count(patients, "patient", "patients");
+        let what = format!("found {found} for {k} folds, expected at least one a fold");
+        let fewer = if patients < 2 { String::new() } else { format!("--set data.folds={patients}, or ") };
+        return Err(Error::data("grouped split", what, format!("{fewer}use recordings of more patients")));
     }
     let (class, classes) = encode(labels);
     let mut total = vec![0.0_f64; classes];
@@ -208,7 +211,9 @@ mod tests {
         }
         assert!(folds(SplitKind::KFold, &y, &g[..5], 2, 0).is_err());
         let one = vec!["a".to_string(); 6];
-        assert!(folds(SplitKind::Grouped, &y, &one, 2, 0).unwrap_err().to_string().contains("1 patients"));
+        assert!(
+            folds(SplitKind::Grouped, &y, &one, 2, 0).unwrap_err().to_string().contains("found 1 patient for 2 folds")
+        );
     }
 
     /// Sum over classes and folds of the squared distance of a fold's share of a class from `1 / k`, and the bound

@@ -1,8 +1,9 @@
 //! From an experiment to the strips of a training and a test fold, and from those to batches.
 
+use crate::ecg::dataset::keeping_small;
 use crate::ecg::prepared::{self, through_cache};
 use crate::ecg::preprocessing::Difference;
-use crate::ecg::sources::Progress;
+use crate::ecg::sources::{Progress, count};
 use crate::ecg::{self, Dataset, Leads, Samples, SavedSplit, Strip, zscore};
 use crate::error::{Error, Result};
 use crate::experiment::{DataConfig, Experiment, Fold, test_sources};
@@ -143,7 +144,7 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     let share = experiment.train.validation;
     if share == 0.0 {
         train.retain(trains);
-        return check_division(data, Division { train, validation: Vec::new(), test, folds });
+        return check_division(d, data, Division { train, validation: Vec::new(), test, folds });
     }
     let labels: Vec<usize> = train.iter().map(|&i| data.strips[i].label).collect();
     let patients: Vec<String> = train.iter().map(|&i| data.strips[i].patient.clone()).collect();
@@ -151,7 +152,7 @@ pub fn divide(experiment: &Experiment, data: &Dataset) -> Result<Division> {
     let (inner, rest): (Vec<usize>, Vec<usize>) = (0..train.len()).partition(|&i| held[i]);
     let pick = |places: Vec<usize>| places.into_iter().map(|i| train[i]);
     let (validation, train) = (pick(inner).collect(), pick(rest).filter(trains).collect());
-    check_division(data, Division { train, validation, test, folds })
+    check_division(d, data, Division { train, validation, test, folds })
 }
 
 /// Weights are of sources that there are.
@@ -173,25 +174,57 @@ pub fn class_counts(data: &Dataset, records: &[usize]) -> Vec<usize> {
     counts
 }
 
-fn check_division(data: &Dataset, division: Division) -> Result<Division> {
-    if division.train.len() < 2 || data.classes.len() < 2 {
-        return Err(Error::data(
-            "the training fold",
-            format!("{} records of {} classes, expected at least 2 of each", division.train.len(), data.classes.len()),
-            "use more records, or lower data.min_class",
-        ));
+fn check_division(config: &DataConfig, data: &Dataset, division: Division) -> Result<Division> {
+    let classes = &data.classes;
+    if division.train.len() < 2 || classes.len() < 2 {
+        let found = count(division.train.len(), "strip", "strips");
+        let of = format!("{} ({})", count(classes.len(), "class", "classes"), classes.join(", "));
+        let hint = match config.weights.values().any(|weight| *weight == 0.0) {
+            true => "give its sources a weight above 0 in data.weights".into(),
+            false => keeping_small(config.min_class, config.min_patients),
+        };
+        let what = format!("found {found} of {of}, expected at least 2 strips of 2 classes");
+        return Err(Error::data("the training fold", what, hint));
     }
-    match class_counts(data, &division.train).iter().position(|&n| n == 0) {
+    let empty = class_counts(data, &division.train).iter().position(|&n| n == 0);
+    match empty {
         None => Ok(division),
-        Some(c) => {
-            let watched = division.validation.iter().any(|&r| data.strips[r].label == c);
-            let hint = match watched {
-                true => "those of the fold are watched: use train.validation=0, another fold, or more records",
-                false => "use another fold or split, or raise data.min_class so that the class is dropped",
-            };
-            Err(Error::data("the training fold", format!("no record of class {}", data.classes[c]), hint))
-        }
+        Some(class) => Err(no_strip_of(class, data, &division)),
     }
+}
+
+/// The error for a class of which no strip trains: where its strips are instead.
+fn no_strip_of(class: usize, data: &Dataset, division: &Division) -> Error {
+    let of_class: Vec<usize> = (0..data.pool().len()).filter(|&r| data.strips[r].label == class).collect();
+    let patients = of_class.iter().map(|&r| &data.strips[r].patient).collect::<BTreeSet<_>>().len();
+    let within = |part: &[usize]| part.iter().filter(|r| of_class.contains(r)).count();
+    let [tested, watched] = [&division.test, &division.validation].map(|part| within(part));
+    let left_out = of_class.len() - tested - watched;
+    let places = [
+        (tested, "in the test fold"),
+        (watched, "in the validation part"),
+        (left_out, "of sources with data.weights of 0"),
+    ];
+    let places = places.into_iter().filter(|(n, _)| *n > 0);
+    let places: Vec<String> = places.map(|(n, place)| format!("{n} {place}")).collect();
+    let what = format!(
+        "found no strip of class {} (its {} of {}: {}), expected one of every class",
+        data.classes[class],
+        count(of_class.len(), "strip", "strips"),
+        count(patients, "patient", "patients"),
+        places.join(", ")
+    );
+    let way = match (left_out, watched, patients) {
+        (1.., _, _) => "give its sources a weight above 0 in data.weights",
+        (0, 1.., _) => "--set train.validation=0 trains on those of the validation part",
+        (0, 0, 0..2) => "use recordings of more patients of this class",
+        _ => "another train.fold or data.split_seed tests on others",
+    };
+    Error::data(
+        "the training fold",
+        what,
+        format!("{way}; --set data.min_class={} drops the class", of_class.len() + 1),
+    )
 }
 
 /// The strips of a data set with their classes; a batch is z-scored when it is made, so that the samples of a mapped
@@ -284,6 +317,33 @@ pub(crate) fn cut(order: &[usize], size: usize) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecg::SyntheticOptions;
+
+    /// Six strips of SR and SB in turn, each of a patient.
+    #[test]
+    fn a_training_fold_that_lacks_something_says_where_it_is() {
+        let classes = ["SR", "SB"].map(String::from).to_vec();
+        let options = SyntheticOptions { records: 6, classes, fs: 100.0, seconds: 4.0, ..SyntheticOptions::default() };
+        let data = ecg::synthesize(&options).expect("six strips");
+        let fails = |train: &[usize], validation: &[usize], test: &[usize], parts: &[&str]| {
+            let [train, validation, test] = [train, validation, test].map(<[usize]>::to_vec);
+            let division = Division { train, validation, test, folds: None };
+            let e = check_division(&DataConfig::default(), &data, division).expect_err("an error").to_string();
+            parts.iter().for_each(|part| assert!(e.contains(part), "`{part}` is not in: {e}"));
+        };
+        let lacks = "found no strip of class SB (its 3 strips of 3 patients: 2 in the test fold, ";
+        let dropping = "; --set data.min_class=4 drops the class";
+        fails(
+            &[0, 2, 4],
+            &[1],
+            &[3, 5],
+            &[lacks, "1 in the validation part)", "HINT: --set train.validation=0", dropping],
+        );
+        fails(&[0, 2, 4], &[], &[3, 5], &[lacks, "1 of sources with data.weights of 0)", "a weight above 0", dropping]);
+        fails(&[0, 2, 4], &[], &[1, 3, 5], &["patients: 3 in the test fold)", "HINT: another train.fold", dropping]);
+        let few = "found 1 strip of 2 classes (SR, SB), expected at least 2 strips of 2 classes";
+        fails(&[0], &[], &[1], &[few, "HINT: --set data.min_class=1 keeps classes of fewer than 10 strips"]);
+    }
 
     #[test]
     fn every_record_once_and_no_batch_of_one() {

@@ -13,8 +13,9 @@ mod read;
 pub mod sweep;
 mod test_sources;
 mod train;
+mod unknown_key;
 
-use crate::ecg::dataset::strip_samples;
+use crate::ecg::options::strip_samples;
 use crate::ecg::rpeaks::Detector;
 use crate::ecg::{GuidanceConfig, Leads, LoadOptions, Source, SplitKind, SyntheticOptions};
 use crate::error::Result;

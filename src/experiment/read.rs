@@ -1,14 +1,17 @@
 //! From text to an experiment. Keys are compared with those of a default experiment as TOML, so
 //! there is no second list of keys; a value of the wrong type is found by setting the keys one by one.
 
-use crate::error::{Error, Result, edits};
+use crate::error::{Error, Result};
+use crate::experiment::unknown_key::unknown_key;
 use crate::experiment::{Experiment, QUICKSTART, QUICKSTART_NAME};
 use crate::nn::config::{NetworkConfig, Problem};
-use crate::nn::models::KINDS;
+use crate::nn::models::{KINDS, PER_BLOCK, WIDTHS, for_blocks};
 use std::io::Read;
 use std::path::Path;
 use toml::{Table, Value};
 
+/// The table of the network.
+pub(super) const NETWORK: &str = "network";
 /// An experiment file is a page of text; what is larger is something else.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -91,12 +94,12 @@ fn network_of(kind: &str) -> Option<usize> {
 /// Where settings ask for another network than the table describes, its sizes are none of that one's: only the dropout, which
 /// all have, stays.
 fn make_room_for_kind(table: &mut Table, asked: &Table) {
-    let kind_of = |table: &Table| Some(table.get("network")?.get("kind")?.as_str()?.to_owned());
+    let kind_of = |table: &Table| Some(table.get(NETWORK)?.get("kind")?.as_str()?.to_owned());
     let own = kind_of(table).unwrap_or_else(|| KINDS[0][0].to_owned());
     if kind_of(asked).is_none_or(|kind| network_of(&kind) == network_of(&own)) {
         return;
     }
-    if let Some(Value::Table(network)) = table.get_mut("network") {
+    if let Some(Value::Table(network)) = table.get_mut(NETWORK) {
         let (kept, left_out): (Table, Table) =
             std::mem::take(network).into_iter().partition(|(key, _)| key == "dropout");
         *network = kept;
@@ -145,10 +148,10 @@ pub(super) fn apply_set(table: &mut Table, set: &str) -> Result<()> {
 fn complete(given: &Table) -> Result<Experiment, Problem> {
     let mut given = given.clone();
     let mut base = defaults(&Experiment::default());
-    if let Some(Value::Table(network)) = given.get_mut("network") {
-        let kind = network.get("kind").and_then(Value::as_str).filter(|kind| KINDS.concat().contains(kind));
+    if let Some(Value::Table(given)) = given.get_mut(NETWORK) {
+        let kind = given.get("kind").and_then(Value::as_str).filter(|kind| KINDS.concat().contains(kind));
         let kind = kind.map(str::to_owned);
-        let preset = network.remove("preset");
+        let preset = given.remove("preset");
         let network = match &preset {
             None => NetworkConfig::default(),
             Some(name) => name.as_str().and_then(|name| NetworkConfig::preset(name).ok()).ok_or_else(|| {
@@ -165,10 +168,12 @@ fn complete(given: &Table) -> Result<Experiment, Problem> {
             let hint = "a network without presets has usual sizes; leave network.preset or network.kind out";
             return Err(Problem::new("network.preset", show(preset), expected, hint));
         }
-        *table_of(&mut base, "network") = defaults(&kind.map_or(network.clone(), |kind| network.of(&kind)));
+        let mut sizes = defaults(&kind.map_or(network.clone(), |kind| network.of(&kind)));
+        follow_widths(&mut sizes, given);
+        *table_of(&mut base, NETWORK) = sizes;
     }
     let mut known = base.clone();
-    table_of(&mut known, "network").insert("preset".into(), Value::String(String::new()));
+    table_of(&mut known, NETWORK).insert("preset".into(), Value::String(String::new()));
     known_only(&given, &known, &mut Vec::new())?;
 
     let mut merged = base.clone();
@@ -177,6 +182,16 @@ fn complete(given: &Table) -> Result<Experiment, Problem> {
         Ok(experiment) => Ok(experiment),
         Err(error) => Err(culprit(&base, &given, &mut Vec::new())
             .unwrap_or_else(|| Problem::new("the file", error.message(), "an experiment", "see experiments/*.toml"))),
+    }
+}
+
+/// Lists of a value for every block follow the number of blocks that is given, where they are not given themselves.
+fn follow_widths(sizes: &mut Table, given: &Table) {
+    let Some(Value::Array(widths)) = given.get(WIDTHS) else { return };
+    for key in PER_BLOCK.iter().filter(|key| !given.contains_key(**key)) {
+        if let Some(Value::Array(values)) = sizes.get_mut(*key) {
+            *values = for_blocks(values, widths.len());
+        }
     }
 }
 
@@ -195,11 +210,7 @@ fn known_only(given: &Table, known: &Table, path: &mut Vec<String>) -> Result<()
     for (key, value) in given {
         path.push(key.clone());
         match (known_at(known, path), value) {
-            (None, _) => {
-                let key = path.join(".");
-                let near = nearest(&key, known);
-                return Err(Problem::unknown_key(key, near));
-            }
+            (None, _) => return Err(unknown_key(path, known)),
             // a table of the user's own names, such as [data.weights]
             (Some(Value::Table(names)), Value::Table(_)) if names.is_empty() => {}
             (Some(Value::Table(_)), Value::Table(inner)) => known_only(inner, known, path)?,
@@ -224,30 +235,6 @@ fn known_only(given: &Table, known: &Table, path: &mut Vec<String>) -> Result<()
 fn known_at<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(table.get(first)?, |value, key| value.get(key))
-}
-
-/// The known key most like `key`: the same name in another table, or the fewest edits.
-fn nearest(key: &str, known: &Table) -> String {
-    let mut all = Vec::new();
-    list_keys(known, "", &mut all);
-    let name = |k: &str| k.rsplit('.').next().unwrap_or(k).to_string();
-    let table = |k: &str| k.rsplit_once('.').map_or(String::new(), |p| p.0.to_string());
-    let cost = |k: &String| {
-        let tables = edits(&table(key), &table(k));
-        (edits(&name(key), &name(k)) * 2 + usize::from(tables > 0), tables)
-    };
-    all.into_iter().min_by_key(cost).unwrap_or_default()
-}
-
-/// Dotted names of all tables and keys.
-fn list_keys(table: &Table, prefix: &str, into: &mut Vec<String>) {
-    for (key, value) in table {
-        let dotted = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        if let Value::Table(inner) = value {
-            list_keys(inner, &dotted, into);
-        }
-        into.push(dotted);
-    }
 }
 
 /// Puts every value of `given` over `base`.
@@ -302,14 +289,6 @@ fn in_words(message: &str) -> String {
 fn show(value: &Value) -> String {
     let text = value.to_string().replace('\n', " ");
     if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() }
-}
-
-impl Problem {
-    /// A key that no table has. Its `expected` is the nearest one that there is.
-    fn unknown_key(key: String, near: String) -> Self {
-        let hint = "every key there is stands in the config.toml of a run and in experiments/*.toml";
-        Self { key, found: String::new(), expected: near, hint: hint.into() }
-    }
 }
 
 /// Where the keys of an experiment were written.

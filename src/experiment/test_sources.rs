@@ -49,7 +49,7 @@ fn join(mut pool: Dataset, test: Dataset) -> Result<Dataset> {
             }
             None => {
                 let class = &test.classes[strip.label];
-                pool.exclusions.push(Exclusion::new(strip.id, format!("class {class} is not in the training pool")));
+                pool.exclusions.push(Exclusion::strip(strip.id, format!("class {class} is not in the training pool")));
             }
         }
     }

@@ -1,6 +1,7 @@
 use crate::ecg::sources::Kind;
 use crate::experiment::read::apply_set;
 use crate::experiment::*;
+use crate::nn::models::KINDS;
 use crate::nn::models::exgnet::{BlockKind, Head, Sizes};
 use std::path::Path;
 use toml::Table;
@@ -98,9 +99,10 @@ fn an_unknown_key_names_the_nearest_one_and_the_line() {
     fails(set(&["data.synthetc.records=3"]), &["configuration: --set data.synthetc.records=3", "'data.synthetic'"]);
     fails(set(&["epochs=3"]), &["configuration: --set epochs=3: unknown key 'epochs'", "'train.epochs'"]);
     // a setting that makes no sense with what the file has elsewhere
+    let both = "network.widths = [6, 8]\nnetwork.strides = [1, 2]";
     fails(
-        set(&["network.widths=[6, 8, 8]"]),
-        &["configuration: --set network.widths=[6, 8, 8] with e.toml", "network.strides"],
+        Experiment::parse_with(both, "e.toml", &["network.widths=[6, 8, 8]".into()]),
+        &["configuration: --set network.widths=[6, 8, 8] with e.toml:2: network.strides", "network.strides=[1,2,2]"],
     );
     fails(set(&["\u{e4}=3"]), &["unknown key '\u{e4}'"]);
 }
@@ -163,7 +165,12 @@ fn a_value_that_makes_no_sense_is_told_with_its_line() {
     fails(parse("[data.synthetic]\nclasses = ['SR', 'SR']"), &["at most once"]);
     fails(parse("[losses]\nlabel_smoothing = 1.0"), &["losses.label_smoothing: found 1"]);
     fails(parse("[network]\nwidths = [16, 2]\nstrides = [1, 2]"), &["e.toml:2: network.widths[1]: found 2"]);
-    fails(parse("[network]\nwidths = [16]"), &["network.strides: found 8 strides for 1 widths"]);
+    fails(
+        parse("[network]\nwidths = [16]\nstrides = [1, 2]"),
+        &["e.toml:3: network.strides: found a list of length 2"],
+    );
+    fails(set(&["network.widths=[0,8]"]), &["network.widths[0]: found 0, expected a whole number from 3"]);
+    fails(set(&["network.widths=[]"]), &["network.widths (its length): found 0"]);
     fails(parse("[output]\ndir = ' '"), &["output.dir: found \" \""]);
     fails(parse("[output]\ngradcam = 1001"), &["output.gradcam"]);
     fails(set(&["output.examples=1001"]), &["output.examples: found 1001"]);
@@ -201,6 +208,47 @@ fn a_setting_may_ask_for_another_network_than_the_file_has() {
     let two = of(&["network.preset=exgnet-small", "network.kind=resnet1d"]);
     fails(two, &["network.preset: found \"exgnet-small\"", "a preset of resnet1d"]);
     fails(parse("base = 'a.toml'\n[[variant]]\nname = 'a'"), &["e.toml", "sweep's file", "exgnet sweep"]);
+}
+
+/// Strides that nobody gives are those of the preset or kind, the last one repeated.
+#[test]
+fn lists_of_a_value_a_block_follow_the_widths() {
+    let strides = |sets: &[&str]| {
+        let table = Table::try_from(set(sets).unwrap().network).unwrap();
+        table["strides"].as_array().unwrap().iter().map(|v| v.as_integer().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(strides(&["network.widths=[8,16]"]), [1, 2]);
+    assert_eq!(strides(&["network.widths=[8,8,8,8,8,8]", "network.preset=exgnet-small"]), [1, 2, 1, 2, 2, 2]);
+    assert_eq!(strides(&["network.widths=[8,8,8,8]", "network.kind=resnet1d"]), [1, 2, 2, 2]);
+    assert_eq!(strides(&["network.widths=[8]", "network.kind=cnn"]), [2]);
+    assert_eq!(strides(&["network.widths=[8,8]", "network.strides=[4,1]"]), [4, 1]);
+}
+
+#[test]
+fn a_key_of_another_kind_of_network_is_named_as_such() {
+    fails(
+        set(&["network.depth=3"]),
+        &[
+            "--set network.depth=3: network.depth: found a key of kind inceptiontime, expected one of kind parallel: ",
+            "stem_kernel",
+            "network.kind=inceptiontime",
+        ],
+    );
+    let e = parse("[network]\nkind = 'cnn'\nstem_kernel = 3");
+    fails(e, &["e.toml:3", "a key of kind parallel, cascade and resnet1d, expected one of kind cnn: ", "widths"]);
+    fails(set(&["network.kind=cnn", "network.stridse=[1]"]), &["did you mean 'network.strides'?", "of kind cnn: "]);
+}
+
+#[test]
+fn the_table_of_networks_has_every_key_with_its_default() {
+    let text = include_str!("../../experiments/README.md");
+    for kind in KINDS.concat() {
+        let table: serde_json::Map<_, _> =
+            serde_json::from_str(&NetworkConfig::default().of(kind).to_json()).expect("a table");
+        let keys = table.iter().filter(|(key, _)| *key != "kind").map(|(key, value)| format!("`{key} = {value}`"));
+        let row = format!("| `{kind}` | {} |\n", keys.collect::<Vec<_>>().join(", "));
+        assert!(text.contains(&row), "expected in experiments/README.md: {row}");
+    }
 }
 
 #[test]

@@ -42,6 +42,12 @@ impl NetworkConfig {
         table["kind"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The keys of its table.
+    pub fn keys(&self) -> Vec<String> {
+        let table = serde_json::to_value(self).expect("names and numbers always serialise");
+        table.as_object().into_iter().flat_map(|table| table.keys().cloned()).collect()
+    }
+
     /// What it is called: a preset's name, or its kind.
     pub fn name(&self) -> String {
         self.sizes().name().unwrap_or_else(|| self.kind())

@@ -111,7 +111,7 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
     let (predicted, noted) = succeeds(&["predict", "--model", model, &at("synth")]);
     assert!(predicted.lines().count() == 40 && !noted.contains("not a strip"), "{noted}");
     std::fs::write(at("strip.txt"), "1\n2\n").expect("written");
-    fails(&["predict", "--model", model, "--fs", "0", &at("strip.txt")], 1, &["--fs 0: expected the rate of strip"]);
+    fails(&["predict", "--model", model, "--fs", "0", &at("strip.txt")], 1, &["strip.txt in Hz"]);
     for out in ["x.pt", "x"] {
         let words = [out, "expected one that ends in .safetensors or .onnx", "--format onnx"];
         fails(&["export", "--model", model, "--out", &at(out)], 1, &words);
@@ -122,6 +122,14 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
     fails(&["synth", "--out", &at("s"), "--n", "0"], 1, &["0 synthetic records"]);
     fails(&["synth", "--out", &at("s"), "--n", "3", "--classes", "VF"], 1, &["VF"]);
     fails(&["synth", "--out", &at("s"), "--n", "3", "--overlap", "2"], 1, &["overlap 2"]);
+}
+
+/// `exgnet train`, `synth` and `predict` as a newcomer types them: every strip has a class that the model knows.
+#[test]
+fn synth_makes_the_rhythms_of_the_quick_start() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (_, said) = succeeds(&["synth", "--out", &path(tmp.path(), "ecg"), "--n", "6"]);
+    assert!(said.contains("6 strips of 10 s at 500 Hz: SR 2, SB 2, ST 1, AFIB/AFL 1"), "{said}");
 }
 
 #[test]

@@ -59,6 +59,38 @@ fn codes_of_the_challenges_decide_and_unknown_ones_leave_out() {
     assert_eq!(summary["counts"], serde_json::json!({"N": 1, "A": 2, "O": 4}));
 }
 
+/// Nine strips of each class, which are fewer than `data.min_class` asks for, of six patients.
+#[test]
+fn own_data_of_few_strips_are_told_how_to_be_used() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let own = tmp.path().join("own");
+    let row = |i: usize| {
+        record(&own, &format!("r{i}"), "");
+        format!("r{i},{},p{i}\n", if i.is_multiple_of(2) { "SR" } else { "ST" })
+    };
+    let rows: String = (0..6).map(row).collect();
+    std::fs::write(own.join("labels.csv"), format!("record,class,patient\n{rows}")).expect("written");
+    let (source, out) = (format!("table:{}", path(tmp.path(), "own")), path(tmp.path(), "own.safetensors"));
+    assert_eq!(prepared(&out, &["--source", &source])["counts"], serde_json::json!({"SR": 9, "ST": 9}));
+    let run = path(tmp.path(), "run");
+    let train = |more: &[&'static str]| {
+        let fixed = ["train", "--data", &out, "--out", &run, "--set", "data.fs=100", "--set", "data.split=grouped"];
+        [&fixed[..], &more.iter().flat_map(|set| ["--set", *set]).collect::<Vec<_>>()].concat().join("\u{1f}")
+    };
+    let refused = |sets: &[&'static str], words: &[&str]| {
+        fails(&train(sets).split('\u{1f}').collect::<Vec<_>>(), 1, words);
+    };
+    refused(&[], &["class SR has fewer than 10 strips", "HINT: --set data.min_class=1 keeps classes of fewer than 10"]);
+    refused(
+        &["data.min_class=1", "data.folds=7"],
+        &["found 6 patients for 7 folds, expected at least one a fold", "HINT: --set data.folds=6"],
+    );
+    let dry = [&train(&["data.min_class=1"]), "--dry-run"].join("\u{1f}");
+    let done = exgnet(&dry.split('\u{1f}').collect::<Vec<_>>());
+    let said = text(&done.stderr);
+    assert!(done.status.success() && said.contains("18 strips of 10 s at 100 Hz: SR 9, ST 9"), "{said}");
+}
+
 #[test]
 fn windows_of_one_patient_stay_together_by_record_name() {
     let tmp = tempfile::tempdir().expect("a folder");

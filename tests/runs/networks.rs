@@ -114,7 +114,7 @@ fn every_kind_goes_all_the_way() {
     fails(
         &["train", "--set", "network.kind=cnn", "--set", "network.filters=3"],
         1,
-        &["unknown key", "network.filters"],
+        &["network.filters: found a key of kind inceptiontime", "of kind cnn: "],
     );
 }
 

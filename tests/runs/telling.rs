@@ -50,6 +50,29 @@ fn log_lines_have_levels() {
     assert!(said.contains("checkpoint after step 2 written"), "{said}");
     let plain = text(&train(&tmp.path().join("f"), &steps).stderr);
     assert_eq!(counts(&plain), [0; 3], "{plain}");
+    assert!(!plain.contains("warning: "), "{plain}");
+}
+
+/// Strips of a second have too few beats for all features, and strides of 32 leave a map of one sample.
+#[test]
+fn strips_too_short_for_features_and_maps_are_warned_of() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (run, strip) = (tmp.path().join("run"), path(tmp.path(), "strip.txt"));
+    let short = ["--set", "data.seconds=1", "--set", "network.strides=[16, 2]", "--set", "losses.xai=0"];
+    let said = text(&train(&run, &[&short[..], &["--set", "train.epochs=1"]].concat()).stderr);
+    assert!(said.contains("warning: features without a value in any training strip: "), "{said}");
+    assert!(said.contains("maps of blocks.1 are 1 sample long: their scores say nothing"), "{said}");
+
+    std::fs::write(&strip, (0..100).map(|i| format!("{}\n", i % 7)).collect::<String>()).expect("written");
+    let explained = |layer: &str| {
+        let (model, out) = (path(tmp.path(), "run"), path(tmp.path(), layer));
+        let done = exgnet(&["explain", "--model", &model, &strip, "--out", &out, "--layer", layer]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        text(&done.stderr)
+    };
+    let last = explained("last");
+    assert!(last.contains("warning: maps of blocks.1 are 1 sample long and show no place"), "{last}");
+    assert!(!explained("stem").contains("warning: maps"));
 }
 
 #[test]

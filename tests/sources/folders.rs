@@ -2,6 +2,7 @@
 
 use super::recordings::recordings;
 use super::{excluded, kept, muse_record, read, sample, small, small_workbook, write, write_cinc};
+use exgnet::ecg::exclusions::Unit;
 use exgnet::ecg::sources::Kind;
 use exgnet::ecg::{Dataset, LoadOptions};
 use std::path::Path;
@@ -32,7 +33,7 @@ fn muse_records() {
     assert_eq!(
         excluded(&set),
         [
-            "chapman: 4 records: listed in Diagnostics.xlsx, but there is no file",
+            "chapman: listed in Diagnostics.xlsx, but there is no file",
             "ECGDataDenoised/MUSE_01: too short: 400 samples at 500 Hz are 0.80 s, expected 1 s (500 samples)",
             "ECGDataDenoised/MUSE_02: line 1 has 13 cells, expected 12 leads",
             "ECGDataDenoised/MUSE_03: line 1 holds `II`, expected a number in microvolt",
@@ -40,7 +41,7 @@ fn muse_records() {
             "MUSE_99: is not in Diagnostics.xlsx",
         ]
     );
-    assert_eq!(set.exclusions[0].counted(), (4, "listed in Diagnostics.xlsx, but there is no file"));
+    assert_eq!((set.exclusions[0].count, set.exclusions[0].unit), (4, Unit::Record));
     assert!(set.notes.iter().any(|n| n.contains("1 record has several files")), "{:?}", set.notes);
     // lead II is the second column, in microvolt
     let at_rate = LoadOptions { fs: 500.0, ..small() };
@@ -132,7 +133,8 @@ fn chapman_of_figshare() {
     let set = read(Kind::Muse, &folder, &LoadOptions { min_class: 1, ..LoadOptions::default() }).unwrap();
     println!("{:?}\n{:#?}\n{:#?}", table(&set), set.notes, set.exclusions);
     assert_eq!(kept(&set), ["ECGDataDenoised/MUSE_20180111_155115_19000 ST"]);
-    assert_eq!(excluded(&set), ["chapman-figshare: 10645 records: listed in Diagnostics.xlsx, but there is no file"]);
+    assert_eq!(excluded(&set), ["chapman-figshare: listed in Diagnostics.xlsx, but there is no file"]);
+    assert_eq!(set.exclusions[0].count, 10_645);
     // lead II begins so in the file, in microvolt. No word of its beats: of some twenty, the gradient method finds two,
     // here as in NeuroKit2.
     let begin = [-0.358_97, -0.336_81, -0.315_56];

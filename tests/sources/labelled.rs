@@ -107,8 +107,8 @@ fn rows_become_windows_and_every_other_row_has_its_reason() {
             )
         ),
         format!(": {}", line(20, "names no record")),
-        format!("a: {}", line(4, "too short: 0.800 s, expected 1 s")),
-        format!("a: {}", line(5, "too short: 0.600 s, expected 1 s")),
+        format!("a: {}", line(4, "too short: 0.800 s at 100 Hz, expected 1 s")),
+        format!("a: {}", line(5, "too short: 0.600 s at 100 Hz, expected 1 s")),
         format!("a: {}", line(11, "from 8 s to 8 s, expected an end after the start")),
         format!("a: {}", line(12, "from 9 s to 10.1 s is beyond the end of the record at 10 s")),
     ];
@@ -128,7 +128,7 @@ fn rows_become_windows_and_every_other_row_has_its_reason() {
         "own: R peaks detected: own/deep/b, own/strip",
         "the end of a row is too short for a window: own/a, line 3 (0.500 s), own/deep/b, line 18 (0.500 s), own/strip, line 19 (0.500 s)",
         "columns not used: comment",
-        "100 Hz assumed (data.csv_fs), as the file does not say it: own/strip",
+        "own: no sampling rate in the file, 100 Hz as given: own/strip",
         "1 patient by the table (2 records; own/a is of ann)",
     ] {
         assert!(set.notes.iter().any(|n| n.contains(part)), "{part}: {:#?}", set.notes);
@@ -221,6 +221,25 @@ fn files_of_one_name_are_told_apart() {
         excluded(&set),
         ["a.csv: labels.csv, line 3: a.csv has the name of the record a.hea: rename one of them"]
     );
+}
+
+/// Text and NumPy files state no rate.
+#[test]
+fn a_rate_that_nobody_gave_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("own");
+    ["a.csv", "b.csv"].iter().for_each(|name| drop(write(&root, name, samples(600, 3))));
+    write(&root, "labels.csv", "record,class\na,SR\nb,SR\n");
+    let notes = |csv_fs| read(Kind::Table, &root, &LoadOptions { csv_fs, ..small() }).unwrap().notes;
+    let rates = |csv_fs| notes(csv_fs).into_iter().filter(|n| n.contains("sampling rate")).collect::<Vec<_>>();
+    assert_eq!(
+        rates(LoadOptions::default().csv_fs),
+        [
+            "own: no sampling rate in the file, 500 Hz assumed; prepare --csv-fs HZ (in an experiment data.csv_fs) gives it: \
+          own/a, own/b"
+        ]
+    );
+    assert_eq!(rates(200.0), ["own: no sampling rate in the file, 200 Hz as given: own/a, own/b"]);
 }
 
 /// One person under two names would be in training and in test.

@@ -2,9 +2,9 @@
 
 use super::prepare_marked;
 use super::reader::File;
-use crate::ecg::dataset::{Dataset, LoadOptions};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::sources::{self, Kind, Progress, Source, load_all};
+use crate::ecg::{Dataset, LoadOptions};
 use crate::error::Result;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -21,9 +21,9 @@ mod cache;
 mod reader;
 mod writer;
 
-use super::dataset::{Exclusion, LoadOptions};
 use super::guidance::GuidanceConfig;
 use super::sources::{self, Progress, Source};
+use super::{Exclusion, LoadOptions};
 use crate::error::Result;
 use crate::files::{self, guard, write_atomically};
 use std::path::{Path, PathBuf};
@@ -82,12 +82,11 @@ pub fn exclusions_path(out: &Path) -> PathBuf {
     out.with_extension(EXCLUSIONS)
 }
 
-/// Writes the table of exclusions: record, how many of what (see [`Exclusion::unit`]), reason.
+/// Writes the table of exclusions: record, how many of what, reason.
 pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<()> {
-    let rows = exclusions.iter().map(|e| {
-        let (count, reason) = e.counted();
-        vec![e.record.clone(), count.to_string(), e.unit().to_string(), reason.to_string()]
-    });
+    let rows = exclusions
+        .iter()
+        .map(|e| vec![e.record.clone(), e.count.to_string(), e.unit.name().to_string(), e.reason.clone()]);
     write_atomically(path, &files::csv("record,count,unit,reason", rows))
 }
 

@@ -1,15 +1,16 @@
 //! Reads a prepared data set by memory map. Nothing in the file is believed before it was checked.
 
 use super::FORMAT;
-use crate::ecg::dataset::{Dataset, Exclusion, Leads, Strip};
 use crate::ecg::guidance::GuidanceConfig;
 use crate::ecg::preprocessing::Preprocessing;
 use crate::ecg::samples::Samples;
+use crate::ecg::{Dataset, Exclusion, Leads, Strip};
 use crate::error::{Error, Result};
 use crate::files::{guard, map};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -24,6 +25,23 @@ pub fn is_prepared(path: &Path) -> bool {
 pub fn read(path: &Path) -> Result<Dataset> {
     guard::reads(path);
     File::open(path)?.dataset()
+}
+
+/// An exclusion as it was written. Earlier versions wrote the record and the reason, with its number in words.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenExclusion {
+    Whole(Exclusion),
+    Named(String, String),
+}
+
+impl WrittenExclusion {
+    fn read(self) -> Exclusion {
+        match self {
+            Self::Whole(exclusion) => exclusion,
+            Self::Named(record, reason) => Exclusion::record(record, reason),
+        }
+    }
 }
 
 /// An opened file with its metadata.
@@ -163,7 +181,7 @@ impl<'a> File<'a> {
         }
         let rows = (0..n).into_par_iter().map(strip).collect::<Result<Vec<Strip>>>()?;
         let (strips, leads) = self.windows(rows)?;
-        let exclusions: Vec<(String, String)> = self.value("exclusions")?;
+        let exclusions: Vec<WrittenExclusion> = self.value("exclusions")?;
         let mut notes: Vec<String> = self.value("notes")?;
         notes.extend(assumed);
         Ok(Dataset {
@@ -174,7 +192,7 @@ impl<'a> File<'a> {
             leads,
             guidance: self.guidance()?,
             strips,
-            exclusions: exclusions.into_iter().map(|(record, reason)| Exclusion::new(record, reason)).collect(),
+            exclusions: exclusions.into_iter().map(WrittenExclusion::read).collect(),
             notes,
         })
     }

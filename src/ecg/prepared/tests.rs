@@ -55,9 +55,9 @@ fn small_classes_leave_the_file_and_are_reported() {
     let set = read(&out).unwrap();
     assert_eq!((set.classes.as_slice(), set.strips.len()), (&["SR".to_string()][..], 3));
     let loaded = load_all(&synthetic(), &options, &|_| {}).unwrap();
-    assert_eq!(set.strips[2].signal, loaded.strips[2].signal);
+    assert_eq!((&set.strips[2].signal, &set.exclusions), (&loaded.strips[2].signal, &loaded.exclusions));
     let table = std::fs::read_to_string(dir.path().join("sub/set.exclusions.csv")).unwrap();
-    assert!(table.contains("synthetic/000001,1,record,class AFIB/AFL has fewer than 3 strips"), "{table}");
+    assert!(table.contains("synthetic/000001,1,strip,class AFIB/AFL has fewer than 3 strips"), "{table}");
     let none = LoadOptions { min_class: 9, ..options.clone() };
     let e = prepare(&synthetic(), &none, &GuidanceConfig::default(), &out, &|_| {}).unwrap_err().to_string();
     assert!(e.contains("no strip is left") && read(&out).unwrap().strips.len() == 3, "the old file stays: {e}");
@@ -135,6 +135,10 @@ fn wrong_files_are_refused_with_a_reason() {
     let mut bytes = good.clone();
     bytes[n - 8..n - 4].copy_from_slice(&(-5_i32).to_le_bytes());
     fails(&bytes, "out of place");
+    // exclusions as earlier versions wrote them
+    let old = edited(r#""exclusions":"[]""#, r#""exclusions":"[[\"r\",\"2 windows: noise\"]]""#);
+    std::fs::write(&path, old).unwrap();
+    assert_eq!(read(&path).unwrap().exclusions, [Exclusion::record("r", "2 windows: noise")]);
     assert!(read(&dir.path().join("none")).unwrap_err().to_string().contains("cannot be opened"));
     assert!(read(dir.path()).is_err());
 }

@@ -1,10 +1,11 @@
 //! Writes a prepared data set strip by strip.
 
 use super::FORMAT;
-use crate::ecg::dataset::{ClassesKept, Exclusion, Leads, LoadOptions, Strip, nothing_left};
+use crate::ecg::dataset::ClassesKept;
 use crate::ecg::features;
 use crate::ecg::guidance::{GuidanceConfig, guidance};
 use crate::ecg::sources::Account;
+use crate::ecg::{Exclusion, Leads, LoadOptions, Strip};
 use crate::error::{Error, Result};
 use crate::files::{Temporary, safetensors_head, temporary};
 use rayon::prelude::*;
@@ -73,7 +74,7 @@ impl Writer {
         let strips: Vec<(usize, &Strip)> = all.filter(|(_, e)| kept.renumbered[e.label].is_some()).collect();
         let others: Vec<bool> = strips.iter().map(|(i, _)| self.entries[*i].other).collect();
         if strips.is_empty() {
-            return Err(nothing_left(&exclusions));
+            return Err(kept.nothing_left(&exclusions));
         }
         let labels: Vec<i32> = strips.iter().filter_map(|(_, e)| kept.renumbered[e.label]).map(|l| l as i32).collect();
         let peaks: Vec<i32> = strips.iter().flat_map(|(_, e)| e.r_peaks.iter().map(|&p| p as i32)).collect();
@@ -81,7 +82,6 @@ impl Writer {
         for (_, e) in &strips {
             offsets.push(offsets[offsets.len() - 1] + e.r_peaks.len() as i32);
         }
-        let excluded: Vec<[&str; 2]> = exclusions.iter().map(|e| [e.record.as_str(), e.reason.as_str()]).collect();
         let of = |f: &dyn Fn(&Strip) -> Value| Value::Array(strips.iter().map(|(_, e)| f(e)).collect()).to_string();
         let mut metadata = vec![("format", FORMAT.to_string()), ("classes", json!(kept.classes).to_string())];
         let preprocessing = options.preprocessing();
@@ -94,7 +94,7 @@ impl Writer {
             ("patient_ids", of(&|e| json!(e.patient))),
             ("sources", of(&|e| json!(e.source))),
             ("expert_beats", of(&|e| json!(e.expert_beats))),
-            ("exclusions", json!(excluded).to_string()),
+            ("exclusions", json!(exclusions).to_string()),
             ("notes", json!(notes).to_string()),
             ("mark", mark.to_string()),
         ]);

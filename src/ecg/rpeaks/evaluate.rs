@@ -2,12 +2,12 @@
 
 use super::score::Score;
 use super::{Detector, clean, detect, without_gaps};
-use crate::ecg::dataset::{Exclusion, Strip};
 use crate::ecg::labels::{Rhythm, header_label};
 use crate::ecg::sources::{Kind, Source, one_line, record_headers, stem};
 use crate::ecg::synthetic::{SyntheticOptions, synthesize};
 use crate::ecg::wfdb::annotation::{annotation_file, beats_of};
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
+use crate::ecg::{Exclusion, Strip};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
@@ -110,7 +110,7 @@ pub fn evaluate(source: &Source, lead: &str, detectors: &[Detector]) -> Result<E
     for (header, row) in headers.iter().zip(rows) {
         match row {
             Ok(row) => records.push(row),
-            Err(reason) => exclusions.push(Exclusion::new(format!("{source}/{}", stem(header)), reason)),
+            Err(reason) => exclusions.push(Exclusion::record(format!("{source}/{}", stem(header)), reason)),
         }
     }
     if records.is_empty() {

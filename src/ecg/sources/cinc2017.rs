@@ -3,7 +3,7 @@
 use super::folder::{self, Label};
 use super::notes::Note;
 use super::{Context, Outcome, Sink, one_line, physionet};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{Rhythm, by_rate, challenge_2017};
 use crate::ecg::wfdb::{Header, read_limited};
 use crate::error::{Error, Result};
@@ -40,10 +40,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let reason = format!("labelled in {table_name}, but there is no such record to read");
     match unread[..] {
         [] => {}
-        [name] => account.exclusions.push(Exclusion::new(format!("{}/{name}", context.source), reason)),
-        _ => {
-            account.exclusions.push(Exclusion::new(&context.source, format!("{} records: {reason}", unread.len())));
-        }
+        [name] => account.exclusions.push(Exclusion::record(format!("{}/{name}", context.source), reason)),
+        _ => account.exclusions.push(Exclusion::record(&context.source, reason).times(unread.len())),
     }
     if items.iter().any(|(_, label)| label.as_ref().is_ok_and(|rhythm| is_by_rate(context, *rhythm))) {
         let scheme = context.scheme.name;

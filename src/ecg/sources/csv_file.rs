@@ -8,8 +8,9 @@ mod columns;
 
 use super::notes::Note;
 use super::{Context, Draft, Outcome, Progress, Sink, folder};
-use crate::ecg::dataset::{check_range, strip_samples};
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::options::{check_range, strip_samples};
 use crate::error::{Error, Result};
 use columns::{Column, Columns};
 use rayon::prelude::*;
@@ -58,7 +59,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
             })?;
             let header = Columns::parse(path, header)?;
             let notes = header.notes(uses_whole_row(context, &header));
-            let notes = notes.into_iter().map(|text| context.line(text)).collect();
+            let notes = notes.into_iter().map(|text| context.line(text)).chain([Note::Line(context.rate_note())]);
+            let notes = notes.collect();
             sink(Outcome { notes, ..Outcome::default() })?;
             (columns, lines) = (Some(header), rest);
         }
@@ -86,8 +88,9 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
         return Err(Error::file(path, "holds a header row but no strip", hint));
     }
     if unlisted > 0 {
-        let reason = format!("{unlisted} records: faulty rows beyond the {MAX_LISTED} listed");
-        sink(Outcome::excluded(&context.source, reason))?;
+        let reason = format!("faulty rows beyond the {MAX_LISTED} listed");
+        let exclusions = vec![Exclusion::record(&context.source, reason).times(unlisted)];
+        sink(Outcome { exclusions, ..Outcome::default() })?;
     }
     Ok(())
 }

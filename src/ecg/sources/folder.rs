@@ -2,7 +2,7 @@
 
 use super::notes::count;
 use super::{Context, Outcome, Progress, Sink};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::Rhythm;
 use crate::ecg::wfdb::{headers_of_segments, with_hea};
 use crate::error::{Error, Result};
@@ -132,7 +132,7 @@ pub(super) fn find_headers(context: &Context, out: &mut Outcome) -> Result<BTree
                 chosen.insert(real, path);
             } else {
                 let reason = "listed in RECORDS, but there is no header";
-                out.exclusions.push(Exclusion::new(context.record_id(&header), reason));
+                out.exclusions.push(Exclusion::record(context.record_id(&header), reason));
             }
         }
         let others = present.files.keys().filter(|real| !chosen.contains_key(*real)).count();
@@ -179,7 +179,7 @@ pub(super) fn once(context: &Context, files: BTreeMap<PathBuf, PathBuf>, out: &m
         let id = context.record_id(&path);
         match context.claim(real, &id) {
             Ok(()) => drop(kept.insert(path)),
-            Err(first) => out.exclusions.push(Exclusion::new(id, format!("the same file as {first}"))),
+            Err(first) => out.exclusions.push(Exclusion::record(id, format!("the same file as {first}"))),
         }
     }
     kept
@@ -286,7 +286,7 @@ impl List {
             let below = Path::new(line.strip_suffix(".hea").unwrap_or(line));
             if !below.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
                 let record = format!("{}/{line}", context.source);
-                out.exclusions.push(Exclusion::new(record, "RECORDS names a path outside its folder"));
+                out.exclusions.push(Exclusion::record(record, "RECORDS names a path outside its folder"));
                 continue;
             }
             // rebuilt from its parts so that `./a` and `a` are one record

@@ -1,10 +1,10 @@
 //! The other leads of a record: what a training may see in the place of the one asked for.
 
 use super::{Context, Outcome, one_line};
-use crate::ecg::dataset::{Exclusion, Leads, Strip};
 use crate::ecg::features;
 use crate::ecg::preprocessing::{Finished, LongRecord};
 use crate::ecg::wfdb::{Header, Signal, read_signal};
+use crate::ecg::{Exclusion, Leads, Strip};
 use std::collections::BTreeSet;
 
 /// Where the strips of a record lie in its signal.
@@ -29,7 +29,7 @@ pub(super) fn add(context: &Context, header: &Header, index: usize, record: &str
             names.insert(name.clone());
         }
         if let Err(reason) = add_one(context, header, other, &name, place, out) {
-            out.exclusions.push(Exclusion::new(format!("{record}#{name}"), reason));
+            out.exclusions.push(Exclusion::strip(format!("{record}#{name}"), reason));
         }
     }
 }
@@ -58,7 +58,7 @@ fn add_one(
             for (strip, &(from, to)) in out.strips.iter_mut().zip(*windows) {
                 let added = whole.window(at(from), at(to)).map_err(String::from);
                 if let Err(reason) = added.and_then(|(_, x)| context.add_lead(strip, name, x)) {
-                    out.exclusions.push(Exclusion::new(format!("{}#{name}", strip.id), reason));
+                    out.exclusions.push(Exclusion::strip(format!("{}#{name}", strip.id), reason));
                 }
             }
             Ok(())

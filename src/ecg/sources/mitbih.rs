@@ -2,9 +2,9 @@
 //! wholly inside one rhythm; the grid restarts at each rhythm change. What no rhythm covers has no label.
 
 use super::leads::{self, Place};
-use super::notes::{Note, count};
+use super::notes::Note;
 use super::{Context, Draft, Outcome, one_line, scaled_beats};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, NoteRhythm, Rhythm};
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::wfdb::{Annotation, Header, RhythmChange, Signal, read_annotations, read_signal};
@@ -75,7 +75,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                     out.strips.push(strip);
                     windows.push((start, end));
                 }
-                Err(reason) => out.exclusions.push(Exclusion::new(id, reason)),
+                Err(reason) => out.exclusions.push(Exclusion::strip(id, reason)),
             }
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
     }
     leads::add(context, &header, index, &record, &Place::Windows(&windows, fs), &mut out);
     for (reason, n) in left_out {
-        out.exclusions.push(Exclusion::new(&record, format!("{}: {reason}", count(n, "window", "windows"))));
+        out.exclusions.push(Exclusion::strip(&record, reason).times(n));
     }
     if out.strips.is_empty() && out.exclusions.is_empty() {
         return Err(format!("no rhythm lasts {} s", options.seconds));

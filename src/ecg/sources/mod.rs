@@ -16,12 +16,12 @@ mod physionet;
 mod source;
 mod table;
 
-use super::dataset::{Dataset, Exclusion, LoadOptions, Strip};
 use super::features;
 use super::guidance::GuidanceConfig;
 use super::labels::{Rhythm, Scheme};
 use super::patients::{self, PatientNames};
 use super::preprocessing::{Finished, Preprocessing};
+use super::{Dataset, Exclusion, LoadOptions, Strip};
 use crate::error::{Error, Result};
 use notes::{How, Note, Notes};
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ use std::sync::{Mutex, PoisonError};
 pub use folder::{data_root, resolve};
 pub(crate) use folder::{stem, walk};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
-pub(crate) use notes::{NAMED, count};
+pub(crate) use notes::{Some5, count, rate_assumed};
 pub use source::{Kind, Source};
 pub(crate) use table::TABLE;
 
@@ -63,7 +63,7 @@ struct Outcome {
 
 impl Outcome {
     fn excluded(record: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { exclusions: vec![Exclusion::new(record, reason)], ..Self::default() }
+        Self { exclusions: vec![Exclusion::record(record, reason)], ..Self::default() }
     }
 }
 
@@ -101,6 +101,16 @@ impl Context<'_> {
     /// A line about the source.
     fn line(&self, text: impl fmt::Display) -> Note {
         Note::Line(format!("{}: {text}", self.source))
+    }
+
+    /// What is said of files that state no rate: that of the options is taken, which is the default where nobody gave one.
+    fn rate_note(&self) -> String {
+        let fs = self.options.csv_fs;
+        let said = match fs == LoadOptions::default().csv_fs {
+            true => rate_assumed(fs, "prepare --csv-fs HZ (in an experiment data.csv_fs)"),
+            false => format!("no sampling rate in the file, {fs} Hz as given"),
+        };
+        format!("{}: {said}", self.source)
     }
 
     /// Name of a record in the data set: the source's name and the path below its folder.

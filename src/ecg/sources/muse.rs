@@ -6,7 +6,7 @@ mod xlsx;
 use super::folder::{self, Label};
 use super::notes::count;
 use super::{Context, Draft, Outcome, Sink, one_line};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{Rhythm, chapman_acronym};
 use crate::ecg::wfdb::{find_lead, read_limited};
 use crate::error::{Error, Result};
@@ -51,9 +51,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     }
     items.sort_by(|a, b| a.0.cmp(&b.0));
     if !labels.is_empty() {
-        let records = count(labels.len(), "record", "records");
-        let reason = format!("{records}: listed in {TABLE}, but there is no file");
-        account.exclusions.push(Exclusion::new(&context.source, reason));
+        let reason = format!("listed in {TABLE}, but there is no file");
+        account.exclusions.push(Exclusion::record(&context.source, reason).times(labels.len()));
     }
     sink(account)?;
     let lead = find_lead(LEADS, &context.options.lead);

@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Records that a line names before it counts the rest.
-pub(crate) const NAMED: usize = 5;
+const NAMED: usize = 5;
 
 /// A number of something: `1 record`, `3 records`.
 pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// What is said of files that state no rate and are taken at `fs`; `option` gives another.
+pub(crate) fn rate_assumed(fs: f64, option: &str) -> String {
+    format!("no sampling rate in the file, {fs} Hz assumed; {option} gives it")
 }
 
 /// Something to report about a record.
@@ -45,12 +50,14 @@ pub(super) enum How {
 
 /// A list of which the first few are kept, and the number of all.
 #[derive(Debug, Default)]
-pub(super) struct Some5 {
+pub(crate) struct Some5 {
     first: Vec<String>,
+    /// How many there are.
     pub count: usize,
 }
 
 impl Some5 {
+    /// Adds one.
     pub fn push(&mut self, item: String) {
         self.count += 1;
         if self.first.len() < NAMED {

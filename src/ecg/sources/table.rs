@@ -6,7 +6,7 @@ use super::leads::{self, Place};
 use super::mitbih::{Beats, check_ectopic};
 use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats, separated_by};
-use crate::ecg::dataset::Exclusion;
+use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::strip_input::{FileKind, record_files};
@@ -127,7 +127,7 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
         let record = cell(Some(record));
         let mut exclude = |reason: String| {
             let id = format!("{}/{}", context.source, record.escape_debug());
-            out.exclusions.push(Exclusion::new(id, format!("{name}, line {number}: {reason}")));
+            out.exclusions.push(Exclusion::row(id, format!("{name}, line {number}: {reason}")));
         };
         if line.iter().skip(head.len()).any(|cell| !cell.is_empty()) {
             exclude(format!("{} cells, expected {} as in the header row", line.len(), head.len()));
@@ -258,9 +258,7 @@ fn contents(context: &Context, record: &Record, id: &str, out: &mut Outcome) -> 
     let FileKind::Wfdb(header) = &record.kind else {
         let mv = record.kind.samples(&record.path).map_err(|e| one_line(&e))?;
         let signal = Signal { mv, fs: options.csv_fs, warnings: Vec::new() };
-        let what =
-            format!("{}: {} Hz assumed (data.csv_fs), as the file does not say it", context.source, options.csv_fs);
-        out.notes.push(Note::Record { record: id.into(), what });
+        out.notes.push(Note::Record { record: id.into(), what: context.rate_note() });
         return Ok(Contents { signal, beats: None, header: None });
     };
     let header = Header::read(header).map_err(|e| one_line(&e))?;
@@ -324,7 +322,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
             let [start, end] = match stretch(row.span, mv.len(), fs, length, &mut taken) {
                 Ok(stretch) => stretch,
                 Err(reason) => {
-                    out.exclusions.push(Exclusion::new(&id, format!("{at}: {reason}")));
+                    out.exclusions.push(Exclusion::row(&id, format!("{at}: {reason}")));
                     continue;
                 }
             };
@@ -354,7 +352,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
                         out.strips.push(strip);
                         kept.push((from, to));
                     }
-                    Err(reason) => out.exclusions.push(Exclusion::new(&window, format!("{at}: {reason}"))),
+                    Err(reason) => out.exclusions.push(Exclusion::strip(&window, format!("{at}: {reason}"))),
                 }
             }
         }
@@ -368,7 +366,7 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
     };
     if let Err(reason) = outcome() {
         let rows = record.rows.iter().map(|row| format!("{table}, line {}: {reason}", row.line));
-        out.exclusions = rows.map(|reason| Exclusion::new(&id, reason)).collect();
+        out.exclusions = rows.map(|reason| Exclusion::row(&id, reason)).collect();
         out.strips.clear();
     }
     out
@@ -393,7 +391,7 @@ fn stretch(
     }
     if end - start + 0.5 < length {
         let (have, seconds) = ((end - start) / fs, length / fs);
-        return Err(format!("too short: {have:.3} s, expected {seconds} s"));
+        return Err(format!("too short: {have:.3} s at {fs} Hz, expected {seconds} s"));
     }
     let place = taken.partition_point(|t| t[0] < start);
     let overlaps = |t: &[f64; 2]| start + 0.5 < t[1] && t[0] + 0.5 < end;

@@ -125,7 +125,7 @@ fn files_reached_twice_count_once() {
     let set = load_all(&[of("p", &root), of("q", &root.join("b"))], &options(), &|_| {}).unwrap();
     assert_eq!(ids(&set), ["p/b/one", "p/b/y/three", "p/two"]);
     let same = [("q/one", "the same file as p/b/one"), ("q/y/three", "the same file as p/b/y/three")];
-    assert_eq!(set.exclusions, same.map(|(record, reason)| Exclusion::new(record, reason)));
+    assert_eq!(set.exclusions, same.map(|(record, reason)| Exclusion::record(record, reason)));
     let e = load_all(&[of("p", &root), of("q", &link)], &options(), &|_| {}).unwrap_err().to_string();
     assert!(e.contains("two sources of the same recordings") && e.contains("HINT"), "{e}");
 }

@@ -14,13 +14,15 @@ use super::{resample, sources};
 use crate::error::{Error, Result};
 use place::{Kind, Place};
 pub(crate) use place::{Kind as FileKind, record_files};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use folder::expand;
 
 /// A recording as read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
+    /// The path as it was given, by which errors name it.
+    pub input: PathBuf,
     /// The file's stem; for a WFDB record that was entered at a time, with that time in seconds (`201@120`).
     pub name: String,
     /// All samples; in mV where `units_known`.
@@ -39,7 +41,7 @@ pub struct Recording {
     pub lead: Option<String>,
     /// True where that is another lead than the one wanted.
     pub lead_substituted: bool,
-    /// Lines worth printing: another lead used, a damaged checksum.
+    /// Lines worth printing about it: another lead used, a damaged checksum.
     pub notes: Vec<String>,
 }
 
@@ -60,7 +62,7 @@ pub struct InputStrip {
     pub lead: Option<String>,
     /// [`Recording::lead_substituted`].
     pub lead_substituted: bool,
-    /// Lines worth printing: those of the recording, a longer strip cut, a rate assumed.
+    /// Lines worth printing about it: those of the recording, a longer strip cut, a rate assumed.
     pub notes: Vec<String>,
 }
 
@@ -76,14 +78,15 @@ pub struct InputStrip {
 /// A relative path that does not exist is looked for below the data folder too, see [`super::resolve`].
 pub fn read(path: &Path, wanted: &str, chosen: Option<&str>) -> Result<Recording> {
     let Place { kind, file, start, name } = place::locate(path)?;
-    let plain = |signal| {
-        let ignored = chosen.map(|lead| format!("{name}: the file has no names of leads, --lead {lead} is not used"));
-        Recording { name: name.clone(), signal, notes: ignored.into_iter().collect(), ..Recording::default() }
+    let ignored = chosen.map(|lead| format!("the file has no names of leads, --lead {lead} is not used"));
+    let read = match &kind {
+        Kind::Wfdb(header) => read_wfdb(header, wanted, chosen, start)?,
+        Kind::Npy | Kind::Text => {
+            let (signal, notes) = (kind.samples(&file)?, ignored.into_iter().collect());
+            Recording { signal, notes, ..Recording::default() }
+        }
     };
-    match &kind {
-        Kind::Wfdb(header) => read_wfdb(header, wanted, chosen, start, name),
-        Kind::Npy | Kind::Text => kind.samples(&file).map(plain),
-    }
+    Ok(Recording { input: path.to_path_buf(), name, ..read })
 }
 
 /// The rhythm that experts gave the strip that [`read`] reads from `path`: of a WFDB record with a diagnosis in its
@@ -95,7 +98,7 @@ pub fn expert_rhythm(path: &Path, seconds: f64) -> Option<Rhythm> {
         .map_or_else(|_| sources::rhythm_at(&header, start, seconds), |found| Some(found.rhythm))
 }
 
-fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: String) -> Result<Recording> {
+fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64) -> Result<Recording> {
     let header = Header::read(path)?;
     let mut notes = Vec::new();
     let own = header.lead(wanted);
@@ -113,12 +116,12 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     if lead_substituted {
         let used = header.signal_name(index);
         notes.push(match own {
-            None => format!("{name}: lead {wanted} is missing, {used} used instead"),
-            Some(_) => format!("{name}: lead {used} read instead of {wanted}, the model's"),
+            None => format!("lead {wanted} is missing, {used} used instead"),
+            Some(_) => format!("lead {used} read instead of {wanted}, the model's"),
         });
     }
     let read = read_signal(&header, index, false)?;
-    notes.extend(read.warnings.into_iter().map(|w| format!("warning: {name}: {w}")));
+    notes.extend(read.warnings.into_iter().map(|w| format!("an integrity check fails: {w}")));
     let first = (start * read.fs).round();
     if first >= read.mv.len() as f64 {
         let seconds = read.mv.len() as f64 / read.fs;
@@ -127,11 +130,10 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
     }
     let beats = annotation::beats_of_lead(&header, index).unwrap_or_else(|e| {
         let why = sources::one_line(&e);
-        notes.push(format!("{name}: its beats are not used, the annotations cannot be read: {why}"));
+        notes.push(format!("its beats are not used, the annotations cannot be read: {why}"));
         None
     });
     Ok(Recording {
-        name,
         signal: read.mv,
         fs: Some(read.fs),
         start: first as usize,
@@ -141,6 +143,7 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
         lead: Some(header.signal_name(index)),
         lead_substituted,
         notes,
+        ..Recording::default()
     })
 }
 
@@ -155,9 +158,9 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64, name: 
 /// (first index), never changes, or has a rate other than `fs_given`. [`Error::Config`] for rates and
 /// lengths that cannot be used.
 pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing) -> Result<InputStrip> {
-    let samples = super::dataset::check_rate_and_length(to.fs, to.seconds)?;
+    let samples = super::options::check_rate_and_length(to.fs, to.seconds)?;
     let mut notes = recording.notes.clone();
-    let name = &recording.name;
+    let name = &recording.input.display().to_string();
     let fs = match (recording.fs, fs_given) {
         (Some(own), Some(given)) if (own - given).abs() > 1e-6 * own => {
             let what = format!("its file says {own} Hz, but {given} Hz was given");
@@ -175,7 +178,7 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
             given
         }
         (None, None) => {
-            notes.push(format!("{name}: no rate given, {} Hz assumed", to.fs));
+            notes.push(sources::rate_assumed(to.fs, "--fs HZ"));
             to.fs
         }
     };
@@ -183,12 +186,12 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
     let left = recording.signal.len().saturating_sub(recording.start);
     let found = finished(recording, fs, to, samples).map_err(|e| Error::data(name, e.what, e.hint))?;
     let Finished { signal, r_peaks, expert_beats } = found;
-    if left > super::dataset::strip_samples(fs, to.seconds) {
+    if left > super::options::strip_samples(fs, to.seconds) {
         let (all, seconds) = (left as f64 / fs, to.seconds);
-        notes.push(format!("{name}: the first {seconds} s of {all:.3} s are used"));
+        notes.push(format!("the first {seconds} s of {all:.3} s are used"));
     }
     Ok(InputStrip {
-        name: name.clone(),
+        name: recording.name.clone(),
         signal,
         r_peaks,
         expert_beats,

@@ -3,7 +3,7 @@ use crate::ecg::LoadOptions;
 
 fn recording(signal: &[f64], fs: Option<f64>) -> Recording {
     let beats = Some(vec![0, 60, 119]);
-    Recording { name: "s".into(), signal: signal.to_vec(), fs, beats, ..Recording::default() }
+    Recording { input: "s.txt".into(), name: "s".into(), signal: signal.to_vec(), fs, beats, ..Recording::default() }
 }
 
 fn wave(n: usize) -> Vec<f64> {
@@ -34,7 +34,12 @@ fn prepares_and_refuses() {
         (recording(&[], None), None, 100.0, "no sample"),
         (recording(&wave(100), Some(360.0)), Some(500.0), 100.0, "360 Hz"),
         (recording(&wave(100), Some(360.0)), Some(0.0), 100.0, "leave the rate (--fs) away"),
-        (recording(&wave(100), None), Some(0.0), 100.0, "--fs 0: expected the rate of s in Hz, within a factor of 100"),
+        (
+            recording(&wave(100), None),
+            Some(0.0),
+            100.0,
+            "--fs 0: expected the rate of s.txt in Hz, within a factor of 100",
+        ),
         (recording(&wave(100), None), Some(-5.0), 100.0, "--fs -5: expected the rate"),
         (recording(&wave(100), None), Some(f64::NAN), 100.0, "--fs NaN: expected the rate"),
         (recording(&wave(100), None), None, -1.0, "-1 Hz"),

@@ -10,9 +10,10 @@
 mod noise;
 mod rhythm;
 
-use super::dataset::{Dataset, LoadOptions, check_range, check_rate_and_length};
+use super::dataset::Dataset;
 use super::ecgsyn;
 use super::labels::{RHYTHM6, Rhythm};
+use super::options::{LoadOptions, check_range, check_rate_and_length};
 use super::sources::{Kind, Source, load_all};
 use crate::error::{Error, Result};
 use rand::{RngExt, SeedableRng};

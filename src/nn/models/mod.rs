@@ -93,19 +93,31 @@ impl AverageHead {
     }
 }
 
+/// The key that gives the number of blocks of networks that have it, and those of lists with a value for each of its values.
+pub(crate) const WIDTHS: &str = "widths";
+pub(crate) const PER_BLOCK: &[&str] = &["strides"];
+
+/// A list with a value for each of `blocks` blocks: `values`, of which the last is repeated.
+pub(crate) fn for_blocks<T: Clone>(values: &[T], blocks: usize) -> Vec<T> {
+    let last = values.last().into_iter().cycle();
+    values.iter().chain(last).take(blocks).cloned().collect()
+}
+
 /// Checks widths and strides, one of each for every block; a block has `least` channels or more.
 fn check_blocks(widths: &[usize], strides: &[usize], most: usize, least: usize) -> Result<(), Problem> {
     number("widths (its length)", widths.len(), 1, most, "give one width a block")?;
-    if strides.len() != widths.len() {
-        return Err(Problem::new(
-            "network.strides",
-            format!("{} strides for {} widths", strides.len(), widths.len()),
-            "one stride for every block",
-            "give strides and widths together, as lists of one length",
-        ));
-    }
     for (i, &width) in widths.iter().enumerate() {
         number(&format!("widths[{i}]"), width, least, MOST_CHANNELS, "every branch of a block needs a channel")?;
+    }
+    if strides.len() != widths.len() {
+        let fitting = if strides.is_empty() { vec![1; widths.len()] } else { for_blocks(strides, widths.len()) };
+        let fitting: Vec<String> = fitting.iter().map(ToString::to_string).collect();
+        return Err(Problem::new(
+            "network.strides",
+            format!("a list of length {}", strides.len()),
+            format!("length {}, one stride for every block of network.widths", widths.len()),
+            format!("e.g. network.strides=[{}]; left out, strides follow the widths", fitting.join(",")),
+        ));
     }
     for (i, &stride) in strides.iter().enumerate() {
         number(&format!("strides[{i}]"), stride, 1, 16, "1 keeps the length, 2 halves it")?;

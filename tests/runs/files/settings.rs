@@ -112,7 +112,7 @@ fn an_option_is_named_as_it_was_written() {
     said(&["--set", "trian.epochs=3"], &["--set trian.epochs=3", "'train'"]);
     said(&["--set", "epochs=3"], &["--set epochs=3", "'train.epochs'"]);
     said(&["--data", "absent.safetensors"], &["absent.safetensors", "is not there"]);
-    let words = ["--set network.widths=[6, 8, 10]", "network.strides"];
-    fails(&["train", "--out", &out, "--set", "network.widths=[6, 8, 10]"], 1, &words);
+    let words = ["--set network.strides=[1, 2]", "network.strides"];
+    fails(&["train", "--out", &out, "--set", "network.strides=[1, 2]"], 1, &words);
     assert!(!Path::new(&out).exists());
 }
