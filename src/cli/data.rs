@@ -116,7 +116,7 @@ pub(super) fn run(common: &Common, args: &DataArgs) -> Result<()> {
     let rows: Vec<Row> = (0..set.classes.len()).map(|c| row(&set, c)).collect();
     let made = &set.preprocessing;
     let found = serde_json::json!({
-        "strips": set.strips.len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead,
+        "strips": set.strips.len(), "patients": set.strips.iter().map(|s| &s.patient).collect::<HashSet<_>>().len(), "fs": made.fs, "seconds": made.seconds, "lead": made.lead,
         "scheme": made.scheme, "clean": made.clean, "mains": made.mains, "detector": made.detector,
         "classes": rows, "exclusions": set.exclusions_by_reason(), "notes": set.notes,
     });

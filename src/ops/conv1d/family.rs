@@ -48,6 +48,7 @@ pub(super) const INPUT_GRAD: Kernel = Kernel {
     operands: &[
         ("src", "[batch, channels, out_len]"),
         ("w", "[groups out_g, in_g, kernel]"),
+        ("bias", "not read; for texts of conv1d"),
         ("dst", "[batch, groups in_g, len]"),
     ],
     sizes: sum_sizes!(),
