@@ -11,7 +11,7 @@
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 //@ knob span: 512 if software else 256 | 64 128 256 512 1024 2048
 //@ let pairs: kernel == 2 and stride == 2 and pad == 0
-//@ let paired: pairs and len == 2 * out_len and out_len >= 4
+//@ let paired: pairs and not average and len == 2 * out_len and out_len >= 4
 //@ kernel max_pool: max_pool_pairs if paired
 //@ kernel max_pool: max_pool
 //@ kernel max_pool_back: max_pool_back_pairs if paired

@@ -40,7 +40,7 @@ pub(super) struct PredictArgs {
 #[derive(Args)]
 pub(super) struct ReadArgs {
     /// Sampling rate of inputs that do not say theirs (the model's where not given)
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", alias = "csv-fs")]
     fs: Option<f64>,
     /// Read this lead of WFDB records in place of the model's
     #[arg(long, value_name = "NAME")]

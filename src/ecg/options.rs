@@ -127,6 +127,11 @@ pub(crate) fn check_rate_and_length(fs: f64, seconds: f64) -> Result<usize> {
     Ok(n)
 }
 
+/// Refuses the rate of files that do not say theirs, where no recording has it.
+pub(crate) fn check_file_rate(csv_fs: f64) -> Result<()> {
+    check_range("csv_fs", csv_fs, 20.0..=100_000.0, " Hz", "give the rate of the files")
+}
+
 /// A setting that must lie in a range.
 pub(crate) fn check_range(what: &str, found: f64, range: RangeInclusive<f64>, unit: &str, hint: &str) -> Result<()> {
     if range.contains(&found) {

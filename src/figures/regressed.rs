@@ -54,7 +54,7 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     };
     let points = |j: usize| regressed(arm).map(|r| (r.0, f64::from(r.1[j]), f64::from(r.2[j]))).collect::<Vec<Point>>();
     let features: Vec<Vec<Point>> = (0..NAMES.len()).map(points).collect();
-    let flat = features.iter().filter(|points| correlation(points).abs() < FLAT).count();
+    let flat = features.iter().filter(|points| correlation(points) < FLAT).count();
     let caption = format!(
         "Features that the regressor of {arm} makes of the strip (upright) against those measured from the R peaks: {}, n = {}; \
          at most {MOST} evenly spaced ones are drawn. r: Pearson's correlation over all of them; {flat} of the {} features are \

@@ -9,12 +9,12 @@ use crate::plot::figure::Figure;
 use crate::plot::legend::shape;
 use crate::plot::panels::{Line, letter, line};
 use crate::plot::style::{GRID, INK, Look, PT_AXIS, PT_SMALL, Rgb, WHITE, arm_color};
+use crate::run::databases::BINS;
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::ranking::{Bin, Calibration, calibration};
 
-/// Bins of the diagram, and fewer predictions than make a full mark.
-const BINS: usize = 10;
+/// Fewer predictions than make a full mark.
 const FEW: usize = 10;
 
 /// An arm.

@@ -7,6 +7,7 @@ use super::params::NamedTensor;
 pub use super::tensor_file::safetensors_bytes;
 use super::tensor_file::stored;
 use crate::ecg::features::FeatureScale;
+use crate::ecg::sources::Kind;
 use crate::ecg::{Preprocessing, Strip};
 use crate::error::{Error, Result};
 use crate::files::{Safetensors, guard, open, write_atomically};
@@ -18,7 +19,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Value of the metadata key `format`.
 const FORMAT: &str = "exgnet-1";
@@ -45,7 +46,8 @@ pub struct ModelInfo {
 pub struct TrainedOn {
     /// Names of the sources.
     pub sources: BTreeSet<String>,
-    /// Hashes of the patients' keys: 48 bits each of XXH3, hexadecimal.
+    /// Hashes of the patients' keys: 48 bits each of XXH3, hexadecimal. Patients of synthetic strips have names that every seed
+    /// uses, so that features are hashed with those.
     pub patients: BTreeSet<String>,
 }
 
@@ -57,19 +59,23 @@ impl TrainedOn {
             if !found.sources.contains(&strip.source) {
                 found.sources.insert(strip.source.clone());
             }
-            found.patients.insert(Self::key(&strip.patient));
+            found.patients.insert(Self::key(strip));
         }
         found
     }
 
-    fn key(patient: &str) -> String {
-        format!("{:012x}", xxh3_64(patient.as_bytes()) >> 16)
+    fn key(strip: &Strip) -> String {
+        let mut hash = Xxh3::new();
+        hash.update(strip.patient.as_bytes());
+        if strip.source == Kind::Synthetic.name() {
+            strip.features.iter().for_each(|v| hash.update(&v.to_bits().to_le_bytes()));
+        }
+        format!("{:012x}", hash.digest() >> 16)
     }
 
     /// How many patients of these strips are among them.
     pub fn among<'a>(&self, strips: impl Iterator<Item = &'a Strip>) -> usize {
-        let patients: BTreeSet<&str> = strips.map(|s| s.patient.as_str()).collect();
-        patients.into_iter().filter(|p| self.patients.contains(&Self::key(p))).count()
+        strips.map(Self::key).collect::<BTreeSet<_>>().intersection(&self.patients).count()
     }
 }
 
@@ -225,6 +231,19 @@ impl ModelFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecg::SyntheticOptions;
+
+    #[test]
+    fn synthetic_patients_of_two_seeds_are_not_the_same() {
+        let made = |seed| {
+            let options = SyntheticOptions { records: 6, seed, fs: 100.0, seconds: 4.0, ..SyntheticOptions::default() };
+            crate::ecg::synthesize(&options).expect("a set").strips
+        };
+        let (one, other) = (made(1), made(2));
+        let trained = TrainedOn::new(one.iter());
+        assert_eq!((trained.among(one.iter()), trained.among(other.iter())), (6, 0));
+        assert_eq!(one[0].patient, other[0].patient, "names recur");
+    }
 
     #[test]
     fn parameter_counts_of_the_presets() {

@@ -73,7 +73,7 @@ impl Average {
         kernel_of
             .at(x.gpu(), &[x.dim(0), x.dim(1), self.len, self.out_len])
             .ints(&[("rows", x.dim(0) * x.dim(1)), ("len", self.len), ("out_len", self.out_len)])
-            .ints(&[("kernel", kernel), ("stride", stride), ("pad", pad)])
+            .ints(&[("kernel", kernel), ("stride", stride), ("pad", pad), ("average", 1)])
             .flag("adaptive", adaptive)
             .flag("count_pad", count_pad)
             .bind(from, x)
@@ -185,10 +185,13 @@ pub(super) fn cases() -> Vec<Case> {
         ([1, 2, 11], 3, 2, 1, true),
         ([1, 1, 9], 4, 1, 2, false),
         ([1, 2, 9], 2, 3, 0, true),
+        // windows side by side that cover a row
+        ([2, 2, 16], 2, 2, 0, false),
     ];
     // Rows of several chunks, ends of chunks, many records and channels.
     let large = [
         ([3, 3, 1031], 2, 2, 0, false),
+        ([3, 3, 1032], 2, 2, 0, false),
         ([9, 2, 513], 3, 1, 1, true),
         ([2, 3, 1300], 3, 2, 1, false),
         ([12, 17, 66], 5, 3, 2, true),

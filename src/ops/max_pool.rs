@@ -30,6 +30,7 @@ pub(super) const SIZES: &[(&str, i64)] = &[
     ("kernel", 3),
     ("stride", 2),
     ("pad", 0),
+    ("average", 0),
     ("adaptive", 0),
     ("count_pad", 0),
 ];
@@ -60,7 +61,7 @@ impl MaxPool {
     /// A launch for `x` `[B, C, L]` pooled to `T`.
     fn launch<'a>(&self, kernel: &'static Kernel, gpu: &'a Gpu, x: [usize; 3], t: usize) -> Call<'a> {
         let call = kernel.at(gpu, &x).ints(&[("rows", x[0] * x[1]), ("len", x[2]), ("out_len", t)]);
-        call.ints(&[("kernel", self.kernel), ("stride", self.stride), ("pad", self.pad)])
+        call.ints(&[("kernel", self.kernel), ("stride", self.stride), ("pad", self.pad), ("average", 0)])
     }
 
     /// Windows of a row of `len` samples, where they fit.

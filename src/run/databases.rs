@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
 /// Bins of the expected calibration error.
-const BINS: usize = 15;
+pub(crate) const BINS: usize = 15;
 
 /// What macro-F1 of a database is, for the notes of tables.
 pub const MACRO: &str = "Macro-F1 is over the classes that the database has a record of, as F1 is given of those alone (that of a whole \

@@ -119,8 +119,11 @@ pub fn collect(dir: &Path, reference: Option<&str>, pools: &[Pool]) -> Result<Co
     found.runs.retain(finished);
     if found.runs.is_empty() {
         let what = format!("no finished run, {begun} unfinished");
-        let at = dir.display().to_string();
-        return Err(Error::data(at, what, "give the folder that `exgnet sweep` writes its runs to"));
+        let resume = found.missing.iter().find_map(|missing| missing.command.as_ref());
+        let hint = resume.map_or("give the folder that `exgnet sweep` writes its runs to".into(), |command| {
+            format!("finish one: {command}")
+        });
+        return Err(Error::data(dir.display().to_string(), what, hint));
     }
     found.missing.retain(|missing| missing.left_out.is_some());
     found.on_common_folds()?;

@@ -110,7 +110,7 @@ fn rows_become_windows_and_every_other_row_has_its_reason() {
         format!("a: {}", line(4, "too short: 0.800 s at 100 Hz, expected 1 s")),
         format!("a: {}", line(5, "too short: 0.600 s at 100 Hz, expected 1 s")),
         format!("a: {}", line(11, "from 8 s to 8 s, expected an end after the start")),
-        format!("a: {}", line(12, "from 9 s to 10.1 s is beyond the end of the record at 10 s")),
+        format!("a: {}", line(12, "from 9 s to 10.1 s is beyond the end of the record at 10 s (100 Hz)")),
     ];
     let found = excluded(&set);
     assert_eq!(found[..12], expected, "{found:#?}");

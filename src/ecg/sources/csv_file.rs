@@ -10,7 +10,7 @@ use super::notes::Note;
 use super::{Context, Draft, Outcome, Progress, Sink, folder};
 use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
-use crate::ecg::options::{check_range, strip_samples};
+use crate::ecg::options::{check_file_rate, strip_samples};
 use crate::error::{Error, Result};
 use columns::{Column, Columns};
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ const MAX_LISTED: usize = 20_000;
 pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let path = &context.root;
     let csv_fs = context.options.csv_fs;
-    check_range("csv_fs", csv_fs, 20.0..=100_000.0, " Hz", "give the rate of the file")?;
+    check_file_rate(csv_fs)?;
     let unreadable = |e: std::io::Error| Error::file(path, format!("cannot be read: {e}"), folder::MISSING);
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {

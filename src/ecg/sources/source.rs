@@ -147,7 +147,7 @@ impl Source {
             )),
             None => Err(Error::config(
                 format!("source `{text}`: found the kind `{kind}`, expected one of {}", Self::forms()),
-                "write KIND:PATH, for instance wfdb:ludb",
+                "write KIND:PATH, for instance wfdb:ludb, or table:FOLDER for a folder with a labels.csv",
             )),
         }
     }

@@ -8,6 +8,7 @@ use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats, separated_by};
 use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
+use crate::ecg::options::check_file_rate;
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::strip_input::{FileKind, record_files};
 use crate::ecg::wfdb::{Annotation, Header, Signal, annotation, read_limited, read_signal};
@@ -50,6 +51,7 @@ struct Record {
 }
 
 pub(super) fn read(context: &Context, table: &Path, sink: &mut Sink) -> Result<()> {
+    check_file_rate(context.options.csv_fs)?;
     folder::check_root(&context.root)?;
     match table.exists() {
         true => {}
@@ -382,12 +384,13 @@ fn stretch(
 ) -> Result<[f64; 2], String> {
     let start = span[0].map_or(0.0, |s| s * fs);
     let end = span[1].map_or(samples as f64, |s| s * fs);
-    let said = format!("from {} s to {} s", start / fs, end / fs);
+    let exact = |seconds: f64| (1000.0 * seconds).round() / 1000.0;
+    let said = format!("from {} s to {} s", exact(start / fs), exact(end / fs));
     if span[1].is_some() && end <= start {
         return Err(format!("{said}, expected an end after the start"));
     }
     if end > samples as f64 + 0.5 || start >= samples as f64 {
-        return Err(format!("{said} is beyond the end of the record at {} s", samples as f64 / fs));
+        return Err(format!("{said} is beyond the end of the record at {} s ({fs} Hz)", exact(samples as f64 / fs)));
     }
     if end - start + 0.5 < length {
         let (have, seconds) = ((end - start) / fs, length / fs);
@@ -397,7 +400,7 @@ fn stretch(
     let overlaps = |t: &[f64; 2]| start + 0.5 < t[1] && t[0] + 0.5 < end;
     let near = [place.checked_sub(1), Some(place)].into_iter().flatten().filter_map(|i| taken.get(i));
     if let Some(other) = near.into_iter().find(|t| overlaps(t)) {
-        let other = format!("from {} s to {} s", other[0] / fs, other[1] / fs);
+        let other = format!("from {} s to {} s", exact(other[0] / fs), exact(other[1] / fs));
         return Err(format!("{said} overlaps an earlier row of the record, {other}"));
     }
     taken.insert(place, [start, end]);

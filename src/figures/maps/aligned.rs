@@ -111,13 +111,14 @@ fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: 
     entries.push(Entry::line("mean ECG", NONE));
     let head = 2.5 + legend_height(&entries, width - 16.0);
     let (height, bottom) = (if wide { 36.0 } else { 22.0 }, 11.0);
-    let grid = Grid { width, columns, left: if wide { 13.0 } else { 11.5 }, right: 9.0, top: 6.0, height, bottom };
+    let mv = Axis::linear(panels.iter().flat_map(|p| p.arms[0].1.signal.iter().copied()), 4);
+    let right = right_numbers(&mv, height).iter().map(|(_, text)| small().width(text)).fold(0.0, f64::max) + RIGHT_NAME;
+    let grid = Grid { width, columns, left: if wide { 13.0 } else { 11.5 }, right, top: 6.0, height, bottom };
     let place = move |i: usize| i as f64 / fs - (BEFORE * fs).round() / fs;
     let bins = panels[0].arms[0].1.map.len();
     let (first, last) = (place(0), place(bins.max(2) - 1));
     let x = Axis::with_ticks(first, last, nice((last - first) / if width > 70.0 * columns as f64 { 6.0 } else { 4.0 }));
     let y = Axis::with_ticks(0.0, 1.0, 0.2);
-    let mv = Axis::linear(panels.iter().flat_map(|p| p.arms[0].1.signal.iter().copied()), 4);
     let rows = vec![6.0 + height + bottom; panels.len().div_ceil(columns)];
     Figure::pages(look, STEM, caption, (head, 0.0), &rows, move |c: &mut Canvas, parts| {
         legend(c, &entries, (13.0, 1.5), width - 16.0);
@@ -147,11 +148,23 @@ fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: 
     })
 }
 
+/// Right of the numbers of the axis of the ECG, mm: their distance, its name, and the edge of the page.
+const RIGHT_NAME: f64 = 6.0;
+
+fn small() -> Type {
+    Type::new(PT_SMALL).color(INK_SOFT)
+}
+
+/// The numbers of the axis of the ECG that have room.
+fn right_numbers(mv: &Axis, height: f64) -> Vec<(f64, &str)> {
+    mv.with_room(height, |_| 3.0 * small().drop())
+}
+
 /// The axis of the ECG.
 fn right_axis(c: &mut Canvas, frame: &Frame, mv: &Axis, named: bool) {
-    let small = Type::new(PT_SMALL).color(INK_SOFT);
+    let small = small();
     let mut widest: f64 = 0.0;
-    for (t, text) in mv.with_room(frame.y1 - frame.y0, |_| 3.0 * small.drop()) {
+    for (t, text) in right_numbers(mv, frame.y1 - frame.y0) {
         let at = frame.y1 - t * (frame.y1 - frame.y0);
         c.line((frame.x1, at), (frame.x1 + 0.9, at), PT_AXIS, INK_SOFT);
         c.text((frame.x1 + 1.5, at + small.drop()), text, &small);
