@@ -191,6 +191,14 @@ impl Version {
         all
     }
 
+    /// Functions of its text with `@compute` that no line of its header launches.
+    pub fn not_launched(&self) -> Vec<String> {
+        let code: Vec<&str> = self.text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+        let code = code.join("\n");
+        let names = code.split("@compute").skip(1).filter_map(|rest| rest.split_once("fn ")?.1.split('(').next());
+        names.map(str::trim).filter(|name| !self.geometry.contains_key(*name)).map(str::to_owned).collect()
+    }
+
     /// Whether it implements a kernel of its family.
     pub fn has(&self, kernel: &str) -> bool {
         self.kernels().contains(&kernel)

@@ -77,6 +77,9 @@ fn a_name_that_nobody_gives_is_named_with_its_line_and_the_nearest() {
     for word in ["mine/conv1d/90_mine.wgsl: ", "found the entry points mian, expected `main`", "HINT: is it `mian`?"] {
         assert!(said.contains(word), "{said}");
     }
+    // an entry that nobody launches
+    let said = problems(&format!("{naive}\n@compute @workgroup_size(WG)\nfn idle() {{}}\n"));
+    assert!(said.contains("the function idle has @compute") && said.contains("//@ threads idle"), "{said}");
     // constants of its own
     let own = "const TILE = 4u;\noverride TWICE: u32 = 2u * WG;\noverride WG";
     assert_eq!(problems(&changed(naive, "override WG", own)), "");

@@ -284,7 +284,17 @@ impl Checker {
                 }
             }
             match texts::compile_all(gpu, version, family.kernels) {
-                Ok(n) => report.compiled = n,
+                Ok(n) => {
+                    report.compiled = n;
+                    let launch = |name: String| {
+                        let shown = version.shown();
+                        format!(
+                            "{shown}: the function {name} has @compute, and no line `//@ threads {name}: ...` or \
+                             `//@ groups {name}: ...` launches it"
+                        )
+                    };
+                    report.problems.extend(version.not_launched().into_iter().map(launch));
+                }
                 Err(e) => report.problems.push(e.to_string()),
             }
         }
