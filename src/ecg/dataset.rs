@@ -62,7 +62,7 @@ pub struct Dataset {
     pub preprocessing: Preprocessing,
     /// Class names, those of the scheme that are left; [`Strip::label`] counts in this list.
     pub classes: Vec<String>,
-    /// How record names gave patients, see [`PatientNames::parse`].
+    /// How record names gave patients, see [`PatientNames::parse`](super::patients::PatientNames::parse).
     pub patient_pattern: String,
     /// Which leads of a window were read.
     pub leads: Leads,
