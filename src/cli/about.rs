@@ -7,7 +7,7 @@ pub(super) const FIRST_STEPS: &str = "\
 exgnet trains EXGnet, a single-lead ECG rhythm classifier, on a GPU engine written from scratch. First steps:
 
   exgnet info                                          adapters and drivers, and what is missing
-  exgnet train                                         train on synthetic ECG (half a minute), writes results/quickstart
+  exgnet train                                         train on synthetic ECG (a minute), writes results/quickstart
   exgnet synth --out ecg --n 6                         write ECG records to try it on
   exgnet predict --model results/quickstart ecg        classify them
   exgnet explain --model results/quickstart ecg --out maps   show where the network looked

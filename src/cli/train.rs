@@ -135,6 +135,9 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
     job::keeps_inputs(config.as_deref(), &experiment, &dir)?;
     // The quick start is there to be run again and again; any other run is kept without `--force`.
     let again = config.is_none() && args.out.is_none();
+    if again && !args.resume && !common.force && RunFolder::open(&dir).is_ok() {
+        common.say(format!("note: the earlier quick start in {} is replaced; --out DIR keeps it", dir.display()));
+    }
     let begin = match args.resume {
         true => Begin::Resume,
         false => Begin::New { force: common.force || again },

@@ -38,9 +38,13 @@ impl Experiment {
                 "an experiment file is TOML: [table] headers and key = value lines, text in \"quotes\"",
             )
         })?;
-        if table.contains_key("variant") {
-            let what = format!("{origin}: is a sweep's file, with [[variant]], expected an experiment");
-            return Err(Error::config(what, format!("run it with `exgnet sweep {origin}`, or give its base")));
+        if let Some(key) = ["variant", "base"].into_iter().find(|key| table.contains_key(*key)) {
+            let what = format!("{origin}: found the key `{key}` of a sweep's file, expected an experiment");
+            let hint = format!(
+                "run a sweep with `exgnet sweep {origin}`; an experiment has no base: give that one, with --set KEY=VALUE \
+                 for what is to differ"
+            );
+            return Err(Error::config(what, hint));
         }
         let mut asked = Table::new();
         sets.iter().try_for_each(|set| apply_set(&mut asked, set))?;

@@ -208,6 +208,7 @@ fn a_setting_may_ask_for_another_network_than_the_file_has() {
     let two = of(&["network.preset=exgnet-small", "network.kind=resnet1d"]);
     fails(two, &["network.preset: found \"exgnet-small\"", "a preset of resnet1d"]);
     fails(parse("base = 'a.toml'\n[[variant]]\nname = 'a'"), &["e.toml", "sweep's file", "exgnet sweep"]);
+    fails(parse("base = 'a.toml'\n[train]\nepochs = 1"), &["the key `base` of a sweep's file", "--set KEY=VALUE"]);
 }
 
 /// Strides that nobody gives are those of the preset or kind, the last one repeated.
