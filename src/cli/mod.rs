@@ -301,7 +301,9 @@ fn refused(e: &clap::Error) -> ExitCode {
             _ => "expected a whole number, 0 or more",
         });
         let expected = count.or_else(|| cause.is::<ParseFloatError>().then_some("expected a number"));
-        said = expected.map_or(said.clone(), |expected| said.replace(&cause.to_string(), expected));
+        if let Some(expected) = expected {
+            said = said.replace(&cause.to_string(), expected);
+        }
     }
     let _ = write!(std::io::stderr(), "{said}");
     ExitCode::from(USAGE)

@@ -3,7 +3,7 @@
 use super::contents::{SEED, explain};
 use super::{Cell, Column, Table};
 use crate::error::{Error, Result};
-use crate::run::databases::{Database, MACRO, POOLED, parts};
+use crate::run::databases::{BINS, Database, MACRO, POOLED, parts};
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::{Bootstrap, Case, OneClass, RESAMPLES, bootstrap_seeds, macro_f1_of_true, mean_sd};
@@ -40,7 +40,9 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
          predictions of a patient by all seeds stay together; none where a class is in so few patients that some resample has \
          none. It is of the networks of these seeds: how far others may differ says the standard deviation over the seeds. {MACRO}"
     ));
-    table.note("ECE: expected calibration error, 15 bins; Brier: mean squared distance of probabilities from the true class, 0 to 2.");
+    table.note(format!(
+        "ECE: expected calibration error, {BINS} bins; Brier: mean squared distance of probabilities from the true class, 0 to 2."
+    ));
     let patients = set.patients();
     for (variant, databases) in &of {
         for (database, seeds) in databases {
@@ -49,8 +51,9 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
             let each = |seeds: &Seeds| -> Vec<Database> {
                 seeds.iter().map(|rows| Database::of(database, classes.len(), rows)).collect()
             };
-            let (found, compared) = (each(seeds), reference.get(database).map(each).unwrap_or_default());
-            let sd = |values: Vec<f64>| if values.len() < 2 { Cell::Missing } else { Cell::Value(mean_sd(&values).1) };
+            let found = each(seeds);
+            let compared = reference.get(database).filter(|_| *variant != against).map(each);
+            let sd = |values: Vec<f64>| Cell::Value(mean_sd(&values).1);
             let mean = |of: &dyn Fn(&Database) -> Option<f64>| {
                 let values: Vec<f64> = found.iter().filter_map(of).collect();
                 if values.is_empty() {
@@ -75,8 +78,9 @@ pub(super) fn database_table(name: &str, set: &RunSet<'_>, pools: &[Pool], again
             row.push(interval(&[], &macro_f1_of_true)?);
             row.push(sd(found.iter().map(|d| d.macro_f1).collect()));
             row.push(difference(&macro_f1_of_true)?);
-            let differences = found.iter().zip(&compared).map(|(own, other)| own.macro_f1 - other.macro_f1);
-            row.push(if *variant == against { Cell::Missing } else { sd(differences.collect()) });
+            row.push(compared.map_or(Cell::Missing, |compared| {
+                sd(found.iter().zip(&compared).map(|(own, other)| own.macro_f1 - other.macro_f1).collect())
+            }));
             row.extend(VALUES.iter().map(|(_, of)| mean(of)));
             row.extend((0..classes.len()).map(|c| mean(&|d| d.f1[c])));
             for c in 0..classes.len() {

@@ -114,9 +114,8 @@ impl Collected {
 pub fn collect(dir: &Path, reference: Option<&str>, pools: &[Pool]) -> Result<Collected> {
     let mut found = read_all(&[dir.to_path_buf()])?;
     found.undamaged()?;
-    let finished = |run: &Run| run.metrics.is_some() && run.record.as_ref().is_some_and(|r| r.end.is_some());
     let begun = found.runs.len();
-    found.runs.retain(finished);
+    found.runs.retain(|run| run.metrics.is_some() && run.is_finished());
     if found.runs.is_empty() {
         let what = format!("no finished run, {begun} unfinished");
         let resume = found.missing.iter().find_map(|missing| missing.command.as_ref());
