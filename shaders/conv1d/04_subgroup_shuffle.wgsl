@@ -179,25 +179,39 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     {%- endfor %}
     {%- endif %}
 
+    // divisions are done lane by lane there: once a thread, and counted on from then
     let n = (tile * {{ lanes }}u + lane) * {{ p * each }}u;
     let step = p.split * p.folds * p.every;
-    for (var o = 0u; o < min({{ oc }}u, p.width - block * {{ oc }}u); o++) {
-        let v = block * {{ oc }}u + o;
+    let t0 = n % p.pitch;
+    let record0 = n / p.pitch / p.folds;
+    let fold0 = n / p.pitch % p.folds;
+    let records = p.records / p.folds;
+    let v0 = block * {{ oc }}u;
+    var channel = v0 / p.split;
+    var phase = v0 % p.split;
+    for (var o = 0u; o < min({{ oc }}u, p.width - v0); o++) {
         {%- if relu %}
-        let shift = bias[p.first + v / p.split];
+        let shift = bias[p.first + channel];
         {%- endif %}
         // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
-        var b = n / p.pitch;
-        var t = n % p.pitch;
+        var record = record0;
+        var fold = fold0;
+        var t = t0;
         for (var q = o * {{ p * each }}u; q < (o + 1u) * {{ p * each }}u; q += 4u) {
-            if b < p.records {
-                let row = b / p.folds * p.channels + p.first + v / p.split;
-                let from_t = ((t * p.split + v % p.split) * p.folds + b % p.folds) * p.every;
+            if record < records {
+                let row = record * p.channels + p.first + channel;
+                let from_t = ((t * p.split + phase) * p.folds + fold) * p.every;
                 let s = vec4<f32>(sums[q], sums[q + 1u], sums[q + 2u], sums[q + 3u]);
                 put(row * p.len, from_t, step, {{ "max(s + shift, vec4<f32>())" if relu else "s" }});
             }
             t += 4u;
-            if t >= p.pitch { t = 0u; b++; }
+            if t >= p.pitch {
+                t = 0u;
+                fold++;
+                if fold == p.folds { fold = 0u; record++; }
+            }
         }
+        phase++;
+        if phase == p.split { phase = 0u; channel++; }
     }
 }
