@@ -17,16 +17,17 @@
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
 // The unrolled body (taps oc p multiply-adds) must fit the instruction cache, and every weight and sample serve as many of
-// them as possible: the defaults below. A load costs as much as a hundred multiply-adds there, a broadcast as much as ten.
+// them as possible: the defaults below. On an Intel CPU what goes beyond its 32 KiB, some 1350 multiply-adds, costs a third.
+// A tile's groups follow each other: its samples come from the cache for all blocks of channels but the first. A load costs as much as a hundred multiply-adds there, a broadcast as much as ten.
 //@ alias: tile
 //@ needs: subgroups
 //@ fits: lanes > 0
 //@ layout: src=rows w=tiles
 //@ default: software
-//@ knob oc: 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
-//@ knob p: 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
-//@ knob mo: 2 | 1 2 3 4 5 6 7 8
-//@ knob mq: 4 | 1 2 3 4 5 6 7 8
+//@ knob p: (20 if taps == 1 else 12 if taps <= 7 else 16) if intel else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
+//@ knob oc: (24 if taps == 1 else min(32, max(2, 1350 // (p * taps)))) if intel else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+//@ knob mo: 4 if intel else 2 | 1 2 3 4 5 6 7 8
+//@ knob mq: 2 if intel else 4 | 1 2 3 4 5 6 7 8
 //@ knob du: 2 if taps == 1 else 1 | 1 2 3 4 6 8
 //@ try: oc=8 p=16 mo=2 mq=6 du=1 if 128 * taps <= 3200
 //@ try: oc=8 p=16 mo=4 mq=2 du=1 if 128 * taps <= 3200
@@ -94,8 +95,8 @@ fn put(row: u32, t: u32, step: u32, s: vec4<f32>) {
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let id = wid.y * nwg.x + wid.x;
     if id >= p.n { return; }
-    let tile = id % p.tiles;
-    let block = id / p.tiles;
+    let block = id % p.blocks;
+    let tile = id / p.blocks;
     let next = (lane + 1u) % {{ lanes }}u;
     let last = lane == {{ lanes - 1 }}u;
 

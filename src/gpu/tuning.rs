@@ -136,6 +136,8 @@ pub struct ChosenShape {
 pub struct Facts {
     /// A software adapter.
     pub software: bool,
+    /// One that an Intel CPU plays.
+    pub intel: bool,
     /// Subgroup operations.
     pub subgroups: bool,
     /// 16-bit arithmetic.
@@ -151,6 +153,7 @@ impl Facts {
     pub fn values(&self) -> Values {
         let all = [
             ("software", i64::from(self.software)),
+            ("intel", self.intel.into()),
             ("subgroups", self.subgroups.into()),
             ("f16", self.f16.into()),
             ("int64", self.int64.into()),
@@ -225,7 +228,8 @@ impl Gpu {
         let r = &self.0.report;
         let lanes = self.fixed_lanes().unwrap_or(0);
         let (f16, int64) = (r.shader_f16, r.shader_int64);
-        let facts = Facts { software: r.is_software, subgroups: r.subgroups, f16, int64, lanes };
+        let intel = r.cpu.is_some_and(|cpu| cpu.starts_with("intel"));
+        let facts = Facts { software: r.is_software, intel, subgroups: r.subgroups, f16, int64, lanes };
         let mut values = facts.values();
         values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
         values
