@@ -165,8 +165,8 @@ mod tests {
         let words = |scale| of(scale).in_words("mine", "naive");
         assert!(words(1.0).starts_with("mine against naive: no difference is shown beyond noise: "), "{}", words(1.0));
         assert!(!words(1.0).contains("as fast") && words(1.0).contains("naive against itself"), "{}", words(1.0));
-        assert!(words(1.2).starts_with("mine is slower than naive: 0.8"), "{}", words(1.2));
-        assert!(words(0.8).starts_with("mine is faster than naive: 1.2"), "{}", words(0.8));
+        assert!(words(1.2).starts_with("mine is slower than naive: 0."), "{}", words(1.2));
+        assert!(words(0.8).starts_with("mine is faster than naive: 1."), "{}", words(0.8));
         assert!((of(0.8).ratio.median - 1.25).abs() < 0.08);
         // the reference is 5 % off itself: 4 % mean nothing
         let drifting = SpeedUp::of(&times(0.96, 0), &reference, &times(0.95, 0));
