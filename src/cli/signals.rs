@@ -8,6 +8,9 @@ use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
 
+/// A line for people, where there is something to say.
+type Line = Box<dyn Fn() -> Option<String> + Send>;
+
 /// Set by the first signal while something can stop in order.
 static STOP: AtomicBool = AtomicBool::new(false);
 /// How many [`InOrder`] live.
@@ -15,7 +18,7 @@ static IN_ORDER: AtomicUsize = AtomicUsize::new(0);
 /// This process is the child of one that prints.
 static FOLLOWS: AtomicBool = AtomicBool::new(false);
 /// How what is under way resumes; the whole before its parts.
-static RESUMES: Mutex<Vec<Box<dyn Fn() -> Option<String> + Send>>> = Mutex::new(Vec::new());
+static RESUMES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 /// What a parent writes to a child's standard input so that it stops in order; the input's end then means: at once.
 pub(super) const STOP_LINE: &str = "stop\n";
 
