@@ -98,6 +98,11 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     known.min_by_key(|k| edits(name, k))
 }
 
+/// The known name that somebody may have meant: the nearest, if half of it is the same.
+pub(crate) fn alike<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    nearest(name, known.filter(|other| *other != name && 2 * edits(name, other) <= name.len().max(other.len())))
+}
+
 /// Levenshtein's distance, in letters; a swap of two neighbours is one edit.
 pub(crate) fn edits(a: &str, b: &str) -> usize {
     let [a, b]: [Vec<char>; 2] = [a, b].map(|text| text.chars().collect());

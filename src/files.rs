@@ -6,7 +6,7 @@ pub(crate) mod guard;
 mod temporary;
 
 use crate::error::{Error, Result};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -24,7 +24,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         let hint = "check that the folder can be written to and that the disk is not full";
         Error::file(path, format!("cannot be written: {e}"), hint)
     };
-    if path.is_dir() {
+    let is_folder = path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator);
+    if is_folder {
         return Err(Error::file(
             path,
             "cannot be written: it is a folder, expected a file or nothing",
@@ -96,6 +97,36 @@ pub(crate) fn safetensors_head(metadata: &[(&str, String)], tensors: &[(&str, &s
     head
 }
 
+/// What is wrong with bytes that cannot be read as `safetensors`, in words.
+pub(crate) fn not_safetensors(e: SafeTensorError) -> String {
+    use SafeTensorError as E;
+    match e {
+        // whatever its first eight bytes are is taken for the length of a header
+        E::HeaderTooLarge | E::HeaderTooSmall | E::InvalidHeaderLength | E::InvalidHeader(_) => {
+            "no safetensors file, or one that was cut off: found no header at its beginning".into()
+        }
+        e => format!("no safetensors file: {e}"),
+    }
+}
+
+/// Files of ours by what their `format` begins with: what they are, and what takes them.
+const KINDS: [(&str, &str); 7] = [
+    ("exgnet-data-", "a prepared data set: `exgnet data` prints what it holds"),
+    ("exgnet-checkpoint-", "a run's checkpoint: `exgnet train --resume` takes it"),
+    ("exgnet-explanations-", "a run's strips for figures: `exgnet figures` and `exgnet report` draw them"),
+    ("exgnet-grads-", "gradients that `exgnet grads` wrote, for other programs"),
+    ("exgnet-params-", "parameters that a program on the library saved"),
+    ("exgnet-optimizer-", "an optimiser's state that a program on the library saved"),
+    ("exgnet-1", "a model: `exgnet info` prints what it is for"),
+];
+
+/// What is wrong with a file of another format, in words.
+pub(crate) fn other_format(found: &str, expected: &str) -> String {
+    let kind = KINDS.iter().find(|(begin, _)| found.starts_with(begin));
+    let what = kind.map_or_else(String::new, |(_, what)| format!(" ({what})"));
+    format!("format '{found}'{what}, expected '{expected}'")
+}
+
 /// A `safetensors` file of ours, read: what is wrong with one is said in words, for the caller that knows its name.
 pub(crate) struct Safetensors<'a> {
     tensors: SafeTensors<'a>,
@@ -105,9 +136,8 @@ pub(crate) struct Safetensors<'a> {
 impl<'a> Safetensors<'a> {
     /// Of the bytes of any file.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, String> {
-        let broken = |e| format!("no safetensors file: {e}");
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
         Ok(Self { tensors, metadata: header.metadata().clone().unwrap_or_default() })
     }
 
@@ -116,7 +146,7 @@ impl<'a> Safetensors<'a> {
         let file = Self::of(bytes)?;
         match file.text("format")? {
             found if found == format => Ok(file),
-            found => Err(format!("format '{found}', expected '{format}'")),
+            found => Err(other_format(found, format)),
         }
     }
 

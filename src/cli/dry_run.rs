@@ -72,9 +72,10 @@ pub(super) fn run(common: &Common, experiment: &Experiment, as_json: bool) -> Re
     let [most, held] = [estimate.memory_bytes(), estimate.memory.allocated].map(mega);
     print_line(&format!("  {:<12} {most:>10.1} MB ({held:.1} MB with free buffers)", "at most"));
     let known = |n: Option<usize>| n.map_or_else(|| "unknown".to_string(), |n| n.to_string());
-    let (strips, steps) = (known(strips), known(steps_per_epoch));
+    let [strips, steps_per_epoch, steps] = [strips, steps_per_epoch, steps].map(known);
     print_line(&format!("\nstrips per epoch {strips}"));
-    print_line(&format!("steps per epoch  {steps}, epochs {}   (`exgnet profile` times a step)", t.epochs));
+    print_line(&format!("steps per epoch  {steps_per_epoch}, epochs {}", t.epochs));
+    print_line(&format!("steps in all     {steps}; how long one takes here is measured by `exgnet profile`"));
     Ok(())
 }
 

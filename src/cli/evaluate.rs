@@ -241,7 +241,8 @@ pub(super) fn run(common: &Common, args: &EvaluateArgs) -> Result<()> {
         write_json(&dir.join(Randomised::FILE), &Of { content, origin: &origin })?;
     }
     let metrics = Of { content: &found.metrics, origin: &origin };
-    print_found(args.json, &metrics, || print_line(&text_table(&found.metrics)));
+    let features = found.sanity.as_ref().and_then(|sanity| sanity.features.as_ref());
+    print_found(args.json, &metrics, || print_line(&text_table(&found.metrics, features)));
     if let Some(found) = randomised {
         match args.json {
             true => common.say(found.text_table().trim_end()),

@@ -146,6 +146,14 @@ impl Common {
         }
     }
 
+    /// Refuses `--kernels` that are not there, before a command does its work.
+    fn check_kernels(&self) -> Result<()> {
+        match self.kernels.is_empty() {
+            true => Ok(()),
+            false => self.shader_source()?.catalogue()?.check(&Forced::parse(&self.kernels)?),
+        }
+    }
+
     /// The kernels' texts; those taken from a folder are listed.
     fn shaders(&self) -> Result<ShaderSource> {
         let shaders = self.shader_source()?;
@@ -279,7 +287,8 @@ pub fn main() -> ExitCode {
         // Fails only if a pool exists already, which then stays.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(cli.common.threads).build_global();
     }
-    match cli.command.run(&cli.common).and_then(|code| print_failure().map_or(Ok(code), Err)) {
+    let done = cli.common.check_kernels().and_then(|()| cli.command.run(&cli.common));
+    match done.and_then(|code| print_failure().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "error: {e}");

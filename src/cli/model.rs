@@ -3,16 +3,19 @@
 use super::Common;
 use super::evaluate::run_dir;
 use crate::ecg::preprocessing::{Difference, Preprocessing};
+use crate::ecg::sources::count;
 use crate::error::{Error, Result};
 use crate::nn::ModelFile;
 use crate::run::RunFolder;
 use crate::run::origin::resume;
+use crate::run::read::read_all;
+use crate::run::record::quoted;
 use std::path::Path;
 
 /// Reads the model file that `--model` names. What a file of an earlier version does not say is taken from the run
 /// folder that it lies in; of one that lies alone, what is assumed is printed.
 pub(super) fn load(common: &Common, path: &Path) -> Result<ModelFile> {
-    let mut model = ModelFile::read(path).map_err(|e| unfinished(path).unwrap_or(e))?;
+    let mut model = ModelFile::read(path).map_err(|e| unfinished(path).or_else(|| several(path)).unwrap_or(e))?;
     if model.assumed.is_empty() {
         return Ok(model);
     }
@@ -35,6 +38,17 @@ fn unfinished(path: &Path) -> Option<Error> {
     }
     let what = "the run is not finished: it has no model yet";
     Some(Error::file(path, what, format!("resume it: {}", resume(path))))
+}
+
+/// The error of a folder that holds runs and is none.
+fn several(path: &Path) -> Option<Error> {
+    if !path.is_dir() || RunFolder::open(path).is_ok() {
+        return None;
+    }
+    let found = read_all(&[path.to_path_buf()]).ok()?;
+    let (first, n) = (found.runs.first()?, count(found.runs.len(), "run", "runs"));
+    let what = format!("is no run folder but holds {n}, expected one run or a model file");
+    Some(Error::file(path, what, format!("name one of them, such as {}", quoted(&first.dir.display().to_string()))))
 }
 
 /// What is assumed of a model whose file does not say everything.

@@ -149,8 +149,12 @@ impl<'a> Found<'a> {
     fn constants(&self, source: &ShaderSource) -> Result<PipelineConstants> {
         let mut all = PipelineConstants::default();
         if let Some((version, values)) = &self.version {
+            let family = FAMILIES.iter().find(|f| f.name == version.family);
+            let elsewhere = |name: &str| family.is_some_and(|family| family.gives(version, name));
             for kernel in version.kernels() {
-                all.extend(entries(source, version, kernel, values)?.into_iter().flat_map(|e| e.constants()));
+                all.extend(
+                    entries(source, version, kernel, values, &elsewhere)?.into_iter().flat_map(|e| e.constants()),
+                );
             }
         }
         Ok(all)

@@ -3,9 +3,13 @@
 
 use super::INTERRUPTED;
 use crate::files;
+use crate::gpu::lock;
 use std::io::BufRead;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
+
+/// A line for people, where there is something to say.
+type Line = Box<dyn Fn() -> Option<String> + Send>;
 
 /// Set by the first signal while something can stop in order.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -13,6 +17,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 static IN_ORDER: AtomicUsize = AtomicUsize::new(0);
 /// This process is the child of one that prints.
 static FOLLOWS: AtomicBool = AtomicBool::new(false);
+/// How what is under way resumes; the whole before its parts.
+static RESUMES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 /// What a parent writes to a child's standard input so that it stops in order; the input's end then means: at once.
 pub(super) const STOP_LINE: &str = "stop\n";
 
@@ -70,6 +76,7 @@ fn on_signal() {
 fn end() {
     if !FOLLOWS.load(Ordering::Relaxed) {
         eprintln!("stopped by a signal");
+        lock(&RESUMES).iter().find_map(|line| line()).into_iter().for_each(|line| eprintln!("{line}"));
     }
     files::remove_all();
     std::process::exit(i32::from(INTERRUPTED));
@@ -88,6 +95,23 @@ impl InOrder {
 impl Drop for InOrder {
     fn drop(&mut self) {
         IN_ORDER.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// While it lives, a signal that ends the program at once prints how the work resumes.
+pub(super) struct Resumes(());
+
+impl Resumes {
+    /// `line` is asked when the signal comes; `None` where there is nothing yet.
+    pub fn new(line: impl Fn() -> Option<String> + Send + 'static) -> Self {
+        lock(&RESUMES).push(Box::new(line));
+        Self(())
+    }
+}
+
+impl Drop for Resumes {
+    fn drop(&mut self) {
+        lock(&RESUMES).pop();
     }
 }
 

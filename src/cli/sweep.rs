@@ -1,13 +1,15 @@
 //! `exgnet sweep`: a grid of runs.
 
-use super::signals::{self, InOrder, STOP_LINE};
-use super::train::{CommandHost, job};
+use super::progress::results;
+use super::signals::{self, InOrder, Resumes, STOP_LINE};
+use super::train::{self, CommandHost};
 use super::{Common, INTERRUPTED, print_line};
 use crate::error::{Error, Result};
 use crate::experiment::sweep::{Sweep, Task};
 use crate::gpu::lock;
-use crate::job::Begin;
+use crate::job::{self, Begin, State};
 use crate::run::RunFolder;
+use crate::run::folder::EpochLog;
 use clap::Args;
 use std::ffi::OsStr;
 use std::io::Write;
@@ -16,10 +18,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks whether a child has ended.
 pub(super) const POLL: Duration = Duration::from_millis(20);
+/// Between two looks into the log of a child's run.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is said where a sweep ends early.
+const RESUMES: &str = "the same command resumes the runs that are not finished";
 
 /// Run variants of an experiment over folds and seeds
 #[derive(Args)]
@@ -33,7 +40,7 @@ pub(super) const POLL: Duration = Duration::from_millis(20);
 pub(super) struct SweepArgs {
     /// Sweep file
     grid: PathBuf,
-    /// Print the tasks, numbered from 0, and whether they are finished
+    /// Print the tasks, numbered from 0, and where each stands: to do, under way, interrupted, finished, or why it fails
     #[arg(long)]
     list: bool,
     /// Run this task only
@@ -50,15 +57,23 @@ pub(super) struct SweepArgs {
     follow: bool,
 }
 
-fn is_finished(task: &Task) -> Result<bool> {
-    RunFolder::open(&task.dir).map_or(Ok(false), |folder| folder.is_finished())
+/// Where a task stands, on a line.
+fn in_words(host: &CommandHost, task: &Task) -> String {
+    match job::state(host, &task.experiment, &task.dir) {
+        Ok(State::ToDo) => "to do".into(),
+        Ok(State::UnderWay) => "under way".into(),
+        Ok(State::Interrupted { epoch, epochs }) => format!("interrupted: resumes in epoch {epoch} of {epochs}"),
+        Ok(State::Finished) => "finished".into(),
+        Err(e) => format!("fails: {}", e.to_string().replace('\n', "; ")),
+    }
 }
 
 pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
     let (sweep, tasks) = Sweep::load(&args.grid, args.out.as_deref())?;
+    let host = CommandHost::new(common);
     if args.list {
         for (i, task) in tasks.iter().enumerate() {
-            let state = if is_finished(task)? { "finished" } else { "to do" };
+            let state = in_words(&host, task);
             print_line(&format!("{i}\t{}\tfold {}\tseed {}\t{state}", task.variant, task.fold, task.seed));
         }
         return Ok(ExitCode::SUCCESS);
@@ -74,14 +89,15 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
             let what = format!("has no task {i}, it has {}", tasks.len());
             Error::file(&args.grid, what, "tasks count from 0; --list prints them")
         })?;
-        return job(&CommandHost::new(common), &task.experiment, &task.dir, Begin::Resume);
+        return train::job(&host, &task.experiment, &task.dir, Begin::Resume);
     }
+    let _resumes = Resumes::new(|| Some(RESUMES.into()));
     let (elsewhere, failed): (Vec<_>, Vec<_>) =
         (if args.jobs.get() > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
             .into_iter()
             .partition(|&i| RunFolder::is_under_way(&tasks[i].dir));
     if signals::is_stopped() {
-        common.say("stopped; the same command resumes the runs that are not finished");
+        common.say(format!("stopped; {RESUMES}"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let named = |of: &[usize]| {
@@ -125,7 +141,7 @@ fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
     let mut host = CommandHost::new(common);
     for (i, task) in tasks.iter().enumerate() {
         common.say(title(tasks, i));
-        if let Err(e) = job(&host, &task.experiment, &task.dir, Begin::Resume) {
+        if let Err(e) = train::job(&host, &task.experiment, &task.dir, Begin::Resume) {
             // should the device be the cause, the next run opens it again
             host = CommandHost::new(common);
             common.say(format!("failed: {e}"));
@@ -147,8 +163,10 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = (cores / args.jobs).max(1).to_string();
     let mut todo = Vec::new();
+    let host = CommandHost::new(common);
     for (i, task) in tasks.iter().enumerate() {
-        if !is_finished(task)? {
+        // one that fails says why
+        if !matches!(job::state(&host, &task.experiment, &task.dir), Ok(State::Finished)) {
             todo.push(i);
         }
     }
@@ -177,11 +195,16 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
             if common.threads == 0 {
                 command.args(["--threads", &share]);
             }
-            let done = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().and_then(wait);
+            let mut epochs = Epochs::new(common, i, &tasks[i]);
+            let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+            let done = child.and_then(|child| wait(child, || epochs.look()));
+            epochs.print();
             let interrupted = done.as_ref().is_ok_and(|s| s.code() == Some(i32::from(INTERRUPTED)));
             if interrupted {
                 signals::stop();
-            } else if !done.is_ok_and(|s| s.success()) {
+            } else if done.is_ok_and(|s| s.success()) {
+                common.say(format!("task {i}: finished"));
+            } else {
                 lock(&failed).push(i);
             }
         }
@@ -190,14 +213,56 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
     Ok(std::mem::take(&mut *lock(&failed)))
 }
 
-/// Waits for a child, and stops it when this process is stopped. The pipe to it stays open until it ends: should this process
-/// be gone before, the child stops too.
-fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
+/// Prints the epochs of a run in another process as its log has them.
+struct Epochs<'a> {
+    common: &'a Common,
+    i: usize,
+    task: &'a Task,
+    /// Epochs of the log that were there before, or were printed.
+    seen: usize,
+    looked: Instant,
+}
+
+impl<'a> Epochs<'a> {
+    fn new(common: &'a Common, i: usize, task: &'a Task) -> Self {
+        let mut all = Self { common, i, task, seen: 0, looked: Instant::now() };
+        all.seen = all.log().len();
+        all
+    }
+
+    /// The log; empty where there is none yet.
+    fn log(&self) -> Vec<EpochLog> {
+        RunFolder::open(&self.task.dir).and_then(|folder| folder.read_log()).unwrap_or_default()
+    }
+
+    /// Prints what is new, now and then.
+    fn look(&mut self) {
+        if self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            self.print();
+        }
+    }
+
+    fn print(&mut self) {
+        let log = self.log();
+        // a run that resumes shortens it to its checkpoint
+        for epoch in &log[self.seen.min(log.len())..] {
+            let of = self.task.experiment.train.epochs;
+            self.common.say(format!("task {}: epoch {:>3} of {of}  {}", self.i, epoch.epoch, results(epoch)));
+        }
+        self.seen = log.len();
+    }
+}
+
+/// Waits for a child, and stops it when this process is stopped; `look` is called again and again. The pipe to it stays open until
+/// it ends: should this process be gone before, the child stops too.
+fn wait(mut child: Child, mut look: impl FnMut()) -> std::io::Result<ExitStatus> {
     let mut asked = false;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
+        look();
         if signals::is_stopped() && !asked {
             asked = true;
             // one that has just ended does not read it

@@ -1,7 +1,8 @@
 //! `exgnet train`: the main job, from an experiment file to a run folder.
 
 use super::progress::{Display, reading};
-use super::{Common, INTERRUPTED, dry_run, print_line, signals};
+use super::signals::{self, Resumes};
+use super::{Common, INTERRUPTED, dry_run, print_line};
 use crate::ecg::exclusions::{in_units, most_first};
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::sources::count;
@@ -45,7 +46,7 @@ pub(super) struct ExperimentArgs {
 #[command(
     after_help = "Examples:\n  exgnet train                                    the quick start, on synthetic ECG\n  \
                   exgnet train experiments/mitbih.toml --fold 1 --set train.epochs=10 --out results/mitbih-1\n  \
-                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and time of a run\n\n\
+                  exgnet train experiments/chapman.toml --dry-run  parameters, memory and steps of a run\n\n\
                   Sources (data.source, test.sources): mitbih:DIR, wfdb:DIR, cinc2017:DIR, csv:FILE, muse:DIR, table:DIR or\n\
                   table:FILE.csv (records with a table of labels), synthetic; `exgnet prepare --help` says what each is."
 )]
@@ -62,7 +63,8 @@ pub(super) struct TrainArgs {
     /// with its shapes. Slow
     #[arg(long, conflicts_with = "dry_run")]
     trace_nan: bool,
-    /// Check the experiment and its data, and print parameters, memory and time, without training or making a run folder
+    /// Check the experiment and its data, and print parameters, memory and steps, without training or making a run folder; how long
+    /// a step takes is measured by `exgnet profile`
     #[arg(long, conflicts_with_all = ["force", "resume"])]
     dry_run: bool,
     /// Print what a dry run reports as JSON on standard output
@@ -200,17 +202,19 @@ impl Host for CommandHost<'_> {
 /// One run, from the experiment to the finished folder, and what is printed about it.
 pub(super) fn job(host: &CommandHost, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<ExitCode> {
     let (common, start) = (host.common, Instant::now());
+    let mut words: Vec<String> = common.arguments().iter().map(|word| quoted(&word.to_string_lossy())).collect();
+    words.push(format!("train --out {} --resume", quoted(&dir.display().to_string())));
+    let resume = format!("exgnet {}", words.join(" "));
+    let (at, command) = (dir.to_path_buf(), resume.clone());
+    let _resumes = Resumes::new(move || how_to_resume(&at, &command));
     match job::run(host, experiment, dir, begin)? {
         Outcome::Before => Ok(ExitCode::SUCCESS),
         Outcome::Stopped { step, steps } => {
-            let mut words: Vec<String> =
-                common.arguments().iter().map(|word| quoted(&word.to_string_lossy())).collect();
-            words.push(format!("train --out {} --resume", quoted(&dir.display().to_string())));
-            common.say(format!("stopped after step {step} of {steps}; resume with: exgnet {}", words.join(" ")));
+            common.say(format!("stopped after step {step} of {steps}; resume with: {resume}"));
             Ok(ExitCode::from(INTERRUPTED))
         }
-        Outcome::Finished { metrics, not_drawn } => {
-            metrics.iter().for_each(|metrics| print_line(&text_table(metrics)));
+        Outcome::Finished { metrics, features, not_drawn } => {
+            metrics.iter().for_each(|metrics| print_line(&text_table(metrics, features.as_deref())));
             for NotDrawn { figure, why, .. } in &not_drawn {
                 common.say(format!("warning: the figure {figure} is not drawn: {why}"));
             }
@@ -218,6 +222,16 @@ pub(super) fn job(host: &CommandHost, experiment: &Experiment, dir: &Path, begin
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// How a run that is ended at once resumes; `None` where none was begun.
+fn how_to_resume(dir: &Path, command: &str) -> Option<String> {
+    let folder = RunFolder::open(dir).ok()?;
+    folder.read_run().ok()?.filter(|record| record.end.is_none())?;
+    Some(match folder.checkpoint().exists() {
+        true => format!("resume at the last checkpoint with: {command}"),
+        false => format!("there is no checkpoint; the run begins again with: {command}"),
+    })
 }
 
 /// Reasons that are printed one by one: many name a record's own numbers.

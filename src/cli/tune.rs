@@ -1,12 +1,14 @@
 //! `exgnet tune`: finds the kernels that suit a network on this adapter.
 
+use super::signals::Resumes;
 use super::watch::{self, Watch};
 use super::{Common, print_found, print_line, progress, within};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::experiment::Experiment;
 use crate::files;
 use crate::gpu::AdapterReport;
 use crate::lab::tune::{Options, Outcome, Progress, Table, read, tune, user_file};
+use crate::ops::FAMILIES;
 use clap::Args;
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
@@ -30,9 +32,10 @@ pub(super) struct TuneArgs {
     /// Times that each candidate is measured, in turn; one that is far behind at first only once
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: usize,
-    /// Only kernels whose name or family begins so, such as conv1d_weight_grad or batch_norm
-    #[arg(long, value_name = "NAME", default_value = "")]
-    only: String,
+    /// Only these families, separated by commas, such as conv1d or conv1d_weight_grad,batch_norm; or shapes whose names in the table
+    /// begin so in whole words, such as batch_norm.back or 'conv1d 128->86'
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    only: Vec<String>,
     /// Minutes after which no further candidate is tried; shapes that take most of a training step come first
     #[arg(long, value_name = "MINUTES", default_value_t = 15.0)]
     budget: f64,
@@ -63,6 +66,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
             "leave it out; --only takes the shapes of one family",
         ));
     }
+    args.only.iter().try_for_each(|name| known(name))?;
     let e = Experiment::load_or_quickstart(args.config.as_deref(), &args.sets)?;
     let gpu = common.gpu()?;
     let _watch = Watch::new(&gpu, watch::LIMIT, "--set train.batch=N takes a smaller batch");
@@ -91,6 +95,7 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
         budget: Some(Duration::from_secs_f64(60.0 * args.budget)),
     };
     let bar = progress::bar(common.quiet, "{spinner} {msg}");
+    let _resumes = Resumes::new(|| Some("the same command resumes: what was found so far is in the table".into()));
     let size = (e.train.batch, e.data.samples());
     let outcome = tune(&gpu, &e.network, size, &options, &mut table, &mut |progress, table| {
         show(common, bar.as_ref(), progress);
@@ -104,12 +109,27 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
     drop(bar);
     if outcome.tuned + outcome.known + outcome.left == 0 {
         return Err(Error::config(
-            format!("--only {}: found no kernel of that name in this network", args.only),
-            "names begin with conv1d, conv1d_input_grad, conv1d_weight_grad, batch_norm or max_pool",
+            format!("--only {}: found no kernel of that name to tune in this network", args.only.join(",")),
+            "leave --only away: the table that is then printed names all shapes that there are",
         ));
     }
     print_found(args.json, &table, || print_line(&in_words(&outcome, &path)));
     Ok(())
+}
+
+/// Refuses a name of `--only` that begins with no family's.
+fn known(name: &str) -> Result<()> {
+    let family = name.split([' ', '.']).next().unwrap_or_default();
+    let families = || FAMILIES.iter().map(|f| f.name);
+    if families().any(|known| known == family) {
+        return Ok(());
+    }
+    let all: Vec<&str> = families().collect();
+    let near = nearest(family, families()).unwrap_or("conv1d");
+    Err(Error::config(
+        format!("--only {name}: no family of kernels '{family}', expected one of {}", all.join(", ")),
+        format!("did you mean {near}?"),
+    ))
 }
 
 /// The table that is there, to be added to, or a new one. One that was named and is another adapter's is refused.
@@ -145,6 +165,9 @@ fn in_words(o: &Outcome, path: &Path) -> String {
             o.left,
             100.0 * o.left_share
         );
+    }
+    for own in &o.own {
+        all += &format!("\n{}", own.in_words());
     }
     if o.tuned > 0 {
         all += &format!("\nwrote {}", path.display());

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::nn::config::NetworkConfig;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub use augment::AugmentConfig;
 pub use losses::{LossConfig, XaiGoal};
@@ -66,6 +67,12 @@ impl Experiment {
     /// The complete experiment as TOML, with every default filled in; parses back to an equal value.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("names, numbers and text always fit into TOML")
+    }
+
+    /// The same experiment, whose run goes to the folder `dir`.
+    pub fn into_folder(mut self, dir: &Path) -> Self {
+        self.output.dir = dir.to_string_lossy().into_owned();
+        self
     }
 }
 

@@ -1,17 +1,20 @@
 //! From text to an experiment. Keys are compared with those of a default experiment as TOML, so
 //! there is no second list of keys; a value of the wrong type is found by setting the keys one by one.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, alike};
 use crate::experiment::unknown_key::unknown_key;
 use crate::experiment::{Experiment, QUICKSTART, QUICKSTART_NAME};
 use crate::nn::config::{NetworkConfig, Problem};
 use crate::nn::models::{KINDS, PER_BLOCK, WIDTHS, for_blocks};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 use toml::{Table, Value};
 
 /// The table of the network.
 pub(super) const NETWORK: &str = "network";
+/// The key of the run's folder.
+const FOLDER: &str = "output.dir";
 /// An experiment file is a page of text; what is larger is something else.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -82,6 +85,22 @@ impl Experiment {
     /// Reads an experiment file, or takes the embedded quick start where none is named.
     pub fn load_or_quickstart(path: Option<&Path>, sets: &[String]) -> Result<Self> {
         path.map_or_else(|| Self::quickstart(sets), |path| Self::load(path, sets))
+    }
+
+    /// The settings that another experiment, which is `asked` for, has otherwise, each with both values. Where a run goes is
+    /// none of them: a folder may be moved.
+    pub fn differences(&self, asked: &Self) -> Vec<String> {
+        let [own, other] = [self, asked].map(|experiment| {
+            let mut all = BTreeMap::new();
+            settings("", &defaults(experiment), &mut all);
+            all
+        });
+        let value = |all: &BTreeMap<String, Value>, key: &str| all.get(key).map_or("nothing".to_owned(), show);
+        let keys: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+        keys.into_iter()
+            .filter(|key| *key != FOLDER && own.get(*key) != other.get(*key))
+            .map(|key| format!("{key} is {}, asked for {}", value(&own, key), value(&other, key)))
+            .collect()
     }
 
     /// The embedded quick start, with `key=value` settings that go before it.
@@ -161,7 +180,9 @@ fn complete(given: &Table) -> Result<Experiment, Problem> {
             Some(name) => name.as_str().and_then(|name| NetworkConfig::preset(name).ok()).ok_or_else(|| {
                 let known: Vec<&str> = NetworkConfig::presets().into_iter().map(|(known, _)| known).collect();
                 let expected = format!("one of \"{}\"", known.join("\", \""));
-                let hint = "or leave the preset out and give the sizes";
+                let near = name.as_str().and_then(|name| alike(name, known.into_iter()));
+                let hint = near.map(|near| format!("did you mean {near}? "));
+                let hint = hint.unwrap_or_default() + "or leave the preset out and give the sizes";
                 Problem::new("network.preset", show(name), expected, hint)
             })?,
         };
@@ -195,6 +216,16 @@ fn follow_widths(sizes: &mut Table, given: &Table) {
     for key in PER_BLOCK.iter().filter(|key| !given.contains_key(**key)) {
         if let Some(Value::Array(values)) = sizes.get_mut(*key) {
             *values = for_blocks(values, widths.len());
+        }
+    }
+}
+
+/// The values of a table and the tables in it, by dotted keys.
+fn settings(above: &str, table: &Table, all: &mut BTreeMap<String, Value>) {
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => settings(&format!("{above}{key}."), inner, all),
+            value => drop(all.insert(format!("{above}{key}"), value.clone())),
         }
     }
 }
@@ -265,13 +296,23 @@ fn culprit(base: &Table, given: &Table, path: &mut Vec<String>) -> Option<Proble
             merge(&mut trial, one.as_table()?);
             if let Err(e) = trial.try_into::<Experiment>() {
                 let default = known_at(base, path).map_or(String::new(), ToString::to_string);
-                let hint = format!("the default is {key} = {default}");
+                // the file may say another value than the default
+                let usual = || format!("for example {key} = {default}, which is taken where a file says nothing");
+                let hint = meant(value, e.message()).unwrap_or_else(usual);
                 return Some(Problem::new(path.join("."), show(value), in_words(e.message()), hint));
             }
         }
         path.pop();
     }
     None
+}
+
+/// The name that was meant, of those that serde names in its message.
+fn meant(value: &Value, message: &str) -> Option<String> {
+    let (_, names) = message.split_once("expected ")?;
+    // each stands between two marks
+    let near = alike(value.as_str()?, names.split('`').skip(1).step_by(2))?;
+    Some(format!("did you mean {near}?"))
 }
 
 /// What serde expected, for people.

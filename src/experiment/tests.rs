@@ -313,3 +313,13 @@ proptest::proptest! {
         let _ = parse(&text);
     }
 }
+
+#[test]
+fn differences_are_settings_with_both_values() {
+    let quick =
+        |sets: &[&str]| Experiment::quickstart(&sets.iter().map(|&set| set.into()).collect::<Vec<String>>()).unwrap();
+    let other = quick(&["train.epochs=3", "losses.xai=0", "output.dir=elsewhere"]);
+    assert_eq!(quick(&[]).differences(&other), ["losses.xai is 0.5, asked for 0.0", "train.epochs is 12, asked for 3"]);
+    // where a run goes is not what it is
+    assert!(quick(&[]).differences(&quick(&[]).into_folder("elsewhere".as_ref())).is_empty());
+}

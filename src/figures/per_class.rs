@@ -16,6 +16,8 @@ use crate::stats::{Case, OneClass, bootstrap_patients};
 
 const STEM: &str = "per-class";
 const METRICS: [&str; 4] = ["sensitivity", "specificity", "positive predictive value", "F1"];
+/// Arms whose bars can be told apart.
+const MOST: usize = 8;
 /// The one that a class without records has.
 const SPECIFICITY: usize = 1;
 
@@ -37,9 +39,14 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         return drawn.miss(STEM, format!("no metrics.json: no run tested; {EVALUATE}"));
     }
     let classes = &set.classes;
-    if arms.len() > 8 || classes.is_empty() {
-        let what = format!("{} arms of {} classes, expected 1 to 8 of at least 1", arms.len(), classes.len());
-        return drawn.add(STEM, Err(Error::data(STEM, what, "give fewer folders")));
+    if classes.is_empty() {
+        return drawn
+            .add(STEM, Err(Error::data(STEM, "found no class, expected one or more", "evaluate the runs again")));
+    }
+    if arms.len() > MOST {
+        let what = format!("found {} arms, expected at most {MOST} beside each other", arms.len());
+        let hint = "nothing is missing in the runs: give the folders of fewer arms, such as SWEEP/ARM SWEEP/ARM";
+        return drawn.add(STEM, Err(Error::data(STEM, what, hint)));
     }
     let whole = arms.iter().all(|(_, arm)| set.predictions(arm).is_some());
     // [metric][arm][class]

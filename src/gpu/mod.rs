@@ -35,7 +35,7 @@ pub use expression::{Number, Sizes, Values};
 pub use kernel::Launch;
 pub use launched::Launched;
 pub use memory::Needs;
-pub use plan::{Entry, Plan, entries};
+pub use plan::{Elsewhere, Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;

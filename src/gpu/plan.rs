@@ -21,8 +21,6 @@ pub struct Entry {
     /// Words of the parameters.
     params: Vec<u32>,
     key: Key,
-    /// Override constants that nobody gives, so that the default of the file holds.
-    unset: Vec<String>,
 }
 
 impl Entry {
@@ -36,16 +34,15 @@ impl Entry {
         self.key.overrides()
     }
 
-    /// Its override constants that nobody gives: the default that the file has holds.
-    pub fn unset(&self) -> &[String] {
-        &self.unset
-    }
-
     /// The text that it is compiled from.
     pub fn template<'a>(&self, shaders: &'a ShaderSource) -> Result<Template<'a>> {
         self.key.template(shaders)
     }
 }
+
+/// Whether an override constant that a launch does not give is one of another kernel of the family: then the default that
+/// the file has for it holds.
+pub type Elsewhere<'a> = &'a dyn Fn(&str) -> bool;
 
 /// What a text declares, by version and template variables.
 #[derive(Debug)]
@@ -87,6 +84,7 @@ impl Texts {
         version: &Arc<Version>,
         kernel: &str,
         values: &Values,
+        elsewhere: Elsewhere<'_>,
     ) -> Result<Vec<(Entry, Parsed)>> {
         // a version's text and what it includes
         let used = match self.names.get(&version.hash) {
@@ -103,7 +101,7 @@ impl Texts {
                 let what = format!(
                     "found no `//@ threads {name}: ...` or `//@ groups {name}: ...`, expected one for every entry"
                 );
-                return Err(version.wrong("kernel", &what));
+                return Err(version.wrong(&name, &what));
             };
             let count = |e: &super::expression::Expression| e.count(values).map_err(|what| version.wrong(&name, &what));
             let (n, groups) = match geometry {
@@ -117,7 +115,10 @@ impl Texts {
                         let what = format!("found {width}, expected the threads of a group, 1 or more");
                         return Err(version.wrong("knob WG", &what));
                     }
-                    _ => return Err(version.wrong(&name, "found no knob WG, expected the threads of a group")),
+                    _ => {
+                        let what = "found no knob WG, expected the threads of a group, such as `//@ knob WG: 64`";
+                        return Err(version.wrong(&name, what));
+                    }
                 },
             };
             let mut key = Key {
@@ -132,13 +133,13 @@ impl Texts {
                 let why = version.why_unknown(name, values);
                 why.unwrap_or_else(|| template.not_given(kind, name, values.keys().map(String::as_str)))
             };
-            let mut unset = Vec::new();
             for (name, in_file) in &declared.overrides {
                 match (values.get(name), in_file) {
                     (Some(v), _) => key.constants.push((name.clone(), *v)),
                     (None, InFile::Missing) => return Err(unknown(Given::Override, name)),
-                    (None, InFile::Value) => unset.push(name.clone()),
-                    (None, InFile::Computed) => {}
+                    // misspelt, it would stay as the file has it
+                    (None, InFile::Value) if !elsewhere(name) => return Err(unknown(Given::Override, name)),
+                    (None, InFile::Value | InFile::Computed) => {}
                 }
             }
             let mut params = Vec::new();
@@ -156,7 +157,7 @@ impl Texts {
                     version.wrong(name, &what)
                 })?);
             }
-            Ok((Entry { groups, params, key, unset }, module))
+            Ok((Entry { groups, params, key }, module))
         };
         version.entries(kernel, values)?.into_iter().map(one).collect()
     }
@@ -164,8 +165,17 @@ impl Texts {
 
 /// Entries that make a kernel in a version, in order, where its header's numbers have been added to the sizes and the facts
 /// of an adapter (this one, or one that is supposed).
-pub fn entries(shaders: &ShaderSource, version: &Arc<Version>, kernel: &str, values: &Values) -> Result<Vec<Entry>> {
-    let all = Texts::default().entries(shaders, version, kernel, values)?;
+///
+/// # Errors
+/// [`crate::Error::Gpu`] or [`crate::Error::File`] with the line for a name that nobody gives, and for what the header says wrong.
+pub fn entries(
+    shaders: &ShaderSource,
+    version: &Arc<Version>,
+    kernel: &str,
+    values: &Values,
+    elsewhere: Elsewhere<'_>,
+) -> Result<Vec<Entry>> {
+    let all = Texts::default().entries(shaders, version, kernel, values, elsewhere)?;
     Ok(all.into_iter().map(|(entry, _)| entry).collect())
 }
 
@@ -261,14 +271,20 @@ impl Gpu {
     }
 
     /// What runs for these sizes, compiled.
-    pub fn plan(&self, kernel: &'static str, chosen: &Chosen, sizes: &Sizes) -> Result<Arc<Plan>> {
+    pub fn plan(
+        &self,
+        kernel: &'static str,
+        chosen: &Chosen,
+        sizes: &Sizes,
+        elsewhere: Elsewhere<'_>,
+    ) -> Result<Arc<Plan>> {
         let key = (kernel, chosen.clone(), sizes.clone());
         if let Some(plan) = lock(&self.0.plans).plans.get(&key) {
             return Ok(plan.clone());
         }
         let version = &chosen.version;
         let values = self.resolve(chosen, &sizes.values())?;
-        let entries = lock(&self.0.plans).texts.entries(&self.0.shaders, version, kernel, &values)?;
+        let entries = lock(&self.0.plans).texts.entries(&self.0.shaders, version, kernel, &values, elsewhere)?;
         let mut stages = Vec::new();
         for (entry, module) in entries.into_iter().filter(|(entry, _)| entry.groups > 0) {
             let groups = fold(&version.file(), entry.groups)?;

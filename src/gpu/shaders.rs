@@ -1,7 +1,8 @@
 //! Where kernel text comes from: built in, or a folder whose files are added or take precedence.
 
+use super::tuning::Forced;
 use super::version::{Version, hash_of, number_and_name};
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, alike, nearest};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -272,12 +273,38 @@ impl Catalogue {
                 .versions(family)
                 .iter()
                 .flat_map(|v| [v.name.as_str()].into_iter().chain(v.aliases.iter().map(|a| a.name.as_str())));
-            let near = nearest(name, names).unwrap_or("naive");
             let all: Vec<String> = self.versions(family).iter().map(|v| v.label()).collect();
             Error::config(
                 format!("{family} has no version '{name}', expected one of {}", all.join(", ")),
-                format!("did you mean {near}? A number, a name or an alias will do"),
+                self.hint(alike(name, names), "a number, a name or an alias will do"),
             )
         })
+    }
+
+    /// What to do about a version that is not there: the one that may be meant, or else what is known.
+    fn hint(&self, near: Option<&str>, known: &str) -> String {
+        let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+        let own = self.families.values().flatten().any(|version| version.path.is_some());
+        // a version of one's own is there only where its folder is named
+        let own = if own { "" } else { "; one of your own is read with --shader-dir DIR" };
+        format!("{near}{known}{own}")
+    }
+
+    /// Whether the versions that are asked for are there.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a family or a version that is not.
+    pub fn check(&self, asked: &Forced) -> Result<()> {
+        for (family, version) in &asked.families {
+            self.named(family, version)?;
+        }
+        let Some(name) = &asked.everywhere else { return Ok(()) };
+        let all = || self.families.values().flatten();
+        if all().any(|version| version.called(name).is_some()) {
+            return Ok(());
+        }
+        let names = all().flat_map(|v| [&v.name].into_iter().chain(v.aliases.iter().map(|a| &a.name)));
+        let hint = self.hint(alike(name, names.map(String::as_str)), "`exgnet shader --list` names all");
+        Err(Error::config(format!("no family of kernels has a version '{name}'"), hint))
     }
 }

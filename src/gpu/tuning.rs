@@ -187,21 +187,11 @@ impl Gpu {
     }
 
     /// Uses these versions, whatever was tuned, from here on.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a version that is not there.
     pub fn force(&self, forced: Forced) -> Result<()> {
-        for (family, version) in &forced.families {
-            self.0.catalogue.named(family, version)?;
-        }
-        if let Some(name) = &forced.everywhere {
-            let all = || self.0.catalogue.families().flat_map(|f| self.versions(f));
-            if !all().any(|v| v.called(name).is_some()) {
-                let names = all().flat_map(|v| [&v.name].into_iter().chain(v.aliases.iter().map(|a| &a.name)));
-                let near = crate::error::nearest(name, names.map(String::as_str)).unwrap_or("naive");
-                return Err(Error::config(
-                    format!("no family of kernels has a version '{name}'"),
-                    format!("did you mean {near}? `exgnet shader --list` names all"),
-                ));
-            }
-        }
+        self.0.catalogue.check(&forced)?;
         lock(&self.0.tuning).forced = forced;
         self.forget_plans();
         Ok(())

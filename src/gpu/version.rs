@@ -209,12 +209,13 @@ impl Version {
         let mut staged = false;
         for stages in self.stages.iter().filter(|s| s.kernel == kernel) {
             staged = true;
-            if self.holds("kernel", stages.condition.as_ref(), values)? {
+            if self.holds(&format!("kernel {kernel}"), stages.condition.as_ref(), values)? {
                 return Ok(stages.entries.clone());
             }
         }
         if staged {
-            return Err(self.wrong(kernel, "found no stages whose condition holds, expected some for every shape"));
+            let what = "found no stages whose condition holds, expected some for every shape";
+            return Err(self.wrong(&format!("kernel {kernel}"), what));
         }
         let entry = if kernel == self.family && !self.geometry.contains_key(kernel) { "main" } else { kernel };
         Ok(vec![entry.to_owned()])
@@ -222,21 +223,34 @@ impl Version {
 
     /// An error about the header, with the line of a key.
     pub(super) fn wrong(&self, key: &str, what: &str) -> Error {
-        let at = self.line_of(key).map(|line| format!(":{line}")).unwrap_or_default();
+        let (at, head) = match self.line_of(key) {
+            Some((line, head)) => (format!(":{line}"), head),
+            None => (String::new(), key),
+        };
         let hint = "shaders/README.md says what a header holds; whole numbers are divided by //";
-        Error::gpu(format!("{}{at}: //@ {key}: {what}", self.shown()), hint)
+        Error::gpu(format!("{}{at}: //@ {head}: {what}", self.shown()), hint)
     }
 
-    /// Line of the file, from 1, that says this, or launches an entry of this name.
-    fn line_of(&self, key: &str) -> Option<usize> {
-        let head = |line: &str| {
-            let line = line.trim().strip_prefix("//@")?.split_once(':')?.0.trim();
-            let (kind, name) = line.split_once(' ').unwrap_or((line, ""));
+    /// Line of the file, from 1, that says this, or launches an entry of this name, or makes a kernel of it; with what stands
+    /// there before the colon.
+    fn line_of(&self, key: &str) -> Option<(usize, &str)> {
+        let all = self.text.lines().enumerate().filter_map(|(i, line)| Some((i + 1, line.trim().strip_prefix("//@")?)));
+        let mut heads = all.filter_map(|(line, text)| Some((line, text.split_once(':')?)));
+        let says = |&(_, (head, value)): &(usize, (&str, &str))| {
+            let head = head.trim();
+            let (kind, name) = head.split_once(' ').unwrap_or((head, ""));
             let named = ["threads", "groups", "let", "knob", "scratch", "kernel"].contains(&kind) && name.trim() == key;
             let main = ["threads", "groups"].contains(&kind) && name.is_empty() && key == "main";
-            (line == key || named || main).then_some(())
+            let entries = value.split(" if ").next().unwrap_or_default();
+            let stage = kind == "kernel" && entries.split(',').any(|entry| entry.trim() == key);
+            head == key || named || main || stage
         };
-        self.text.lines().position(|line| head(line).is_some()).map(|at| at + 1)
+        heads.find(says).map(|(line, (head, _))| (line, head.trim()))
+    }
+
+    /// Whether its header has a constant or a number of this name.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.numbers.iter().any(|(n, _)| n == name)
     }
 
     /// What of its needs an adapter lacks.

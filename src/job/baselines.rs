@@ -79,7 +79,7 @@ pub fn run_baselines(
             baseline: true,
             ..begun.clone()
         };
-        folder.write_config(experiment)?;
+        folder.write_config(&experiment.clone().into_folder(folder.dir()))?;
         folder.write_split(&SplitRecord::new(&dataset, &division))?;
         predictions::write(&folder.dir().join(PREDICTIONS), &dataset.classes, &rows, Some(&origin))?;
         write_json(&folder.dir().join(METRICS), &Of { content: &metrics, origin: &origin })?;

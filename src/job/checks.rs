@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::run::RunFolder;
 use crate::run::kernels::{Kernels, KernelsEntry};
-use crate::run::record::SplitRecord;
+use crate::run::origin::resume;
+use crate::run::record::{SplitRecord, quoted};
+use crate::train::checkpoint::Checkpoint;
 use std::path::Path;
 
 /// There must be a run to resume.
@@ -78,22 +80,89 @@ fn refuse(folder: &RunFolder, differ: &[String]) -> Result<()> {
     ))
 }
 
-/// Whether the run to resume came to its end, which is reported.
+/// Where the run of an experiment stands in its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It begins at the start: nothing is there, or it was cut off before its first checkpoint.
+    ToDo,
+    /// Another process works on it.
+    UnderWay,
+    /// It was cut off, and resumes in the middle.
+    Interrupted {
+        /// Epoch that it resumes in, from 1.
+        epoch: usize,
+        /// Epochs in all.
+        epochs: usize,
+    },
+    /// It came to its end.
+    Finished,
+}
+
+/// Where the run of an experiment stands in the folder `dir`, as far as it is known before the data are read.
+///
+/// # Errors
+/// [`Error::File`] for a run that cannot be resumed: of another experiment, made with other kernels, or damaged.
+pub fn state(host: &dyn Host, experiment: &Experiment, dir: &Path) -> Result<State> {
+    if RunFolder::is_under_way(dir) {
+        return Ok(State::UnderWay);
+    }
+    let Ok(folder) = RunFolder::open(dir) else { return Ok(State::ToDo) };
+    if is_finished(host, experiment, &folder)? {
+        return Ok(State::Finished);
+    }
+    let Some(checkpoint) = checkpoint(experiment, &folder)? else { return Ok(State::ToDo) };
+    are_asked_kernels(host, &folder)?;
+    let epochs = experiment.train.epochs;
+    Ok(State::Interrupted { epoch: (checkpoint.epoch + 1).min(epochs), epochs })
+}
+
+/// Whether the run to resume came to its end.
 pub(super) fn is_finished(host: &dyn Host, experiment: &Experiment, folder: &RunFolder) -> Result<bool> {
-    if *experiment != folder.read_config(&[])? {
+    let differ = folder.read_config(&[])?.differences(experiment);
+    if !differ.is_empty() {
+        let dir = quoted(&folder.dir().display().to_string());
         return Err(Error::file(
             folder.config(),
-            "is another experiment than the one to resume",
-            "leave the experiment and --set away with --resume, or choose another folder with --out",
+            format!("is another experiment than asked for: {}", some(&differ)),
+            format!(
+                "choose another folder with --out, or remove {dir} to run this one there; what is there resumes as it \
+                 was begun with `{}`",
+                resume(folder.dir())
+            ),
         ));
     }
     let finished = folder.is_finished()?;
     if finished {
-        if let Some(KernelsEntry::Listed(begun)) = folder.read_run()?.and_then(|record| record.kernels) {
-            let (shaders, asked) = host.kernels()?;
-            refuse(folder, &begun.differences_from_asked(&shaders, &asked)?)?;
-        }
-        host.say(format!("finished already: {}", folder.dir().display()));
+        are_asked_kernels(host, folder)?;
     }
     Ok(finished)
+}
+
+/// The checkpoint of a run of this experiment, where it has one.
+pub(super) fn checkpoint(experiment: &Experiment, folder: &RunFolder) -> Result<Option<Checkpoint>> {
+    let path = folder.checkpoint();
+    if !path.exists() {
+        return Ok(None);
+    }
+    let checkpoint = Checkpoint::read(&path)?;
+    let begun = Experiment::parse(&checkpoint.experiment, "the checkpoint");
+    if begun.is_ok_and(|begun| begun.differences(experiment).is_empty()) {
+        return Ok(Some(checkpoint));
+    }
+    Err(Error::file(path, "belongs to another experiment than config.toml", "begin again with --force"))
+}
+
+/// As [`are_same_kernels`], before a device is opened: whatever the tuning table.
+fn are_asked_kernels(host: &dyn Host, folder: &RunFolder) -> Result<()> {
+    let Some(KernelsEntry::Listed(begun)) = folder.read_run()?.and_then(|record| record.kernels) else { return Ok(()) };
+    let (shaders, asked) = host.kernels()?;
+    refuse(folder, &begun.differences_from_asked(&shaders, &asked)?)
+}
+
+/// The first of several differences.
+fn some(all: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let more = all.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!("; {more} more") };
+    format!("{}{more}", all[..all.len().min(SHOWN)].join("; "))
 }

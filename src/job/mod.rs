@@ -38,13 +38,12 @@ use crate::run::read::read_all;
 use crate::run::record::{RunRecord, SplitRecord};
 use crate::run::{Metrics, RunFolder};
 use crate::train::batch_fit::with_batch;
-use crate::train::checkpoint::Checkpoint;
 use crate::train::estimate::map_length;
 use crate::train::fit::{Ended, Observer, Progress, Safety};
 use crate::train::{Sampler, Targets, Training};
 pub use baselines::run_baselines;
+pub use checks::{State, keeps_inputs, state, to_resume};
 use checks::{are_same_kernels, is_same_data};
-pub use checks::{keeps_inputs, to_resume};
 use std::path::Path;
 use std::time::Instant;
 
@@ -67,6 +66,8 @@ pub enum Outcome {
     Finished {
         /// Results of the test fold; `None` without one.
         metrics: Option<Box<Metrics>>,
+        /// The same of a classifier on the 17 features alone, which the network is to be compared with.
+        features: Option<Box<Metrics>>,
         /// Figures that could not be drawn. A run is complete without them: `exgnet figures` draws them from its folder.
         not_drawn: Vec<NotDrawn>,
     },
@@ -157,9 +158,17 @@ impl Observer for Logged<'_> {
 /// read, the network from training or the device from working.
 pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<Outcome> {
     let start = Instant::now();
+    // what a run records of its folder is where it is
+    let experiment = &experiment.clone().into_folder(dir);
     let run_to_resume = || RunFolder::open(dir).ok().filter(|_| begin == Begin::Resume);
     let is_finished = |run: &Option<RunFolder>| match run {
-        Some(folder) => checks::is_finished(host, experiment, folder),
+        Some(folder) => {
+            let finished = checks::is_finished(host, experiment, folder)?;
+            if finished {
+                host.say(format!("finished already: {}", dir.display()));
+            }
+            Ok(finished)
+        }
         None => Ok(false),
     };
     // one that is finished is only read, and may lie where nothing can be written
@@ -173,15 +182,9 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         return Ok(Outcome::Before);
     }
     let checkpoint = match &earlier {
-        Some(folder) if folder.checkpoint().exists() => Some(Checkpoint::read(&folder.checkpoint())?),
-        _ => None,
+        Some(folder) => checks::checkpoint(experiment, folder)?,
+        None => None,
     };
-    if let Some(c) = &checkpoint
-        && c.experiment != experiment.to_toml()
-    {
-        let what = "belongs to another experiment than config.toml";
-        return Err(Error::file(dir.join("checkpoint.safetensors"), what, "begin again with --force"));
-    }
     let gpu = host.gpu()?;
     let adapter = gpu.report();
     host.say(adapter.title());
@@ -282,7 +285,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         )),
     };
     model_file::save(&folder.model(), &net, &info)?;
-    let mut metrics = None;
+    let (mut metrics, mut features) = (None, None);
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
@@ -297,6 +300,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         let found = evaluate(&tested, true)?;
         found.write(folder.dir(), &Origin::new(Part::Test, &fingerprint, folder.dir())?)?;
         metrics = Some(Box::new(found.metrics));
+        features = found.sanity.and_then(|sanity| sanity.features).map(Box::new);
     }
     let not_drawn = draw(&folder);
     record.finish(start.elapsed().as_secs_f64());
@@ -308,7 +312,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
             "note: made with {differ}: config.toml alone does not give this run again, run.json names them"
         ));
     }
-    Ok(Outcome::Finished { metrics, not_drawn })
+    Ok(Outcome::Finished { metrics, features, not_drawn })
 }
 
 /// Draws what `exgnet figures` draws of the folder; what fails keeps nothing else from being drawn.

@@ -174,6 +174,15 @@ impl Operation {
     /// The operation of a name.
     pub fn named(name: &str) -> Result<&'static Self> {
         OPERATIONS.iter().find(|o| o.name == name).ok_or_else(|| {
+            let of_family: Vec<&str> = Self::of_family(name).iter().map(|o| o.name).collect();
+            if let Some(first) = of_family.first() {
+                let all = of_family.join(", ");
+                let what = format!("'{name}' is a family of kernels, expected one operation of it: {all}");
+                return Error::config(
+                    what,
+                    format!("for example exgnet bench {first}; --list has all, with their sizes"),
+                );
+            }
             let all: Vec<&str> = OPERATIONS.iter().map(|o| o.name).collect();
             let near = nearest(name, all.iter().copied()).unwrap_or("conv1d");
             Error::config(

@@ -107,12 +107,21 @@ impl SpeedUp {
         Self { ratio, noise, within_noise: ratio.low <= wider && ratio.high >= 1.0 / wider }
     }
 
-    /// Its meaning in words.
-    pub fn verdict(&self) -> &'static str {
-        match self.ratio.median {
-            _ if self.within_noise => "no difference within noise",
-            r if r > 1.0 => "faster",
-            _ => "slower",
+    /// What it says of `ours` and the `reference`: a ratio is claimed only where it is larger than noise.
+    pub fn in_words(&self, ours: &str, reference: &str) -> String {
+        let Interval { median, low, high } = self.ratio;
+        let noise = format!("{reference} against itself {:.3} to {:.3}", self.noise.low, self.noise.high);
+        match median {
+            _ if self.within_noise => format!(
+                "{ours} against {reference}: no difference is shown beyond noise: the ratio of speeds lies between {low:.3} and {high:.3} \
+                 (median {median:.3}), {noise}; --min-time SECONDS measures longer"
+            ),
+            r if r > 1.0 => {
+                format!("{ours} is faster than {reference}: {median:.3} times as fast ({low:.3} to {high:.3}; {noise})")
+            }
+            _ => {
+                format!("{ours} is slower than {reference}: {median:.3} times as fast ({low:.3} to {high:.3}; {noise})")
+            }
         }
     }
 }
@@ -153,9 +162,11 @@ mod tests {
         };
         let reference = times(1.0, 0);
         let of = |scale| SpeedUp::of(&times(scale, 5), &reference, &times(1.0, 9));
-        assert_eq!(of(1.0).verdict(), "no difference within noise");
-        assert_eq!(of(1.2).verdict(), "slower");
-        assert_eq!(of(0.8).verdict(), "faster");
+        let words = |scale| of(scale).in_words("mine", "naive");
+        assert!(words(1.0).starts_with("mine against naive: no difference is shown beyond noise: "), "{}", words(1.0));
+        assert!(!words(1.0).contains("as fast") && words(1.0).contains("naive against itself"), "{}", words(1.0));
+        assert!(words(1.2).starts_with("mine is slower than naive: 0."), "{}", words(1.2));
+        assert!(words(0.8).starts_with("mine is faster than naive: 1."), "{}", words(0.8));
         assert!((of(0.8).ratio.median - 1.25).abs() < 0.08);
         // the reference is 5 % off itself: 4 % mean nothing
         let drifting = SpeedUp::of(&times(0.96, 0), &reference, &times(0.95, 0));

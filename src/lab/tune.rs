@@ -1,9 +1,13 @@
 //! Which version of a kernel, and which settings of it, suit a shape on this adapter. What there is to try stands in the headers
 //! of the versions, built in or not. Every candidate must give what the naive version gives before its time counts.
 
+mod options;
+mod own;
 mod table;
 mod tasks;
 
+pub use options::Options;
+pub use own::{Fate, Own};
 pub use table::{Found, Table, built_in, file_name, load, read, user_file};
 
 use super::Spread;
@@ -17,6 +21,7 @@ use crate::nn::config::NetworkConfig;
 use crate::ops::Pass;
 use crate::ops::case::Case;
 use crate::tensor::Tensor;
+use own::Tried;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use table::kernels_hash;
@@ -31,28 +36,6 @@ const BEHIND: f64 = 1.5;
 const DUELS: usize = 5;
 /// Where the settings of a version begin this many times behind the best, no others are tried.
 const FAR_BEHIND: f64 = 3.0;
-
-/// How to tune.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Only shapes whose names or families begin so.
-    pub only: String,
-    /// Times that a candidate is measured.
-    pub rounds: usize,
-    /// Shapes that are in the table already too.
-    pub again: bool,
-    /// Time after which no further candidate is begun.
-    pub budget: Option<Duration>,
-    /// What a candidate must save of the rule of thumb's time, ms a call. Without it: on a software adapter, where a kernel
-    /// takes seconds to compile, 2 for a convolution and 0.3 for others; else nothing.
-    pub worth_ms: Option<f64>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { only: String::new(), rounds: 3, again: false, budget: None, worth_ms: None }
-    }
-}
 
 /// Where tuning is.
 #[derive(Debug, Clone)]
@@ -72,7 +55,7 @@ pub struct Progress<'a> {
 }
 
 /// What [`tune`] did.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Shapes that were tuned.
     pub tuned: usize,
@@ -86,6 +69,8 @@ pub struct Outcome {
     pub ms: [f64; 2],
     /// Candidates that gave wrong values or did not compile.
     pub rejected: usize,
+    /// What became of the versions of a folder of one's own.
+    pub own: Vec<Own>,
 }
 
 /// An operation at a shape of the network.
@@ -134,7 +119,8 @@ pub fn tune(
     tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let (choices, forced) = (gpu.choices(), gpu.forced());
     gpu.force(Forced::default())?;
-    let mut tuner = Tuner { gpu, options, start: Instant::now(), seen: BTreeSet::new(), at: (0, tasks.len()) };
+    let start = Instant::now();
+    let mut tuner = Tuner { gpu, options, start, seen: BTreeSet::new(), own: Own::all(gpu), at: (0, tasks.len()) };
     let done = tuner.all(&tasks, table, watch);
     gpu.set_choices(choices);
     gpu.force(forced)?;
@@ -147,6 +133,7 @@ struct Tuner<'a> {
     start: Instant,
     /// Shapes that were dealt with.
     seen: BTreeSet<String>,
+    own: Vec<Own>,
     at: (usize, usize),
 }
 
@@ -204,7 +191,8 @@ impl Tuner<'_> {
                     continue;
                 }
                 self.seen.insert(seen.key.clone());
-                let Some(found) = self.shape(&seen, &run, worth_ms, table, watch)? else { continue };
+                let Some((found, tried)) = self.shape(&seen, &run, worth_ms, table, watch)? else { continue };
+                Own::note(&mut self.own, self.gpu, &seen, |i, version| tried.fate(i, version, &seen, &found));
                 outcome.tuned += 1;
                 outcome.ms[0] += found.rule_ms;
                 outcome.ms[1] += found.ms;
@@ -222,13 +210,13 @@ impl Tuner<'_> {
                 watch(&progress, table)?;
             }
         }
+        outcome.own = std::mem::take(&mut self.own);
         Ok(outcome)
     }
 
     /// Whether a shape is to be tuned: it is asked for, and not in the table.
     fn wanted(&mut self, key: &str, family: &str, table: &Table, outcome: &mut Outcome) -> bool {
-        let only = &self.options.only;
-        if self.seen.contains(key) || !(key.starts_with(only) || family.starts_with(only)) {
+        if self.seen.contains(key) || !self.options.takes(key, family) {
             return false;
         }
         let known = !self.options.again && table.has(self.gpu, key, family);
@@ -266,7 +254,8 @@ impl Tuner<'_> {
         worth_ms: f64,
         table: &Table,
         watch: &mut dyn FnMut(&Progress<'_>, &Table) -> Result<()>,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<(Found, Tried)>> {
+        let mut tries = Tried::default();
         let candidates = self.candidates(seen)?;
         if candidates.len() < 2 {
             return Ok(None);
@@ -292,7 +281,8 @@ impl Tuner<'_> {
         };
         if rule_ms <= worth_ms {
             // nothing can save as much as another kernel costs
-            return Ok(Some(found));
+            tries.too_small = true;
+            return Ok(Some((found, tries)));
         }
         // the naive version, or should it not run, the simplest that does
         let mut reference = None;
@@ -308,7 +298,7 @@ impl Tuner<'_> {
                 Err(e) => log::warn!("{}: {} does not run: {e}", seen.key, version.label()),
             }
         }
-        let Some((naive, truth, first_ms)) = reference else { return Ok(Some(found)) };
+        let Some((naive, truth, first_ms)) = reference else { return Ok(Some((found, tries))) };
         // a slow one is not run again for a time without compilation
         found.naive_ms = Some(if first_ms < 1e3 { timed()? } else { first_ms });
         let rule_is_right = difference(&own, &truth) <= TOLERANCE;
@@ -322,6 +312,7 @@ impl Tuner<'_> {
         let mut given_up = BTreeSet::new();
         if !rule_is_right {
             given_up.extend(seen.versions.iter().position(|v| *v == seen.chosen.version));
+            tries.wrong.clone_from(&given_up);
         }
         let is_rule =
             |choice: &Choice| choice.version == seen.chosen.version.name && choice.settings == seen.chosen.settings;
@@ -350,10 +341,12 @@ impl Tuner<'_> {
                 log::debug!("{}: rejected {}", seen.key, choice.in_words());
                 if usual {
                     given_up.insert(version);
+                    tries.wrong.insert(version);
                 }
                 continue;
             }
             let ms = timed()?;
+            tries.timed.insert(version);
             found.timed += 1;
             if usual && ms > FAR_BEHIND * best {
                 given_up.insert(version);
@@ -372,7 +365,8 @@ impl Tuner<'_> {
         for k in &kept {
             log::debug!("{}: {:.3} ms, {}", seen.key, least(k), k.choice.in_words());
         }
-        let Some(fastest) = kept.iter().min_by(|a, b| least(a).total_cmp(&least(b))) else { return Ok(Some(found)) };
+        let fastest = kept.iter().min_by(|a, b| least(a).total_cmp(&least(b)));
+        let Some(fastest) = fastest else { return Ok(Some((found, tries))) };
         // the fastest of many was lucky, too: it must win against the rule of thumb, in turn with it
         let mut pairs = Vec::new();
         for _ in 0..DUELS {
@@ -387,6 +381,6 @@ impl Tuner<'_> {
         found.choice = (worth || !rule_is_right).then(|| fastest.choice.clone());
         found.rule_ms = rule_ms;
         found.ms = if found.choice.is_some() { ms } else { rule_ms };
-        Ok(Some(found))
+        Ok(Some((found, tries)))
     }
 }

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Value of the metadata key `format`.
-const FORMAT: &str = "exgnet-1";
+pub const FORMAT: &str = "exgnet-1";
 /// Name of the model file in a run folder.
 const FILE_NAME: &str = "model.safetensors";
 
@@ -142,7 +142,12 @@ impl ModelFile {
         open(&path)
             .and_then(|mut file| file.read_to_end(&mut bytes))
             .map_err(|e| bad(format!("cannot be read: {e}")))?;
-        Self::parse(&bytes).map_err(bad)
+        Self::parse(&bytes).map_err(|what| match path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx")) {
+            true => {
+                Error::file(&path, "is an ONNX file, which is for other programs", "give the model it was made from")
+            }
+            false => bad(what),
+        })
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
@@ -211,6 +216,12 @@ impl ModelFile {
             }
         }
         Ok(())
+    }
+
+    /// Parameters that inference needs, running estimates not among them.
+    pub fn parameters(&self) -> usize {
+        let parameters = self.inference_tensors().into_iter().filter(|(name, _)| !name.contains("running_"));
+        parameters.map(|(_, shape)| numel(&shape)).sum()
     }
 
     /// Values that inference needs: parameters and running estimates.

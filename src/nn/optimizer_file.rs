@@ -4,6 +4,7 @@ use super::optim::Optimizer;
 use super::params::{NamedTensor, Params};
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
+use crate::files::other_format;
 use serde_json::json;
 use std::path::Path;
 
@@ -45,7 +46,7 @@ impl Optimizer {
         let text = |key: &str| file.metadata(key).ok_or_else(|| bad(format!("has no '{key}' in its metadata")));
         match text("format")? {
             FORMAT => {}
-            other => return Err(bad(format!("is of format '{other}', expected '{FORMAT}'"))),
+            other => return Err(bad(format!("is of {}", other_format(other, FORMAT)))),
         }
         if text("rule")? != self.rule.name() {
             return Err(bad(format!("is of the optimiser '{}', expected '{}'", text("rule")?, self.rule.name())));

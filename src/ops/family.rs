@@ -1,6 +1,7 @@
 //! Families of kernels beside their operations, and launches by name. What a version's file asks for by name (parameters,
 //! constants, buffers) is what the operation gives here.
 
+use super::FAMILIES;
 use crate::error::Result;
 use crate::gpu::{Chosen, Gpu, Number, Plan, Sizes, Storage, Values, Version};
 use crate::tensor::{DType, Tensor};
@@ -36,6 +37,15 @@ pub struct Kernel {
     pub layouts: &'static [&'static str],
 }
 
+impl Family {
+    /// Whether an override constant of a version is given to it, by the launch of some kernel of the family or by its header. One
+    /// that is not is misspelt.
+    pub(crate) fn gives(&self, version: &Version, name: &str) -> bool {
+        let own = |k: &&&Kernel| version.has(k.name);
+        self.kernels.iter().filter(own).any(|k| k.gives(name)) || version.declares(name)
+    }
+}
+
 impl Kernel {
     /// A kernel of a family, without floats and of plain layouts.
     pub(super) const fn of(family: &'static str) -> Self {
@@ -46,6 +56,11 @@ impl Kernel {
     pub fn sample(&self) -> Values {
         let ints = self.sizes.iter().map(|&(name, v)| (name.to_owned(), Number::Int(v)));
         ints.chain(self.floats.iter().map(|&(name, v)| (name.to_owned(), Number::Float(v)))).collect()
+    }
+
+    /// Whether its launches give a number of this name.
+    fn gives(&self, name: &str) -> bool {
+        self.sizes.iter().any(|(n, _)| *n == name) || self.floats.iter().any(|(n, _)| *n == name)
     }
 
     /// A launch for the shape that tuning tables know as `key`.
@@ -139,7 +154,10 @@ impl<'a> Call<'a> {
 
     /// What runs, with the numbers of its header.
     pub(crate) fn plan(&self) -> Result<Arc<Plan>> {
-        self.gpu.plan(self.kernel.name, &self.version()?, &self.sizes)
+        let chosen = self.version()?;
+        let family = FAMILIES.iter().find(|family| family.name == self.kernel.family);
+        let elsewhere = |name: &str| family.is_some_and(|family| family.gives(&chosen.version, name));
+        self.gpu.plan(self.kernel.name, &chosen, &self.sizes, &elsewhere)
     }
 
     /// Records the launch.

@@ -330,8 +330,9 @@ fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, C
     map.into_iter().map(one).collect()
 }
 
-/// The metrics for a terminal: a row per class, the totals, the baseline. `-` where a value was not computed.
-pub fn text_table(metrics: &Metrics) -> String {
+/// The metrics for a terminal: a row per class, the totals, the baseline and, where it was tested, a classifier on the features.
+/// `-` where a value was not computed.
+pub fn text_table(metrics: &Metrics, features: Option<&Metrics>) -> String {
     let width = metrics.classes.iter().map(|c| c.chars().count()).max().unwrap_or(0).max("baseline".len());
     let cell = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.3}"));
     let mut text = String::new();
@@ -355,6 +356,10 @@ pub fn text_table(metrics: &Metrics) -> String {
     };
     let model = line("model", Some(metrics.accuracy), Some(metrics.macro_f1));
     let baseline = line("baseline", metrics.baseline.accuracy, metrics.baseline.macro_f1);
+    let features = features.map_or(String::new(), |found| {
+        let line = line("features", Some(found.accuracy), Some(found.macro_f1));
+        format!("{}  (a perceptron on the 17 features alone, fitted on the training fold)\n", line.trim_end())
+    });
     let e = &metrics.explanation;
     let maps = e.ncc.map_or(String::new(), |ncc| {
         let [ncc, energy, pointing, deletion, insertion] =
@@ -375,7 +380,7 @@ pub fn text_table(metrics: &Metrics) -> String {
     });
     let by_database = databases::text_table(&metrics.classes, &metrics.databases);
     format!(
-        "{text}{absent}\n{model}{}  (always the most frequent class of the training fold)\n{maps}{calibration}{by_database}",
+        "{text}{absent}\n{model}{}  (always the most frequent class of the training fold)\n{features}{maps}{calibration}{by_database}",
         baseline.trim_end()
     )
 }

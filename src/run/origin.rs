@@ -174,6 +174,6 @@ pub fn again(dir: &Path) -> String {
     // of committed runs the models are left out
     match RunFolder::open(dir).is_ok_and(|folder| folder.model().exists()) {
         true => format!("exgnet evaluate --model {at} --out {at}"),
-        false => format!("exgnet train {at}/config.toml --out {at} --force"),
+        false => format!("exgnet train {at}/config.toml --out {at} --force   # trains again: the model is not there"),
     }
 }

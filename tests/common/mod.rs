@@ -55,6 +55,14 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// `config.toml` of a run without its folder, which differs between runs that are the same otherwise.
+pub fn config(run: &Path) -> String {
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    let folder = format!("dir = {:?}\n", run.to_str().expect("Unicode"));
+    assert!(config.contains(&folder), "{folder}: {config}");
+    config.replace(&folder, "")
+}
+
 /// Runs and expects a failure with a clear message: the code, all of `words`, a hint, no panic.
 pub fn fails(args: &[&str], code: i32, words: &[&str]) -> String {
     let out = exgnet(args);

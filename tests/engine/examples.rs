@@ -45,6 +45,35 @@ fn a_network_of_ones_own_is_trained_saved_loaded_and_explained() {
     assert!(accuracy > 0.9 && off < 5.0, "accuracy {accuracy}, {off} samples off");
     let text = include_str!("../../experiments/examples/own_network.rs");
     assert!(text.lines().count() <= 80, "{} lines, too long to begin with", text.lines().count());
+    // what the guide shows of it is what was run
+    let page = include_str!("../../experiments/README.md");
+    let shown = page.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a program");
+    assert!(text.contains(shown), "experiments/README.md shows another program than own_network.rs:\n{shown}");
+}
+
+/// The commands of the guide make a file and a row of their own; that these compile is as true as of what they copy.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_network_of_the_table_begins_as_a_copy() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let models = dir.path().join("src/nn/models");
+    std::fs::create_dir_all(&models).expect("made");
+    for name in ["cnn.rs", "mod.rs"] {
+        std::fs::copy(crate::common::root(&format!("src/nn/models/{name}")), models.join(name)).expect("copied");
+    }
+    let page = include_str!("../../experiments/README.md");
+    let commands: Vec<&str> = page.lines().filter(|line| line.starts_with("sed ")).collect();
+    let done = std::process::Command::new("sh").args(["-ec", &commands.join("\n")]).current_dir(dir.path()).status();
+    assert!(commands.len() == 2 && done.expect("a shell").success(), "{commands:?}");
+    let read = |name: &str| std::fs::read_to_string(models.join(name)).expect("written");
+    let (own, table) = (read("mine.rs"), read("mod.rs"));
+    assert!(
+        own.contains("pub enum Kind {") && own.contains("impl Network for Mine {") && !own.contains("Cnn"),
+        "{own}"
+    );
+    for line in ["pub mod mine;", "    Mine(mine) [\"mine\"];"] {
+        assert_eq!(table.lines().filter(|l| *l == line).count(), 1, "{line}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What somebody meets who writes a version of their own: names that nobody gives, mistakes in templates, wrong values, a loop
 //! that does not end.
 
-use crate::common::{exgnet, text};
+use crate::common::{TINY, exgnet, fails, path, text};
 use exgnet::gpu::{Gpu, ShaderSource, embedded_shaders};
 use exgnet::lab::check::{Checker, Target};
 use std::path::Path;
@@ -80,9 +80,41 @@ fn a_name_that_nobody_gives_is_named_with_its_line_and_the_nearest() {
     // an entry that nobody launches
     let said = problems(&format!("{naive}\n@compute @workgroup_size(WG)\nfn idle() {{}}\n"));
     assert!(said.contains("the function idle has @compute") && said.contains("//@ threads idle"), "{said}");
+    // a header that does not launch what it says, with its line as it stands there
+    let threads = line_of(naive, "//@ threads");
+    let said = problems(&naive.replace("//@ knob WG", "// knob WG"));
+    let expected = format!("90_mine.wgsl:{threads}: //@ threads: found no knob WG");
+    assert!(said.contains(&expected), "{said}");
+    let said = problems(&naive.replace("//@ threads", "//@ kernel conv1d: first, main\n//@ threads"));
+    let expected = format!("90_mine.wgsl:{threads}: //@ kernel conv1d: found no `//@ threads first: ...`");
+    assert!(said.contains(&expected), "{said}");
     // constants of its own
     let own = "const TILE = 4u;\noverride TWICE: u32 = 2u * WG;\noverride WG";
     assert_eq!(problems(&changed(naive, "override WG", own)), "");
+}
+
+/// An override that nobody gives would stay as the file has it: not only the check sees that.
+#[test]
+fn a_misspelt_constant_is_an_error_wherever_the_kernel_runs() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (dir, run) = (path(tmp.path(), "mine"), path(tmp.path(), "run"));
+    write(Path::new(&dir), &changed(embedded("conv1d/01_naive.wgsl"), "relu", "rleu"));
+    let words = ["found the override `rleu`", "did you mean `relu`?"];
+    let done =
+        exgnet(&["bench", "conv1d", "--shape", "batch=1,in=2,out=2,len=50", "--version", "mine", "--shader-dir", &dir]);
+    let said = text(&done.stdout);
+    assert!(done.status.code() == Some(1) && words.iter().all(|word| said.contains(word)), "{said}");
+    let mine = ["--shader-dir", &dir, "--kernels", "conv1d=mine"];
+    fails(&[&["train", "--out", &run][..], &TINY, &mine].concat(), 1, &words);
+}
+
+/// Before a command reads anything.
+#[test]
+fn a_version_that_is_not_there_is_refused_at_once() {
+    let words = ["conv1d has no version 'mine'", "one of your own is read with --shader-dir DIR"];
+    fails(&["evaluate", "--model", "none", "--kernels", "conv1d=mine"], 1, &words);
+    fails(&["check", "conv1d", "--version", "mine"], 1, &words);
+    fails(&["evaluate", "--model", "none", "--kernels", "niave"], 1, &["version 'niave'", "did you mean naive?"]);
 }
 
 /// What naga finds out behind the parser has the line of the file, too.

@@ -3,7 +3,7 @@
 use crate::common::{fails, path, text};
 use exgnet::experiment::Experiment;
 use exgnet::gpu::{AdapterChoice, Choice, Choices, Gpu, ShaderSource, embedded_shaders};
-use exgnet::lab::tune::{Options, Table, file_name, tune};
+use exgnet::lab::tune::{Options, Own, Table, file_name, tune};
 use exgnet::ops::{self, Branch, ConvSpec};
 use exgnet::tensor::Tensor;
 use std::path::Path;
@@ -65,9 +65,13 @@ fn the_tuner_rejects_wrong_kernels_and_resumes_where_it_stopped() {
     // no time at all
     let none = run(&mut table, &Options { budget: Some(Duration::ZERO), ..options() });
     assert!(none.tuned == 0 && none.left > 0 && (none.left_share - 1.0).abs() < 1e-9, "{none:?}");
-    let only = |only: &str| Options { only: only.into(), ..options() };
-    let first = run(&mut table, &only("conv1d "));
+    let only = |only: &str| Options { only: vec![only.into()], ..options() };
+    let first = run(&mut table, &only("conv1d"));
     assert!(first.tuned >= 2 && first.left == 0 && first.rejected == first.tuned, "{first:?}");
+    let words: Vec<String> = first.own.iter().map(Own::in_words).collect();
+    assert!(words[0].starts_with("conv1d/90_mine: ") && words[0].contains(" shape"), "{words:?}");
+    let everywhere = format!("at {} shapes", first.tuned);
+    assert!(words[1].starts_with("conv1d/91_wrong: WRONG ") && words[1].ends_with(&everywhere), "{words:?}");
     for (key, found) in &table.found {
         let choice = found.choice.as_ref().unwrap_or_else(|| panic!("{key}: the wrong rule of thumb stays"));
         assert!(choice.version != "wrong" && found.timed > 1, "{key}: {found:?}");
@@ -76,12 +80,13 @@ fn the_tuner_rejects_wrong_kernels_and_resumes_where_it_stopped() {
     assert!(gpu.choices().is_empty(), "the tuner left its candidates in force");
 
     let before = table.clone();
-    let again = run(&mut table, &only("conv1d "));
+    let again = run(&mut table, &only("conv1d"));
     assert_eq!((again.tuned, again.known), (0, first.tuned));
     assert_eq!(table, before);
+    assert!(again.own.iter().all(|own| own.in_words().contains("not tried: no shape of its kernels was tuned")));
     let gradients = run(&mut table, &only("conv1d_weight_grad"));
     assert!(gradients.tuned >= 2 && gradients.known == 0 && table.found.len() > before.found.len(), "{gradients:?}");
-    let again = run(&mut table, &Options { again: true, ..only("conv1d ") });
+    let again = run(&mut table, &Options { again: true, ..only("conv1d") });
     assert_eq!((again.tuned, again.known), (first.tuned, 0));
 }
 

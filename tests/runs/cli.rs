@@ -1,7 +1,7 @@
 //! The command line as a user meets it: outputs, exit codes, messages, and what bad input leads to.
 
 use crate::common::recordings::recordings;
-use crate::common::{TINY, exgnet, fails, json, path, text, train};
+use crate::common::{TINY, config, exgnet, fails, json, path, text, train};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,11 +39,12 @@ fn a_run_from_training_to_maps() {
     let dir = a.to_str().expect("Unicode");
     fails(&[&["train", "--out", dir], &TINY[..]].concat(), 1, &["holds a run already", "--force"]);
     assert!(model(&a) == model(&b));
-    // the written configuration trains the same model
+    // the written configuration trains the same model, and names the folder that it is in
     let d = path(tmp.path(), "d");
     let again = exgnet(&["train", &path(&a, "config.toml"), "--out", &d, "--quiet"]);
     assert!(again.status.success() && again.stderr.is_empty(), "{}", text(&again.stderr));
     assert!(model(Path::new(&d)) == model(&a));
+    assert_eq!(config(&a), config(Path::new(&d)));
 
     // every record, the other kind of network
     let all = tmp.path().join("all");
@@ -103,6 +104,31 @@ fn a_run_from_training_to_maps() {
     fails(&["explain", "--model", dir, &strip_path, "--out", &maps, "--class", "XX"], 1, &["XX", "SR, SB"]);
 
     bad_strips(tmp.path(), dir);
+}
+
+/// What somebody tries first ends with a message that leads on.
+#[test]
+fn what_is_meant_is_named() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(tmp.path(), name);
+    let run = tmp.path().join("sweep/both/fold-0-seed-1");
+    train(&run, &["--set", "train.epochs=1", "--set", "output.gradcam=0"]);
+    let (model, onnx, folder) = (run.to_str().expect("Unicode"), at("m.onnx"), format!("{}/", at("none")));
+    assert!(exgnet(&["export", "--model", model, "--out", &onnx]).status.success());
+    let set = |set: &'static str| ["train", "--dry-run", "--set", set];
+    fails(&set("network.kind=resnet"), 1, &["found \"resnet\"", "did you mean resnet1d?"]);
+    fails(&set("train.epochs=many"), 1, &["for example epochs = 60, which is taken where a file says nothing"]);
+    fails(
+        &["bench", "pooling"],
+        1,
+        &["'pooling' is a family of kernels", "max_pool, max_pool_grad", "exgnet bench max"],
+    );
+    fails(&["evaluate", "--model", &onnx], 1, &["is an ONNX file", "the model it was made from"]);
+    fails(&["export", "--model", &at("sweep"), "--out", &onnx], 1, &["holds 1 run, expected one run", "fold-0-seed-1"]);
+    fails(&["export", "--model", model, "--format", "onnx", "--out", &folder], 1, &["it is a folder"]);
+    assert!(!Path::new(&folder).exists());
+    fails(&["data", &at("sweep")], 1, &["is a folder", "exgnet prepare --source wfdb:"]);
+    fails(&["data", &path(&run, "model.safetensors")], 1, &["(a model: `exgnet info` prints what it is for)"]);
 }
 
 /// Each of these ends with a message and writes nothing.

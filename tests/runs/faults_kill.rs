@@ -2,7 +2,7 @@
 //!
 //! Eight kills; `EXGNET_KILLS=50` for more.
 
-use crate::common::{TINY, exgnet, text, train};
+use crate::common::{TINY, config, exgnet, text, train};
 use exgnet::run::RunFolder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 const SETS: [&str; 4] = ["--set", "train.checkpoint_steps=1", "--set", "output.gradcam=0"];
 /// What a run is compared with, bytes and all.
-const FILES: [&str; 6] =
-    ["model.safetensors", "metrics.json", "predictions.csv", "split.json", "folds.json", "config.toml"];
+const FILES: [&str; 5] = ["model.safetensors", "metrics.json", "predictions.csv", "split.json", "folds.json"];
 
 /// All that must not differ, with the log but for its times; and nothing may be left of the kills.
 fn content(dir: &Path) -> Vec<Vec<u8>> {
     let read = |name: &str| std::fs::read(dir.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut all: Vec<Vec<u8>> = FILES.iter().map(|name| read(name)).collect();
+    all.push(config(dir).into_bytes());
     let log = text(&read("log.jsonl"));
     all.extend(log.lines().map(|l| l.split("\"seconds\"").next().expect("a part").as_bytes().to_vec()));
     assert!(!dir.join("checkpoint.safetensors").exists() && !dir.join("run.lock").exists());

@@ -90,6 +90,15 @@ fn what_scripts_read_follows_its_schema() {
     train(&run, &["--set", "train.epochs=1", "--set", "output.gradcam=0"]);
     follows("metrics", "metrics.json of train", &json(&std::fs::read(run.join("metrics.json")).expect("metrics")));
 
+    let of_model = json(prints(&["info", &model, "--json"]).as_bytes());
+    follows("model", "info MODEL --json", &of_model);
+    let [samples, classes] = [&of_model["samples"], &of_model["trained_on"]["sources"]];
+    assert!(*samples == 400 && *classes == json!(["synthetic"]), "{of_model}");
+    let words = prints(&["info", &model]);
+    for part in ["4 s at 100 Hz (400 samples)", "SR, SB, ST, AFIB/AFL", "parameters", "patients of synthetic"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+
     // strips that name a lead and such that do not
     prints(&["synth", "--out", &at("ecg"), "--n", "3"]);
     std::fs::write(at("strip.txt"), "0.1 0.2\n".repeat(400).replace(' ', "\n")).expect("written");
@@ -103,7 +112,7 @@ fn what_scripts_read_follows_its_schema() {
     follows("metrics", "evaluate --json", &evaluated);
 
     // every key stands in the help
-    for (name, command) in [("info", "info"), ("predict", "predict"), ("metrics", "evaluate")] {
+    for (name, command) in [("info", "info"), ("model", "info"), ("predict", "predict"), ("metrics", "evaluate")] {
         let help = prints(&[command, "--help"]);
         for key in keys(&schema(name)) {
             let word = |w: &str| w.trim_matches(|c: char| !c.is_alphanumeric()) == key;

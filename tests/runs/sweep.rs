@@ -28,6 +28,21 @@ fn runs_are_listed_run_skipped_and_gathered() {
     assert!(list.lines().nth(2).is_some_and(|l| l == "2\tboth\tfold 0\tseed 3\tfinished"), "{list}");
     fails(&["sweep", &grid, "--out", &out, "--task", "4"], 1, &["no task 4"]);
 
+    // a run of other settings is neither finished nor to do, and is not passed over
+    let (other, differs) = (at("other.toml"), "both/fold-0-seed-3/config.toml: is another experiment than asked for: ");
+    let words = [differs, "train.epochs is 1, asked for 2", "choose another folder with --out"];
+    std::fs::write(&other, format!("{SWEEP}set = ['train.epochs=2']\n")).expect("written");
+    let list = text(&exgnet(&["sweep", &other, "--out", &out, "--list"]).stdout);
+    let line = list.lines().nth(2).expect("a line");
+    assert!(line.contains("\tfails: ") && words.iter().all(|word| line.contains(word)), "{list}");
+    fails(&["sweep", &other, "--out", &out, "--task", "2"], 1, &words);
+    // a folder that was moved holds the same runs
+    let moved = at("moved");
+    std::fs::rename(&out, &moved).expect("renamed");
+    let list = text(&exgnet(&["sweep", &grid, "--out", &moved, "--list"]).stdout);
+    assert!(list.lines().nth(2).is_some_and(|l| l.ends_with("\tfinished")), "{list}");
+    std::fs::rename(&moved, &out).expect("renamed");
+
     // one run cannot be begun: the others are, and the failure is reported
     std::fs::create_dir_all(at("runs/plain")).expect("made");
     std::fs::write(at("runs/plain/fold-1-seed-3"), b"a file").expect("written");

@@ -89,19 +89,8 @@ fn against(rows: &[Row]) {
             print_line("");
             said = true;
         }
-        let ratio = s.ratio;
         let same = if r.same_texts(reference) { "; both run the same texts" } else { "" };
-        print_line(&format!(
-            "{} is {:.3} times as fast as {} ({:.3} to {:.3}; the latter against itself {:.3} to {:.3}): {}{same}",
-            version(r),
-            ratio.median,
-            version(reference),
-            ratio.low,
-            ratio.high,
-            s.noise.low,
-            s.noise.high,
-            s.verdict(),
-        ));
+        print_line(&format!("{}{same}", s.in_words(&version(r), &version(reference))));
     }
 }
 

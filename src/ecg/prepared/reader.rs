@@ -6,7 +6,7 @@ use crate::ecg::preprocessing::Preprocessing;
 use crate::ecg::samples::Samples;
 use crate::ecg::{Dataset, Exclusion, Leads, Strip};
 use crate::error::{Error, Result};
-use crate::files::{guard, map};
+use crate::files::{guard, map, not_safetensors, other_format};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensors};
@@ -53,14 +53,22 @@ pub(super) struct File<'a> {
 
 impl<'a> File<'a> {
     pub fn open(path: &'a Path) -> Result<Self> {
+        if path.is_dir() {
+            let dir = path.display();
+            let hint = format!(
+                "recordings are prepared first: exgnet prepare --source wfdb:{dir} --out FILE.safetensors; `exgnet prepare --help` \
+                 lists the kinds of sources"
+            );
+            return Err(Error::file(path, "is a folder, expected the file of a prepared data set", hint));
+        }
         let mapped = Arc::new(map(path)?);
-        let bad = |e: String| fault(path, format!("is no safetensors file: {e}"));
-        let (_, header) = SafeTensors::read_metadata(&mapped).map_err(|e| bad(e.to_string()))?;
+        let header = SafeTensors::read_metadata(&mapped).map_err(|e| fault(path, not_safetensors(e)));
+        let (_, header) = header?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let file = Self { path, mapped, metadata };
         let format = file.text("format")?;
         if format != FORMAT {
-            return Err(file.fault(format!("format `{format}`, expected `{FORMAT}`")));
+            return Err(file.fault(other_format(format, FORMAT)));
         }
         Ok(file)
     }

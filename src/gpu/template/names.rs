@@ -1,7 +1,7 @@
 //! Names that a text declares and nobody gives, or uses and does not declare; with the nearest that there is.
 
 use super::{Place, Template, includes, words};
-use crate::error::{Error, edits, nearest};
+use crate::error::{Error, alike, nearest};
 
 /// What the host gives by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +85,7 @@ impl Template<'_> {
     /// What to do about a name that naga, in its words, did not find in an expanded text; a sentence.
     pub(super) fn advice(&self, what: &str, text: &str) -> Option<String> {
         let name = undeclared(what)?;
-        // half of it is the same
-        let alike = |other: &&str| *other != name && 2 * edits(name, other) <= name.len().max(other.len());
-        let near = nearest(name, declared(text).into_iter().filter(alike));
+        let near = alike(name, declared(text).into_iter());
         let is_given = |name: &str| self.given.contains(name);
         match near {
             Some(near) if is_given(name) && !is_given(near) => {

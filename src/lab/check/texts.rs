@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{Chosen, Facts, Given, Gpu, Need, Number, Template, Values, Version, embedded_shaders, entries};
-use crate::ops::family::Kernel;
+use crate::ops::family::{Family, Kernel};
 use naga::valid::Capabilities;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -85,12 +85,11 @@ fn samples(kernel: &Kernel) -> Vec<Values> {
 }
 
 /// Compiles every text of a version for every kernel, under sample sizes that it fits; the number of different ones.
-pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static Kernel]) -> Result<usize> {
+pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, family: &Family) -> Result<usize> {
     let chosen = Chosen { version: version.clone(), settings: BTreeMap::new() };
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
-    // overrides that some kernel gives, and the error of those that one does not
-    let (mut set, mut unset) = (BTreeSet::new(), BTreeMap::new());
-    for kernel in kernels.iter().filter(|k| version.has(k.name)) {
+    let elsewhere = |name: &str| family.gives(version, name);
+    for kernel in family.kernels.iter().filter(|k| version.has(k.name)) {
         let operands = kernel.operands.iter().map(|(name, _)| *name);
         let given: Vec<&str> = operands.chain(version.scratch()).collect();
         for (i, sample) in samples(kernel).into_iter().enumerate() {
@@ -99,7 +98,7 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
                 sizes.extend(facts.values());
                 let values = gpu.resolve(&chosen, &sizes)?;
                 // a flag that it does not know in this place may lead to no text: only the sample itself must
-                let all = match entries(gpu.shaders(), version, kernel.name, &values) {
+                let all = match entries(gpu.shaders(), version, kernel.name, &values, &elsewhere) {
                     Ok(_) if !version.fits(&values)? => continue,
                     Err(_) if i > 0 || !version.fits(&values).unwrap_or(true) => continue,
                     all => all?,
@@ -113,17 +112,11 @@ pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static
                         let given = (i == 0).then_some(given.as_slice());
                         compile(&template, Some(entry.name()), given, allowed)?;
                     }
-                    set.extend(entry.constants().into_iter().map(|(name, _)| name));
-                    for name in entry.unset() {
-                        let known = values.keys().map(String::as_str);
-                        unset.entry(name.clone()).or_insert_with(|| template.not_given(Given::Override, name, known));
-                    }
                 }
             }
         }
     }
-    // what no kernel of the family gives is misspelt, and would stay as the file has it
-    unset.into_iter().find(|(name, _)| !set.contains(name)).map_or(Ok(seen.len()), |(_, e)| Err(e))
+    Ok(seen.len())
 }
 
 /// Compiles what belongs to no version: the kernels of the measurements. And text that versions share must be shared.

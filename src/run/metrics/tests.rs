@@ -148,7 +148,10 @@ fn json_has_the_promised_keys_in_order() {
 
 #[test]
 fn the_table_has_every_class_and_the_baseline() {
-    let text = text_table(&compute(3, &[0, 0], &[&[0.9, 0.1, 0.0], &[0.2, 0.8, 0.0]], Some(&[3, 1, 1])).unwrap());
+    let of = |p: &[&[f64]]| compute(3, &[0, 0], p, Some(&[3, 1, 1])).unwrap();
+    let (own, better) = (of(&[&[0.9, 0.1, 0.0], &[0.2, 0.8, 0.0]]), of(&[&[0.9, 0.1, 0.0], &[0.8, 0.2, 0.0]]));
+    assert!(!text_table(&own, None).contains("features"));
+    let text = text_table(&own, Some(&better));
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("class ") && lines[0].ends_with("AUROC"));
     assert!(lines[1].starts_with("C0") && lines[1].contains("0.500") && lines[1].ends_with(" -"));
@@ -156,5 +159,6 @@ fn the_table_has_every_class_and_the_baseline() {
     assert!(lines[5].starts_with("lacking ") && lines[5].contains("no record of C1, but predictions"), "{text}");
     assert!(lines[6].starts_with("lacking ") && lines[6].contains("no record of C2, nor a prediction"), "{text}");
     assert!(lines[9].starts_with("baseline  accuracy 1.000  macro-F1 1.000"), "{text}");
+    assert!(lines[10].starts_with("features  accuracy 1.000  macro-F1 1.000  (a perceptron"), "{text}");
     assert!(lines[..5].iter().all(|l| l.len() == lines[0].len()), "{text}");
 }

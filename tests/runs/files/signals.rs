@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: no temporary file stays, and a sweep stops its children.
 
 use super::{at, unicode};
+use crate::common::{TINY, exgnet, text};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -83,18 +84,47 @@ fn running(dir: &Path) -> [std::path::PathBuf; 2] {
 fn a_stopped_sweep_stops_its_children() {
     let tmp = tempfile::tempdir().expect("a folder");
     let child = sweep(tmp.path());
+    until("an epoch of both", || running(tmp.path()).iter().all(|run| run.join("log.jsonl").exists()));
     // to the parent alone, as `kill PID` does and a scheduler may
     signal("-TERM", &child);
     let out = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(130), "{said}");
     assert!(said.contains("stopping in order") && said.contains("the same command resumes"), "{said}");
+    // what runs in other processes is seen here
+    assert!(said.contains("task 0: epoch   1 of 3000  loss ") && said.contains("task 1: epoch "), "{said}");
     for run in running(tmp.path()) {
         // ended before their parent, in order
         assert!(!run.join("run.lock").exists() && run.join("checkpoint.safetensors").exists(), "{said}");
         assert!(!names(&run).iter().any(|n| n.starts_with(".exgnet-")));
     }
     assert_eq!(names(&tmp.path().join("both")).len(), 2, "no other run was begun");
+    let list = text(&exgnet(&["sweep", &at(tmp.path(), "sweep.toml"), "--out", unicode(tmp.path()), "--list"]).stdout);
+    let states: Vec<&str> = list.lines().filter_map(|line| line.rsplit('\t').next()).collect();
+    let resumes = |state: &&str| state.starts_with("interrupted: resumes in epoch ") && state.ends_with(" of 3000");
+    assert!(states.len() == 4 && states[..2].iter().all(resumes) && states[2..] == ["to do"; 2], "{list}");
+}
+
+/// Also behind the last step, where no signal waits: the run is complete but for its test.
+#[test]
+fn a_run_that_is_ended_at_once_says_how_it_resumes() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let ended = |i: usize| {
+        let run = tmp.path().join(format!("run {i}"));
+        let args = ["train", "--out", unicode(&run), "--set", "data.synthetic.records=200"];
+        let child = start(&[&args[..], &TINY[2..], &["--set", "train.epochs=1"]].concat());
+        until("a model", || run.join("model.safetensors").exists());
+        signal("-INT", &child);
+        let out = child.wait_with_output().expect("it ends");
+        // the test of some strips may be over before the signal comes
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        let resumes = format!(
+            "there is no checkpoint; the run begins again with: exgnet train --out '{}' --resume",
+            unicode(&run)
+        );
+        out.status.code() == Some(130) && said.lines().last() == Some(resumes.as_str())
+    };
+    assert!((0..5).any(ended), "no training that was ended at once said how it resumes");
 }
 
 #[test]
