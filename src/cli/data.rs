@@ -144,7 +144,7 @@ fn draw(set: &Dataset, examples: usize, (look, formats): (&Look, &[Format]), dir
         record: &chosen[i].id,
         signal: &chosen[i].signal,
         fs: set.preprocessing.fs,
-        in_mv: true,
+        in_mv: chosen[i].in_mv,
         r_peaks: &chosen[i].r_peaks,
         expert_beats: chosen[i].expert_beats,
     };

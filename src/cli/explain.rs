@@ -114,7 +114,7 @@ pub(super) fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode> {
                     record: &strip.name,
                     signal: &strip.signal,
                     fs: to.fs,
-                    in_mv: strip.units_known,
+                    in_mv: strip.in_mv,
                     r_peaks: &strip.r_peaks,
                     expert_beats: strip.expert_beats,
                 },

@@ -4,10 +4,10 @@ use super::look::LookArgs;
 use super::report::print_missing;
 use super::{Common, print_line};
 use crate::error::{Error, Result};
-use crate::figures::catalogue::{self, Cause, Draw, FIGURES, Kind, NotDrawn, draw_runs};
+use crate::figures::catalogue::{self, Cause, Draw, FIGURES, Kind, NotDrawn, draw_runs, lay_out};
 use crate::figures::kernels;
 use crate::files::guard;
-use crate::plot::{Look, Page};
+use crate::plot::{Figure, Look, Page};
 use crate::run::read::{has_runs, read_all};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub(super) struct FiguresArgs {
     /// Variant that the others are compared with, which comes first; without it `plain`, or the first by name
     #[arg(long, value_name = "VARIANT")]
     reference: Option<String>,
-    /// List all kinds and their figures
+    /// List all kinds and their figures; with a path, the figures that can be drawn of it, and write none
     #[arg(long)]
     list: bool,
     #[command(flatten)]
@@ -64,7 +64,7 @@ fn only(name: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<()> {
-    if args.list {
+    if args.list && args.paths.is_empty() {
         for group in FIGURES.chunk_by(|a, b| a.group == b.group) {
             let figures: Vec<String> = group.iter().map(|k| format!("{} ({})", k.stem, k.title)).collect();
             print_line(&format!("{:<12} {}", group[0].group, figures.join(", ")));
@@ -96,11 +96,17 @@ pub(super) fn run(common: &Common, args: &FiguresArgs) -> Result<()> {
     Ok(())
 }
 
+/// Prints a figure that can be drawn.
+fn list(kind: &Kind, figure: &Figure<'_>) {
+    print_line(&format!("{:<12} {} ({})", kind.group, figure.stem, kind.title_of(&figure.stem)));
+}
+
 /// What was drawn so far.
 struct Drawing<'a> {
     common: &'a Common,
     args: &'a FiguresArgs,
     look: Look,
+    /// Figures that were written, or listed.
     written: usize,
     missing: Vec<NotDrawn>,
     /// Whether files of runs can be used: what needs none of the others is drawn all the same.
@@ -125,6 +131,18 @@ impl Drawing<'_> {
         }
         self.damaged = found.undamaged();
         print_missing(self.common, &found.missing);
+        let kinds = self.wanted().filter(|kind| !matches!(kind.draw, Draw::Kernels(_)));
+        if self.args.list {
+            let mut listed = 0;
+            let missing = lay_out(&found, kinds, &self.look, &mut |kind, figures| {
+                listed += figures.len();
+                figures.iter().for_each(|figure| list(kind, figure));
+                Ok(())
+            })?;
+            self.written += listed;
+            self.missing.extend(missing);
+            return Ok(());
+        }
         let beside = paths[0].join("figures");
         let whole = self.args.fold.is_none() && self.args.seed.is_none() && self.args.records.is_empty();
         if paths.len() == 1 && self.args.out.is_none() && whole {
@@ -137,7 +155,6 @@ impl Drawing<'_> {
             written += 1;
             print_line(&path.display().to_string());
         };
-        let kinds = self.wanted().filter(|kind| !matches!(kind.draw, Draw::Kernels(_)));
         let missing = draw_runs(&found, kinds, &self.look, &self.args.look.format, dir, &mut print)?;
         self.written += written;
         self.missing.extend(missing);
@@ -160,7 +177,7 @@ impl Drawing<'_> {
             other => other,
         })?;
         let beside = folder.join("figures");
-        if self.args.out.is_none() {
+        if self.args.out.is_none() && !self.args.list {
             guard::owns(&beside);
         }
         let name = folder.file_name().map_or("measurements".into(), |n| n.to_string_lossy());
@@ -168,6 +185,11 @@ impl Drawing<'_> {
         for kind in self.wanted() {
             let Draw::Kernels(draw) = kind.draw else { continue };
             for figure in draw(&data, &self.look) {
+                if self.args.list {
+                    list(kind, &figure);
+                    self.written += 1;
+                    continue;
+                }
                 let paths = catalogue::write(figure, dir, &self.args.look.format, &name)?;
                 paths.iter().for_each(|path| print_line(&path.display().to_string()));
                 self.written += 1;

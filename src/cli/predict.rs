@@ -11,7 +11,6 @@ use crate::nn::{Mode, ModelFile, ModelInfo};
 use crate::tensor::Tensor;
 use clap::Args;
 use serde_json::{Value, json};
-use std::cell::RefCell;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,28 +49,27 @@ pub(super) struct ReadArgs {
     pub json: bool,
 }
 
-/// The notes of each kind, those that differ in numbers only: the first one, which is printed at once, and the other inputs that
-/// have one, as a folder may hold hundreds of records.
+/// The notes of each kind, those that differ in numbers only: the first one and the other inputs that have one, as a folder may hold
+/// hundreds of records.
 #[derive(Default)]
-struct Notes(RefCell<BTreeMap<String, (String, Some5)>>);
+struct Notes(BTreeMap<String, (String, Some5)>);
 
 impl Notes {
-    /// Prints a note of an input, if it is the first of its kind.
-    fn print(&self, common: &Common, input: &Path, note: &str) {
+    fn add(&mut self, input: &Path, note: &str) {
         let kind = note.split(|c: char| c.is_ascii_digit() || c == '.').filter(|part| !part.is_empty()).collect();
-        match self.0.borrow_mut().entry(kind) {
-            Entry::Vacant(first) => {
-                let first = &first.insert((format!("{}: {note}", input.display()), Some5::default())).0;
-                common.say(format!("note: {first}"));
-            }
+        match self.0.entry(kind) {
+            Entry::Vacant(first) => drop(first.insert((format!("{}: {note}", input.display()), Some5::default()))),
             Entry::Occupied(mut kind) => kind.get_mut().1.push(input.display().to_string()),
         }
     }
 
-    /// Names the inputs whose notes were not printed.
-    fn others(&self, common: &Common) {
-        for (first, others) in self.0.borrow().values().filter(|(_, others)| others.count > 0) {
-            common.say(format!("note: {first}; likewise (--json has every note): {others}"));
+    /// Prints a line for each kind.
+    fn print(&self, common: &Common) {
+        for (first, others) in self.0.values() {
+            match others.count {
+                0 => common.say(format!("note: {first}")),
+                _ => common.say(format!("note: {first}; likewise (--json has every note): {others}")),
+            }
         }
     }
 }
@@ -92,11 +90,11 @@ pub(super) fn for_each(
     info: &ModelInfo,
     mut f: impl FnMut(&Path, InputStrip) -> Result<()>,
 ) -> ExitCode {
-    let kinds = Notes::default();
+    let mut kinds = Notes::default();
     let mut one = |path: &Path| {
         let recording = strip_input::read(path, &info.preprocessing.lead, read.lead.as_deref())?;
         let strip = strip_input::prepare(&recording, read.fs, &info.preprocessing)?;
-        strip.notes.iter().for_each(|n| kinds.print(common, path, n));
+        strip.notes.iter().for_each(|n| kinds.add(path, n));
         f(path, strip)
     };
     let mut code = ExitCode::SUCCESS;
@@ -116,7 +114,7 @@ pub(super) fn for_each(
             }
         }
     }
-    kinds.others(common);
+    kinds.print(common);
     code
 }
 

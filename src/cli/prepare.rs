@@ -170,7 +170,7 @@ fn table(set: &Dataset) -> String {
 /// Every source that gave a strip or an exclusion, in order.
 fn source_names(set: &Dataset) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    let excluded = set.exclusions.iter().map(|e| e.record.split('/').next().unwrap_or_default());
+    let excluded = set.exclusions.iter().map(Exclusion::source);
     for name in set.strips.iter().map(|s| s.source.as_str()).chain(excluded) {
         if !names.contains(&name) {
             names.push(name);
@@ -186,7 +186,7 @@ fn counts_of(set: &Dataset, source: &str) -> Vec<usize> {
 }
 
 fn excluded<'a>(set: &'a Dataset, source: &str) -> impl Iterator<Item = &'a Exclusion> {
-    set.exclusions.iter().filter(move |e| e.record.split('/').next() == Some(source))
+    set.exclusions.iter().filter(move |e| e.source() == source)
 }
 
 /// The summary that `--json` prints.

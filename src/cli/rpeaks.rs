@@ -18,7 +18,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  exgnet rpeaks --source mitbih:mitdb --source wfdb:ludb --out results/rpeaks\n  \
                   exgnet rpeaks --source synthetic\n\n\
                   A peak within 150 ms of an expert's beat is right. Left out are spans of ventricular flutter, and\n\
-                  what lies before the first and after the last marked beat of a strip with marks for its lead (LUDB).")]
+                  what lies before the first and after the last marked beat of a strip with marks for its lead (LUDB).\n\n\
+                  `gradient` is the published method as it is: it misses a beat in the first 0.3 s of a signal. `adaptive` does not.")]
 pub(super) struct RpeaksArgs {
     /// mitbih:PATH, wfdb:PATH or synthetic; may be repeated
     #[arg(long = "source", value_name = "KIND:PATH", required = true)]

@@ -3,7 +3,8 @@
 use super::progress::{Display, reading};
 use super::signals::{self, Resumes};
 use super::{Common, INTERRUPTED, dry_run, print_line};
-use crate::ecg::exclusions::{in_units, most_first};
+use crate::ecg::exclusions::{in_units, lines_of, most_first};
+use crate::ecg::labels::Scheme;
 use crate::ecg::prepared::is_prepared;
 use crate::ecg::sources::count;
 use crate::ecg::{Dataset, Source, Strip, resolve};
@@ -251,6 +252,7 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
     if !tests.is_empty() {
         line(tests, " that only test");
     }
+    Scheme::spelled(&data.classes).iter().for_each(|names| common.say(format!("classes: {names}")));
     let leads: usize = data.strips.iter().map(|s| s.others.len()).sum();
     if leads > 0 {
         common.say(format!("{} of other leads of them", count(leads, "strip", "strips")));
@@ -259,7 +261,8 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
     let mut reasons = most_first(&data.exclusions);
     let rest = reasons.split_off(reasons.len().min(MOST_REASONS));
     for (reason, of) in reasons {
-        common.say(format!("left out: {:>10}  {reason}", in_units(of)));
+        let lines = lines_of(&of);
+        common.say(format!("left out: {:>10}  {reason}{lines}", in_units(of)));
     }
     if !rest.is_empty() {
         let why = count(rest.len(), "other reason", "other reasons");
@@ -269,6 +272,6 @@ pub(super) fn print_data(common: &Common, data: &Dataset) {
     if common.verbose {
         data.exclusions
             .iter()
-            .for_each(|e| common.say(format!("left out: {} ({}): {}", e.record, in_units([e]), e.reason)));
+            .for_each(|e| common.say(format!("left out: {} ({}): {}", e.record, in_units([e]), e.why())));
     }
 }

@@ -22,8 +22,10 @@ pub struct Strip {
     pub patient: String,
     /// Name of the source folder, e.g. `mitdb`.
     pub source: String,
-    /// The signal in mV at the data set's rate, exactly [`Dataset::samples`] long.
+    /// The signal at the data set's rate, exactly [`Dataset::samples`] long; in mV if `in_mv`.
     pub signal: Samples,
+    /// False where the source states no unit: the samples are as they stand there. (Networks see them z-scored.)
+    pub in_mv: bool,
     /// Index into [`Dataset::classes`].
     pub label: usize,
     /// R peaks in samples at the data set's rate, ascending, all inside the strip.
@@ -150,7 +152,7 @@ impl Dataset {
         if self.strips.is_empty() {
             return Err(keep.nothing_left(&self.exclusions));
         }
-        self.notes.extend(keep.notes);
+        keep.note(&mut self.notes);
         self.classes = keep.classes;
         Ok(self)
     }
@@ -176,14 +178,17 @@ pub(crate) fn keeping_small(min_class: usize, min_patients: usize) -> String {
     ways.join("; ")
 }
 
+/// What a note of dropped classes begins with.
+pub(crate) const DROPPED: &str = "classes dropped: ";
+
 /// Which classes stay when small ones are dropped.
 pub(crate) struct ClassesKept {
     /// Names of those that stay.
     pub classes: Vec<String>,
     /// New number of each old class.
     pub renumbered: Vec<Option<usize>>,
-    /// A line for each dropped class.
-    pub notes: Vec<String>,
+    /// Dropped classes by what they have.
+    dropped: Vec<(String, Vec<String>)>,
     /// What each dropped class, by name, has too few of.
     too_few: BTreeMap<String, String>,
     /// What keeps small classes, see [`keeping_small`].
@@ -210,7 +215,7 @@ impl ClassesKept {
         let mut kept = Self {
             classes: Vec::new(),
             renumbered: Vec::new(),
-            notes: Vec::new(),
+            dropped: Vec::new(),
             too_few: BTreeMap::new(),
             keeping: keeping_small(min_class, min_patients),
         };
@@ -232,12 +237,26 @@ impl ClassesKept {
             match dropped {
                 None => kept.classes.push(name.clone()),
                 Some(what) => {
-                    kept.notes.push(format!("class {name} dropped: {what}"));
+                    match kept.dropped.iter_mut().find(|(other, _)| *other == what) {
+                        Some((_, names)) => names.push(name.clone()),
+                        None => kept.dropped.push((what, vec![name.clone()])),
+                    }
                     kept.too_few.insert(name.clone(), least);
                 }
             }
         }
         kept
+    }
+
+    /// Adds to the notes which classes were dropped: one line, which may be there from an earlier time.
+    pub fn note(&self, notes: &mut Vec<String>) {
+        let part = |(what, names): &(String, Vec<String>)| format!("{} ({what})", names.join(", "));
+        let parts: Vec<String> = self.dropped.iter().map(part).collect();
+        match notes.iter_mut().find(|note| note.starts_with(DROPPED)) {
+            _ if parts.is_empty() => {}
+            Some(line) => *line = format!("{line}; {}", parts.join("; ")),
+            None => notes.push(format!("{DROPPED}{}", parts.join("; "))),
+        }
     }
 
     /// The error where no strip is left.

@@ -43,6 +43,8 @@ pub struct Scheme {
     pub name: &'static str,
     /// Class names in their fixed order.
     pub classes: &'static [&'static str],
+    /// What they stand for.
+    pub meanings: &'static [&'static str],
     /// Whether its classes of sinus rhythm differ in the rate: a normal rhythm of unknown rate is then of the class of its
     /// rate. (`N` of `af3` is whatever is called normal.)
     pub by_rate: bool,
@@ -54,6 +56,14 @@ pub struct Scheme {
 pub static RHYTHM6: Scheme = Scheme {
     name: "rhythm6",
     classes: &["SR", "SB", "ST", "SI", "AFIB/AFL", "SVT/AT"],
+    meanings: &[
+        "sinus rhythm",
+        "sinus bradycardia",
+        "sinus tachycardia",
+        "sinus irregularity",
+        "atrial fibrillation or flutter",
+        "supraventricular or atrial tachycardia",
+    ],
     by_rate: true,
     of_rhythm: [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), None],
 };
@@ -62,6 +72,12 @@ pub static RHYTHM6: Scheme = Scheme {
 pub static RHYTHM4: Scheme = Scheme {
     name: "rhythm4",
     classes: &["SB", "AFIB", "GSVT", "SR"],
+    meanings: &[
+        "sinus bradycardia",
+        "atrial fibrillation or flutter",
+        "tachycardia from above the ventricles",
+        "sinus rhythm or irregularity",
+    ],
     by_rate: true,
     of_rhythm: [Some(3), Some(0), Some(2), Some(3), Some(1), Some(2), None],
 };
@@ -71,6 +87,7 @@ pub static RHYTHM4: Scheme = Scheme {
 pub static AF3: Scheme = Scheme {
     name: "af3",
     classes: &["N", "A", "O"],
+    meanings: &["normal rhythm", "atrial fibrillation or flutter", "any other rhythm"],
     by_rate: false,
     of_rhythm: [Some(0), Some(2), Some(2), Some(2), Some(1), Some(2), Some(2)],
 };
@@ -92,6 +109,13 @@ impl Scheme {
     /// The scheme that a model's classes come from, if it is a known one.
     pub fn of_classes(classes: &[String]) -> Option<&'static Self> {
         SCHEMES.into_iter().find(|s| classes.iter().all(|c| s.classes.contains(&c.as_str())))
+    }
+
+    /// What the classes stand for, `SR: sinus rhythm; SB: ...`, if they come from a known scheme.
+    pub fn spelled(classes: &[String]) -> Option<String> {
+        let scheme = Self::of_classes(classes)?;
+        let names = scheme.classes.iter().zip(scheme.meanings).filter(|(name, _)| classes.iter().any(|c| c == *name));
+        Some(names.map(|(name, meaning)| format!("{name}: {meaning}")).collect::<Vec<_>>().join("; "))
     }
 
     /// Class index of a rhythm, if the scheme has a class for it.

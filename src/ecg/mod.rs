@@ -47,7 +47,7 @@ pub mod wfdb;
 pub mod zscore;
 
 pub use dataset::{Dataset, Strip};
-pub use exclusions::Exclusion;
+pub use exclusions::{Exclusion, Line};
 pub use guidance::{Guidance, GuidanceConfig, guidance};
 pub use options::{Leads, LoadOptions};
 pub use preprocessing::{Difference, Preprocessing};

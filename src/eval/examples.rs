@@ -41,6 +41,7 @@ pub(super) fn examples(
             r_peaks: strips[i].r_peaks.clone(),
             marked: strips[i].marked,
             signal: strips[i].signal.to_vec(),
+            in_mv: strips[i].in_mv,
             target: target(strips[i]),
             maps,
         }
@@ -49,8 +50,8 @@ pub(super) fn examples(
     let curves = |i: usize| (resize_map(&scored[i].map, strips[i].signal.len()), target(strips[i]));
     let made: Vec<(Vec<f32>, Vec<f32>)> = live.par_iter().map(|&i| curves(i)).collect();
     let beats = live.iter().zip(&made).map(|(&i, (map, target))| {
-        let Strip { r_peaks, marked, signal, .. } = strips[i];
-        (truth[i], Beats { r_peaks, marked: *marked, map, target, signal })
+        let Strip { r_peaks, marked, signal, in_mv, .. } = strips[i];
+        (truth[i], Beats { r_peaks, marked: *marked, map, target, signal, in_mv: *in_mv })
     });
     let narrow = |curve: &[f64]| curve.iter().map(|p| *p as f32).collect();
     let taken_apart = found.iter().zip(&truth).filter_map(|(curves, &class)| {

@@ -67,7 +67,7 @@ pub struct Task {
 const LIST: &str = "sweep.csv";
 
 impl Sweep {
-    /// Writes the list of all runs into the sweep's folder, for [`not_begun`].
+    /// Writes the list of all runs into the sweep's folder, for [`listed`].
     ///
     /// # Errors
     /// [`Error::File`] where it cannot be written.
@@ -125,20 +125,27 @@ impl Sweep {
     }
 }
 
-/// Variant, fold and seed of the runs that a sweep's folder lists and does not have; none where it has no list.
+/// Variant, fold and seed of a run.
+pub type Cell = (String, usize, u64);
+
+/// The runs that a sweep's folder lists, as its file had them last; `None` where it has no list.
 ///
 /// # Errors
 /// [`Error::File`] for a list that cannot be read.
-pub fn not_begun(out: &Path) -> Result<Vec<(String, usize, u64)>> {
+pub fn listed(out: &Path) -> Result<Option<Vec<Cell>>> {
     let path = out.join(LIST);
     if !path.exists() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let bad = |e: csv::Error| Error::file(&path, format!("cannot be read: {e}"), "`exgnet sweep` writes it again");
     let rows = csv::Reader::from_path(&path).map_err(bad)?.into_deserialize();
-    let mut tasks = rows.collect::<std::result::Result<Vec<_>, _>>().map_err(bad)?;
-    tasks.retain(|(variant, fold, seed): &(String, usize, u64)| !run_dir(out, variant, *fold, *seed).exists());
-    Ok(tasks)
+    rows.collect::<std::result::Result<_, _>>().map(Some).map_err(bad)
+}
+
+/// Those of listed runs that have no folder.
+pub fn not_begun(out: &Path, listed: &[Cell]) -> Vec<Cell> {
+    let none = |(variant, fold, seed): &&Cell| !run_dir(out, variant, *fold, *seed).exists();
+    listed.iter().filter(none).cloned().collect()
 }
 
 /// The folder of a run.
@@ -183,14 +190,15 @@ mod tests {
         let (file, out) = (dir.path().join("sweep.toml"), dir.path().join("runs"));
         std::fs::write(&file, SWEEP).unwrap();
         let (sweep, tasks) = Sweep::load(&file, Some(&out)).unwrap();
-        assert_eq!(not_begun(&out).unwrap(), [], "no list");
+        assert_eq!(listed(&out).unwrap(), None, "no list");
         sweep.write_list(&tasks).unwrap();
         for task in &tasks[..3] {
             std::fs::create_dir_all(&task.dir).unwrap();
         }
-        assert_eq!(not_begun(&out).unwrap(), [("guided".to_owned(), 1, 7)]);
+        let all = listed(&out).unwrap().unwrap();
+        assert_eq!((all.len(), not_begun(&out, &all)), (4, vec![("guided".to_owned(), 1, 7)]));
         std::fs::write(out.join(LIST), "variant,fold\nplain,x\n").unwrap();
-        let e = not_begun(&out).unwrap_err().to_string();
+        let e = listed(&out).unwrap_err().to_string();
         assert!(e.contains(LIST) && e.contains("HINT"), "{e}");
     }
 

@@ -1,5 +1,6 @@
 //! Sources that a run is tested on besides its test fold.
 
+use crate::ecg::dataset::DROPPED;
 use crate::ecg::prepared::through_cache;
 use crate::ecg::sources::{Progress, check_names, count};
 use crate::ecg::{Dataset, Exclusion, Leads, LoadOptions, Strip};
@@ -61,8 +62,8 @@ fn join(mut pool: Dataset, test: Dataset) -> Result<Dataset> {
         ));
     }
     apart(&pool, &strips)?;
-    // that no word of these small ones is said: they are dropped with the pool's
-    let said = |note: &String| !note.ends_with("dropped: no strip");
+    // the classes without a strip: of those of the pool something is said already
+    let said = |note: &String| !note.starts_with(DROPPED);
     pool.notes.extend(test.notes.into_iter().filter(said).map(|note| format!("test sources: {note}")));
     pool.exclusions.extend(test.exclusions);
     pool.strips.extend(strips);

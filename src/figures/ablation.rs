@@ -106,6 +106,8 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
         return Err(Error::data(STEM, what, "give the folder of a sweep with several arms"));
     }
     let caption = caption(set, &made, grouped, &cells);
+    // of one run an arm the mean is the run
+    let single = cells.len() == 1;
     let (width, wide) = (look.width(), look.is_wide());
     let grid = match wide {
         true => Grid { width, columns: 2, left: 14.0, right: 4.0, top: 10.5, height: 40.0, bottom: 8.0 },
@@ -159,8 +161,9 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
                 line(c, frame, (&none, &y), &[(0.0, value), (n as f64, value)], dashes);
             }
             let middle = |v: usize| v as f64 + 0.5;
-            for cell in 0..panel.values[0].len() {
-                let points: Vec<(f64, f64)> = (0..n).map(|v| (middle(v) - 0.12, panel.values[v][cell])).collect();
+            let beside = if single { 0.0 } else { 0.12 };
+            for cell in 0..if single { 0 } else { panel.values[0].len() } {
+                let points: Vec<(f64, f64)> = (0..n).map(|v| (middle(v) - beside, panel.values[v][cell])).collect();
                 let thin = Line { pt: PT_GRID, ..Line::new(NONE) };
                 for pair in points.windows(2).filter(|p| p[0].1.is_finite() && p[1].1.is_finite()) {
                     line(c, frame, (&none, &y), pair, thin);
@@ -169,14 +172,14 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
             for (v, arm) in set.variants.iter().enumerate() {
                 let color = arm_color(v);
                 for value in &panel.values[v] {
-                    if let Some(at) = frame.at(&none, &y, (middle(v) - 0.12, *value)) {
-                        let pale = c.tint(color, 0.6);
-                        c.disc(at, 0.75, pale);
+                    if let Some(at) = frame.at(&none, &y, (middle(v) - beside, *value)) {
+                        let (radius, color) = if single { (1.0, color) } else { (0.75, c.tint(color, 0.6)) };
+                        c.disc(at, radius, color);
                     }
                 }
                 let mean = &panel.means[v];
                 let level = |value: f64| frame.at(&none, &y, (middle(v) + 0.14, value));
-                if let Some(at) = level(mean.value) {
+                if let Some(at) = level(mean.value).filter(|_| !single) {
                     if let (Some(low), Some(high)) = (level(mean.low), level(mean.high)) {
                         whisker(c, (low, high), 0.8, (PT_CURVE, color));
                     }
@@ -212,19 +215,34 @@ fn compared<'a>(set: &'a RunSet<'a>, look: &Look) -> Result<Vec<Figure<'a>>> {
 fn caption(set: &RunSet, made: &[Compared], grouped: bool, cells: &BTreeSet<(usize, u64)>) -> String {
     let (folds, seeds) = folds_and_seeds(cells.iter().copied());
     let test = if grouped { "means of the folds (patients are on one side each)" } else { "cells of fold and seed" };
-    let least = 2.0 / 2f64.powi(if grouped { folds } else { cells.len() }.min(60) as i32);
     let against: Vec<String> = (made.iter().zip('a'..))
         .filter_map(|(panel, letter)| Some(format!("{} in ({letter})", panel.against?.0)))
         .collect();
     let reference = &set.variants[0];
+    let shown = match (cells.len(), folds) {
+        (1, _) => "points are n = 1 run of each arm, which has no interval".to_owned(),
+        (_, folds) => format!(
+            "pale points are single runs ({}, {}), joined across the arms; circles are means of the folds (seeds averaged \
+             within){}",
+            count(folds, "fold"),
+            count(seeds, "seed"),
+            match folds {
+                1 => ", of one fold without an interval",
+                _ => " with their 95 % t interval (cut at the ends of a metric's range)",
+            }
+        ),
+    };
+    // two differences are the least that a test can be made of
+    let test = match if grouped { folds } else { cells.len() } {
+        0 | 1 => String::new(),
+        n => format!(
+            " p: Wilcoxon's signed-rank test against {reference} over the {test}, which cannot give less than {:.3} here; not \
+             corrected for the number of comparisons.",
+            2.0 / 2f64.powi(n.min(60) as i32)
+        ),
+    };
     format!(
-        "Arms on the same test folds: pale points are single runs ({}, {}{}), joined across the arms; circles are means of the \
-         folds (seeds averaged within) with their 95 % t interval (cut at the ends of a metric's range). p: Wilcoxon's signed-rank \
-         test against {reference} over the {test}, which cannot give less than {least:.3} here; not corrected for the number of \
-         comparisons. NCC: normalised cross-correlation; AUC: area under the curve.{}{}",
-        count(folds, "fold"),
-        count(seeds, "seed"),
-        if cells.len() == 1 { ": n = 1 run of each arm".into() } else { String::new() },
+        "Arms on the same test folds: {shown}.{test} NCC: normalised cross-correlation; AUC: area under the curve.{}{}",
         if against.is_empty() {
             String::new()
         } else {

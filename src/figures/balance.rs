@@ -23,7 +23,9 @@ type Bars = Vec<(&'static str, Vec<usize>)>;
 fn bars(metrics: &Metrics) -> Bars {
     let training: Option<Vec<usize>> = metrics.per_class.iter().map(|(_, class)| class.training).collect();
     let test = metrics.per_class.iter().map(|(_, class)| class.support).collect();
-    training.map(|training| ("training", training)).into_iter().chain([("test", test)]).collect()
+    let all = training.map(|training| ("training", training)).into_iter().chain([("test", test)]);
+    // no empty place for a part without a record
+    all.filter(|(_, records)| records.iter().any(|n| *n > 0)).collect()
 }
 
 /// Bars of a fold below each other, as long as each other, divided by the shares of the classes.

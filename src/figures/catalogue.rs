@@ -221,6 +221,27 @@ pub(crate) fn stem(kind: &str, set: &RunSet, arm: &str) -> String {
     format!("{kind}-{}{plain}", if taken { "variant-" } else { "" })
 }
 
+/// Lays out kinds of figures from runs, see [`Found::complete`], and hands those of each kind to `each`. Gives back what is not
+/// drawn.
+///
+/// # Errors
+/// [`Error::Data`] for runs that cannot be shown together, and those of `each`.
+pub fn lay_out(
+    found: &Found,
+    kinds: impl IntoIterator<Item = &'static Kind>,
+    look: &Look,
+    each: &mut dyn FnMut(&'static Kind, Vec<Figure<'_>>) -> Result<()>,
+) -> Result<Vec<NotDrawn>> {
+    let set = RunSet::new(found)?;
+    let mut missing = Vec::new();
+    for kind in kinds {
+        let drawn = kind.of_runs(&set, look);
+        missing.extend(drawn.missing.into_iter().map(|not| not.without(&found.left_out)));
+        each(kind, drawn.figures)?;
+    }
+    Ok(missing)
+}
+
 /// Draws kinds of figures from runs, see [`Found::complete`], into a folder, the same files as after their training.
 ///
 /// # Errors
@@ -233,19 +254,15 @@ pub fn draw_runs(
     dir: &Path,
     written: &mut dyn FnMut(&Path),
 ) -> Result<Vec<NotDrawn>> {
-    let set = RunSet::new(found)?;
-    let mut missing = Vec::new();
-    for kind in kinds {
-        let drawn = kind.of_runs(&set, look);
+    lay_out(found, kinds, look, &mut |kind, figures| {
         let of = kind.drawn_from(found);
-        missing.extend(drawn.missing.into_iter().map(|not| not.without(&found.left_out)));
-        let stems: Vec<String> = drawn.figures.iter().map(|f| f.stem.clone()).collect();
-        for figure in drawn.figures {
+        let stems: Vec<String> = figures.iter().map(|f| f.stem.clone()).collect();
+        for figure in figures {
             write(figure, dir, formats, &of)?.iter().for_each(|path| written(path));
         }
         stems.iter().for_each(|stem| remove_pages(stem, &stems, formats, dir, &of));
-    }
-    Ok(missing)
+        Ok(())
+    })
 }
 
 /// Removes the pages of a figure that it had when it was drawn narrower and has no more, in the formats that are written now;

@@ -1,6 +1,7 @@
 //! What a data set holds: strips per class, heart rates and their irregularity, and example strips.
 
 use super::confusion::percent;
+use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
 use crate::plot::axes::{Axis, Frame, nice};
 use crate::plot::canvas::{Canvas, Point, Type};
@@ -56,7 +57,12 @@ pub fn counts<'a>(look: &Look, classes: &'a [ClassSummary]) -> Result<Vec<Figure
     let left = 3.0 + 4.5 + names.min(look.width() / 4.0) + 2.0;
     let right = look.width() - 4.0 - behind;
     let heights = vec![pitch; classes.len()];
-    let caption = format!("Strips of each class, {} in all; in parentheses the share of all.", grouped(total));
+    let names_in_full = Scheme::spelled(&classes.iter().map(|class| class.name.clone()).collect::<Vec<_>>());
+    let caption = format!(
+        "Strips of each class, {} in all; in parentheses the share of all.{}",
+        grouped(total),
+        names_in_full.map_or_else(String::new, |names| format!(" {names}."))
+    );
     Ok(Figure::pages(look, "counts", &caption, (3.0, 12.5), &heights, move |c: &mut Canvas, parts| {
         let y1 = 4.0 + pitch * parts.len() as f64;
         let frame = Frame { x0: left, y0: 3.0, x1: right, y1 };

@@ -83,7 +83,7 @@ pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Fi
         let trace = Trace::new(fig.strip, scale, seconds)?;
         let facts =
             [Fact::class("", fig.class, ""), Fact::words(fig.rho(), INK), Fact::words(fig.strip.record, INK_SOFT)];
-        cells.push((Heading::new(facts.into_iter().chain(trace.warnings()), width), trace));
+        cells.push((Heading::new(facts.into_iter().chain(trace.remarks()), width), trace));
     }
     let mut heights = Vec::new();
     for row in cells.chunks_mut(columns) {
@@ -95,14 +95,14 @@ pub fn guidance<'a>(look: &Look, figs: Vec<GuidanceFigure<'a>>) -> Result<Vec<Fi
         heights.push(heading + row[0].1.height() + 3.0 * (TRACK + GAP) + 3.0);
     }
     let names = figs[0].tracks().map(|(symbol, name, ..)| Fact::words(format!("{symbol}: {name}"), INK));
-    let paper = Fact::words(scale.text(), INK_SOFT);
+    let paper = Fact::words(scale.text_of(&all), INK_SOFT);
     let legend = Heading::new(Strip::legend(&all).chain(names).chain([paper]), look.width() - 2.0 * MARGIN - LABELS);
     let caption = format!(
         "What the guidance points at: strips, and under each the beats B (1 at the R peaks), the intervals I (how far each RR \
          interval is from their mean) and the target G, all from 0 to 1; ρ: mean deviation of the RR intervals, which weighs I \
-         in G.{} Paper: {}; large squares of 0.2 s × 0.5 mV.",
+         in G.{} {}",
         if figs.iter().any(|f| f.marked.is_some()) { GREY } else { "" },
-        scale.text()
+        scale.caption(&all)
     );
     let parts = heights.clone();
     Ok(Figure::pages(look, "guidance", &caption, (legend.height + 2.0, 6.0), &parts, move |c: &mut Canvas, parts| {

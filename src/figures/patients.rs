@@ -82,7 +82,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     let name = "accuracy of a patient".to_owned();
     let one = Distribution { name, groups, lines: Vec::new(), range: vec![0.0, 1.0] };
     let caption = format!(
-        "{of}. Violins: density over the patients; bars: quartiles with the median in white; whiskers: 5th to 95th percentile; \
+        "{of}. Violins: density over the patients, smoothed alike; bars: quartiles with the median in white; whiskers: 5th to 95th percentile; \
          circles: means."
     );
     drawn.add_pages(STEM, distributions(look, STEM, vec![one], (Shape::Violin, 1), &caption));

@@ -1,7 +1,8 @@
 //! Metrics of each class against the rest, as bars with intervals.
 
 use super::shared::{
-    Estimate, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, panels, pooled, runs_of, tested, whisker,
+    Estimate, FEW_PATIENTS, FILL, RESAMPLES, SEED, WHISKER, heading, legend_above, panels, pooled, runs_of, telling,
+    tested, whisker,
 };
 use crate::error::Error;
 use crate::figures::catalogue::{Drawn, EVALUATE};
@@ -13,6 +14,7 @@ use crate::plot::style::{INK_SOFT, Look, PT_MIN, PT_SMALL, Rgb, arm_color, class
 use crate::run::metrics::counts;
 use crate::run::set::RunSet;
 use crate::stats::{Case, OneClass, bootstrap_patients};
+use std::collections::HashSet;
 
 const STEM: &str = "per-class";
 const METRICS: [&str; 4] = ["sensitivity", "specificity", "positive predictive value", "F1"];
@@ -59,7 +61,9 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
         .collect();
     let intervals = match whole {
         true => format!(
-            "Bars: all test records, {}; whiskers: 95 % intervals of {RESAMPLES} bootstrap resamples of the patients.",
+            "Bars: all test records, {}; whiskers: 95 % intervals of {RESAMPLES} bootstrap resamples of the patients, none where \
+             fewer than {FEW_PATIENTS} patients have the class (of specificity: others), or all resamples agree, as on 0 or 1: that \
+             is no certainty.",
             pooled(set.of(arms[0].1))
         ),
         false => format!(
@@ -131,10 +135,11 @@ fn resampled(set: &RunSet, arm: &str, which: usize) -> Vec<Estimate> {
     let bar = |class: usize| {
         let there = which == SPECIFICITY || cases.iter().any(|c| c.truth == class);
         let found = bootstrap_patients(&cases, k, SEED, RESAMPLES, |confusion| metric(which, confusion, class));
-        found.ok().filter(|_| there).map_or(Estimate::NONE, |b| Estimate {
-            value: b.estimate,
-            low: b.low,
-            high: b.high,
+        let own = cases.iter().filter(|c| (c.truth == class) == (which != SPECIFICITY)).map(|c| c.patient);
+        let patients = own.collect::<HashSet<usize>>().len();
+        found.ok().filter(|_| there).map_or(Estimate::NONE, |b| match telling((b.low, b.high), patients) {
+            true => Estimate { value: b.estimate, low: b.low, high: b.high },
+            false => Estimate { value: b.estimate, ..Estimate::NONE },
         })
     };
     (0..k).map(bar).collect()

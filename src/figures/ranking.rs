@@ -1,6 +1,6 @@
 //! ROC and precision-recall curves, each class against the rest.
 
-use super::shared::{Panel, RESAMPLES, SEED, no_predictions, panels, pooled};
+use super::shared::{FEW_PATIENTS, Panel, RESAMPLES, SEED, no_predictions, panels, pooled, telling};
 use crate::error::{Error, Result};
 use crate::figures::catalogue::{Drawn, count, stem};
 use crate::plot::axes::Axis;
@@ -27,8 +27,9 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     }
 }
 
-fn area_text(curve: &Curve) -> String {
-    match curve.interval.0.is_finite() {
+/// An area, and its interval, of a class that so many patients have.
+fn area_text(curve: &Curve, patients: usize) -> String {
+    match telling(curve.interval, patients) {
         true => format!("{:.3} ({:.3}–{:.3})", curve.area, curve.interval.0, curve.interval.1),
         false => format!("{:.3}", curve.area),
     }
@@ -49,7 +50,10 @@ fn curves<'a>(
             patient: *patient,
         };
         match ranking(rows.iter().map(one).collect(), SEED, RESAMPLES) {
-            Some(found) => classes.push((name.as_str(), class_color(name, index), found)),
+            Some(found) => {
+                let own = rows.iter().filter(|r| r.1.truth == index).map(|r| r.0).collect::<BTreeSet<usize>>().len();
+                classes.push((name.as_str(), class_color(name, index), found, own));
+            }
             None => absent.push(name.as_str()),
         }
     }
@@ -62,8 +66,8 @@ fn curves<'a>(
     let patients: BTreeSet<usize> = rows.iter().map(|r| r.0).collect();
     let caption = format!(
         "ROC (a) and precision-recall curves (b) of {arm}, each class against the rest: {} predictions of {}, {}. \
-         In parentheses the 95 % interval of the area from {RESAMPLES} bootstrap resamples of the patients, none for a \
-         single patient{}. ROC: receiver operating characteristic.{}",
+         In parentheses the 95 % interval of the area from {RESAMPLES} bootstrap resamples of the patients, none where fewer \
+         than {FEW_PATIENTS} patients have the class or all resamples agree{}. ROC: receiver operating characteristic.{}",
         rows.len(),
         count(patients.len(), "patient"),
         pooled(set.of(arm)),
@@ -94,21 +98,21 @@ fn curves<'a>(
                 line(c, frame, (&unit, &unit), &[(0.0, 0.0), (1.0, 1.0)], chance);
             }
             let of = |found: &Ranking| if k == 0 { found.roc.clone() } else { found.precision.clone() };
-            for (_, color, found) in classes.iter().filter(|_| banded) {
+            for (_, color, found, _) in classes.iter().filter(|(.., own)| banded && *own >= FEW_PATIENTS) {
                 band(c, frame, (&unit, &unit), &of(found).band, *color, 0.1);
             }
-            for (_, color, found) in &classes {
+            for (_, color, found, _) in &classes {
                 let points = of(found).points;
                 line(c, frame, (&unit, &unit), &if k == 0 { points } else { steps(&points) }, Line::new(*color));
             }
             let mut base = frame.y1 + 14.5;
             let head = if k == 0 { "area under the curve" } else { "average precision (share of the class)" };
             c.text((frame.x0, base), head, &small.color(INK_SOFT));
-            for (name, color, found) in &classes {
+            for (name, color, found, own) in &classes {
                 base += 3.7;
                 let middle = base - small.drop();
                 c.line((frame.x0, middle), (frame.x0 + 5.0, middle), 1.4, *color);
-                let mut text = area_text(&of(found));
+                let mut text = area_text(&of(found), *own);
                 if k == 1 {
                     text += &format!(" ({:.0} %)", 100.0 * found.positive as f64 / found.records.max(1) as f64);
                 }

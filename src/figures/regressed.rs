@@ -3,17 +3,19 @@
 use super::features::{named, of};
 use crate::ecg::features::{MEANINGS, NAMES};
 use crate::figures::catalogue::{Drawn, count};
-use crate::plot::axes::{Axis, nice};
+use crate::plot::axes::Axis;
 use crate::plot::canvas::{Canvas, Type};
 use crate::plot::legend::{Entry, legend, legend_height};
 use crate::plot::panels::{Grid, Line, letter, line, remark};
-use crate::plot::style::{GRID, INK_SOFT, PT_LABEL, PT_MIN, PT_SMALL, class_color};
+use crate::plot::style::{GRID, INK_SOFT, PT_LABEL, PT_MIN, PT_SMALL, WHITE, class_color};
 use crate::plot::{Figure, Look};
 use crate::run::set::RunSet;
 
 const STEM: &str = "features-regressed";
 /// Points of a panel; of more every n-th is drawn.
 const MOST: usize = 250;
+/// Most ticks of an axis.
+const MOST_TICKS: usize = 5;
 /// A correlation below it says that a feature is hardly read from the strip.
 const FLAT: f64 = 0.3;
 
@@ -31,15 +33,23 @@ fn correlation(points: &[Point]) -> f64 {
     xy / (xx * yy).sqrt()
 }
 
-/// Both axes of a feature: the middle 98 % of the measured values.
-fn axis(points: &[Point]) -> Axis {
+/// Both axes of a feature, `side` mm long: the middle 98 % of the measured values, with the ticks that have room beside each other.
+fn axis(points: &[Point], side: f64) -> Axis {
     let mut values: Vec<f64> = points.iter().map(|p| p.1).filter(|v| v.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let at = |q: f64| values.get((q * values.len().saturating_sub(1) as f64).round() as usize).copied();
     match (at(0.01), at(0.99)) {
         (Some(low), Some(high)) if high > low => {
             let pad = 0.04 * (high - low);
-            Axis::with_ticks(low - pad, high + pad, nice((high - low) / 4.0))
+            let (power, small) = (10f64.powf((high - low).log10().floor() - 1.0), Type::new(PT_SMALL));
+            let steps = [1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0];
+            let axes = steps.map(|step| Axis::with_ticks(low - pad, high + pad, step * power));
+            let room = |axis: &Axis| axis.with_room(side, |text| small.width(text) + 1.8).len();
+            let fits = |axis: &&Axis| (2..=MOST_TICKS).contains(&room(axis)) && room(axis) == axis.ticks.len();
+            // of long numbers on a small page every other one stands below
+            let some = |axis: &&Axis| (2..=MOST_TICKS).contains(&room(axis));
+            let found = axes.iter().find(fits).or_else(|| axes.iter().rfind(some));
+            found.unwrap_or(&axes[axes.len() - 1]).clone()
         }
         (one, _) => Axis::linear(one, 3),
     }
@@ -83,7 +93,7 @@ fn figures<'a>(look: &Look, classes: &'a [String], features: Vec<Vec<Point>>, ca
         for &(row, top) in parts {
             let own = features.iter().enumerate().skip(row * columns).take(columns);
             for ((j, points), frame) in own.zip(grid.frames(columns, top).0) {
-                let axis = axis(points);
+                let axis = axis(points, side);
                 frame.draw(c, &axis, &axis, Some(""), "");
                 let style = Type::new(PT_SMALL).bold();
                 letter(c, (frame.x0 - 4.0, frame.y0 - 1.2), j);
@@ -94,6 +104,9 @@ fn figures<'a>(look: &Look, classes: &'a [String], features: Vec<Vec<Point>>, ca
                 };
                 let ends = [(axis.min, axis.min), (axis.max, axis.max)];
                 line(c, &frame, (&axis, &axis), &ends, Line { pt: 0.6, ..Line::new(GRID) });
+                // no grid line through it
+                let least = Type::new(PT_MIN).color(INK_SOFT);
+                c.rect((frame.x0 + 0.6, frame.y0 + 0.6), (frame.x0 + 1.4 + least.width(&r), frame.y0 + 3.2), WHITE);
                 let mut drawn = 0;
                 for &(class, x, y) in points.iter().step_by(points.len().div_ceil(MOST).max(1)) {
                     let clamp = |v: f64| if v.is_finite() { v.clamp(axis.min, axis.max) } else { v };
@@ -101,7 +114,7 @@ fn figures<'a>(look: &Look, classes: &'a [String], features: Vec<Vec<Point>>, ca
                     c.disc(at, 0.38, class_color(&classes[class], class));
                     drawn += 1;
                 }
-                c.text((frame.x0 + 1.0, frame.y0 + 2.6), &r, &Type::new(PT_MIN).color(INK_SOFT));
+                c.text((frame.x0 + 1.0, frame.y0 + 2.6), &r, &least);
                 if drawn == 0 {
                     remark(c, &frame, "no value");
                 }
@@ -117,6 +130,23 @@ fn figures<'a>(look: &Look, classes: &'a [String], features: Vec<Vec<Point>>, ca
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two or more ticks that have room beside each other, the same on both axes.
+    #[test]
+    fn ticks_have_room() {
+        let small = Type::new(PT_SMALL);
+        for (low, high) in
+            [(300.0, 1500.0), (0.0, 950.0), (0.0, 0.61), (0.5, 1.52), (-3.0, 4.0), (40.0, 113.0), (0.0, 2700.0)]
+        {
+            let points: Vec<Point> = (0..200).map(|i| (0, low + (high - low) * f64::from(i) / 199.0, 0.0)).collect();
+            for side in [14.5, 22.5] {
+                let axis = axis(&points, side);
+                let there = axis.with_room(side, |text| small.width(text) + 1.8).len();
+                assert!((2..=MOST_TICKS).contains(&there), "{low} {high} {side} {axis:?}");
+                assert!(side < 20.0 || there == axis.ticks.len(), "{low} {high} {axis:?}");
+            }
+        }
+    }
 
     #[test]
     fn correlations() {

@@ -8,14 +8,14 @@ use crate::plot::canvas::{Canvas, Type};
 use crate::plot::figure::Figure;
 use crate::plot::legend::shape;
 use crate::plot::panels::{Line, letter, line};
-use crate::plot::style::{GRID, INK, Look, PT_AXIS, PT_SMALL, Rgb, WHITE, arm_color};
+use crate::plot::style::{GRID, INK, Look, MM_PER_PT, PT_AXIS, PT_CURVE, PT_SMALL, Rgb, WHITE, arm_color};
 use crate::run::databases::BINS;
 use crate::run::predictions::Prediction;
 use crate::run::set::RunSet;
 use crate::stats::ranking::{Bin, Calibration, calibration};
 
-/// Fewer predictions than make a full mark.
-const FEW: usize = 10;
+/// Fewer predictions than make a full mark on the line: a share of as many has a standard error of 0.11 at most.
+const FEW: usize = 20;
 
 /// An arm.
 struct Arm<'a> {
@@ -40,7 +40,7 @@ pub(crate) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     };
     let caption = format!(
         "Reliability: share of right predictions over the mean probability of the predicted class, in {BINS} equal bins \
-         (a; bins without a prediction are left out; hollow: fewer than {FEW} predictions); dashed: perfect calibration; and \
+         (a; hollow and not joined: bins of fewer than {FEW} predictions; none of bins without); dashed: perfect calibration; and \
          share of the predictions in each bin (b). ECE: expected calibration error; n: predictions, {}.",
         pooled(set.of(first.name))
     );
@@ -77,11 +77,13 @@ fn diagram<'a>(look: &Look, arms: Vec<Arm<'a>>, caption: &str) -> Result<Figure<
         for (i, arm) in arms.iter().enumerate() {
             let there = arm.found.bins.iter().filter(|b| b.count > 0);
             let place = |b: &Bin| (b.confidence, b.accuracy);
-            let points: Vec<(f64, f64)> = there.clone().map(place).collect();
+            let joined = |b: &Bin| if b.count < FEW { (f64::NAN, f64::NAN) } else { place(b) };
+            let points: Vec<(f64, f64)> = there.clone().map(joined).collect();
             line(c, &upper, (&unit, &unit), &points, Line { marks: true, shape: i, ..Line::new(arm.color) });
             // what few predictions say is no more than a hint
             for bin in there.filter(|b| b.count < FEW) {
                 if let Some(at) = upper.at(&unit, &unit, place(bin)) {
+                    shape(c, at, i, PT_CURVE * MM_PER_PT * 1.25, arm.color);
                     shape(c, at, i, 0.3, WHITE);
                 }
             }

@@ -76,7 +76,7 @@ pub(super) fn draw<'a>(drawn: &mut Drawn<'a>, set: &'a RunSet<'a>, look: &Look) 
     }
     let what = match whole {
         true => {
-            "Violins: density over the records (Gaussian kernel, Silverman's width); bars: quartiles with the median in \
+            "Violins: density over the records (Gaussian kernel, in a panel one width, the mean of Silverman's); bars: quartiles with the median in \
                  white; whiskers: 5th to 95th percentile; circles: means. With fewer than 12 values every one is a point."
         }
         false => {

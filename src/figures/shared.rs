@@ -16,6 +16,15 @@ use crate::stats::{mean_sd, student};
 pub(super) const SEED: u64 = 42;
 pub(super) const RESAMPLES: usize = 1000;
 
+/// Resamples of fewer patients than this are nearly all alike: no interval is drawn of them.
+pub(super) const FEW_PATIENTS: usize = 5;
+
+/// An interval of resampled patients that says something: that of enough patients, and none of no width, as where all resamples have
+/// 0 or 1.
+pub(super) fn telling((low, high): (f64, f64), patients: usize) -> bool {
+    patients >= FEW_PATIENTS && high > low
+}
+
 /// Which runs were pooled, in words.
 pub(super) fn pooled<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> String {
     if runs.clone().count() == 1 { "test fold of n = 1 run".into() } else { format!("pooled over {}", describe(runs)) }

@@ -53,14 +53,13 @@ pub fn strips<'a>(look: &Look, examples: Vec<ExampleStrip<'a>>) -> Result<Vec<Fi
         let trace = Trace::new(one.strip, scale, seconds)?;
         let record = Fact::words(one.strip.record, INK_SOFT);
         let facts = [Fact::class("", one.class, ""), record, Fact::words(one.rate(), INK)];
-        rows.push((Heading::new(facts.into_iter().chain(trace.warnings()), width), trace));
+        rows.push((Heading::new(facts.into_iter().chain(trace.remarks()), width), trace));
     }
-    let legend = Heading::new(Strip::legend(&all).chain([Fact::words(scale.text(), INK_SOFT)]), width);
+    let legend = Heading::new(Strip::legend(&all).chain([Fact::words(scale.text_of(&all), INK_SOFT)]), width);
     let heights: Vec<f64> = rows.iter().map(|(heading, trace)| heading.height + trace.height() + 2.2).collect();
     let caption = format!(
-        "Example strips of each class, with the mean heart rate between the first and the last R peak. Paper: {}; large \
-         squares of 0.2 s × 0.5 mV.",
-        scale.text()
+        "Example strips of each class, with the mean heart rate between the first and the last R peak. {}",
+        scale.caption(&all)
     );
     Ok(Figure::pages(look, "strips", &caption, (legend.height + 2.0, 8.0), &heights, move |c: &mut Canvas, parts| {
         legend.draw(c, (MARGIN, 1.0));
@@ -83,6 +82,18 @@ mod tests {
     fn example<'a>(signal: &'a [f32], r_peaks: &'a [u32]) -> ExampleStrip<'a> {
         let strip = Strip { record: "a <b>", fs: 100.0, signal, in_mv: true, r_peaks, expert_beats: true };
         ExampleStrip { class: ("SB", 1), strip }
+    }
+
+    #[test]
+    fn strips_without_a_unit_are_not_in_mv() {
+        let signal: Vec<f32> = (0..1000).map(|i| 800.0 * (i as f32 * 0.05).sin().powi(9)).collect();
+        let one = example(&signal, &[100, 220, 340]);
+        let counts = ExampleStrip { strip: Strip { in_mv: false, ..one.strip }, ..one.clone() };
+        let figure = strips(&Look::default(), vec![counts.clone()]).unwrap().remove(0);
+        let said = figure.svg().unwrap();
+        assert!(said.contains("10 mm = 500 arbitrary units (not mV)") && !said.contains("10 mm/mV"), "{said}");
+        assert!(!figure.caption.contains("mV"), "{}", figure.caption);
+        assert!(text(&[one, counts]).contains("10 mm/mV where no other gain is named"));
     }
 
     fn text(examples: &[ExampleStrip]) -> String {

@@ -132,19 +132,24 @@ pub fn nice(v: f64) -> f64 {
 /// A number for people: plain where it is short, with a power of ten else, and a real minus sign.
 pub fn number(v: f64) -> String {
     let plain = v == 0.0 || (1e-4..1e6).contains(&v.abs());
-    let digits = if plain { format!("{:.4}", v) } else { format!("{v:.3e}") };
-    let (mantissa, power) = digits.split_once('e').map_or((digits.as_str(), ""), |(m, p)| (m, p));
+    bare(&if plain { format!("{v:.4}") } else { format!("{v:.3e}") })
+}
+
+/// A number's text without the zeros at the end of its decimals.
+fn bare(text: &str) -> String {
+    let (mantissa, power) = text.split_at(text.find('e').unwrap_or(text.len()));
     let mantissa = if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
-    let text = if power.is_empty() { mantissa.to_owned() } else { format!("{mantissa}e{power}") };
-    text.replace('-', "−")
+    format!("{mantissa}{power}").replace('-', "−")
 }
 
 fn tick_text(v: f64, step: f64) -> String {
     if v == 0.0 || v.abs() < step * 1e-6 {
         return "0".into();
     }
-    if !(1e-4..1e6).contains(&step.abs()) || v.abs() >= 1e6 {
-        return number(v);
+    if !(1e-5..1e6).contains(&step.abs()) || v.abs() >= 1e6 {
+        // as many digits as tell a tick from the next
+        let digits = (v.abs().log10().floor() - step.abs().log10().floor()).clamp(0.0, 15.0) as usize + 1;
+        return bare(&format!("{v:.digits$e}"));
     }
     let least = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
     // a step of 0.25 needs one decimal more than its size suggests
@@ -284,6 +289,11 @@ mod tests {
         assert_eq!(quarters.ticks.iter().map(|t| t.1.as_str()).collect::<Vec<_>>()[1..3], ["0.25", "0.50"]);
         assert_eq!(Axis::whole(1, 5).ticks.len(), 5);
         assert_eq!(Axis::whole(1, 1).ticks, [(1.0, "1".to_owned())]);
+        // learning rates of a warm-up; ticks closer than numbers are usually written
+        let texts = |axis: Axis| axis.ticks.into_iter().map(|t| t.1).collect::<Vec<_>>();
+        assert_eq!(texts(Axis::with_ticks(8.5e-4, 1e-3, 5e-5)), ["0.00085", "0.00090", "0.00095", "0.00100"]);
+        assert_eq!(texts(Axis::with_ticks(1e-3, 1.004e-3, 2e-6)), ["1e−3", "1.002e−3", "1.004e−3"]);
+        assert_eq!(texts(Axis::with_ticks(2e6, 2.000_002e6, 1.0)), ["2e6", "2.000001e6", "2.000002e6"]);
         let one = Axis::linear([1e-3], 5);
         assert!(one.min > 0.0 && (one.place(1e-3).unwrap() - 0.5).abs() < 0.2, "{one:?}");
     }

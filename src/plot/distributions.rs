@@ -58,14 +58,26 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     low + (high - low) * at.fract()
 }
 
-/// A Gaussian kernel density (Silverman's width) between the least and the largest of sorted values: place and density,
-/// the highest being 1.
-fn density(sorted: &[f64]) -> Vec<(f64, f64)> {
+/// Silverman's width of a Gaussian kernel for sorted values; 0 where they do not differ.
+fn width(sorted: &[f64]) -> f64 {
     let n = sorted.len() as f64;
     let mean = sorted.iter().sum::<f64>() / n;
     let sd = (sorted.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
     let spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 1.34;
-    let h = 0.9 * if spread > 0.0 { sd.min(spread) } else { sd } * n.powf(-0.2);
+    0.9 * if spread > 0.0 { sd.min(spread) } else { sd } * n.powf(-0.2)
+}
+
+/// One width for all violins of a panel, the mean of theirs: groups that are nearly equal look it, whichever side of a step between
+/// frequent values their quartiles lie on.
+fn common_width(groups: &[Group]) -> f64 {
+    let own =
+        groups.iter().map(|g| sorted(&g.values)).filter(|values| values.len() >= FEW).map(|values| width(&values));
+    let own: Vec<f64> = own.filter(|h| *h > 0.0).collect();
+    own.iter().sum::<f64>() / own.len() as f64
+}
+
+/// A Gaussian kernel density of width `h` between the least and the largest of sorted values: place and density, the highest being 1.
+fn density(sorted: &[f64], h: f64) -> Vec<(f64, f64)> {
     let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
     if h.is_nan() || h <= 0.0 || high <= low {
         return Vec::new();
@@ -124,6 +136,7 @@ pub fn distributions<'a>(
                 let drawn: Vec<f64> = if shape == Shape::Violin { all.collect() } else { whiskers(&panel.groups) };
                 let held = drawn.into_iter().chain(panel.range.iter().copied()).chain(panel.lines.iter().map(|l| l.1));
                 let x = Axis::linear(held, most);
+                let h = common_width(&panel.groups);
                 reference_lines(c, frame, &x, &panel.lines);
                 frame.bottom(c, &x, true, false);
                 for (i, group) in panel.groups.iter().enumerate() {
@@ -132,7 +145,7 @@ pub fn distributions<'a>(
                         let name = small.shorten(&group.name, left - 2.5);
                         c.text((frame.x0 - 1.5, middle + small.drop()), &name, &small.end());
                     }
-                    draw_group(c, frame, &x, (middle, pitch), group, shape);
+                    draw_group(c, frame, &x, (middle, pitch), group, (shape, h));
                 }
             }
         }
@@ -164,7 +177,14 @@ fn reference_lines(c: &mut Canvas, frame: &Frame, x: &Axis, lines: &[(String, f6
     }
 }
 
-fn draw_group(c: &mut Canvas, frame: &Frame, x: &Axis, (middle, pitch): (f64, f64), group: &Group, shape: Shape) {
+fn draw_group(
+    c: &mut Canvas,
+    frame: &Frame,
+    x: &Axis,
+    (middle, pitch): (f64, f64),
+    group: &Group,
+    (shape, h): (Shape, f64),
+) {
     let at = |v: f64| x.place(v).map(|t| frame.x0 + t * (frame.x1 - frame.x0));
     c.line((frame.x0, middle), (frame.x1, middle), PT_GRID, GRID);
     let values = sorted(&group.values);
@@ -179,7 +199,7 @@ fn draw_group(c: &mut Canvas, frame: &Frame, x: &Axis, (middle, pitch): (f64, f6
         values.iter().filter_map(|v| at(*v)).for_each(|x| c.disc((x, middle), 0.8, pale));
     } else {
         if shape == Shape::Violin {
-            let outline: Vec<(f64, f64, f64)> = density(&values)
+            let outline: Vec<(f64, f64, f64)> = density(&values, h)
                 .iter()
                 .filter_map(|(v, w)| Some((at(*v)?, middle - half * w, middle + half * w)))
                 .collect();
@@ -208,9 +228,17 @@ mod tests {
     fn densities_and_quantiles() {
         let values: Vec<f64> = (0..=100).map(f64::from).collect();
         assert_eq!([0.0, 0.25, 0.5, 1.0].map(|q| quantile(&values, q)), [0.0, 25.0, 50.0, 100.0]);
-        let found = density(&values);
+        let found = density(&values, width(&values));
         assert!(found.len() == PLACES && found.iter().all(|p| p.1 > 0.0 && p.1 <= 1.0));
-        assert!(density(&[2.0; 20]).is_empty(), "equal values have no density");
+        assert!(density(&[2.0; 20], width(&[2.0; 20])).is_empty(), "equal values have no density");
+        // two values more at the top move a quartile by half the axis, and hardly a violin
+        let value = |i: usize, top: usize| if i < top { 1.0 - 0.001 * (i % 10) as f64 } else { 0.5 };
+        let arm = |top: usize| -> Vec<f64> { (0..80).map(|i| value(i, top)).collect() };
+        let groups = [59, 61].map(|ones| Group { name: String::new(), color: INK, values: arm(ones) });
+        let [a, b] = [&groups[0], &groups[1]].map(|g| sorted(&g.values));
+        assert!(width(&a) > 1.5 * width(&b), "{} {}", width(&a), width(&b));
+        let [a, b] = [a, b].map(|values| density(&values, common_width(&groups)));
+        assert!(a.iter().zip(&b).all(|(a, b)| (a.1 - b.1).abs() < 0.1), "{a:?} {b:?}");
         assert_eq!(sorted(&[f64::NAN, 2.0, 1.0]), [1.0, 2.0]);
     }
 }

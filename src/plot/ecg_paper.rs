@@ -8,7 +8,7 @@ pub use drawing::{class_name, map_bar, time_axis};
 use crate::error::{Error, Result};
 use crate::plot::axes::{nice, number};
 use crate::plot::heading::Fact;
-use crate::plot::style::{Look, WARN};
+use crate::plot::style::{INK_SOFT, Look, WARN};
 use std::ops::Range;
 
 /// Paper before the start of a strip, s: room for the calibration pulse.
@@ -52,6 +52,28 @@ impl Scale {
     /// Speed and gain of the paper, and how much smaller it is drawn; squares measure 0.2 s and 0.5 mV.
     pub fn text(self) -> String {
         format!("25 mm/s, 10 mm/mV{}", self.reduced())
+    }
+
+    /// The same of the paper of several strips. Those without a unit have a gain each, see [`Trace::own_gain`].
+    pub fn text_of(self, strips: &[Strip]) -> String {
+        let some = |in_mv| strips.iter().any(|s| s.in_mv == in_mv);
+        match (some(true), some(false)) {
+            (_, false) => self.text(),
+            (true, true) => format!("25 mm/s, 10 mm/mV where no other gain is named{}", self.reduced()),
+            (false, true) => format!("25 mm/s, gain as named{}", self.reduced()),
+        }
+    }
+
+    /// The paper of several strips, as a caption says it.
+    pub fn caption(self, strips: &[Strip]) -> String {
+        let (large, unit) = match strips.iter().all(|s| s.in_mv) {
+            true => ("0.2 s × 0.5 mV", ""),
+            false => (
+                "0.2 s × 5 mm of true paper",
+                " Where the source of a strip states no unit its gain is named above it.",
+            ),
+        };
+        format!("Paper: {}; large squares of {large}.{unit}", self.text_of(strips))
     }
 
     fn reduced(self) -> String {
@@ -169,10 +191,8 @@ impl<'a> Trace<'a> {
         finite.sort_by(f64::total_cmp);
         let baseline = finite[finite.len() / 2];
         finite.iter_mut().for_each(|v| *v -= baseline);
-        let mut sizes: Vec<f64> = finite.iter().map(|v| v.abs()).collect();
-        sizes.sort_by(f64::total_cmp);
-        // of unknown units the tallest beats measure 10 to 25 mm of true paper
-        let unit = if strip.in_mv { 1.0 } else { nice(sizes[((sizes.len() - 1) as f64 * 0.995) as usize] / 2.5) };
+        let largest = finite.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        let unit = if strip.in_mv { 1.0 } else { gain_of(&signal[..shown]) };
         let mv = || finite.iter().map(|v| v / unit);
         let room = if r_peaks.is_empty() { 0.05 } else { 3.3 * scale.pen() / scale.gain() };
         let squares = |need: f64, (least, most): (f64, f64)| ((need / 0.5).ceil() * 0.5).clamp(least, most);
@@ -180,7 +200,6 @@ impl<'a> Trace<'a> {
         let above = squares(mv().filter(|v| *v <= ABOVE.1).fold(0.0, f64::max) + room, ABOVE);
         let below = squares(0.05 - mv().filter(|v| *v >= -BELOW.1).fold(0.0, f64::min), BELOW);
         let cut = mv().filter(|v| *v > above || *v < -below).count();
-        let largest = sizes[sizes.len() - 1];
         Ok(Self { strip, scale, shown, baseline, unit, above, below, cut, largest, map: None })
     }
 
@@ -214,13 +233,22 @@ impl<'a> Trace<'a> {
         (0..self.shown).step_by(length).map(|from| from..(from + length).min(self.shown)).collect()
     }
 
+    /// The gain of a strip without a unit, in words; nothing of one in mV.
+    pub fn own_gain(&self) -> Option<String> {
+        (!self.strip.in_mv).then(|| format!("10 mm = {} arbitrary units (not mV)", number(self.unit)))
+    }
+
     /// Speed and gain, as printed beside the strip.
     pub fn scale_text(&self) -> String {
-        let (unit, reduced) = (number(self.unit), self.scale.reduced());
-        if self.strip.in_mv {
-            return self.scale.text();
+        match self.own_gain() {
+            Some(gain) => format!("25 mm/s, {gain}{}", self.scale.reduced()),
+            None => self.scale.text(),
         }
-        format!("25 mm/s, 10 mm = {unit} arbitrary units (not mV){reduced}")
+    }
+
+    /// What is said of one strip among several: its gain where that is its own, and [`Self::warnings`].
+    pub fn remarks(&self) -> impl Iterator<Item = Fact> {
+        self.own_gain().into_iter().map(|gain| Fact::words(gain, INK_SOFT)).chain(self.warnings())
     }
 
     /// What is not drawn, and what the colours of a map do not say, in words.
@@ -263,6 +291,16 @@ impl<'a> Trace<'a> {
     }
 }
 
+/// What 10 mm of true paper are of a signal without a unit: its tallest beats measure 10 to 25 mm.
+pub(crate) fn gain_of(signal: &[f32]) -> f64 {
+    let mut values: Vec<f64> = signal.iter().filter(|v| v.is_finite()).map(|v| f64::from(*v)).collect();
+    values.sort_by(f64::total_cmp);
+    let baseline = values.get(values.len() / 2).copied().unwrap_or(0.0);
+    values.iter_mut().for_each(|v| *v = (*v - baseline).abs());
+    values.sort_by(f64::total_cmp);
+    nice(values.get((values.len().saturating_sub(1) as f64 * 0.995) as usize).copied().unwrap_or(0.0) / 2.5)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +341,10 @@ mod tests {
         );
         let units = Strip { in_mv: false, ..strip(&signal[..50], &[]) };
         assert!(Trace::new(units, scale, 10.0).unwrap().scale_text().contains("arbitrary units (not mV)"));
+        let mv = strip(&signal, &[]);
+        assert!(scale.text_of(&[mv]) == scale.text() && scale.caption(&[mv]).ends_with("0.2 s × 0.5 mV."));
+        assert!(!scale.text_of(&[units, units]).contains("mV") && !scale.caption(&[units]).contains("mV"));
+        assert!(scale.text_of(&[units, mv]).contains("10 mm/mV where"));
     }
 
     #[test]

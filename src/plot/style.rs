@@ -72,6 +72,7 @@ impl Theme {
             ARM_PLUM => [0xe0, 0x7a, 0xc0],
             ARM_CRIMSON => [0xe0, 0x52, 0x7f],
             ARM_FOREST => [0x7d, 0xa0, 0x5f],
+            ARM_VIOLET => [0x9a, 0x66, 0xff],
             _ => c,
         }
     }
@@ -191,6 +192,7 @@ const CLASS_GREY: Rgb = [0x5c, 0x5c, 0x5c];
 const ARM_PLUM: Rgb = [0x4a, 0x0a, 0x44];
 const ARM_CRIMSON: Rgb = [0xb0, 0x2a, 0x55];
 const ARM_FOREST: Rgb = [0x24, 0x40, 0x1a];
+const ARM_VIOLET: Rgb = [0x66, 0x00, 0xcc];
 /// Ink and white on a colour of data, which no theme turns around.
 const INK_ON: Rgb = [0x1a, 0x1a, 0x1b];
 const WHITE_ON: Rgb = [0xff, 0xff, 0xfe];
@@ -220,9 +222,9 @@ const CLASSES: [Rgb; 8] = [
     [0xcd, 0xbb, 0x9f], // sand
 ];
 
-/// Colours of arms, none of which is like a class's; the first four at least 14 units of lightness and 0.11 in Oklab apart, as
-/// above.
-const ARMS: [Rgb; 8] = [
+/// Colours of arms, none of which is like a class's; all at least 0.07 in Oklab apart, the first four 0.11 and 14 units of lightness,
+/// as above.
+const ARMS: [Rgb; 12] = [
     [0x75, 0x87, 0x9a], // slate
     [0xb0, 0xb0, 0x21], // olive
     ARM_CRIMSON,
@@ -231,6 +233,10 @@ const ARMS: [Rgb; 8] = [
     [0x8a, 0x5f, 0x00], // brown
     [0xb8, 0x7f, 0xe8], // lilac
     ARM_FOREST,
+    [0x55, 0xcc, 0xcc], // turquoise
+    ARM_VIOLET,
+    [0xcc, 0x00, 0xff], // magenta
+    [0xaa, 0xdd, 0x77], // light green
 ];
 
 /// The colour of series `index` of what is neither a class nor an arm; starts over after eight.
@@ -238,7 +244,8 @@ pub fn series_color(index: usize) -> Rgb {
     OKABE_ITO[index % OKABE_ITO.len()]
 }
 
-/// The colour of arm `index` of an experiment, in all figures; starts over after eight.
+/// The colour of arm `index` of an experiment, in all figures; starts over after twelve. With the eight shapes of marks 24 arms are
+/// told apart.
 pub fn arm_color(index: usize) -> Rgb {
     ARMS[index % ARMS.len()]
 }
@@ -304,6 +311,10 @@ mod tests {
         assert_eq!(names.map(|n| class_color(n, 9)), CLASSES[..6]);
         assert_eq!((class_color("SR", 5), class_color("other", 11)), (CLASSES[0], CLASSES[3]));
         assert!(CLASSES.iter().all(|c| !ARMS.contains(c) && !OKABE_ITO.contains(c)));
+        let mut marked: Vec<(Rgb, usize)> = (0..24).map(|i| (arm_color(i), i % 8)).collect();
+        marked.sort_unstable();
+        assert!(marked.windows(2).all(|w| w[0] != w[1]), "24 arms have a mark each");
+        assert!((0..12).all(|i| (0..i).all(|j| arm_color(i) != arm_color(j))));
         // lightness, as a grey print has it
         let grey = |c: &Rgb| 116.0 * luminance(*c).cbrt() - 16.0;
         for (palette, apart) in [(&CLASSES[..6], 8.0), (&ARMS[..4], 14.0)] {

@@ -166,17 +166,18 @@
   function paper(s) {
     const finite = s.y.filter((v) => v === v).sort();
     if (finite.length === 0) { return null; }
-    const baseline = finite[finite.length >> 1];
+    // 10 mm are 1 mV, or what suits a strip without a unit
+    const scale = GAIN / (s.gain === null ? 1 : s.gain), baseline = finite[finite.length >> 1];
     let high = 0, low = 0;
     for (const v of finite) {
-      const mm = (v - baseline) * GAIN;
+      const mm = (v - baseline) * scale;
       if (Math.abs(mm) <= MOST) { high = Math.max(high, mm); low = Math.min(low, mm); }
     }
     const squares = (need, least) => Math.min(Math.max(Math.ceil(need / 5) * 5, least), MOST);
     const above = squares(high + (s.peaks.length ? 4 : 0.5), 10), below = squares(0.5 - low, 5);
     const width = Math.max(Math.ceil(s.y.length / s.fs * SPEED / 5 - 1e-6) * 5, 50);
-    const at = (v) => Math.min(Math.max((baseline - v) * GAIN, -above), below);
-    const cut = finite.filter((v) => (v - baseline) * GAIN > above || (v - baseline) * GAIN < -below).length;
+    const at = (v) => Math.min(Math.max((baseline - v) * scale, -above), below);
+    const cut = finite.filter((v) => (v - baseline) * scale > above || (v - baseline) * scale < -below).length;
     return { above, below, width, at, cut };
   }
   function draw(holder, s, m, map, p, last) {
@@ -270,6 +271,7 @@
     const head = add(top, "h3", {}, s.record);
     chip(head, "true", first.truth);
     add(head, "span", { class: "soft" }, `${shown(s.y.length / s.fs, 1)} s, ${s.fs} Hz`);
+    if (s.gain !== null) { add(head, "span", { class: "soft" }, `no unit: 10 mm = ${s.gain}`); }
     if (p && p.cut) { add(head, "span", { class: "wrong" }, `${p.cut} samples are cut at the paper's edge`); }
     const parts = maps.map((m, i) => {
       const row = add(article, "div", { class: "one" });
@@ -310,7 +312,7 @@
       }
       const maps = parts.map((part) => `${parts.length > 1 ? part.name + " " : ""}${shown(part.map.values[at], 2)}`);
       const target = s.g ? shown(s.g[at], 2) : "none";
-      read.textContent = `t ${(at / s.fs).toFixed(3)} s   amplitude ${s.y[at] === s.y[at] ? s.y[at].toFixed(3) + " mV" : "a gap"}   map ${maps.join(", ")}   target ${target}`;
+      read.textContent = `t ${(at / s.fs).toFixed(3)} s   amplitude ${s.y[at] === s.y[at] ? shown(s.y[at], 3) + (s.gain === null ? " mV" : " (no unit)") : "a gap"}   map ${maps.join(", ")}   target ${target}`;
     };
     const hide = () => {
       for (const part of parts) { part.cursor.style.visibility = "hidden"; }

@@ -4,6 +4,7 @@
 //! over 254 (255: a gap). A strip that several runs have is there once, with the maps of each.
 
 use crate::plot::color_maps::viridis;
+use crate::plot::ecg_paper::gain_of;
 use crate::plot::style::{Rgb, class_color};
 use crate::run::examples::{Example, Examples};
 use crate::run::read::Run;
@@ -43,6 +44,8 @@ pub struct Strip {
     truth: Option<usize>,
     unit: f64,
     signal: String,
+    /// What 10 mm of paper are of a strip without a unit; `None`: it is in mV, of which they are 1.
+    gain: Option<f64>,
     target: Option<String>,
     peaks: Vec<u32>,
     expert: bool,
@@ -118,6 +121,7 @@ impl Strips {
             truth: place(strip.class),
             unit,
             signal,
+            gain: (!strip.in_mv).then(|| gain_of(&strip.signal)),
             target: strip.target.iter().any(|v| *v > 0.0).then(|| bytes(&strip.target)),
             peaks: strip.r_peaks.clone(),
             expert: strip.expert_beats,

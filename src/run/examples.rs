@@ -59,9 +59,12 @@ pub struct Example {
     /// [`crate::ecg::Strip::marked`]: outside the target says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marked: Option<[u32; 2]>,
-    /// The strip, mV, `[L]`.
+    /// The strip, `[L]`; in mV if `in_mv`.
     #[serde(skip)]
     pub signal: Vec<f32>,
+    /// See [`crate::ecg::Strip::in_mv`]; files of before do not say it.
+    #[serde(default = "yes")]
+    pub in_mv: bool,
     /// The guidance target G, 0 to 1, `[L]`; all zero where it is not valid.
     #[serde(skip)]
     pub target: Vec<f32>,
@@ -69,6 +72,10 @@ pub struct Example {
     /// alone; the others are empty.
     #[serde(skip)]
     pub maps: Vec<Vec<f32>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// JSON has no NaN but `null`.

@@ -29,6 +29,8 @@ pub enum LeftOut {
     Untested,
     /// Another variant has no finished run of its fold and seed.
     Alone,
+    /// Its sweep's file does not have it any more.
+    Unlisted,
 }
 
 impl Missing {

@@ -2,7 +2,7 @@
 
 use crate::ecg::SplitKind;
 use crate::error::{Error, Result};
-use crate::experiment::sweep::not_begun;
+use crate::experiment::sweep::{Cell, listed, not_begun};
 use crate::experiment::{Experiment, Fold};
 use crate::run::cost::Cost;
 use crate::run::examples::Examples;
@@ -17,7 +17,7 @@ use crate::run::record::{RunRecord, quoted};
 use crate::run::sanity::Sanity;
 use crate::run::set::count;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 const HINT: &str = "give the folder that `exgnet train` or `exgnet sweep` wrote";
@@ -53,6 +53,8 @@ pub struct Run {
     pub cost: Option<Cost>,
     /// Its maps as weights become random.
     pub randomised: Option<Randomised>,
+    /// The list of its sweep does not have it, as its file had it once and does not any more.
+    pub unlisted: bool,
 }
 
 /// All runs of a page.
@@ -155,6 +157,7 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
     for (place, input) in inputs.iter().enumerate() {
         let name = named(input);
         let dirs = run_folders(input)?;
+        let mut list: Option<Vec<Cell>> = None;
         if dirs.iter().any(|dir| dir.parent().and_then(Path::parent) == Some(input)) {
             found.sweeps.push(input.clone());
             let lacks = |(variant, fold, seed)| {
@@ -162,18 +165,22 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
                 Missing::new(format!("{variant}, fold {fold}, seed {seed}"), what)
                     .leaves_out(LeftOut::NeverBegun(fold, seed))
             };
-            found.missing.extend(not_begun(input)?.into_iter().map(lacks));
+            list = listed(input)?;
+            found.missing.extend(not_begun(input, list.as_deref().unwrap_or_default()).into_iter().map(lacks));
         }
         for dir in dirs {
             // a run that is named twice, alone and in its sweep, is one run
             if known.insert(std::fs::canonicalize(&dir).unwrap_or_else(|_| dir.clone())) {
-                let variant = variant(&dir, input);
+                let arm = variant(&dir, input);
                 let variant = match inputs.len() {
-                    1 => variant,
-                    _ if variant == name || *input == dir => variant,
-                    _ => format!("{name}/{variant}"),
+                    1 => arm.clone(),
+                    _ if arm == name || *input == dir => arm.clone(),
+                    _ => format!("{name}/{arm}"),
                 };
-                let run = read(dir, variant, &mut found.missing);
+                let mut run = read(dir, variant, &mut found.missing);
+                let cell = run.fold_and_seed().map(|(fold, seed)| (arm, fold, seed)).filter(|_| !run.is_baseline());
+                // `exgnet baselines` adds to a sweep what its file never had
+                run.unlisted = list.as_ref().zip(cell).is_some_and(|(list, cell)| !list.contains(&cell));
                 found.runs.push(run);
                 from.push(place);
             }
@@ -185,6 +192,9 @@ pub fn read_all(inputs: &[PathBuf]) -> Result<Found> {
     const FIRST: [&str; 5] = ["plain", "features", "xai", "both", "guided"];
     let rank = |run: &Run| FIRST.iter().position(|name| is_named(&run.variant, name)).unwrap_or(FIRST.len());
     found.runs.sort_by_key(|run| (run.is_baseline(), rank(run), run.variant.clone(), run.fold_and_seed()));
+    // what they lack in the order of the runs, behind what was never begun
+    let order: HashMap<String, usize> = found.runs.iter().enumerate().map(|(i, run)| (run.name(), i)).collect();
+    found.missing.sort_by_key(|missing| order.get(&missing.place).copied());
     Ok(found)
 }
 

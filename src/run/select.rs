@@ -142,17 +142,26 @@ impl Found {
     }
 }
 
-/// By their places the runs of folds and seeds that not all of several arms have finished, with what is to be said of each. Runs
-/// under way are of no fold where others are finished.
+/// By their places the runs that comparisons do without, with what is to be said of each: those that their sweep's file does not have
+/// any more, and those of folds and seeds that not all of several arms have finished. Runs under way are of no fold where others are
+/// finished.
 ///
 /// # Errors
 /// [`Error::Data`] where the arms have none in common.
 pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
     let some_finished = runs.iter().any(Run::is_finished);
-    let counted = || runs.iter().enumerate().filter(|(_, run)| run.is_finished() || !some_finished);
+    let ran = |run: &Run| run.is_finished() || !some_finished;
+    // of a list that has none of them nothing follows: it is of another sweep
+    let some_listed = runs.iter().any(|run| ran(run) && !run.unlisted && !run.is_baseline());
+    let stale = |run: &Run| run.unlisted && some_listed;
+    let counted = || runs.iter().enumerate().filter(|(_, run)| ran(run) && !stale(run));
+    let what = "the sweep's file does not have it any more (nor does sweep.csv): remove its folder, or list it again";
+    let unlisted = |(i, run): (usize, &Run)| (i, Missing::new(run.name(), what).leaves_out(LeftOut::Unlisted));
+    let mut left: BTreeMap<usize, Missing> =
+        runs.iter().enumerate().filter(|(_, run)| ran(run) && stale(run)).map(unlisted).collect();
     let arms: BTreeSet<&str> = counted().map(|(_, run)| run.variant.as_str()).collect();
     let cells: Option<Vec<(usize, u64)>> = counted().map(|(_, run)| run.fold_and_seed()).collect();
-    let Some(cells) = cells.filter(|_| arms.len() > 1) else { return Ok(BTreeMap::new()) };
+    let Some(cells) = cells.filter(|_| arms.len() > 1) else { return Ok(left) };
     let of = |arm: &&str| -> BTreeSet<(usize, u64)> {
         counted().zip(&cells).filter(|((_, run), _)| run.variant == *arm).map(|(_, cell)| *cell).collect()
     };
@@ -163,11 +172,12 @@ pub fn off_common_folds(runs: &[Run]) -> Result<BTreeMap<usize, Missing>> {
         return Err(Error::data(Vec::from_iter(arms).join(", "), what, hint));
     }
     let lacks = |cell: &(usize, u64)| arms.iter().zip(&all).find(|(_, own)| !own.contains(cell)).map(|(arm, _)| *arm);
-    let left = |((i, run), cell): ((usize, &Run), &(usize, u64))| {
+    let alone = |((i, run), cell): ((usize, &Run), &(usize, u64))| {
         let what = format!("left out of comparisons: no finished run of {} on this fold and seed", lacks(cell)?);
         Some((i, Missing::new(run.name(), what).leaves_out(LeftOut::Alone)))
     };
-    Ok(counted().zip(&cells).filter_map(left).collect())
+    left.extend(counted().zip(&cells).filter_map(alone));
+    Ok(left)
 }
 
 #[cfg(test)]
@@ -175,6 +185,23 @@ mod tests {
     use super::*;
     use crate::experiment::{Experiment, Fold};
     use crate::run::record::RunRecord;
+
+    /// Arms that were taken out of the sweep's file have no say in which folds are compared.
+    #[test]
+    fn runs_that_a_sweep_does_not_list_any_more_are_left_out() {
+        let run = |variant: &str, fold, unlisted| {
+            let mut record = RunRecord { fold: Fold::Index(fold), ..RunRecord::start(&Experiment::default()) };
+            record.finish(1.0);
+            Run { variant: variant.into(), record: Some(record), unlisted, ..Run::default() }
+        };
+        let mut runs = vec![run("both", 0, false), run("both", 1, false), run("old", 0, true)];
+        let left = off_common_folds(&runs).unwrap();
+        assert_eq!(left.into_iter().map(|(i, m)| (i, m.left_out)).collect::<Vec<_>>(), [(2, Some(LeftOut::Unlisted))]);
+        // the list of another sweep says nothing
+        runs.iter_mut().for_each(|run| run.unlisted = true);
+        let left = off_common_folds(&runs).unwrap();
+        assert_eq!(left.into_iter().map(|(i, m)| (i, m.left_out)).collect::<Vec<_>>(), [(1, Some(LeftOut::Alone))]);
+    }
 
     #[test]
     fn what_runs_of_other_seeds_lack_is_not_reported() {

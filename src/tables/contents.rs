@@ -5,6 +5,7 @@ mod tests;
 
 use super::methods::{Method, Outcome};
 use super::{Best, Cell, Column, Table};
+use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
 use crate::explain::scores::MeanScores;
 use crate::run::cost::Cost;
@@ -200,7 +201,8 @@ fn measured(methods: &[Method]) -> String {
     let adapters = words(costs().map(|c| c.adapter.clone().unwrap_or_else(|| "an adapter not known".into())).collect());
     let batches = words(costs().filter_map(Cost::batched).map(|i| i.batch.to_string()).collect());
     format!(
-        "Inference: median time of a strip by itself and in a batch of {batches}, mean over the runs, on {adapters}."
+        "Inference: median time of a strip by itself and in a batch of {batches}, mean over the runs, on {adapters}. Times \
+         depend on what else the machine did meanwhile: only those of an otherwise idle one compare."
     )
 }
 
@@ -244,6 +246,9 @@ pub(super) fn class_table(name: &str, set: &RunSet<'_>, methods: &[Method]) -> R
     columns.push(Column::new("folds", 0));
     let mut table = Table::new(titled(&format!("{name}, per class"), set), "variant", columns);
     explain(&mut table, set);
+    if let Some(names) = Scheme::spelled(&set.classes) {
+        table.note(format!("{names}."));
+    }
     table.note_on(&["folds"], "Folds: those with a test record of the class.");
     table.note_on(&["specificity"], "Folds without a record of the class count for its specificity alone.");
     // the class prior has no numbers by class

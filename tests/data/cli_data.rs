@@ -149,6 +149,35 @@ fn detectors_are_compared_with_known_beats() {
     fails(&["rpeaks", "--source", "mitbih:none"], 1, &["none"]);
 }
 
+/// What no unit stands beside is drawn in none; and rows that are left out for one reason are one line, with the classes in words.
+#[test]
+fn text_files_have_no_unit_and_their_faults_one_line() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let (own, set, figures) =
+        (tmp.path().join("own"), path(tmp.path(), "own.safetensors"), path(tmp.path(), "figures"));
+    std::fs::create_dir(&own).expect("made");
+    let beat = |i: i32| (-(f64::from(i % 80 - 40) / 3.0).powi(2)).exp();
+    let counts: String = (0..400).map(|i| format!("{:.1}\n", 900.0 * beat(i))).collect();
+    std::fs::write(own.join("a.txt"), counts).expect("written");
+    let rows: String = (2..13).map(|i| format!("nobody{i},SR\n")).collect();
+    std::fs::write(own.join("labels.csv"), format!("record,class\na,SR\n{rows}")).expect("written");
+    let source = format!("table:{}", own.display());
+    let rates = ["--fs", "100", "--csv-fs", "100", "--seconds", "4", "--min-class", "1"];
+    let (_, said) = succeeds(&[&["prepare", "--source", &source, "--out", &set][..], &rates].concat());
+    let left: Vec<&str> = said.lines().filter(|line| line.starts_with("left out")).collect();
+    assert_eq!(left.len(), 1, "{said}");
+    assert!(left[0].contains("11 rows  there is no such record"), "{said}");
+    assert!(left[0].ends_with("(own/labels.csv, lines 3, 4, 5, 6, 7 and 6 more)"), "{said}");
+    assert!(said.contains("classes: SR: sinus rhythm\n") && said.matches("dropped").count() == 1, "{said}");
+    succeeds(&["data", &set, "--out", &figures, "--format", "svg"]);
+    for name in ["strips", "guidance"] {
+        let read =
+            |end: &str| std::fs::read_to_string(Path::new(&figures).join(format!("{name}.{end}"))).expect("drawn");
+        assert!(read("svg").contains("10 mm = 500 arbitrary units (not mV)"), "{name}");
+        assert!(!read("svg").contains("mm/mV") && !read("txt").contains("mV"), "{name}: {}", read("txt"));
+    }
+}
+
 #[test]
 fn a_source_of_its_own_kind_is_read_once_and_then_from_the_cache() {
     let tmp = tempfile::tempdir().expect("a folder");

@@ -37,6 +37,7 @@ fn strip(record: &str, class: usize, guided: bool) -> Example {
         marked: None,
         r_peaks: vec![0, 100, 200, 499],
         signal,
+        in_mv: true,
         target: if class == 0 { (0..500).map(|i| (i % 100) as f32 / 99.0).collect() } else { vec![0.0; 500] },
         // a run of before keeps the map of the true class alone
         maps: match (guided, class) {

@@ -154,4 +154,15 @@ fn runs_are_listed_run_skipped_and_gathered() {
         let model = |dir: &str| std::fs::read(format!("{dir}/{run}/model.safetensors")).expect("a model");
         assert!(model(&out) == model(&twice), "{run} differs");
     }
+
+    // an arm that was taken out of the file is no row any more, and that is said
+    let (without, _) = SWEEP.rsplit_once("[[variant]]").expect("two arms");
+    std::fs::write(&grid, without).expect("written");
+    assert!(exgnet(&["sweep", &grid, "--out", &twice, "--quiet"]).status.success());
+    let table = text(&exgnet(&["collect", &twice]).stdout);
+    assert!(table.contains("| plain ") && !table.contains("| both "), "{table}");
+    assert!(
+        table.contains("Left out: both, fold 0, seed 3; both, fold 1, seed 3: the sweep's file does not"),
+        "{table}"
+    );
 }

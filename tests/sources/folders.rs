@@ -35,8 +35,8 @@ fn muse_records() {
         [
             "chapman: listed in Diagnostics.xlsx, but there is no file",
             "ECGDataDenoised/MUSE_01: too short: 400 samples at 500 Hz are 0.80 s, expected 1 s (500 samples)",
-            "ECGDataDenoised/MUSE_02: line 1 has 13 cells, expected 12 leads",
-            "ECGDataDenoised/MUSE_03: line 1 holds `II`, expected a number in microvolt",
+            "ECGDataDenoised/MUSE_02: MUSE_02.csv, line 1: 13 cells, expected 12 leads",
+            "ECGDataDenoised/MUSE_03: MUSE_03.csv, line 1: holds `II`, expected a number in microvolt",
             "ECGDataDenoised/MUSE_11: rhythm `VT` is not known",
             "MUSE_99: is not in Diagnostics.xlsx",
         ]

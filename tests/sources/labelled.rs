@@ -93,11 +93,8 @@ fn rows_become_windows_and_every_other_row_has_its_reason() {
         ),
         format!("a: {}", line(9, "start is `x`, expected a number of seconds")),
         format!("a: {}", line(10, "start -1 is negative, expected 0 s or more")),
-        format!(
-            "nobody: {}",
-            line(13, "there is no record nobody, expected a WFDB record or a .npy, .csv or .txt file")
-        ),
-        format!("../a: {}", line(14, "names a path outside its folder: ../a")),
+        format!("nobody: {}", line(13, "there is no such record, expected a WFDB record or a .npy, .csv or .txt file")),
+        format!("../a: {}", line(14, "names a path outside its folder")),
         format!("a: {}", line(16, "patient `bob`, but the record is of `ann` in line 2")),
         format!(
             "a: {}",
@@ -221,6 +218,27 @@ fn files_of_one_name_are_told_apart() {
         excluded(&set),
         ["a.csv: labels.csv, line 3: a.csv has the name of the record a.hea: rename one of them"]
     );
+}
+
+/// Text and NumPy files state no unit, headers do; a prepared file keeps that.
+#[test]
+fn strips_of_files_without_a_unit_are_not_taken_for_mv() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("own");
+    std::fs::create_dir(&root).unwrap();
+    record(&root, "a", 100);
+    write(&root, "b.csv", samples(100, 3));
+    write(&root, "labels.csv", "record,class\na,SR\nb,SR\n");
+    let set = |name: &str| {
+        let out = dir.path().join(name);
+        let sources = [Source::new(Kind::Table, &root)];
+        prepared::prepare(&sources, &small(), &GuidanceConfig::default(), &out, &|_| {}).unwrap();
+        prepared::read(&out).unwrap()
+    };
+    let units = |set: &Dataset| set.strips.iter().map(|s| (s.id.clone(), s.in_mv)).collect::<Vec<_>>();
+    assert_eq!(units(&set("mixed.safetensors")), [("own/a@0.000".to_owned(), true), ("own/b@0.000".to_owned(), false)]);
+    write(&root, "labels.csv", "record,class\na,SR\n");
+    assert_eq!(units(&set("mv.safetensors")), [("own/a@0.000".to_owned(), true)]);
 }
 
 /// Text and NumPy files state no rate.

@@ -30,7 +30,7 @@ fn read(kind: Kind, path: &Path, options: &LoadOptions) -> Result<Dataset> {
 /// Record without its source, and reason.
 fn excluded(set: &Dataset) -> Vec<String> {
     let bare = |r: &str| r.split_once('/').map_or(r.to_string(), |(_, r)| r.to_string());
-    set.exclusions.iter().map(|e| format!("{}: {}", bare(&e.record), e.reason)).collect()
+    set.exclusions.iter().map(|e| format!("{}: {}", bare(&e.record), e.why())).collect()
 }
 
 /// Ids without their source, and class names.

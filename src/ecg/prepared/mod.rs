@@ -2,7 +2,7 @@
 //!
 //! | tensor | shape | |
 //! |---|---|---|
-//! | `signals` | f32 `[N, L]` | mV, resampled, cleaned if asked, not z-scored |
+//! | `signals` | f32 `[N, L]` | mV where `in_mv`, resampled, cleaned if asked, not z-scored |
 //! | `targets` | f32 `[N, L]` | the guidance target, 0 to 1; all zero where invalid |
 //! | `features` | f32 `[N, 17]` | [`super::features::NAMES`], not standardised, NaN where not defined |
 //! | `labels` | i32 `[N]` | index into `classes` |
@@ -13,6 +13,8 @@
 //! `notes` (JSON lists, the four in the middle with one entry a strip), `feature_names`, `patient_pattern`, `guidance`
 //! (the target's constants as JSON), and the settings of [`super::preprocessing::Preprocessing::metadata`]: `scheme`, `fs`,
 //! `seconds`, `lead`, `clean`, `mains`, `detector` (`patient_pattern` and the last two are not in files of version 0.1).
+//!
+//! Where the source of a strip states no unit, `in_mv` (a JSON list with one entry a row) is false; without the key all are in mV.
 //!
 //! Of a set with all leads (`leads` is `all`), the other leads of a window are rows behind it, for which `other_leads` (a JSON
 //! list with one entry a row) is true.
@@ -84,9 +86,8 @@ pub fn exclusions_path(out: &Path) -> PathBuf {
 
 /// Writes the table of exclusions: record, how many of what, reason.
 pub fn write_exclusions(path: &Path, exclusions: &[Exclusion]) -> Result<()> {
-    let rows = exclusions
-        .iter()
-        .map(|e| vec![e.record.clone(), e.count.to_string(), e.unit.name().to_string(), e.reason.clone()]);
+    let rows =
+        exclusions.iter().map(|e| vec![e.record.clone(), e.count.to_string(), e.unit.name().to_string(), e.why()]);
     write_atomically(path, &files::csv("record,count,unit,reason", rows))
 }
 

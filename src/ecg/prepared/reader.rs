@@ -99,6 +99,11 @@ impl<'a> File<'a> {
         Err(self.fault(format!("`{key}` has {} entries, expected {n}", list.len())))
     }
 
+    /// The same of a list that is there only where some strip has another entry than `usual`.
+    fn per_strip_or<T: DeserializeOwned + Clone>(&self, key: &str, n: usize, usual: T) -> Result<Vec<T>> {
+        if self.metadata.contains_key(key) { self.per_strip(key, n) } else { Ok(vec![usual; n]) }
+    }
+
     pub fn dataset(&self) -> Result<Dataset> {
         let tensors = SafeTensors::deserialize(&self.mapped).map_err(|e| self.fault(format!("is damaged: {e}")))?;
         let classes: Vec<String> = self.value("classes")?;
@@ -134,8 +139,8 @@ impl<'a> File<'a> {
         let patients: Vec<String> = self.per_strip("patient_ids", n)?;
         let sources: Vec<String> = self.per_strip("sources", n)?;
         let expert: Vec<bool> = self.per_strip("expert_beats", n)?;
-        let marked: Vec<Option<[u32; 2]>> =
-            if self.metadata.contains_key("marked") { self.per_strip("marked", n)? } else { vec![None; n] };
+        let marked: Vec<Option<[u32; 2]>> = self.per_strip_or("marked", n, None)?;
+        let in_mv: Vec<bool> = self.per_strip_or("in_mv", n, true)?;
         let mut seen = HashSet::new();
         if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
             return Err(self.fault(format!("record `{twice}` is there twice")));
@@ -178,6 +183,7 @@ impl<'a> File<'a> {
                 r_peaks: own.iter().map(|&p| p as u32).collect(),
                 expert_beats: expert[i],
                 marked: marked[i],
+                in_mv: in_mv[i],
                 features: row,
                 target: Some(target),
                 others: Vec::new(),

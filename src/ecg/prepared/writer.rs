@@ -66,7 +66,7 @@ impl Writer {
         let windows = || self.entries.iter().filter(|e| !e.other).map(|e| &e.strip);
         let kept = ClassesKept::of(&names, windows(), options.min_class, options.min_patients);
         let Account { mut exclusions, mut notes } = account;
-        notes.extend(kept.notes.iter().cloned());
+        kept.note(&mut notes);
         for e in windows().filter(|e| kept.renumbered[e.label].is_none()) {
             exclusions.push(kept.exclusion(&e.id, &names[e.label]));
         }
@@ -100,6 +100,9 @@ impl Writer {
         ]);
         if strips.iter().any(|(_, e)| e.marked.is_some()) {
             metadata.push(("marked", of(&|e| json!(e.marked))));
+        }
+        if strips.iter().any(|(_, e)| !e.in_mv) {
+            metadata.push(("in_mv", of(&|e| json!(e.in_mv))));
         }
         if options.leads == Leads::All {
             metadata.extend([("leads", Leads::All.name().into()), ("other_leads", json!(others).to_string())]);

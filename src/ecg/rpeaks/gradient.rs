@@ -1,5 +1,5 @@
 //! R peaks by the gradient method, as NeuroKit2 0.2.13's `ecg_peaks` (method `neurokit`): the published
-//! features were computed with them.
+//! features were computed with them. A beat at the very start of a strip is missed, see [`r_peaks`].
 
 use crate::ecg::filter::uniform_filter;
 
@@ -8,7 +8,8 @@ use crate::ecg::filter::uniform_filter;
 /// The absolute gradient is averaged over 0.1 s, and that again over 0.75 s; a QRS complex is where the
 /// first exceeds 1.5 times the second. Complexes shorter than 0.4 of the mean length are dropped; of each
 /// the most prominent local maximum is taken, at least 0.3 s after the one before. As in NeuroKit2 that
-/// distance also holds for the first beat, counted from the start of the signal.
+/// distance also holds for the first beat, counted from the start of the signal: a beat in the first 0.3 s
+/// of a strip is missed, as is one whose complex is under way at the first sample.
 pub fn r_peaks(clean: &[f64], fs: f64) -> Vec<u32> {
     let n = clean.len();
     if n < 3 || !(fs.is_finite() && fs > 0.0) {

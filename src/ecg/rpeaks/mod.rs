@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Detector {
-    /// NeuroKit2's default method: the published features were computed with it. See [`gradient`].
+    /// NeuroKit2's default method: the published features were computed with it. Misses a beat in the first 0.3 s. See [`gradient`].
     #[default]
     Gradient,
     /// Band-pass, energy and thresholds that follow the record. See [`adaptive`].

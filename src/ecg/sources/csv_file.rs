@@ -122,7 +122,7 @@ fn uses_whole_row(context: &Context, columns: &Columns) -> bool {
 
 /// What a row says.
 struct Row {
-    /// mV at the file's rate; NaN where a cell is empty.
+    /// At the file's rate, in a unit that it does not name; NaN where a cell is empty.
     x: Vec<f64>,
     features: [Option<f32>; 17],
     rhythms: Vec<Rhythm>,
@@ -137,7 +137,7 @@ fn read_row(context: &Context, columns: &Columns, id: &str, line: &[u8]) -> Resu
     }
     let x = context.preprocessing.first_strip(x, context.options.csv_fs)?;
     let (patient, note) = context.patient(id, &[]);
-    let draft = Draft { id: id.into(), patient, rhythm, x, beats: None };
+    let draft = Draft { id: id.into(), patient, rhythm, x, in_mv: false, beats: None };
     let mut strip = context.strip(draft)?;
     if uses_whole_row(context, columns) {
         for (own, published) in strip.features.iter_mut().zip(features) {

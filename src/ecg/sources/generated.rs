@@ -16,7 +16,8 @@ pub(super) fn read(context: &Context, sink: &mut Sink) -> Result<()> {
     let one = |i: &usize| {
         let (id, made) = (id(i), generator.record(*i));
         let (patient, note) = context.patient(&id, &[]);
-        let draft = Draft { patient, id, rhythm: made.rhythm, x: made.signal, beats: Some(made.r_peaks) };
+        let (x, beats) = (made.signal, Some(made.r_peaks));
+        let draft = Draft { patient, id, rhythm: made.rhythm, x, in_mv: true, beats };
         Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
     };
     folder::in_order(context, &indices, id, one, sink)

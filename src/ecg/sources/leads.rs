@@ -80,6 +80,7 @@ impl Context<'_> {
             patient: strip.patient.clone(),
             source: strip.source.clone(),
             signal: signal.into(),
+            in_mv: true,
             label: strip.label,
             r_peaks,
             expert_beats,

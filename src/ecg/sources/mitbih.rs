@@ -63,7 +63,7 @@ pub(super) fn read_record(context: &Context, path: &Path) -> Result<Outcome, Str
                 Ok(rhythm) => whole.window(start, end).map_err(String::from).and_then(|(at, x)| {
                     let beats: Vec<i64> = own.iter().map(|b| b.sample).collect();
                     let beats = Some(scaled_beats(&beats, options.fs / fs, at, x.len()));
-                    context.strip(Draft { id: id.clone(), patient: patient.clone(), rhythm, x, beats })
+                    context.strip(Draft { id: id.clone(), patient: patient.clone(), rhythm, x, in_mv: true, beats })
                 }),
                 Err(reason) => {
                     *left_out.entry(reason).or_insert(0) += 1;

@@ -32,7 +32,7 @@ use std::sync::{Mutex, PoisonError};
 pub use folder::{data_root, resolve};
 pub(crate) use folder::{stem, walk};
 pub(crate) use mitbih::{has_rhythms, rhythm_at};
-pub(crate) use notes::{Some5, count, rate_assumed};
+pub(crate) use notes::{NAMED, Some5, count, rate_assumed};
 pub use source::{Kind, Source};
 pub(crate) use table::TABLE;
 
@@ -91,8 +91,9 @@ struct Draft {
     id: String,
     patient: String,
     rhythm: Rhythm,
-    /// mV at the data set's rate, of the data set's length.
+    /// At the data set's rate, of the data set's length; in mV if `in_mv`.
     x: Vec<f64>,
+    in_mv: bool,
     /// Expert beats in samples of `x`.
     beats: Option<Vec<u32>>,
 }
@@ -156,7 +157,7 @@ impl Context<'_> {
 
     /// The finished strip, or why there is none.
     fn strip(&self, draft: Draft) -> Result<Strip, String> {
-        let Draft { id, patient, rhythm, x, beats } = draft;
+        let Draft { id, patient, rhythm, x, in_mv, beats } = draft;
         let label =
             self.scheme.class_of(rhythm).ok_or_else(|| format!("its rhythm is in no class of {}", self.scheme.name))?;
         let Finished { signal, r_peaks, expert_beats } = self.preprocessing.finish(x, beats)?;
@@ -168,6 +169,7 @@ impl Context<'_> {
             patient,
             source,
             signal,
+            in_mv,
             label,
             r_peaks,
             expert_beats,

@@ -6,9 +6,9 @@ mod xlsx;
 use super::folder::{self, Label};
 use super::notes::count;
 use super::{Context, Draft, Outcome, Sink, one_line};
-use crate::ecg::Exclusion;
 use crate::ecg::labels::{Rhythm, chapman_acronym};
 use crate::ecg::wfdb::{find_lead, read_limited};
+use crate::ecg::{Exclusion, Line};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -95,28 +95,35 @@ fn read_record(context: &Context, path: &Path, rhythm: Rhythm, lead: Option<usiz
     let lead = lead.ok_or_else(|| format!("no lead {}, found {}", context.options.lead, LEADS.join(", ")))?;
     let bytes = read_limited(path, MAX_RECORD, "record").map_err(|e| one_line(&e))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| "is no UTF-8 text")?;
-    let mv = samples(text, lead)?;
-    let x = context.preprocessing.first_strip(mv, FS)?;
     let id = context.record_id(path);
+    let mv = match samples(text, lead) {
+        Ok(mv) => mv,
+        Err((line, reason)) => {
+            let file = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+            let exclusions = vec![Exclusion::record(id, reason).at(Line { file, line })];
+            return Ok(Outcome { exclusions, ..Outcome::default() });
+        }
+    };
+    let x = context.preprocessing.first_strip(mv, FS)?;
     let (patient, note) = context.patient(&id, &[]);
-    let draft = Draft { patient, id, rhythm, x, beats: None };
+    let draft = Draft { patient, id, rhythm, x, in_mv: true, beats: None };
     Ok(Outcome { strips: vec![context.strip(draft)?], notes: vec![note], ..Outcome::default() })
 }
 
-/// One lead in mV; NaN for an empty cell.
-fn samples(text: &str, lead: usize) -> Result<Vec<f64>, String> {
+/// One lead in mV; NaN for an empty cell. Or the line that has none, and why.
+fn samples(text: &str, lead: usize) -> Result<Vec<f64>, (u64, String)> {
     let mut mv = Vec::new();
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
     for (i, line) in lines {
         let columns = 1 + line.bytes().filter(|&b| b == b',').count();
         if columns != LEADS.len() {
-            return Err(format!("line {} has {columns} cells, expected {} leads", i + 1, LEADS.len()));
+            return Err((i as u64 + 1, format!("{columns} cells, expected {} leads", LEADS.len())));
         }
         let cell = line.split(',').nth(lead).unwrap_or_default().trim();
         let value = if cell.is_empty() { Some(f64::NAN) } else { cell.parse::<f64>().ok() };
         let value = value.ok_or_else(|| {
             let shown: String = cell.chars().take(30).collect();
-            format!("line {} holds `{}`, expected a number in microvolt", i + 1, shown.escape_debug())
+            (i as u64 + 1, format!("holds `{}`, expected a number in microvolt", shown.escape_debug()))
         })?;
         mv.push(value * 1e-3);
     }
@@ -132,8 +139,10 @@ mod tests {
         let line = "1,-2000, 3,4,5,6,7,8,9,10,11,12";
         assert_eq!(samples(&format!("{line}\r\n\r\n{line}"), 1).unwrap(), [-2.0, -2.0]);
         assert!(samples(&line.replace("-2000", ""), 1).unwrap()[0].is_nan());
-        assert!(samples("I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6", 1).unwrap_err().contains("line 1 holds `II`"));
-        assert!(samples(&format!("{line}\n1,2"), 1).unwrap_err().contains("line 2 has 2 cells"));
+        let (at, reason) = samples("I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6", 1).unwrap_err();
+        assert!(at == 1 && reason.contains("holds `II`"), "{reason}");
+        let (at, reason) = samples(&format!("{line}\n1,2"), 1).unwrap_err();
+        assert!(at == 2 && reason.contains("2 cells"), "{reason}");
     }
 
     #[test]

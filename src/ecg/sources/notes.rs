@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Records that a line names before it counts the rest.
-const NAMED: usize = 5;
+pub(crate) const NAMED: usize = 5;
 
 /// A number of something: `1 record`, `3 records`.
 pub(crate) fn count(n: usize, one: &str, many: &str) -> String {

@@ -49,7 +49,7 @@ pub(super) fn strip(
     let marked = judged.and_then(|(beats, path)| scaled_span(judged_span(&path, beats, fs)?, ratio, n));
     let beats = expert.map(|beats| scaled_beats(&beats, ratio, 0, n));
     let (patient, note) = context.patient(&record, &header.comments);
-    let strip = context.strip(Draft { id: record, patient, rhythm, x, beats })?;
+    let strip = context.strip(Draft { id: record, patient, rhythm, x, in_mv: true, beats })?;
     let record = strip.id.clone();
     out.strips.push(Strip { marked, ..strip });
     out.notes.push(note);

@@ -6,12 +6,12 @@ use super::leads::{self, Place};
 use super::mitbih::{Beats, check_ectopic};
 use super::notes::{How, Note, count};
 use super::{Context, Draft, Outcome, Sink, one_line, scaled_beats, separated_by};
-use crate::ecg::Exclusion;
 use crate::ecg::labels::{self, Rhythm};
 use crate::ecg::options::check_file_rate;
 use crate::ecg::preprocessing::LongRecord;
 use crate::ecg::strip_input::{FileKind, record_files};
 use crate::ecg::wfdb::{Annotation, Header, Signal, annotation, read_limited, read_signal};
+use crate::ecg::{Exclusion, Line};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -129,7 +129,7 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
         let record = cell(Some(record));
         let mut exclude = |reason: String| {
             let id = format!("{}/{}", context.source, record.escape_debug());
-            out.exclusions.push(Exclusion::row(id, format!("{name}, line {number}: {reason}")));
+            out.exclusions.push(Exclusion::row(id, reason).at(line_of(name, number)));
         };
         if line.iter().skip(head.len()).any(|cell| !cell.is_empty()) {
             exclude(format!("{} cells, expected {} as in the header row", line.len(), head.len()));
@@ -193,6 +193,10 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
     Ok(records)
 }
 
+fn line_of(table: &str, line: u64) -> Line {
+    Line { file: table.into(), line }
+}
+
 /// Counts lines on the way through a text: the reader's own count depends on how lines end.
 struct Lines<'a> {
     text: &'a [u8],
@@ -219,7 +223,7 @@ fn find_record(root: &Path, name: &str) -> Result<(PathBuf, FileKind, Vec<String
         return Err("names no record".into());
     }
     if !below.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("names a path outside its folder: {}", name.escape_debug()));
+        return Err("names a path outside its folder".into());
     }
     // rebuilt from its parts so that `./a` and `a` are one record
     let parts = below.components().filter(|c| *c != Component::CurDir);
@@ -227,9 +231,8 @@ fn find_record(root: &Path, name: &str) -> Result<(PathBuf, FileKind, Vec<String
     let found = record_files(&path);
     let file_name = |(file, _): &(PathBuf, FileKind)| file.file_name().unwrap_or_default().display().to_string();
     let several = if found.len() > 1 { found.iter().map(file_name).collect() } else { Vec::new() };
-    let (path, kind) = found.into_iter().next().ok_or_else(|| {
-        format!("there is no record {}, expected a WFDB record or a .npy, .csv or .txt file", name.escape_debug())
-    })?;
+    let none = "there is no such record, expected a WFDB record or a .npy, .csv or .txt file";
+    let (path, kind) = found.into_iter().next().ok_or(none)?;
     Ok((path, kind, several))
 }
 
@@ -320,11 +323,11 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
         };
         let (mut taken, mut kept) = (Vec::new(), Vec::new());
         for row in &record.rows {
-            let at = format!("{table}, line {}", row.line);
+            let at = line_of(table, row.line);
             let [start, end] = match stretch(row.span, mv.len(), fs, length, &mut taken) {
                 Ok(stretch) => stretch,
                 Err(reason) => {
-                    out.exclusions.push(Exclusion::row(&id, format!("{at}: {reason}")));
+                    out.exclusions.push(Exclusion::row(&id, reason).at(at));
                     continue;
                 }
             };
@@ -347,14 +350,14 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
                     let samples = |own: &[Annotation]| own.iter().map(|b| b.sample).collect::<Vec<_>>();
                     let beats = own.map(|own| scaled_beats(&samples(own), context.options.fs / fs, at, x.len()));
                     let (id, patient) = (window.clone(), patient.clone());
-                    context.strip(Draft { id, patient, rhythm: row.rhythm, x, beats })
+                    context.strip(Draft { id, patient, rhythm: row.rhythm, x, in_mv: header.is_some(), beats })
                 };
                 match strip() {
                     Ok(strip) => {
                         out.strips.push(strip);
                         kept.push((from, to));
                     }
-                    Err(reason) => out.exclusions.push(Exclusion::strip(&window, format!("{at}: {reason}"))),
+                    Err(reason) => out.exclusions.push(Exclusion::strip(&window, reason).at(at.clone())),
                 }
             }
         }
@@ -367,8 +370,8 @@ fn read_record(context: &Context, table: &str, record: &Record) -> Outcome {
         Ok(())
     };
     if let Err(reason) = outcome() {
-        let rows = record.rows.iter().map(|row| format!("{table}, line {}: {reason}", row.line));
-        out.exclusions = rows.map(|reason| Exclusion::row(&id, reason)).collect();
+        let of = |row: &Row| Exclusion::row(&id, &reason).at(line_of(table, row.line));
+        out.exclusions = record.rows.iter().map(of).collect();
         out.strips.clear();
     }
     out

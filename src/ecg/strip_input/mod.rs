@@ -25,7 +25,7 @@ pub struct Recording {
     pub input: PathBuf,
     /// The file's stem; for a WFDB record that was entered at a time, with that time in seconds (`201@120`).
     pub name: String,
-    /// All samples; in mV where `units_known`.
+    /// All samples; in mV where `in_mv`.
     pub signal: Vec<f64>,
     /// Sampling rate in Hz, where the file says it.
     pub fs: Option<f64>,
@@ -36,7 +36,7 @@ pub struct Recording {
     /// Expert beats in samples, where the record has them.
     pub beats: Option<Vec<i64>>,
     /// True where the signal is known to be in mV. (The network sees it z-scored, so it does not matter there.)
-    pub units_known: bool,
+    pub in_mv: bool,
     /// Name of the lead that was read, where the file has names.
     pub lead: Option<String>,
     /// True where that is another lead than the one wanted.
@@ -50,14 +50,14 @@ pub struct Recording {
 pub struct InputStrip {
     /// [`Recording::name`].
     pub name: String,
-    /// Samples at the model's rate, cleaned if the model's are; in mV where `units_known`.
+    /// Samples at the model's rate, cleaned if the model's are; in mV where `in_mv`.
     pub signal: Vec<f32>,
     /// R peaks in samples of `signal`: the expert's beats, or detected ones.
     pub r_peaks: Vec<u32>,
     /// True where `r_peaks` are an expert's.
     pub expert_beats: bool,
-    /// [`Recording::units_known`].
-    pub units_known: bool,
+    /// [`Recording::in_mv`].
+    pub in_mv: bool,
     /// [`Recording::lead`].
     pub lead: Option<String>,
     /// [`Recording::lead_substituted`].
@@ -139,7 +139,7 @@ fn read_wfdb(path: &Path, wanted: &str, chosen: Option<&str>, start: f64) -> Res
         start: first as usize,
         long: sources::has_rhythms(&header),
         beats,
-        units_known: true,
+        in_mv: true,
         lead: Some(header.signal_name(index)),
         lead_substituted,
         notes,
@@ -195,7 +195,7 @@ pub fn prepare(recording: &Recording, fs_given: Option<f64>, to: &Preprocessing)
         signal,
         r_peaks,
         expert_beats,
-        units_known: recording.units_known,
+        in_mv: recording.in_mv,
         lead: recording.lead.clone(),
         lead_substituted: recording.lead_substituted,
         notes,

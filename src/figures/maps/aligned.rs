@@ -21,9 +21,11 @@ struct Pooled {
     /// Standard deviation of the map over the records.
     sd: Vec<f64>,
     target: Vec<f64>,
-    /// The ECG, mV.
+    /// The ECG.
     signal: Vec<f64>,
     records: usize,
+    /// The records are in mV.
+    in_mv: bool,
 }
 
 fn pool(all: &[&Aligned]) -> Option<Pooled> {
@@ -46,7 +48,8 @@ fn pool(all: &[&Aligned]) -> Option<Pooled> {
         (squares.sum::<f64>() / (n - 1.0)).sqrt()
     };
     let sd = (0..bins).map(sd).collect();
-    Some(Pooled { sd, target: mean(|a| &a.target), signal: mean(|a| &a.signal), records: n as usize, map })
+    let in_mv = there.iter().all(|a| a.unitless == 0);
+    Some(Pooled { sd, target: mean(|a| &a.target), signal: mean(|a| &a.signal), records: n as usize, in_mv, map })
 }
 
 /// A class: its place and name, and what the arms that have its records made of it.
@@ -112,6 +115,9 @@ fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: 
     let head = 2.5 + legend_height(&entries, width - 16.0);
     let (height, bottom) = (if wide { 36.0 } else { 22.0 }, 11.0);
     let mv = Axis::linear(panels.iter().flat_map(|p| p.arms[0].1.signal.iter().copied()), 4);
+    // the panels share an axis
+    let all_mv = panels.iter().all(|p| p.arms[0].1.in_mv);
+    let ecg_name = if all_mv { "mean ECG (mV)" } else { "mean ECG (arbitrary units)" };
     let right = right_numbers(&mv, height).iter().map(|(_, text)| small().width(text)).fold(0.0, f64::max) + RIGHT_NAME;
     let grid = Grid { width, columns, left: if wide { 13.0 } else { 11.5 }, right, top: 6.0, height, bottom };
     let place = move |i: usize| i as f64 / fs - (BEFORE * fs).round() / fs;
@@ -126,7 +132,7 @@ fn figure<'a>(look: &Look, mut entries: Vec<Entry>, panels: Vec<Panel<'a>>, fs: 
             let own = &panels[row * columns..panels.len().min((row + 1) * columns)];
             for (k, (panel, frame)) in own.iter().zip(grid.frames(columns, top).0).enumerate() {
                 let label = if k == 0 { "map, target (0–1)" } else { "" };
-                right_axis(c, &frame, &mv, k + 1 == own.len());
+                right_axis(c, &frame, &mv, (k + 1 == own.len()).then_some(ecg_name));
                 let ecg: Vec<_> = panel.arms[0].1.signal.iter().enumerate().map(|(i, v)| (place(i), *v)).collect();
                 frame.draw(c, &x, &y, Some("time from the R peak (s)"), label);
                 line(c, &frame, (&x, &mv), &ecg, Line { pt: 0.8, ..Line::new(NONE) });
@@ -161,7 +167,7 @@ fn right_numbers(mv: &Axis, height: f64) -> Vec<(f64, &str)> {
 }
 
 /// The axis of the ECG.
-fn right_axis(c: &mut Canvas, frame: &Frame, mv: &Axis, named: bool) {
+fn right_axis(c: &mut Canvas, frame: &Frame, mv: &Axis, name: Option<&str>) {
     let small = small();
     let mut widest: f64 = 0.0;
     for (t, text) in right_numbers(mv, frame.y1 - frame.y0) {
@@ -171,8 +177,8 @@ fn right_axis(c: &mut Canvas, frame: &Frame, mv: &Axis, named: bool) {
         widest = widest.max(small.width(text));
     }
     c.line((frame.x1, frame.y0), (frame.x1, frame.y1), PT_AXIS, INK_SOFT);
-    if named {
+    if let Some(name) = name {
         let label = Type::new(PT_LABEL).color(INK_SOFT).middle().upwards();
-        c.text((frame.x1 + widest + 4.3, f64::midpoint(frame.y0, frame.y1)), "mean ECG (mV)", &label);
+        c.text((frame.x1 + widest + 4.3, f64::midpoint(frame.y0, frame.y1)), name, &label);
     }
 }

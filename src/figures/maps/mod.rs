@@ -81,8 +81,8 @@ impl<'a> Row<'a> {
     }
 
     fn strip(&self) -> Strip<'a> {
-        let Example { record, signal, r_peaks, expert_beats, .. } = self.strip;
-        Strip { record, signal, fs: self.shown.fs, in_mv: true, r_peaks, expert_beats: *expert_beats }
+        let Example { record, signal, in_mv, r_peaks, expert_beats, .. } = self.strip;
+        Strip { record, signal, fs: self.shown.fs, in_mv: *in_mv, r_peaks, expert_beats: *expert_beats }
     }
 }
 
@@ -126,7 +126,7 @@ impl Layout {
         strip.check("the target", &row.strip.target)?;
         let plain = Trace::new(strip, self.scale, self.seconds)?;
         let notes = plain.warnings().count();
-        let facts = row.facts.iter().cloned().chain(plain.warnings());
+        let facts = row.facts.iter().cloned().chain(plain.remarks());
         let heading = Heading::new(facts, self.left(self.columns) - BETWEEN - LEFT);
         let (mut lanes, mut y) = (Vec::new(), heading.height + 0.3);
         for abreast in row.lanes.chunks(self.columns) {
@@ -217,7 +217,7 @@ fn pages<'a>(
     if with_target {
         facts.push(Fact::words("G: guidance target (0–1)", TARGET));
     }
-    facts.push(Fact::words(scale.text(), INK_SOFT));
+    facts.push(Fact::words(scale.text_of(&strips), INK_SOFT));
     let legend = Heading::new(facts, layout.left(layout.columns) - LEFT);
     let heights: Vec<f64> = placed.iter().map(|p| p.height).collect();
     let mut caption = format!("{caption} {HOW}");

@@ -15,6 +15,9 @@ pub struct Aligned {
     pub records: usize,
     /// Their beats.
     pub beats: usize,
+    /// Those of the records whose source states no unit, see [`crate::ecg::Strip::in_mv`].
+    #[serde(default)]
+    pub unitless: usize,
     /// Mean over the records of the map for the true class, each scaled to a maximum of 1.
     #[serde(skip)]
     pub map: Vec<f32>,
@@ -24,7 +27,7 @@ pub struct Aligned {
     /// Mean of the guidance target.
     #[serde(skip)]
     pub target: Vec<f32>,
-    /// Mean of the strip, mV, each record's median being 0.
+    /// Mean of the strip, each record's median being 0; in mV unless some are `unitless`.
     #[serde(skip)]
     pub signal: Vec<f32>,
 }
@@ -39,8 +42,10 @@ pub struct Beats<'a> {
     pub map: &'a [f32],
     /// The target.
     pub target: &'a [f32],
-    /// The strip, mV.
+    /// The strip.
     pub signal: &'a [f32],
+    /// It is in mV.
+    pub in_mv: bool,
 }
 
 /// Sums over the records of a class.
@@ -48,6 +53,7 @@ pub struct Beats<'a> {
 pub struct Sums {
     records: usize,
     beats: usize,
+    unitless: usize,
     /// Map, its square, target, strip.
     sums: [Vec<f64>; 4],
 }
@@ -82,6 +88,7 @@ impl Sums {
         }
         self.records += 1;
         self.beats += peaks.len();
+        self.unitless += usize::from(!one.in_mv);
     }
 
     /// The means.
@@ -95,6 +102,7 @@ impl Sums {
         Aligned {
             records: self.records,
             beats: self.beats,
+            unitless: self.unitless,
             map: mean(0),
             map_sd: self.sums[0].iter().zip(&self.sums[1]).map(sd).collect(),
             target: mean(2),
@@ -128,7 +136,7 @@ mod tests {
     fn records_count_alike_and_beats_at_the_edge_do_not() {
         let ramp: Vec<f32> = (0..30).map(|i| i as f32).collect();
         let level = vec![2.0; 30];
-        let one = |r_peaks, map| Beats { r_peaks, marked: None, map, target: &level, signal: &ramp };
+        let one = |r_peaks, map| Beats { r_peaks, marked: None, map, target: &level, signal: &ramp, in_mv: true };
         // 10 Hz: 4 samples before, 6 after
         let records = [(0, one(&[3, 5, 15, 24][..], &ramp)), (0, one(&[10][..], &level)), (1, one(&[2][..], &ramp))];
         let found = aligned(records.into_iter(), 3, 10.0);
@@ -140,5 +148,7 @@ mod tests {
         assert_eq!((found[1].records, found[1].map.len(), found[2].records), (0, 0, 0));
         let part = Beats { marked: Some([2, 21]), ..one(&[5, 6, 14, 15][..], &ramp) };
         assert_eq!(aligned([(0, part)].into_iter(), 1, 10.0)[0].beats, 2, "6 and 14");
+        let counts = [Beats { in_mv: false, ..one(&[5][..], &ramp) }, one(&[5][..], &ramp)].map(|one| (0, one));
+        assert_eq!(aligned(counts.into_iter(), 1, 10.0)[0].unitless, 1);
     }
 }

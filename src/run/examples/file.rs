@@ -2,7 +2,7 @@
 //!
 //! | tensor | type, shape | |
 //! |---|---|---|
-//! | `strips.steps` | F32 `[N]` | of the signal, a mV |
+//! | `strips.steps` | F32 `[N]` | of the signal, a mV (or whatever its unit is) |
 //! | `strips.map_scale` | F32 `[N, K]` | what a map is multiplied with; 0 for one that is not known |
 //! | `strips.maps` | F16 `[N, K, T]` | |
 //! | `strips.signal` | U8 | zlib of N x L 16-bit differences of steps, from 0 at a strip's start, all low bytes first |
@@ -273,12 +273,14 @@ mod tests {
             r_peaks: (0..=class as u32).collect(),
             marked: (class == 1).then_some([0, 2]),
             signal: vec![0.5, -1.0, 2.345],
+            in_mv: class == 0,
             target: vec![0.0, 1.0, 51.0 / 255.0],
             maps: vec![vec![3.0, 6.0], vec![0.0, 0.0]],
         };
         let mean = Aligned {
             records: 3,
             beats: 9,
+            unitless: 1,
             map: vec![0.5; 4],
             map_sd: vec![0.25; 4],
             target: vec![1.0; 4],

@@ -31,6 +31,14 @@ fn an_old_run_is_drawn_as_far_as_it_goes() {
         1,
         &["nothing could be drawn", "explanations"],
     );
+    // what a folder can be drawn as is listed, and nothing written
+    let listed = exgnet(&["figures", "--list", &dir.to_string_lossy(), "--out", &path(tmp.path(), "none")]);
+    let (said, list) = (text(&listed.stderr), text(&listed.stdout));
+    assert!(listed.status.success() && list.contains("losses (") && !list.contains("gradcam ("), "{list} {said}");
+    assert!(said.contains("not drawn: gradcam: no explanations") && !Path::new(&path(tmp.path(), "none")).exists());
+    let kinds = text(&exgnet(&["figures", "--list"]).stdout);
+    assert!(kinds.contains("gradcam (") && kinds.contains("roofline ("), "{kinds}");
+    fails(&["figures", "--list", &path(tmp.path(), "nobody")], 1, &["does not exist", "HINT"]);
     std::fs::remove_file(dir.join("predictions.csv")).expect("removed");
     let (found, missing) = svgs("ranking", &runs(&[&dir]), &Look::default());
     assert!(found.is_empty() && missing.iter().all(|m| m.contains("predictions.csv")), "{missing:?}");

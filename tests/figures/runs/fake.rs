@@ -74,6 +74,7 @@ impl Fake {
             expert_beats: true,
             marked: None,
             signal: wave(2.0),
+            in_mv: true,
             target: wave(5.0),
             maps: (0..3)
                 .map(|c| (0..50).map(|t| Self::noise(t + i + 100 * (c + 3 - class)) as f32).collect())
@@ -93,6 +94,7 @@ impl Fake {
             Aligned {
                 records: 10,
                 beats: 90,
+                unitless: 0,
                 map_sd: vec![0.1; 101],
                 target: values.clone(),
                 signal: values.clone(),

@@ -81,7 +81,7 @@ impl Columns {
 
     /// What there is to report about the file.
     pub fn notes(&self, whole_rows: bool) -> Vec<String> {
-        let mut notes = vec!["the file names neither unit nor patient: samples are taken as mV".to_string()];
+        let mut notes = vec!["the file names neither unit nor patient".to_string()];
         let names = features::NAMES.iter().zip(0..);
         let missing: Vec<&str> =
             names.filter(|(_, i)| !self.kinds.contains(&Column::Feature(*i))).map(|(name, _)| *name).collect();
