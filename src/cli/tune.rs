@@ -125,7 +125,8 @@ fn known(name: &str) -> Result<()> {
         return Ok(());
     }
     let all: Vec<&str> = families().collect();
-    let near = nearest(family, families()).unwrap_or("conv1d");
+    let of_kernel = FAMILIES.iter().find(|f| f.kernels.iter().any(|kernel| kernel.name == family)).map(|f| f.name);
+    let near = of_kernel.or_else(|| nearest(family, families())).unwrap_or("conv1d");
     Err(Error::config(
         format!("--only {name}: no family of kernels '{family}', expected one of {}", all.join(", ")),
         format!("did you mean {near}?"),

@@ -1,6 +1,6 @@
 //! A small table of results, written as Markdown, CSV, LaTeX and HTML. What is missing is `-` (CSV: empty), never 0.
 //!
-//! May use: `error`, `explain`, `run`, `stats`.
+//! May use: `ecg`, `error`, `explain`, `run`, `stats`.
 
 pub mod by_database;
 pub mod collect;

@@ -223,7 +223,7 @@ fn exported_from_the_command_line() {
     let file = export(&at("e.onnx"), &["--format", "safetensors"]);
     assert!(file[8] == b'{' && file == export(&at("f.safetensors"), &[]));
     fails(&["export", "--model", &run, "--out", &at("g"), "--onnx", "--format", "onnx"], 2, &["--format"]);
-    fails(&["predict", "--model", &at("a.onnx"), "x.npy"], 1, &["no safetensors file"]);
+    fails(&["predict", "--model", &at("a.onnx"), "x.npy"], 1, &["a.onnx", "an ONNX file"]);
 
     // what it says is what predict says of the same strip
     let strip: Vec<f64> = (0..400).map(|i| (f64::from(i) * 0.4).sin() + f64::from(i % 90) / 50.0).collect();

@@ -169,7 +169,7 @@ fn pages_figures_and_kernels_keep_to_their_own() {
     let spirv = at(tmp.path(), "a.spv");
     works(&["shader", "batch_norm/02_rows", "--spirv", &spirv]);
     works(&["shader", "batch_norm/02_rows", "--spirv", &spirv]);
-    fails(&["tune", "--out", &notes, "--only", "max_pool"], 1, &["notes.txt"]);
+    fails(&["tune", "--out", &notes, "--only", "pooling"], 1, &["notes.txt"]);
     let peaks = at(tmp.path(), "peaks");
     std::fs::create_dir(&peaks).expect("made");
     std::fs::write(at(Path::new(&peaks), "table.md"), "another table\n").expect("written");
