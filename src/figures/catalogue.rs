@@ -84,6 +84,8 @@ pub const FIGURES: &[Kind] = figures! {
 
 /// How files of a test are had again.
 pub(crate) const EVALUATE: &str = "write it with: exgnet evaluate --model RUN --out RUN";
+/// The same where no run has come to its test.
+const RESUME: &str = "no run is finished: exgnet train --resume --out RUN";
 
 /// A figure that is not drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +157,11 @@ impl NotDrawn {
         }
         let why = format!("not every run has a whole {}, see what is missing", left_out.join(", "));
         Self { why, cause: Cause::Lacking, ..self }
+    }
+
+    /// What a test writes cannot be had before the training has ended.
+    fn before_the_test(self) -> Self {
+        Self { why: self.why.replace(EVALUATE, RESUME), ..self }
     }
 }
 
@@ -233,10 +240,12 @@ pub fn lay_out(
     each: &mut dyn FnMut(&'static Kind, Vec<Figure<'_>>) -> Result<()>,
 ) -> Result<Vec<NotDrawn>> {
     let set = RunSet::new(found)?;
+    let some_finished = found.runs.iter().any(|run| run.is_finished());
     let mut missing = Vec::new();
     for kind in kinds {
         let drawn = kind.of_runs(&set, look);
-        missing.extend(drawn.missing.into_iter().map(|not| not.without(&found.left_out)));
+        let all = drawn.missing.into_iter().map(|not| not.without(&found.left_out));
+        missing.extend(all.map(|not| if some_finished { not } else { not.before_the_test() }));
         each(kind, drawn.figures)?;
     }
     Ok(missing)
@@ -315,6 +324,12 @@ mod tests {
         let mut stems: Vec<&str> = FIGURES.iter().map(|k| k.stem).collect();
         stems.sort_unstable();
         assert!(stems.windows(2).all(|w| w[0] != w[1]), "{stems:?}");
+    }
+
+    #[test]
+    fn what_a_test_writes_needs_a_finished_run() {
+        let not = NotDrawn { figure: "map".into(), why: format!("no maps; {EVALUATE}"), cause: Cause::Lacking };
+        assert_eq!(not.before_the_test().why, format!("no maps; {RESUME}"));
     }
 
     #[test]

@@ -67,7 +67,11 @@ impl RunFolder {
         let present = |name: &&str| dir.join(name).symlink_metadata().is_ok();
         if let Some(found) = FILES.iter().rev().find(|name| present(name)) {
             if !force {
-                let hint = "give another folder (--out DIR), or --force to write over that run";
+                let resume = match folder.is_finished() {
+                    Ok(false) => "it is not finished: --resume goes on with it; or ",
+                    _ => "",
+                };
+                let hint = format!("{resume}give another folder (--out DIR), or --force to write over that run");
                 return Err(Error::file(dir, format!("holds a run already ({found}), expected none"), hint));
             }
             folder.clear()?;

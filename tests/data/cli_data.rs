@@ -27,7 +27,8 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
         "4",
     ]);
     assert!(said.contains("40 records"), "{said}");
-    let source = format!("wfdb:{}", at("synth"));
+    let synth = at("synth");
+    let source = format!("wfdb:{synth}");
 
     // from the written records comes what the generator made, but for rounding
     let args =
@@ -83,6 +84,8 @@ fn synthetic_records_are_prepared_drawn_and_trained_on() {
     };
     for (more, words) in [
         (&["dicom:x"][..], &["found the kind `dicom`", "muse:PATH"][..]),
+        (&["tabel:own"], &["did you mean table"]),
+        (&[synth.as_str()], &["is a folder without a kind", "wfdb:"]),
         (&["csv:none.csv"], &["none.csv"]),
         (&["wfdb:none"], &["none", "no such folder"]),
         (&[source.as_str(), "--lead", "V9"], &["no strip is left", "no lead V9"]),
@@ -195,7 +198,8 @@ fn a_source_of_its_own_kind_is_read_once_and_then_from_the_cache() {
         "--seconds",
         "4",
     ]);
-    let source = format!("wfdb:{}", at("synth"));
+    let synth = at("synth");
+    let source = format!("wfdb:{synth}");
     let (a, b) = (tmp.path().join("a"), tmp.path().join("b"));
     train(&a, &["--data", &source]);
     // the second run has it from the cache: nothing changes

@@ -181,12 +181,13 @@ fn a_table_that_is_none_is_refused() {
     assert!(e.contains("none: no such folder of recordings") && e.contains("EXGNET_DATA"), "{e}");
 }
 
-/// What stands behind the last column may be a shifted cell: a class of another row, a decimal comma.
+/// What stands behind the last column may be a shifted cell: a class of another row, a decimal comma. A row without all of its
+/// cells has lost one.
 #[test]
-fn a_row_longer_than_the_header_is_excluded() {
-    let set = with("record,start,end,class\na,0,1,SR,,\na,1,5,2,5,SR\na,3,4,SR,ann\n").unwrap();
+fn rows_longer_or_shorter_than_the_header_are_excluded() {
+    let set = with("record,start,end,class\na,0,1,SR,,\na,1,5,2,5,SR\na,3,4,SR,ann\na,1,2\n").unwrap();
     assert_eq!(kept(&set), ["a@0.000 SR"]);
-    let expected = [(3, 6), (4, 5)]
+    let expected = [(3, 6), (4, 5), (5, 3)]
         .map(|(line, cells)| format!("a: labels.csv, line {line}: {cells} cells, expected 4 as in the header row"));
     assert_eq!(excluded(&set), expected);
 }
@@ -218,6 +219,21 @@ fn files_of_one_name_are_told_apart() {
         excluded(&set),
         ["a.csv: labels.csv, line 3: a.csv has the name of the record a.hea: rename one of them"]
     );
+}
+
+/// The row names the file, so that equal reasons are one.
+#[test]
+fn what_is_wrong_with_files_is_said_without_their_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("own");
+    std::fs::create_dir(&root).unwrap();
+    record(&root, "a", 100);
+    ["b.csv", "c.csv"].iter().for_each(|name| drop(write(&root, name, "II\n0.1\n")));
+    write(&root, "labels.csv", "record,class\na,SR\nb,SR\nc,SR\n");
+    let set = read(Kind::Table, &root, &small()).unwrap();
+    let reasons: Vec<&str> = set.exclusions.iter().map(|e| e.reason.as_str()).collect();
+    assert!(reasons.len() == 2 && reasons[0] == reasons[1], "{reasons:?}");
+    assert!(reasons[0].starts_with("line 1 holds `II`") && reasons[0].contains("headings"), "{reasons:?}");
 }
 
 /// Text and NumPy files state no unit, headers do; a prepared file keeps that.

@@ -2,10 +2,10 @@
 
 use super::table::TABLE;
 use super::{folder, resolve};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, alike};
 use crate::files::guard;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A kind of source.
@@ -139,6 +139,13 @@ impl Source {
         }
         let (kind, path) = text.split_once(':').unwrap_or((text, ""));
         let known = Kind::ALL.into_iter().find(|k| k.name() == kind && *k != Kind::Synthetic);
+        let dir = resolve(Path::new(text));
+        if known.is_none() && dir.is_dir() {
+            let kind = if dir.join(TABLE).is_file() { Kind::Table } else { Kind::Wfdb };
+            let hint =
+                format!("write KIND:PATH, such as {}:{text}; `exgnet prepare --help` lists the kinds", kind.name());
+            return Err(Error::file(text, "is a folder without a kind, expected KIND:PATH", hint));
+        }
         match known {
             Some(kind) if !path.trim().is_empty() => Ok(Self::new(kind, path)),
             Some(_) => Err(Error::config(
@@ -147,7 +154,12 @@ impl Source {
             )),
             None => Err(Error::config(
                 format!("source `{text}`: found the kind `{kind}`, expected one of {}", Self::forms()),
-                "write KIND:PATH, for instance wfdb:ludb, or table:FOLDER for a folder with a labels.csv",
+                match alike(kind, Kind::ALL.into_iter().map(Kind::name)) {
+                    Some(near) => format!("did you mean {near}:PATH?"),
+                    None => "write KIND:PATH, for instance wfdb:ludb, or table:FOLDER for a folder with a labels.csv; of a file \
+                             see that its name is right"
+                        .into(),
+                },
             )),
         }
     }

@@ -102,9 +102,9 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
             fault(format!("has no column `{wanted}` in its header row, found `{}`", found.escape_debug()))
         })
     };
-    let (record, class) = (need("record")?, need("class")?);
+    let (record_at, class) = (need("record")?, need("class")?);
     let [start, end, patient] = [column("start")?, column("end")?, column("patient")?];
-    let known = [Some(record), Some(class), start, end, patient];
+    let known = [Some(record_at), Some(class), start, end, patient];
     let others: Vec<&str> = (0..head.len()).filter(|i| !known.contains(&Some(*i))).map(|i| head[i].as_str()).collect();
     if !others.is_empty() {
         out.notes.push(context.line(format_args!("{name}: columns not used: {}", others.join(", "))));
@@ -126,12 +126,13 @@ fn read_table(context: &Context, path: &Path, name: &str, out: &mut Outcome) -> 
             text.chars().take(500).collect::<String>()
         };
         let number = lines.of(line.position().map_or(0, csv::Position::byte));
-        let record = cell(Some(record));
+        let record = cell(Some(record_at));
         let mut exclude = |reason: String| {
             let id = format!("{}/{}", context.source, record.escape_debug());
             out.exclusions.push(Exclusion::row(id, reason).at(line_of(name, number)));
         };
-        if line.iter().skip(head.len()).any(|cell| !cell.is_empty()) {
+        let surplus = line.iter().skip(head.len()).any(|cell| !cell.is_empty());
+        if surplus || line.len() <= record_at.max(class) {
             exclude(format!("{} cells, expected {} as in the header row", line.len(), head.len()));
             continue;
         }
@@ -261,7 +262,11 @@ struct Contents {
 fn contents(context: &Context, record: &Record, id: &str, out: &mut Outcome) -> Result<Contents, String> {
     let options = context.options;
     let FileKind::Wfdb(header) = &record.kind else {
-        let mv = record.kind.samples(&record.path).map_err(|e| one_line(&e))?;
+        // the row names the record: of several files the reason is one
+        let mv = record.kind.samples(&record.path).map_err(|e| match e {
+            Error::File { what, hint, .. } => format!("{what} ({hint})"),
+            e => one_line(&e),
+        })?;
         let signal = Signal { mv, fs: options.csv_fs, warnings: Vec::new() };
         out.notes.push(Note::Record { record: id.into(), what: context.rate_note() });
         return Ok(Contents { signal, beats: None, header: None });
