@@ -9,7 +9,7 @@ use crate::run::select::off_common_folds;
 use crate::run::set::RunSet;
 use crate::tables::collect::of_runs;
 use crate::tables::contents::{COLUMNS, COSTS, MORE, OF_CLASS};
-use crate::tables::methods::{methods, uniform};
+use crate::tables::methods::{OF_THE_FIRST, methods, uniform};
 use crate::tables::{Cell, Column, Table};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -227,6 +227,9 @@ fn each_run(set: &RunSet<'_>) -> Result<Table> {
         "Class prior: always the most frequent class of the training fold. 17 features alone: a small classifier on \
          them, fitted on the training fold.",
     );
+    if set.variants.len() > 1 {
+        table.note(OF_THE_FIRST);
+    }
     Ok(table)
 }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::methods::{Method, Outcome};
+use super::methods::{Method, OF_THE_FIRST, Outcome};
 use super::{Best, Cell, Column, Table};
 use crate::ecg::labels::Scheme;
 use crate::error::{Error, Result};
@@ -162,7 +162,7 @@ pub(super) fn main_table(name: &str, set: &RunSet<'_>, methods: &[Method], again
     table.note_on(&MEASURED, measured(methods));
     let results = COLUMNS.map(|(name, ..)| name);
     if methods.iter().any(|m| m.baseline) {
-        table.note_on(&results, "Rows below the variants are of the runs of the first.");
+        table.note_on(&results, OF_THE_FIRST);
     }
     if let Some(folds) = &lacking {
         table.note_on(&results, format!("No test record in {folds}. {MACRO}"));

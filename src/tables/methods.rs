@@ -64,6 +64,9 @@ impl Method<'_> {
     }
 }
 
+/// What a table of several variants says of its baselines.
+pub(crate) const OF_THE_FIRST: &str = "Rows below the variants are of the runs of the first.";
+
 /// The variants in their order, then the baselines as the runs of the first variant have them.
 pub(crate) fn methods<'r>(set: &RunSet<'r>) -> Vec<Method<'r>> {
     let patients = set.patients();
