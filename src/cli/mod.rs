@@ -199,10 +199,15 @@ impl Common {
     /// A line for the person at the terminal, on standard error.
     fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            // nobody may be there to read it
-            let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
+            say(line.as_ref());
         }
     }
+}
+
+/// A line for the person at the terminal, on standard error and in one piece: those of two processes do not run into each other.
+fn say(line: &str) {
+    // nobody may be there to read it
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// The commands, each of a module of its own, in the order in which help lists them.
@@ -291,7 +296,7 @@ pub fn main() -> ExitCode {
     match done.and_then(|code| print_failure().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(e) => {
-            let _ = writeln!(std::io::stderr(), "error: {e}");
+            say(&format!("error: {e}"));
             ExitCode::FAILURE
         }
     }

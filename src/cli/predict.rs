@@ -1,6 +1,6 @@
 //! `exgnet predict`: the class of single strips.
 
-use super::{Common, model, print_json, print_line};
+use super::{Common, model, print_json, print_line, say};
 use crate::autograd::no_grad;
 use crate::ecg::sources::Some5;
 use crate::ecg::{InputStrip, resolve, strip_input, zscore};
@@ -99,7 +99,7 @@ pub(super) fn for_each(
     };
     let mut code = ExitCode::SUCCESS;
     let mut failed = |e: Error| {
-        eprintln!("error: {e}");
+        say(&format!("error: {e}"));
         code = ExitCode::FAILURE;
     };
     let expanded: Vec<_> = inputs.iter().map(|path| strip_input::expand(path)).collect();

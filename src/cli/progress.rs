@@ -1,5 +1,6 @@
 //! How reading and training are shown: a bar on a terminal; for training plain lines elsewhere.
 
+use super::say;
 use super::signals::InOrder;
 use crate::ecg::sources;
 use crate::error::Result;
@@ -114,7 +115,7 @@ impl Observer for Display {
         let line = format!("epoch {:>3}  step {:>5}/{}  {}{left}", log.epoch, log.step, self.steps, results(log));
         match &self.bar {
             Some(bar) => bar.println(line),
-            None if !self.quiet => eprintln!("{line}"),
+            None if !self.quiet => say(&line),
             None => {}
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP. A command ends at once with exit code 130 and leaves no temporary file; while a training (or a
 //! sweep's children) can stop in order, the first signal only asks for that, and the second ends the program.
 
-use super::INTERRUPTED;
+use super::{INTERRUPTED, say};
 use crate::files;
 use crate::gpu::lock;
 use std::io::BufRead;
@@ -68,15 +68,15 @@ fn on_signal() {
         end();
     }
     if !FOLLOWS.load(Ordering::Relaxed) {
-        eprintln!("stopping in order, with a checkpoint (once more: at once)");
+        say("stopping in order, with a checkpoint (once more: at once)");
     }
 }
 
 /// Ends the program.
-fn end() {
+pub(super) fn end() {
     if !FOLLOWS.load(Ordering::Relaxed) {
-        eprintln!("stopped by a signal");
-        lock(&RESUMES).iter().find_map(|line| line()).into_iter().for_each(|line| eprintln!("{line}"));
+        say("stopped by a signal");
+        lock(&RESUMES).iter().find_map(|line| line()).into_iter().for_each(|line| say(&line));
     }
     files::remove_all();
     std::process::exit(i32::from(INTERRUPTED));

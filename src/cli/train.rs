@@ -2,6 +2,7 @@
 
 use super::progress::{Display, reading};
 use super::signals::{self, Resumes};
+use super::watch::Watch;
 use super::{Common, INTERRUPTED, dry_run, print_line};
 use crate::ecg::exclusions::{in_units, lines_of, most_first};
 use crate::ecg::labels::Scheme;
@@ -153,12 +154,13 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
 pub(super) struct CommandHost<'a> {
     common: &'a Common,
     gpu: OnceCell<Gpu>,
+    watch: OnceCell<Watch>,
     traces_nan: bool,
 }
 
 impl<'a> CommandHost<'a> {
     pub(super) fn new(common: &'a Common) -> Self {
-        Self { common, gpu: OnceCell::new(), traces_nan: false }
+        Self { common, gpu: OnceCell::new(), watch: OnceCell::new(), traces_nan: false }
     }
 }
 
@@ -168,6 +170,7 @@ impl Host for CommandHost<'_> {
             return Ok(gpu.clone());
         }
         let gpu = self.common.gpu()?;
+        self.watch.get_or_init(|| Watch::of_a_stop(&gpu));
         Ok(self.gpu.get_or_init(|| gpu).clone())
     }
 

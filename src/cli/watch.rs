@@ -1,15 +1,16 @@
 //! Ends the program where the device does not answer, and names the kernel.
 
-use super::within;
+use super::{say, signals, within};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Wait, lock};
-use std::io::{Write, stderr};
 use std::process::exit;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// For commands without an option for it.
 pub(super) const LIMIT: Duration = Duration::from_secs(300);
+/// After which a program that was asked to stop does not wait for the device any more.
+const STUCK: Duration = Duration::from_secs(60);
 /// What can be done about a kernel that is only slow, where there is the option.
 pub(super) const LONGER: &str = "--limit SECONDS waits longer";
 
@@ -30,16 +31,32 @@ impl Watch {
     /// Ends the program with exit code 1 where the device, or its driver, does not answer for `limit`: it cannot be recovered.
     /// `slow` says what to do about a kernel that would answer in the end.
     pub(super) fn new(gpu: &Gpu, limit: Duration, slow: &'static str) -> Self {
+        Self::of(gpu, limit, move |what, wait| {
+            say(&format!("error: {}", given_up(what, wait, limit, slow)));
+            exit(1);
+        })
+    }
+
+    /// Ends the program as a second signal does, where the first asked it to stop in order and the device does not answer: the step
+    /// that it waits for may have no end.
+    pub(super) fn of_a_stop(gpu: &Gpu) -> Self {
+        Self::of(gpu, STUCK, |what, wait| {
+            if signals::is_stopped() {
+                say(&format!("error: {}", given_up(what, wait, STUCK, "stopped at once")));
+                signals::end();
+            }
+        })
+    }
+
+    /// Looks whether the device has not answered for `limit`.
+    fn of(gpu: &Gpu, limit: Duration, give_up: impl Fn(Option<&str>, &Wait) + Send + 'static) -> Self {
         let what = Arc::<Mutex<Option<String>>>::default();
         let (seen, gpu) = (Arc::downgrade(&what), gpu.clone());
         std::thread::spawn(move || {
             let pause = (limit / 20).clamp(Duration::from_millis(10), Duration::from_millis(500));
             while let Some(what) = seen.upgrade() {
                 if let Some(wait) = gpu.waiting().filter(|wait| wait.lasted() > limit) {
-                    let e = given_up(lock(&what).as_deref(), &wait, limit, slow);
-                    // nobody may be there to read it
-                    let _ = writeln!(stderr(), "error: {e}");
-                    exit(1);
+                    give_up(lock(&what).as_deref(), &wait);
                 }
                 drop(what);
                 std::thread::sleep(pause);
