@@ -229,12 +229,12 @@ macro_rules! commands {
 }
 
 impl Command {
-    /// What it logs, where nobody asks for more: warnings, and how far compilation is.
+    /// What it logs, where nobody asks for more: warnings, and how far compilation and measurements are.
     fn log(&self) -> &'static str {
         match self {
             // a case that a version does not fit is left to the rule: expected here, where every version meets every case
             Self::Check(_) => "exgnet=warn,exgnet::gpu::tuning=error",
-            _ => "exgnet=warn,exgnet::gpu::compiling=info",
+            _ => "exgnet=warn,exgnet::gpu::compiling=info,exgnet::lab::measure=info",
         }
     }
 }

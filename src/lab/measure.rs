@@ -147,7 +147,10 @@ pub fn measure(
 fn rounds(probe: &mut Probe, all: &mut [Vec<Item<'_>>], timing: &Timing) -> Result<()> {
     /// Rounds that nobody needs more of.
     const MOST: usize = 100_000;
+    /// Seconds between two lines about where it stands.
+    const SILENCE: f64 = 10.0;
     let start = Instant::now();
+    let mut said = 0.0;
     let any = all.iter().flatten().any(|i| i.ready.is_some());
     for round in 0..MOST {
         let enough = round >= timing.rounds.max(1) && start.elapsed().as_secs_f64() >= timing.min_seconds;
@@ -163,6 +166,12 @@ fn rounds(probe: &mut Probe, all: &mut [Vec<Item<'_>>], timing: &Timing) -> Resu
                     item.time()?;
                 }
             }
+        }
+        let (seconds, done) = (start.elapsed().as_secs_f64(), round + 1);
+        if any && seconds - said >= SILENCE && done < timing.rounds {
+            said = seconds;
+            let left = seconds * (timing.rounds - done) as f64 / done as f64;
+            log::info!("round {done} of {}, about {left:.0} s left (--rounds takes fewer)", timing.rounds);
         }
     }
     Ok(())
