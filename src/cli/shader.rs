@@ -7,7 +7,7 @@ use crate::gpu::{
     Facts, Knob, Number, ShaderSource, Template, Values, Version, embedded_shaders, entries, template_defaults,
     template_names,
 };
-use crate::ops::FAMILIES;
+use crate::ops::family::{is_given, kernels_of};
 use clap::Args;
 use naga::back::PipelineConstants;
 use std::borrow::Cow;
@@ -123,7 +123,7 @@ impl<'a> Found<'a> {
         };
         let (version, mut knobs) = catalogue.named(family, version)?;
         let mut values = ADAPTER.values();
-        for kernel in FAMILIES.iter().filter(|f| f.name == family).flat_map(|f| f.kernels) {
+        for kernel in kernels_of(family) {
             let sample = kernel.sample();
             sample.into_iter().for_each(|(name, v)| {
                 values.entry(name).or_insert(v);
@@ -149,8 +149,7 @@ impl<'a> Found<'a> {
     fn constants(&self, source: &ShaderSource) -> Result<PipelineConstants> {
         let mut all = PipelineConstants::default();
         if let Some((version, values)) = &self.version {
-            let family = FAMILIES.iter().find(|f| f.name == version.family);
-            let elsewhere = |name: &str| family.is_some_and(|family| family.gives(version, name));
+            let elsewhere = |name: &str| is_given(version, name);
             for kernel in version.kernels() {
                 all.extend(
                     entries(source, version, kernel, values, &elsewhere)?.into_iter().flat_map(|e| e.constants()),
@@ -207,7 +206,7 @@ fn list(source: &ShaderSource, only: Option<&str>) -> Result<()> {
     }
     for family in catalogue.families().filter(|family| only.is_none_or(|only| only == *family)) {
         print_line(family);
-        for kernel in FAMILIES.iter().filter(|f| f.name == family).flat_map(|f| f.kernels) {
+        for kernel in kernels_of(family) {
             print_line(&format!("    {}: {}", kernel.name, kernel.formula));
         }
         for version in catalogue.versions(family) {

@@ -37,13 +37,15 @@ pub struct Kernel {
     pub layouts: &'static [&'static str],
 }
 
-impl Family {
-    /// Whether an override constant of a version is given to it, by the launch of some kernel of the family or by its header. One
-    /// that is not is misspelt.
-    pub(crate) fn gives(&self, version: &Version, name: &str) -> bool {
-        let own = |k: &&&Kernel| version.has(k.name);
-        self.kernels.iter().filter(own).any(|k| k.gives(name)) || version.declares(name)
-    }
+/// Whether an override constant of a version is given to it, by the launch of some kernel of its family or by its header. One that
+/// is not is misspelt.
+pub(crate) fn is_given(version: &Version, name: &str) -> bool {
+    version.declares(name) || kernels_of(&version.family).filter(|k| version.has(k.name)).any(|k| k.gives(name))
+}
+
+/// The kernels of a family; none where there is no such family.
+pub(crate) fn kernels_of(family: &str) -> impl Iterator<Item = &'static Kernel> {
+    FAMILIES.iter().filter(move |f| f.name == family).flat_map(|f| f.kernels).copied()
 }
 
 impl Kernel {
@@ -155,9 +157,7 @@ impl<'a> Call<'a> {
     /// What runs, with the numbers of its header.
     pub(crate) fn plan(&self) -> Result<Arc<Plan>> {
         let chosen = self.version()?;
-        let family = FAMILIES.iter().find(|family| family.name == self.kernel.family);
-        let elsewhere = |name: &str| family.is_some_and(|family| family.gives(&chosen.version, name));
-        self.gpu.plan(self.kernel.name, &chosen, &self.sizes, &elsewhere)
+        self.gpu.plan(self.kernel.name, &chosen, &self.sizes, &|name| is_given(&chosen.version, name))
     }
 
     /// Records the launch.

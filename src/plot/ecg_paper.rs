@@ -178,21 +178,17 @@ impl<'a> Trace<'a> {
             return Err(strip.fault(format!("a sampling rate of {fs} Hz"), "give the sampling rate in Hz"));
         }
         let shown = ((most * fs).round() as usize).clamp(1, signal.len().max(1)).min(signal.len());
-        let mut finite: Vec<f64> = signal[..shown].iter().filter(|v| v.is_finite()).map(|v| f64::from(*v)).collect();
-        if finite.is_empty() {
+        let Some((baseline, finite)) = centred(&signal[..shown]) else {
             return Err(strip.fault(format!("none of its {shown} samples is a number"), "leave this record out"));
-        }
+        };
         if let Some(r) = r_peaks.iter().find(|r| **r as usize >= signal.len()) {
             let what = format!("an R peak at sample {r} of a strip of {} samples", signal.len());
             return Err(
                 strip.fault(what, "count R peaks in samples from the start of the strip, at the strip's own rate")
             );
         }
-        finite.sort_by(f64::total_cmp);
-        let baseline = finite[finite.len() / 2];
-        finite.iter_mut().for_each(|v| *v -= baseline);
         let largest = finite.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
-        let unit = if strip.in_mv { 1.0 } else { gain_of(&signal[..shown]) };
+        let unit = if strip.in_mv { 1.0 } else { gain(&finite) };
         let mv = || finite.iter().map(|v| v / unit);
         let room = if r_peaks.is_empty() { 0.05 } else { 3.3 * scale.pen() / scale.gain() };
         let squares = |need: f64, (least, most): (f64, f64)| ((need / 0.5).ceil() * 0.5).clamp(least, most);
@@ -291,14 +287,25 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// What 10 mm of true paper are of a signal without a unit: its tallest beats measure 10 to 25 mm.
-pub(crate) fn gain_of(signal: &[f32]) -> f64 {
+/// The median of the samples that are numbers, and these less it; `None` where there is none.
+fn centred(signal: &[f32]) -> Option<(f64, Vec<f64>)> {
     let mut values: Vec<f64> = signal.iter().filter(|v| v.is_finite()).map(|v| f64::from(*v)).collect();
     values.sort_by(f64::total_cmp);
-    let baseline = values.get(values.len() / 2).copied().unwrap_or(0.0);
-    values.iter_mut().for_each(|v| *v = (*v - baseline).abs());
-    values.sort_by(f64::total_cmp);
-    nice(values.get((values.len().saturating_sub(1) as f64 * 0.995) as usize).copied().unwrap_or(0.0) / 2.5)
+    let median = *values.get(values.len() / 2)?;
+    values.iter_mut().for_each(|v| *v -= median);
+    Some((median, values))
+}
+
+/// What 10 mm of true paper are of a signal without a unit, from its [`centred`] samples: its tallest beats measure 10 to 25 mm.
+fn gain(centred: &[f64]) -> f64 {
+    let mut sizes: Vec<f64> = centred.iter().map(|v| v.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    nice(sizes.get((sizes.len().saturating_sub(1) as f64 * 0.995) as usize).copied().unwrap_or(0.0) / 2.5)
+}
+
+/// [`gain`] of a signal.
+pub(crate) fn gain_of(signal: &[f32]) -> f64 {
+    gain(&centred(signal).map_or_else(Vec::new, |(_, values)| values))
 }
 
 #[cfg(test)]

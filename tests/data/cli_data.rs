@@ -198,8 +198,7 @@ fn a_source_of_its_own_kind_is_read_once_and_then_from_the_cache() {
         "--seconds",
         "4",
     ]);
-    let synth = at("synth");
-    let source = format!("wfdb:{synth}");
+    let source = format!("wfdb:{}", at("synth"));
     let (a, b) = (tmp.path().join("a"), tmp.path().join("b"));
     train(&a, &["--data", &source]);
     // the second run has it from the cache: nothing changes

@@ -7,7 +7,8 @@ use exgnet::ecg::sources::{Kind, Source, load_all};
 use exgnet::ecg::wfdb::{Annotation, Format, RecordToWrite, SignalToWrite, write_annotations, write_record};
 use exgnet::ecg::{Dataset, GuidanceConfig, Leads, LoadOptions, prepared};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// A record of one lead at 100 Hz, beats every 0.4 s.
 pub(super) fn record(dir: &Path, name: &str, n: usize) {
@@ -23,10 +24,16 @@ fn beats(dir: &Path, name: &str, times: impl Iterator<Item = i64>) {
     write_annotations(&dir.join(name), &all).unwrap();
 }
 
-fn with(text: &str) -> Result<Dataset, String> {
+/// An empty folder of the name `own`, and the one that it lies in.
+fn own() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("own");
     std::fs::create_dir(&root).unwrap();
+    (dir, root)
+}
+
+fn with(text: &str) -> Result<Dataset, String> {
+    let (_dir, root) = own();
     record(&root, "a", 450);
     write(&root, "labels.csv", text);
     read(Kind::Table, &root, &small()).map_err(|e| e.to_string())
@@ -194,9 +201,7 @@ fn rows_longer_or_shorter_than_the_header_are_excluded() {
 
 #[test]
 fn files_of_one_name_are_told_apart() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("own");
-    std::fs::create_dir(&root).unwrap();
+    let (_dir, root) = own();
     record(&root, "a", 100);
     write(&root, "a.csv", samples(200, 3));
     let rows = |text: &str| {
@@ -224,9 +229,7 @@ fn files_of_one_name_are_told_apart() {
 /// The row names the file, so that equal reasons are one.
 #[test]
 fn what_is_wrong_with_files_is_said_without_their_names() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("own");
-    std::fs::create_dir(&root).unwrap();
+    let (_dir, root) = own();
     record(&root, "a", 100);
     ["b.csv", "c.csv"].iter().for_each(|name| drop(write(&root, name, "II\n0.1\n")));
     write(&root, "labels.csv", "record,class\na,SR\nb,SR\nc,SR\n");
@@ -239,9 +242,7 @@ fn what_is_wrong_with_files_is_said_without_their_names() {
 /// Text and NumPy files state no unit, headers do; a prepared file keeps that.
 #[test]
 fn strips_of_files_without_a_unit_are_not_taken_for_mv() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("own");
-    std::fs::create_dir(&root).unwrap();
+    let (dir, root) = own();
     record(&root, "a", 100);
     write(&root, "b.csv", samples(100, 3));
     write(&root, "labels.csv", "record,class\na,SR\nb,SR\n");
@@ -279,9 +280,7 @@ fn a_rate_that_nobody_gave_is_said_once() {
 /// One person under two names would be in training and in test.
 #[test]
 fn patients_that_differ_by_case_alone_are_warned_of() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("own");
-    std::fs::create_dir(&root).unwrap();
+    let (_dir, root) = own();
     ["a", "b", "c"].iter().for_each(|name| record(&root, name, 100));
     write(&root, "labels.csv", "record,class,patient\na,SR,p1\nb,SR,P1 \nc,SR,p2\n");
     let set = read(Kind::Table, &root, &small()).unwrap();
@@ -292,9 +291,7 @@ fn patients_that_differ_by_case_alone_are_warned_of() {
 
 #[test]
 fn several_tables_of_a_folder_share_no_record() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("own");
-    std::fs::create_dir(&root).unwrap();
+    let (_dir, root) = own();
     record(&root, "a", 200);
     record(&root, "b", 200);
     write(&root, "labels.csv", "record,class,patient\na,SR,1\n");
@@ -343,9 +340,7 @@ fn ambulatory_recordings() {
 
 #[test]
 fn other_leads_come_with_their_window() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("own");
-    std::fs::create_dir(&root).unwrap();
+    let (dir, root) = own();
     let wave =
         |gain: f64| (0..400).map(|i| (sample(i, 1).parse::<f64>().unwrap() * gain).round() as i16).collect::<Vec<_>>();
     let mut half = wave(700.0);

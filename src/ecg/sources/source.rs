@@ -139,19 +139,18 @@ impl Source {
         }
         let (kind, path) = text.split_once(':').unwrap_or((text, ""));
         let known = Kind::ALL.into_iter().find(|k| k.name() == kind && *k != Kind::Synthetic);
-        let dir = resolve(Path::new(text));
-        if known.is_none() && dir.is_dir() {
-            let kind = if dir.join(TABLE).is_file() { Kind::Table } else { Kind::Wfdb };
-            let hint =
-                format!("write KIND:PATH, such as {}:{text}; `exgnet prepare --help` lists the kinds", kind.name());
-            return Err(Error::file(text, "is a folder without a kind, expected KIND:PATH", hint));
-        }
         match known {
             Some(kind) if !path.trim().is_empty() => Ok(Self::new(kind, path)),
             Some(_) => Err(Error::config(
                 format!("source `{text}`: found no path, expected {kind}:PATH"),
                 "name the file or folder; a relative path is also looked for below EXGNET_DATA",
             )),
+            None if resolve(Path::new(text)).is_dir() => {
+                let has_table = resolve(Path::new(text)).join(TABLE).is_file();
+                let kind = if has_table { Kind::Table } else { Kind::Wfdb }.name();
+                let hint = format!("write KIND:PATH, such as {kind}:{text}; `exgnet prepare --help` lists the kinds");
+                Err(Error::file(text, "is a folder without a kind, expected KIND:PATH", hint))
+            }
             None => Err(Error::config(
                 format!("source `{text}`: found the kind `{kind}`, expected one of {}", Self::forms()),
                 match alike(kind, Kind::ALL.into_iter().map(Kind::name)) {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{Chosen, Facts, Given, Gpu, Need, Number, Template, Values, Version, embedded_shaders, entries};
-use crate::ops::family::{Family, Kernel};
+use crate::ops::family::{Kernel, is_given};
 use naga::valid::Capabilities;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -85,11 +85,11 @@ fn samples(kernel: &Kernel) -> Vec<Values> {
 }
 
 /// Compiles every text of a version for every kernel, under sample sizes that it fits; the number of different ones.
-pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, family: &Family) -> Result<usize> {
+pub(super) fn compile_all(gpu: &Gpu, version: &Arc<Version>, kernels: &[&'static Kernel]) -> Result<usize> {
     let chosen = Chosen { version: version.clone(), settings: BTreeMap::new() };
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
-    let elsewhere = |name: &str| family.gives(version, name);
-    for kernel in family.kernels.iter().filter(|k| version.has(k.name)) {
+    let elsewhere = |name: &str| is_given(version, name);
+    for kernel in kernels.iter().filter(|k| version.has(k.name)) {
         let operands = kernel.operands.iter().map(|(name, _)| *name);
         let given: Vec<&str> = operands.chain(version.scratch()).collect();
         for (i, sample) in samples(kernel).into_iter().enumerate() {

@@ -283,7 +283,7 @@ impl Checker {
                     report.problems.push(format!("{shown}: //@ layout: found {found}, {} offers {known}", family.name));
                 }
             }
-            match texts::compile_all(gpu, version, family) {
+            match texts::compile_all(gpu, version, family.kernels) {
                 Ok(n) => {
                     report.compiled = n;
                     let launch = |name: String| {
