@@ -9,78 +9,73 @@
 // A template (minijinja). Its constants:
 //   lanes   of a subgroup; lane i owns the positions [i p, i p + p) of a tile of lanes p
 //   oc, p   virtual channels and positions a thread computes; p a multiple of 4
-//   du      rows it takes at once
+//   trip    taps it takes at once, of several rows where a window has fewer
 //   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
-//   parts   1 to 4; of part i: taps_i, of its window; shift_i, 0 to 3: values between a vec4 and the window's start
+//   unit    values of a load, 4 or 8
+//   parts   1 to 4; of part i: taps_i, of its window; shift_i, less than unit: values between a unit and the window's start
 //   add     adds to what dst holds;  relu  stores max(0, sum + bias of the channel)
-//   fast    seven points, see 05_fast;  half  src holds f16, see include/quad.wgsl
+//   fast    eleven points, see 05_fast;  half  src holds f16, see include/quad.wgsl
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
 // The unrolled body (taps oc p multiply-adds) must fit the instruction cache, and every weight and sample serve as many of
 // them as possible: the defaults below. On an Intel CPU what goes beyond its 32 KiB, some 1350 multiply-adds, costs a third.
-// A tile's groups follow each other: its samples come from the cache for all blocks of channels but the first. A load costs as much as a hundred multiply-adds there, a broadcast as much as ten.
+// A tile's groups follow each other: its samples come from the cache for all blocks of channels but the first. A load costs as much as thirty multiply-adds there, one of eight values little more than one of four.
 //@ alias: tile
 //@ needs: subgroups
 //@ fits: lanes > 0
 //@ layout: src=rows w=tiles
 //@ default: software
-//@ knob p: (20 if taps == 1 else 12 if taps <= 7 else 16) if intel else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
-//@ knob oc: (24 if taps == 1 else min(32, max(2, 1350 // (p * taps)))) if intel else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+//@ knob p: (8 if taps == 1 else 12 if taps <= 7 else 16) if intel else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
+//@ knob oc: (64 if taps == 1 else min(32, max(2, 1350 // (p * taps)))) if intel else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
 //@ knob mo: 4 if intel else 2 | 1 2 3 4 5 6 7 8
 //@ knob mq: 2 if intel else 4 | 1 2 3 4 5 6 7 8
-//@ knob du: 2 if taps == 1 else 1 | 1 2 3 4 6 8
-//@ try: oc=8 p=16 mo=2 mq=6 du=1 if 128 * taps <= 3200
-//@ try: oc=8 p=16 mo=4 mq=2 du=1 if 128 * taps <= 3200
-//@ try: oc=6 p=16 mo=2 mq=4 du=1 if 96 * taps <= 3200
-//@ try: oc=11 p=12 mo=4 mq=4 du=1 if 132 * taps <= 3200
-//@ try: oc=11 p=16 mo=4 mq=2 du=1 if 176 * taps <= 3200
-//@ try: oc=16 p=16 mo=2 mq=4 du=1 if 256 * taps <= 3200
-//@ try: oc=22 p=8 mo=2 mq=4 du=1 if 176 * taps <= 3200
-//@ try: oc=32 p=8 mo=4 mq=2 du=4 if 1024 * taps <= 3200
+//@ knob trip: 2 | 1 2 3 4 6 8
+//@ let du: 1
+//@ try: oc=8 p=16 mo=2 mq=6 if 128 * taps <= 3200
+//@ try: oc=8 p=16 mo=4 mq=2 if 128 * taps <= 3200
+//@ try: oc=6 p=16 mo=2 mq=4 if 96 * taps <= 3200
+//@ try: oc=11 p=12 mo=4 mq=4 if 132 * taps <= 3200
+//@ try: oc=11 p=16 mo=4 mq=2 if 176 * taps <= 3200
+//@ try: oc=16 p=16 mo=2 mq=4 if 256 * taps <= 3200
+//@ try: oc=22 p=8 mo=2 mq=4 if 176 * taps <= 3200
+//@ try: oc=32 p=8 mo=4 mq=2 trip=4 if 1024 * taps <= 3200
 //@ let p: p if lanes * p <= places else min(p, 8) if lanes * 8 <= places else 4
 //@ let oc: even(width, oc)
 //@ let mo: min(mo, oc)
 //@ let native: 0
-//@ let load: 4 * lanes
+//@ let unit: 8 if software and int64 and p % 8 == 0 else 4
+//@ let load: unit * lanes
 //@ let blocks: ceil(width, oc)
 //@ let tiles: ceil(places, lanes * p)
 //@ groups: blocks * tiles
-{%- set xyzw = ["x", "y", "z", "w"] %}
+{%- set wide = unit == 8 %}
+{%- set component = ["a.x", "a.y", "a.z", "a.w", "b.x", "b.y", "b.z", "b.w"] if wide else ["x", "y", "z", "w"] %}
+{%- set unpack = "unpacked8" if wide else "unpacked" %}
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
-{%- set each = 4 if fast else 1 %}
+{%- set each = 6 if fast else 1 %}
 
 {% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,    // records: B folds; pitch: places of a record in a row
-    quads: u32, channels: u32, first: u32, len: u32, // vec4s of a row; dst: all channels, the first, T
+    units: u32, channels: u32, first: u32, len: u32, // units of a row; dst: all channels, the first, T
     width: u32, split: u32, folds: u32, every: u32,  // width: virtual channels
     blocks: u32, point: u32,                         // of channels; rows of src from one point to the next
-    depth_0: u32, row_0: u32, offset_0: u32, w_0: u32, // of a part: rows, the first, vec4s before the window; its weights
+    depth_0: u32, row_0: u32, offset_0: u32, w_0: u32, // of a part: rows, the first, units before the window and its weights
     depth_1: u32, row_1: u32, offset_1: u32, w_1: u32,
     depth_2: u32, row_2: u32, offset_2: u32, w_2: u32,
     depth_3: u32, row_3: u32, offset_3: u32, w_3: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> src: array<Quad>;
-@group(0) @binding(2) var<storage, read> w: array<Words>;
+@group(0) @binding(1) var<storage, read> src: array<{{ "Octet" if wide else "Quad" }}>;
+@group(0) @binding(2) var<storage, read> w: array<{{ "Words8" if wide else "Words" }}>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
 {%- if relu %}
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 {%- endif %}
 {%- if fast %}
-
-// A: the powers of the points 0, 1, -1, 2, -2, 1/2 and infinity.
-const AT_POINT = array<vec4<f32>, 7>(
-    vec4<f32>(1.0, 0.0, 0.0, 0.0),
-    vec4<f32>(1.0, 1.0, 1.0, 1.0),
-    vec4<f32>(1.0, -1.0, 1.0, -1.0),
-    vec4<f32>(1.0, 2.0, 4.0, 8.0),
-    vec4<f32>(1.0, -2.0, 4.0, -8.0),
-    vec4<f32>(1.0, 0.5, 0.25, 0.125),
-    vec4<f32>(0.0, 0.0, 0.0, 1.0),
-);
+{% include "include/toom_cook.wgsl" %}
 {%- endif %}
 
 // Four positions of a row of dst that begins at `row`: `t` and those after it, `step` apart.
@@ -103,58 +98,59 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     // sums go through an array and loops: unrolled stores take longer to compile than all the rest
     var sums: array<f32, {{ oc * p * each }}>;
     {%- if fast %}
-    for (var point = 0u; point < 7u; point++) {
+    for (var point = 0u; point < 11u; point++) {
     {%- endif %}
     {%- for o in range(oc) %}
     {% for q in range(p) %}var a{{ o }}_{{ q }} = 0.0; {% endfor %}
     {%- endfor %}
     {%- for i in range(parts) %}
     {%- set taps = all_taps[i] %}
+    {%- set rows = [trip // taps, 1]|max %}
     {%- set shift = all_shift[i] %}
     {%- set tail = shift + taps - 1 %}
-    {%- set edges = (tail + 4 * lanes - 1) // (4 * lanes) %}
-    {%- set loads = (taps * oc * du + 4 * lanes - 1) // (4 * lanes) %}
+    {%- set edges = (tail + load - 1) // load %}
+    {%- set loads = (taps * oc * rows + load - 1) // load %}
     {
-        let trips = (p.depth_{{ i }} + {{ du - 1 }}u) / {{ du }}u;
-        let start = (p.row_{{ i }}{{ " + point * p.point" if fast }}) * p.quads + p.offset_{{ i }} + tile * {{ lanes * p // 4 }}u;
+        let trips = (p.depth_{{ i }} + {{ rows - 1 }}u) / {{ rows }}u;
+        let start = (p.row_{{ i }}{{ " + point * p.point" if fast }}) * p.units + p.offset_{{ i }} + tile * {{ lanes * p // unit }}u;
         var wi = p.w_{{ i }} + ({{ "point * p.blocks + " if fast }}block) * trips * {{ loads * lanes }}u + lane;
         var u = 0u;
         loop {
-            {%- for d in range(du) %}
+            {%- for d in range(rows) %}
             {%- if d == 0 %}
-            let r0 = start + u * p.quads;
+            let r0 = start + u * p.units;
             {%- else %}
             // rows past the end meet weights of zero
-            let r{{ d }} = start + min(u + {{ d }}u, p.depth_{{ i }} - 1u) * p.quads;
+            let r{{ d }} = start + min(u + {{ d }}u, p.depth_{{ i }} - 1u) * p.units;
             {%- endif %}
-            {%- for l in range(p // 4) %}
-            let v{{ d }}_{{ l }} = unpacked(src[r{{ d }} + lane * {{ p // 4 }}u + {{ l }}u]);
+            {%- for l in range(p // unit) %}
+            let v{{ d }}_{{ l }} = {{ unpack }}(src[r{{ d }} + lane * {{ p // unit }}u + {{ l }}u]);
             {%- endfor %}
             {%- for l in range(edges) %}
-            let e{{ d }}_{{ l }} = unpacked(src[r{{ d }} + {{ lanes * p // 4 + l * lanes }}u + lane]);
+            let e{{ d }}_{{ l }} = {{ unpack }}(src[r{{ d }} + {{ lanes * p // unit + l * lanes }}u + lane]);
             {%- endfor %}
             {%- endfor %}
             {%- for l in range(loads) %}
-            let w{{ l }} = values(w[wi + {{ l * lanes }}u]);
+            let w{{ l }} = {{ "values8" if wide else "values" }}(w[wi + {{ l * lanes }}u]);
             {%- endfor %}
-            {%- for d in range(du) %}
+            {%- for d in range(rows) %}
             {%- for j in range(p + tail) %}
             {%- if j < p %}
-            let x{{ d }}_{{ j }} = v{{ d }}_{{ j // 4 }}.{{ xyzw[j % 4] }};
+            let x{{ d }}_{{ j }} = v{{ d }}_{{ j // unit }}.{{ component[j % unit] }};
             {%- else %}
             {%- set f = j - p %}
-            let x{{ d }}_{{ j }} = select(subgroupShuffle(x{{ d }}_{{ f }}, next), subgroupBroadcast(e{{ d }}_{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u), last);
+            let x{{ d }}_{{ j }} = select(subgroupShuffle(x{{ d }}_{{ f }}, next), subgroupBroadcast(e{{ d }}_{{ f // load }}.{{ component[f % unit] }}, {{ f % load // unit }}u), last);
             {%- endif %}
             {%- endfor %}
             {%- endfor %}
-            {%- for f in range(taps * oc * du) %}
-            let k{{ f // oc }}_{{ f % oc }} = subgroupBroadcast(w{{ f // (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u);
+            {%- for f in range(taps * oc * rows) %}
+            let k{{ f // oc }}_{{ f % oc }} = subgroupBroadcast(w{{ f // load }}.{{ component[f % unit] }}, {{ f % load // unit }}u);
             {%- endfor %}
             {%- for o0 in range(0, oc, mo) %}
             {%- set o1 = [o0 + mo, oc]|min %}
             {%- for q0 in range(0, p, mq) %}
             {%- set q1 = [q0 + mq, p]|min %}
-            {%- for d in range(du) %}
+            {%- for d in range(rows) %}
             {%- for j in range(taps) %}
             {% for o in range(o0, o1) %}{% for q in range(q0, q1) %}a{{ o }}_{{ q }} += k{{ d * taps + j }}_{{ o }} * x{{ d }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
             {%- endfor %}
@@ -162,16 +158,18 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             {%- endfor %}
             {%- endfor %}
             wi += {{ loads * lanes }}u;
-            u += {{ du }}u;
+            u += {{ rows }}u;
             continuing { break if u >= p.depth_{{ i }}; }
         }
     }
     {%- endfor %}
 
     {%- if fast %}
-    let k = AT_POINT[point];
+    {%- for e in range(6) %}
+    let k{{ e }} = TOOM_A[point][{{ e }}];
+    {%- endfor %}
     {%- for o in range(oc) %}
-    {% for q in range(p) %}{% for e in range(4) %}sums[{{ (o * p + q) * 4 + e }}] += k.{{ xyzw[e] }} * a{{ o }}_{{ q }}; {% endfor %}{% endfor %}
+    {% for q in range(p) %}{% for e in range(6) %}sums[{{ (o * p + q) * 6 + e }}] += k{{ e }} * a{{ o }}_{{ q }}; {% endfor %}{% endfor %}
     {%- endfor %}
     }
     {%- else %}

@@ -18,6 +18,8 @@
 //@ try: oc=32 if taps <= 15
 //@ try: oc=16 du=1
 //@ let oc: even(width, oc)
+//@ let unit: 4
+//@ let trip: 1
 //@ let load: 4
 //@ let blocks: ceil(width, oc)
 //@ let tiles: ceil(places, 128)
@@ -31,7 +33,7 @@
 
 struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,
-    quads: u32, channels: u32, first: u32, len: u32,
+    units: u32, channels: u32, first: u32, len: u32,
     width: u32, split: u32, folds: u32, every: u32,
     depth_0: u32, row_0: u32, offset_0: u32, w_0: u32,
     depth_1: u32, row_1: u32, offset_1: u32, w_1: u32,
@@ -67,7 +69,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         for (var f = lid; f < {{ du * quads }}u; f += 64u) {
             // rows past the end meet weights of zero
             let from_row = p.row_{{ i }} + min(u + f / {{ quads }}u, p.depth_{{ i }} - 1u);
-            window[f] = unpacked(src[from_row * p.quads + p.offset_{{ i }} + tile * 32u + f % {{ quads }}u]);
+            window[f] = unpacked(src[from_row * p.units + p.offset_{{ i }} + tile * 32u + f % {{ quads }}u]);
         }
         let trips = (p.depth_{{ i }} + {{ du - 1 }}u) / {{ du }}u;
         for (var f = lid; f < {{ row }}u; f += 64u) {

@@ -9,6 +9,8 @@
 //@ try: oc=32 if taps <= 15
 //@ try: oc=16 du=1
 //@ let oc: even(width, oc)
+//@ let unit: 4
+//@ let trip: 1
 //@ let load: 4
 //@ let blocks: ceil(width, oc)
 //@ let tiles: ceil(places, 128)

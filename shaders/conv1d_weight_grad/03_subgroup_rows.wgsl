@@ -10,7 +10,8 @@
 //   lanes    of a subgroup; a lane is a row of a
 //   va, ub   a group computes va lanes rows of a and ub rows of b, all taps of each
 //   p        positions a trip takes, a multiple of 4
-//   taps     of the window; shift, 0 to 3: values between a vec4 and the window's start
+//   unit     values of a load, 4 or 8
+//   taps     of the window; shift, less than unit: values between a unit and the window's start
 //   mv, mj   vectors of lanes and taps whose sums are in flight together: 8 in all is what registers hold
 //   swap     a is x
 //   fast     seven points, see 05_fast
@@ -57,14 +58,15 @@
 //@ let slice: ceil(trips, max(1, min(trips, ceil(slices, points * a_blocks * b_blocks))))
 //@ let slices: ceil(trips, slice)
 //@ let direct: slices == 1
-//@ let a_quads: x_quads if swap else g_quads
-//@ let b_quads: g_quads if swap else x_quads
+//@ let unit: 8 if software and int64 and p % 8 == 0 else 4
+//@ let a_units: (x_quads if swap else g_quads) * 4 // unit
+//@ let b_units: (g_quads if swap else x_quads) * 4 // unit
 //@ let a_first: 0 if swap else first
 //@ let b_first: first if swap else 0
-//@ let a_offset: x_lead // 4 if swap else lead // 4
+//@ let a_offset: (x_lead if swap else lead) // unit
 //@ let begin: lead + x_lead + 1 - window - taps if swap else window
-//@ let b_offset: begin // 4
-//@ let shift: begin % 4
+//@ let b_offset: begin // unit
+//@ let shift: begin % unit
 //@ let out: out_g
 //@ let first: window - lead
 //@ let weights: out_g * c_in * kernel
@@ -77,24 +79,27 @@
 {% set part = "dw" if direct else "part" %}
 {%- set a = "x" if swap else "g" %}
 {%- set b = "g" if swap else "x" %}
-{%- set xyzw = ["x", "y", "z", "w"] %}
+{%- set wide = unit == 8 %}
+{%- set component = ["a.x", "a.y", "a.z", "a.w", "b.x", "b.y", "b.z", "b.w"] if wide else ["x", "y", "z", "w"] %}
+{%- set unpack = "unpacked8" if wide else "unpacked" %}
+{%- set type = "Octet" if wide else "Quad" %}
 {%- set window = p + shift + taps - 1 %}
-{%- set loads = (window + 4 * lanes - 1) // (4 * lanes) %}
-{%- set by_rows = (window + 3) // 4 * ((ub + lanes - 1) // lanes) <= ub * loads %}
+{%- set loads = (window + unit * lanes - 1) // (unit * lanes) %}
+{%- set by_rows = (window + unit - 1) // unit * ((ub + lanes - 1) // lanes) <= ub * loads %}
 
 {% include "include/quad.wgsl" %}
 
 struct Params {
     n: u32, weights: u32, slices: u32, a_blocks: u32, b_blocks: u32,
     trips: u32, slice: u32,                              // of all positions, of a slice
-    a_quads: u32, a_first: u32, a_rows: u32, a_offset: u32, // vec4s of a row, first row, rows, vec4s before the first position
-    b_quads: u32, b_first: u32, b_rows: u32, b_offset: u32,
+    a_units: u32, a_first: u32, a_rows: u32, a_offset: u32, // units of a row, first row, rows, units before the first position
+    b_units: u32, b_first: u32, b_rows: u32, b_offset: u32,
     out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,  // first = j0 - lead
     {{ 'a_point: u32, b_point: u32, x_rows: u32,' if fast }} // rows of a and b from one point to the next
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
-@group(0) @binding(2) var<storage, read> g: array<Quad>;
+@group(0) @binding(1) var<storage, read> x: array<{{ type }}>;
+@group(0) @binding(2) var<storage, read> g: array<{{ type }}>;
 @group(0) @binding(3) var<storage, read_write> {{ part }}: array<f32>;
 
 {% if fast %}{% include "include/weight_points.wgsl" %}{% else %}{% include "include/weight_tap.wgsl" %}{% endif %}
@@ -111,56 +116,56 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     {%- endif %}
     // rows past the end read the last one; nobody stores them
     {%- for v in range(va) %}
-    let ar{{ v }} = ({{ 'point * p.a_point + ' if fast }}p.a_first + min(ra + {{ v * lanes }}u + lane, p.a_rows - 1u)) * p.a_quads + p.a_offset;
+    let ar{{ v }} = ({{ 'point * p.a_point + ' if fast }}p.a_first + min(ra + {{ v * lanes }}u + lane, p.a_rows - 1u)) * p.a_units + p.a_offset;
     {%- endfor %}
     {%- if by_rows %}
     {%- for u in range(0, ub, lanes) %}
-    let br{{ u }} = ({{ 'point * p.b_point + ' if fast }}p.b_first + min(rb + {{ u }}u + lane, p.b_rows - 1u)) * p.b_quads + p.b_offset;
+    let br{{ u }} = ({{ 'point * p.b_point + ' if fast }}p.b_first + min(rb + {{ u }}u + lane, p.b_rows - 1u)) * p.b_units + p.b_offset;
     {%- endfor %}
     {%- else %}
     {%- for u in range(ub) %}
-    let br{{ u }} = ({{ 'point * p.b_point + ' if fast }}p.b_first + min(rb + {{ u }}u, p.b_rows - 1u)) * p.b_quads + p.b_offset + lane;
+    let br{{ u }} = ({{ 'point * p.b_point + ' if fast }}p.b_first + min(rb + {{ u }}u, p.b_rows - 1u)) * p.b_units + p.b_offset + lane;
     {%- endfor %}
     {%- endif %}
 
     {%- for v in range(va) %}{% for u in range(ub) %}
     {% for j in range(taps) %}var s{{ v }}_{{ u }}_{{ j }} = 0.0; {% endfor %}
     {%- endfor %}{% endfor %}
-    var at = slice * p.slice * {{ p // 4 }}u;
-    let end = min(p.trips, (slice + 1u) * p.slice) * {{ p // 4 }}u;
+    var at = slice * p.slice * {{ p // unit }}u;
+    let end = min(p.trips, (slice + 1u) * p.slice) * {{ p // unit }}u;
     loop {
         {%- for v in range(va) %}
-        {%- for i in range(p // 4) %}
-        let a{{ v }}_{{ i }} = unpacked({{ a }}[ar{{ v }} + at + {{ i }}u]);
+        {%- for i in range(p // unit) %}
+        let a{{ v }}_{{ i }} = {{ unpack }}({{ a }}[ar{{ v }} + at + {{ i }}u]);
         {%- endfor %}
         {%- endfor %}
         {%- if by_rows %}
         {%- for u in range(0, ub, lanes) %}
-        {%- for i in range((window + 3) // 4) %}
-        let e{{ u }}_{{ i }} = unpacked({{ b }}[br{{ u }} + at + {{ i }}u]);
+        {%- for i in range((window + unit - 1) // unit) %}
+        let e{{ u }}_{{ i }} = {{ unpack }}({{ b }}[br{{ u }} + at + {{ i }}u]);
         {%- endfor %}
         {%- for u1 in range(u, [u + lanes, ub]|min) %}
         {%- for j in range(shift, window) %}
-        let b{{ u1 }}_{{ j }} = subgroupBroadcast(e{{ u }}_{{ j // 4 }}.{{ xyzw[j % 4] }}, {{ u1 - u }}u);
+        let b{{ u1 }}_{{ j }} = subgroupBroadcast(e{{ u }}_{{ j // unit }}.{{ component[j % unit] }}, {{ u1 - u }}u);
         {%- endfor %}
         {%- endfor %}
         {%- endfor %}
         {%- else %}
         {%- for u in range(ub) %}
         {%- for i in range(loads) %}
-        let e{{ u }}_{{ i }} = unpacked({{ b }}[br{{ u }} + at + {{ i * lanes }}u]);
+        let e{{ u }}_{{ i }} = {{ unpack }}({{ b }}[br{{ u }} + at + {{ i * lanes }}u]);
         {%- endfor %}
         {%- for j in range(shift, window) %}
-        let b{{ u }}_{{ j }} = subgroupBroadcast(e{{ u }}_{{ j // (4 * lanes) }}.{{ xyzw[j % 4] }}, {{ j % (4 * lanes) // 4 }}u);
+        let b{{ u }}_{{ j }} = subgroupBroadcast(e{{ u }}_{{ j // (unit * lanes) }}.{{ component[j % unit] }}, {{ j % (unit * lanes) // unit }}u);
         {%- endfor %}
         {%- endfor %}
         {%- endif %}
         {%- for u in range(ub) %}{% for v0 in range(0, va, mv) %}{% for j0 in range(0, taps, mj) %}
         {%- for q in range(p) %}
-        {% for v in range(v0, [v0 + mv, va]|min) %}{% for j in range(j0, [j0 + mj, taps]|min) %}s{{ v }}_{{ u }}_{{ j }} += a{{ v }}_{{ q // 4 }}.{{ xyzw[q % 4] }} * b{{ u }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
+        {% for v in range(v0, [v0 + mv, va]|min) %}{% for j in range(j0, [j0 + mj, taps]|min) %}s{{ v }}_{{ u }}_{{ j }} += a{{ v }}_{{ q // unit }}.{{ component[q % unit] }} * b{{ u }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
         {%- endfor %}
         {%- endfor %}{% endfor %}{% endfor %}
-        at += {{ p // 4 }}u;
+        at += {{ p // unit }}u;
         continuing { break if at >= end; }
     }
 

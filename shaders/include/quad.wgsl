@@ -18,11 +18,27 @@ fn packed(v: vec4<f32>) -> Quad {
     let fits = all(abs(v) <= vec4<f32>(65504.0));
     return select(vec2<u32>(0x7c007c00u), vec2<u32>(pack2x16float(v.xy), pack2x16float(v.zw)), fits);
 }
+{%- if software and int64 %}
+
+// Eight values, as in include/words.wgsl.
+alias Octet = vec2<u64>;
+
+fn unpacked8(q: Octet) -> Eight {
+    let w = vec4<u32>(u32(q.x), u32(q.x >> 32u), u32(q.y), u32(q.y >> 32u));
+    return Eight(unpacked(w.xy), unpacked(w.zw));
+}
+{%- endif %}
 {%- else %}
 alias Number = f32;
 alias Quad = Words;
 
 fn unpacked(q: Quad) -> vec4<f32> { return values(q); }
+{%- if software and int64 %}
+
+alias Octet = Words8;
+
+fn unpacked8(q: Octet) -> Eight { return values8(q); }
+{%- endif %}
 
 fn packed(v: vec4<f32>) -> Quad { return words(v); }
 {%- endif %}

@@ -17,39 +17,35 @@ override WG: u32 = 64u;
 
 @group(0) @binding(8) var<storage, read_write> dw: array<f32>;
 
-// G: the powers of the points 0, 1, -1, 2, -2 and 1/2 over the product of the distances to the others; infinity.
-const G = array<vec4<f32>, 7>(
-    vec4<f32>(-0.5, 0.0, 0.0, 0.0),
-    vec4<f32>(-1.0, -1.0, -1.0, -1.0) / 3.0,
-    vec4<f32>(1.0, -1.0, 1.0, -1.0) / 9.0,
-    vec4<f32>(1.0, 2.0, 4.0, 8.0) / 36.0,
-    vec4<f32>(-1.0, 2.0, -4.0, 8.0) / 60.0,
-    vec4<f32>(32.0, 16.0, 8.0, 4.0) / 45.0,
-    vec4<f32>(0.0, 0.0, 0.0, 1.0),
-);
+{% include "include/toom_cook.wgsl" %}
 
-// Adds slices and points in order: one weight a thread.
+// Adds slices and points in order: the six weights of a piece a thread.
 @compute @workgroup_size(WG)
 fn combine(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let id = (wid.y * nwg.x + wid.x) * WG + lid;
-    if id >= p.n { return; }
-    let k = i32(id % p.kernel);
-    let c = id / p.kernel % p.c_in;
-    let o = id / p.kernel / p.c_in;
-    // k = stride (tap + first) + phase + pad, the phase not negative
-    let place = k - p.pad - i32(p.stride) * p.first;
-    let tap = u32(place) / p.stride;
-    let u = c * p.phases + u32(place) % p.stride;
     let size = p.out * p.x_rows * {{ taps }}u;
-    var at = (o * p.x_rows + u) * {{ taps }}u + tap / 4u;
-    var dw_k = 0.0;
-    for (var t = 0u; t < 7u; t++) {
-        var sum = 0.0;
-        for (var s = 0u; s < p.slices; s++) {
-            sum += part[at];
-            at += size;
-        }
-        dw_k += G[t][tap % 4u] * sum;
+    var at = (wid.y * nwg.x + wid.x) * WG + lid;
+    if at >= size { return; }
+    let piece = at % {{ taps }}u;
+    let u = at / {{ taps }}u % p.x_rows;
+    let o = at / {{ taps }}u / p.x_rows;
+    {%- for e in range(6) %}
+    var dw{{ e }} = 0.0;
+    {%- endfor %}
+    {%- for t in range(11) %}
+    var sum{{ t }} = 0.0;
+    for (var s = 0u; s < p.slices; s++) {
+        sum{{ t }} += part[at];
+        at += size;
     }
-    dw[id] = dw_k;
+    {%- for e in range(6) %}
+    dw{{ e }} += TOOM_G[{{ t }}][{{ e }}] * sum{{ t }};
+    {%- endfor %}
+    {%- endfor %}
+    // k = stride (tap + first) + phase + pad
+    let c = u / p.phases;
+    var k = i32(p.stride) * (i32(6u * piece) + p.first) + i32(u % p.phases) + p.pad;
+    {%- for e in range(6) %}
+    if k >= 0 && k < i32(p.kernel) { dw[(o * p.c_in + c) * p.kernel + u32(k)] = dw{{ e }}; }
+    k += i32(p.stride);
+    {%- endfor %}
 }

@@ -1,6 +1,8 @@
 // Four f32 as they are moved. A CPU that plays the GPU loads and stores lane by lane and word by word, each word behind a
 // test of its own: two f32 to a word of 64 bits are half the work.
+struct Eight { a: vec4<f32>, b: vec4<f32> }
 {%- if software and int64 %}
+
 alias Words = vec2<u64>;
 alias Pair = u64;
 const PER_WORD: u32 = 2u;
@@ -15,6 +17,11 @@ fn value(w: u64, i: u32) -> f32 { return bitcast<f32>(select(u32(w), u32(w >> 32
 fn pair(low: f32, high: f32) -> Pair { return u64(bitcast<u32>(low)) | (u64(bitcast<u32>(high)) << 32u); }
 
 fn words(v: vec4<f32>) -> Words { return Words(pair(v.x, v.y), pair(v.z, v.w)); }
+
+// One load of eight takes little longer than one of four.
+alias Words8 = vec4<u64>;
+
+fn values8(w: Words8) -> Eight { return Eight(values(w.xy), values(w.zw)); }
 {%- else %}
 alias Words = vec4<f32>;
 alias Pair = vec2<f32>;

@@ -1,20 +1,21 @@
 // The formulas as loops: one value a thread.
 //   rows:     y[c, r, lead + (b folds + f) pitch + m] = x[b, c, step m + (r + f) every], 0 outside [0, len) and elsewhere
-//   points:   v[t, u, m] = sum over j < 7 of B[t, j] src[u, 4 m + shift + j], of vec4s that lie in src whole
-//   grads:    h[t, u, lead + m] = sum over e < 4 of A[e, t] src[u, 4 (start + m) + e], 0 for m < 0 and outside of src
-//   weights:  laid[t, block, trip, d, j, i] = sum over e < 4 of G[t, e] tap(4 j + e), or without `fast` tap(j)
-// lead, pitch, quads, from_quads count vec4s, in f32; A, B and G as in 02_vectors.
+//   points:   v[t, first + u, m] = sum over j < 11 of B[t, j] src[u, 6 m + shift + j]
+//   grads:    h[t, u, lead + m] = sum over e < 6 of A[e, t] src[u, 6 (start + m) + e], 0 for m < 0
+//   weights:  laid[t, block, trip, d, j, i] = sum over e < 6 of G[t, e] tap(6 j + e), or without `fast` tap(j)
+// Of points and grads, four tiles whose values do not all lie in src are 0. lead, pitch, quads, from_quads count vec4s, in
+// f32; A, B and G: include/toom_cook.wgsl.
 //@ fits: not half
 //@ threads rows: channels * phases * quads * 4
-//@ threads points: 7 * rows * quads * 4
-//@ threads grads: 7 * rows * quads * 4
-//@ threads weights: (7 if fast else 1) * blocks * trips * row
+//@ threads points: 11 * rows * quads * 4
+//@ threads grads: 11 * rows * quads * 4
+//@ threads weights: (11 if fast else 1) * blocks * trips * row
 //@ knob WG: 8 if software else 64 | 8 16 32 64 128 256
 
 struct Rows {
     n: u32, records: u32, channels: u32, quads: u32, pitch: u32, lead: u32, step: u32, every: u32, phases: u32, folds: u32, len: u32,
 }
-struct Points { n: u32, rows: u32, from_quads: u32, quads: u32, shift: u32 }
+struct Points { n: u32, rows: u32, from_quads: u32, quads: u32, shift: u32, first: u32, point: u32 }
 struct Grads { n: u32, rows: u32, from_quads: u32, quads: u32, start: i32, lead: i32 }
 struct Weights {
     n: u32, base: u32, row: u32, depth: u32, trips: u32, du: u32, oc: u32, taps: u32, stride: u32, phases: u32, pad: i32,
@@ -36,16 +37,7 @@ override transposed: bool = false;
 override fast: bool = false;
 override WG: u32 = 64u;
 
-const B = array(
-    -2.0, 4.0, 2.5, -5.0, -0.5, 1.0, 0.0,
-    0.0, 2.0, -2.0, -4.5, 0.5, 1.0, 0.0,
-    0.0, -2.0, 6.0, -3.5, -1.5, 1.0, 0.0,
-    0.0, 1.0, -1.5, -2.0, 1.5, 1.0, 0.0,
-    0.0, -1.0, 2.5, 0.0, -2.5, 1.0, 0.0,
-    0.0, 4.0, 0.0, -5.0, 0.0, 1.0, 0.0,
-    0.0, -2.0, 4.0, 2.5, -5.0, -0.5, 1.0);
-const POWERS = array(0.0, 1.0, -1.0, 2.0, -2.0, 0.5);
-const FACTORS = array(-0.5, -0.33333334, 0.11111111, 0.027777778, -0.016666668, 0.7111111, 1.0);
+{% include "include/toom_cook.wgsl" %}
 
 @compute @workgroup_size(WG)
 fn rows(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
@@ -69,11 +61,10 @@ fn points(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
     let u = id / (4u * q.quads) % q.rows;
     let t = id / (4u * q.quads) / q.rows;
     var sum = 0.0;
-    // four places of v are one vec4 there: all of them or none
-    if m / 4u * 4u + 5u < q.from_quads {
-        for (var j = 0u; j < 7u; j++) { sum += B[7u * t + j] * src[4u * (u * q.from_quads + m) + q.shift + j]; }
+    if m / 4u * 24u + 36u <= 4u * q.from_quads {
+        for (var j = 0u; j < 11u; j++) { sum += TOOM_B[t][j] * src[4u * u * q.from_quads + 6u * m + q.shift + j]; }
     }
-    v[id] = sum;
+    v[((t * q.point + q.first) + u) * 4u * q.quads + m] = sum;
 }
 
 @compute @workgroup_size(WG)
@@ -84,12 +75,9 @@ fn grads(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
     let u = id / (4u * d.quads) % d.rows;
     let t = id / (4u * d.quads) / d.rows;
     var sum = 0.0;
-    if m >= 0 && d.start + m < i32(d.from_quads) {
-        let tile = 4u * (u * d.from_quads + u32(d.start + m));
-        if t == 6u { sum = src[tile + 3u];
-        } else {
-            for (var e = 4u; e > 0u; e--) { sum = sum * POWERS[t] + src[tile + e - 1u]; }
-        }
+    if m >= 0 && (d.start + m) / 4 * 24 + 24 <= 4 * i32(d.from_quads) {
+        let tile = 4u * u * d.from_quads + 6u * u32(d.start + m);
+        for (var e = 0u; e < 6u; e++) { sum += TOOM_A[t][e] * src[tile + e]; }
     }
     h[id] = sum;
 }
@@ -117,10 +105,8 @@ fn weights(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: 
     var sum = 0.0;
     if f >= k.du * k.taps * k.oc { sum = 0.0;
     } else if !fast { sum = tap(vc, u, j);
-    } else if t == 6u { sum = tap(vc, u, 4u * j + 3u);
     } else {
-        for (var e = 4u; e > 0u; e--) { sum = sum * POWERS[t] + tap(vc, u, 4u * j + e - 1u); }
-        sum *= FACTORS[t];
+        for (var e = 0u; e < 6u; e++) { sum += TOOM_G[t][e] * tap(vc, u, 6u * j + e); }
     }
     laid[k.base + id] = sum;
 }

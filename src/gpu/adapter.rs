@@ -70,6 +70,13 @@ pub struct AdapterReport {
     pub notes: Vec<String>,
 }
 
+impl AdapterReport {
+    /// Bytes that one tensor may have.
+    pub fn largest_tensor(&self) -> u64 {
+        self.max_binding_bytes.min(self.max_buffer_bytes)
+    }
+}
+
 fn backends() -> wgpu::Backends {
     wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12
 }

@@ -65,7 +65,7 @@ impl Gpu {
             return Err(over_limit(what, needs.tensors, held, limit));
         }
         let report = self.report();
-        let most = report.max_binding_bytes.min(report.max_buffer_bytes).min(MOST);
+        let most = report.largest_tensor().min(MOST);
         if needs.largest > most {
             return Err(Error::memory(
                 format!(

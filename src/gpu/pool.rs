@@ -242,7 +242,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Memory`] where it is over the adapter's limit or [`Gpu::limit_memory`], or memory is out.
     pub fn allocate(&self, bytes: u64) -> Result<Storage> {
-        let limit = self.0.report.max_binding_bytes.min(self.0.report.max_buffer_bytes);
+        let limit = self.0.report.largest_tensor();
         if bytes > limit {
             return Err(Error::memory(
                 format!("a tensor of {bytes} bytes is over this adapter's limit of {limit}"),

@@ -126,8 +126,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d/04_subgroup_shuffle",
         OneLane,
         "further vec4s of the last lane's tail",
-        "// (4 * lanes) }}.{{ xyzw[f % 4] }}, {{ f % (4 * lanes) // 4 }}u), last);",
-        "// (4 * lanes) }}.{{ xyzw[f % 4] }}, 0u), last);",
+        "// load }}.{{ component[f % unit] }}, {{ f % load // unit }}u), last);",
+        "// load }}.{{ component[f % unit] }}, 0u), last);",
     ),
     m(
         "conv1d/04_subgroup_shuffle",
@@ -137,19 +137,19 @@ pub const MUTANTS: &[Mutant] = &[
         "wi += {{ lanes }}u;",
     ),
     m(
-        "conv1d/04_subgroup_shuffle",
+        "include/toom_cook",
         Constant,
         "1 % of a power at -2",
-        "vec4<f32>(1.0, -2.0, 4.0, -8.0)",
-        "vec4<f32>(1.0, -2.0, 4.0, -8.08)",
+        "array(1.0, -2.0, 4.0, -8.0, 16.0, -32.0)",
+        "array(1.0, -2.0, 4.0, -8.0, 16.0, -32.32)",
     )
     .at("conv1d", "05_fast"),
     m(
-        "conv1d/04_subgroup_shuffle",
+        "include/toom_cook",
         Constant,
-        "a power at 1/2",
-        "vec4<f32>(1.0, 0.5, 0.25, 0.125)",
-        "vec4<f32>(1.0, 0.5, 0.25, 0.25)",
+        "a power at 1/4",
+        "array(1.0, 0.25, 0.0625, 0.015625,",
+        "array(1.0, 0.25, 0.0625, 0.0625,",
     )
     .at("conv1d_input_grad", "04_fast"),
     m(
@@ -208,8 +208,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d/04_subgroup_shuffle",
         Index,
         "second row of those taken at once",
-        "let x{{ d }}_{{ j }} = v{{ d }}_{{ j // 4 }}.{{ xyzw[j % 4] }};",
-        "let x{{ d }}_{{ j }} = v0_{{ j // 4 }}.{{ xyzw[j % 4] }};",
+        "let x{{ d }}_{{ j }} = v{{ d }}_{{ j // unit }}.{{ component[j % unit] }};",
+        "let x{{ d }}_{{ j }} = v0_{{ j // unit }}.{{ component[j % unit] }};",
     ),
     m(
         "conv1d/05_fast",
@@ -334,7 +334,7 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d_input_grad/04_fast",
         Header,
         "weights laid out for another load",
-        "//@ let load: 4 * lanes",
+        "//@ let load: unit * lanes",
         "//@ let load: 4",
     ),
     m(

@@ -50,8 +50,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d_weight_grad/03_subgroup_rows",
         Index,
         "further loads of a window",
-        "unpacked({{ b }}[br{{ u }} + at + {{ i * lanes }}u])",
-        "unpacked({{ b }}[br{{ u }} + at + {{ i * lanes - i }}u])",
+        "({{ b }}[br{{ u }} + at + {{ i * lanes }}u])",
+        "({{ b }}[br{{ u }} + at + {{ i * lanes - i }}u])",
     ),
     m("conv1d_weight_grad/03_subgroup_rows", Index, "first row of those that lanes hold", "{{ u1 - u }}u);", "0u);"),
     m("include/weight_tap", Sign, "taps in reverse, one too far", "{{ taps - 1 }} - i32(j)", "{{ taps }} - i32(j)")
@@ -137,9 +137,9 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     m("include/weight_points", Index, "pieces not turned round", "{{ taps - 1 }}u - i;", "i;")
         .at("conv1d_weight_grad", "05_fast"),
-    m("include/weight_points", Constant, "weights at 1/2, 1 % of one", "32.0, 16.0, 8.0, 4.0", "32.0, 16.0, 8.08, 4.0")
+    m("include/toom_cook", Constant, "weights at 5/4, 1 % of one", "-0.3261666, -0.40770823", "-0.3294, -0.40770823")
         .at("conv1d_weight_grad", "05_fast"),
-    m("include/weight_points", Forgotten, "place in a piece", "G[t][tap % 4u]", "G[t][0]")
+    m("include/weight_points", Forgotten, "place of a piece", "i32(6u * piece)", "i32(piece)")
         .at("conv1d_weight_grad", "05_fast"),
     m(
         "conv1d_weight_grad/05_fast",

@@ -19,7 +19,7 @@ macro_rules! sum_sizes {
     ($($more:expr),* $(,)?) => {
         sizes!(
             ("relu", 0), ("add", 0), ("transposed", 0), ("fast", 0),
-            ("records", 2), ("pitch", 24), ("quads", 128), ("places", 48), ("split", 1), ("folds", 1), ("every", 1),
+            ("records", 2), ("pitch", 24), ("units", 128), ("places", 48), ("split", 1), ("folds", 1), ("every", 1),
             ("points", 1), ("point", 0), ("parts", 1),
             ("depth_0", 3), ("row_0", 0), ("offset_0", 0), ("w_0", 0), ("taps_0", 5), ("shift_0", 2),
             ("depth_1", 0), ("row_1", 0), ("offset_1", 0), ("w_1", 0), ("taps_1", 0), ("shift_1", 0),
@@ -67,6 +67,8 @@ pub(super) const WEIGHT_GRAD: Kernel = Kernel {
         ("x_quads", 128),
         ("g_quads", 128),
         ("x_rows", 3),
+        ("x_first", 0),
+        ("x_point", 3),
         ("places", 48),
         ("lead", 4),
         ("window", 2),
@@ -99,23 +101,23 @@ pub(super) const ROWS: Kernel = Kernel {
 
 pub(super) const POINTS: Kernel = Kernel {
     name: "points",
-    formula: "v[t, u, m] = sum over j < 7 of B[t, j] src[u, 4 m + shift + j]",
-    operands: &[("src", "[rows, 4 from_quads]"), ("v", "[7, rows, 4 quads]")],
-    sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("shift", 2), ("half", 0)],
+    formula: "v[t, first + u, m] = sum over j < 11 of B[t, j] src[u, 6 m + shift + j]",
+    operands: &[("src", "[rows, 4 from_quads]"), ("v", "[11, point, 4 quads]")],
+    sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("shift", 2), ("first", 0), ("point", 3), ("half", 0)],
     ..Kernel::of("layouts")
 };
 
 pub(super) const GRADS: Kernel = Kernel {
     name: "grads",
-    formula: "h[t, u, lead + m] = sum over e < 4 of A[e, t] src[u, 4 (start + m) + e]",
-    operands: &[("src", "[rows, 4 from_quads]"), ("h", "[7, rows, 4 quads]")],
-    sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("start", 1), ("lead", 8), ("half", 0)],
+    formula: "h[t, u, lead + m] = sum over e < 6 of A[e, t] src[u, 6 (start + m) + e]",
+    operands: &[("src", "[rows, 4 from_quads]"), ("h", "[11, rows, 4 quads]")],
+    sizes: &[("rows", 3), ("from_quads", 128), ("quads", 64), ("start", 4), ("lead", 8), ("half", 0)],
     ..Kernel::of("layouts")
 };
 
 pub(super) const WEIGHTS: Kernel = Kernel {
     name: "weights",
-    formula: "laid[t, block, trip, d, j, i] = sum over e < 4 of G[t, e] tap(4 j + e), or without `fast` tap(j)",
+    formula: "laid[t, block, trip, d, j, i] = sum over e < 6 of G[t, e] tap(6 j + e), or without `fast` tap(j)",
     operands: &[("w", "[c_out, c_in, kernel]"), ("laid", "[points, blocks, trips, row], from base on")],
     sizes: &[
         ("base", 0),

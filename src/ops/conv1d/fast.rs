@@ -1,32 +1,51 @@
-//! Fast short convolution, Toom-Cook F(4, 4): seven multiplications for four outputs of four taps instead of sixteen.
-//! Long kernels are cut into pieces of four taps. See `shaders/layouts/02_vectors.wgsl` for the formulas; the sums at the
-//! seven points are those of the version `subgroup_shuffle`.
+//! Fast short convolution, Toom-Cook F(6, 6): eleven multiplications for six outputs of six taps instead of 36. Long
+//! kernels are cut into pieces of six taps. See `shaders/include/toom_cook.wgsl` for the formulas; the sums at the points
+//! are those of the version `subgroup_shuffle`.
 
 use super::family::{GRADS, POINTS as POINTS_KERNEL};
-use super::rows::{Rows, Window};
+use super::rows::{LONGEST, Rows, WIDEST, Window};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
 
 /// Points at which the polynomials of a piece and of a tile are multiplied.
-pub(super) const POINTS: usize = 7;
+pub(super) const POINTS: usize = 11;
 /// Taps of a piece, positions of a tile.
-pub(super) const PIECE: usize = 4;
+pub(super) const PIECE: usize = 6;
 
-/// Where the tiles of a transform begin: at `shift` of every vec4.
+/// Most tiles that one thread of a sum takes: rows are padded for it.
+const MOST_TILES: usize = 16;
+
+/// Where the tiles of a transform begin: at `shift` of every six values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fast {
     shift: usize,
 }
 
+/// What one more transform costs a row and tile, in pieces of a channel (measured: 13 ns, and 0.43 ns for a piece).
+const TRANSFORM: usize = 30;
+
 impl Fast {
-    /// For the windows of some kernels: with as few pieces as may be.
-    pub(super) fn new(windows: &[Window]) -> Self {
-        let of = |shift| Self { shift };
-        let fits = |f: &Self| windows.iter().all(|w| w.first >= f.shift + f.zeros(*w));
-        let pieces = |f: &Self| windows.iter().map(|w| f.window(*w).taps).sum::<usize>();
-        // shift 0 always fits
-        (0..PIECE).map(of).filter(fits).min_by_key(pieces).unwrap_or(of(0))
+    /// For the windows of some kernels with so many channels: with few pieces, by one transform or two (at most `most`).
+    fn choose(windows: &[(Window, usize)], most: u64) -> Vec<Self> {
+        let all = || (0..PIECE).map(|shift| Self { shift });
+        let sets = all()
+            .map(|f| vec![f])
+            .chain(all().flat_map(|f| all().filter(move |g| g.shift > f.shift).map(move |g| vec![f, g])));
+        let cost = |set: &Vec<Self>| {
+            let pieces = |(w, channels): &(Window, usize)| Some(Self::best(set, *w)?.window(*w).taps * channels);
+            let sum = windows.iter().map(pieces).sum::<Option<usize>>()?;
+            (set.len() as u64 <= most.max(1)).then_some(sum + TRANSFORM * set.len())
+        };
+        // shift 0 fits every window
+        sets.filter_map(|set| Some((cost(&set)?, set)))
+            .min_by_key(|(cost, _)| *cost)
+            .map_or(vec![Self { shift: 0 }], |(_, set)| set)
+    }
+
+    /// Of some, the one that cuts a window into the fewest pieces.
+    fn best(all: &[Self], w: Window) -> Option<Self> {
+        all.iter().copied().filter(|f| w.first >= f.shift + f.zeros(w)).min_by_key(|f| f.window(w).taps)
     }
 
     /// Zeros before the first tap, so that the first piece begins at a tile.
@@ -46,50 +65,83 @@ impl Fast {
     }
 }
 
-/// Rows at the seven points.
+/// Rows at the points, one behind the other for every place where tiles begin.
 #[derive(Debug, Clone)]
 pub(super) struct Transformed {
     pub(super) data: Tensor,
-    pub(super) fast: Fast,
+    fasts: Vec<Fast>,
+    rows: usize,
     /// Vec4s of a row.
     pub(super) quads: usize,
 }
 
 impl Transformed {
-    pub(super) fn new(gpu: &Gpu, rows: &Rows, fast: Fast) -> Result<Self> {
-        let quads = (Self::places(rows) + rows.geometry.tail(gpu)).div_ceil(4);
-        let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
-        POINTS_KERNEL
-            .on(gpu, format!("layouts.points {} x {}", rows.rows, rows.quads))
-            .ints(&[("rows", rows.rows), ("from_quads", rows.quads), ("quads", quads), ("shift", fast.shift)])
-            .flag("half", rows.half)
-            .bind("src", &rows.data)
-            .bind("v", &data)
-            .run()?;
-        Ok(Self { data, fast, quads })
+    /// For windows with so many channels each.
+    pub(super) fn new(gpu: &Gpu, rows: &Rows, windows: &[(Window, usize)]) -> Result<Self> {
+        let quads = (Self::places(rows) + Self::tail(gpu)).next_multiple_of(WIDEST) / 4;
+        let most = gpu.report().largest_tensor() / (16 * POINTS * rows.rows * quads) as u64;
+        let fasts = Fast::choose(windows, most);
+        let data = Tensor::empty(gpu, &[POINTS, fasts.len() * rows.rows, 4 * quads], DType::F32)?;
+        let made = Self { data, fasts, rows: rows.rows, quads };
+        for (i, fast) in made.fasts.iter().enumerate() {
+            POINTS_KERNEL
+                .on(gpu, format!("layouts.points {} x {}", rows.rows, rows.quads))
+                .ints(&[("rows", rows.rows), ("from_quads", rows.quads), ("quads", quads), ("shift", fast.shift)])
+                .ints(&[("first", i * rows.rows), ("point", made.point())])
+                .flag("half", rows.half)
+                .bind("src", &rows.data)
+                .bind("v", &made.data)
+                .run()?;
+        }
+        Ok(made)
+    }
+
+    /// Tiles behind the last record of a row that sums may read: a thread's in every lane, one more load, a window.
+    fn tail(gpu: &Gpu) -> usize {
+        (MOST_TILES + WIDEST) * gpu.fixed_lanes().unwrap_or(64) + LONGEST.div_ceil(PIECE) + 1
+    }
+
+    /// Whether so many rows of `places` values can be transformed: the device holds no larger tensors than it says. Both
+    /// sides of a weight's gradient count, of which that of the output has a lead.
+    pub(super) fn fits(gpu: &Gpu, rows: usize, places: usize) -> bool {
+        let tiles = places.div_ceil(PIECE) + 2 * (LONGEST + 4 * WIDEST) + Self::tail(gpu);
+        (4 * POINTS * rows * tiles) as u64 <= gpu.report().largest_tensor()
+    }
+
+    /// Rows from one point to the next.
+    pub(super) fn point(&self) -> usize {
+        self.fasts.len() * self.rows
+    }
+
+    /// A window in tiles: its pieces, the first row that they meet, and the place of the first piece's first value.
+    pub(super) fn window(&self, w: Window) -> (Window, usize, usize) {
+        let fast = Fast::best(&self.fasts, w).unwrap_or(self.fasts[0]);
+        let pieces = fast.window(w);
+        let first = self.fasts.iter().position(|f| *f == fast).unwrap_or(0) * self.rows;
+        (pieces, first, fast.place(pieces.first))
     }
 
     /// Tiles of all records of a row, with those up to a whole vec4.
     pub(super) fn places(rows: &Rows) -> usize {
-        (rows.records * rows.geometry.pitch / PIECE).next_multiple_of(4)
+        (rows.records * rows.geometry.pitch).div_ceil(PIECE).next_multiple_of(4)
     }
 }
 
-/// Rows of an output's gradient at the seven points, in tiles: what meets [`Transformed`] in the weight's gradient.
+/// Rows of an output's gradient at the points, in tiles: what meets [`Transformed`] in the weight's gradient.
 #[derive(Debug, Clone)]
 pub(super) struct Tiles {
     pub(super) data: Tensor,
     /// Vec4s of a row.
     pub(super) quads: usize,
-    /// Tiles before that of the first position, zeros: a multiple of 4, and enough for every window.
+    /// Tiles before that of the first position, zeros: a multiple of [`WIDEST`], and enough for every window.
     pub(super) lead: usize,
 }
 
 impl Tiles {
     pub(super) fn new(gpu: &Gpu, rows: &Rows) -> Result<Self> {
         // a window of `rows.geometry.lead` places and its taps take fewer tiles
-        let lead = rows.geometry.lead + 4;
-        let quads = (2 * lead + Transformed::places(rows) + rows.geometry.tail(gpu)).div_ceil(4);
+        let lead = rows.geometry.lead + WIDEST;
+        let quads = (2 * lead + Transformed::places(rows) + Transformed::tail(gpu)).next_multiple_of(WIDEST) / 4;
         let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
         GRADS
             .on(gpu, format!("layouts.grads {} x {}", rows.rows, rows.quads))
@@ -109,18 +161,34 @@ mod tests {
 
     #[test]
     fn pieces_hold_every_tap() {
-        let w = |first, taps| Window { first, taps };
+        let w = |first, taps| (Window { first, taps }, 10);
         for windows in [vec![w(2, 21), w(7, 11), w(10, 5)], vec![w(1, 4)], vec![w(0, 64)], vec![w(3, 5), w(2, 7)]] {
-            let fast = Fast::new(&windows);
-            for window in windows {
+            let fasts = Fast::choose(&windows, 2);
+            for (window, _) in windows {
+                let fast = Fast::best(&fasts, window).expect("one that fits");
                 let tiles = fast.window(window);
                 let (from, to) = (fast.place(tiles.first), fast.place(tiles.first + tiles.taps));
                 assert!(from <= window.first && window.first < from + PIECE, "{window:?} {fast:?}");
                 assert!(window.first + window.taps <= to, "{window:?} {fast:?}");
             }
         }
-        // the branches 5, 11, 21 of a block: one shift serves all with 2, 3 and 6 pieces
-        let fast = Fast::new(&[w(10, 5), w(7, 11), w(2, 21)]);
-        assert_eq!([(10, 5), (7, 11), (2, 21)].map(|(f, t)| fast.window(w(f, t)).taps), [2, 3, 6]);
+    }
+
+    #[test]
+    fn wide_branches_have_transforms_of_their_own() {
+        // the branches 5, 11, 21 of a block, with a stride of 1 and of 2
+        let blocks = [[(22, 5), (19, 11), (14, 21)], [(23, 3), (21, 6), (19, 11)]];
+        let pieces = |windows: [(usize, usize); 3], channels: usize| {
+            let windows = windows.map(|(first, taps)| (Window { first, taps }, channels));
+            let fasts = Fast::choose(&windows, 2);
+            (
+                fasts.len(),
+                windows.map(|(w, _)| Fast::best(&fasts, w).map_or(0, |f| f.window(w).taps)).iter().sum::<usize>(),
+            )
+        };
+        assert_eq!([pieces(blocks[0], 10), pieces(blocks[1], 10)], [(1, 8), (1, 5)]);
+        assert_eq!([pieces(blocks[0], 85), pieces(blocks[1], 85)], [(2, 7), (2, 4)]);
+        let windows = blocks[1].map(|(first, taps)| (Window { first, taps }, 85));
+        assert_eq!(Fast::choose(&windows, 1).len(), 1, "no room for two");
     }
 }

@@ -18,6 +18,11 @@ use crate::tensor::{DType, Tensor};
 
 /// Most positions that one thread of a tile kernel takes: rows are padded for it.
 const MOST_POSITIONS: usize = 32;
+/// Most values that one load takes: a row is whole loads.
+pub(super) const WIDEST: usize = 8;
+/// Zeros before a row's first record are a multiple of this: of loads, and of four tiles of a fast convolution.
+const LEAD: usize = 3 * WIDEST;
+const _: () = assert!(LEAD.is_multiple_of(4 * super::fast::PIECE));
 /// Longest kernel that is unrolled into a tile.
 pub(super) const LONGEST: usize = 64;
 
@@ -78,14 +83,7 @@ pub(super) struct Window {
     pub(super) taps: usize,
 }
 
-impl Window {
-    /// Values between a vec4 and the window's start.
-    pub(super) fn shift(self) -> usize {
-        self.first % 4
-    }
-}
-
-/// How records lie in rows: zeros before the first, and places from one to the next; multiples of 4.
+/// How records lie in rows: zeros before the first, a multiple of [`LEAD`], and places from one to the next, a multiple of 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub(super) lead: usize,
@@ -104,7 +102,7 @@ impl Geometry {
             let fold = s.out_len.div_ceil(r.folds);
             samples = samples.max(fold).max(s.len.div_ceil(r.every).div_ceil(r.stride * r.folds));
         }
-        Self { lead: reach.next_multiple_of(4), pitch: (samples + reach).next_multiple_of(4) }
+        Self { lead: reach.next_multiple_of(LEAD), pitch: (samples + reach).next_multiple_of(4) }
     }
 
     /// Places behind the last record of a row that tiles may read: a thread's positions in every lane, a window.
@@ -157,7 +155,7 @@ impl Rows {
             Side::Output => (1, r.folds, 1),
         };
         let records = b * r.folds;
-        let quads = (geometry.lead + records * geometry.pitch + geometry.tail(gpu)).div_ceil(4);
+        let quads = (geometry.lead + records * geometry.pitch + geometry.tail(gpu)).next_multiple_of(WIDEST) / 4;
         let data = match half {
             true => Tensor::empty(gpu, &[c * phases, 2 * quads], DType::U32)?,
             false => Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?,

@@ -1,9 +1,9 @@
-//! Sums of convolutions over rows: the forward pass and the gradient with respect to the input, direct or at seven points
+//! Sums of convolutions over rows: the forward pass and the gradient with respect to the input, direct or at points
 //! (`fast.rs`).
 
 use super::Sizes;
 use super::family::WEIGHTS;
-use super::fast::{Fast, POINTS, Transformed};
+use super::fast::{POINTS, Transformed};
 use super::rows::{Reduced, Rows, Window};
 use super::way::{GradRows, Shared, Way};
 use crate::error::Result;
@@ -58,10 +58,11 @@ impl Part<'_> {
 }
 
 impl Way<'_> {
-    /// Windows of a forward pass's branches that read the transform of rows like `r`.
-    pub(super) fn fast_windows(&self, r: &Reduced, lead: usize, sizes: &[Sizes]) -> Vec<Window> {
-        let same = |j: &usize| self.layout(*j) == "points" && self.reduced[*j].is_some_and(|own| own.same_rows(r));
-        (0..sizes.len()).filter(same).map(|j| r.window(sizes[j].kernel, lead, false)).collect()
+    /// Windows of a forward pass's branches that read a transform of rows like `r`, with their channels.
+    pub(super) fn fast_windows(&self, r: &Reduced, lead: usize, sizes: &[Sizes]) -> Vec<(Window, usize)> {
+        let fast = (0..sizes.len()).filter(|j| self.layout(*j) == "points");
+        let same = fast.filter_map(|j| Some((j, self.reduced[j].filter(|own| own.same_rows(r))?)));
+        same.map(|(j, own)| (own.window(sizes[j].kernel, lead, false), sizes[j].out_g)).collect()
     }
 
     /// The sum of `parts`, over their rows or over a transform of them, by branch `j`'s version.
@@ -74,8 +75,9 @@ impl Way<'_> {
     ) -> Result<()> {
         let rows = &parts[0].rows;
         let windows = parts.iter().map(|p| p.window(transposed));
-        let windows: Vec<_> = windows.map(|w| transform.map_or(w, |v| v.fast.window(w))).collect();
-        let (data, quads, point) = transform.map_or((&rows.data, rows.quads, 0), |v| (&v.data, v.quads, rows.rows));
+        // of each part: its window, the rows before its first one, and the place of its first tap
+        let windows: Vec<_> = windows.map(|w| transform.map_or((w, 0, w.first), |v| v.window(w))).collect();
+        let (data, quads, point) = transform.map_or((&rows.data, rows.quads, 0), |v| (&v.data, v.quads, v.point()));
         let points = if transform.is_some() { POINTS } else { 1 };
         let places = if points > 1 { Transformed::places(rows) } else { rows.records * rows.geometry.pitch };
         let cost = parts.iter().map(|p| p.s.cost()).fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
@@ -88,39 +90,48 @@ impl Way<'_> {
             .flag("fast", transform.is_some())
             // transforms are in f32
             .flag("half", rows.half && transform.is_none())
-            .ints(&[("records", rows.records), ("pitch", rows.geometry.pitch), ("quads", quads), ("places", places)])
+            .ints(&[("records", rows.records), ("pitch", rows.geometry.pitch), ("places", places)])
             .ints(&[("channels", to.channels), ("first", to.first), ("len", to.len), ("width", to.width)])
             .ints(&[("split", to.split), ("folds", to.folds), ("every", to.every), ("point", point)])
             .ints(&[("points", points), ("parts", parts.len()), ("depth", parts[0].depth(transposed))])
-            .ints(&[("taps", windows.iter().map(|w| w.taps).max().unwrap_or(1))]);
-        let [oc, du, load, blocks] = call.numbers(["oc", "du", "load", "blocks"])?;
-        let trips = |p: &Part<'_>| p.depth(transposed).div_ceil(du);
-        let row = |taps: usize| (taps * oc * du).next_multiple_of(load);
+            .ints(&[("taps", windows.iter().map(|(w, ..)| w.taps).max().unwrap_or(1))]);
+        let [oc, du, trip, unit, load, blocks] = call.numbers(["oc", "du", "trip", "unit", "load", "blocks"])?;
+        call = call.ints(&[("units", 4 * quads / unit)]);
+        // rows of a window that a trip takes
+        let at_once = |taps: usize| du.max(trip / taps);
+        let trips = |p: &Part<'_>, taps: usize| p.depth(transposed).div_ceil(at_once(taps));
+        let row = |taps: usize| (taps * oc * at_once(taps)).next_multiple_of(load);
         let sizes: Vec<usize> =
-            parts.iter().zip(&windows).map(|(p, w)| points * blocks * trips(p) * row(w.taps)).collect();
+            parts.iter().zip(&windows).map(|(p, (w, ..))| points * blocks * trips(p, w.taps) * row(w.taps)).collect();
         let laid = Tensor::empty(gpu, &[sizes.iter().sum()], DType::F32)?;
         let mut base = 0;
         for (i, names) in PART_NAMES.iter().enumerate() {
-            let Some((part, w)) = parts.get(i).zip(windows.get(i)) else {
+            let Some((part, (w, before, place))) = parts.get(i).zip(windows.get(i)) else {
                 call = call.ints(&names.map(|name| (name, 0)));
                 continue;
             };
             let (r, s) = (&part.reduced, part.s);
             let phases = if transposed { r.stride } else { part.rows.phases };
-            let place = transform.map_or(w.first, |v| v.fast.place(w.first));
             WEIGHTS
                 .on(gpu, format!("layouts.weights {}", self.pass.name()))
                 .ints(&[("base", base), ("row", row(w.taps)), ("depth", part.depth(transposed)), ("blocks", blocks)])
-                .ints(&[("trips", trips(part)), ("du", du), ("oc", oc), ("taps", w.taps), ("stride", r.stride)])
+                .ints(&[
+                    ("trips", trips(part, w.taps)),
+                    ("du", at_once(w.taps)),
+                    ("oc", oc),
+                    ("taps", w.taps),
+                    ("stride", r.stride),
+                ])
                 .ints(&[("phases", phases), ("pad", r.pad), ("c_out", s.out_g), ("c_in", s.c_in), ("kernel", s.kernel)])
-                .ints(&[("point", blocks * trips(part) * row(w.taps)), ("half", 0)])
-                .int("first", place as i64 - part.rows.geometry.lead as i64)
+                .ints(&[("point", blocks * trips(part, w.taps) * row(w.taps)), ("half", 0)])
+                .int("first", *place as i64 - part.rows.geometry.lead as i64)
                 .flag("transposed", transposed)
                 .flag("fast", transform.is_some())
                 .bind("w", part.weight)
                 .bind("laid", &laid)
                 .run()?;
-            let numbers = [w.taps, w.shift(), part.depth(transposed), part.first_row, w.first / 4, base / 4];
+            let (offset, shift) = (w.first / unit, w.first % unit);
+            let numbers = [w.taps, shift, part.depth(transposed), before + part.first_row, offset, base / unit];
             let named: Vec<_> = names.iter().copied().zip(numbers).collect();
             call = call.ints(&named);
             base += sizes[i];
@@ -165,8 +176,8 @@ impl Way<'_> {
             }
             let r = &part.reduced;
             if !transforms.iter().any(|(other, _)| other.same_rows(r)) {
-                let fast = Fast::new(&self.fast_windows(r, part.rows.geometry.lead, sizes));
-                transforms.push((*r, Transformed::new(gpu, &part.rows, fast)?));
+                let windows = self.fast_windows(r, part.rows.geometry.lead, sizes);
+                transforms.push((*r, Transformed::new(gpu, &part.rows, &windows)?));
             }
             if let Some((_, v)) = transforms.iter().find(|(other, _)| other.same_rows(r)) {
                 self.sum(gpu, (j, false), (&[part], Some(v)), &to)?;
@@ -206,9 +217,9 @@ impl Way<'_> {
                 gpu.record_clear(dx.storage());
                 add = true;
             }
-            let windows: Vec<Window> = parts.iter().map(|p| p.window(true)).collect();
+            let windows: Vec<_> = parts.iter().map(|p| (p.window(true), p.s.c_in * r.stride)).collect();
             let fast = self.layout(0) == "points";
-            let transform = if fast { Some(Transformed::new(gpu, &rows, Fast::new(&windows))?) } else { None };
+            let transform = if fast { Some(Transformed::new(gpu, &rows, &windows)?) } else { None };
             for parts in parts.chunks(MOST_PARTS) {
                 let s = parts[0].s;
                 let to = Target {

@@ -1,7 +1,7 @@
 //! How a pass goes: the version of each branch, and the rows that those in tiles read.
 
 use super::family::WEIGHT_GRAD;
-use super::fast::{Fast, Tiles, Transformed};
+use super::fast::{Tiles, Transformed};
 use super::rows::{Geometry, LONGEST, Reduced, Rows, Side};
 use super::{ConvSpec, Pass, Precision, Sizes};
 use crate::error::{Error, Result};
@@ -69,10 +69,19 @@ impl ConvSpec {
                 Some(r) => r.window(sizes[j].kernel, way.geometry.lead, pass == Pass::InputGrad).taps,
                 None => sizes[j].kernel.div_ceil(self.stride),
             };
-            let taps = of.map(taps).max().unwrap_or(1);
+            let taps = of.clone().map(taps).max().unwrap_or(1);
             let call = way.base(pass.kernel().on(gpu, key.clone()).ints(&self.ints(longest, &sizes[longest])));
             let call = call.ints(&[("depth", depth), ("width", width), ("taps", taps)]);
-            let chosen = call.choose(&|v: &Version| rows || v.layout(operand) == "plain")?;
+            // of both sides, as the gradients transform the output's rows
+            let transformed = of.clone().filter_map(|j| Some((way.reduced[j]?, &sizes[j]))).all(|(r, s)| {
+                let rows = (s.c_in * r.stride).max(s.channels);
+                Transformed::fits(gpu, rows, s.batch * r.folds * way.geometry.pitch)
+            });
+            let chosen = call.choose(&|v: &Version| match v.layout(operand) {
+                "plain" => true,
+                "points" => rows && transformed,
+                _ => rows,
+            })?;
             way.chosen.push((key, chosen));
         }
         Ok(way)
@@ -159,8 +168,8 @@ impl Way<'_> {
         if let Some((_, x, g)) = all.iter().find(|(other, ..)| other.same_rows(r)) {
             return Ok((x.clone(), g.clone()));
         }
-        let fast = Fast::new(&self.fast_windows(r, x.geometry.lead, sizes));
-        let made = (Transformed::new(gpu, x, fast)?, Tiles::new(gpu, g)?);
+        let windows = self.fast_windows(r, x.geometry.lead, sizes);
+        let made = (Transformed::new(gpu, x, &windows)?, Tiles::new(gpu, g)?);
         all.push((*r, made.0.clone(), made.1.clone()));
         Ok(made)
     }
@@ -206,18 +215,19 @@ impl Way<'_> {
                     ("lead", lead),
                     ("places", x_rows.records * x_rows.geometry.pitch),
                 ])
-                .ints(&[("x_quads", x_rows.quads), ("g_quads", g_rows.quads), ("place", 0)])
+                .ints(&[("x_quads", x_rows.quads), ("g_quads", g_rows.quads)])
+                .ints(&[("place", 0), ("x_first", 0), ("x_point", 0)])
                 .bind("x", &x_rows.data)
                 .bind("g", &g_rows.data)
                 .run();
         }
         let (x, g) = self.at_points(gpu, r, (&x_rows, g_rows), &grad, sizes)?;
-        let pieces = x.fast.window(w);
+        let (pieces, x_first, place) = x.window(w);
         // a window may begin before the first position's tile
         let places = Transformed::places(&x_rows) + (pieces.first + pieces.taps).next_multiple_of(4);
         call.ints(&[("taps", pieces.taps), ("window", pieces.first), ("lead", g.lead), ("places", places)])
-            .ints(&[("x_quads", x.quads), ("g_quads", g.quads)])
-            .int("place", x.fast.place(pieces.first) as i64 - lead as i64)
+            .ints(&[("x_quads", x.quads), ("g_quads", g.quads), ("x_first", x_first), ("x_point", x.point())])
+            .int("place", place as i64 - lead as i64)
             // transforms are in f32
             .flag("half", false)
             .flag("native", false)
