@@ -7,7 +7,7 @@
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 3
 //@ layout: x=points g=points
-//@ default: software and ceil(kernel, stride) >= (3 if intel else 10) and width >= (10 if intel else 32) and (depth * width * batch * out_len >= 12000000 if intel else depth * width >= 2500)
+//@ default: software and ceil(kernel, stride) >= (3 if intel and channels > width else 10) and width >= (10 if intel else 32) and (depth * width * batch * out_len >= 12000000 if intel else depth * width >= 2500)
 //@ knob swap: 1 if up(x_rows, lanes) * 100 // x_rows < up(out_g, lanes) * 100 // out_g else 0 | 0 1
 //@ let fast: 1
 //@ let points: 11
