@@ -27,11 +27,11 @@
 //@ default: software
 //@ knob p: (8 if taps == 1 else 12 if taps <= 7 else 16) if intel else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
 //@ knob oc: (64 if taps == 1 else min(32, max(2, 1350 // (p * taps)))) if intel else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
-//@ knob mo: 4 if intel else 2 | 1 2 3 4 5 6 7 8
-//@ knob mq: 2 if intel else 4 | 1 2 3 4 5 6 7 8
+//@ knob mo: 2 | 1 2 3 4 5 6 7 8
+//@ knob mq: 4 | 1 2 4
 //@ knob trip: 2 | 1 2 3 4 6 8
 //@ let du: 1
-//@ try: oc=8 p=16 mo=2 mq=6 if 128 * taps <= 3200
+//@ try: oc=8 p=16 mo=2 mq=4 trip=4 if 128 * taps <= 3200
 //@ try: oc=8 p=16 mo=4 mq=2 if 128 * taps <= 3200
 //@ try: oc=6 p=16 mo=2 mq=4 if 96 * taps <= 3200
 //@ try: oc=11 p=12 mo=4 mq=4 if 132 * taps <= 3200
@@ -54,6 +54,8 @@
 {%- set all_taps = [taps_0, taps_1, taps_2, taps_3] %}
 {%- set all_shift = [shift_0, shift_1, shift_2, shift_3] %}
 {%- set each = 6 if fast else 1 %}
+{#- mq positions, or tiles, in one vector #}
+{%- set vector = "f32" if mq == 1 else "vec" ~ mq ~ "<f32>" %}
 
 {% include "include/quad.wgsl" %}
 
@@ -95,13 +97,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let next = (lane + 1u) % {{ lanes }}u;
     let last = lane == {{ lanes - 1 }}u;
 
-    // sums go through an array and loops: unrolled stores take longer to compile than all the rest
-    var sums: array<f32, {{ oc * p * each }}>;
+    // sums go through arrays and loops: unrolled stores take longer to compile than all the rest; so does one array of them
+    // all, for the compiler goes over all pairs of an array's uses
+    {%- for i in range(p * each // mq) %}
+    var sums_{{ i }}: array<{{ vector }}, {{ oc }}>;
+    {%- endfor %}
     {%- if fast %}
     for (var point = 0u; point < 11u; point++) {
     {%- endif %}
     {%- for o in range(oc) %}
-    {% for q in range(p) %}var a{{ o }}_{{ q }} = 0.0; {% endfor %}
+    {% for q in range(0, p, mq) %}var a{{ o }}_{{ q }} = {{ vector }}(); {% endfor %}
     {%- endfor %}
     {%- for i in range(parts) %}
     {%- set taps = all_taps[i] %}
@@ -146,13 +151,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
             {%- for f in range(taps * oc * rows) %}
             let k{{ f // oc }}_{{ f % oc }} = subgroupBroadcast(w{{ f // load }}.{{ component[f % unit] }}, {{ f % load // unit }}u);
             {%- endfor %}
+            {%- for d in range(rows) %}
+            {%- for q in range(0, p, mq) %}
+            {% for j in range(q + shift, q + shift + taps) %}let y{{ d }}_{{ q }}_{{ j }} = {{ vector }}({% for i in range(mq) %}x{{ d }}_{{ j + i }}{{ ", " if i < mq - 1 }}{% endfor %}); {% endfor %}
+            {%- endfor %}
+            {%- endfor %}
             {%- for o0 in range(0, oc, mo) %}
-            {%- set o1 = [o0 + mo, oc]|min %}
-            {%- for q0 in range(0, p, mq) %}
-            {%- set q1 = [q0 + mq, p]|min %}
+            {%- for q in range(0, p, mq) %}
             {%- for d in range(rows) %}
             {%- for j in range(taps) %}
-            {% for o in range(o0, o1) %}{% for q in range(q0, q1) %}a{{ o }}_{{ q }} += k{{ d * taps + j }}_{{ o }} * x{{ d }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
+            {% for o in range(o0, [o0 + mo, oc]|min) %}a{{ o }}_{{ q }} += k{{ d * taps + j }}_{{ o }} * y{{ d }}_{{ q }}_{{ q + shift + j }}; {% endfor %}
             {%- endfor %}
             {%- endfor %}
             {%- endfor %}
@@ -169,12 +177,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let k{{ e }} = TOOM_A[point][{{ e }}];
     {%- endfor %}
     {%- for o in range(oc) %}
-    {% for q in range(p) %}{% for e in range(6) %}sums[{{ (o * p + q) * 6 + e }}] += k{{ e }} * a{{ o }}_{{ q }}; {% endfor %}{% endfor %}
+    {% for q in range(0, p, mq) %}{% for e in range(6) %}sums_{{ q // mq * 6 + e }}[{{ o }}] += k{{ e }} * a{{ o }}_{{ q }}; {% endfor %}{% endfor %}
     {%- endfor %}
     }
     {%- else %}
     {%- for o in range(oc) %}
-    {% for q in range(p) %}sums[{{ o * p + q }}] = a{{ o }}_{{ q }}; {% endfor %}
+    {% for q in range(0, p, mq) %}sums_{{ q // mq }}[{{ o }}] = a{{ o }}_{{ q }}; {% endfor %}
     {%- endfor %}
     {%- endif %}
 
@@ -188,7 +196,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let v0 = block * {{ oc }}u;
     var channel = v0 / p.split;
     var phase = v0 % p.split;
+    var row: array<f32, {{ p * each }}>;
     for (var o = 0u; o < min({{ oc }}u, p.width - v0); o++) {
+        {%- for i in range(p * each // mq) %}
+        {% for m in range(mq) %}row[{{ (i // each * mq + m) * each + i % each }}] = sums_{{ i }}[o]{{ "." ~ "xyzw"[m] if mq > 1 }}; {% endfor %}
+        {%- endfor %}
         {%- if relu %}
         let shift = bias[p.first + channel];
         {%- endif %}
@@ -196,12 +208,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         var record = record0;
         var fold = fold0;
         var t = t0;
-        for (var q = o * {{ p * each }}u; q < (o + 1u) * {{ p * each }}u; q += 4u) {
+        for (var q = 0u; q < {{ p * each }}u; q += 4u) {
             if record < records {
-                let row = record * p.channels + p.first + channel;
+                let to = record * p.channels + p.first + channel;
                 let from_t = ((t * p.split + phase) * p.folds + fold) * p.every;
-                let s = vec4<f32>(sums[q], sums[q + 1u], sums[q + 2u], sums[q + 3u]);
-                put(row * p.len, from_t, step, {{ "max(s + shift, vec4<f32>())" if relu else "s" }});
+                let s = vec4<f32>(row[q], row[q + 1u], row[q + 2u], row[q + 3u]);
+                put(to * p.len, from_t, step, {{ "max(s + shift, vec4<f32>())" if relu else "s" }});
             }
             t += 4u;
             if t >= p.pitch {
