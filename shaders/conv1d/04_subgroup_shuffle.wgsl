@@ -13,7 +13,7 @@
 //   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
 //   unit    values of a load, 4 or 8
 //   parts   1 to 4; of part i: taps_i, of its window; shift_i, less than unit: values between a unit and the window's start
-//   add     adds to what dst holds;  relu  stores max(0, sum + bias of the channel)
+//   add     adds to what dst holds
 //   fast    eleven points, see 05_fast;  half  src holds f16, see include/quad.wgsl
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
@@ -63,7 +63,7 @@ struct Params {
     n: u32, tiles: u32, records: u32, pitch: u32,    // records: B folds; pitch: places of a record in a row
     units: u32, channels: u32, first: u32, len: u32, // units of a row; dst: all channels, the first, T
     width: u32, split: u32, folds: u32, every: u32,  // width: virtual channels
-    blocks: u32, point: u32,                         // of channels; rows of src from one point to the next
+    blocks: u32, point: u32, relu: u32,              // of channels; rows of src from one point to the next; 1: max(0, sum + bias)
     depth_0: u32, row_0: u32, offset_0: u32, w_0: u32, // of a part: rows, the first, units before the window and its weights
     depth_1: u32, row_1: u32, offset_1: u32, w_1: u32,
     depth_2: u32, row_2: u32, offset_2: u32, w_2: u32,
@@ -73,9 +73,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> src: array<{{ "Octet" if wide else "Quad" }}>;
 @group(0) @binding(2) var<storage, read> w: array<{{ "Words8" if wide else "Words" }}>;
 @group(0) @binding(3) var<storage, read_write> dst: array<f32>;
-{%- if relu %}
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
-{%- endif %}
 {%- if fast %}
 {% include "include/toom_cook.wgsl" %}
 {%- endif %}
@@ -201,9 +199,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         {%- for i in range(p * each // mq) %}
         {% for m in range(mq) %}row[{{ (i // each * mq + m) * each + i % each }}] = sums_{{ i }}[o]{{ "." ~ "xyzw"[m] if mq > 1 }}; {% endfor %}
         {%- endfor %}
-        {%- if relu %}
         let shift = bias[p.first + channel];
-        {%- endif %}
         // four positions from a multiple of 4 on lie in one record, for its pitch is a multiple of 4
         var record = record0;
         var fold = fold0;
@@ -213,7 +209,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
                 let to = record * p.channels + p.first + channel;
                 let from_t = ((t * p.split + phase) * p.folds + fold) * p.every;
                 let s = vec4<f32>(row[q], row[q + 1u], row[q + 2u], row[q + 3u]);
-                put(to * p.len, from_t, step, {{ "max(s + shift, vec4<f32>())" if relu else "s" }});
+                put(to * p.len, from_t, step, select(s, max(s + shift, vec4<f32>()), p.relu == 1u));
             }
             t += 4u;
             if t >= p.pitch {

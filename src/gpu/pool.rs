@@ -6,7 +6,7 @@
 use super::content::{Content, SavedBy};
 use super::{Gpu, lock};
 use crate::error::{Error, MemoryLimit, Result};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// What helps where memory does not suffice.
@@ -31,9 +31,13 @@ pub(super) fn over_limit(what: &str, bytes: u64, held: u64, limit: u64) -> Error
     )
 }
 
+/// A free buffer serves at most for a tensor so many times smaller.
+const MOST_WASTE: u64 = 2;
+
 #[derive(Default)]
 pub(super) struct Pool {
-    free: Mutex<HashMap<u64, Vec<wgpu::Buffer>>>,
+    /// By size.
+    free: Mutex<BTreeMap<u64, Vec<wgpu::Buffer>>>,
     /// Of a device: the pools of its recordings count into the same.
     stats: Arc<Mutex<Stats>>,
 }
@@ -105,8 +109,10 @@ impl Pool {
         lock(&self.stats).pool.allocated -= bytes;
     }
 
-    fn take(&self, class: u64) -> Option<wgpu::Buffer> {
-        lock(&self.free).get_mut(&class).and_then(Vec::pop)
+    /// The smallest free buffer that holds `class` bytes, with its size, unless it is far larger.
+    fn take(&self, class: u64) -> Option<(u64, wgpu::Buffer)> {
+        let mut free = lock(&self.free);
+        free.range_mut(class..=MOST_WASTE * class).find_map(|(size, buffers)| Some((*size, buffers.pop()?)))
     }
 }
 
@@ -129,6 +135,8 @@ pub struct Storage {
 
 pub(super) struct Owner {
     buffer: wgpu::Buffer,
+    /// Of the buffer, bytes; of what was asked for.
+    size: u64,
     class: u64,
     pool: Arc<Pool>,
     pub(super) content: Content,
@@ -137,7 +145,7 @@ pub(super) struct Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         lock(&self.pool.stats).pool.in_use -= self.class;
-        lock(&self.pool.free).entry(self.class).or_default().push(self.buffer.clone());
+        lock(&self.pool.free).entry(self.size).or_default().push(self.buffer.clone());
     }
 }
 
@@ -253,8 +261,8 @@ impl Gpu {
         let class = size_class(bytes).min(limit / 4 * 4).max(bytes);
         let arena = self.arena_in_use();
         let pool = arena.as_ref().unwrap_or(&self.0.pool);
-        let buffer = match pool.take(class).or_else(|| self.0.pool.take(class)) {
-            Some(buffer) => buffer,
+        let (size, buffer) = match pool.take(class).or_else(|| self.0.pool.take(class)) {
+            Some(free) => free,
             None => {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
                 self.within_limit(class)?;
@@ -270,12 +278,12 @@ impl Gpu {
                 if !self.has_shapes_alone() {
                     log::trace!("the pool grew by {class} to {allocated} bytes");
                 }
-                buffer
+                (class, buffer)
             }
         };
         lock(&pool.stats).grow(class);
         let content = Content::default();
-        Ok(Storage::at(Arc::new(Owner { buffer, class, pool: pool.clone(), content }), 0, bytes))
+        Ok(Storage::at(Arc::new(Owner { buffer, size, class, pool: pool.clone(), content }), 0, bytes))
     }
 }
 
