@@ -10,7 +10,8 @@
 //   lanes   of a subgroup; lane i owns the positions [i p, i p + p) of a tile of lanes p
 //   oc, p   virtual channels and positions a thread computes; p a multiple of 4
 //   trip    taps it takes at once, of several rows where a window has fewer
-//   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold
+//   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold; those of mq positions,
+//           or of mq tiles, are one vector, which makes a kernel's text half as long to read and to keep
 //   unit    values of a load, 4 or 8
 //   parts   1 to 4; of part i: taps_i, of its window; shift_i, less than unit: values between a unit and the window's start
 //   add     adds to what dst holds
@@ -18,17 +19,19 @@
 // Virtual channel v of record b and fold f is phase v % split of channel v / split; its position n goes to
 // ((n split + phase) folds + f) every of dst's row.
 // The unrolled body (taps oc p multiply-adds) must fit the instruction cache, and every weight and sample serve as many of
-// them as possible: the defaults below. On an Intel CPU what goes beyond its 32 KiB, some 1350 multiply-adds, costs a third.
+// them as possible: the defaults below. On an Intel CPU what goes beyond its 32 KiB, some 1350 multiply-adds, costs a third;
+// small layers take half of that, which runs as fast and compiles in half the time.
 // A tile's groups follow each other: its samples come from the cache for all blocks of channels but the first. A load costs as much as thirty multiply-adds there, one of eight values little more than one of four.
 //@ alias: tile
 //@ needs: subgroups
 //@ fits: lanes > 0
 //@ layout: src=rows w=tiles
 //@ default: software
+//@ let large: depth * width * batch * out_len >= 12000000
 //@ knob p: (8 if taps == 1 else 12 if taps <= 7 else 16) if intel else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
-//@ knob oc: (64 if taps == 1 else min(32, max(2, 1350 // (p * taps)))) if intel else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
-//@ knob mo: 2 | 1 2 3 4 5 6 7 8
-//@ knob mq: 4 | 1 2 4
+//@ knob oc: ((64 if large else 32) if taps == 1 else min(32, max(2, (1350 if large else 700) // (p * taps)))) if intel else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+//@ knob mo: 4 if intel else 2 | 1 2 3 4 5 6 7 8
+//@ knob mq: 2 if intel else 4 | 1 2 4
 //@ knob trip: 2 | 1 2 3 4 6 8
 //@ let du: 1
 //@ try: oc=8 p=16 mo=2 mq=4 trip=4 if 128 * taps <= 3200
@@ -96,9 +99,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let last = lane == {{ lanes - 1 }}u;
 
     // sums go through arrays and loops: unrolled stores take longer to compile than all the rest; so does one array of them
-    // all, for the compiler goes over all pairs of an array's uses
+    // all, for the compiler goes over all pairs of an array's uses. Of odd lengths, as lines a power of two apart share a place
+    // in the cache
     {%- for i in range(p * each // mq) %}
-    var sums_{{ i }}: array<{{ vector }}, {{ oc }}>;
+    var sums_{{ i }}: array<{{ vector }}, {{ oc + 1 - oc % 2 }}>;
     {%- endfor %}
     {%- if fast %}
     for (var point = 0u; point < 11u; point++) {

@@ -33,7 +33,7 @@
 //@ knob p: (8 if taps == 1 or taps > 11 else 12) if intel else 4 if taps == 1 else 8 | 4 8 12 16 20 24 28 32
 //@ let va: even(ceil(a_rows, lanes), va)
 //@ let ub: even(b_rows, ub)
-//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4
+//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4 5 6 7 8
 //@ knob mj: (1 if taps == 1 else 6 if taps <= 11 else 8) if intel else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0
@@ -83,8 +83,6 @@
 {%- set component = ["a.x", "a.y", "a.z", "a.w", "b.x", "b.y", "b.z", "b.w"] if wide else ["x", "y", "z", "w"] %}
 {%- set unpack = "unpacked8" if wide else "unpacked" %}
 {%- set type = "Octet" if wide else "Quad" %}
-{#- lanes' rows of a from v on whose sums are one vector #}
-{%- macro vector(v) %}{% set n = [v // mv * mv + mv, va]|min - v // mv * mv %}{{ "f32" if n == 1 else "vec" ~ n ~ "<f32>" }}{% endmacro %}
 {%- set window = p + shift + taps - 1 %}
 {%- set loads = (window + unit * lanes - 1) // (unit * lanes) %}
 {%- set by_rows = (window + unit - 1) // unit * ((ub + lanes - 1) // lanes) <= ub * loads %}
@@ -130,8 +128,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     {%- endfor %}
     {%- endif %}
 
-    {%- for v in range(0, va, mv) %}{% for u in range(ub) %}
-    {% for j in range(taps) %}var s{{ v }}_{{ u }}_{{ j }} = {{ vector(v) }}(); {% endfor %}
+    {%- for v in range(va) %}{% for u in range(ub) %}
+    {% for j in range(taps) %}var s{{ v }}_{{ u }}_{{ j }} = 0.0; {% endfor %}
     {%- endfor %}{% endfor %}
     var at = slice * p.slice * {{ p // unit }}u;
     let end = min(p.trips, (slice + 1u) * p.slice) * {{ p // unit }}u;
@@ -162,12 +160,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         {%- endfor %}
         {%- endfor %}
         {%- endif %}
-        {%- for v in range(0, va, mv) %}{% for q in range(p) %}
-        let c{{ v }}_{{ q }} = {{ vector(v) }}({% for v1 in range(v, [v + mv, va]|min) %}a{{ v1 }}_{{ q // unit }}.{{ component[q % unit] }}, {% endfor %});
-        {%- endfor %}{% endfor %}
-        {%- for u in range(ub) %}{% for v in range(0, va, mv) %}{% for j0 in range(0, taps, mj) %}
+        {%- for u in range(ub) %}{% for v0 in range(0, va, mv) %}{% for j0 in range(0, taps, mj) %}
         {%- for q in range(p) %}
-        {% for j in range(j0, [j0 + mj, taps]|min) %}s{{ v }}_{{ u }}_{{ j }} += c{{ v }}_{{ q }} * b{{ u }}_{{ q + j + shift }}; {% endfor %}
+        {% for v in range(v0, [v0 + mv, va]|min) %}{% for j in range(j0, [j0 + mj, taps]|min) %}s{{ v }}_{{ u }}_{{ j }} += a{{ v }}_{{ q // unit }}.{{ component[q % unit] }} * b{{ u }}_{{ q + j + shift }}; {% endfor %}{% endfor %}
         {%- endfor %}
         {%- endfor %}{% endfor %}{% endfor %}
         at += {{ p // unit }}u;
@@ -177,7 +172,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     // by way of an array and in loops: unrolled stores take longer to compile than all the rest
     var sums: array<f32, {{ va * ub * taps }}>;
     {%- for v in range(va) %}{% for u in range(ub) %}
-    {% for j in range(taps) %}sums[{{ (v * ub + u) * taps + j }}] = s{{ v // mv * mv }}_{{ u }}_{{ j }}{{ "." ~ "xyzw"[v % mv] if vector(v) != "f32" }}; {% endfor %}
+    {% for j in range(taps) %}sums[{{ (v * ub + u) * taps + j }}] = s{{ v }}_{{ u }}_{{ j }}; {% endfor %}
     {%- endfor %}{% endfor %}
     var f = 0u;
     for (var v = 0u; v < {{ va }}u; v++) {

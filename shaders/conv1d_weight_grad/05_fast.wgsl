@@ -20,7 +20,7 @@
 //@ knob p: 8 if intel else 4 if taps == 1 else 8 | 4 8 12 16
 //@ let va: even(ceil(a_rows, lanes), va)
 //@ let ub: even(b_rows, ub)
-//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4
+//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4 5 6 7 8
 //@ knob mj: 4 if intel else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0

@@ -14,7 +14,7 @@ use std::thread::{JoinHandle, sleep};
 use std::time::Duration;
 
 /// Before that the device had nothing to compile.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_millis(700);
 /// Bytes of the buffers that kernels are given: their parameters leave nothing to do.
 const DUMMY: u64 = 1 << 16;
 
