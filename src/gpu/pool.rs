@@ -292,6 +292,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn free_buffers_serve_tensors_that_are_a_little_smaller() {
+        let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
+        let gpu = gpu.beside(gpu.shaders().clone()).expect("the same device");
+        let held = |bytes: u64| {
+            let before = gpu.pool_stats().allocated;
+            let storage = gpu.allocate(bytes).expect("allocated");
+            (gpu.pool_stats().allocated - before, storage)
+        };
+        drop(held(1 << 20));
+        let (grown, first) = held((1 << 20) - (1 << 18));
+        assert_eq!(grown, 0, "served by the free one");
+        let (grown, second) = held((1 << 20) - (1 << 18));
+        assert!(grown > 0, "that is in use");
+        drop((first, second));
+        assert!(held(1 << 17).0 > 0, "a buffer eight times as large is left alone");
+    }
+
+    #[test]
     fn size_classes_hold_their_size_and_waste_little() {
         for bytes in [1, 255, 256, 257, 4096, 5000, 1 << 20, (1 << 20) + 1, 33_000_000] {
             let class = size_class(bytes);

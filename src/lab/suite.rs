@@ -102,6 +102,8 @@ pub struct Report {
     /// Seconds from the start of a process to the end of the quick start's first step, with the driver's shader cache as
     /// it is and with an empty one.
     pub first_step_seconds: [f64; 2],
+    /// The same of the network that is measured.
+    pub own_first_step_seconds: [f64; 2],
 }
 
 /// What a training step does, and the shares of the adapter's ceilings that it reaches from its first call to its end.
@@ -137,7 +139,8 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], wat
     let peers = compare(&mut all, suite.rounds)?;
     drop(all);
     watch("first step");
-    let first_step_seconds = first_step(serve)?;
+    let first_step_seconds = first_step(&[serve.first().map_or("", String::as_str), "bench", "--serve"])?;
+    let own_first_step_seconds = first_step(&serve.iter().map(String::as_str).collect::<Vec<_>>())?;
     watch("step");
     // an interval of the median of ratios wants more rounds than a median
     let step = profile(gpu, e, 4 * suite.rounds)?;
@@ -184,6 +187,7 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], wat
         step,
         peers,
         first_step_seconds,
+        own_first_step_seconds,
     })
 }
 
@@ -212,14 +216,15 @@ fn relate<'a>(ms: f64, own: (usize, usize), all: impl Iterator<Item = &'a mut Sc
     }
 }
 
-/// Starts the quick start's step in a new process: with the driver's cache (after one start that fills it), and without.
-fn first_step(serve: &[String]) -> Result<[f64; 2]> {
-    let Some(program) = serve.first() else {
+/// Starts a program up to its first step in a new process: with the driver's cache (after one start that fills it), and
+/// without.
+fn first_step(command: &[&str]) -> Result<[f64; 2]> {
+    let Some((program, arguments)) = command.split_first().filter(|(program, _)| !program.is_empty()) else {
         return Err(Error::config("bench: found no program to start, expected exgnet's own", "please report it"));
     };
     let start = |cache: Option<&Path>| {
         let mut command = Command::new(program);
-        command.args(["bench", "--serve"]);
+        command.args(arguments);
         if let Some(dir) = cache {
             command.env("MESA_SHADER_CACHE_DIR", dir);
         }
@@ -348,6 +353,12 @@ impl Report {
             self.ceilings.gflops,
             100.0 * of_copy,
             self.ceilings.gb_per_s
+        );
+        let [warm, cold] = self.own_first_step_seconds;
+        let _ = writeln!(
+            text,
+            "\nThe first step of this network after the start of a process: {warm:.1} s, and {cold:.1} s where the driver's shader \
+             cache is empty."
         );
         text
     }
