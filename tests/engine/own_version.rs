@@ -60,7 +60,7 @@ fn a_name_that_nobody_gives_is_named_with_its_line_and_the_nearest() {
             "@group(0) @binding(3)",
             &["buffer `baas`", "`bias`?", "Given here are src, w, bias, dst"],
         ),
-        (&tile, "if relu", "if rleu", "{%- if relu", &["constant `rleu`", "did you mean `relu`?"]),
+        (&tile, "if fast", "if fats", "{%- set each", &["constant `fats`", "did you mean `fast`?"]),
         // the declaration alone
         (naive, "override relu", "override rleu", "if relu", &["declare it as `relu` (line 19)"]),
         (naive, "out_g: u32", "outg: u32", "let o =", &["`out_g`", "declare it as `out_g` (line 10)"]),

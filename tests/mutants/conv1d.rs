@@ -163,8 +163,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d/04_subgroup_shuffle",
         Index,
         "folds as records",
-        "let row = record * p.channels",
-        "let row = (record * p.folds + fold) * p.channels",
+        "let to = record * p.channels",
+        "let to = (record * p.folds + fold) * p.channels",
     ),
     m(
         "conv1d/04_subgroup_shuffle",
@@ -178,8 +178,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d/04_subgroup_shuffle",
         OneLane,
         "1 % in the last lane",
-        "sums[{{ o * p + q }}] = a{{ o }}_{{ q }};",
-        "sums[{{ o * p + q }}] = a{{ o }}_{{ q }} * select(1.0, 1.01, last);",
+        "sums_{{ q // mq }}[{{ o }}] = a{{ o }}_{{ q }};",
+        "sums_{{ q // mq }}[{{ o }}] = a{{ o }}_{{ q }} * select(1.0, 1.01, last);",
     ),
     m(
         "conv1d/04_subgroup_shuffle",
