@@ -104,7 +104,7 @@ impl Pool {
     /// Lets go of all free buffers; the driver frees them when the work that uses them is done.
     fn trim(&self) {
         let mut free = lock(&self.free);
-        let bytes: u64 = free.iter().map(|(class, buffers)| class * buffers.len() as u64).sum();
+        let bytes: u64 = free.iter().map(|(size, buffers)| size * buffers.len() as u64).sum();
         free.clear();
         lock(&self.stats).pool.allocated -= bytes;
     }
@@ -135,8 +135,9 @@ pub struct Storage {
 
 pub(super) struct Owner {
     buffer: wgpu::Buffer,
-    /// Of the buffer, bytes; of what was asked for.
+    /// Bytes of the buffer.
     size: u64,
+    /// Bytes that were asked for, rounded up.
     class: u64,
     pool: Arc<Pool>,
     pub(super) content: Content,

@@ -12,6 +12,7 @@ use crate::experiment::Experiment;
 use crate::gpu::Gpu;
 use crate::ops::Pass;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -139,8 +140,11 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], wat
     let peers = compare(&mut all, suite.rounds)?;
     drop(all);
     watch("first step");
-    let first_step_seconds = first_step(&[serve.first().map_or("", String::as_str), "bench", "--serve"])?;
-    let own_first_step_seconds = first_step(&serve.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let Some((program, own)) = serve.split_first() else {
+        return Err(Error::config("bench: found no program to start, expected exgnet's own", "please report it"));
+    };
+    let first_step_seconds = first_step(program, &["bench", "--serve"])?;
+    let own_first_step_seconds = first_step(program, own)?;
     watch("step");
     // an interval of the median of ratios wants more rounds than a median
     let step = profile(gpu, e, 4 * suite.rounds)?;
@@ -218,10 +222,7 @@ fn relate<'a>(ms: f64, own: (usize, usize), all: impl Iterator<Item = &'a mut Sc
 
 /// Starts a program up to its first step in a new process: with the driver's cache (after one start that fills it), and
 /// without.
-fn first_step(command: &[&str]) -> Result<[f64; 2]> {
-    let Some((program, arguments)) = command.split_first().filter(|(program, _)| !program.is_empty()) else {
-        return Err(Error::config("bench: found no program to start, expected exgnet's own", "please report it"));
-    };
+fn first_step(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<[f64; 2]> {
     let start = |cache: Option<&Path>| {
         let mut command = Command::new(program);
         command.args(arguments);
