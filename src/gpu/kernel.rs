@@ -245,7 +245,7 @@ pub(super) fn build(
     let name = key.source.file();
     let module = match module {
         Some(module) => module,
-        None => key.template(shaders)?.module()?,
+        None => reflect::alone(&mut key.template(shaders)?.module()?, &key.entry)?,
     };
     let mut slots = reflect::slots(&module, &key.entry)?;
     if matches!(key.source, Source::Version(_)) {

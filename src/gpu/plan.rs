@@ -61,20 +61,30 @@ pub(super) struct Texts {
     declared: HashMap<DeclaredKey, Arc<Declared>>,
 }
 
-/// The parsed module of a text, where it had to be parsed.
+/// The module of an entry, where its text had to be parsed.
 type Parsed = Option<naga::Module>;
 
 impl Texts {
-    fn declared(&mut self, template: &Template<'_>, key: &Key, hash: u64) -> Result<(Arc<Declared>, Parsed)> {
+    /// What an entry's text declares; `parsed` is its module, once an entry of the text was asked for.
+    fn declared(
+        &mut self,
+        (template, parsed): (&Template<'_>, &mut Option<naga::Module>),
+        key: &Key,
+        hash: u64,
+    ) -> Result<(Arc<Declared>, Parsed)> {
         let of = (hash, key.entry.clone(), key.settings.clone());
         if let Some(declared) = self.declared.get(&of) {
             return Ok((declared.clone(), None));
         }
-        let module = template.module()?;
-        let params = reflect::params(&module, &key.entry).map_err(|e| template.about(e))?;
-        let declared = Arc::new(Declared { params, overrides: reflect::overrides(&module) });
+        let all = match parsed {
+            Some(all) => all,
+            None => parsed.insert(template.module()?),
+        };
+        let own = reflect::alone(all, &key.entry).map_err(|e| template.about(e))?;
+        let params = reflect::params(&own, &key.entry).map_err(|e| template.about(e))?;
+        let declared = Arc::new(Declared { params, overrides: reflect::overrides(&own) });
         self.declared.insert(of, declared.clone());
-        Ok((declared, Some(module)))
+        Ok((declared, Some(own)))
     }
 
     /// Entries of a kernel under `values`, see [`entries`].
@@ -96,6 +106,7 @@ impl Texts {
             }
         };
         let settings: Vec<_> = used.iter().filter_map(|name| Some((name.clone(), *values.get(name)?))).collect();
+        let mut parsed = None;
         let one = |name: String| {
             let Some(geometry) = version.geometry.get(&name) else {
                 let what = format!(
@@ -128,7 +139,7 @@ impl Texts {
                 settings: settings.clone(),
             };
             let template = key.template(shaders)?.given(values.keys());
-            let (declared, module) = self.declared(&template, &key, version.hash)?;
+            let (declared, module) = self.declared((&template, &mut parsed), &key, version.hash)?;
             let unknown = |kind: Given, name: &str| {
                 let why = version.why_unknown(name, values);
                 why.unwrap_or_else(|| template.not_given(kind, name, values.keys().map(String::as_str)))

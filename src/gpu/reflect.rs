@@ -1,7 +1,9 @@
 //! What a WGSL text declares: parameters, buffers, constants; read off naga's module.
 
 use crate::error::{Error, Result, nearest};
-use naga::{AddressSpace, Expression, Function, Handle, Module, ScalarKind, Statement, StorageAccess, TypeInner};
+use naga::{
+    AddressSpace, EntryPoint, Expression, Function, Handle, Module, ScalarKind, Statement, StorageAccess, TypeInner,
+};
 use std::collections::HashSet;
 
 /// A storage buffer.
@@ -38,18 +40,31 @@ fn used(module: &Module, function: &Function, seen: &mut HashSet<Handle<Function
     }
 }
 
-/// Global variables that an entry uses.
-fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
-    let Some(point) = module.entry_points.iter().find(|e| e.name == entry) else {
+/// An entry point by its name.
+fn point<'a>(module: &'a Module, entry: &str) -> Result<&'a EntryPoint> {
+    module.entry_points.iter().find(|e| e.name == entry).ok_or_else(|| {
         let names = || module.entry_points.iter().map(|e| e.name.as_str());
         let near = nearest(entry, names()).map_or_else(String::new, |near| format!("is it `{near}`? "));
-        return Err(Error::gpu(
+        Error::gpu(
             format!("found the entry points {}, expected `{entry}`", names().collect::<Vec<_>>().join(", ")),
             format!("{near}An entry is a function with @compute, called `main`, as its kernel, or as the header says"),
-        ));
-    };
+        )
+    })
+}
+
+/// The module with one entry point alone: the others, which may be long, are not compiled with it.
+pub(super) fn alone(module: &mut Module, entry: &str) -> Result<Module> {
+    let own = point(module, entry)?.clone();
+    let all = std::mem::take(&mut module.entry_points);
+    let alone = Module { entry_points: vec![own], ..module.clone() };
+    module.entry_points = all;
+    Ok(alone)
+}
+
+/// Global variables that an entry uses.
+fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
     let mut all = HashSet::new();
-    used(module, &point.function, &mut HashSet::new(), &mut all);
+    used(module, &point(module, entry)?.function, &mut HashSet::new(), &mut all);
     Ok(all)
 }
 
