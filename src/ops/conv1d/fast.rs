@@ -3,7 +3,7 @@
 //! are those of the version `subgroup_shuffle`.
 
 use super::family::{GRADS, POINTS as POINTS_KERNEL};
-use super::rows::{LONGEST, Rows, WIDEST, Window};
+use super::rows::{Geometry, Rows, WIDEST, Window};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
@@ -13,7 +13,7 @@ pub(super) const POINTS: usize = 11;
 /// Taps of a piece, positions of a tile.
 pub(super) const PIECE: usize = 6;
 
-/// Most tiles that one thread of a sum takes: rows are padded for it.
+/// Most tiles that a weight's gradient takes at once: rows are padded for it.
 const MOST_TILES: usize = 16;
 
 /// Where the tiles of a transform begin: at `shift` of every six values.
@@ -78,7 +78,7 @@ pub(super) struct Transformed {
 impl Transformed {
     /// For windows with so many channels each.
     pub(super) fn new(gpu: &Gpu, rows: &Rows, windows: &[(Window, usize)]) -> Result<Self> {
-        let quads = (Self::places(rows) + Self::tail(gpu)).next_multiple_of(WIDEST) / 4;
+        let quads = Self::row(rows.records, rows.geometry) / 4;
         let most = gpu.report().largest_tensor() / (16 * POINTS * rows.rows * quads) as u64;
         let fasts = Fast::choose(windows, most);
         let data = Tensor::empty(gpu, &[POINTS, fasts.len() * rows.rows, 4 * quads], DType::F32)?;
@@ -96,16 +96,17 @@ impl Transformed {
         Ok(made)
     }
 
-    /// Tiles behind the last record of a row that sums may read: a thread's in every lane, one more load, a window.
-    fn tail(gpu: &Gpu) -> usize {
-        (MOST_TILES + WIDEST) * gpu.fixed_lanes().unwrap_or(64) + LONGEST.div_ceil(PIECE) + 1
+    /// Tiles of a row: those of so many records, and zeros for the windows and the sums of a weight's gradient, see
+    /// [`Geometry`].
+    fn row(records: usize, geometry: Geometry) -> usize {
+        (tiles(records, geometry) + 2 * reach(geometry) + MOST_TILES + 2 * WIDEST).next_multiple_of(WIDEST)
     }
 
-    /// Whether so many rows of `places` values can be transformed: the device holds no larger tensors than it says. Both
-    /// sides of a weight's gradient count, of which that of the output has a lead.
-    pub(super) fn fits(gpu: &Gpu, rows: usize, places: usize) -> bool {
-        let tiles = places.div_ceil(PIECE) + 2 * (LONGEST + 4 * WIDEST) + Self::tail(gpu);
-        (4 * POINTS * rows * tiles) as u64 <= gpu.report().largest_tensor()
+    /// Whether so many rows of so many records can be transformed, of the input or of the output's gradient: the device holds
+    /// no larger tensors than it says.
+    pub(super) fn fits(gpu: &Gpu, rows: usize, records: usize, geometry: Geometry) -> bool {
+        let most = Self::row(records, geometry).max(Tiles::row(records, geometry));
+        (4 * POINTS * rows * most) as u64 <= gpu.report().largest_tensor()
     }
 
     /// Rows from one point to the next.
@@ -121,10 +122,20 @@ impl Transformed {
         (pieces, first, fast.place(pieces.first))
     }
 
-    /// Tiles of all records of a row, with those up to a whole vec4.
+    /// Tiles of all records of a row.
     pub(super) fn places(rows: &Rows) -> usize {
-        (rows.records * rows.geometry.pitch).div_ceil(PIECE).next_multiple_of(4)
+        tiles(rows.records, rows.geometry)
     }
+}
+
+/// Tiles of so many records, with those up to a whole vec4.
+fn tiles(records: usize, geometry: Geometry) -> usize {
+    (records * geometry.pitch).div_ceil(PIECE).next_multiple_of(4)
+}
+
+/// Tiles from the first of a row to the last one of the widest window.
+fn reach(geometry: Geometry) -> usize {
+    (2 * geometry.lead).div_ceil(PIECE) + 2
 }
 
 /// Rows of an output's gradient at the points, in tiles: what meets [`Transformed`] in the weight's gradient.
@@ -139,9 +150,7 @@ pub(super) struct Tiles {
 
 impl Tiles {
     pub(super) fn new(gpu: &Gpu, rows: &Rows) -> Result<Self> {
-        // a window of `rows.geometry.lead` places and its taps take fewer tiles
-        let lead = rows.geometry.lead + WIDEST;
-        let quads = (2 * lead + Transformed::places(rows) + Transformed::tail(gpu)).next_multiple_of(WIDEST) / 4;
+        let (lead, quads) = (Self::lead(rows.geometry), Self::row(rows.records, rows.geometry) / 4);
         let data = Tensor::empty(gpu, &[POINTS, rows.rows, 4 * quads], DType::F32)?;
         GRADS
             .on(gpu, format!("layouts.grads {} x {}", rows.rows, rows.quads))
@@ -152,6 +161,15 @@ impl Tiles {
             .bind("h", &data)
             .run()?;
         Ok(Self { data, quads, lead })
+    }
+
+    fn lead(geometry: Geometry) -> usize {
+        reach(geometry).next_multiple_of(WIDEST)
+    }
+
+    /// Tiles of a row, with zeros on both sides.
+    fn row(records: usize, geometry: Geometry) -> usize {
+        (2 * Self::lead(geometry) + tiles(records, geometry) + MOST_TILES + WIDEST).next_multiple_of(WIDEST)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
 
-/// Most positions that one thread of a tile kernel takes: rows are padded for it.
+/// Most positions that a weight's gradient takes at once: rows are padded for it.
 const MOST_POSITIONS: usize = 32;
 /// Most values that one load takes: a row is whole loads.
 pub(super) const WIDEST: usize = 8;
@@ -105,10 +105,15 @@ impl Geometry {
         Self { lead: reach.next_multiple_of(LEAD), pitch: (samples + reach).next_multiple_of(4) }
     }
 
-    /// Places behind the last record of a row that tiles may read: a thread's positions in every lane, a window.
-    pub(super) fn tail(&self, gpu: &Gpu) -> usize {
-        let lanes = gpu.fixed_lanes().unwrap_or(64);
-        MOST_POSITIONS * lanes + self.lead + 4 * lanes + LONGEST + 8
+    /// Zeros behind the last record of a row: those that windows at a record's end and the sums of a weight's gradient meet.
+    /// Sums over a tile of positions go on from there into the next row, and beyond the last; nobody stores those.
+    fn tail(&self) -> usize {
+        self.lead + MOST_POSITIONS + 2 * WIDEST
+    }
+
+    /// Values of a row with so many records.
+    fn row(&self, records: usize) -> usize {
+        (self.lead + records * self.pitch + self.tail()).next_multiple_of(WIDEST)
     }
 
     fn holds(&self, other: &Self) -> bool {
@@ -155,7 +160,7 @@ impl Rows {
             Side::Output => (1, r.folds, 1),
         };
         let records = b * r.folds;
-        let quads = (geometry.lead + records * geometry.pitch + geometry.tail(gpu)).next_multiple_of(WIDEST) / 4;
+        let quads = geometry.row(records) / 4;
         let data = match half {
             true => Tensor::empty(gpu, &[c * phases, 2 * quads], DType::U32)?,
             false => Tensor::empty(gpu, &[c * phases, 4 * quads], DType::F32)?,

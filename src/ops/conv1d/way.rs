@@ -75,7 +75,7 @@ impl ConvSpec {
             // of both sides, as the gradients transform the output's rows
             let transformed = of.clone().filter_map(|j| Some((way.reduced[j]?, &sizes[j]))).all(|(r, s)| {
                 let rows = (s.c_in * r.stride).max(s.channels);
-                Transformed::fits(gpu, rows, s.batch * r.folds * way.geometry.pitch)
+                Transformed::fits(gpu, rows, s.batch * r.folds, way.geometry)
             });
             let chosen = call.choose(&|v: &Version| match v.layout(operand) {
                 "plain" => true,
