@@ -16,7 +16,7 @@
 //@ let a_rows: x_rows if swap else out_g
 //@ let b_rows: out_g if swap else x_rows
 //@ knob va: (4 if taps == 1 else 2) if intel else 8 if taps == 1 else 4 if taps <= 7 else 2 if taps <= 11 else 1 | 1 2 3 4 6 8
-//@ knob ub: (11 if taps <= 6 and up(b_rows, 11) <= up(b_rows, 16) else 16 if taps <= 2 else 8) if intel else 16 if taps == 1 else 8 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8 11 12 16
+//@ knob ub: ((22 if taps <= 2 else 11) if taps <= 6 and up(b_rows, 11) <= up(b_rows, 16) else 16 if taps <= 2 else 8) if intel else 16 if taps == 1 else 8 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8 11 12 16 22
 //@ knob p: 8 if intel else 4 if taps == 1 else 8 | 4 8 12 16
 //@ let va: even(ceil(a_rows, lanes), va)
 //@ let ub: ub if up(b_rows, ub) * 100 <= 110 * b_rows else even(b_rows, ub)

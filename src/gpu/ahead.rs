@@ -3,31 +3,41 @@
 //! second one compiles the recording's kernels from the end; the driver's cache on disk hands them over.
 
 use super::adapter;
-use super::kernel::{Kernel, PARAM_SLOT, build};
+use super::kernel::{Compiled, Kernel, PARAM_SLOT};
 use super::pool::buffer;
 use super::record::Command;
+use super::texts::Texts;
 use super::{AdapterReport, Gpu, Recording, ShaderSource, lock};
 use crate::error::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, sleep};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Before that the device had nothing to compile.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// A kernel that takes longer to run for the first time is compiled, and not found in the driver's cache.
+pub(super) const SLOW: Duration = Duration::from_millis(100);
 /// Bytes of the buffers that kernels are given: their parameters leave nothing to do.
 const DUMMY: u64 = 1 << 16;
 
-/// A thread that compiles, until it is done, stopped, or dropped.
+/// A thread that compiles from its begin until it is done, stopped, or dropped.
 pub(super) struct Ahead {
     stop: Arc<AtomicBool>,
+    begin: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ahead {
+    /// The device has something to compile.
+    pub(super) fn begin(&self) {
+        // one that is done needs no word
+        let _ = self.begin.send(());
+    }
+
     /// The device needs no more help.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.begin();
     }
 }
 
@@ -43,7 +53,7 @@ impl Drop for Ahead {
 
 impl Gpu {
     /// Helps with the compilation of a recording that is about to run for the first time, where the driver compiles on the
-    /// way. Changes nothing but the time.
+    /// way, as soon as a kernel is [`SLOW`]. Changes nothing but the time.
     pub fn compile_ahead(&self, recording: &Recording) {
         let mut ahead = lock(&self.0.ahead);
         if !self.0.report.is_software || ahead.is_some() || self.has_shapes_alone() {
@@ -56,18 +66,16 @@ impl Gpu {
             }
         }
         let stop = Arc::new(AtomicBool::new(false));
+        let (begin, begun) = channel();
         let (stopped, adapter) = (stop.clone(), self.0.adapter.clone());
         let (report, shaders) = (self.0.report.clone(), self.0.shaders.clone());
         let thread = std::thread::spawn(move || {
-            let mut waited = Duration::ZERO;
-            while waited < PATIENCE && !stopped.load(Ordering::Relaxed) {
-                sleep(Duration::from_millis(50));
-                waited += Duration::from_millis(50);
+            if begun.recv().is_ok() {
+                // a second device that cannot be had is no fault
+                let _ = compile(&adapter, &report, &shaders, &kernels, &stopped);
             }
-            // a second device that cannot be had is no fault
-            let _ = compile(&adapter, &report, &shaders, &kernels, &stopped);
         });
-        *ahead = Some(Ahead { stop, thread: Some(thread) });
+        *ahead = Some(Ahead { stop, begin, thread: Some(thread) });
     }
 }
 
@@ -90,8 +98,9 @@ fn compile(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let own = build(&device, shaders, &kernel.key, None)?;
-        let group = own.bind(&device, &params, storage.iter().map(wgpu::Buffer::as_entire_binding));
+        let module = Texts::default().module(&kernel.key.template(shaders)?, &kernel.key)?;
+        let own = Compiled::new(&device, &kernel.key, module, &kernel.slots);
+        let group = own.bind(&device, (&kernel.slots, &params), storage.iter().map(wgpu::Buffer::as_entire_binding));
         let mut encoder = device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -2,6 +2,7 @@
 //! runs for the first time is submitted kernel by kernel and waited for. Progress is logged at level info, a device that does
 //! not answer at level warn.
 
+use super::ahead::SLOW;
 use super::kernel::Kernel;
 use super::record::Command;
 use super::{Gpu, lock};
@@ -77,8 +78,14 @@ impl Gpu {
                 log::info!("compiling kernels: {done} of {}", parts.len());
             }
             let kernel = part.last().and_then(|command| command.kernel()).map(|kernel| kernel.label.clone());
+            let begin = Instant::now();
             // a device that is lost says so when the work is waited for
             let _ = self.wait_for(Some(submit(part)), kernel, LATE);
+            if begin.elapsed() > SLOW
+                && let Some(ahead) = &*lock(&self.0.ahead)
+            {
+                ahead.begin();
+            }
         }
         rest
     }

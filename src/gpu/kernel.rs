@@ -2,7 +2,7 @@
 
 use super::expression::Number;
 use super::record::StandsFor;
-use super::reflect::{self, Slot};
+use super::reflect::Slot;
 use super::template::Template;
 use super::version::Version;
 use super::{Gpu, ShaderSource, Storage, lock};
@@ -44,8 +44,8 @@ pub(super) struct Key {
 }
 
 pub(super) struct Kernel {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) layout: wgpu::BindGroupLayout,
+    /// Nothing on a device of shapes alone.
+    compiled: Option<Compiled>,
     /// Its name in logs, with its constants.
     pub(super) label: String,
     /// Storage buffers in the order of their bindings.
@@ -54,6 +54,12 @@ pub(super) struct Kernel {
     pub(super) key: Key,
     /// Whether it was submitted before.
     pub(super) has_run: AtomicBool,
+}
+
+/// A kernel as far as the device compiles it before the first launch.
+pub(super) struct Compiled {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
 }
 
 /// One launch of a kernel: shader, tuned constants, parameters, buffers, groups.
@@ -135,7 +141,7 @@ impl<'a> Launch<'a> {
     pub fn groups(self, gpu: &Gpu, groups: usize) -> Result<()> {
         let name = self.key.source.file();
         assert!(self.params.len() * 4 <= PARAM_SLOT as usize, "{name}: too many parameters");
-        let kernel = gpu.kernel(self.key, None)?;
+        let kernel = gpu.kernel(self.key)?;
         if kernel.slots.len() != self.bindings.len() {
             return Err(Error::gpu(
                 format!(
@@ -164,16 +170,21 @@ pub(super) fn fold(kernel: &str, groups: usize) -> Result<[u32; 2]> {
 }
 
 impl Gpu {
-    pub(super) fn kernel(&self, key: Key, module: Option<naga::Module>) -> Result<Arc<Kernel>> {
+    pub(super) fn kernel(&self, key: Key) -> Result<Arc<Kernel>> {
         if let Some(kernel) = lock(&self.0.kernels).get(&key) {
             return Ok(kernel.clone());
         }
-        let compile = || self.scoped(|| build(&self.0.device, &self.0.shaders, &key, module));
-        let made = self.noted(Some(label(&key)), compile);
-        let kernel = Arc::new(made.and_then(|built| built).map_err(|e| self.refused(&key, e))?);
+        let template = key.template(&self.0.shaders)?;
+        let declared = lock(&self.0.texts).declared((&template, &mut None), &key)?;
+        let mut compiled = None;
         if !self.has_shapes_alone() {
-            log::debug!("kernel compiled: {}", kernel.label);
+            let module = lock(&self.0.texts).module(&template, &key)?;
+            let compile = || self.scoped(|| Compiled::new(&self.0.device, &key, module, &declared.slots));
+            compiled = Some(self.noted(Some(label(&key)), compile).map_err(|e| self.refused(&key, e))?);
+            log::debug!("kernel compiled: {}", label(&key));
         }
+        let (label, slots) = (label(&key), declared.slots.clone());
+        let kernel = Arc::new(Kernel { compiled, label, slots, key: key.clone(), has_run: AtomicBool::new(false) });
         lock(&self.0.kernels).insert(key, kernel.clone());
         Ok(kernel)
     }
@@ -192,20 +203,8 @@ impl Gpu {
 }
 
 impl Kernel {
-    /// Its parameters, a slot of `params`, with its storage buffers in the order of its slots.
-    pub(super) fn bind<'a>(
-        &self,
-        device: &wgpu::Device,
-        params: &'a wgpu::Buffer,
-        storage: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
-    ) -> wgpu::BindGroup {
-        let size = wgpu::BufferSize::new(PARAM_SLOT);
-        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset: 0, size });
-        let bound = self.slots.iter().map(|slot| slot.binding).zip(storage);
-        let entries = std::iter::once((0, uniform)).chain(bound);
-        let entries: Vec<_> = entries.map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
-        let desc = wgpu::BindGroupDescriptor { label: None, layout: &self.layout, entries: &entries };
-        device.create_bind_group(&desc)
+    pub(super) fn compiled(&self) -> &Compiled {
+        self.compiled.as_ref().expect("nothing is launched on a device of shapes alone")
     }
 
     /// Its version, the same for all stages of a launch; of a kernel outside the families its label.
@@ -235,52 +234,57 @@ impl Key {
     }
 }
 
-/// Compiles a kernel as far as the device does before the first launch.
-pub(super) fn build(
-    device: &wgpu::Device,
-    shaders: &ShaderSource,
-    key: &Key,
-    module: Option<naga::Module>,
-) -> Result<Kernel> {
-    let name = key.source.file();
-    let module = match module {
-        Some(module) => module,
-        None => reflect::alone(&mut key.template(shaders)?.module()?, &key.entry)?,
-    };
-    let mut slots = reflect::slots(&module, &key.entry)?;
-    if matches!(key.source, Source::Version(_)) {
-        slots.retain(|slot| slot.used);
+impl Compiled {
+    /// Of a key's module, with the storage buffers that are bound.
+    pub(super) fn new(device: &wgpu::Device, key: &Key, module: naga::Module, slots: &[Slot]) -> Self {
+        let name = key.source.file();
+        let constants: Vec<_> = key.constants.iter().map(|(name, v)| (name.as_str(), v.float())).collect();
+        let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&name), source });
+        let entry_of = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![entry_of(0, wgpu::BufferBindingType::Uniform, true)];
+        for slot in slots {
+            let ty = wgpu::BufferBindingType::Storage { read_only: !slot.written };
+            entries.push(entry_of(slot.binding, ty, false));
+        }
+        let layout =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&name), entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(&name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(&key.entry),
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+            cache: None,
+        });
+        Self { pipeline, layout }
     }
-    let constants: Vec<_> = key.constants.iter().map(|(name, v)| (name.as_str(), v.float())).collect();
-    let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&name), source });
-    let entry_of = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
-        count: None,
-    };
-    let mut entries = vec![entry_of(0, wgpu::BufferBindingType::Uniform, true)];
-    for slot in &slots {
-        let ty = wgpu::BufferBindingType::Storage { read_only: !slot.written };
-        entries.push(entry_of(slot.binding, ty, false));
+
+    /// The parameters, a slot of `params`, with the storage buffers in the order of `slots`.
+    pub(super) fn bind<'a>(
+        &self,
+        device: &wgpu::Device,
+        (slots, params): (&[Slot], &'a wgpu::Buffer),
+        storage: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    ) -> wgpu::BindGroup {
+        let size = wgpu::BufferSize::new(PARAM_SLOT);
+        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: params, offset: 0, size });
+        let bound = slots.iter().map(|slot| slot.binding).zip(storage);
+        let entries = std::iter::once((0, uniform)).chain(bound);
+        let entries: Vec<_> = entries.map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let desc = wgpu::BindGroupDescriptor { label: None, layout: &self.layout, entries: &entries };
+        device.create_bind_group(&desc)
     }
-    let layout =
-        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&name), entries: &entries });
-    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(&name),
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
-    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(&name),
-        layout: Some(&pipeline_layout),
-        module: &module,
-        entry_point: Some(&key.entry),
-        compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
-        cache: None,
-    });
-    Ok(Kernel { pipeline, layout, label: label(key), slots, key: key.clone(), has_run: AtomicBool::new(false) })
 }
 
 /// How profiles name a kernel.

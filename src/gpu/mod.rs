@@ -25,6 +25,7 @@ mod record;
 mod reflect;
 mod shaders;
 mod template;
+mod texts;
 mod tuning;
 mod version;
 
@@ -54,6 +55,7 @@ use pool::Pool;
 use record::Recorder;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use texts::Texts;
 use tuning::Tuning;
 
 /// A handle on one opened device. Cheap to clone; all clones share it.
@@ -68,6 +70,7 @@ struct Inner {
     shaders: ShaderSource,
     catalogue: Catalogue,
     plans: Mutex<Plans>,
+    texts: Arc<Mutex<Texts>>,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
@@ -139,7 +142,8 @@ impl Gpu {
 
     /// A device of shapes alone that describes work as this one does: with its kernels, tuned and forced versions.
     pub fn shapes(&self) -> Result<Self> {
-        let shapes = Self::of_shapes(Some(self.0.report.clone()), self.0.shaders.clone())?;
+        let mut shapes = Self::of_shapes(Some(self.0.report.clone()), self.0.shaders.clone())?;
+        Arc::get_mut(&mut shapes.0).expect("made here").texts = self.0.texts.clone();
         shapes.set_choices(self.choices());
         shapes.force(self.forced())?;
         Ok(shapes)
@@ -166,6 +170,7 @@ impl Gpu {
             shaders,
             catalogue,
             plans: Mutex::default(),
+            texts: Arc::default(),
             kernels: Mutex::default(),
             pool: Arc::default(),
             recorder,

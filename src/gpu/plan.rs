@@ -4,8 +4,9 @@
 use super::expression::{Number, Sizes, Values};
 use super::kernel::{Kernel, Key, Source, fold};
 use super::record::StandsFor;
-use super::reflect::{self, Default as InFile, Scalar};
-use super::template::{Given, Template, names};
+use super::reflect::{Default as InFile, Scalar};
+use super::template::{Given, Template};
+use super::texts::Texts;
 use super::tuning::{Chosen, Wanted};
 use super::version::{Geometry, Version};
 use super::{Gpu, ShaderSource, Storage, lock};
@@ -44,49 +45,7 @@ impl Entry {
 /// the file has for it holds.
 pub type Elsewhere<'a> = &'a dyn Fn(&str) -> bool;
 
-/// What a text declares, by version and template variables.
-#[derive(Debug)]
-struct Declared {
-    params: Vec<(String, Scalar)>,
-    overrides: Vec<(String, InFile)>,
-}
-
-/// A version's hash, an entry, template variables.
-type DeclaredKey = (u64, String, Vec<(String, Number)>);
-
-/// What was found out about texts.
-#[derive(Debug, Default)]
-pub(super) struct Texts {
-    names: HashMap<u64, Arc<Vec<String>>>,
-    declared: HashMap<DeclaredKey, Arc<Declared>>,
-}
-
-/// The module of an entry, where its text had to be parsed.
-type Parsed = Option<naga::Module>;
-
 impl Texts {
-    /// What an entry's text declares; `parsed` is its module, once an entry of the text was asked for.
-    fn declared(
-        &mut self,
-        (template, parsed): (&Template<'_>, &mut Option<naga::Module>),
-        key: &Key,
-        hash: u64,
-    ) -> Result<(Arc<Declared>, Parsed)> {
-        let of = (hash, key.entry.clone(), key.settings.clone());
-        if let Some(declared) = self.declared.get(&of) {
-            return Ok((declared.clone(), None));
-        }
-        let all = match parsed {
-            Some(all) => all,
-            None => parsed.insert(template.module()?),
-        };
-        let own = reflect::alone(all, &key.entry).map_err(|e| template.about(e))?;
-        let params = reflect::params(&own, &key.entry).map_err(|e| template.about(e))?;
-        let declared = Arc::new(Declared { params, overrides: reflect::overrides(&own) });
-        self.declared.insert(of, declared.clone());
-        Ok((declared, Some(own)))
-    }
-
     /// Entries of a kernel under `values`, see [`entries`].
     fn entries(
         &mut self,
@@ -95,16 +54,8 @@ impl Texts {
         kernel: &str,
         values: &Values,
         elsewhere: Elsewhere<'_>,
-    ) -> Result<Vec<(Entry, Parsed)>> {
-        // a version's text and what it includes
-        let used = match self.names.get(&version.hash) {
-            Some(names) => names.clone(),
-            None => {
-                let all: Arc<Vec<String>> = Arc::new(names(shaders, &version.text).into_iter().collect());
-                self.names.insert(version.hash, all.clone());
-                all
-            }
-        };
+    ) -> Result<Vec<Entry>> {
+        let used = self.names(shaders, version);
         let settings: Vec<_> = used.iter().filter_map(|name| Some((name.clone(), *values.get(name)?))).collect();
         let mut parsed = None;
         let one = |name: String| {
@@ -139,7 +90,7 @@ impl Texts {
                 settings: settings.clone(),
             };
             let template = key.template(shaders)?.given(values.keys());
-            let (declared, module) = self.declared((&template, &mut parsed), &key, version.hash)?;
+            let declared = self.declared((&template, &mut parsed), &key)?;
             let unknown = |kind: Given, name: &str| {
                 let why = version.why_unknown(name, values);
                 why.unwrap_or_else(|| template.not_given(kind, name, values.keys().map(String::as_str)))
@@ -168,7 +119,7 @@ impl Texts {
                     version.wrong(name, &what)
                 })?);
             }
-            Ok((Entry { groups, params, key }, module))
+            Ok(Entry { groups, params, key })
         };
         version.entries(kernel, values)?.into_iter().map(one).collect()
     }
@@ -186,8 +137,7 @@ pub fn entries(
     values: &Values,
     elsewhere: Elsewhere<'_>,
 ) -> Result<Vec<Entry>> {
-    let all = Texts::default().entries(shaders, version, kernel, values, elsewhere)?;
-    Ok(all.into_iter().map(|(entry, _)| entry).collect())
+    Texts::default().entries(shaders, version, kernel, values, elsewhere)
 }
 
 /// What runs for a shape.
@@ -214,7 +164,6 @@ pub(super) struct Plans {
     chosen: HashMap<(&'static str, &'static str, String, Sizes), Chosen>,
     resolved: HashMap<(Chosen, Sizes), Arc<Values>>,
     plans: HashMap<(&'static str, Chosen, Sizes), Arc<Plan>>,
-    texts: Texts,
 }
 
 impl Gpu {
@@ -295,11 +244,11 @@ impl Gpu {
         }
         let version = &chosen.version;
         let values = self.resolve(chosen, &sizes.values())?;
-        let entries = lock(&self.0.plans).texts.entries(&self.0.shaders, version, kernel, &values, elsewhere)?;
+        let entries = lock(&self.0.texts).entries(&self.0.shaders, version, kernel, &values, elsewhere)?;
         let mut stages = Vec::new();
-        for (entry, module) in entries.into_iter().filter(|(entry, _)| entry.groups > 0) {
+        for entry in entries.into_iter().filter(|entry| entry.groups > 0) {
             let groups = fold(&version.file(), entry.groups)?;
-            stages.push(Stage { kernel: self.kernel(entry.key, module)?, params: entry.params, groups });
+            stages.push(Stage { kernel: self.kernel(entry.key)?, params: entry.params, groups });
         }
         let size = |(name, e): &(String, super::expression::Expression)| {
             let n = e.count(&values).map_err(|what| version.wrong(&format!("scratch {name}"), &what))?;

@@ -68,7 +68,7 @@ impl Profile {
                     end_of_pass_write_index: Some(first + 1),
                 }),
             });
-            pass.set_pipeline(&kernel.pipeline);
+            pass.set_pipeline(&kernel.compiled().pipeline);
             pass.set_bind_group(0, group, &[*param_offset]);
             pass.dispatch_workgroups(groups[0], groups[1], 1);
             let shape = stands_for.shape.as_deref().unwrap_or_default();

@@ -100,7 +100,8 @@ impl Stream {
         let param_offset = self.params.len() as u32;
         self.params.extend_from_slice(bytemuck::cast_slice(params));
         self.params.resize(param_offset as usize + PARAM_SLOT as usize, 0);
-        let group = kernel.bind(device, &self.param_buffer, bindings.iter().map(|s| s.binding()));
+        let group =
+            kernel.compiled().bind(device, (&kernel.slots, &self.param_buffer), bindings.iter().map(|s| s.binding()));
         self.commands.push(Command::Dispatch { kernel, group, param_offset, groups, stands_for });
     }
 
@@ -359,7 +360,7 @@ pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, commands: &[&Command]) 
                 while let Some(Command::Dispatch { kernel, group, param_offset, groups, .. }) =
                     rest.next_if(|c| matches!(c, Command::Dispatch { .. }))
                 {
-                    pass.set_pipeline(&kernel.pipeline);
+                    pass.set_pipeline(&kernel.compiled().pipeline);
                     pass.set_bind_group(0, group, &[*param_offset]);
                     pass.dispatch_workgroups(groups[0], groups[1], 1);
                 }
