@@ -1,8 +1,9 @@
-// Fast convolution: Toom-Cook F(6, 6), eleven multiplications for six outputs of six taps instead of 36, over one
-// transform of the input that all branches share.
+// Fast convolution: Toom-Cook F(6, 6), eleven multiplications for six outputs of six taps instead of 36, over transforms of
+// the input that branches share.
 //   dst[v, 6 n + e] = sum over points t of A[e, t] sum_t[v, n],  sum_t that of 04_subgroup_shuffle over the rows at point t
 // src from layouts.points; A in include/toom_cook.wgsl; taps counts pieces of six. It pays for windows of several pieces whose
-// sums outweigh the transform and the longer compilation (seconds a kernel): the rule below.
+// sums outweigh the transform and the longer compilation (seconds a kernel): the rule below. On an Intel CPU blocks have 22
+// channels, or 32 where no more of those are idle, also where a width ends within one: so widths share kernels.
 //@ alias: fast
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 3

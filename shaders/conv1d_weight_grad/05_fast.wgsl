@@ -2,7 +2,8 @@
 // conv1d/05_fast in the weights.
 //   part[t, s, o, u, i] = sum over tiles m in slice s of h[t, first + o, m] v[t, u, m + i]
 //   dw[o, c, k] = sum over t, s of G[t, e] part[t, s, o, u, i],  6 i + e the tap k of row u = (c, r)
-// x from layouts.points, g from layouts.grads; taps counts pieces. The sums are those of 03_subgroup_rows, at every point.
+// x from layouts.points, g from layouts.grads; taps counts pieces. The sums are those of 03_subgroup_rows, at every point. On an
+// Intel CPU widths share kernels as in conv1d/05_fast: blocks have 22 or 11 rows of b where no more of those are idle than of 16.
 //@ alias: fast
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 3

@@ -33,7 +33,7 @@ impl Fast {
             .map(|f| vec![f])
             .chain(all().flat_map(|f| all().filter(move |g| g.shift > f.shift).map(move |g| vec![f, g])));
         let cost = |set: &Vec<Self>| {
-            let pieces = |(w, channels): &(Window, usize)| Some(Self::best(set, *w)?.window(*w).taps * channels);
+            let pieces = |(w, channels): &(Window, usize)| Some(Self::best(set, *w)?.1.window(*w).taps * channels);
             let sum = windows.iter().map(pieces).sum::<Option<usize>>()?;
             (set.len() as u64 <= most.max(1)).then_some(sum + TRANSFORM * set.len())
         };
@@ -43,9 +43,10 @@ impl Fast {
             .map_or(vec![Self { shift: 0 }], |(_, set)| set)
     }
 
-    /// Of some, the one that cuts a window into the fewest pieces.
-    fn best(all: &[Self], w: Window) -> Option<Self> {
-        all.iter().copied().filter(|f| w.first >= f.shift + f.zeros(w)).min_by_key(|f| f.window(w).taps)
+    /// Of some, the one that cuts a window into the fewest pieces, and its place among them.
+    fn best(all: &[Self], w: Window) -> Option<(usize, Self)> {
+        let fits = all.iter().copied().enumerate().filter(|(_, f)| w.first >= f.shift + f.zeros(w));
+        fits.min_by_key(|(_, f)| f.window(w).taps)
     }
 
     /// Zeros before the first tap, so that the first piece begins at a tile.
@@ -116,10 +117,9 @@ impl Transformed {
 
     /// A window in tiles: its pieces, the first row that they meet, and the place of the first piece's first value.
     pub(super) fn window(&self, w: Window) -> (Window, usize, usize) {
-        let fast = Fast::best(&self.fasts, w).unwrap_or(self.fasts[0]);
+        let (i, fast) = Fast::best(&self.fasts, w).unwrap_or((0, self.fasts[0]));
         let pieces = fast.window(w);
-        let first = self.fasts.iter().position(|f| *f == fast).unwrap_or(0) * self.rows;
-        (pieces, first, fast.place(pieces.first))
+        (pieces, i * self.rows, fast.place(pieces.first))
     }
 
     /// Tiles of all records of a row.
@@ -175,6 +175,8 @@ impl Tiles {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::{LONGEST, MOST_POSITIONS, Reduced};
+    use super::super::{Branch, ConvSpec};
     use super::*;
 
     #[test]
@@ -183,11 +185,44 @@ mod tests {
         for windows in [vec![w(2, 21), w(7, 11), w(10, 5)], vec![w(1, 4)], vec![w(0, 64)], vec![w(3, 5), w(2, 7)]] {
             let fasts = Fast::choose(&windows, 2);
             for (window, _) in windows {
-                let fast = Fast::best(&fasts, window).expect("one that fits");
+                let (_, fast) = Fast::best(&fasts, window).expect("one that fits");
                 let tiles = fast.window(window);
                 let (from, to) = (fast.place(tiles.first), fast.place(tiles.first + tiles.taps));
                 assert!(from <= window.first && window.first < from + PIECE, "{window:?} {fast:?}");
                 assert!(window.first + window.taps <= to, "{window:?} {fast:?}");
+            }
+        }
+    }
+
+    /// What a weight's gradient reads lies in the row it is of, whichever side stays and whichever moves.
+    #[test]
+    fn rows_hold_what_is_read_of_them() {
+        let records = 3;
+        for (kernel, stride) in (1..=LONGEST).flat_map(|kernel| (1..=4).map(move |stride| (kernel, stride))) {
+            for pad_left in [0, kernel / 2, kernel - 1] {
+                let branch = Branch { dilation: 1, pad_left, pad_right: kernel - 1 - pad_left };
+                let spec = ConvSpec::single(stride, 1, branch);
+                let s = &spec.sizes([records, 1, 100], 100_usize.div_ceil(stride), &[&[1, 1, kernel]])[0];
+                let r = Reduced { every: 1, stride, folds: 1, pad: pad_left };
+                let geometry = Geometry::new([(&r, s)].into_iter());
+                // the window's first place in x, that in g where the taps run in reverse, places, taps, a row of x and of g
+                let within = |first: usize, reverse: usize, places: usize, taps: usize, [x, g]: [usize; 2]| {
+                    let read = places + taps - 1 + WIDEST;
+                    assert!(
+                        first + read <= x && reverse + read <= g,
+                        "{kernel} {stride} {pad_left}: {first} {reverse} {read} {x} {g}"
+                    );
+                };
+                let w = r.window(kernel, geometry.lead, false);
+                let places = (records * geometry.pitch).next_multiple_of(MOST_POSITIONS);
+                within(w.first, 2 * geometry.lead + 1 - w.first - w.taps, places, w.taps, [geometry.row(records); 2]);
+
+                let fasts = Fast::choose(&[(w, 1)], 2);
+                let w = Fast::best(&fasts, w).expect("one that fits").1.window(w);
+                let places = tiles(records, geometry) + (w.first + w.taps).next_multiple_of(4);
+                let rows = [Transformed::row(records, geometry), Tiles::row(records, geometry)];
+                let reverse = Tiles::lead(geometry) + 1 - w.first - w.taps;
+                within(w.first, reverse, places.next_multiple_of(MOST_TILES), w.taps, rows);
             }
         }
     }
@@ -201,7 +236,7 @@ mod tests {
             let fasts = Fast::choose(&windows, 2);
             (
                 fasts.len(),
-                windows.map(|(w, _)| Fast::best(&fasts, w).map_or(0, |f| f.window(w).taps)).iter().sum::<usize>(),
+                windows.map(|(w, _)| Fast::best(&fasts, w).map_or(0, |(_, f)| f.window(w).taps)).iter().sum::<usize>(),
             )
         };
         assert_eq!([pieces(blocks[0], 10), pieces(blocks[1], 10)], [(1, 8), (1, 5)]);

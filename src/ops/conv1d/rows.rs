@@ -17,7 +17,7 @@ use crate::gpu::Gpu;
 use crate::tensor::{DType, Tensor};
 
 /// Most positions that a weight's gradient takes at once: rows are padded for it.
-const MOST_POSITIONS: usize = 32;
+pub(super) const MOST_POSITIONS: usize = 32;
 /// Most values that one load takes: a row is whole loads.
 pub(super) const WIDEST: usize = 8;
 /// Zeros before a row's first record are a multiple of this: of loads, and of four tiles of a fast convolution.
@@ -112,7 +112,7 @@ impl Geometry {
     }
 
     /// Values of a row with so many records.
-    fn row(&self, records: usize) -> usize {
+    pub(super) fn row(&self, records: usize) -> usize {
         (self.lead + records * self.pitch + self.tail()).next_multiple_of(WIDEST)
     }
 
