@@ -169,6 +169,11 @@ mod tests {
         assert_eq!(of("main"), [("y".to_owned(), true, true), ("x".to_owned(), false, false)]);
         assert_eq!(of("both"), [("y".to_owned(), true, true), ("x".to_owned(), false, true)]);
         assert!(slots(&module, "none").is_err());
+        let mut whole = module.clone();
+        let both = alone(&mut whole, "both").expect("an entry");
+        assert_eq!((both.entry_points.len(), whole.entry_points.len()), (1, 2));
+        assert_eq!(slots(&both, "both").expect("kept"), slots(&module, "both").expect("an entry"));
+        assert!(alone(&mut whole, "none").is_err() && slots(&both, "main").is_err());
         let names = ["n", "pad", "scale"].map(str::to_owned);
         let params = params(&module, "main").expect("scalars");
         assert_eq!(params, names.into_iter().zip([Scalar::Uint, Scalar::Int, Scalar::Float]).collect::<Vec<_>>());

@@ -76,3 +76,26 @@ impl Texts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::{Gpu, lock};
+    use crate::ops::{Branch, conv1d};
+    use crate::tensor::{DType, Tensor};
+
+    #[test]
+    fn a_text_is_parsed_once_for_a_device_and_those_of_shapes_beside_it() {
+        let gpu = Gpu::from_env().unwrap_or_else(|e| panic!("{e}"));
+        let gpu = gpu.beside(gpu.shaders().clone()).expect("with texts of its own");
+        let work = |gpu: &Gpu| {
+            let x = Tensor::empty(gpu, &[2, 3, 40], DType::F32).expect("allocated");
+            let w = Tensor::empty(gpu, &[4, 3, 5], DType::F32).expect("allocated");
+            conv1d(&x, &w, 1, 1, Branch::same(5, 1)).expect("launched");
+            let texts = lock(&gpu.0.texts);
+            (texts.declared.len(), texts.modules.len())
+        };
+        let (declared, waiting) = work(&gpu.shapes().expect("a device of shapes"));
+        assert!(waiting > 0 && declared == waiting, "{declared} {waiting}");
+        assert_eq!(work(&gpu), (declared, 0), "what was parsed is what is compiled");
+    }
+}
