@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A kernel that takes longer to run for the first time is compiled, and not found in the driver's cache.
-pub(super) const SLOW: Duration = Duration::from_millis(300);
+pub(super) const SLOW: Duration = Duration::from_millis(200);
 /// Bytes of the buffers that kernels are given: their parameters leave nothing to do.
 const DUMMY: u64 = 1 << 16;
 

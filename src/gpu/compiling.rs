@@ -77,10 +77,12 @@ impl Gpu {
                 logged = Instant::now();
                 log::info!("compiling kernels: {done} of {}", parts.len());
             }
-            let kernel = part.last().and_then(|command| command.kernel()).map(|kernel| kernel.label.clone());
-            let begin = Instant::now();
+            let (known, new) = part.split_at(part.len() - 1);
+            let kernel = new[0].kernel().map(|kernel| kernel.label.clone());
             // a device that is lost says so when the work is waited for
-            let _ = self.wait_for(Some(submit(part)), kernel, LATE);
+            let _ = self.wait_for(Some(submit(known)), None, LATE);
+            let begin = Instant::now();
+            let _ = self.wait_for(Some(submit(new)), kernel, LATE);
             if begin.elapsed() > SLOW
                 && let Some(ahead) = &*lock(&self.0.ahead)
             {
