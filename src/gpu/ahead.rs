@@ -53,7 +53,7 @@ impl Drop for Ahead {
 
 impl Gpu {
     /// Helps with the compilation of a recording that is about to run for the first time, where the driver compiles on the
-    /// way, as soon as a kernel is [`SLOW`]. Changes nothing but the time.
+    /// way, as soon as one takes long. Changes nothing but the time.
     pub fn compile_ahead(&self, recording: &Recording) {
         let mut ahead = lock(&self.0.ahead);
         if !self.0.report.is_software || ahead.is_some() || self.has_shapes_alone() {
