@@ -4,12 +4,14 @@ use super::expression::Number;
 use super::record::StandsFor;
 use super::reflect::Slot;
 use super::template::Template;
+use super::texts::Texts;
 use super::version::Version;
-use super::{Gpu, ShaderSource, Storage, lock};
+use super::{Gpu, Inner, ShaderSource, Storage, gpu_fault, lock, scoped};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 /// Bytes of one launch's parameters: a slot of the parameter buffer (WebGPU's
 /// alignment of dynamic offsets).
@@ -60,6 +62,16 @@ pub(super) struct Kernel {
 pub(super) struct Compiled {
     pub(super) pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
+}
+
+/// What a device makes kernels with, and those that it has.
+#[derive(Clone)]
+pub(super) struct Maker {
+    device: wgpu::Device,
+    shaders: ShaderSource,
+    /// Shared with the devices of shapes alone that stand before this one.
+    pub(super) texts: Arc<Mutex<Texts>>,
+    kernels: Arc<Mutex<HashMap<Key, Arc<Kernel>>>>,
 }
 
 /// One launch of a kernel: shader, tuned constants, parameters, buffers, groups.
@@ -171,22 +183,27 @@ pub(super) fn fold(kernel: &str, groups: usize) -> Result<[u32; 2]> {
 
 impl Gpu {
     pub(super) fn kernel(&self, key: Key) -> Result<Arc<Kernel>> {
-        if let Some(kernel) = lock(&self.0.kernels).get(&key) {
-            return Ok(kernel.clone());
+        let Inner { device, maker, making, .. } = &*self.0;
+        if let Some(kernel) = maker.made(&key) {
+            return Ok(kernel);
         }
-        let template = key.template(&self.0.shaders)?;
-        let declared = lock(&self.0.texts).declared((&template, &mut None), &key)?;
-        let mut compiled = None;
-        if !self.has_shapes_alone() {
-            let module = lock(&self.0.texts).module(&template, &key)?;
-            let compile = || self.scoped(|| Compiled::new(&self.0.device, &key, module, &declared.slots));
-            compiled = Some(self.noted(Some(label(&key)), compile).map_err(|e| self.refused(&key, e))?);
-            log::debug!("kernel compiled: {}", label(&key));
+        if self.has_shapes_alone() {
+            let kernel = maker.make(&key, |_, _| Ok(None))?;
+            if let Some(making) = making {
+                making.begin(key);
+            }
+            return Ok(kernel);
         }
-        let (label, slots) = (label(&key), declared.slots.clone());
-        let kernel = Arc::new(Kernel { compiled, label, slots, key: key.clone(), has_run: AtomicBool::new(false) });
-        lock(&self.0.kernels).insert(key, kernel.clone());
-        Ok(kernel)
+        self.noted(Some(label(&key)), || {
+            if let Some(making) = making {
+                making.leave(&key);
+            }
+            let compile = |module, slots: &[Slot]| {
+                let compiled = self.scoped(|| Compiled::new(device, &key, module, slots));
+                compiled.map_err(|e| self.refused(&key, e))
+            };
+            maker.made(&key).map_or_else(|| maker.compile(&key, compile), Ok)
+        })
     }
 
     /// The error of a kernel that was refused: naga's own, with the line, where the text is at fault.
@@ -199,6 +216,60 @@ impl Gpu {
             Err(own) => own,
             Ok(_) => template.about(e),
         }
+    }
+}
+
+impl Maker {
+    pub(super) fn new(device: wgpu::Device, shaders: ShaderSource) -> Self {
+        Self { device, shaders, texts: Arc::default(), kernels: Arc::default() }
+    }
+
+    /// The kernel, where it was made before.
+    fn made(&self, key: &Key) -> Option<Arc<Kernel>> {
+        lock(&self.kernels).get(key).cloned()
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        lock(&self.kernels).len()
+    }
+
+    /// Makes a kernel that nobody waits for.
+    pub(super) fn ahead(&self, key: &Key) -> Result<Arc<Kernel>> {
+        self.compile(key, |module, slots| {
+            match scoped(&self.device, || Compiled::new(&self.device, key, module, slots)) {
+                (compiled, None) => Ok(compiled),
+                (_, Some(complaint)) => Err(gpu_fault(&complaint)),
+            }
+        })
+    }
+
+    fn compile(
+        &self,
+        key: &Key,
+        compile: impl FnOnce(naga::Module, &[Slot]) -> Result<Compiled>,
+    ) -> Result<Arc<Kernel>> {
+        let kernel = self.make(key, |template, slots| {
+            let module = lock(&self.texts).module(template, key)?;
+            compile(module, slots).map(Some)
+        })?;
+        log::debug!("kernel compiled: {}", kernel.label);
+        Ok(kernel)
+    }
+
+    fn make(
+        &self,
+        key: &Key,
+        compiled: impl FnOnce(&Template<'_>, &[Slot]) -> Result<Option<Compiled>>,
+    ) -> Result<Arc<Kernel>> {
+        let template = key.template(&self.shaders)?;
+        let declared = lock(&self.texts).declared((&template, &mut None), key)?;
+        let compiled = compiled(&template, &declared.slots)?;
+        let (label, slots) = (label(key), declared.slots.clone());
+        let kernel = Arc::new(Kernel { compiled, label, slots, key: key.clone(), has_run: AtomicBool::new(false) });
+        lock(&self.kernels).insert(key.clone(), kernel.clone());
+        Ok(kernel)
     }
 }
 

@@ -17,6 +17,7 @@ mod content;
 mod expression;
 mod kernel;
 mod launched;
+mod making;
 mod memory;
 mod plan;
 mod pool;
@@ -49,13 +50,12 @@ pub use version::{Alias, Candidate, Knob, Need, Version, hash_of};
 use crate::error::{Error, MemoryLimit, Result};
 use ahead::Ahead;
 use compiling::Waits;
-use kernel::{Kernel, Key};
+use kernel::Maker;
+use making::Making;
 use plan::Plans;
 use pool::Pool;
 use record::Recorder;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use texts::Texts;
 use tuning::Tuning;
 
 /// A handle on one opened device. Cheap to clone; all clones share it.
@@ -70,8 +70,9 @@ struct Inner {
     shaders: ShaderSource,
     catalogue: Catalogue,
     plans: Mutex<Plans>,
-    texts: Arc<Mutex<Texts>>,
-    kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
+    maker: Maker,
+    /// Of a device of shapes alone that of the device before which it stands.
+    making: Option<Arc<Making>>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
     /// Held by the thread that captures.
@@ -136,16 +137,24 @@ impl Gpu {
             ..like.unwrap_or_else(AdapterReport::least)
         };
         let mut gpu = Self::with(opened, report, Default::default(), (shaders, catalogue));
-        Arc::get_mut(&mut gpu.0).expect("made here").placeholder = Some(placeholder);
+        let inner = Arc::get_mut(&mut gpu.0).expect("made here");
+        (inner.placeholder, inner.making) = (Some(placeholder), None);
         Ok(gpu)
     }
 
     /// A device of shapes alone that describes work as this one does: with its kernels, tuned and forced versions.
     pub fn shapes(&self) -> Result<Self> {
         let mut shapes = Self::of_shapes(Some(self.0.report.clone()), self.0.shaders.clone())?;
-        Arc::get_mut(&mut shapes.0).expect("made here").texts = self.0.texts.clone();
+        Arc::get_mut(&mut shapes.0).expect("made here").maker.texts = self.0.maker.texts.clone();
         shapes.set_choices(self.choices());
         shapes.force(self.forced())?;
+        Ok(shapes)
+    }
+
+    /// As [`Gpu::shapes`], for work that will run on this device next: another thread makes its kernels while it is described.
+    pub fn shapes_of_next(&self) -> Result<Self> {
+        let mut shapes = self.shapes()?;
+        Arc::get_mut(&mut shapes.0).expect("made here").making = self.0.making.clone();
         Ok(shapes)
     }
 
@@ -162,6 +171,7 @@ impl Gpu {
         (shaders, catalogue): (ShaderSource, Catalogue),
     ) -> Self {
         let recorder = Mutex::new(Recorder::new(&device));
+        let maker = Maker::new(device.clone(), shaders.clone());
         Self(Arc::new(Inner {
             adapter,
             device,
@@ -170,8 +180,8 @@ impl Gpu {
             shaders,
             catalogue,
             plans: Mutex::default(),
-            texts: Arc::default(),
-            kernels: Mutex::default(),
+            making: Some(Arc::new(Making::new(maker.clone()))),
+            maker,
             pool: Arc::default(),
             recorder,
             capturing: Mutex::default(),
@@ -252,19 +262,24 @@ impl Gpu {
 
     /// Runs `f` between error scopes; what the driver complains about becomes an error.
     fn scoped<T>(&self, f: impl FnOnce() -> T) -> Result<T> {
-        let device = &self.0.device;
-        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let value = f();
-        for scope in [validation, internal, memory] {
-            if let Some(e) = pollster::block_on(scope.pop()) {
-                lock(&self.0.fault).get_or_insert_with(|| e.to_string());
-            }
+        let (value, complaint) = scoped(&self.0.device, f);
+        if let Some(what) = complaint {
+            lock(&self.0.fault).get_or_insert(what);
         }
         self.check()?;
         Ok(value)
     }
+}
+
+/// Runs `f` between error scopes, those of this thread; with the driver's first complaint.
+fn scoped<T>(device: &wgpu::Device, f: impl FnOnce() -> T) -> (T, Option<String>) {
+    use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+    let [memory, internal, validation] =
+        [OutOfMemory, Internal, Validation].map(|filter| device.push_error_scope(filter));
+    let value = f();
+    // in reverse, all of them
+    let found = [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
+    (value, found.into_iter().flatten().next().map(|e| e.to_string()))
 }
 
 /// How the message of a device loss begins.

@@ -244,7 +244,7 @@ impl Gpu {
         }
         let version = &chosen.version;
         let values = self.resolve(chosen, &sizes.values())?;
-        let entries = lock(&self.0.texts).entries(&self.0.shaders, version, kernel, &values, elsewhere)?;
+        let entries = lock(&self.0.maker.texts).entries(&self.0.shaders, version, kernel, &values, elsewhere)?;
         let mut stages = Vec::new();
         for entry in entries.into_iter().filter(|entry| entry.groups > 0) {
             let groups = fold(&version.file(), entry.groups)?;

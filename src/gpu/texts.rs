@@ -91,7 +91,7 @@ mod tests {
             let x = Tensor::empty(gpu, &[2, 3, 40], DType::F32).expect("allocated");
             let w = Tensor::empty(gpu, &[4, 3, 5], DType::F32).expect("allocated");
             conv1d(&x, &w, 1, 1, Branch::same(5, 1)).expect("launched");
-            let texts = lock(&gpu.0.texts);
+            let texts = lock(&gpu.0.maker.texts);
             (texts.declared.len(), texts.modules.len())
         };
         let (declared, waiting) = work(&gpu.shapes().expect("a device of shapes"));

@@ -34,7 +34,7 @@ fn batch_within(experiment: &Experiment, classes: usize, samples: usize, bytes: 
 /// [`Error::Memory`] with what a step needs and what there is ([`with_batch`] adds the batch that fits).
 pub fn check(gpu: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<()> {
     let batch = experiment.train.batch;
-    let estimate = Estimate::new(Some(gpu), experiment, classes, samples)?;
+    let estimate = Estimate::on(&gpu.shapes_of_next()?, experiment, classes, samples)?;
     let outputs = estimate.parts.iter().map(|part| (batch * numel(&part.output)) as f64);
     let outputs: Vec<f64> = outputs.chain([(batch * samples) as f64]).collect();
     let needs = Needs { tensors: estimate.memory_bytes(), host: 0, ..Needs::of(&outputs, 0) };

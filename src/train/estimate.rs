@@ -38,11 +38,16 @@ impl Estimate {
             Some(gpu) => gpu.shapes()?,
             None => Gpu::of_shapes(None, ShaderSource::default())?,
         };
+        Self::on(&shapes, experiment, classes, samples)
+    }
+
+    /// As [`Estimate::new`], on a device of shapes alone.
+    pub(super) fn on(shapes: &Gpu, experiment: &Experiment, classes: usize, samples: usize) -> Result<Self> {
         let outline = Outline::new(&experiment.network, classes, experiment.losses.train_only(), samples)?;
         let mut memory = PoolStats::default();
         let phases = shapes.memory_by_phase(|| {
-            let mut stepper = Stepper::new(&shapes, experiment, &vec![1.0; classes], None)?;
-            let (x, targets) = noise_batch(&shapes, experiment, classes, samples)?;
+            let mut stepper = Stepper::new(shapes, experiment, &vec![1.0; classes], None)?;
+            let (x, targets) = noise_batch(shapes, experiment, classes, samples)?;
             stepper.step(&x, &targets, experiment.train.lr)?;
             // while all of it is there
             memory = shapes.pool_stats();
