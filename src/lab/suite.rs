@@ -12,10 +12,11 @@ use crate::experiment::Experiment;
 use crate::gpu::Gpu;
 use crate::ops::Pass;
 use serde::{Deserialize, Serialize};
-use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
+
+const MIB: f64 = (1 << 20) as f64;
 
 /// The `[suite]` table beside the tables of an experiment.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -105,6 +106,8 @@ pub struct Report {
     pub first_step_seconds: [f64; 2],
     /// The same of the network that is measured.
     pub own_first_step_seconds: [f64; 2],
+    /// Bytes that such a process held at the most until then.
+    pub own_first_step_bytes: [u64; 2],
 }
 
 /// What a training step does, and the shares of the adapter's ceilings that it reaches from its first call to its end.
@@ -133,18 +136,19 @@ fn conv_kernel(name: &str) -> Option<bool> {
 /// Measures everything. `watch` hears what comes next.
 pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], watch: impl Fn(&str)) -> Result<Report> {
     let (batch, samples) = (e.train.batch, e.data.samples());
+    let Some((program, own)) = serve.split_first() else {
+        return Err(Error::config("bench: found no program to start, expected exgnet's own", "please report it"));
+    };
+    // before the peers, so that what ours holds beside them is without the driver's compiler
+    watch("first step");
+    let [warm, cold] = first_steps(program, &["bench".into(), "--serve".into()])?;
+    let [own_warm, own_cold] = first_steps(program, own)?;
     watch("peers");
     let ours = PeerConfig { name: "exgnet".into(), command: serve.to_vec(), infer: true, source: None };
     let start = |config: &PeerConfig| Ok((config.clone(), config.start((batch, samples), suite.threads)?));
     let mut all = std::iter::once(&ours).chain(&suite.peers).map(start).collect::<Result<Vec<_>>>()?;
     let peers = compare(&mut all, suite.rounds)?;
     drop(all);
-    watch("first step");
-    let Some((program, own)) = serve.split_first() else {
-        return Err(Error::config("bench: found no program to start, expected exgnet's own", "please report it"));
-    };
-    let first_step_seconds = first_step(program, &["bench", "--serve"])?;
-    let own_first_step_seconds = first_step(program, own)?;
     watch("step");
     // an interval of the median of ratios wants more rounds than a median
     let step = profile(gpu, e, 4 * suite.rounds)?;
@@ -190,8 +194,9 @@ pub fn run(gpu: &Gpu, e: &Experiment, suite: &SuiteConfig, serve: &[String], wat
         layers,
         step,
         peers,
-        first_step_seconds,
-        own_first_step_seconds,
+        first_step_seconds: [warm.seconds, cold.seconds],
+        own_first_step_seconds: [own_warm.seconds, own_cold.seconds],
+        own_first_step_bytes: [own_warm.bytes, own_cold.bytes],
     })
 }
 
@@ -220,28 +225,43 @@ fn relate<'a>(ms: f64, own: (usize, usize), all: impl Iterator<Item = &'a mut Sc
     }
 }
 
-/// Starts a program up to its first step in a new process: with the driver's cache (after one start that fills it), and
-/// without.
-fn first_step(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<[f64; 2]> {
+/// A start of a program up to its first step.
+struct FirstStep {
+    seconds: f64,
+    /// Bytes that its process held at the most.
+    bytes: u64,
+}
+
+/// Starts a program up to its first step in a new process, three times each and the median of the seconds: with the driver's
+/// cache (after one start that fills it), and without.
+fn first_steps(program: &str, arguments: &[String]) -> Result<[FirstStep; 2]> {
     let start = |cache: Option<&Path>| {
         let mut command = Command::new(program);
         command.args(arguments);
         if let Some(dir) = cache {
             command.env("MESA_SHADER_CACHE_DIR", dir);
         }
-        Ok::<f64, Error>(Peer::start("exgnet", command)?.start_seconds)
+        let mut peer = Peer::start("exgnet", command)?;
+        Ok::<_, Error>(FirstStep { seconds: peer.start_seconds, bytes: peer.ask("memory")? as u64 })
+    };
+    let cold = || {
+        let dir = std::env::temp_dir().join(format!("exgnet-cold-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).map_err(|e| {
+            Error::file(dir.clone(), format!("cannot be made: {e}"), "set TMPDIR to a folder that can be written")
+        })?;
+        let _at_signal = crate::files::RemovedAtSignal::new(&dir);
+        let cold = start(Some(&dir));
+        // a few megabytes in the temporary folder: not worth a failure
+        let _ = std::fs::remove_dir_all(&dir);
+        cold
+    };
+    let median = |start: &dyn Fn() -> Result<FirstStep>| {
+        let mut all = (0..3).map(|_| start()).collect::<Result<Vec<_>>>()?;
+        all.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        Ok::<_, Error>(all.swap_remove(1))
     };
     start(None)?;
-    let warm = start(None)?;
-    let dir = std::env::temp_dir().join(format!("exgnet-cold-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).map_err(|e| {
-        Error::file(dir.clone(), format!("cannot be made: {e}"), "set TMPDIR to a folder that can be written")
-    })?;
-    let _at_signal = crate::files::RemovedAtSignal::new(&dir);
-    let cold = start(Some(&dir));
-    // a few megabytes in the temporary folder: not worth a failure
-    let _ = std::fs::remove_dir_all(&dir);
-    Ok([warm, cold?])
+    Ok([median(&|| start(None))?, median(&cold)?])
 }
 
 /// A row of the table of targets; `less` is better, or more.
@@ -356,10 +376,11 @@ impl Report {
             self.ceilings.gb_per_s
         );
         let [warm, cold] = self.own_first_step_seconds;
+        let [warm_mib, cold_mib] = self.own_first_step_bytes.map(|bytes| bytes as f64 / MIB);
         let _ = writeln!(
             text,
-            "\nThe first step of this network after the start of a process: {warm:.1} s, and {cold:.1} s where the driver's shader \
-             cache is empty."
+            "\nThe first step of this network after the start of a process: {warm:.1} s and {warm_mib:.0} MiB; {cold:.1} s and \
+             {cold_mib:.0} MiB where the driver's shader cache is empty."
         );
         text
     }
@@ -373,7 +394,7 @@ impl Report {
         for p in &self.peers {
             let (infer, ratio) =
                 (p.infer_ms.map_or("-".into(), spread), p.infer_ratio.map_or("-".into(), |r| format!("{r:.2}")));
-            let memory = p.memory_bytes as f64 / f64::from(1 << 20);
+            let memory = p.memory_bytes as f64 / MIB;
             // writing into a String cannot fail
             let _ = writeln!(
                 text,
