@@ -229,14 +229,17 @@ impl Maker {
         lock(&self.kernels).get(key).cloned()
     }
 
-    /// How many there are.
+    /// All that were made.
     #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        lock(&self.kernels).len()
+    pub(super) fn all(&self) -> Vec<Arc<Kernel>> {
+        lock(&self.kernels).values().cloned().collect()
     }
 
-    /// Makes a kernel that nobody waits for.
+    /// Makes a kernel before anybody asks for it.
     pub(super) fn ahead(&self, key: &Key) -> Result<Arc<Kernel>> {
+        if let Some(kernel) = self.made(key) {
+            return Ok(kernel);
+        }
         self.compile(key, |module, slots| {
             match scoped(&self.device, || Compiled::new(&self.device, key, module, slots)) {
                 (compiled, None) => Ok(compiled),

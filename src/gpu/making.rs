@@ -127,14 +127,18 @@ mod tests {
             conv1d(&x, &w, 1, 1, Branch::same(5, 1)).expect("launched");
         };
         work(&gpu.shapes().expect("a device of shapes"));
-        assert_eq!(gpu.0.maker.count(), 0, "what is described for its own sake is not made");
-        work(&gpu.shapes_of_next().expect("a device of shapes"));
-        let making = gpu.0.making.as_ref().expect("a device");
-        making.wait();
-        let made = gpu.0.maker.count();
-        assert!(made > 1, "{made}");
+        assert!(gpu.0.maker.all().is_empty(), "what is described for its own sake is not made");
+        let describe = || {
+            work(&gpu.shapes_of_next().expect("a device of shapes"));
+            gpu.0.making.as_ref().expect("a device").wait();
+            gpu.0.maker.all()
+        };
+        let made = describe();
+        assert!(made.len() > 1, "{}", made.len());
         work(&gpu);
-        assert_eq!(gpu.0.maker.count(), made, "it asks for the same");
+        assert_eq!(gpu.0.maker.all().len(), made.len(), "it asks for the same");
+        let again = describe();
+        assert!(again.iter().all(|kernel| made.iter().any(|k| Arc::ptr_eq(k, kernel))), "what is there is kept");
         gpu.finish().expect("they run");
     }
 

@@ -71,7 +71,7 @@ struct Inner {
     catalogue: Catalogue,
     plans: Mutex<Plans>,
     maker: Maker,
-    /// Of a device of shapes alone that of the device before which it stands.
+    /// On a device of shapes alone that of the device whose next work it describes, if it describes any.
     making: Option<Arc<Making>>,
     pool: Arc<Pool>,
     recorder: Mutex<Recorder>,
