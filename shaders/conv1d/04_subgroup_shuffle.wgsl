@@ -98,9 +98,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let next = (lane + 1u) % {{ lanes }}u;
     let last = lane == {{ lanes - 1 }}u;
 
-    // sums go through arrays and loops: unrolled stores take longer to compile than all the rest; so does one array of them
-    // all, for the compiler goes over all pairs of an array's uses. Of odd lengths, as lines a power of two apart share a place
-    // in the cache
+    // sums go through arrays, and through loops whose ends the driver does not know: unrolled stores take longer to compile than
+    // all the rest; so does one array of them all, for the compiler goes over all pairs of an array's uses. Of odd lengths, as
+    // lines a power of two apart share a place in the cache
     {%- for i in range(p * each // mq) %}
     var sums_{{ i }}: array<{{ vector }}, {{ oc + 1 - oc % 2 }}>;
     {%- endfor %}
@@ -194,7 +194,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     let t0 = n % p.pitch;
     let record0 = n / p.pitch / p.folds;
     let fold0 = n / p.pitch % p.folds;
-    let records = p.records / p.folds;
+    let places = p.records * p.pitch;
+    let left = min({{ p * each }}u, places - min(n, places));
     let v0 = block * {{ oc }}u;
     var channel = v0 / p.split;
     var phase = v0 % p.split;
@@ -208,13 +209,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         var record = record0;
         var fold = fold0;
         var t = t0;
-        for (var q = 0u; q < {{ p * each }}u; q += 4u) {
-            if record < records {
-                let to = record * p.channels + p.first + channel;
-                let from_t = ((t * p.split + phase) * p.folds + fold) * p.every;
-                let s = vec4<f32>(row[q], row[q + 1u], row[q + 2u], row[q + 3u]);
-                put(to * p.len, from_t, step, select(s, max(s + shift, vec4<f32>()), p.relu == 1u));
-            }
+        for (var q = 0u; q < left; q += 4u) {
+            let to = record * p.channels + p.first + channel;
+            let from_t = ((t * p.split + phase) * p.folds + fold) * p.every;
+            let s = vec4<f32>(row[q], row[q + 1u], row[q + 2u], row[q + 3u]);
+            put(to * p.len, from_t, step, select(s, max(s + shift, vec4<f32>()), p.relu == 1u));
             t += 4u;
             if t >= p.pitch {
                 t = 0u;

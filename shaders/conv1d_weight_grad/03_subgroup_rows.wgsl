@@ -94,6 +94,7 @@ struct Params {
     trips: u32, slice: u32,                              // of all positions, of a slice
     a_units: u32, a_first: u32, a_rows: u32, a_offset: u32, // units of a row, first row, rows, units before the first position
     b_units: u32, b_first: u32, b_rows: u32, b_offset: u32,
+    va: u32, ub: u32, taps: u32,
     out: u32, c_in: u32, kernel: u32, stride: u32, phases: u32, pad: i32, first: i32,  // first = j0 - lead
     {{ 'a_point: u32, b_point: u32, x_rows: u32,' if fast }} // rows of a and b from one point to the next
 }
@@ -169,16 +170,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
         continuing { break if at >= end; }
     }
 
-    // by way of an array and in loops: unrolled stores take longer to compile than all the rest
+    // by way of an array, in loops whose ends the driver does not know: unrolled stores take longer to compile than all the rest
     var sums: array<f32, {{ va * ub * taps }}>;
     {%- for v in range(va) %}{% for u in range(ub) %}
     {% for j in range(taps) %}sums[{{ (v * ub + u) * taps + j }}] = s{{ v }}_{{ u }}_{{ j }}; {% endfor %}
     {%- endfor %}{% endfor %}
     var f = 0u;
-    for (var v = 0u; v < {{ va }}u; v++) {
-        for (var u = 0u; u < {{ ub }}u; u++) {
-            for (var j = 0u; j < {{ taps }}u; j++) {
-                put({{ 'point * p.slices + ' if fast }}slice, ra + v * {{ lanes }}u + lane, rb + u, j, sums[f]);
+    for (var v = 0u; v < p.va; v++) {
+        for (var u = 0u; u < p.ub; u++) {
+            let to = place({{ 'point * p.slices + ' if fast }}slice, ra + v * {{ lanes }}u + lane, rb + u);
+            for (var j = 0u; j < p.taps; j++) {
+                put(to, j, sums[f]);
                 f++;
             }
         }

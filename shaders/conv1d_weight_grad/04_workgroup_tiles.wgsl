@@ -118,7 +118,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec
     }
     if id >= p.n { return; }
     {%- for u in range(ub) %}
-    {% for j in range(taps) %}put(slice, ra + own_a, rb + own_b + {{ u }}u, {{ j }}u, s{{ u }}_{{ j }}); {% endfor %}
+    let to{{ u }} = place(slice, ra + own_a, rb + own_b + {{ u }}u);
+    {% for j in range(taps) %}put(to{{ u }}, {{ j }}u, s{{ u }}_{{ j }}); {% endfor %}
     {%- endfor %}
 }
 {% include "include/slices.wgsl" %}

@@ -1,16 +1,17 @@
 // For the fast weight gradient: where the sum of a piece goes, and the gradient from the sums at the points.
-// Writes piece i of rows ra of a and rb of b; `at` counts points and slices.
-fn put(at: u32, ra: u32, rb: u32, i: u32, sum: f32) {
-    {%- if swap %}
-    let o = rb;
-    let u = ra;
-    let piece = {{ taps - 1 }}u - i;
-    {%- else %}
-    let o = ra;
-    let u = rb;
-    let piece = i;
-    {%- endif %}
-    if o < p.out && u < p.x_rows { part[((at * p.out + o) * p.x_rows + u) * {{ taps }}u + piece] = sum; }
+// Of the sums of two rows: whether there are such rows, and the first sum.
+struct Place { inside: bool, first: u32 }
+
+// The place of rows ra of a and rb of b; `at` counts points and slices.
+fn place(at: u32, ra: u32, rb: u32) -> Place {
+    let o = {{ "rb" if swap else "ra" }};
+    let u = {{ "ra" if swap else "rb" }};
+    return Place(o < p.out && u < p.x_rows, ((at * p.out + o) * p.x_rows + u) * {{ taps }}u);
+}
+
+// Writes the sum of piece i.
+fn put(to: Place, i: u32, sum: f32) {
+    if to.inside { part[to.first + {{ (taps - 1) ~ "u - i" if swap else "i" }}] = sum; }
 }
 
 override WG: u32 = 64u;

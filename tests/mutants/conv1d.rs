@@ -161,6 +161,13 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     m(
         "conv1d/04_subgroup_shuffle",
+        SomeRecords,
+        "last four places of all",
+        "places - min(n, places)",
+        "places - min(n + 4u, places)",
+    ),
+    m(
+        "conv1d/04_subgroup_shuffle",
         Index,
         "folds as records",
         "let to = record * p.channels",

@@ -54,7 +54,7 @@ pub const MUTANTS: &[Mutant] = &[
         "({{ b }}[br{{ u }} + at + {{ i * lanes - i }}u])",
     ),
     m("conv1d_weight_grad/03_subgroup_rows", Index, "first row of those that lanes hold", "{{ u1 - u }}u);", "0u);"),
-    m("include/weight_tap", Sign, "taps in reverse, one too far", "{{ taps - 1 }} - i32(j)", "{{ taps }} - i32(j)")
+    m("include/weight_tap", Sign, "taps in reverse, one too far", "(taps - 1) if swap", "taps if swap")
         .at("conv1d_weight_grad", "03_subgroup_rows"),
     m("include/weight_tap", Bound, "first tap", "k >= 0 && k < i32(p.kernel)", "k > 0 && k < i32(p.kernel)")
         .at("conv1d_weight_grad", "03_subgroup_rows"),
@@ -62,8 +62,8 @@ pub const MUTANTS: &[Mutant] = &[
         "conv1d_weight_grad/03_subgroup_rows",
         OneLane,
         "1 % in the sixth lane",
-        "+ lane, rb + u, j, sums[f]);",
-        "+ lane, rb + u, j, sums[f] * select(1.0, 1.01, lane == 5u));",
+        "put(to, j, sums[f]);",
+        "put(to, j, sums[f] * select(1.0, 1.01, lane == 5u));",
     ),
     m(
         "conv1d_weight_grad/03_subgroup_rows",
@@ -135,7 +135,7 @@ pub const MUTANTS: &[Mutant] = &[
         "//@ groups main: slices * a_blocks * b_blocks",
         "//@ groups main: max(1, slices * a_blocks * b_blocks - 1)",
     ),
-    m("include/weight_points", Index, "pieces not turned round", "{{ taps - 1 }}u - i;", "i;")
+    m("include/weight_points", Index, "pieces not turned round", "(taps - 1) ~ \"u - i\" if swap", "\"i\" if swap")
         .at("conv1d_weight_grad", "05_fast"),
     m("include/toom_cook", Constant, "weights at 5/4, 1 % of one", "-0.3261666, -0.40770823", "-0.3294, -0.40770823")
         .at("conv1d_weight_grad", "05_fast"),
