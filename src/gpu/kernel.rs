@@ -3,6 +3,7 @@
 use super::expression::Number;
 use super::record::StandsFor;
 use super::reflect::Slot;
+use super::settle::settled;
 use super::template::Template;
 use super::texts::Texts;
 use super::version::Version;
@@ -312,7 +313,8 @@ impl Compiled {
     /// Of a key's module, with the storage buffers that are bound.
     pub(super) fn new(device: &wgpu::Device, key: &Key, module: naga::Module, slots: &[Slot]) -> Self {
         let name = key.source.file();
-        let constants: Vec<_> = key.constants.iter().map(|(name, v)| (name.as_str(), v.float())).collect();
+        let (module, left) = settled(module, key.overrides().into_iter().collect());
+        let left: Vec<_> = left.iter().map(|(name, v)| (name.as_str(), *v)).collect();
         let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&name), source });
         let entry_of = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
@@ -338,7 +340,7 @@ impl Compiled {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(&key.entry),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &left, ..Default::default() },
             cache: None,
         });
         Self { pipeline, layout }

@@ -24,6 +24,7 @@ mod pool;
 mod profile;
 mod record;
 mod reflect;
+mod settle;
 mod shaders;
 mod template;
 mod texts;

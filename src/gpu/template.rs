@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What kernels may use at most: WebGPU's core, which has `pack2x16float`, subgroups, f16 and 64-bit integers.
-const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32
+pub(super) const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32
     .union(Capabilities::SHADER_FLOAT16)
     .union(Capabilities::SHADER_INT64)
     .union(Capabilities::SUBGROUP)

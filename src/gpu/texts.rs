@@ -32,7 +32,16 @@ fn of(key: &Key) -> Of {
 pub(super) struct Texts {
     names: HashMap<u64, Arc<Vec<String>>>,
     declared: HashMap<Of, Arc<Declared>>,
-    modules: HashMap<Of, naga::Module>,
+    modules: HashMap<Of, Waiting>,
+}
+
+/// The module of a text that is to be compiled.
+#[derive(Debug)]
+enum Waiting {
+    /// For the first time: not kept, as it may be long.
+    Once(naga::Module),
+    /// Once more, with other override constants, and maybe again.
+    Again(naga::Module),
 }
 
 impl Texts {
@@ -64,16 +73,19 @@ impl Texts {
         }
         let declared = Arc::new(Declared { params, overrides: reflect::overrides(&own), slots });
         self.declared.insert(of.clone(), declared.clone());
-        self.modules.insert(of, own);
+        self.modules.insert(of, Waiting::Once(own));
         Ok(declared)
     }
 
     /// The module of a key's entry point, to be compiled.
     pub(super) fn module(&mut self, template: &Template<'_>, key: &Key) -> Result<naga::Module> {
-        match self.modules.remove(&of(key)) {
-            Some(module) => Ok(module),
-            None => reflect::alone(&mut template.module()?, &key.entry).map_err(|e| template.about(e)),
-        }
+        let own = match self.modules.remove(&of(key)) {
+            Some(Waiting::Once(module)) => return Ok(module),
+            Some(Waiting::Again(module)) => module,
+            None => reflect::alone(&mut template.module()?, &key.entry).map_err(|e| template.about(e))?,
+        };
+        self.modules.insert(of(key), Waiting::Again(own.clone()));
+        Ok(own)
     }
 }
 
