@@ -29,23 +29,31 @@ seconds download cargo fetch --quiet
 mb=$(du --summarize --block-size=1M "$CARGO_HOME/registry/cache" | cut -f1)
 seconds build cargo build --release --quiet
 seconds train cargo run --release --quiet -- train --quiet
+seconds compile cargo test --release --quiet --no-run
 seconds tests cargo test --release --quiet
 
-model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-avx512=$(grep -q avx512f /proc/cpuinfo && echo true || echo false)
+# NAME: a number of the quick start's run.json
+of_run() { sed -n "s/^ *\"$1\": \([0-9.]*\),\{0,1\}$/\1/p" results/quickstart/run.json | head -n 1; }
+
 cat > "$root/results/first-run.json" <<END
 {
   "commit": "$(git rev-parse HEAD)",
-  "cpu": "$model",
-  "cores": $(nproc),
-  "avx512": $avx512,
+  "cpu": $(grep '"cpu"' results/quickstart/run.json | cut -d: -f2 | sed 's/,$//'),
   "download_mb": $mb,
   "download_seconds": ${took[download]},
   "build_seconds": ${took[build]},
   "build_cpu_seconds": ${cpu[build]},
   "train_seconds": ${took[train]},
-  "tests_seconds": ${took[tests]},
-  "tests_cpu_seconds": ${cpu[tests]}
+  "train_phases": {
+    "data": $(of_run data),
+    "training": $(of_run training),
+    "test": $(of_run test),
+    "figures": $(of_run figures)
+  },
+  "tests_compiled_seconds": ${took[compile]},
+  "tests_compiled_cpu_seconds": ${cpu[compile]},
+  "tests_seconds": $((took[compile] + took[tests])),
+  "tests_cpu_seconds": $((cpu[compile] + cpu[tests]))
 }
 END
 cat "$root/results/first-run.json"

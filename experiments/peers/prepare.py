@@ -100,7 +100,10 @@ def main():
                 times["python 2"].append(time.perf_counter() - start)
 
     median = {name: statistics.median(values) for name, values in times.items()}
+    info = json.loads(subprocess.run([args.exgnet, "info", "--json"], check=True, capture_output=True).stdout)
     result = {
+        "program": " ".join(filter(None, [info["version"], info["commit"]])),
+        "cpu": info["cpu"],
         "records": len(jobs),
         "fs": args.fs,
         "worst_relative_difference_of_MeanNN": float(worst),

@@ -2,16 +2,18 @@
 
 pub(super) mod table;
 
+use super::recorded::Recorded;
 use super::watch::{self, Watch};
 use super::{Common, print_found, print_line, within};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::files::{self, guard};
-use crate::gpu::{Gpu, ShaderSource};
+use crate::gpu::{Gpu, ShaderSource, cpu};
 use crate::lab::measure::{Arm, Reference, Table, Timing, measure};
 use crate::lab::operations::{OPERATIONS, Operation};
 use crate::lab::workloads::{Workload, layer_workloads};
 use crate::lab::{peers, suite, twins};
+use crate::run::record::program;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -120,7 +122,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     let (ceilings, rows) = measure(&all, reference.as_ref(), &timing)?;
     let bad = rows.iter().filter(|r| r.status.is_bad()).count();
     let found = Table { adapter: gpu.report().title(), ceilings, rows };
-    print_found(args.json, &found, || {
+    print_found(args.json, &Recorded::of(&found), || {
         print_line(&found.adapter);
         table::print(&found.ceilings, &found.rows, common.verbose || args.op.is_some());
     });
@@ -222,15 +224,14 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let (experiment, config) = suite::read(path, &args.sets)?;
     let watch = |what: &str| common.say(format!("measuring: {what}"));
     if let Some(ours) = &config.ours {
-        let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], ["twins", "cpu"], &twins::cpu())?;
+        let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], ["twins", "cpu"], &cpu())?;
         let found = twins::run(&experiment, ours, &config, watch)?;
-        out.write(common, &found, &found.table())?;
-        print_found(args.json, &found, || print_line(&found.table()));
+        out.write(common, &found, &found.table(&cpu()))?;
+        print_found(args.json, &Recorded::of(&found), || print_line(&found.table(&cpu())));
         return Ok(());
     }
-    let program =
-        std::env::current_exe().map_err(|e| Error::file("exgnet", e.to_string(), "start it by its full path"))?;
-    let mut serve = vec![program.display().to_string()];
+    let own = std::env::current_exe().map_err(|e| Error::file("exgnet", e.to_string(), "start it by its full path"))?;
+    let mut serve = vec![own.display().to_string()];
     serve.extend(common.arguments().iter().map(|a| a.to_string_lossy().into_owned()));
     let limit = args.limit.to_string();
     serve.extend([
@@ -248,14 +249,16 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;
     let report = suite::run(&gpu, &experiment, &config, &serve, watch)?;
     let tables = format!(
-        "Measured on {}.\n\n{}\n{}\n{}",
+        "Measured on {}; {}; program {}.\n\n{}\n{}\n{}",
         report.adapter,
+        cpu(),
+        program(),
         report.targets(),
         report.peers_table(),
         report.step_table()
     );
     out.write(common, &report, &tables)?;
-    print_found(args.json, &report, || {
+    print_found(args.json, &Recorded::of(&report), || {
         print_line(&report.adapter);
         table::print(&report.ceilings, &report.layers, common.verbose);
         print_line(&format!("\n{tables}"));
@@ -290,7 +293,7 @@ impl<'a> Out<'a> {
         if self.again {
             self.names.iter().for_each(|name| guard::replaces(&dir.join(name)));
         }
-        files::write_json(&dir.join(self.names[0]), found)?;
+        files::write_json(&dir.join(self.names[0]), &Recorded::of(found))?;
         files::write_atomically(&dir.join(self.names[1]), tables.as_bytes())?;
         common.say(format!("wrote {}", dir.display()));
         Ok(())

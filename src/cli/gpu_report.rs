@@ -5,11 +5,11 @@ use super::sweep::POLL;
 use super::{Common, INTERRUPTED, print_line, within};
 use crate::error::{Error, Result};
 use crate::files::{self, guard};
-use crate::gpu::cpu_kind;
+use crate::gpu::cpu;
 use crate::lab::gpu_report::{GpuReport, Part, Setup};
 use crate::lab::peers::{Peer, PeerConfig, compare};
 use crate::ops::Precision;
-use crate::run::record::commit;
+use crate::run::record::program;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -89,13 +89,8 @@ pub(super) fn run(common: &Common, args: &GpuReportArgs) -> Result<ExitCode> {
     within("--limit", args.limit, 0.01..=10_000.0, "minutes, 0.01 to 10000", "20 is usual")?;
     let adapter = common.gpu()?.report().clone();
     let small = args.small || adapter.is_software;
-    let program = [Some(env!("CARGO_PKG_VERSION").to_owned()), commit()].into_iter().flatten().collect::<Vec<_>>();
-    let of = Setup {
-        adapter: serde_json::to_value(&adapter).unwrap_or_default(),
-        cpu: cpu_kind().into(),
-        program: program.join(" "),
-        small,
-    };
+    let of =
+        Setup { adapter: serde_json::to_value(&adapter).unwrap_or_default(), cpu: cpu(), program: program(), small };
     let (file, page, work) = (args.out.join("report.json"), args.out.join("report.md"), args.out.join("work"));
     let plan = plan(&work, small, adapter.shader_f16);
     if let Some(name) = args.only.iter().find(|name| plan.iter().all(|(known, _)| known != *name)) {

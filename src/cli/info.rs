@@ -3,7 +3,7 @@
 use super::{Common, model, print_found, print_line};
 use crate::ecg::sources::count;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterReport, list_adapters};
+use crate::gpu::{AdapterReport, cpu, list_adapters};
 use crate::nn::ModelFile;
 use crate::nn::model_file::{FORMAT, path_of};
 use crate::plot::text::grouped;
@@ -18,8 +18,8 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  exgnet info --json\n  exgnet info results/quickstart        classes, strips, network, training data of a model\n\n\
-                  Keys of the JSON: version, commit (null where it is not known), chosen (the adapter's name that a command\n\
-                  would open now; null if there is none), missing (messages, with what to install), adapters: of each name,\n\
+                  Keys of the JSON: version, commit (null where it is not known), cpu (name, cores, features), chosen (the\n\
+                  adapter's name that a command would open now; null if there is none), missing (messages, with what to install), adapters: of each name,\n\
                   backend, kind, driver, driver_info, is_software, cpu (its features, for a software adapter),\n\
                   subgroup_size (least and most lanes), subgroups, timestamps, shader_f16, shader_int64, max_binding_bytes, max_buffer_bytes, max_storage_buffers, max_workgroup_threads,\n\
                   max_workgroup_bytes, max_groups_per_dimension, notes.\n\
@@ -40,6 +40,8 @@ pub(super) struct InfoArgs {
 struct Info {
     version: &'static str,
     commit: Option<String>,
+    /// This CPU.
+    cpu: String,
     /// What a command would open now; `null` if the adapter asked for is not there.
     chosen: Option<String>,
     adapters: Vec<AdapterReport>,
@@ -57,7 +59,7 @@ pub(super) fn run(common: &Common, args: &InfoArgs) -> Result<ExitCode> {
     let opened = common.gpu();
     let missing = opened.as_ref().err().map(ToString::to_string).into_iter().collect();
     let chosen = opened.as_ref().ok().map(|g| g.report().name.clone());
-    let info = Info { version: env!("CARGO_PKG_VERSION"), commit: commit(), chosen, adapters, missing };
+    let info = Info { version: env!("CARGO_PKG_VERSION"), commit: commit(), cpu: cpu(), chosen, adapters, missing };
     print_found(args.json, &info, || print_text(&info));
     match opened {
         Ok(_) => Ok(ExitCode::SUCCESS),
@@ -115,7 +117,7 @@ fn print_model(found: &Value, model: &ModelFile) {
 
 fn print_text(info: &Info) {
     let commit = info.commit.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
-    print_line(&format!("exgnet {}{commit}", info.version));
+    print_line(&format!("exgnet {}{commit}\nCPU: {}", info.version, info.cpu));
     for (i, a) in info.adapters.iter().enumerate() {
         let mark = if info.chosen.as_deref() == Some(&a.name) { "  <- in use" } else { "" };
         let yes = |b: bool| if b { "yes" } else { "no" };

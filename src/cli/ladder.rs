@@ -1,6 +1,7 @@
 //! `exgnet ladder`: the versions of a family in their order, and what each step brought.
 
 use super::bench::{timing, verdict};
+use super::recorded::Recorded;
 use super::watch::{self, Watch};
 use super::{Common, print_json, print_line, within};
 use crate::error::{Error, Result, nearest};
@@ -93,7 +94,7 @@ pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<()> {
         write(common, dir, &report, earlier.get("ladders").is_some())?;
     }
     if args.json {
-        print_json(&report, true);
+        print_json(&Recorded::of(&report), true);
     }
     verdict(report.bad(), report.ladders.iter().map(|l| l.rungs.len()).sum())
 }
@@ -131,7 +132,7 @@ fn write(common: &Common, dir: &Path, report: &Report, again: bool) -> Result<()
         TABLES.iter().for_each(|name| guard::replaces(&dir.join(name)));
     }
     let [json, csv, md] = TABLES.map(|name| dir.join(name));
-    files::write_json(&json, report)?;
+    files::write_json(&json, &Recorded::of(report))?;
     files::write_atomically(&csv, &report.csv())?;
     files::write_atomically(&md, report.markdown().as_bytes())?;
     let of = dir.file_name().map_or("measurements".into(), |n| n.to_string_lossy());

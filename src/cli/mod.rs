@@ -25,6 +25,7 @@ mod predict;
 mod prepare;
 mod profile;
 mod progress;
+mod recorded;
 mod report;
 mod rpeaks;
 mod shader;

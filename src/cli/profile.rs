@@ -1,5 +1,6 @@
 //! `exgnet profile`: where a training step goes.
 
+use super::recorded::Recorded;
 use super::{Common, print_found, print_line, within};
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -37,7 +38,7 @@ pub(super) fn run(common: &Common, args: &ProfileArgs) -> Result<()> {
     let experiment = Experiment::load_or_quickstart(args.config.as_deref(), &sets)?;
     within("--steps", args.steps, 1..=10_000, "1 to 10000", "5 is usual")?;
     let found = profile(&common.gpu()?, &experiment, args.steps)?;
-    print_found(args.json, &found, || table(&found));
+    print_found(args.json, &Recorded::of(&found), || table(&found));
     Ok(())
 }
 

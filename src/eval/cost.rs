@@ -20,7 +20,7 @@ pub(super) fn cost(tested: &Tested<'_>) -> Result<Cost> {
         parameters: outline.parameters(),
         multiply_adds: outline.multiply_adds,
         samples,
-        adapter: Some(tested.gpu.report().name.clone()),
+        adapter: Some(tested.gpu.report().title()),
         inference: vec![measured(tested, 1)?, measured(tested, BATCH)?],
     })
 }

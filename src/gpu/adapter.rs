@@ -133,6 +133,15 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
+/// This CPU as measurements record it: its name (Linux), its cores and its [kind](cpu_kind).
+pub fn cpu() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let name = name.map_or(String::new(), |(_, name)| format!("{}, ", name.trim()));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{name}{cores} cores, {}", cpu_kind())
+}
+
 /// Kind of this CPU: its vendor, where the system says, and the features that a code generator makes a difference of, such as
 /// `intel-avx512`. `avx2-code`: a CPU with AVX-512 for which Mesa is told to generate none of it
 /// (`GALLIUM_OVERRIDE_CPU_CAPS=avx`), which shows what 16 vector registers do.

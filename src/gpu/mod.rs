@@ -31,7 +31,7 @@ mod texts;
 mod tuning;
 mod version;
 
-pub use adapter::{AdapterChoice, AdapterReport, cpu_kind, list_adapters};
+pub use adapter::{AdapterChoice, AdapterReport, cpu, cpu_kind, list_adapters};
 pub use capture::{Arena, Capture, Recording};
 pub use compiling::Wait;
 pub use expression::{Number, Sizes, Values};

@@ -25,7 +25,7 @@ use crate::eval::{Tested, evaluate};
 use crate::experiment::data::{self, Strips};
 use crate::experiment::{Experiment, Select};
 use crate::figures::catalogue::{Cause, FIGURES, NotDrawn, draw_runs};
-use crate::gpu::{Forced, Gpu, ShaderSource};
+use crate::gpu::{Forced, Gpu, ShaderSource, cpu};
 use crate::lab::tune;
 use crate::nn::model_file::TrainedOn;
 use crate::nn::{ModelInfo, model_file};
@@ -35,7 +35,7 @@ use crate::run::kernels::{Kernels, KernelsEntry};
 use crate::run::lock::RunLock;
 use crate::run::origin::{Origin, Part};
 use crate::run::read::read_all;
-use crate::run::record::{RunRecord, SplitRecord};
+use crate::run::record::{Phases, RunRecord, SplitRecord};
 use crate::run::{Metrics, RunFolder};
 use crate::train::batch_fit::with_batch;
 use crate::train::estimate::map_length;
@@ -214,6 +214,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     let mut record = RunRecord::start(experiment);
     record.adapter = Some(adapter.name.clone());
     record.driver = Some(adapter.driver_and_version());
+    record.cpu = Some(cpu());
     record.kernels = Some(KernelsEntry::Listed(kernels.clone()));
     record.data = Some(fingerprint.clone());
     record.train_records = division.train.len();
@@ -263,6 +264,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     let path = folder.checkpoint();
     let safety = Safety { path: &path, stop: &|| host.is_stopped() };
     let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
+    let mut phases = Phases { data: start.elapsed().as_secs_f64(), ..Phases::default() };
     let ended = training.run(checkpoint, &safety, &mut observer).map_err(in_memory)?;
     drop(observer);
     let net = match ended {
@@ -285,7 +287,8 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         )),
     };
     model_file::save(&folder.model(), &net, &info)?;
-    let (mut metrics, mut features) = (None, None);
+    phases.training = start.elapsed().as_secs_f64() - phases.data;
+    let (mut metrics, mut features, begun) = (None, None, Instant::now());
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
@@ -302,7 +305,11 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         metrics = Some(Box::new(found.metrics));
         features = found.sanity.and_then(|sanity| sanity.features).map(Box::new);
     }
+    phases.test = begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
     let not_drawn = draw(&folder);
+    phases.figures = begun.elapsed().as_secs_f64();
+    record.phases = Some(phases);
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;
     folder.remove_checkpoint()?;

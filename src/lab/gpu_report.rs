@@ -32,7 +32,7 @@ pub struct Part {
 pub struct Setup {
     /// The adapter, as `exgnet info --json` lists it.
     pub adapter: Value,
-    /// Kind of the CPU, which on a software adapter is the adapter's.
+    /// The CPU, which a software adapter is.
     pub cpu: String,
     /// Version and commit.
     pub program: String,
@@ -336,7 +336,7 @@ mod tests {
             found,
         };
         let adapter = json!({"name": "Card", "subgroup_size": [32, 32], "shader_f16": true});
-        let of = Setup { adapter, cpu: "avx2".into(), program: "0.1.0".into(), small: false };
+        let of = Setup { adapter, cpu: "a CPU, 2 cores, avx2".into(), program: "0.1.0".into(), small: false };
         GpuReport { of, parts: parts.into_iter().map(part).collect() }
     }
 

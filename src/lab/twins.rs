@@ -45,8 +45,6 @@ pub struct Twin {
 /// All of them; ours is the first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Twins {
-    /// The processor (Linux).
-    pub cpu: String,
     /// Mean number of running processes in the minute before and in the last one (Linux).
     pub load: [String; 2],
     /// Threads that each may use.
@@ -85,7 +83,6 @@ pub fn run(e: &Experiment, ours: &PeerConfig, suite: &SuiteConfig, watch: impl F
         trained,
     };
     Ok(Twins {
-        cpu: cpu(),
         load: [before, load()],
         threads: suite.threads,
         batch: size.0,
@@ -130,14 +127,6 @@ fn count(text: &str) -> usize {
     text.lines().map(str::trim).take_while(|line| !line.contains(COUNTED)).filter(code).count()
 }
 
-/// The CPU's name and cores.
-pub fn cpu() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name =
-        text.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':')).map_or("", |(_, name)| name.trim());
-    format!("{name}, {} cores", std::thread::available_parallelism().map_or(0, usize::from))
-}
-
 fn load() -> String {
     let text = std::fs::read_to_string(Path::new("/proc/loadavg")).unwrap_or_default();
     text.split_whitespace().next().unwrap_or("unknown").to_owned()
@@ -149,9 +138,9 @@ fn off(a: f64, ours: f64) -> f64 {
 }
 
 impl Twins {
-    /// The programs side by side, as a Markdown table.
-    pub fn table(&self) -> String {
-        let Self { cpu, load, threads, batch, samples, rounds, twins } = self;
+    /// The programs side by side on this CPU, as a Markdown table.
+    pub fn table(&self, cpu: &str) -> String {
+        let Self { load, threads, batch, samples, rounds, twins } = self;
         let Some(ours) = twins.first() else { return String::new() };
         let steps = ours.trained.losses.len();
         let mut text = format!(

@@ -12,7 +12,7 @@ pub struct Cost {
     pub multiply_adds: u64,
     /// Samples of a strip.
     pub samples: usize,
-    /// The GPU, where it is known.
+    /// Adapter and driver, with the CPU that plays it, where they are known.
     pub adapter: Option<String>,
     /// Measured times of a forward pass, by batch: a single strip, and the batch of a test.
     pub inference: Vec<Inference>,

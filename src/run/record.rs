@@ -20,6 +20,9 @@ pub struct RunRecord {
     pub adapter: Option<String>,
     /// Its driver, with version.
     pub driver: Option<String>,
+    /// The CPU beside it, which a software adapter is, see [`crate::gpu::cpu`]; `None` in runs of earlier versions.
+    #[serde(default)]
+    pub cpu: Option<String>,
     /// Which kernels ran.
     #[serde(default)]
     pub kernels: Option<KernelsEntry>,
@@ -31,6 +34,9 @@ pub struct RunRecord {
     pub end: Option<String>,
     /// Duration, seconds.
     pub wall_seconds: Option<f64>,
+    /// What took how long in the process that ended the run; `None` in runs of earlier versions.
+    #[serde(default)]
+    pub phases: Option<Phases>,
     /// Seed of the training.
     pub seed: u64,
     /// Test fold.
@@ -69,11 +75,13 @@ impl RunRecord {
             commit: commit(),
             adapter: None,
             driver: None,
+            cpu: None,
             kernels: None,
             command: words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" "),
             start: rfc3339(SystemTime::now()),
             end: None,
             wall_seconds: None,
+            phases: None,
             seed: experiment.train.seed,
             fold: experiment.train.fold,
             split: experiment.data.split,
@@ -92,6 +100,24 @@ impl RunRecord {
         self.end = Some(rfc3339(SystemTime::now()));
         self.wall_seconds = Some(wall_seconds);
     }
+}
+
+/// Phases of a run, seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Opening the device and reading the data.
+    pub data: f64,
+    /// Training, with the compilation of its kernels.
+    pub training: f64,
+    /// Test: predictions, maps, perturbation curves, sanity rows.
+    pub test: f64,
+    /// Figures.
+    pub figures: f64,
+}
+
+/// The program that runs: its version, and its commit where that is known.
+pub fn program() -> String {
+    std::iter::once(env!("CARGO_PKG_VERSION").to_owned()).chain(commit()).collect::<Vec<_>>().join(" ")
 }
 
 /// The content of `split.json`: ids of the records on either side.

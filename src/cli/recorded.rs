@@ -1,0 +1,21 @@
+//! A measurement with what made it.
+
+use crate::gpu::cpu;
+use crate::run::record::program;
+use serde::Serialize;
+
+/// What a measurement found, as its file has it: the program (version and commit) and the CPU stand beside it.
+#[derive(Serialize)]
+pub(super) struct Recorded<'a, T> {
+    program: String,
+    cpu: String,
+    #[serde(flatten)]
+    found: &'a T,
+}
+
+impl<'a, T: Serialize> Recorded<'a, T> {
+    /// A measurement of this program on this machine.
+    pub(super) fn of(found: &'a T) -> Self {
+        Self { program: program(), cpu: cpu(), found }
+    }
+}
