@@ -14,8 +14,8 @@ pub(super) fn settled(module: Module, values: PipelineConstants) -> (Module, Pip
     if module.overrides.is_empty() {
         return (module, values);
     }
-    // the device validates what comes of it
-    let Ok(info) = Validator::new(ValidationFlags::empty(), CAPABILITIES).validate(&module) else {
+    // naga may panic where a module is not valid
+    let Ok(info) = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module) else {
         return (module, values);
     };
     let put = process_overrides(&module, &info, None, &values).map(|(module, _)| module.into_owned());

@@ -213,6 +213,9 @@ fn the_ladder_writes_its_tables_and_figure() {
     let read =
         |name: &str| std::fs::read_to_string(Path::new(out).join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let found: Value = serde_json::from_str(&read("ladder.json")).expect("JSON");
+    let info: Value = serde_json::from_slice(&exgnet(&["info", "--json"]).stdout).expect("JSON");
+    assert_eq!(found["cpu"], info["cpu"], "what it was measured on, and with what");
+    assert!(found["program"].as_str().is_some_and(|p| p.starts_with(env!("CARGO_PKG_VERSION"))), "{found}");
     let rungs = found["ladders"][0]["rungs"].as_array().expect("rungs").clone();
     assert!(rungs.len() >= 5 && rungs[0]["name"] == "naive" && rungs[0]["times_faster"] == 1.0, "{rungs:?}");
     assert!(rungs.iter().all(|r| r["change"].as_str().is_some_and(|c| !c.is_empty())), "{rungs:?}");

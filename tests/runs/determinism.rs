@@ -1,5 +1,5 @@
 //! The same bytes twice, by one worker thread and by two: everything that the program writes and prints, but for the times
-//! that `run.json` (`start`, `end`, `wall_seconds`, see [`exgnet::run::record::RunRecord`]) and `log.jsonl`
+//! that `run.json` (`start`, `end`, `wall_seconds`, `phases`, see [`exgnet::run::record::RunRecord`]) and `log.jsonl`
 //! (`seconds`) are there to tell, and those that `cost.json` (`inference`) measures, which the
 //! figure of the network shows.
 //!
@@ -56,7 +56,7 @@ fn gather(path: &Path, name: &str, all: &mut BTreeMap<String, Vec<u8>>) {
     } else if path.is_file() {
         let bytes = std::fs::read(path).expect("a file");
         let kept = match path.file_name().and_then(|n| n.to_str()) {
-            Some("run.json") => without(&bytes, &["start", "end", "wall_seconds"]),
+            Some("run.json") => without(&bytes, &["start", "end", "wall_seconds", "phases"]),
             Some("cost.json") => without(&bytes, &["inference"]),
             // shows the measured time
             Some("network.png" | "network.svg" | "network.txt") => Vec::new(),

@@ -96,7 +96,12 @@ fn a_run_folder_records_how_it_was_made() {
     let record = json(&std::fs::read(run.join("run.json")).expect("a record"));
     let info = json(&exgnet(&["info", "--json"]).stdout);
     assert_eq!((&record["version"], &record["commit"]), (&info["version"], &info["commit"]));
-    assert_eq!(record["adapter"], info["chosen"]);
+    assert_eq!((&record["adapter"], &record["cpu"]), (&info["chosen"], &info["cpu"]));
+    let seconds = |of: &serde_json::Value| of.as_f64().expect("seconds");
+    let phases: f64 =
+        ["data", "training", "test", "figures"].iter().map(|phase| seconds(&record["phases"][phase])).sum();
+    let whole = seconds(&record["wall_seconds"]);
+    assert!(phases <= whole && phases > 0.8 * whole, "{phases} of {whole} s");
     let adapter = info["adapters"].as_array().expect("a list").iter().find(|a| a["name"] == info["chosen"]);
     let word = |key: &str| adapter.expect("the chosen one")[key].as_str().expect("text").to_owned();
     assert_eq!(record["driver"], format!("{} {}", word("driver"), word("driver_info")));
