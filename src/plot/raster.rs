@@ -21,8 +21,16 @@ impl Raster {
 
     fn blend(&mut self, x: usize, y: usize, color: Rgb, alpha: f64) {
         let at = (y * self.width + x) * 3;
-        for (cell, c) in self.rgb[at..at + 3].iter_mut().zip(color) {
-            *cell = (f64::from(*cell) + (f64::from(c) - f64::from(*cell)) * alpha).round() as u8;
+        let cells = &mut self.rgb[at..at + 3];
+        if alpha >= 1.0 {
+            cells.copy_from_slice(&color);
+            return;
+        }
+        for (cell, c) in cells.iter_mut().zip(color) {
+            let v = f64::from(*cell) + (f64::from(c) - f64::from(*cell)) * alpha;
+            // rounded: `round` is a call where the CPU may be of any kind
+            let whole = v as u8;
+            *cell = whole.saturating_add(u8::from(v - f64::from(whole) >= 0.5));
         }
     }
 
@@ -60,10 +68,11 @@ impl Raster {
             return;
         }
         let overlap = |i: usize, low: f64, high: f64| (high.min(i as f64 + 1.0) - low.max(i as f64)).clamp(0.0, 1.0);
+        let columns: Vec<_> = Self::span(x0, x1, self.width).map(|x| (x, overlap(x, x0, x1))).collect();
         for y in Self::span(y0, y1, self.height) {
             let rows = overlap(y, y0, y1);
-            for x in Self::span(x0, x1, self.width) {
-                self.blend(x, y, color, rows * overlap(x, x0, x1));
+            for &(x, share) in &columns {
+                self.blend(x, y, color, rows * share);
             }
         }
     }
@@ -94,8 +103,10 @@ impl Raster {
         if points.len() < 3 || !points.iter().all(|p| p.0.is_finite() && p.1.is_finite()) {
             return;
         }
-        let edges = || points.iter().zip(points.iter().cycle().skip(1));
-        let turn = edges().map(|(p, q)| p.0 * q.1 - q.0 * p.1).sum::<f64>().signum();
+        // each with its direction, and its length
+        let edges = points.iter().zip(points.iter().cycle().skip(1));
+        let edges: Vec<_> = edges.map(|(p, q)| (p, q, q.0 - p.0, q.1 - p.1, (q.0 - p.0).hypot(q.1 - p.1))).collect();
+        let turn = edges.iter().map(|(p, q, ..)| p.0 * q.1 - q.0 * p.1).sum::<f64>().signum();
         let bounds = |f: fn(&(f64, f64)) -> f64| {
             points.iter().map(f).fold((f64::MAX, f64::MIN), |b, v| (b.0.min(v), b.1.max(v)))
         };
@@ -103,9 +114,7 @@ impl Raster {
         for y in Self::span(y0 - 1.0, y1 + 1.0, self.height) {
             for x in Self::span(x0 - 1.0, x1 + 1.0, self.width) {
                 let centre = (x as f64 + 0.5, y as f64 + 0.5);
-                let inside = edges().map(|(p, q)| {
-                    let (dx, dy) = (q.0 - p.0, q.1 - p.1);
-                    let length = dx.hypot(dy);
+                let inside = edges.iter().map(|&(p, _, dx, dy, length)| {
                     if length == 0.0 {
                         1.0
                     } else {
@@ -154,6 +163,19 @@ mod tests {
             let mut r = Raster::new(50, 50);
             r.convex(&points, [0; 3]);
             assert!((ink(&r) - 800.0).abs() < 12.0, "{}", ink(&r));
+        }
+    }
+
+    #[test]
+    fn colours_are_rounded() {
+        let mut r = Raster::new(1, 1);
+        for (start, color, alpha) in (0..=255u8).flat_map(|a| [0, 7, 128, 255].map(|c| (a, c, f64::from(a) / 255.0))) {
+            for alpha in [alpha, 0.5, 1.0 / 3.0, 0.0, 1.0] {
+                r.rgb.fill(start);
+                r.blend(0, 0, [color; 3], alpha);
+                let v = f64::from(start) + (f64::from(color) - f64::from(start)) * alpha;
+                assert_eq!(r.rgb, [v.round() as u8; 3], "{start} {color} {alpha}");
+            }
         }
     }
 
