@@ -135,10 +135,13 @@ pub fn rasterise(text: &str, em: f64, weight: Weight, shift: f64) -> Result<Mask
         let y = baseline as i32 - size / 2 - dy / 2;
         let mut put = |gx: i32, gy: i32, v: f32| -> std::result::Result<(), std::convert::Infallible> {
             let v = (v.clamp(0.0, 1.0) * 255.0) as u8;
+            if v == 0 {
+                return Ok(());
+            }
             for oy in 0..=dy {
                 for ox in 0..=dx {
                     let (px, py) = (gx + ox, gy + oy);
-                    if v > 0 && px >= 0 && py >= 0 && (px as usize) < columns && (py as usize) < rows {
+                    if px >= 0 && py >= 0 && (px as usize) < columns && (py as usize) < rows {
                         let cell = &mut fine[py as usize * columns + px as usize];
                         *cell = (*cell).max(v);
                     }
