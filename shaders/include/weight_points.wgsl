@@ -1,4 +1,5 @@
 // For the fast weight gradient: where the sum of a piece goes, and the gradient from the sums at the points.
+
 // Of the sums of two rows: whether there are such rows, and the first sum.
 struct Place { inside: bool, first: u32 }
 

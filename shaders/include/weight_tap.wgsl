@@ -1,4 +1,5 @@
 // For the weight gradients over rows: where the sums of a window's taps go, within their slice.
+
 // Of the sums of two rows: whether they are any weights', their first weight, and the tap j = 0 in it.
 struct Place { inside: bool, first: u32, k: i32 }
 

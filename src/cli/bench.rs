@@ -13,7 +13,6 @@ use crate::lab::measure::{Arm, Reference, Table, Timing, measure};
 use crate::lab::operations::{OPERATIONS, Operation};
 use crate::lab::workloads::{Workload, layer_workloads};
 use crate::lab::{peers, suite, twins};
-use crate::run::record::program;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -226,8 +225,10 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     if let Some(ours) = &config.ours {
         let out = Out::new(args.out.as_deref(), ["peers.json", "table.md"], ["twins", "cpu"], &cpu())?;
         let found = twins::run(&experiment, ours, &config, watch)?;
-        out.write(common, &found, &found.table(&cpu()))?;
-        print_found(args.json, &Recorded::of(&found), || print_line(&found.table(&cpu())));
+        let recorded = Recorded::of(&found);
+        let table = found.table(&recorded.cpu);
+        out.write(common, &recorded, &table)?;
+        print_found(args.json, &recorded, || print_line(&table));
         return Ok(());
     }
     let own = std::env::current_exe().map_err(|e| Error::file("exgnet", e.to_string(), "start it by its full path"))?;
@@ -248,17 +249,18 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let dir = args.out.as_ref().map(|out| out.join(gpu.report().slug()));
     let out = Out::new(dir.as_deref(), ["suite.json", "table.md"], ["layers", "adapter"], &gpu.report().title())?;
     let report = suite::run(&gpu, &experiment, &config, &serve, watch)?;
+    let recorded = Recorded::of(&report);
     let tables = format!(
         "Measured on {}; {}; program {}.\n\n{}\n{}\n{}",
         report.adapter,
-        cpu(),
-        program(),
+        recorded.cpu,
+        recorded.program,
         report.targets(),
         report.peers_table(),
         report.step_table()
     );
-    out.write(common, &report, &tables)?;
-    print_found(args.json, &Recorded::of(&report), || {
+    out.write(common, &recorded, &tables)?;
+    print_found(args.json, &recorded, || {
         print_line(&report.adapter);
         table::print(&report.ceilings, &report.layers, common.verbose);
         print_line(&format!("\n{tables}"));
@@ -293,7 +295,7 @@ impl<'a> Out<'a> {
         if self.again {
             self.names.iter().for_each(|name| guard::replaces(&dir.join(name)));
         }
-        files::write_json(&dir.join(self.names[0]), &Recorded::of(found))?;
+        files::write_json(&dir.join(self.names[0]), found)?;
         files::write_atomically(&dir.join(self.names[1]), tables.as_bytes())?;
         common.say(format!("wrote {}", dir.display()));
         Ok(())

@@ -90,11 +90,12 @@ pub(super) fn run(common: &Common, args: &LadderArgs) -> Result<()> {
         ladders.push(found);
     }
     let report = Report { adapter: gpu.report().title(), family: args.family.clone(), ladders };
+    let recorded = Recorded::of(&report);
     if let Some(dir) = &args.out {
-        write(common, dir, &report, earlier.get("ladders").is_some())?;
+        write(common, dir, &recorded, earlier.get("ladders").is_some())?;
     }
     if args.json {
-        print_json(&Recorded::of(&report), true);
+        print_json(&recorded, true);
     }
     verdict(report.bad(), report.ladders.iter().map(|l| l.rungs.len()).sum())
 }
@@ -127,12 +128,13 @@ fn print(ladder: &Ladder) {
 }
 
 /// Writes tables and figures.
-fn write(common: &Common, dir: &Path, report: &Report, again: bool) -> Result<()> {
+fn write(common: &Common, dir: &Path, recorded: &Recorded<Report>, again: bool) -> Result<()> {
     if again {
         TABLES.iter().for_each(|name| guard::replaces(&dir.join(name)));
     }
     let [json, csv, md] = TABLES.map(|name| dir.join(name));
-    files::write_json(&json, &Recorded::of(report))?;
+    let report = recorded.found;
+    files::write_json(&json, recorded)?;
     files::write_atomically(&csv, &report.csv())?;
     files::write_atomically(&md, report.markdown().as_bytes())?;
     let of = dir.file_name().map_or("measurements".into(), |n| n.to_string_lossy());

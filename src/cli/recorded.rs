@@ -7,10 +7,10 @@ use serde::Serialize;
 /// What a measurement found, as its file has it: the program (version and commit) and the CPU stand beside it.
 #[derive(Serialize)]
 pub(super) struct Recorded<'a, T> {
-    program: String,
-    cpu: String,
+    pub(super) program: String,
+    pub(super) cpu: String,
     #[serde(flatten)]
-    found: &'a T,
+    pub(super) found: &'a T,
 }
 
 impl<'a, T: Serialize> Recorded<'a, T> {

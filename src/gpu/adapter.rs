@@ -135,11 +135,16 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterReport {
 
 /// This CPU as measurements record it: its name (Linux), its cores and its [kind](cpu_kind).
 pub fn cpu() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let name = name.map_or(String::new(), |(_, name)| format!("{}, ", name.trim()));
+    let name = cpuinfo("model name").map_or(String::new(), |name| format!("{name}, "));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{name}{cores} cores, {}", cpu_kind())
+}
+
+/// What the system says of the first core (Linux).
+fn cpuinfo(key: &str) -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let (_, value) = text.lines().find_map(|line| line.strip_prefix(key)?.split_once(':'))?;
+    Some(value.trim().to_owned())
 }
 
 /// Kind of this CPU: its vendor, where the system says, and the features that a code generator makes a difference of, such as
@@ -148,9 +153,7 @@ pub fn cpu() -> String {
 pub fn cpu_kind() -> &'static str {
     static KIND: OnceLock<String> = OnceLock::new();
     let vendor = || {
-        let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-        let id = text.lines().find_map(|line| line.strip_prefix("vendor_id")?.split(':').nth(1))?;
-        let id = id.trim().to_lowercase();
+        let id = cpuinfo("vendor_id")?.to_lowercase();
         Some(id.strip_prefix("genuine").or(id.strip_prefix("authentic")).unwrap_or(&id).to_owned())
     };
     KIND.get_or_init(|| vendor().map_or(cpu_features().into(), |vendor| format!("{vendor}-{}", cpu_features())))

@@ -53,6 +53,35 @@ impl Known<'_> {
         }
     }
 
+    /// The branch of a statement that is always taken, out of it.
+    fn taken(&self, statement: &mut Statement) -> Option<Block> {
+        match statement {
+            Statement::If { condition, accept, reject } => {
+                let Literal::Bool(taken) = self.value(*condition)? else { return None };
+                Some(std::mem::take(if taken { accept } else { reject }))
+            }
+            Statement::Switch { selector, cases } => {
+                let value = match self.value(*selector)? {
+                    Literal::U32(v) => SwitchValue::U32(v),
+                    Literal::I32(v) => SwitchValue::I32(v),
+                    _ => return None,
+                };
+                let at = |value: SwitchValue| cases.iter().position(|case| case.value == value);
+                let first = at(value).or_else(|| at(SwitchValue::Default))?;
+                let last = cases.iter().skip(first).position(|case| !case.fall_through)?;
+                let cases = &mut cases[first..=first + last];
+                // a break would have nothing to break out of
+                if cases.iter().any(|case| breaks(&case.body)) {
+                    return None;
+                }
+                let mut taken = Block::new();
+                cases.iter_mut().for_each(|case| taken.append(&mut case.body));
+                Some(taken)
+            }
+            _ => None,
+        }
+    }
+
     /// Puts branches that are always taken in the place of their conditions.
     fn prune(&self, block: &mut Block) {
         block.iter_mut().for_each(|statement| self.prune_statement(statement));
@@ -62,34 +91,8 @@ impl Known<'_> {
     }
 
     fn prune_statement(&self, statement: &mut Statement) {
-        match statement {
-            Statement::If { condition, accept, reject } => {
-                if let Some(Literal::Bool(taken)) = self.value(*condition) {
-                    *statement = Statement::Block(std::mem::take(if taken { accept } else { reject }));
-                }
-            }
-            Statement::Switch { selector, cases } => {
-                let value = match self.value(*selector) {
-                    Some(Literal::U32(v)) => Some(SwitchValue::U32(v)),
-                    Some(Literal::I32(v)) => Some(SwitchValue::I32(v)),
-                    _ => None,
-                };
-                let at = |value: SwitchValue| cases.iter().position(|case| case.value == value);
-                let first = value.and_then(|value| at(value).or_else(|| at(SwitchValue::Default)));
-                if let Some(first) = first {
-                    let last = cases[first..]
-                        .iter()
-                        .position(|case| !case.fall_through)
-                        .map_or(cases.len(), |n| first + n + 1);
-                    // a break would have nothing to break out of
-                    if !cases[first..last].iter().any(|case| breaks(&case.body)) {
-                        let mut taken = Block::new();
-                        cases[first..last].iter_mut().for_each(|case| taken.append(&mut case.body));
-                        *statement = Statement::Block(taken);
-                    }
-                }
-            }
-            _ => {}
+        if let Some(taken) = self.taken(statement) {
+            *statement = Statement::Block(taken);
         }
         match statement {
             Statement::Block(block) => self.prune(block),

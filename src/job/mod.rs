@@ -264,7 +264,13 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
     let path = folder.checkpoint();
     let safety = Safety { path: &path, stop: &|| host.is_stopped() };
     let in_memory = |e| with_batch(e, experiment, dataset.classes.len(), dataset.samples());
-    let mut phases = Phases { data: start.elapsed().as_secs_f64(), ..Phases::default() };
+    let mut phase_begun = start;
+    let mut phase_ends = || {
+        let took = phase_begun.elapsed();
+        phase_begun += took;
+        took.as_secs_f64()
+    };
+    let mut phases = Phases { data: phase_ends(), ..Phases::default() };
     let ended = training.run(checkpoint, &safety, &mut observer).map_err(in_memory)?;
     drop(observer);
     let net = match ended {
@@ -287,8 +293,8 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         )),
     };
     model_file::save(&folder.model(), &net, &info)?;
-    phases.training = start.elapsed().as_secs_f64() - phases.data;
-    let (mut metrics, mut features, begun) = (None, None, Instant::now());
+    phases.training = phase_ends();
+    let (mut metrics, mut features) = (None, None);
     if !division.test.is_empty() {
         let tested = Tested {
             gpu: &gpu,
@@ -305,10 +311,9 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         metrics = Some(Box::new(found.metrics));
         features = found.sanity.and_then(|sanity| sanity.features).map(Box::new);
     }
-    phases.test = begun.elapsed().as_secs_f64();
-    let begun = Instant::now();
+    phases.test = phase_ends();
     let not_drawn = draw(&folder);
-    phases.figures = begun.elapsed().as_secs_f64();
+    phases.figures = phase_ends();
     record.phases = Some(phases);
     record.finish(start.elapsed().as_secs_f64());
     folder.write_run(&record)?;

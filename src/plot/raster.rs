@@ -103,10 +103,10 @@ impl Raster {
         if points.len() < 3 || !points.iter().all(|p| p.0.is_finite() && p.1.is_finite()) {
             return;
         }
-        // each with its direction, and its length
-        let edges = points.iter().zip(points.iter().cycle().skip(1));
-        let edges: Vec<_> = edges.map(|(p, q)| (p, q, q.0 - p.0, q.1 - p.1, (q.0 - p.0).hypot(q.1 - p.1))).collect();
-        let turn = edges.iter().map(|(p, q, ..)| p.0 * q.1 - q.0 * p.1).sum::<f64>().signum();
+        let edges = || points.iter().zip(points.iter().cycle().skip(1));
+        let turn = edges().map(|(p, q)| p.0 * q.1 - q.0 * p.1).sum::<f64>().signum();
+        // each edge's begin, direction and length: once, not for every pixel
+        let sides: Vec<_> = edges().map(|(p, q)| (p, q.0 - p.0, q.1 - p.1, (q.0 - p.0).hypot(q.1 - p.1))).collect();
         let bounds = |f: fn(&(f64, f64)) -> f64| {
             points.iter().map(f).fold((f64::MAX, f64::MIN), |b, v| (b.0.min(v), b.1.max(v)))
         };
@@ -114,7 +114,7 @@ impl Raster {
         for y in Self::span(y0 - 1.0, y1 + 1.0, self.height) {
             for x in Self::span(x0 - 1.0, x1 + 1.0, self.width) {
                 let centre = (x as f64 + 0.5, y as f64 + 0.5);
-                let inside = edges.iter().map(|&(p, _, dx, dy, length)| {
+                let inside = sides.iter().map(|&(p, dx, dy, length)| {
                     if length == 0.0 {
                         1.0
                     } else {
