@@ -25,7 +25,7 @@ pub(super) struct BaselinesArgs {
 
 pub(super) fn run(common: &Common, args: &BaselinesArgs) -> Result<()> {
     let experiment = args.chosen.experiment()?;
-    let found = run_baselines(&CommandHost::new(common), &experiment, &args.out, common.force)?;
+    let found = run_baselines(&CommandHost::new(common, false), &experiment, &args.out, common.force)?;
     let width = found.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, metrics) in &found {
         print_line(&format!("{name:width$}  accuracy {:.3}  macro-F1 {:.3}", metrics.accuracy, metrics.macro_f1));

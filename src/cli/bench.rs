@@ -251,10 +251,8 @@ fn whole(common: &Common, args: &BenchArgs, path: &Path) -> Result<()> {
     let report = suite::run(&gpu, &experiment, &config, &serve, watch)?;
     let recorded = Recorded::of(&report);
     let tables = format!(
-        "Measured on {}; {}; program {}.\n\n{}\n{}\n{}",
-        report.adapter,
-        recorded.cpu,
-        recorded.program,
+        "{}\n\n{}\n{}\n{}",
+        recorded.sentence(&report.adapter),
         report.targets(),
         report.peers_table(),
         report.step_table()

@@ -136,7 +136,8 @@ fn write(common: &Common, dir: &Path, recorded: &Recorded<Report>, again: bool) 
     let report = recorded.found;
     files::write_json(&json, recorded)?;
     files::write_atomically(&csv, &report.csv())?;
-    files::write_atomically(&md, report.markdown().as_bytes())?;
+    let tables = format!("{}\n{}\n", report.markdown(), recorded.sentence(&report.adapter));
+    files::write_atomically(&md, tables.as_bytes())?;
     let of = dir.file_name().map_or("measurements".into(), |n| n.to_string_lossy());
     for figure in report.ladders.iter().flat_map(|l| kernels::ladder(&report.adapter, l, &Look::default())) {
         catalogue::write(figure, &dir.join("figures"), &[Format::Png, Format::Svg], &of)?;

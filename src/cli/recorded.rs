@@ -18,4 +18,11 @@ impl<'a, T: Serialize> Recorded<'a, T> {
     pub(super) fn of(found: &'a T) -> Self {
         Self { program: program(), cpu: cpu(), found }
     }
+
+    /// The same as a sentence, for the tables beside the file; `adapter` is its title.
+    pub(super) fn sentence(&self, adapter: &str) -> String {
+        // the kind of CPU is part of both
+        let adapter = adapter.split(", CPU: ").next().unwrap_or_default();
+        format!("Measured on {adapter}; {}; program {}.", self.cpu, self.program)
+    }
 }

@@ -4,12 +4,13 @@ use super::{Common, print_line};
 use crate::error::{Error, Result, nearest};
 use crate::files;
 use crate::gpu::{
-    Facts, Knob, Number, ShaderSource, Template, Values, Version, embedded_shaders, entries, template_defaults,
-    template_names,
+    Facts, Knob, Number, ShaderSource, Template, Values, Version, embedded_shaders, entries, settled,
+    template_defaults, template_names,
 };
 use crate::ops::family::{is_given, kernels_of};
 use clap::Args;
 use naga::back::PipelineConstants;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -54,11 +55,11 @@ pub(super) fn run(common: &Common, args: &ShaderArgs) -> Result<()> {
         return Ok(());
     }
     let module = found.template.module()?;
-    let info = found.template.validate(&module)?;
+    found.template.validate(&module)?;
     let constants = found.constants(&source)?;
-    let points: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+    let points: Vec<String> = module.entry_points.iter().map(|e| e.name.clone()).collect();
     if let Some(path) = &args.spirv {
-        let words = spirv(name, &module, &info, &constants)?;
+        let words = spirv(name, module, &constants)?;
         // a kernel that was changed since, or another one
         if std::fs::read(path).is_ok_and(|old| old.starts_with(&SPIRV_MAGIC.to_le_bytes())) {
             files::guard::replaces(path);
@@ -179,18 +180,13 @@ fn known(file: &str, sets: &Values, known: impl Iterator<Item = String>) -> Resu
     Err(Error::config(what, format!("{}`exgnet shader --list` names the knobs", near.unwrap_or_default())))
 }
 
-/// SPIR-V as naga writes it; `override` constants without a value get their defaults.
-fn spirv(
-    name: &str,
-    module: &naga::Module,
-    info: &naga::valid::ModuleInfo,
-    constants: &PipelineConstants,
-) -> Result<Vec<u32>> {
+/// SPIR-V as naga writes it of what is compiled; `override` constants without a value get their defaults.
+fn spirv(name: &str, module: naga::Module, constants: &PipelineConstants) -> Result<Vec<u32>> {
     let bad = |e: &dyn std::fmt::Display| {
         Error::gpu(format!("{name}: no SPIR-V can be made of it: {e}"), "compare it with the built-in one")
     };
-    let (module, info) =
-        naga::back::pipeline_constants::process_overrides(module, info, None, constants).map_err(|e| bad(&e))?;
+    let module = settled(module, constants).map_err(|e| bad(&e))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).map_err(|e| bad(&e))?;
     let options = naga::back::spv::Options { lang_version: (1, 3), ..Default::default() };
     naga::back::spv::write_vec(&module, &info, &options, None).map_err(|e| bad(&e))
 }
@@ -267,8 +263,8 @@ mod tests {
             let check = || {
                 let found = Found::new(&source, &name, &Values::new())?;
                 let module = found.template.module()?;
-                let info = found.template.validate(&module)?;
-                spirv(&name, &module, &info, &found.constants(&source)?)
+                found.template.validate(&module)?;
+                spirv(&name, module, &found.constants(&source)?)
             };
             check().unwrap_or_else(|e| panic!("{name}: {e}"));
             seen += 1;

@@ -52,6 +52,9 @@ pub(super) struct SweepArgs {
     /// Folder for the runs, instead of the file's own
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Draw no figures of the runs; `exgnet figures DIR` draws them later
+    #[arg(long)]
+    no_figures: bool,
     /// Stop when standard input says so or ends, as it does with the sweep that started this process
     #[arg(long, hide = true, requires = "task")]
     follow: bool,
@@ -70,7 +73,7 @@ fn in_words(host: &CommandHost, task: &Task) -> String {
 
 pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
     let (sweep, tasks) = Sweep::load(&args.grid, args.out.as_deref())?;
-    let host = CommandHost::new(common);
+    let host = CommandHost::new(common, args.no_figures);
     if args.list {
         for (i, task) in tasks.iter().enumerate() {
             let state = in_words(&host, task);
@@ -93,7 +96,7 @@ pub(super) fn run(common: &Common, args: &SweepArgs) -> Result<ExitCode> {
     }
     let _resumes = Resumes::new(|| Some(RESUMES.into()));
     let (elsewhere, failed): (Vec<_>, Vec<_>) =
-        (if args.jobs.get() > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, &tasks) })
+        (if args.jobs.get() > 1 { in_processes(common, args, &tasks)? } else { one_by_one(common, args, &tasks) })
             .into_iter()
             .partition(|&i| RunFolder::is_under_way(&tasks[i].dir));
     if signals::is_stopped() {
@@ -136,14 +139,14 @@ fn title(tasks: &[Task], i: usize) -> String {
 }
 
 /// Runs all tasks in this process; returns those that failed. One failed run does not end the others.
-fn one_by_one(common: &Common, tasks: &[Task]) -> Vec<usize> {
+fn one_by_one(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Vec<usize> {
     let mut failed = Vec::new();
-    let mut host = CommandHost::new(common);
+    let mut host = CommandHost::new(common, args.no_figures);
     for (i, task) in tasks.iter().enumerate() {
         common.say(title(tasks, i));
         if let Err(e) = train::job(&host, &task.experiment, &task.dir, Begin::Resume) {
             // should the device be the cause, the next run opens it again
-            host = CommandHost::new(common);
+            host = CommandHost::new(common, args.no_figures);
             common.say(format!("failed: {e}"));
             failed.push(i);
         }
@@ -163,7 +166,7 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = (cores / args.jobs).max(1).to_string();
     let mut todo = Vec::new();
-    let host = CommandHost::new(common);
+    let host = CommandHost::new(common, args.no_figures);
     for (i, task) in tasks.iter().enumerate() {
         // one that fails says why
         if !matches!(job::state(&host, &task.experiment, &task.dir), Ok(State::Finished)) {
@@ -188,6 +191,9 @@ fn in_processes(common: &Common, args: &SweepArgs, tasks: &[Task]) -> Result<Vec
                 "--follow",
             ]);
             command.args(args.out.iter().flat_map(|out| [OsStr::new("--out"), out.as_os_str()]));
+            if args.no_figures {
+                command.arg("--no-figures");
+            }
             // Mesa's software driver: threads of one process
             if std::env::var_os("LP_NUM_THREADS").is_none() {
                 command.env("LP_NUM_THREADS", &share);

@@ -65,6 +65,9 @@ pub(super) struct TrainArgs {
     /// with its shapes. Slow
     #[arg(long, conflicts_with = "dry_run")]
     trace_nan: bool,
+    /// Draw no figures at the end; `exgnet figures DIR` draws them later
+    #[arg(long)]
+    no_figures: bool,
     /// Check the experiment and its data, and print parameters, memory and steps, without training or making a run folder; how long
     /// a step takes is measured by `exgnet profile`
     #[arg(long, conflicts_with_all = ["force", "resume"])]
@@ -146,7 +149,7 @@ pub(super) fn run(common: &Common, args: &TrainArgs) -> Result<ExitCode> {
         true => Begin::Resume,
         false => Begin::New { force: common.force || again },
     };
-    let host = CommandHost { traces_nan: args.trace_nan, ..CommandHost::new(common) };
+    let host = CommandHost { traces_nan: args.trace_nan, ..CommandHost::new(common, args.no_figures) };
     job(&host, &experiment, &dir, begin)
 }
 
@@ -156,11 +159,12 @@ pub(super) struct CommandHost<'a> {
     gpu: OnceCell<Gpu>,
     watch: OnceCell<Watch>,
     traces_nan: bool,
+    no_figures: bool,
 }
 
 impl<'a> CommandHost<'a> {
-    pub(super) fn new(common: &'a Common) -> Self {
-        Self { common, gpu: OnceCell::new(), watch: OnceCell::new(), traces_nan: false }
+    pub(super) fn new(common: &'a Common, no_figures: bool) -> Self {
+        Self { common, gpu: OnceCell::new(), watch: OnceCell::new(), traces_nan: false, no_figures }
     }
 }
 
@@ -201,13 +205,18 @@ impl Host for CommandHost<'_> {
     fn traces_nan(&self) -> bool {
         self.traces_nan
     }
+
+    fn draws_figures(&self) -> bool {
+        !self.no_figures
+    }
 }
 
 /// One run, from the experiment to the finished folder, and what is printed about it.
 pub(super) fn job(host: &CommandHost, experiment: &Experiment, dir: &Path, begin: Begin) -> Result<ExitCode> {
     let (common, start) = (host.common, Instant::now());
     let mut words: Vec<String> = common.arguments().iter().map(|word| quoted(&word.to_string_lossy())).collect();
-    words.push(format!("train --out {} --resume", quoted(&dir.display().to_string())));
+    let figures = if host.no_figures { " --no-figures" } else { "" };
+    words.push(format!("train --out {} --resume{figures}", quoted(&dir.display().to_string())));
     let resume = format!("exgnet {}", words.join(" "));
     let (at, command) = (dir.to_path_buf(), resume.clone());
     let _resumes = Resumes::new(move || how_to_resume(&at, &command));

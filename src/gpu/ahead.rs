@@ -99,7 +99,7 @@ fn compile(
             break;
         }
         let module = Texts::default().module(&kernel.key.template(shaders)?, &kernel.key)?;
-        let own = Compiled::new(&device, &kernel.key, module, &kernel.slots);
+        let own = Compiled::new(&device, &kernel.key, module, &kernel.slots)?;
         let group = own.bind(&device, (&kernel.slots, &params), storage.iter().map(wgpu::Buffer::as_entire_binding));
         let mut encoder = device.create_command_encoder(&Default::default());
         {

@@ -3,7 +3,7 @@
 use super::expression::Number;
 use super::record::StandsFor;
 use super::reflect::Slot;
-use super::settle::settled;
+use super::settle::{settled, shared_bytes};
 use super::template::Template;
 use super::texts::Texts;
 use super::version::Version;
@@ -201,7 +201,7 @@ impl Gpu {
             }
             let compile = |module, slots: &[Slot]| {
                 let compiled = self.scoped(|| Compiled::new(device, &key, module, slots));
-                compiled.map_err(|e| self.refused(&key, e))
+                compiled.flatten().map_err(|e| self.refused(&key, e))
             };
             maker.made(&key).map_or_else(|| maker.compile(&key, compile), Ok)
         })
@@ -243,7 +243,7 @@ impl Maker {
         }
         self.compile(key, |module, slots| {
             match scoped(&self.device, || Compiled::new(&self.device, key, module, slots)) {
-                (compiled, None) => Ok(compiled),
+                (compiled, None) => compiled,
                 (_, Some(complaint)) => Err(gpu_fault(&complaint)),
             }
         })
@@ -311,10 +311,21 @@ impl Key {
 
 impl Compiled {
     /// Of a key's module, with the storage buffers that are bound.
-    pub(super) fn new(device: &wgpu::Device, key: &Key, module: naga::Module, slots: &[Slot]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a module that is not valid under its constants, and for workgroup memory beyond the adapter's, which
+    /// wgpu does not look at.
+    pub(super) fn new(device: &wgpu::Device, key: &Key, module: naga::Module, slots: &[Slot]) -> Result<Self> {
         let name = key.source.file();
-        let (module, left) = settled(module, key.overrides().into_iter().collect());
-        let left: Vec<_> = left.iter().map(|(name, v)| (name.as_str(), *v)).collect();
+        let module = settled(module, &key.overrides().into_iter().collect())
+            .map_err(|what| Error::gpu(what, "the header's knobs and numbers set its override constants"))?;
+        let (bytes, most) = (shared_bytes(&module), device.limits().max_compute_workgroup_storage_size);
+        if bytes > most.into() {
+            return Err(Error::gpu(
+                format!("found {bytes} bytes of workgroup memory, expected at most {most} on this adapter"),
+                format!("keep less in var<workgroup>, or say what it must have: `//@ needs: shared={bytes}`"),
+            ));
+        }
         let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&name), source });
         let entry_of = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
@@ -340,10 +351,10 @@ impl Compiled {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(&key.entry),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: &left, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
-        Self { pipeline, layout }
+        Ok(Self { pipeline, layout })
     }
 
     /// The parameters, a slot of `params`, with the storage buffers in the order of `slots`.

@@ -42,6 +42,7 @@ pub use plan::{Elsewhere, Entry, Plan, entries};
 pub use pool::{PhaseMemory, PoolStats, Storage};
 pub use profile::KernelTime;
 pub use record::PendingRead;
+pub(crate) use settle::settled;
 pub use shaders::{Catalogue, ShaderSource, Taken, embedded_shaders};
 pub(crate) use template::{Given, names as template_names};
 pub use template::{Template, expand, template_defaults};

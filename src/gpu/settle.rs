@@ -1,25 +1,28 @@
 //! Override constants put in place before a kernel goes to the driver, and what they rule out taken away: a text may have a case
-//! for every operation, and its kernel is compiled from one.
+//! for every operation, and its kernel is compiled from one. What the device would accept and cannot run is found here.
 
 use super::template::CAPABILITIES;
 use naga::back::PipelineConstants;
 use naga::back::pipeline_constants::process_overrides;
 use naga::compact::{KeepUnused, compact};
+use naga::proc::Layouter;
 use naga::valid::{ValidationFlags, Validator};
-use naga::{Arena, Block, Constant, Expression, Handle, Literal, Module, Statement, SwitchValue};
+use naga::{AddressSpace, Arena, Block, Constant, Expression, Handle, Literal, Module, Statement, SwitchValue};
 
-/// A module of one entry point with its override constants in place, and those that are left for the device: all where there is
-/// nothing to do or where they do not fit, which the device says.
-pub(super) fn settled(module: Module, values: PipelineConstants) -> (Module, PipelineConstants) {
-    if module.overrides.is_empty() {
-        return (module, values);
-    }
+/// A module of one or more entry points with its override constants in place, those of `values` by their names; what is used
+/// nowhere is gone.
+///
+/// # Errors
+/// In naga's words, where the module is not valid, or a constant has no value or one that does not fit.
+pub(crate) fn settled(mut module: Module, values: &PipelineConstants) -> Result<Module, String> {
     // naga may panic where a module is not valid
-    let Ok(info) = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module) else {
-        return (module, values);
-    };
-    let put = process_overrides(&module, &info, None, &values).map(|(module, _)| module.into_owned());
-    let Ok(mut module) = put else { return (module, values) };
+    let info = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module);
+    let info = info.map_err(|e| words(e.as_inner()))?;
+    if !module.overrides.is_empty() {
+        let values = by_id(&module, values);
+        let (put, _) = process_overrides(&module, &info, None, &values).map_err(|e| words(&e))?;
+        module = put.into_owned();
+    }
     let Module { constants, global_expressions: globals, functions, entry_points, .. } = &mut module;
     let entries = entry_points.iter_mut().map(|entry| &mut entry.function);
     for function in functions.iter_mut().map(|(_, function)| function).chain(entries) {
@@ -29,7 +32,40 @@ pub(super) fn settled(module: Module, values: PipelineConstants) -> (Module, Pip
         function.named_expressions.clear();
     }
     compact(&mut module, KeepUnused::No);
-    (module, PipelineConstants::default())
+    Ok(module)
+}
+
+/// Values as naga asks for them: by `@id`, where a constant has one.
+fn by_id(module: &Module, values: &PipelineConstants) -> PipelineConstants {
+    let mut all = values.clone();
+    for (_, constant) in module.overrides.iter() {
+        let Some((id, name)) = constant.id.zip(constant.name.as_ref()) else { continue };
+        if let Some(v) = all.remove(name) {
+            all.insert(id.to_string(), v);
+        }
+    }
+    all
+}
+
+/// An error with its causes.
+fn words(e: &dyn std::error::Error) -> String {
+    let mut all = e.to_string();
+    let mut cause = e.source();
+    while let Some(e) = cause {
+        all += &format!(": {e}");
+        cause = e.source();
+    }
+    all
+}
+
+/// Bytes of workgroup memory that a settled module takes, as WebGPU counts them: every variable in steps of 16.
+pub(super) fn shared_bytes(module: &Module) -> u64 {
+    let mut layouter = Layouter::default();
+    if layouter.update(module.to_ctx()).is_err() {
+        return 0;
+    }
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+    shared.map(|(_, v)| u64::from(layouter[v.ty].size).next_multiple_of(16)).sum()
 }
 
 /// What is known of a function's expressions.
@@ -157,10 +193,13 @@ mod tests {
             loop { if OP == 1u { break; } y[id.x] = 2.0 * done(y[id.x]); if OP != 1u { break; } }
         }";
 
-    fn of(constants: &[(&str, f64)]) -> Module {
+    fn with(text: &str, constants: &[(&str, f64)]) -> Result<Module, String> {
         let constants = constants.iter().map(|&(name, v)| (name.to_owned(), v)).collect();
-        let (module, left) = settled(naga::front::wgsl::parse_str(TEXT).expect("parsed"), constants);
-        assert!(left.is_empty());
+        settled(naga::front::wgsl::parse_str(text).expect("parsed"), &constants)
+    }
+
+    fn of(constants: &[(&str, f64)]) -> Module {
+        let module = with(TEXT, constants).expect("settled");
         Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module).expect("valid");
         module
     }
@@ -187,10 +226,27 @@ mod tests {
     }
 
     #[test]
-    fn constants_that_do_not_fit_are_left_to_the_device() {
+    fn constants_that_do_not_fit_are_refused() {
         let text = "override WG: u32;\n@compute @workgroup_size(WG) fn main() {}";
-        let values = PipelineConstants::from_iter([("OTHER".to_owned(), 1.0)]);
-        let (module, left) = settled(naga::front::wgsl::parse_str(text).expect("parsed"), values);
-        assert_eq!((module.overrides.len(), left.len()), (1, 1), "it has no value");
+        assert!(with(text, &[]).is_err_and(|e| e.contains("WG")), "it has no value");
+        assert!(with(text, &[("WG", 1.0), ("OTHER", 1.0)]).is_err_and(|e| e.contains("OTHER")), "it is not there");
+        assert!(with(text, &[("WG", -1.0)]).is_err() && with(text, &[("WG", 2.0)]).is_ok());
+        let wrong = "fn f() -> f32 { }\n@compute @workgroup_size(1) fn main() { _ = f(); }";
+        assert!(with(wrong, &[]).is_err_and(|e| e.contains("return")), "it is not valid");
+    }
+
+    #[test]
+    fn a_constant_with_an_id_is_set_by_its_name() {
+        let text = "@id(7) override WG: u32 = 4u;\n@compute @workgroup_size(WG) fn main() {}";
+        let size = |values: &[(&str, f64)]| with(text, values).expect("settled").entry_points[0].workgroup_size[0];
+        assert_eq!((size(&[]), size(&[("WG", 16.0)])), (4, 16));
+    }
+
+    #[test]
+    fn workgroup_memory_is_counted_under_the_constants() {
+        let text = "override N: u32 = 3u;\nvar<workgroup> a: array<f32, N>;\nvar<workgroup> b: u32;\n\
+            var<workgroup> unused: array<f32, 1000>;\n@compute @workgroup_size(1) fn main() { a[1] = f32(b); }";
+        let bytes = |n: f64| shared_bytes(&with(text, &[("N", n)]).expect("settled"));
+        assert_eq!((bytes(3.0), bytes(5.0), bytes(10_000.0)), (16 + 16, 32 + 16, 40_000 + 16));
     }
 }

@@ -152,12 +152,21 @@ impl ShaderSource {
             let Some((family, name)) = file.split_once('/').filter(|(f, _)| !OTHERS.contains(f)) else { continue };
             let version = Version::parse(family, name, text.to_owned(), path)?;
             let versions = all.entry(family.to_owned()).or_default();
-            let twice = |v: &Arc<Version>| v.number == version.number || v.name == version.name;
-            if let Some(other) = versions.iter().find(|v| twice(v)) {
+            if let Some(other) = versions.iter().find(|v| v.number == version.number || v.name == version.name) {
                 return Err(Error::file(
                     version.shown(),
                     format!("has the number or the name of {}, expected others", other.shown()),
                     "take a free number and a name of its own, or both of the other's to replace it",
+                ));
+            }
+            // a copy keeps its aliases, which then mean the one of the lower number
+            let taken = |a: &Version, b: &Version| a.aliases.iter().find(|a| b.is_named(&a.name)).cloned();
+            let clash = |v: &Arc<Version>| Some((taken(&version, v).or_else(|| taken(v, &version))?, v.shown()));
+            if let Some((alias, other)) = versions.iter().find_map(clash) {
+                return Err(Error::file(
+                    version.shown(),
+                    format!("and {other}: '{}' is an alias of the one and the name of the other", alias.name),
+                    "take another `//@ alias:`, or another name",
                 ));
             }
             versions.push(Arc::new(version));
@@ -234,6 +243,8 @@ fn take(file: String, path: PathBuf) -> Result<Taken> {
     }
     let text = std::fs::read_to_string(&path)
         .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "the shader must be readable UTF-8 text"))?;
+    // some editors begin a file with a byte order mark
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
     let replaces = embedded(&file).is_some();
     Ok(Taken { file, path, text, replaces })
 }

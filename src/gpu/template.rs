@@ -1,6 +1,7 @@
 //! Kernel texts: templates with their constants filled in, what naga makes of them, and where an error is: in the file and
 //! line that somebody wrote, not in the expansion.
 
+mod depth;
 mod names;
 
 pub(crate) use names::Given;
@@ -19,6 +20,10 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FL
     .union(Capabilities::SHADER_INT64)
     .union(Capabilities::SUBGROUP)
     .union(Capabilities::SUBGROUP_BARRIER);
+/// Instructions of the template engine for a text at most: loops that do not end are an error.
+const FUEL: u64 = 20_000_000;
+/// Characters of a line in a message at most.
+const LINE: usize = 160;
 /// How a marker begins that stands for a line's end.
 const MARK: &str = "/*@@";
 
@@ -186,6 +191,9 @@ impl Fault {
 }
 
 fn parsed(text: &str) -> Result<naga::Module, Fault> {
+    if let Some((what, at)) = depth::too_deep(text) {
+        return Err(Fault { what, at: Some(at) });
+    }
     naga::front::wgsl::parse_str(text).map_err(|e| Fault::of_parse(&e, text))
 }
 
@@ -257,6 +265,7 @@ impl<'a> Template<'a> {
     fn render(&self, change: &dyn Fn(&str, String) -> String) -> Result<String, minijinja::Error> {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_fuel(Some(FUEL));
         let own = change(&self.name, self.text.clone().into_owned());
         // the loader must own what it uses: files are taken beforehand
         let files = includes(self.source, &self.text).into_iter();
@@ -288,6 +297,10 @@ impl<'a> Template<'a> {
         let Some(place) = place else { return Error::file(shown(&self.name), what, hint) };
         let text = self.file(&place.name);
         let line = text.lines().nth(place.line - 1).unwrap_or_default().trim();
+        let line = match line.char_indices().nth(LINE) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line.to_owned(),
+        };
         let by = if place.name == self.name { String::new() } else { format!(", included by {}", shown(&self.name)) };
         Error::file(
             format!("{}:{}", shown(&place.name), place.line),
@@ -325,6 +338,9 @@ impl<'a> Template<'a> {
         let name = inner.name().unwrap_or(&self.name).trim_end_matches(".wgsl").to_owned();
         let place = inner.line().filter(|line| *line > 0).map(|line| Place { name, line });
         let what = match inner.detail() {
+            _ if inner.kind() == minijinja::ErrorKind::OutOfFuel => {
+                format!("found more than {FUEL} steps of the template, expected loops that end sooner")
+            }
             Some(detail) => format!("{}: {detail}", inner.kind()),
             None => inner.kind().to_string(),
         };

@@ -164,9 +164,13 @@ impl Version {
 
     /// Whether it is called so: by number, name, `NN_name` or alias; with what the alias sets.
     pub fn called(&self, name: &str) -> Option<BTreeMap<String, i64>> {
-        let own = name == self.name || name == self.label() || name.parse() == Ok(self.number);
         let alias = || self.aliases.iter().find(|a| a.name == name).map(|a| a.settings.clone());
-        if own { Some(BTreeMap::new()) } else { alias() }
+        if self.is_named(name) { Some(BTreeMap::new()) } else { alias() }
+    }
+
+    /// Whether this is its number, its name or both.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        name == self.name || name == self.label() || name.parse() == Ok(self.number)
     }
 
     /// Layout of an operand.

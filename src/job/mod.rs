@@ -122,6 +122,11 @@ pub trait Host {
     fn traces_nan(&self) -> bool {
         false
     }
+
+    /// Draw the figures at the end; `exgnet figures` draws them from the folder at any time.
+    fn draws_figures(&self) -> bool {
+        true
+    }
 }
 
 impl Host for Gpu {
@@ -312,7 +317,7 @@ pub fn run(host: &dyn Host, experiment: &Experiment, dir: &Path, begin: Begin) -
         features = found.sanity.and_then(|sanity| sanity.features).map(Box::new);
     }
     phases.test = phase_ends();
-    let not_drawn = draw(&folder);
+    let not_drawn = if host.draws_figures() { draw(&folder) } else { Vec::new() };
     phases.figures = phase_ends();
     record.phases = Some(phases);
     record.finish(start.elapsed().as_secs_f64());

@@ -1,9 +1,9 @@
 //! What a kernel's text holds, counted in the SPIR-V that naga makes of it: loads, stores, multiply-adds, shuffles, barriers.
 //! The counts are static: calls are followed, the body of a loop counts once, and both branches of an `if` count.
 
-use naga::Module;
+use crate::gpu::settled;
 use naga::back::spv::{Options, PipelineOptions, ZeroInitializeWorkgroupMemoryMode, write_vec};
-use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
@@ -46,38 +46,23 @@ impl Counts {
     }
 }
 
-/// What naga makes of a text, checked; or what it says of one that is wrong.
-fn validated(text: &str, allowed: Capabilities) -> Result<(Module, ModuleInfo), String> {
-    let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
-    let mut validator = Validator::new(ValidationFlags::all(), allowed);
-    validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
-    let info = validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
-    Ok((module, info))
-}
-
-/// SPIR-V of one entry point as it is written, without bounds checks and without memory that is set to zero first; and the
-/// threads of a workgroup.
+/// SPIR-V of one entry point as it is compiled: without what its constants rule out; but without bounds checks, and without
+/// memory that is set to zero first. And the threads of a workgroup.
 fn spirv(text: &str, entry: &str, constants: &[(String, f64)]) -> Result<(Vec<u32>, usize), String> {
-    let allowed = Capabilities::SUBGROUP
-        | Capabilities::SHADER_FLOAT16
-        | Capabilities::SHADER_FLOAT16_IN_FLOAT32
-        | Capabilities::SHADER_INT64;
-    let (module, info) = validated(text, allowed)?;
-    let at = naga::ShaderStage::Compute;
-    let constants = constants.iter().cloned().collect();
-    let (module, info) =
-        naga::back::pipeline_constants::process_overrides(&module, &info, Some((at, entry)), &constants)
-            .map_err(|e| e.to_string())?;
+    let mut module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
+    module.entry_points.retain(|point| point.name == entry);
+    let module = settled(module, &constants.iter().cloned().collect())?;
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
     let options = Options {
         lang_version: (1, 3),
         zero_initialize_workgroup_memory: ZeroInitializeWorkgroupMemoryMode::None,
         ..Default::default()
     };
-    let pipeline = PipelineOptions { shader_stage: at, entry_point: entry.to_owned() };
-    let point = module.entry_points.iter().find(|p| p.name == entry);
-    let width = point.map_or(1, |p| p.workgroup_size.iter().product::<u32>()) as usize;
+    let pipeline = PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: entry.to_owned() };
     let words = write_vec(&module, &info, &options, Some(&pipeline)).map_err(|e| e.to_string())?;
-    Ok((words, width))
+    let width = module.entry_points.first().map_or(1, |point| point.workgroup_size.iter().product::<u32>());
+    Ok((words, width as usize))
 }
 
 /// Numbers of the SPIR-V specification.
@@ -268,6 +253,17 @@ mod tests {
         assert_eq!(of("main"), Ok(Counts { loads: 6, stores: 1, multiply_adds: 3, ..Counts::default() }));
         assert_eq!(of("other"), Ok(Counts { loads: 1, stores: 1, ..Counts::default() }));
         assert!(of("nonesuch").is_err());
+    }
+
+    #[test]
+    fn what_constants_rule_out_does_not_count() {
+        let text = format!(
+            "{HEAD}override OP: u32 = 0u;
+             @compute @workgroup_size(WG) fn main(@builtin(local_invocation_index) id: u32) {{
+                switch OP {{ case 0u: {{ y[id] = x[id]; }} default: {{ y[id] = x[id] + x[id + 1u]; }} }} }}"
+        );
+        let loads = |op: f64| Counts::of(&text, "main", &[("OP".to_owned(), op)]).map(|found| found.0.loads);
+        assert_eq!((loads(0.0), loads(1.0)), (Ok(1), Ok(2)));
     }
 
     #[test]

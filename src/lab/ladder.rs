@@ -147,14 +147,13 @@ impl Ladder {
 }
 
 impl Report {
-    /// All tables, with the adapter.
+    /// All tables, and what their columns are.
     pub fn markdown(&self) -> String {
         let tables: Vec<String> = self.ladders.iter().map(Ladder::markdown).collect();
         format!(
-            "{}\n{}. ms: median of the device time; share: of the ceiling that binds; error: largest, against f64, relative to \
+            "{}\nms: median of the device time; share: of the ceiling that binds; error: largest, against f64, relative to \
              the largest value; times faster than the first version: median of the ratios round by round.\n",
-            tables.join("\n"),
-            self.adapter
+            tables.join("\n")
         )
     }
 

@@ -76,7 +76,12 @@ pub fn fails(args: &[&str], code: i32, words: &[&str]) -> String {
     said
 }
 
+/// A tiny run without its figures, which take longer to draw than its network to train.
 pub fn train(out: &Path, more: &[&str]) -> Output {
+    train_and_draw(out, &[&["--no-figures"], more].concat())
+}
+
+pub fn train_and_draw(out: &Path, more: &[&str]) -> Output {
     let dir = out.to_str().expect("Unicode");
     let args = [&["train", "--out", dir], &TINY[..], more].concat();
     let done = exgnet(&args);

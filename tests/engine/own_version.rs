@@ -169,6 +169,57 @@ fn the_smallest_wrong_cases_are_printed_and_an_error_once() {
     }
 }
 
+/// Neither the template engine nor naga gives up by itself.
+#[test]
+fn texts_without_measure_are_refused_with_their_line() {
+    let naive = embedded("conv1d/01_naive.wgsl");
+    let endless = "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}";
+    let terms = format!("var sum = 0.0{};", " + src[0]".repeat(50_000));
+    let branches = format!("var sum = 0.0; if sum > 1.0 {{ }}{}", " else if sum > 2.0 { }".repeat(50_000));
+    for (with, word) in [
+        (endless, "more than 20000000 steps of the template"),
+        (&terms, "more than 1000 operators"),
+        (&branches, "500 branches"),
+    ] {
+        let said = problems(&changed(naive, "var sum = 0.0;", with));
+        let place = format!("mine/conv1d/90_mine.wgsl:{}: ", line_of(naive, "var sum"));
+        assert!(said.starts_with(&place) && said.contains(word) && said.contains("HINT"), "no {word} in {said}");
+    }
+}
+
+/// Vulkan drivers take it, and may compute anything.
+#[test]
+fn workgroup_memory_beyond_the_adapter_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let naive = embedded("conv1d/01_naive.wgsl");
+    let own = "var sum = 0.0;\n    tile[0] = sum;";
+    let text = changed(naive, "var sum = 0.0;", own);
+    write(dir.path(), &format!("{text}\noverride size: u32 = 131072u * WG;\nvar<workgroup> tile: array<f32, size>;\n"));
+    let said = check(dir.path(), &[]).0;
+    assert!(said.contains("90_mine.wgsl: found 4194304 bytes of workgroup memory, expected at most"), "{said}");
+}
+
+/// One of two lines would not count, and nobody would know which.
+#[test]
+fn a_header_says_everything_once() {
+    let naive = embedded("conv1d/01_naive.wgsl");
+    let refused = |text: &str| {
+        let dir = tempfile::tempdir().expect("a folder");
+        write(dir.path(), text);
+        let done = ShaderSource::folder(dir.path()).and_then(|shaders| shaders.catalogue());
+        done.expect_err("refused").to_string()
+    };
+    let knob = line_of(naive, "//@ knob WG");
+    let twice = refused(&naive.replace("//@ knob WG", "//@ knob WG: 8 | 8\n//@ knob WG"));
+    assert!(twice.contains(&format!("90_mine.wgsl:{}: ", knob + 1)) && twice.contains(&format!("line {knob} says it")));
+    let launched = refused(&naive.replace("//@ threads", "//@ groups: 1\n//@ threads"));
+    assert!(launched.contains("says it already"), "{launched}");
+    let alias = refused(&naive.replace("//@ threads", "//@ alias: register_tile\n//@ threads"));
+    assert!(alias.contains("'register_tile' is an alias of the one and the name of the other"), "{alias}");
+    // as some editors save it
+    assert_eq!(problems(&format!("\u{feff}{naive}")), "");
+}
+
 /// The device is not waited for without an end, and the message names the kernel.
 #[test]
 fn a_loop_that_does_not_end_is_given_up() {

@@ -57,6 +57,6 @@ fn profiles_tuning_and_trainings_are_refused_as_well() {
     // a batch takes no more records than there are
     let small =
         [&TINY[..], &["--set", "train.batch=4096", "--set", "train.epochs=1", "--memory-limit", "64M"]].concat();
-    let out = exgnet(&[&["train", "--out", &run][..], &small].concat());
+    let out = exgnet(&[&["train", "--no-figures", "--out", &run][..], &small].concat());
     assert!(out.status.success(), "{}", text(&out.stderr));
 }

@@ -1,7 +1,7 @@
 //! The command line as a user meets it: outputs, exit codes, messages, and what bad input leads to.
 
 use crate::common::recordings::recordings;
-use crate::common::{TINY, config, exgnet, fails, json, path, text, train};
+use crate::common::{TINY, config, exgnet, fails, json, path, text, train, train_and_draw};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use std::process::Command;
 fn a_run_from_training_to_maps() {
     let tmp = tempfile::tempdir().expect("a folder");
     let (a, b, c) = (tmp.path().join("a"), tmp.path().join("b"), tmp.path().join("c"));
-    train(&a, &[]);
+    train_and_draw(&a, &[]);
     train(&b, &[]);
     train(&c, &["--seed", "2"]);
     let model = |dir: &Path| std::fs::read(dir.join("model.safetensors")).expect("a model");
@@ -22,6 +22,10 @@ fn a_run_from_training_to_maps() {
     {
         assert!(a.join(file).is_file(), "{file}");
     }
+    // figures can be drawn later
+    assert!(!b.join("figures").exists());
+    let drawn = exgnet(&["figures", b.to_str().expect("Unicode")]);
+    assert!(drawn.status.success() && b.join("figures/losses.png").is_file(), "{}", text(&drawn.stderr));
     let log = std::fs::read_to_string(a.join("log.jsonl")).expect("a log");
     let lines: Vec<serde_json::Value> = log.lines().map(|l| json(l.as_bytes())).collect();
     assert_eq!(lines.len(), 2);

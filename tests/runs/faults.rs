@@ -28,7 +28,7 @@ fn a_non_finite_loss_ends_the_training_and_its_origin_is_found() {
         "bitcast<f32>(0x7fc00000u + min(p.site, 0u)),",
     );
     let run = path(tmp.path(), "run");
-    let args = [&["train", "--out", &run, "--shader-dir", &shaders][..], &TINY].concat();
+    let args = [&["train", "--no-figures", "--out", &run, "--shader-dir", &shaders][..], &TINY].concat();
     fails(&args, 1, &["training", "the loss (", "NaN at step 1 of", "--trace-nan"]);
     fails(
         &[&args[..], &["--trace-nan", "--force"]].concat(),
@@ -67,7 +67,7 @@ fn memory_beyond_the_limit_is_refused_and_the_batch_that_is_named_fits() {
     let run = path(tmp.path(), "run");
     let limit = ["--memory-limit", "3M", "--set", "train.batch=64", "--set", "train.epochs=1"];
     let many = ["--set", "data.synthetic.records=160"];
-    let args = [&["train", "--out", &run][..], &TINY, &limit, &many].concat();
+    let args = [&["train", "--no-figures", "--out", &run][..], &TINY, &limit, &many].concat();
     let words =
         ["memory: ", "MB on top of", "the limit is 3.000 MB", "train.batch=64 needs about", "fits: --set train.batch="];
     let said = fails(&args, 1, &words);
@@ -88,20 +88,31 @@ fn a_second_run_in_the_same_folder_is_refused() {
     let run = path(tmp.path(), "run");
     let long = ["--set", "train.epochs=2000"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", &run]).args(TINY).args(long).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["train", "--no-figures", "--out", &run])
+        .args(TINY)
+        .args(long)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut first = command.spawn().expect("the program starts");
     while !Path::new(&run).join("log.jsonl").exists() && first.try_wait().expect("a child").is_none() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let owner = format!("process {} on ", first.id());
     for more in ["--force", "--resume"] {
-        fails(&[&["train", "--out", &run, more][..], &TINY, &long].concat(), 1, &["under way", &owner, "--out"]);
+        fails(
+            &[&["train", "--no-figures", "--out", &run, more][..], &TINY, &long].concat(),
+            1,
+            &["under way", &owner, "--out"],
+        );
     }
     assert!(first.try_wait().expect("a child").is_none(), "the first run continues");
     first.kill().expect("killed");
     first.wait().expect("ended");
     // a dead owner is no hindrance
-    let again = exgnet(&[&["train", "--out", &run, "--force"][..], &TINY, &["--set", "train.epochs=1"]].concat());
+    let again = exgnet(
+        &[&["train", "--no-figures", "--out", &run, "--force"][..], &TINY, &["--set", "train.epochs=1"]].concat(),
+    );
     let said = text(&again.stderr);
     assert!(again.status.success() && said.contains(&owner) && said.contains("taken over"), "{said}");
     assert!(!Path::new(&run).join("run.lock").exists());
@@ -150,7 +161,12 @@ fn a_full_disk_leaves_the_last_checkpoint_and_figures_as_they_were() {
     let dir = run.to_str().expect("Unicode");
     // cut off once it has a checkpoint
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", dir]).args(TINY).args(often).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["train", "--no-figures", "--out", dir])
+        .args(TINY)
+        .args(often)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut child = command.spawn().expect("the program starts");
     let checkpoint = run.join("checkpoint.safetensors");
     while !checkpoint.exists() && child.try_wait().expect("a child").is_none() {
@@ -192,7 +208,7 @@ fn a_folder_that_cannot_be_written_to_is_reported_before_the_training() {
         places.extend(["/dev/null/run", "/proc/run", "/sys/run"].map(String::from));
     }
     for place in &places {
-        let said = fails(&[&["train", "--out", place][..], &TINY].concat(), 1, &[place, "--out"]);
+        let said = fails(&[&["train", "--no-figures", "--out", place][..], &TINY].concat(), 1, &[place, "--out"]);
         assert!(!said.contains("epoch"), "{said}");
     }
 }

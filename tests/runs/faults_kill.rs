@@ -42,7 +42,7 @@ fn killed_at_random_times_it_ends_with_the_same_bytes() {
         let dir = run.to_str().expect("Unicode").to_owned();
         let args = || {
             let resume: &[&str] = if RunFolder::is_begun(&run) { &["--resume"] } else { &[] };
-            [&["train", "--out", &dir][..], resume, &TINY, &SETS].concat()
+            [&["train", "--no-figures", "--out", &dir][..], resume, &TINY, &SETS].concat()
         };
         // a run is killed four times at most, then it may end; the last rounds end it as well
         for _ in 0..4.min(rounds - kills) {

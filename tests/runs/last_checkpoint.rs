@@ -21,7 +21,12 @@ fn checkpoint(dir: &str) -> Checkpoint {
 /// Starts a training and waits for its first checkpoint.
 fn started(dir: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", dir]).args(TINY).args(LONG).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["train", "--no-figures", "--out", dir])
+        .args(TINY)
+        .args(LONG)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     while !Path::new(dir).join("checkpoint.safetensors").exists() {
         assert!(child.try_wait().expect("a child").is_none(), "it is over before its first checkpoint");
@@ -32,7 +37,7 @@ fn started(dir: &str) -> Child {
 
 /// Resumes a run, which must end as `whole` did.
 fn resumes(dir: &str, whole: &str) {
-    let done = exgnet(&["train", "--out", dir, "--resume"]);
+    let done = exgnet(&["train", "--no-figures", "--out", dir, "--resume"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(bytes(dir, "model.safetensors") == bytes(whole, "model.safetensors"), "{dir}");
     let parts = std::fs::read_dir(dir).expect("a folder").map(|e| e.expect("an entry").file_name());
@@ -47,7 +52,7 @@ fn a_network_with_nan_takes_no_checkpoint_s_place() {
     let sets = ["train.optimizer=adamw", "train.weight_decay=10", "train.lr=10", "train.schedule=constant"];
     let sets: Vec<&str> =
         sets.iter().chain(&["train.warmup=0", "train.log_every=1"]).flat_map(|s| ["--set", s]).collect();
-    let args = [&["train", "--out", &run][..], &TINY, &LONG, &sets].concat();
+    let args = [&["train", "--no-figures", "--out", &run][..], &TINY, &LONG, &sets].concat();
     let said = fails(&args, 1, &["holds NaN or infinity after step ", "--trace-nan"]);
     let step = said.split("after step ").nth(1).and_then(|rest| rest.lines().next()).expect("a step");
     let step: usize = step.trim().parse().expect("a number");
@@ -56,7 +61,7 @@ fn a_network_with_nan_takes_no_checkpoint_s_place() {
     assert!(kept.values.iter().all(|(_, _, v)| v.iter().all(|v| v.is_finite())));
     // from there the step is taken once more, and its first odd operation named
     fails(
-        &["train", "--out", &run, "--resume", "--trace-nan"],
+        &["train", "--no-figures", "--out", &run, "--resume", "--trace-nan"],
         1,
         &[&format!("step {step}, "), "values are not finite"],
     );

@@ -12,7 +12,7 @@ const STEPS: [&str; 4] = ["--set", "train.checkpoint_steps=3", "--set", "train.e
 fn start(dir: &Path, more: &[&str]) -> Child {
     let dir = dir.to_str().expect("Unicode");
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", dir]).args(TINY).args(STEPS).args(more);
+    command.args(["train", "--no-figures", "--out", dir]).args(TINY).args(STEPS).args(more);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn killed_and_resumed(sets: &[&str]) -> tempfile::TempDir {
     }
     assert!(kills > 0, "every training was over before it could be killed");
     let dir = broken.to_str().expect("Unicode");
-    let done = exgnet(&[&["train", "--out", dir, "--resume"][..], &TINY, &STEPS, sets].concat());
+    let done = exgnet(&[&["train", "--no-figures", "--out", dir, "--resume"][..], &TINY, &STEPS, sets].concat());
     assert!(done.status.success(), "{}", text(&done.stderr));
     same(&whole, &broken);
     tmp
@@ -67,7 +67,7 @@ fn killed_at_any_time_and_resumed() {
     let tmp = killed_and_resumed(&[]);
     let dir = path(tmp.path(), "broken");
     // once more: there is nothing to do
-    let again = exgnet(&["train", "--out", &dir, "--resume"]);
+    let again = exgnet(&["train", "--no-figures", "--out", &dir, "--resume"]);
     assert!(again.status.success() && text(&again.stderr).contains("finished already"), "{}", text(&again.stderr));
 }
 
@@ -129,7 +129,7 @@ fn stopped_it_saves_and_says_how_to_resume() {
     train(&whole, &[]);
     let dir = broken.to_str().expect("Unicode");
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", dir]).args(TINY).stderr(Stdio::piped()).stdout(Stdio::null());
+    command.args(["train", "--no-figures", "--out", dir]).args(TINY).stderr(Stdio::piped()).stdout(Stdio::null());
     let child = command.spawn().expect("the program starts");
     // as soon as the run has begun
     while !broken.join("split.json").exists() {
@@ -144,8 +144,12 @@ fn stopped_it_saves_and_says_how_to_resume() {
     if out.status.code() == Some(130) {
         assert!(said.contains("--resume"), "{said}");
         assert!(broken.join("checkpoint.safetensors").exists());
-        fails(&["train", "--out", dir, "--resume", "--set", "train.epochs=9"], 1, &["another experiment"]);
-        let done = exgnet(&["train", "--out", dir, "--resume"]);
+        fails(
+            &["train", "--no-figures", "--out", dir, "--resume", "--set", "train.epochs=9"],
+            1,
+            &["another experiment"],
+        );
+        let done = exgnet(&["train", "--no-figures", "--out", dir, "--resume"]);
         assert!(done.status.success(), "{}", text(&done.stderr));
     }
     same(&whole, &broken);
@@ -165,7 +169,7 @@ fn a_damaged_checkpoint_is_reported() {
         let good = bytes(&run, "checkpoint.safetensors");
         std::fs::write(run.join("checkpoint.safetensors"), &good[..good.len() / 2]).expect("written");
         let dir = run.to_str().expect("Unicode");
-        let args = [&["train", "--out", dir, "--resume"][..], &TINY, &STEPS].concat();
+        let args = [&["train", "--no-figures", "--out", dir, "--resume"][..], &TINY, &STEPS].concat();
         fails(&args, 1, &["checkpoint.safetensors", "--force"]);
     }
 }
@@ -194,7 +198,7 @@ fn other_kernels_are_refused() {
     assert_eq!(record["kernels"]["forced"]["conv1d"]["version"], "90_mine", "{record}");
     assert_eq!(record["kernels"]["files"]["conv1d/90_mine.wgsl"]["is"], "added", "{record}");
 
-    let resume = ["train", "--out", dir, "--resume"];
+    let resume = ["train", "--no-figures", "--out", dir, "--resume"];
     let gone = "conv1d/90_mine.wgsl: then of --shader-dir, now not";
     let other = "--kernels: then conv1d=90_mine, now none";
     fails(&resume, 1, &["other kernels", gone, other]);

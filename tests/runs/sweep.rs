@@ -2,6 +2,7 @@
 
 use crate::common::{exgnet, fails, path, text};
 use exgnet::run::RunFolder;
+use std::path::Path;
 
 const BASE: &str = "[data]\nfs = 100.0\nseconds = 4.0\nsplit = 'stratified'\nfolds = 2\n\
     [data.synthetic]\nrecords = 40\nclasses = ['SR', 'AFIB/AFL']\n\
@@ -24,6 +25,7 @@ fn runs_are_listed_run_skipped_and_gathered() {
     fails(&["collect", &out], 1, &["is not there, expected a run folder"]);
 
     assert!(sweep(&["--task", "2", "--quiet"]).status.success());
+    assert!(Path::new(&at("runs/both/fold-0-seed-3/figures/losses.png")).is_file());
     let list = text(&sweep(&["--list"]).stdout);
     assert!(list.lines().nth(2).is_some_and(|l| l == "2\tboth\tfold 0\tseed 3\tfinished"), "{list}");
     fails(&["sweep", &grid, "--out", &out, "--task", "4"], 1, &["no task 4"]);
@@ -46,7 +48,7 @@ fn runs_are_listed_run_skipped_and_gathered() {
     // one run cannot be begun: the others are, and the failure is reported
     std::fs::create_dir_all(at("runs/plain")).expect("made");
     std::fs::write(at("runs/plain/fold-1-seed-3"), b"a file").expect("written");
-    let done = sweep(&[]);
+    let done = sweep(&["--no-figures"]);
     let said = text(&done.stderr);
     assert_eq!(done.status.code(), Some(1), "{said}");
     assert!(said.contains("1 of 4 runs failed: task 1") && said.contains("finished already"), "{said}");
@@ -65,9 +67,9 @@ fn runs_are_listed_run_skipped_and_gathered() {
 
     // runs that share a device give what a run of its own gives
     std::fs::remove_dir_all(at("runs/both")).expect("removed");
-    assert!(sweep(&["--quiet"]).status.success());
+    assert!(sweep(&["--quiet", "--no-figures"]).status.success());
     let alone = at("alone");
-    let done = exgnet(&["train", &at("base.toml"), "--fold", "1", "--seed", "3", "--out", &alone]);
+    let done = exgnet(&["train", &at("base.toml"), "--fold", "1", "--seed", "3", "--out", &alone, "--no-figures"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let model = |dir: &str| std::fs::read(format!("{dir}/model.safetensors")).expect("a model");
     assert!(model(&at("runs/both/fold-1-seed-3")) == model(&alone), "the second run in one process differs");
@@ -148,11 +150,12 @@ fn runs_are_listed_run_skipped_and_gathered() {
 
     // two at once: the same bytes
     let twice = at("twice");
-    let done = exgnet(&["sweep", &grid, "--out", &twice, "--jobs", "2"]);
+    let done = exgnet(&["sweep", &grid, "--out", &twice, "--jobs", "2", "--no-figures"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     for run in ["plain/fold-0-seed-3", "both/fold-1-seed-3"] {
         let model = |dir: &str| std::fs::read(format!("{dir}/{run}/model.safetensors")).expect("a model");
         assert!(model(&out) == model(&twice), "{run} differs");
+        assert!(!Path::new(&format!("{twice}/{run}/figures")).exists());
     }
 
     // an arm that was taken out of the file is no row any more, and that is said

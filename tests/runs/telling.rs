@@ -1,6 +1,6 @@
 //! What the program reports of itself: log lines by level, `info --json`, and what a run folder says of its making.
 
-use crate::common::{TINY, exgnet, json, path, text, train};
+use crate::common::{TINY, exgnet, json, path, text, train, train_and_draw};
 use std::process::Command;
 
 /// Standard error of a command with `RUST_LOG` set.
@@ -18,7 +18,11 @@ fn log_lines_have_levels() {
     let at = |name: &str| path(tmp.path(), name);
     let steps = ["--set", "train.checkpoint_steps=2", "--set", "train.epochs=1", "--set", "output.gradcam=0"];
     let args = |out: &str, more: &[&str]| -> Vec<String> {
-        [&["train", "--out", out][..], &TINY, &steps, more].concat().iter().map(ToString::to_string).collect()
+        [&["train", "--no-figures", "--out", out][..], &TINY, &steps, more]
+            .concat()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     };
     let run = |level: &str, out: &str, more: &[&str]| {
         let args = args(&at(out), more);
@@ -44,7 +48,7 @@ fn log_lines_have_levels() {
     assert_eq!(counts(&run("exgnet=error", "c", &["--verbose"])), [0; 3]);
     assert_eq!(run("off", "d", &["--quiet"]), "");
 
-    let verbose = exgnet(&[&["train", "--out", &at("e"), "--verbose"][..], &TINY, &steps].concat());
+    let verbose = exgnet(&[&["train", "--no-figures", "--out", &at("e"), "--verbose"][..], &TINY, &steps].concat());
     let said = text(&verbose.stderr);
     assert!(verbose.status.success() && counts(&said) == [1, 0, 0], "{said}");
     assert!(said.contains("checkpoint after step 2 written"), "{said}");
@@ -92,7 +96,7 @@ fn info_names_the_adapter_in_use() {
 fn a_run_folder_records_how_it_was_made() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = tmp.path().join("run");
-    train(&run, &["--set", "train.epochs=1", "--set", "output.gradcam=0"]);
+    train_and_draw(&run, &["--set", "train.epochs=1", "--set", "output.gradcam=0"]);
     let record = json(&std::fs::read(run.join("run.json")).expect("a record"));
     let info = json(&exgnet(&["info", "--json"]).stdout);
     assert_eq!((&record["version"], &record["commit"]), (&info["version"], &info["commit"]));

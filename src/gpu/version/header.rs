@@ -37,6 +37,18 @@ fn first_sentence(text: &str) -> String {
     all[..end].trim_end_matches(['.', ':']).to_owned()
 }
 
+/// What a line settles that no other may, by kind and name; a `let` may refine a knob or another `let`.
+fn said_once(line: &str) -> Option<(&str, &str)> {
+    let head = line.split_once(':')?.0.trim();
+    let (kind, name) = head.split_once(' ').unwrap_or((head, ""));
+    match (kind, name.trim()) {
+        ("fits" | "default" | "knob" | "scratch", name) => Some((kind, name)),
+        ("threads" | "groups", "") => Some(("launch", "main")),
+        ("threads" | "groups", name) => Some(("launch", name)),
+        _ => None,
+    }
+}
+
 impl Version {
     /// Reads a file's header.
     pub(in crate::gpu) fn parse(family: &str, file: &str, text: String, path: Option<PathBuf>) -> Result<Self> {
@@ -57,11 +69,19 @@ impl Version {
             path,
             ..Self::default()
         };
+        let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for (at, line) in text.lines().enumerate() {
             let Some(line) = line.trim().strip_prefix("//@") else { continue };
-            version.line(line.trim()).map_err(|(what, hint)| {
+            let wrong = |(what, hint)| {
                 Error::file(format!("{}:{}", shown.display(), at + 1), format!("//@ {}: {what}", line.trim()), hint)
-            })?;
+            };
+            version.line(line.trim()).map_err(wrong)?;
+            if let Some(of) = said_once(line)
+                && let Some(first) = seen.insert(of, at + 1)
+            {
+                let hint = "one of them would not count: take one away, or give it another name".to_owned();
+                return Err(wrong((format!("line {first} says it already, expected one line"), hint)));
+            }
         }
         if version.geometry.is_empty() {
             return Err(Error::file(

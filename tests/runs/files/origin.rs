@@ -154,7 +154,7 @@ fn a_run_resumes_on_the_same_signals_only() {
     let (set, run) = (at(tmp.path(), "set.safetensors"), tmp.path().join("run"));
     works(&borrowed(&prepare(&set, &[])));
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", unicode(&run), "--data", &set]).args(TINY);
+    command.args(["train", "--no-figures", "--out", unicode(&run), "--data", &set]).args(TINY);
     command.args([
         "--set",
         "train.epochs=300",
@@ -193,13 +193,16 @@ fn a_run_resumes_on_the_same_signals_only() {
         assert!(value != new, "{tensor}");
         value.copy_from_slice(&new);
         std::fs::write(&set, &changed).expect("written");
-        fails(&["train", "--out", unicode(&run), "--resume"], 1, &["other data", what, "--force"]);
+        fails(&["train", "--no-figures", "--out", unicode(&run), "--resume"], 1, &["other data", what, "--force"]);
         assert!(content(&run) == before, "{tensor}");
     }
     // the data as they were, in a file of another name and time
     std::fs::write(&set, &good).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--out", unicode(&run), "--resume"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["train", "--no-figures", "--out", unicode(&run), "--resume"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let out = command.output().expect("the program starts");
     let said = text(&out.stderr);
     assert!(out.status.success() && said.contains("after step"), "{said}");

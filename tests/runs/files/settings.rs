@@ -1,7 +1,7 @@
 //! Long strips, figures that cannot be drawn, shares that are held out, and what `--resume`, `--fold` and `--data` are given.
 
 use super::{at, unicode};
-use crate::common::{TINY, exgnet, fails, json, path, text, train};
+use crate::common::{TINY, exgnet, fails, json, path, text, train, train_and_draw};
 use std::path::Path;
 
 #[test]
@@ -17,7 +17,7 @@ fn strips_over_two_minutes_train_test_and_are_drawn() {
         "data.folds=2",
     ];
     let sets: Vec<&str> = sets.iter().flat_map(|s| ["--set", s]).collect();
-    let out = train(&run, &sets);
+    let out = train_and_draw(&run, &sets);
     assert!(!text(&out.stderr).contains("not drawn"), "{}", text(&out.stderr));
     let record = json(&std::fs::read(run.join("run.json")).expect("a record"));
     assert!(record["end"].is_string() && run.join("metrics.json").is_file() && run.join("model.safetensors").is_file());
@@ -43,7 +43,7 @@ fn a_run_is_complete_without_its_figures() {
     std::fs::create_dir(&run).expect("made");
     // no folder can be made where a file is
     std::fs::write(run.join("figures"), "a file").expect("written");
-    let out = train(&run, &[]);
+    let out = train_and_draw(&run, &[]);
     let said = text(&out.stderr);
     for figure in ["losses", "metrics", "confusion", "gradcam"] {
         assert!(said.contains(&format!("warning: the figure {figure} is not drawn")), "{figure}: {said}");
