@@ -38,7 +38,7 @@ of_run() { sed -n "s/^ *\"$1\": \([0-9.]*\),\{0,1\}$/\1/p" results/quickstart/ru
 cat > "$root/results/first-run.json" <<END
 {
   "commit": "$(git rev-parse HEAD)",
-  "cpu": $(grep '"cpu"' results/quickstart/run.json | cut -d: -f2 | sed 's/,$//'),
+  "cpu": $(grep '"cpu"' results/quickstart/run.json | cut -d: -f2 | sed 's/^ *//; s/,$//'),
   "download_mb": $mb,
   "download_seconds": ${took[download]},
   "build_seconds": ${took[build]},

@@ -244,7 +244,7 @@ fn take(file: String, path: PathBuf) -> Result<Taken> {
     let text = std::fs::read_to_string(&path)
         .map_err(|e| Error::file(&path, format!("cannot be read: {e}"), "the shader must be readable UTF-8 text"))?;
     // some editors begin a file with a byte order mark
-    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    let text = text.trim_start_matches('\u{feff}').to_owned();
     let replaces = embedded(&file).is_some();
     Ok(Taken { file, path, text, replaces })
 }

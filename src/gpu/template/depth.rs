@@ -4,24 +4,78 @@
 /// Operators of an expression, and branches of an `if`, at most.
 const MOST: usize = 1000;
 
-/// Operators on the deepest path so far within a bracket: those of its part up to the last comma, and the most of any part.
+/// Operators on the deepest path within a bracket: of its part up to the last comma, and the most of any part.
 #[derive(Clone, Copy, Default)]
 struct Level {
     here: usize,
     most: usize,
 }
 
-impl Level {
-    fn add(&mut self, n: usize) {
-        self.here += n;
-        self.most = self.most.max(self.here);
+/// The brackets that are open within a statement, and the operators of all of them.
+struct Open {
+    levels: Vec<Level>,
+    operators: usize,
+}
+
+impl Open {
+    fn new() -> Self {
+        Self { levels: vec![Level::default()], operators: 0 }
     }
+
+    fn last(&mut self) -> &mut Level {
+        self.levels.last_mut().expect("one is always left")
+    }
+
+    fn add(&mut self, n: usize) {
+        self.operators += n;
+        let last = self.last();
+        last.here += n;
+        last.most = last.most.max(last.here);
+    }
+
+    /// What comes next stands beside what was there, not around it.
+    fn comma(&mut self) {
+        self.operators -= std::mem::take(&mut self.last().here);
+    }
+
+    fn open(&mut self) {
+        self.levels.push(Level::default());
+    }
+
+    fn close(&mut self) {
+        if self.levels.len() > 1 {
+            let inner = self.levels.pop().expect("more than one");
+            self.operators -= inner.here;
+            self.add(inner.most + 1);
+        }
+    }
+}
+
+fn is_operator(byte: u8) -> bool {
+    matches!(byte, b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|' | b'^' | b'<' | b'>' | b'!' | b'~' | b'.')
+}
+
+/// Whether a text may be too deep, at a glance: nearly all are not.
+fn may_be(text: &str) -> bool {
+    let mut run = 0;
+    let long = text.bytes().any(|byte| {
+        run = if matches!(byte, b';' | b'{' | b'}') {
+            0
+        } else {
+            run + usize::from(is_operator(byte) || matches!(byte, b')' | b']'))
+        };
+        run > MOST
+    });
+    long || text.matches("else").nth(MOST / 2).is_some()
 }
 
 /// What is too deep, and where.
 pub(super) fn too_deep(text: &str) -> Option<(String, usize)> {
+    if !may_be(text) {
+        return None;
+    }
     let bytes = text.as_bytes();
-    let mut levels = vec![Level::default()];
+    let mut open = Open::new();
     // `else` of the chain that ends here, by block
     let mut chains = vec![0usize];
     let mut at = 0;
@@ -32,38 +86,32 @@ pub(super) fn too_deep(text: &str) -> Option<(String, usize)> {
             continue;
         }
         match byte {
-            b';' | b'{' | b'}' => {
-                levels = vec![Level::default()];
-                match byte {
-                    b'{' => chains.push(0),
-                    b'}' => {
-                        if chains.len() > 1 {
-                            chains.pop();
-                        }
-                        let follows = text[after_blank(text, at + 1)..].starts_with("else");
-                        let chain = chains.last_mut().expect("one is left");
-                        *chain = if follows { *chain + 1 } else { 0 };
-                    }
-                    _ => {}
+            b';' => open = Open::new(),
+            b'{' => {
+                open = Open::new();
+                chains.push(0);
+            }
+            b'}' => {
+                open = Open::new();
+                if chains.len() > 1 {
+                    chains.pop();
+                }
+                let follows = text[after_blank(text, at + 1)..].starts_with("else");
+                let chain = chains.last_mut().expect("one is left");
+                *chain = if follows { *chain + 1 } else { 0 };
+                if *chain > MOST / 2 {
+                    let what = format!("found an `if` of more than {} branches, expected fewer", MOST / 2);
+                    return Some((what, at));
                 }
             }
-            b'(' | b'[' => levels.push(Level::default()),
-            b')' | b']' if levels.len() > 1 => {
-                let inner = levels.pop().expect("more than one");
-                levels.last_mut().expect("one is left").add(inner.most + 1);
-            }
-            b',' => levels.last_mut().expect("never empty").here = 0,
-            b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|' | b'^' | b'<' | b'>' | b'!' | b'~' | b'.' => {
-                levels.last_mut().expect("never empty").add(1);
-            }
+            b'(' | b'[' => open.open(),
+            b')' | b']' => open.close(),
+            b',' => open.comma(),
+            _ if is_operator(byte) => open.add(1),
             _ => {}
         }
-        let operators: usize = levels.iter().map(|level| level.here).sum();
-        if operators > MOST {
+        if open.operators > MOST {
             return Some((format!("found an expression of more than {MOST} operators, expected shorter ones"), at));
-        }
-        if chains.last().is_some_and(|chain| *chain > MOST / 2) {
-            return Some((format!("found an `if` of more than {} branches, expected fewer", MOST / 2), at));
         }
         at += 1;
     }
