@@ -319,7 +319,7 @@ impl Compiled {
         let name = key.source.file();
         let module = settled(module, &key.overrides().into_iter().collect())
             .map_err(|what| Error::gpu(what, "the header's knobs and numbers set its override constants"))?;
-        let (bytes, most) = (shared_bytes(&module), device.limits().max_compute_workgroup_storage_size);
+        let (bytes, most) = (shared_bytes(&module, &key.entry)?, device.limits().max_compute_workgroup_storage_size);
         if bytes > most.into() {
             return Err(Error::gpu(
                 format!("found {bytes} bytes of workgroup memory, expected at most {most} on this adapter"),

@@ -62,7 +62,7 @@ pub(super) fn alone(module: &mut Module, entry: &str) -> Result<Module> {
 }
 
 /// Global variables that an entry uses.
-fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
+pub(super) fn globals(module: &Module, entry: &str) -> Result<HashSet<u32>> {
     let mut all = HashSet::new();
     used(module, &point(module, entry)?.function, &mut HashSet::new(), &mut all);
     Ok(all)

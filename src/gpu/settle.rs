@@ -1,7 +1,9 @@
 //! Override constants put in place before a kernel goes to the driver, and what they rule out taken away: a text may have a case
 //! for every operation, and its kernel is compiled from one. What the device would accept and cannot run is found here.
 
+use super::reflect::globals;
 use super::template::CAPABILITIES;
+use crate::error::Result;
 use naga::back::PipelineConstants;
 use naga::back::pipeline_constants::process_overrides;
 use naga::compact::{KeepUnused, compact};
@@ -9,20 +11,20 @@ use naga::proc::Layouter;
 use naga::valid::{ValidationFlags, Validator};
 use naga::{AddressSpace, Arena, Block, Constant, Expression, Handle, Literal, Module, Statement, SwitchValue};
 
-/// A module of one or more entry points with its override constants in place, those of `values` by their names; what is used
-/// nowhere is gone.
+/// A module of one or more entry points with its override constants in place, those of `values` by their names, and without what
+/// they rule out; one that has none as it is.
 ///
 /// # Errors
 /// In naga's words, where the module is not valid, or a constant has no value or one that does not fit.
-pub(crate) fn settled(mut module: Module, values: &PipelineConstants) -> Result<Module, String> {
+pub(crate) fn settled(module: Module, values: &PipelineConstants) -> std::result::Result<Module, String> {
+    if module.overrides.is_empty() && values.is_empty() {
+        return Ok(module);
+    }
     // naga may panic where a module is not valid
     let info = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module);
     let info = info.map_err(|e| words(e.as_inner()))?;
-    if !module.overrides.is_empty() {
-        let values = by_id(&module, values);
-        let (put, _) = process_overrides(&module, &info, None, &values).map_err(|e| words(&e))?;
-        module = put.into_owned();
-    }
+    let put = process_overrides(&module, &info, None, &by_id(&module, values)).map_err(|e| words(&e))?;
+    let mut module = put.0.into_owned();
     let Module { constants, global_expressions: globals, functions, entry_points, .. } = &mut module;
     let entries = entry_points.iter_mut().map(|entry| &mut entry.function);
     for function in functions.iter_mut().map(|(_, function)| function).chain(entries) {
@@ -58,14 +60,16 @@ fn words(e: &dyn std::error::Error) -> String {
     all
 }
 
-/// Bytes of workgroup memory that a settled module takes, as WebGPU counts them: every variable in steps of 16.
-pub(super) fn shared_bytes(module: &Module) -> u64 {
-    let mut layouter = Layouter::default();
+/// Bytes of workgroup memory that an entry of a settled module takes, as WebGPU counts them: every variable in steps of 16.
+pub(super) fn shared_bytes(module: &Module, entry: &str) -> Result<u64> {
+    let (used, mut layouter) = (globals(module, entry)?, Layouter::default());
+    // of types that are not valid the device speaks
     if layouter.update(module.to_ctx()).is_err() {
-        return 0;
+        return Ok(0);
     }
     let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
-    shared.map(|(_, v)| u64::from(layouter[v.ty].size).next_multiple_of(16)).sum()
+    let shared = shared.filter(|(handle, _)| used.contains(&(handle.index() as u32)));
+    Ok(shared.map(|(_, v)| u64::from(layouter[v.ty].size).next_multiple_of(16)).sum())
 }
 
 /// What is known of a function's expressions.
@@ -193,7 +197,7 @@ mod tests {
             loop { if OP == 1u { break; } y[id.x] = 2.0 * done(y[id.x]); if OP != 1u { break; } }
         }";
 
-    fn with(text: &str, constants: &[(&str, f64)]) -> Result<Module, String> {
+    fn with(text: &str, constants: &[(&str, f64)]) -> std::result::Result<Module, String> {
         let constants = constants.iter().map(|&(name, v)| (name.to_owned(), v)).collect();
         settled(naga::front::wgsl::parse_str(text).expect("parsed"), &constants)
     }
@@ -231,7 +235,7 @@ mod tests {
         assert!(with(text, &[]).is_err_and(|e| e.contains("WG")), "it has no value");
         assert!(with(text, &[("WG", 1.0), ("OTHER", 1.0)]).is_err_and(|e| e.contains("OTHER")), "it is not there");
         assert!(with(text, &[("WG", -1.0)]).is_err() && with(text, &[("WG", 2.0)]).is_ok());
-        let wrong = "fn f() -> f32 { }\n@compute @workgroup_size(1) fn main() { _ = f(); }";
+        let wrong = "override N: u32 = 1u;\nfn f() -> f32 { }\n@compute @workgroup_size(1) fn main() { _ = f(); }";
         assert!(with(wrong, &[]).is_err_and(|e| e.contains("return")), "it is not valid");
     }
 
@@ -245,8 +249,8 @@ mod tests {
     #[test]
     fn workgroup_memory_is_counted_under_the_constants() {
         let text = "override N: u32 = 3u;\nvar<workgroup> a: array<f32, N>;\nvar<workgroup> b: u32;\n\
-            var<workgroup> unused: array<f32, 1000>;\n@compute @workgroup_size(1) fn main() { a[1] = f32(b); }";
-        let bytes = |n: f64| shared_bytes(&with(text, &[("N", n)]).expect("settled"));
+            var<workgroup> unused: array<f32, 1000>;\n@compute @workgroup_size(1) fn other() { unused[2] = 1.0; }\n@compute @workgroup_size(1) fn main() { a[1] = f32(b); }";
+        let bytes = |n: f64| shared_bytes(&with(text, &[("N", n)]).expect("settled"), "main").expect("an entry");
         assert_eq!((bytes(3.0), bytes(5.0), bytes(10_000.0)), (16 + 16, 32 + 16, 40_000 + 16));
     }
 }
