@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
+/// Bytes of an expression at most: the engine that evaluates it walks it by recursion.
+const LONGEST: usize = 4096;
+
 /// A named number of a launch. Floats are equal where their bits are, so that numbers can be keys.
 #[derive(Debug, Clone, Copy)]
 pub enum Number {
@@ -104,7 +107,7 @@ fn even(n: i64, most: i64) -> i64 {
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+    if b == 0 { a.max(1) } else { gcd(b, a.wrapping_rem(b)) }
 }
 
 fn environment() -> &'static Environment<'static> {
@@ -126,6 +129,9 @@ fn environment() -> &'static Environment<'static> {
 
 impl Expression {
     pub(super) fn new(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("found an expression of {} bytes, expected at most {LONGEST}", text.len()));
+        }
         let compiled = environment().compile_expression_owned(text.to_owned()).map_err(|e| format!("{e:#}"))?;
         Ok(Self { text: text.to_owned(), compiled: compiled.into() })
     }
@@ -189,6 +195,9 @@ mod tests {
         let said = of("softwire + 1").expect_err("unknown");
         assert!(said.contains("softwire") && said.contains("software"), "{said}");
         assert!(Expression::new("a +").is_err());
+        assert!(of(&format!("1{}", " + 1".repeat(1000))).is_ok());
+        assert!(Expression::new(&format!("1{}", " + 1".repeat(200_000))).is_err(), "too long");
+        assert_eq!(of("gcd(-9223372036854775807 - 1, -1)"), Ok(Number::Int(1)));
     }
 
     #[test]

@@ -152,7 +152,9 @@ impl ShaderSource {
             let Some((family, name)) = file.split_once('/').filter(|(f, _)| !OTHERS.contains(f)) else { continue };
             let version = Version::parse(family, name, text.to_owned(), path)?;
             let versions = all.entry(family.to_owned()).or_default();
-            if let Some(other) = versions.iter().find(|v| v.number == version.number || v.name == version.name) {
+            let twice =
+                |v: &Arc<Version>| v.number == version.number || v.is_named(&version.name) || version.is_named(&v.name);
+            if let Some(other) = versions.iter().find(|v| twice(v)) {
                 return Err(Error::file(
                     version.shown(),
                     format!("has the number or the name of {}, expected others", other.shown()),

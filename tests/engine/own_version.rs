@@ -216,6 +216,15 @@ fn a_header_says_everything_once() {
     assert!(launched.contains("says it already"), "{launched}");
     let alias = refused(&naive.replace("//@ threads", "//@ alias: register_tile\n//@ threads"));
     assert!(alias.contains("'register_tile' is an alias of the one and the name of the other"), "{alias}");
+    // a name that is another's number or label would never be found by it
+    for file in ["90_4.wgsl", "90_04_subgroup_shuffle.wgsl"] {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(dir.path().join("conv1d")).expect("made");
+        std::fs::write(dir.path().join("conv1d").join(file), naive).expect("written");
+        let done = ShaderSource::folder(dir.path()).and_then(|shaders| shaders.catalogue());
+        let said = done.expect_err("refused").to_string();
+        assert!(said.contains(file) && said.contains("has the number or the name of"), "{said}");
+    }
     // as some editors save it
     assert_eq!(problems(&format!("\u{feff}{naive}")), "");
 }

@@ -76,8 +76,8 @@ pub(super) fn too_deep(text: &str) -> Option<(String, usize)> {
     }
     let bytes = text.as_bytes();
     let mut open = Open::new();
-    // `else` of the chain that ends here, by block
-    let mut chains = vec![0usize];
+    // `else` of the chain that ends here, by block, and of all that are open
+    let (mut chains, mut branches) = (vec![0usize], 0);
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let next = after_blank(text, at);
@@ -94,12 +94,15 @@ pub(super) fn too_deep(text: &str) -> Option<(String, usize)> {
             b'}' => {
                 open = Open::new();
                 if chains.len() > 1 {
-                    chains.pop();
+                    branches -= chains.pop().unwrap_or_default();
                 }
                 let follows = text[after_blank(text, at + 1)..].starts_with("else");
                 let chain = chains.last_mut().expect("one is left");
-                *chain = if follows { *chain + 1 } else { 0 };
-                if *chain > MOST / 2 {
+                match follows {
+                    true => (*chain, branches) = (*chain + 1, branches + 1),
+                    false => branches -= std::mem::take(chain),
+                }
+                if branches > MOST / 2 {
                     let what = format!("found an `if` of more than {} branches, expected fewer", MOST / 2);
                     return Some((what, at));
                 }
@@ -118,18 +121,46 @@ pub(super) fn too_deep(text: &str) -> Option<(String, usize)> {
     None
 }
 
+/// WGSL's line ends; they end a comment.
+fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// The first place from `at` on that is neither blank nor within a comment.
 fn after_blank(text: &str, mut at: usize) -> usize {
-    loop {
-        let rest = &text.as_bytes()[at.min(text.len())..];
-        let find = |end: &str, from: usize| text[from..].find(end).map(|i| from + i + end.len());
-        at = match rest {
-            [b'/', b'/', ..] => find("\n", at).unwrap_or(text.len()),
-            [b'/', b'*', ..] => find("*/", at + 2).unwrap_or(text.len()),
-            [byte, ..] if byte.is_ascii_whitespace() => at + 1,
-            _ => return at,
+    while let Some(rest) = text.get(at..) {
+        at += if rest.starts_with("//") {
+            rest.find(ends_line).unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            comment(rest)
+        } else {
+            match rest.chars().next() {
+                Some(c) if ends_line(c) || matches!(c, ' ' | '\t' | '\u{200e}' | '\u{200f}') => c.len_utf8(),
+                _ => break,
+            }
         };
     }
+    at
+}
+
+/// Bytes of the block comment that a text begins with; they nest.
+fn comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(pair) = text.as_bytes().get(at..at + 2) {
+        depth = match pair {
+            b"/*" => depth + 1,
+            b"*/" => depth - 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        at += 2;
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -146,6 +177,7 @@ mod tests {
         assert!(!refused(&"y[i] = x[i] * 2.0 + 1.0;\n".repeat(5000)));
         assert!(!refused(&"if a > 1.0 { b = 1.0; } else { b = 2.0; }\n".repeat(2000)));
         assert!(!refused(&"/* a-b */ // ---\n".repeat(5000)));
+        assert!(!refused(&format!("/* a /* b */ {} */", "a + b - c * d ".repeat(5000))), "comments nest");
     }
 
     #[test]
@@ -156,11 +188,19 @@ mod tests {
             assert!(refused(&format!("y = a{};", deep.repeat(MOST + 1))), "{deep}");
             assert!(!refused(&format!("y = a{};", deep.repeat(MOST / 2))), "{deep}");
         }
+        let terms = " + a".repeat(MOST + 1);
+        for end in ["\r", "\u{2028}", "\u{b}"] {
+            assert!(refused(&format!("// {end} y = a{terms};")), "{end:?} ends a comment");
+        }
+        assert!(refused(&format!("/* /* */ // */ y = a{terms};")) && !refused(&format!("/* /* */ y = a{terms};")));
         // each bracket holds few, all together many; also where commas lie between them
         let nested = |inner: &str| (0..100).fold("a".to_owned(), |text, _| format!("f({text}{inner}, 1)"));
         assert!(refused(&nested(&" + 1".repeat(20))) && !refused(&nested(" + 1")));
         let branch = " else if a > 1.0 { if b { c = 1.0; } }";
         assert!(refused(&format!("if a {{ }}{}", branch.repeat(MOST))));
+        assert!(refused(&format!("if a {{ }}{}", branch.replace(" else", "\u{2028} else").repeat(MOST))));
+        let inner = format!("if a {{ }}{} else {{", " else if a {}".repeat(200));
+        assert!(refused(&inner.repeat(5)) && !refused(&inner));
         assert!(refused(&format!("{{ if a {{ }}{} }}", branch.repeat(MOST))) && !refused(&branch.repeat(MOST / 4)));
     }
 }
