@@ -2,7 +2,7 @@
 //! for every operation, and its kernel is compiled from one. What the device would accept and cannot run is found here.
 
 use super::reflect::globals;
-use super::template::CAPABILITIES;
+use super::template::{CAPABILITIES, with_causes};
 use crate::error::Result;
 use naga::back::PipelineConstants;
 use naga::back::pipeline_constants::process_overrides;
@@ -22,8 +22,8 @@ pub(crate) fn settled(module: Module, values: &PipelineConstants) -> std::result
     }
     // naga may panic where a module is not valid
     let info = Validator::new(ValidationFlags::all(), CAPABILITIES).validate(&module);
-    let info = info.map_err(|e| words(e.as_inner()))?;
-    let put = process_overrides(&module, &info, None, &by_id(&module, values)).map_err(|e| words(&e))?;
+    let info = info.map_err(|e| with_causes(e.as_inner()))?;
+    let put = process_overrides(&module, &info, None, &by_id(&module, values)).map_err(|e| with_causes(&e))?;
     let mut module = put.0.into_owned();
     let Module { constants, global_expressions: globals, functions, entry_points, .. } = &mut module;
     let entries = entry_points.iter_mut().map(|entry| &mut entry.function);
@@ -45,17 +45,6 @@ fn by_id(module: &Module, values: &PipelineConstants) -> PipelineConstants {
         if let Some(v) = all.remove(name) {
             all.insert(id.to_string(), v);
         }
-    }
-    all
-}
-
-/// An error with its causes.
-fn words(e: &dyn std::error::Error) -> String {
-    let mut all = e.to_string();
-    let mut cause = e.source();
-    while let Some(e) = cause {
-        all += &format!(": {e}");
-        cause = e.source();
     }
     all
 }

@@ -162,6 +162,16 @@ fn marker(text: &str, at: usize) -> Option<Place> {
     Some(Place { name: name.to_owned(), line: line.parse().ok()? })
 }
 
+/// An error with its causes.
+pub(super) fn with_causes(e: &dyn std::error::Error) -> String {
+    let (mut words, mut inner) = (e.to_string(), e.source());
+    while let Some(cause) = inner {
+        words += &format!(": {cause}");
+        inner = cause.source();
+    }
+    words
+}
+
 /// naga's words on an error, and where it is.
 struct Fault {
     what: String,
@@ -177,16 +187,10 @@ impl Fault {
     }
 
     fn of_validation(e: &naga::WithSpan<naga::valid::ValidationError>, text: &str) -> Self {
-        let mut words = vec![e.as_inner().to_string()];
-        let mut inner: Option<&dyn std::error::Error> = std::error::Error::source(e.as_inner());
-        while let Some(cause) = inner {
-            words.push(cause.to_string());
-            inner = cause.source();
-        }
         // the narrowest place: others are the function, or where something was declared
         let narrowest = e.spans().filter_map(|(span, _)| span.to_range()).min_by_key(|r| r.len());
         let at = narrowest.map(|r| r.start).or_else(|| e.location(text).map(|l| l.offset as usize));
-        Self { what: words.join(": "), at }
+        Self { what: with_causes(e.as_inner()), at }
     }
 }
 
@@ -337,12 +341,12 @@ impl<'a> Template<'a> {
         }
         let name = inner.name().unwrap_or(&self.name).trim_end_matches(".wgsl").to_owned();
         let place = inner.line().filter(|line| *line > 0).map(|line| Place { name, line });
-        let what = match inner.detail() {
-            _ if inner.kind() == minijinja::ErrorKind::OutOfFuel => {
+        let what = match (inner.kind(), inner.detail()) {
+            (minijinja::ErrorKind::OutOfFuel, _) => {
                 format!("found more than {FUEL} steps of the template, expected loops that end sooner")
             }
-            Some(detail) => format!("{}: {detail}", inner.kind()),
-            None => inner.kind().to_string(),
+            (kind, Some(detail)) => format!("{kind}: {detail}"),
+            (kind, None) => kind.to_string(),
         };
         let known = template_defaults(&self.text);
         let known: BTreeSet<&str> = self.values.keys().chain(known.keys()).map(String::as_str).collect();

@@ -55,37 +55,20 @@ fn is_operator(byte: u8) -> bool {
     matches!(byte, b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|' | b'^' | b'<' | b'>' | b'!' | b'~' | b'.')
 }
 
-/// Whether a text may be too deep, at a glance: nearly all are not.
-fn may_be(text: &str) -> bool {
-    let mut run = 0;
-    let long = text.bytes().any(|byte| {
-        run = if matches!(byte, b';' | b'{' | b'}') {
-            0
-        } else {
-            run + usize::from(is_operator(byte) || matches!(byte, b')' | b']'))
-        };
-        run > MOST
-    });
-    long || text.matches("else").nth(MOST / 2).is_some()
-}
-
 /// What is too deep, and where.
 pub(super) fn too_deep(text: &str) -> Option<(String, usize)> {
-    if !may_be(text) {
-        return None;
-    }
     let bytes = text.as_bytes();
     let mut open = Open::new();
     // `else` of the chain that ends here, by block, and of all that are open
     let (mut chains, mut branches) = (vec![0usize], 0);
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let next = after_blank(text, at);
-        if next > at {
-            at = next;
-            continue;
-        }
         match byte {
+            // a comment, perhaps
+            b'/' if after_blank(text, at) > at => {
+                at = after_blank(text, at);
+                continue;
+            }
             b';' => open = Open::new(),
             b'{' => {
                 open = Open::new();
@@ -184,7 +167,7 @@ mod tests {
     fn deep_ones_are_found_where_they_become_so() {
         let (_, at) = too_deep(&format!("a = 1;\nb = {}c;", "- ".repeat(2000))).expect("found");
         assert_eq!(at, 7 + 4 + 2 * MOST);
-        for deep in [" + a", ".xy", " && b", "/*,*/ + a", "[0]", " * f(1, 2)"] {
+        for deep in [" + a", ".xy", " && b", "/*,*/ + a", "/*;*/ + a", "[0]", " * f(1, 2)"] {
             assert!(refused(&format!("y = a{};", deep.repeat(MOST + 1))), "{deep}");
             assert!(!refused(&format!("y = a{};", deep.repeat(MOST / 2))), "{deep}");
         }

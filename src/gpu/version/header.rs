@@ -37,11 +37,17 @@ fn first_sentence(text: &str) -> String {
     all[..end].trim_end_matches(['.', ':']).to_owned()
 }
 
+/// Key, name and value of a line `KEY NAME: VALUE`; what is not there is empty.
+fn parts(line: &str) -> [&str; 3] {
+    let (head, value) = line.split_once(':').unwrap_or((line, ""));
+    let (key, name) = head.trim().split_once(' ').unwrap_or((head.trim(), ""));
+    [key, name.trim(), value.trim()]
+}
+
 /// What a line settles that no other may, by kind and name; a `let` may refine a knob or another `let`.
 fn said_once(line: &str) -> Option<(&str, &str)> {
-    let head = line.split_once(':')?.0.trim();
-    let (kind, name) = head.split_once(' ').unwrap_or((head, ""));
-    match (kind, name.trim()) {
+    let [kind, name, _] = parts(line);
+    match (kind, name) {
         ("fits" | "default" | "knob" | "scratch", name) => Some((kind, name)),
         ("threads" | "groups", "") => Some(("launch", "main")),
         ("threads" | "groups", name) => Some(("launch", name)),
@@ -96,9 +102,7 @@ impl Version {
 
     /// Takes a line; the error is what is wrong with it, and a hint.
     fn line(&mut self, line: &str) -> std::result::Result<(), (String, String)> {
-        let (head, value) = line.split_once(':').unwrap_or((line, ""));
-        let (key, name) = head.trim().split_once(' ').unwrap_or((head.trim(), ""));
-        let (name, value) = (name.trim(), value.trim());
+        let [key, name, value] = parts(line);
         let hint = |text: &str| text.to_owned();
         let expression = |text: &str| {
             Expression::new(text).map_err(|what| (what, hint("expressions are those of minijinja, over integers")))
