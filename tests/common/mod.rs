@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod cut;
 pub mod drawing;
 pub mod engine;
 pub mod golden;
@@ -42,13 +43,19 @@ pub fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-pub fn exgnet(args: &[&str]) -> Output {
+/// A command of the program with what all tests set.
+pub fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
     // what tests prepare is not for the user's cache
     command.env("EXGNET_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     // the program itself knows no folder but the one that it is given
     command.envs(recordings::data_root().map(|root| ("EXGNET_DATA", root)));
-    command.args(args).output().expect("the program starts")
+    command.args(args);
+    command
+}
+
+pub fn exgnet(args: &[&str]) -> Output {
+    program(args).output().expect("the program starts")
 }
 
 pub fn text(bytes: &[u8]) -> String {
@@ -76,15 +83,18 @@ pub fn fails(args: &[&str], code: i32, words: &[&str]) -> String {
     said
 }
 
+/// The command of a tiny run.
+pub fn training(out: &Path, more: &[&str]) -> Command {
+    program(&[&["train", "--out", out.to_str().expect("Unicode")], &TINY[..], more].concat())
+}
+
 /// A tiny run without its figures, which take longer to draw than its network to train.
 pub fn train(out: &Path, more: &[&str]) -> Output {
     train_and_draw(out, &[&["--no-figures"], more].concat())
 }
 
 pub fn train_and_draw(out: &Path, more: &[&str]) -> Output {
-    let dir = out.to_str().expect("Unicode");
-    let args = [&["train", "--out", dir], &TINY[..], more].concat();
-    let done = exgnet(&args);
+    let done = training(out, more).output().expect("the program starts");
     assert!(done.status.success(), "{}", text(&done.stderr));
     done
 }

@@ -1,13 +1,13 @@
 //! The tuner trusts nobody and forgets nothing; what was tuned is taken; kernels' texts are printed and checked.
 
-use crate::common::{fails, path, text};
+use crate::common::{fails, path, program, text};
 use exgnet::experiment::Experiment;
 use exgnet::gpu::{AdapterChoice, Choice, Choices, Gpu, ShaderSource, embedded_shaders};
 use exgnet::lab::tune::{Options, Own, Table, file_name, tune};
 use exgnet::ops::{self, Branch, ConvSpec};
 use exgnet::tensor::Tensor;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 /// A network of a few convolutions.
@@ -32,8 +32,7 @@ fn write(dir: &Path, name: &str, text: &str) {
 }
 
 fn exgnet(cache: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.env("EXGNET_CACHE", cache).args(args).output().expect("the program starts")
+    program(args).env("EXGNET_CACHE", cache).output().expect("the program starts")
 }
 
 /// A drop-in version that is off by a thousandth must not be taken, even where the rule of thumb does; one that is right is

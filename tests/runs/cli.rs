@@ -1,9 +1,8 @@
 //! The command line as a user meets it: outputs, exit codes, messages, and what bad input leads to.
 
 use crate::common::recordings::recordings;
-use crate::common::{TINY, config, exgnet, fails, json, path, text, train, train_and_draw};
+use crate::common::{TINY, config, exgnet, fails, json, path, program, text, train, train_and_draw};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 #[test]
 fn a_run_from_training_to_maps() {
@@ -194,10 +193,8 @@ fn bad_usage_and_configuration() {
 fn no_adapter_is_an_error_that_says_what_to_install() {
     let tmp = tempfile::tempdir().expect("a folder");
     let out = path(tmp.path(), "run");
-    let run = |name: &str, value: &str, args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-        command.env(name, value).args(args).output().expect("the program starts")
-    };
+    let run =
+        |name: &str, value: &str, args: &[&str]| program(args).env(name, value).output().expect("the program starts");
     let done = run("EXGNET_ADAPTER", "nonesuch", &["train", "--out", &out]);
     let said = text(&done.stderr);
     assert_eq!(done.status.code(), Some(1), "{said}");
@@ -242,10 +239,7 @@ fn an_edited_shader_is_used_without_a_rebuild() {
 #[cfg(target_os = "linux")]
 fn results_that_do_not_reach_standard_output_are_a_failure() {
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
-    let run = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-        command.args(args).stdout(full()).output().expect("the program starts")
-    };
+    let run = |args: &[&str]| program(args).stdout(full()).output().expect("the program starts");
     for args in [&["info", "--json"][..], &["info"], &["shader", "elementwise/01_naive"], &["check", "index", "--json"]]
     {
         let done = run(args);

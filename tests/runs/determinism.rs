@@ -5,10 +5,11 @@
 //!
 //! Each command runs in a folder of its own under relative names, with a cache of its own, so that nothing else differs.
 
-use crate::common::{TINY, text};
+use crate::common::cut::cut_off;
+use crate::common::{TINY, program, text};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A working folder, and how its commands come to their worker threads.
 struct Place {
@@ -24,9 +25,9 @@ impl Place {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
+        let mut command = program(args);
         command.current_dir(&self.dir).env("EXGNET_CACHE", "cache").env("RAYON_NUM_THREADS", self.threads);
-        command.env_remove("RUST_LOG").args(args);
+        command.env_remove("RUST_LOG");
         command
     }
 
@@ -190,7 +191,10 @@ fn a_resumed_run() {
     for [first, second] in [["1", "2"], ["2", "1"]] {
         let place = |attempt: usize, threads| Place::new(tmp.path(), &format!("from-{first}-{attempt}"), threads);
         // a training may be over before it is cut off: then another is tried
-        let cut = (0..10).find(|&attempt| cut_off(&place(attempt, first), &args));
+        let cut = (0..10).find(|&attempt| {
+            let place = place(attempt, first);
+            cut_off(&mut place.command(&args), &place.dir.join("run"))
+        });
         let again = place(cut.expect("every training was over before it could be cut off"), second);
         again.run(&[&args[..], &["--resume"]].concat());
         let mut files = again.files("run");
@@ -202,17 +206,4 @@ fn a_resumed_run() {
         assert_eq!(command(&mut files), command(&mut expected));
         has(&equal(&files, &expected), &["run/model.safetensors", "run/log.jsonl", "run/figures/losses.png"]);
     }
-}
-
-/// Begins a training and kills it once it has a checkpoint; true if it was still at work.
-fn cut_off(place: &Place, args: &[&str]) -> bool {
-    let mut child =
-        place.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-    let run = place.dir.join("run");
-    while !run.join("checkpoint.safetensors").exists() && child.try_wait().expect("a child").is_none() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    child.kill().ok();
-    child.wait().expect("ended");
-    run.join("checkpoint.safetensors").exists() && !run.join("model.safetensors").exists()
 }

@@ -2,7 +2,8 @@
 //! folder that cannot be written to, a second run in the same folder. (The loss of the device: `faults_device.rs`; being
 //! killed: `faults_kill.rs`.)
 
-use crate::common::{TINY, copy, exgnet, fails, path, text, train};
+use crate::common::cut::{cut_off, kill, until};
+use crate::common::{TINY, copy, exgnet, fails, path, text, train, training};
 use exgnet::train::checkpoint::Checkpoint;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -87,17 +88,9 @@ fn a_second_run_in_the_same_folder_is_refused() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = path(tmp.path(), "run");
     let long = ["--set", "train.epochs=2000"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command
-        .args(["train", "--no-figures", "--out", &run])
-        .args(TINY)
-        .args(long)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut first = command.spawn().expect("the program starts");
-    while !Path::new(&run).join("log.jsonl").exists() && first.try_wait().expect("a child").is_none() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let mut command = training(Path::new(&run), &[&["--no-figures"], &long[..]].concat());
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+    until("an epoch", || Path::new(&run).join("log.jsonl").exists());
     let owner = format!("process {} on ", first.id());
     for more in ["--force", "--resume"] {
         fails(
@@ -107,8 +100,7 @@ fn a_second_run_in_the_same_folder_is_refused() {
         );
     }
     assert!(first.try_wait().expect("a child").is_none(), "the first run continues");
-    first.kill().expect("killed");
-    first.wait().expect("ended");
+    kill(first);
     // a dead owner is no hindrance
     let again = exgnet(
         &[&["train", "--no-figures", "--out", &run, "--force"][..], &TINY, &["--set", "train.epochs=1"]].concat(),
@@ -160,20 +152,9 @@ fn a_full_disk_leaves_the_last_checkpoint_and_figures_as_they_were() {
     train(&whole, &often);
     let dir = run.to_str().expect("Unicode");
     // cut off once it has a checkpoint
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command
-        .args(["train", "--no-figures", "--out", dir])
-        .args(TINY)
-        .args(often)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().expect("the program starts");
+    let mut command = training(&run, &[&["--no-figures"], &often[..]].concat());
+    assert!(cut_off(&mut command, &run), "it was over before it could be killed");
     let checkpoint = run.join("checkpoint.safetensors");
-    while !checkpoint.exists() && child.try_wait().expect("a child").is_none() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    child.kill().expect("killed");
-    child.wait().expect("ended");
     let before = files(&run);
     assert!(before.iter().any(|f| f.0 == checkpoint && f.1.len() > 8 * 512), "killed before the end");
     let own = std::env::current_exe().expect("this program");

@@ -2,12 +2,13 @@
 //!
 //! Eight kills; `EXGNET_KILLS=50` for more.
 
-use crate::common::{TINY, config, exgnet, text, train};
+use crate::common::cut::{kill, until_checkpoint};
+use crate::common::{config, text, training};
 use exgnet::run::RunFolder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const SETS: [&str; 4] = ["--set", "train.checkpoint_steps=1", "--set", "output.gradcam=0"];
@@ -31,34 +32,42 @@ fn killed_at_random_times_it_ends_with_the_same_bytes() {
     let tmp = tempfile::tempdir().expect("a folder");
     let whole = tmp.path().join("whole");
     let begin = Instant::now();
-    train(&whole, &SETS);
-    // kills fall anywhere in a run, on a machine that is faster or slower, but not behind it where that run was held up
-    let length = begin.elapsed().as_millis().clamp(100, 3000) as u64;
+    let quiet = |run: &Path, more: &[&str]| {
+        let mut command = training(run, &[&["--no-figures"], more, &SETS].concat());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let mut child = until_checkpoint(&mut quiet(&whole, &[]), &whole);
+    let start = begin.elapsed();
+    assert!(child.wait().expect("ended").success());
+    let rest = begin.elapsed() - start;
     let expected = content(&whole);
     let mut rng = ChaCha8Rng::seed_from_u64(9);
-    let (mut kills, mut runs, mut resumed) = (0, 0, 0);
+    let mut within = |longest: Duration| longest.mul_f64(rng.random_range(0.0..1.0));
+    let (mut kills, mut tries, mut runs, mut resumed) = (0, 0, 0, 0);
     while kills < rounds {
         let run = tmp.path().join(format!("run-{runs}"));
-        let dir = run.to_str().expect("Unicode").to_owned();
-        let args = || {
-            let resume: &[&str] = if RunFolder::is_begun(&run) { &["--resume"] } else { &[] };
-            [&["train", "--no-figures", "--out", &dir][..], resume, &TINY, &SETS].concat()
-        };
+        let next = || quiet(&run, if RunFolder::is_begun(&run) { &["--resume"] } else { &[] });
         // a run is killed four times at most, then it may end; the last rounds end it as well
         for _ in 0..4.min(rounds - kills) {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-            let mut child =
-                command.args(args()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-            std::thread::sleep(Duration::from_millis(rng.random_range(0..length)));
-            if child.try_wait().expect("a child").is_some_and(|status| status.success()) {
+            // in turn while it starts and behind a checkpoint of its own
+            tries += 1;
+            let child = if tries % 2 == 1 {
+                let child = next().spawn().expect("the program starts");
+                std::thread::sleep(within(start));
+                child
+            } else {
+                let child = until_checkpoint(&mut next(), &run);
+                std::thread::sleep(within(rest / 2));
+                child
+            };
+            if !kill(child) {
                 break;
             }
-            child.kill().expect("killed");
-            child.wait().expect("ended");
             kills += 1;
             resumed += usize::from(run.join("checkpoint.safetensors").exists());
         }
-        let done = exgnet(&args());
+        let done = next().stderr(Stdio::piped()).output().expect("the program starts");
         assert!(done.status.success(), "after {kills} kills: {}", text(&done.stderr));
         assert!(content(&run) == expected, "run {runs}, after {kills} kills in all: it differs from the whole run");
         runs += 1;

@@ -1,11 +1,11 @@
 //! The last good checkpoint stays: whatever ends a training, what was saved is whole and leads to the same bytes.
 
-use crate::common::{TINY, exgnet, fails, path, text, train};
+use crate::common::cut::{kill, until_checkpoint};
+use crate::common::{TINY, exgnet, fails, path, text, train, training};
 use exgnet::train::checkpoint::Checkpoint;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// A checkpoint after every step, and enough of them.
 const LONG: [&str; 4] = ["--set", "train.epochs=40", "--set", "train.checkpoint_steps=1"];
@@ -20,19 +20,8 @@ fn checkpoint(dir: &str) -> Checkpoint {
 
 /// Starts a training and waits for its first checkpoint.
 fn started(dir: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command
-        .args(["train", "--no-figures", "--out", dir])
-        .args(TINY)
-        .args(LONG)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
-    while !Path::new(dir).join("checkpoint.safetensors").exists() {
-        assert!(child.try_wait().expect("a child").is_none(), "it is over before its first checkpoint");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child
+    let mut command = training(Path::new(dir), &[&["--no-figures"], &LONG[..]].concat());
+    until_checkpoint(command.stdout(Stdio::null()).stderr(Stdio::piped()), Path::new(dir))
 }
 
 /// Resumes a run, which must end as `whole` did.
@@ -107,9 +96,7 @@ fn a_full_disk_leaves_the_last_checkpoint() {
         return;
     }
     train(Path::new(&whole), &LONG);
-    let mut child = started(&run);
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    assert!(kill(started(&run)), "it was over before it could be killed");
     let before = checkpoint(&run);
     // room for what is there and half a checkpoint more
     let room = |dir: &str| {

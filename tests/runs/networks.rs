@@ -1,11 +1,10 @@
 //! Every kind of network, by the command line from training to report, and as sizes against its references.
 
-use crate::common::{exgnet, fails, json, path, text};
+use crate::common::cut::cut_off;
+use crate::common::{exgnet, fails, json, path, program, text};
 use exgnet::nn::models::KINDS;
 use exgnet::nn::{NetworkConfig, Outline};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 /// What makes a run of seconds.
 const BASE: &str = "[data]\nfs = 100.0\nseconds = 5.0\nsplit = 'stratified'\nfolds = 5\n\
@@ -41,18 +40,7 @@ fn there(dir: &str, names: &[&str]) {
 /// Trains into `dir`, is killed when there is a checkpoint, and resumes.
 fn killed_and_resumed(base: &str, dir: &str, sets: &[&str]) {
     let args = [&["train", base, "--out", dir], sets].concat();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_exgnet"))
-        .args(&args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    while !Path::new(dir).join("checkpoint.safetensors").exists() && child.try_wait().expect("a child").is_none() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().expect("killed");
-    let ended = child.wait().expect("ended");
-    assert!(!ended.success(), "{dir}: the training was over before it could be killed");
+    assert!(cut_off(&mut program(&args), Path::new(dir)), "{dir}: the training was over before it could be killed");
     works(&[&args[..], &["--resume"]].concat());
 }
 

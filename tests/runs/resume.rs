@@ -1,19 +1,19 @@
 //! A training that is killed or stopped resumes to the same bytes as one that never was.
 
-use crate::common::{TINY, config, exgnet, fails, json, path, text, train};
+use crate::common::cut::{cut_off, kill, until, until_checkpoint};
+use crate::common::{TINY, config, exgnet, fails, json, path, text, train, training};
 use exgnet::nn::ModelFile;
 use exgnet::run::RunFolder;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const STEPS: [&str; 4] = ["--set", "train.checkpoint_steps=3", "--set", "train.epochs=4"];
 
-fn start(dir: &Path, more: &[&str]) -> Child {
-    let dir = dir.to_str().expect("Unicode");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--no-figures", "--out", dir]).args(TINY).args(STEPS).args(more);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+fn in_steps(dir: &Path, more: &[&str]) -> Command {
+    let mut command = training(dir, &[&["--no-figures"], &STEPS[..], more].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 fn bytes(dir: &Path, name: &str) -> Vec<u8> {
@@ -41,17 +41,16 @@ pub(crate) fn killed_and_resumed(sets: &[&str]) -> tempfile::TempDir {
     let tmp = tempfile::tempdir().expect("a folder");
     let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
     train(&whole, &[&STEPS, sets].concat());
-    // killed again and again, each time a little later
+    // killed while it starts, then some time after the next checkpoint, and the next
+    kill(in_steps(&broken, sets).spawn().expect("the program starts"));
     let mut kills = 0;
-    for wait in [300, 700, 900, 1100, 1300] {
+    for wait in [0, 15, 30] {
         let resume: &[&str] = if RunFolder::is_begun(&broken) { &["--resume"] } else { &[] };
-        let mut child = start(&broken, &[sets, resume].concat());
+        let child = until_checkpoint(&mut in_steps(&broken, &[sets, resume].concat()), &broken);
         std::thread::sleep(Duration::from_millis(wait));
-        if child.try_wait().expect("a child").is_some() {
+        if !kill(child) {
             break;
         }
-        child.kill().expect("killed");
-        child.wait().expect("ended");
         kills += 1;
     }
     assert!(kills > 0, "every training was over before it could be killed");
@@ -128,13 +127,9 @@ fn stopped_it_saves_and_says_how_to_resume() {
     let (whole, broken) = (tmp.path().join("whole"), tmp.path().join("broken"));
     train(&whole, &[]);
     let dir = broken.to_str().expect("Unicode");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--no-figures", "--out", dir]).args(TINY).stderr(Stdio::piped()).stdout(Stdio::null());
-    let child = command.spawn().expect("the program starts");
-    // as soon as the run has begun
-    while !broken.join("split.json").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut command = training(&broken, &["--no-figures"]);
+    let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+    until("the begin of the run", || broken.join("split.json").exists());
     let pid = child.id().to_string();
     // the handler stands shortly after the split is written
     std::thread::sleep(Duration::from_millis(60));
@@ -159,19 +154,12 @@ fn stopped_it_saves_and_says_how_to_resume() {
 fn a_damaged_checkpoint_is_reported() {
     let tmp = tempfile::tempdir().expect("a folder");
     let run = tmp.path().join("run");
-    let mut child = start(&run, &[]);
-    while !run.join("checkpoint.safetensors").exists() && child.try_wait().expect("a child").is_none() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().ok();
-    child.wait().expect("ended");
-    if run.join("checkpoint.safetensors").exists() {
-        let good = bytes(&run, "checkpoint.safetensors");
-        std::fs::write(run.join("checkpoint.safetensors"), &good[..good.len() / 2]).expect("written");
-        let dir = run.to_str().expect("Unicode");
-        let args = [&["train", "--no-figures", "--out", dir, "--resume"][..], &TINY, &STEPS].concat();
-        fails(&args, 1, &["checkpoint.safetensors", "--force"]);
-    }
+    assert!(cut_off(&mut in_steps(&run, &[]), &run), "it was over before it could be killed");
+    let good = bytes(&run, "checkpoint.safetensors");
+    std::fs::write(run.join("checkpoint.safetensors"), &good[..good.len() / 2]).expect("written");
+    let dir = run.to_str().expect("Unicode");
+    let args = [&["train", "--no-figures", "--out", dir, "--resume"][..], &TINY, &STEPS].concat();
+    fails(&args, 1, &["checkpoint.safetensors", "--force"]);
 }
 
 /// A run that was begun with a forced version resumes with it only, and says what it was made with.
@@ -186,12 +174,8 @@ fn other_kernels_are_refused() {
     std::fs::write(&own, naive).expect("written");
     let (dir, folder) = (run.to_str().expect("Unicode"), mine.to_str().expect("Unicode"));
     let with = ["--shader-dir", folder, "--kernels", "conv1d=mine"];
-    let mut child = start(&run, &[&["--set", "train.checkpoint_steps=1"][..], &with].concat());
-    while !run.join("checkpoint.safetensors").exists() && child.try_wait().expect("a child").is_none() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().ok();
-    child.wait().expect("ended");
+    let begun = [&["--set", "train.checkpoint_steps=1"][..], &with].concat();
+    assert!(cut_off(&mut in_steps(&run, &begun), &run), "it was over before it could be killed");
     let config = String::from_utf8(bytes(&run, "config.toml")).expect("text");
     assert!(config.starts_with("# ") && config.contains("conv1d/90_mine.wgsl"), "{config}");
     let record = json(&bytes(&run, "run.json"));

@@ -1,13 +1,10 @@
 //! What the program reports of itself: log lines by level, `info --json`, and what a run folder says of its making.
 
-use crate::common::{TINY, exgnet, json, path, text, train, train_and_draw};
-use std::process::Command;
+use crate::common::{TINY, exgnet, json, path, program, text, train, train_and_draw};
 
 /// Standard error of a command with `RUST_LOG` set.
 fn logged(level: &str, args: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.env("RUST_LOG", level).env("EXGNET_CACHE", "off").args(args);
-    let done = command.output().expect("the program starts");
+    let done = program(args).env("RUST_LOG", level).env("EXGNET_CACHE", "off").output().expect("the program starts");
     assert!(done.status.success(), "{}", text(&done.stderr));
     text(&done.stderr)
 }

@@ -1,10 +1,11 @@
 //! Results say of which part and which data they are, and a run resumes on the data that it was begun with.
 
 use super::{at, borrowed, content, copy, prepare, run, unicode, works};
-use crate::common::{TINY, exgnet, fails, json, text};
+use crate::common::cut::cut_off;
+use crate::common::{exgnet, fails, json, program, text, training};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 #[test]
 fn a_run_that_does_not_say_its_data_is_not_taken_at_its_word() {
@@ -153,11 +154,10 @@ fn a_run_resumes_on_the_same_signals_only() {
     let tmp = tempfile::tempdir().expect("a folder");
     let (set, run) = (at(tmp.path(), "set.safetensors"), tmp.path().join("run"));
     works(&borrowed(&prepare(&set, &[])));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(["train", "--no-figures", "--out", unicode(&run), "--data", &set]).args(TINY);
+    let mut command = training(&run, &["--no-figures", "--data", &set]);
     command.args([
         "--set",
-        "train.epochs=300",
+        "train.epochs=30",
         "--set",
         "train.checkpoint_steps=1",
         "--set",
@@ -165,13 +165,7 @@ fn a_run_resumes_on_the_same_signals_only() {
         "--set",
         "data.min_class=1",
     ]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-    while !run.join("checkpoint.safetensors").exists() {
-        assert!(child.try_wait().expect("a child").is_none(), "it is over before its first checkpoint");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    assert!(cut_off(&mut command, &run), "it was over before it could be killed");
 
     let good = std::fs::read(&set).expect("a set");
     let head = u64::from_le_bytes(good[..8].try_into().expect("8 bytes")) as usize;
@@ -198,11 +192,7 @@ fn a_run_resumes_on_the_same_signals_only() {
     }
     // the data as they were, in a file of another name and time
     std::fs::write(&set, &good).expect("written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command
-        .args(["train", "--no-figures", "--out", unicode(&run), "--resume"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    let mut command = program(&["train", "--no-figures", "--out", unicode(&run), "--resume"]);
     let out = command.output().expect("the program starts");
     let said = text(&out.stderr);
     assert!(out.status.success() && said.contains("after step"), "{said}");

@@ -1,9 +1,8 @@
 //! No command writes over one of its inputs, or over a result of another meaning; the same command again works.
 
 use super::{at, borrowed, content, copy, prepare, run, strip, unicode, works};
-use crate::common::{exgnet, fails, text};
+use crate::common::{exgnet, fails, program, text};
 use std::path::Path;
-use std::process::Command;
 
 #[test]
 fn explain_keeps_its_inputs() {
@@ -18,8 +17,8 @@ fn explain_keeps_its_inputs() {
         assert!(content(tmp.path()) == before, "{more:?}");
     }
     // the same file by other paths: relative, and through a link to its folder
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    let out = command.current_dir(tmp.path()).args(["explain", "--model", run, "./x.npy", "--out", "."]).output();
+    let mut command = program(&["explain", "--model", run, "./x.npy", "--out", "."]);
+    let out = command.current_dir(tmp.path()).output();
     assert_eq!(out.expect("the program starts").status.code(), Some(1));
     assert!(content(tmp.path()) == before);
     #[cfg(unix)]

@@ -1,14 +1,14 @@
 //! Ctrl-C and SIGTERM: no temporary file stays, and a sweep stops its children.
 
 use super::{at, unicode};
-use crate::common::{TINY, exgnet, text};
+use crate::common::cut::until;
+use crate::common::{TINY, exgnet, program, text};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn start(args: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_exgnet"));
-    command.args(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    program(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts")
 }
 
 fn signal(name: &str, child: &Child) {
@@ -19,15 +19,6 @@ fn signal(name: &str, child: &Child) {
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
-}
-
-/// Waits, but not for ever.
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < Duration::from_secs(120), "{what} never came");
-        std::thread::sleep(Duration::from_millis(3));
-    }
 }
 
 #[test]
