@@ -8,11 +8,12 @@
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 3
 //@ layout: src=points w=tiles
-//@ default: software and ceil(kernel, stride) >= (3 if intel and channels > width else 10) and width >= (10 if intel else 32) and (depth * width * batch * out_len >= 12000000 if intel else depth * width >= (2500 if ceil(kernel, stride) >= 20 else 4096))
-//@ knob p: (8 if width >= 20 else 12) if intel else 16 | 4 8 12 16
-//@ knob oc: min(32 if up(width, 32) <= up(width, 22) else 22, max(2, 1200 // (p * taps))) if intel else 16 if taps <= 3 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
-//@ knob mo: 4 if intel else 2 | 1 2 3 4 5 6 7 8
-//@ knob mq: 2 if intel else 4 | 1 2 4
+//@ let few: registers == 16 and not intel
+//@ default: software and ceil(kernel, stride) >= (3 if (intel or registers == 16) and channels > width else 10) and width >= (10 if intel or registers == 16 else 32) and (depth * width * batch * out_len >= 12000000 if intel or registers == 16 else depth * width >= (2500 if ceil(kernel, stride) >= 20 else 4096))
+//@ knob p: (8 if width >= 20 else 12) if intel else 8 if few else 16 | 4 8 12 16
+//@ knob oc: min(32 if up(width, 32) <= up(width, 22) else 22, max(2, 1200 // (p * taps))) if intel else min(22, max(2, 1000 // (p * taps))) if few else 16 if taps <= 3 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+//@ knob mo: 4 if intel else 1 if few else 2 | 1 2 3 4 5 6 7 8
+//@ knob mq: 2 if intel or few else 4 | 1 2 4
 //@ knob trip: 4 if intel else 1 | 1 2 3 4 6 8
 //@ let du: 1
 //@ try: oc=8 p=16 mo=2 mq=4

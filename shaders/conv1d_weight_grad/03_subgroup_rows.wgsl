@@ -22,19 +22,20 @@
 //@ fits: lanes > 0
 //@ layout: x=rows g=rows
 //@ default: software
+//@ let few: registers == 16 and not intel
 //@ knob swap: 1 if up(x_rows, lanes) * 100 // x_rows < up(out_g, lanes) * 100 // out_g else 0 | 0 1
 //@ let fast: 0
 //@ let points: 1
 //@ let x_lead: lead
 //@ let a_rows: x_rows if swap else out_g
 //@ let b_rows: out_g if swap else x_rows
-//@ knob va: (4 if taps == 1 else 2 if taps <= 7 else 1) if intel else 8 if taps == 1 else 4 if taps <= 7 else 2 if taps <= 11 else 1 | 1 2 3 4 6 8
-//@ knob ub: (16 if taps == 1 else 8) if intel else 16 if taps == 1 else 8 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8 12 16
+//@ knob va: (4 if taps == 1 else 2 if taps <= 7 else 1) if intel else (4 if taps == 1 else 2 if taps <= 11 else 1) if few else 8 if taps == 1 else 4 if taps <= 7 else 2 if taps <= 11 else 1 | 1 2 3 4 6 8
+//@ knob ub: (16 if taps == 1 else 8) if intel else 16 if taps == 1 else 8 if taps <= (11 if few else 7) else 4 | 1 2 3 4 5 6 7 8 12 16
 //@ knob p: (8 if taps == 1 or taps > 11 else 12) if intel else 4 if taps == 1 else 8 | 4 8 12 16 20 24 28 32
 //@ let va: even(ceil(a_rows, lanes), va)
 //@ let ub: even(b_rows, ub)
-//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4 5 6 7 8
-//@ knob mj: (1 if taps == 1 else 6 if taps <= 11 else 8) if intel else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
+//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 and not few else 2 | 1 2 3 4 5 6 7 8
+//@ knob mj: (1 if taps == 1 else 6 if taps <= 11 else 8) if intel else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 and not few else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0
 //@ try: va=1 ub=4 p=8 mv=1 mj=8 swap=0 if 32 * taps <= 3200

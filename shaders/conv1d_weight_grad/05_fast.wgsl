@@ -8,7 +8,8 @@
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 3
 //@ layout: x=points g=points
-//@ default: software and ceil(kernel, stride) >= (3 if intel and channels > width else 10) and width >= (10 if intel else 32) and (depth * width * batch * out_len >= 12000000 if intel else depth * width >= 2500)
+//@ default: software and ceil(kernel, stride) >= (3 if (intel or registers == 16) and channels > width else 10) and width >= (10 if intel or registers == 16 else 32) and (depth * width * batch * out_len >= 12000000 if intel or registers == 16 else depth * width >= 2500)
+//@ let few: registers == 16 and not intel
 //@ knob swap: 1 if up(x_rows, lanes) * 100 // x_rows < up(out_g, lanes) * 100 // out_g else 0 | 0 1
 //@ let fast: 1
 //@ let points: 11
@@ -16,13 +17,13 @@
 //@ let x_lead: 0
 //@ let a_rows: x_rows if swap else out_g
 //@ let b_rows: out_g if swap else x_rows
-//@ knob va: (4 if taps == 1 else 2) if intel else 8 if taps == 1 else 4 if taps <= 7 else 2 if taps <= 11 else 1 | 1 2 3 4 6 8
-//@ knob ub: ((22 if taps <= 2 else 11) if taps <= 6 and up(b_rows, 11) <= up(b_rows, 16) else 16 if taps <= 2 else 8) if intel else 16 if taps == 1 else 8 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8 11 12 16 22
-//@ knob p: 8 if intel else 4 if taps == 1 else 8 | 4 8 12 16
+//@ knob va: (4 if taps == 1 else 2) if intel else 2 if few else 8 if taps == 1 else 4 if taps <= 7 else 2 if taps <= 11 else 1 | 1 2 3 4 6 8
+//@ knob ub: ((22 if taps <= 2 else 11) if taps <= 6 and up(b_rows, 11) <= up(b_rows, 16) else 16 if taps <= 2 else 8) if intel else 8 if few else 16 if taps == 1 else 8 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8 11 12 16 22
+//@ knob p: 4 if taps == 1 and not intel and not few else 8 | 4 8 12 16
 //@ let va: even(ceil(a_rows, lanes), va)
 //@ let ub: ub if up(b_rows, ub) * 100 <= 110 * b_rows else even(b_rows, ub)
-//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4 5 6 7 8
-//@ knob mj: 4 if intel else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
+//@ knob mv: 1 if va == 1 else (4 if taps == 1 else 2) if intel else 2 if few else 4 if taps == 1 else 1 if taps <= 7 else 2 | 1 2 3 4 5 6 7 8
+//@ knob mj: 4 if intel or few else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0
 //@ try: va=2 ub=8 p=16 mv=1 mj=6 swap=0 if 256 * taps <= 3200

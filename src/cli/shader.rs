@@ -162,7 +162,8 @@ impl<'a> Found<'a> {
 }
 
 /// An adapter that has whatever a version may need.
-const ADAPTER: Facts = Facts { software: true, intel: false, subgroups: true, f16: true, int64: true, lanes: 8 };
+const ADAPTER: Facts =
+    Facts { software: true, intel: false, registers: 32, subgroups: true, f16: true, int64: true, lanes: 8 };
 
 fn template<'a>(source: &'a ShaderSource, name: &str, text: Cow<'static, str>, values: &Values) -> Template<'a> {
     let used = template_names(source, &text);

@@ -159,6 +159,12 @@ pub fn cpu_kind() -> &'static str {
     KIND.get_or_init(|| vendor().map_or(cpu_features().into(), |vendor| format!("{vendor}-{}", cpu_features())))
 }
 
+/// Vector registers of a [kind](cpu_kind) of CPU: 32 with AVX-512, 16 on an x86-64 without; others have 32 as a rule.
+pub(super) fn vector_registers(kind: &str) -> usize {
+    let few = ["avx2-code", "avx2", "x86-64"].iter().any(|features| kind.ends_with(features));
+    if few { 16 } else { 32 }
+}
+
 fn cpu_features() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {

@@ -138,6 +138,8 @@ pub struct Facts {
     pub software: bool,
     /// One that an Intel CPU plays.
     pub intel: bool,
+    /// Vector registers of the CPU that plays a software adapter, as its code generator has them; 0: none plays it.
+    pub registers: usize,
     /// Subgroup operations.
     pub subgroups: bool,
     /// 16-bit arithmetic.
@@ -154,6 +156,7 @@ impl Facts {
         let all = [
             ("software", i64::from(self.software)),
             ("intel", self.intel.into()),
+            ("registers", self.registers as i64),
             ("subgroups", self.subgroups.into()),
             ("f16", self.f16.into()),
             ("int64", self.int64.into()),
@@ -219,7 +222,8 @@ impl Gpu {
         let lanes = self.fixed_lanes().unwrap_or(0);
         let (f16, int64) = (r.shader_f16, r.shader_int64);
         let intel = r.cpu.is_some_and(|cpu| cpu.starts_with("intel"));
-        let facts = Facts { software: r.is_software, intel, subgroups: r.subgroups, f16, int64, lanes };
+        let registers = r.cpu.map_or(0, super::adapter::vector_registers);
+        let facts = Facts { software: r.is_software, intel, registers, subgroups: r.subgroups, f16, int64, lanes };
         let mut values = facts.values();
         values.extend(sizes.iter().map(|(n, v)| (n.clone(), *v)));
         values

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Adapters that are supposed: software ones, a wide one, one with nothing.
-const ADAPTERS: [Facts; 4] = [
-    Facts { software: true, intel: false, subgroups: true, f16: false, int64: true, lanes: 8 },
-    Facts { software: true, intel: true, subgroups: true, f16: false, int64: true, lanes: 8 },
-    Facts { software: false, intel: false, subgroups: true, f16: true, int64: false, lanes: 32 },
-    Facts { software: false, intel: false, subgroups: false, f16: false, int64: false, lanes: 0 },
+const ADAPTERS: [Facts; 5] = [
+    Facts { software: true, intel: false, registers: 32, subgroups: true, f16: false, int64: true, lanes: 8 },
+    Facts { software: true, intel: false, registers: 16, subgroups: true, f16: false, int64: true, lanes: 8 },
+    Facts { software: true, intel: true, registers: 32, subgroups: true, f16: false, int64: true, lanes: 8 },
+    Facts { software: false, intel: false, registers: 0, subgroups: true, f16: true, int64: false, lanes: 32 },
+    Facts { software: false, intel: false, registers: 0, subgroups: false, f16: false, int64: false, lanes: 0 },
 ];
 /// Storage buffers of a kernel that every adapter has.
 const STORAGE: usize = 8;
