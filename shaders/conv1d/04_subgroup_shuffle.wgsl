@@ -10,7 +10,7 @@
 //   lanes   of a subgroup; lane i owns the positions [i p, i p + p) of a tile of lanes p
 //   oc, p   virtual channels and positions a thread computes; p a multiple of 4
 //   trip    taps it takes at once, of several rows where a window has fewer
-//   mo, mq  channels and positions whose sums are in flight together: 8 in all is what registers hold; those of mq positions,
+//   mo, mq  channels and positions whose sums are in flight together: 8 in all is what 32 registers hold; those of mq positions,
 //           or of mq tiles, are one vector, which makes a kernel's text half as long to read and to keep
 //   unit    values of a load, 4 or 8
 //   parts   1 to 4; of part i: taps_i, of its window; shift_i, less than unit: values between a unit and the window's start
@@ -21,20 +21,24 @@
 // The unrolled body (taps oc p multiply-adds) must fit the instruction cache, and every weight and sample serve as many of
 // them as possible: the defaults below. On an Intel CPU what goes beyond its 32 KiB, some 1350 multiply-adds, costs a third;
 // small layers take half of that, which runs as fast and compiles in half the time.
+// A CPU without AVX-512 has 16 registers: of windows up to seven taps, one channel at two positions keeps its weights there as
+// well; with more sums at once they are put away between taps, which takes up to two thirds longer.
 // A tile's groups follow each other: its samples come from the cache for all blocks of channels but the first. A load costs as much as thirty multiply-adds there, one of eight values little more than one of four.
 //@ alias: tile
 //@ needs: subgroups
 //@ fits: lanes > 0
 //@ layout: src=rows w=tiles
 //@ default: software
-//@ let few: registers == 16 and not intel and taps <= 7
+//@ let short: registers == 16 and not intel and taps <= 7
 //@ let large: depth * width * batch * out_len >= 12000000
-//@ knob p: (8 if taps == 1 else 12 if taps <= 7 else 16) if intel else (8 if taps == 1 else 12) if few else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
-//@ knob oc: ((64 if large else 32) if taps == 1 else min(32, max(2, (1350 if large else 700) // (p * taps)))) if intel else (22 if taps == 1 else 11) if few else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
-//@ knob mo: 4 if intel else 1 if few else 2 | 1 2 3 4 5 6 7 8
-//@ knob mq: 2 if intel or few else 4 | 1 2 4
+//@ knob p: (8 if taps == 1 else 12 if taps <= 7 else 16) if intel else (8 if taps == 1 else 12) if short else 16 if taps <= 15 else 12 | 4 8 12 16 20 24 28 32
+//@ knob oc: ((64 if large else 32) if taps == 1 else min(32, max(2, (1350 if large else 700) // (p * taps)))) if intel else (32 if taps == 1 else 11) if short else 16 if taps <= 3 else 11 if taps <= 7 else 8 if taps <= 15 else 11 | 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64
+//@ knob mo: 4 if intel else 1 if short else 2 | 1 2 3 4 5 6 7 8
+//@ knob mq: 2 if intel or short else 4 | 1 2 4
 //@ knob trip: 2 | 1 2 3 4 6 8
 //@ let du: 1
+//@ try: oc=11 p=12 mo=1 mq=2 if 132 * taps <= 3200
+//@ try: oc=32 p=8 mo=1 mq=2 if 256 * taps <= 3200
 //@ try: oc=8 p=16 mo=2 mq=4 trip=4 if 128 * taps <= 3200
 //@ try: oc=8 p=16 mo=4 mq=2 if 128 * taps <= 3200
 //@ try: oc=6 p=16 mo=2 mq=4 if 96 * taps <= 3200

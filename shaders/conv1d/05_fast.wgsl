@@ -3,7 +3,8 @@
 //   dst[v, 6 n + e] = sum over points t of A[e, t] sum_t[v, n],  sum_t that of 04_subgroup_shuffle over the rows at point t
 // src from layouts.points; A in include/toom_cook.wgsl; taps counts pieces of six. It pays for windows of several pieces whose
 // sums outweigh the transform and the longer compilation (seconds a kernel): the rule below. On an Intel CPU blocks have 22
-// channels, or 32 where no more of those are idle, also where a width ends within one: so widths share kernels.
+// channels, or 32 where no more of those are idle, also where a width ends within one: so widths share kernels. With 16
+// registers they have 22, and one channel at two positions is in flight (04_subgroup_shuffle).
 //@ alias: fast
 //@ needs: subgroups
 //@ fits: lanes > 0 and taps >= 3
@@ -16,6 +17,7 @@
 //@ knob mq: 2 if intel or few else 4 | 1 2 4
 //@ knob trip: 4 if intel else 1 | 1 2 3 4 6 8
 //@ let du: 1
+//@ try: oc=22 p=8 mo=1 mq=2
 //@ try: oc=8 p=16 mo=2 mq=4
 //@ try: oc=11 p=12 mo=4 mq=2
 //@ try: oc=16 p=16 mo=4 mq=2

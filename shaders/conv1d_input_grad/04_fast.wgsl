@@ -13,6 +13,7 @@
 //@ knob mq: 2 if intel or few else 4 | 1 2 4
 //@ knob trip: 4 if intel else 1 | 1 2 3 4 6 8
 //@ let du: 1
+//@ try: oc=22 p=8 mo=1 mq=2
 //@ try: oc=8 p=16 mo=2 mq=4
 //@ try: oc=11 p=12 mo=4 mq=2
 //@ try: oc=16 p=16 mo=4 mq=2

@@ -38,6 +38,8 @@
 //@ knob mj: (1 if taps == 1 else 6 if taps <= 11 else 8) if intel else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 and not few else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0
+//@ try: va=2 ub=8 p=8 mv=2 mj=4 swap=0 if 128 * taps <= 3200
+//@ try: va=2 ub=8 p=8 mv=2 mj=4 swap=1 if 128 * taps <= 3200
 //@ try: va=1 ub=4 p=8 mv=1 mj=8 swap=0 if 32 * taps <= 3200
 //@ try: va=1 ub=4 p=8 mv=1 mj=8 swap=1 if 32 * taps <= 3200
 //@ try: va=2 ub=4 p=8 mv=2 mj=4 swap=0 if 64 * taps <= 3200

@@ -26,6 +26,8 @@
 //@ knob mj: 4 if intel or few else 8 if va == 1 else 1 if taps == 1 else 6 if taps <= 7 else 4 | 1 2 3 4 5 6 7 8
 //@ let mv: min(mv, va)
 //@ let native: 0
+//@ try: va=2 ub=8 p=8 mv=2 mj=4 swap=0 if 128 * taps <= 3200
+//@ try: va=2 ub=8 p=8 mv=2 mj=4 swap=1 if 128 * taps <= 3200
 //@ try: va=2 ub=8 p=16 mv=1 mj=6 swap=0 if 256 * taps <= 3200
 //@ try: va=2 ub=8 p=16 mv=1 mj=6 swap=1 if 256 * taps <= 3200
 //@ try: va=4 ub=8 p=8 mv=2 mj=3 swap=0 if 256 * taps <= 3200
